@@ -1,0 +1,1 @@
+"""The `refinery` command: one module per verb, imported only when its verb is called."""

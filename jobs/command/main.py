@@ -1,0 +1,58 @@
+"""`refinery VERB ...`: each verb is a module of this package with HELP, add_arguments and run.
+
+Verbs are imported when they are called, so `refinery verify` never waits for Spark's import.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from typing import Protocol, cast
+
+from schemas.errors import run_main
+
+VERBS = {
+    "init": "write a commented recipe from a folder's files",
+    "doctor": "check Java, memory, packages and write access",
+    "refine": "run the jobs of a recipe in order, skipping what is published",
+    "plan": "show tokens and epochs per source before anything is packed",
+    "explain": "show what happens to single files, without Spark",
+    "whatif": "answer 'what if the threshold were X' from a ledger",
+    "report": "write the HTML report of a run again",
+    "gate": "fail where a report's figures are beyond bounds",
+    "verify": "check a dataset against its manifest",
+    "trace": "name the documents of a packed row, or the rows of a document",
+    "export": "write the kept text as JSONL or Parquet",
+    "clean": "remove attempts that no published stage names",
+    "vocabulary": "train, extend and view tokenizers",
+}
+
+
+class Verb(Protocol):
+    """What a verb's module offers."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the verb's arguments."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do the work; returns the exit code."""
+
+
+def main(argv: list[str]) -> int:
+    """Parse the verb, import its module, run it."""
+    parser = argparse.ArgumentParser(prog="refinery", description="Refine text for pretraining.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, text in VERBS.items():
+        verbs.add_parser(name, help=text, add_help=False)
+    chosen, rest = parser.parse_known_args(argv[:1])[0], argv[1:]
+    verb = cast("Verb", importlib.import_module(f"jobs.command.{chosen.verb}"))
+    verb_parser = argparse.ArgumentParser(
+        prog=f"refinery {chosen.verb}", description=VERBS[chosen.verb]
+    )
+    verb.add_arguments(verb_parser)
+    return verb.run(verb_parser.parse_args(rest))
+
+
+def entry() -> None:
+    """The console script."""
+    run_main(main)

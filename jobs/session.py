@@ -1,0 +1,51 @@
+"""The Spark session: settings that change results are set here and nowhere else.
+
+Master, memory and cores belong to spark-submit.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pyspark.sql import SparkSession
+
+from refinery.recipe import Runtime
+
+# One thread per worker for every native library: workers x threads would oversubscribe the cores.
+SINGLE_THREADED = {
+    "TOKENIZERS_PARALLELISM": "false",
+    "RAYON_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+}
+
+RESULT_SETTINGS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.parquet.compression.codec": "zstd",
+    # Pages are large: 4,096 rows a batch would be a gigabyte of them in a 1 GB heap.
+    "spark.sql.parquet.columnarReaderBatchSize": "64",
+    "spark.hadoop.parquet.block.size": str(16 << 20),
+    # A batch lives three times in Python (Arrow, objects, results).
+    "spark.sql.execution.arrow.maxBytesPerBatch": str(16 << 20),
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "1000",
+    # Several tables leave one task, each into its own folder, without a sort of their payloads.
+    "spark.sql.maxConcurrentOutputFileWriters": "8",
+    "spark.sql.files.maxPartitionBytes": str(64 << 20),
+    "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+    "spark.python.worker.reuse": "true",
+    "spark.ui.showConsoleProgress": "false",
+}
+
+
+def build_session(app: str, runtime: Runtime) -> SparkSession:
+    """Create or get the session; where spark-submit started the JVM, its settings stay."""
+    os.environ.update({key: os.environ.get(key, value) for key, value in SINGLE_THREADED.items()})
+    builder = SparkSession.builder.appName(f"refinery-{app}")
+    for key, value in RESULT_SETTINGS.items():
+        builder = builder.config(key, value)
+    for key, value in SINGLE_THREADED.items():
+        builder = builder.config(f"spark.executorEnv.{key}", value)
+    builder = builder.config("spark.sql.shuffle.partitions", str(runtime.partitions))
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session

@@ -1,0 +1,131 @@
+"""A stage: what it depends on, and the one function that writes its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from refinery.publish import storage
+from refinery.publish.records import StageRecord
+from refinery.publish.store import Store
+from refinery.recipe import Recipe, Runtime
+from schemas.errors import ContractError
+from schemas.fingerprints import sha256_file, sha256_files
+from schemas.tables import TABLES
+
+TABLE_COLUMN = "table"
+
+
+def no_files(recipe: Recipe) -> list[tuple[str, Path]]:
+    """The files of a stage that reads none but its input tables."""
+    return []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One job.
+
+    Attributes:
+        name: Also the folder of its attempts.
+        version: Raised with every change of behaviour.
+        inputs: Stages whose tables or artefacts it reads.
+        settings: The part of the recipe that its output is a function of.
+        files: (role, path) of the models, lists, tokenizers and benchmarks that it reads.
+        run: Writes the tables through the context.
+        enabled: False where the recipe leaves the stage out.
+    """
+
+    name: str
+    version: int
+    inputs: tuple[str, ...] = ()
+    settings: Callable[[Recipe], Any]
+    run: Callable[[StageContext], None]
+    files: Callable[[Recipe], list[tuple[str, Path]]] = no_files
+    enabled: Callable[[Recipe], bool] = lambda recipe: True
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageContext:
+    """What a running stage may touch: its inputs' records, its attempt, the session."""
+
+    recipe: Recipe
+    runtime: Runtime
+    store: Store
+    records: Mapping[str, StageRecord]
+    attempt_uri: str
+    spark: SparkSession
+    counts: dict[str, int] = field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict)
+
+    def read(self, table: str, *, stage: str | None = None) -> DataFrame:
+        """A published table; `stage` is needed for tables that several stages write.
+
+        An empty table has no folder; it reads as no rows of its schema.
+        """
+        writer = stage or TABLES[table].stage
+        record = self.records.get(writer)
+        ddl = TABLES[table].ddl
+        if record is None:
+            return self.spark.createDataFrame([], ddl)
+        uri = self.store.table_uri(record, table)
+        if not storage.exists(uri):
+            return self.spark.createDataFrame([], ddl)
+        return self.spark.read.schema(ddl).parquet(uri)
+
+    def write(self, table: str, rows: DataFrame) -> None:
+        """Write one table of this stage; columns are put in the declared order and cast."""
+        columns = [rows[f"`{c.name}`"].cast(c.type).alias(c.name) for c in TABLES[table].columns]
+        uri = storage.join_uri(self.attempt_uri, f"{TABLE_COLUMN}={table}")
+        rows.select(columns).write.mode("error").parquet(uri)
+
+    def write_many(self, rows: DataFrame) -> None:
+        """Write several tables in one pass: each row goes to the table that its column names.
+
+        The columns are the union of the tables' columns; a row leaves those of the others null.
+        """
+        rows.write.mode("error").partitionBy(TABLE_COLUMN).parquet(self.attempt_uri)
+
+    def read_back(self, table: str) -> DataFrame:
+        """A table that this attempt has just written."""
+        uri = storage.join_uri(self.attempt_uri, f"{TABLE_COLUMN}={table}")
+        if not storage.exists(uri):
+            return self.spark.createDataFrame([], TABLES[table].ddl)
+        return self.spark.read.schema(TABLES[table].ddl).parquet(uri)
+
+    def artefact_uri(self, stage: str, name: str) -> str:
+        """URI of an artefact of an input stage.
+
+        Raises:
+            ContractError: That stage has not run.
+        """
+        if stage not in self.records:
+            raise ContractError(f"stage '{stage}' published nothing that holds '{name}'")
+        return self.store.artefact_uri(self.records[stage], name)
+
+    def add_artefact(self, name: str, path: Path) -> None:
+        """Publish a local file or folder with this attempt."""
+        storage.upload(path, storage.join_uri(self.attempt_uri, "files", name))
+
+    def artefact_hashes(self) -> dict[str, str]:
+        """SHA-256 by name of what `add_artefact` put into this attempt."""
+        uri = storage.join_uri(self.attempt_uri, "files")
+        if not storage.exists(uri):
+            return {}
+        folder = storage.local_copy(uri)
+        return {path.name: sha256_path(path) for path in sorted(folder.iterdir())}
+
+
+def sha256_path(path: Path) -> str:
+    """SHA-256 of a file, or over the files of a folder."""
+    if path.is_dir():
+        return sha256_files((p for p in path.rglob("*") if p.is_file()), base=path)
+    return sha256_file(path)
+
+
+def file_hashes(files: Sequence[tuple[str, Path]]) -> list[tuple[str, str]]:
+    """(role, SHA-256) of the files that a stage reads."""
+    return [(role, sha256_path(path)) for role, path in files]

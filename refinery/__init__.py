@@ -1,0 +1,1 @@
+"""Spark transforms that turn raw web documents into token-packed shards."""

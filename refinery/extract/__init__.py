@@ -1,0 +1,1 @@
+"""HTML to text, behind a guard that survives hostile pages."""

@@ -1,0 +1,1 @@
+"""Heuristic rules that mark documents and never remove them."""

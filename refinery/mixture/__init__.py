@@ -1,0 +1,1 @@
+"""From weights and a token budget to copies per document."""

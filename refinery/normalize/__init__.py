@@ -1,0 +1,1 @@
+"""Unicode repair, emoji and symbols to words: each step counted and idempotent."""

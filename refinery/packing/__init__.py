@@ -1,0 +1,1 @@
+"""Token rows: order by hash, cutting, shards and the manifest."""

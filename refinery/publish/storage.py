@@ -1,0 +1,139 @@
+"""Files on local disks and object stores through fsspec: reading, atomic writing, local copies."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import functools
+import hashlib
+import os
+import tempfile
+import uuid
+from pathlib import Path
+from typing import Any
+
+import fsspec
+
+from schemas.errors import PipelineError
+
+
+def is_local(uri: str) -> bool:
+    """Whether a URI names a path of this machine."""
+    return "://" not in uri or uri.startswith("file://")
+
+
+def local_path(uri: str) -> Path:
+    """The path of a local URI."""
+    return Path(uri.removeprefix("file://")).absolute()
+
+
+def join_uri(base: str, *parts: str) -> str:
+    """Join with single slashes; works on URIs and paths alike."""
+    return "/".join([base.rstrip("/"), *(part.strip("/") for part in parts)])
+
+
+@functools.cache
+def _file_system(protocol: str) -> Any:
+    return fsspec.filesystem(protocol)
+
+
+def file_system(uri: str) -> tuple[Any, str]:
+    """The fsspec file system of a URI and the path inside it."""
+    if is_local(uri):
+        return _file_system("file"), str(local_path(uri))
+    protocol, _, path = uri.partition("://")
+    return _file_system("s3" if protocol == "s3a" else protocol), path
+
+
+def exists(uri: str) -> bool:
+    """Whether a file or folder is there."""
+    system, path = file_system(uri)
+    return bool(system.exists(path))
+
+
+def read_bytes(uri: str) -> bytes:
+    """Read a whole small file."""
+    system, path = file_system(uri)
+    return bytes(system.cat_file(path))
+
+
+def write_new(uri: str, data: bytes) -> bool:
+    """Write a file atomically unless it exists; the first writer wins.
+
+    Returns:
+        Whether this call wrote it.
+
+    Raises:
+        PipelineError: The disk is full.
+    """
+    if not is_local(uri):
+        system, path = file_system(uri)
+        try:
+            system.pipe_file(path, data, mode="create")
+        except FileExistsError:
+            return False
+        return True
+    path = local_path(uri)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    with disk_full_as_error(uri):
+        aside.write_bytes(data)
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        return False
+    finally:
+        aside.unlink()
+    return True
+
+
+def replace(uri: str, data: bytes) -> None:
+    """Write a file atomically, over an older one if there is any."""
+    if not is_local(uri):
+        system, path = file_system(uri)
+        system.pipe_file(path, data)
+        return
+    path = local_path(uri)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    with disk_full_as_error(uri):
+        aside.write_bytes(data)
+    aside.replace(path)
+
+
+def upload(path: Path, uri: str) -> None:
+    """Copy a local file or folder to a URI."""
+    system, target = file_system(uri)
+    with disk_full_as_error(uri):
+        system.makedirs(os.path.dirname(target), exist_ok=True)
+        system.put(str(path), target, recursive=path.is_dir())
+
+
+def local_copy(uri: str) -> Path:
+    """A local path with the content of a file or folder; remote ones are fetched once per process.
+
+    Executors call this for models and indexes, so a shared URI is all that travels in a task.
+    """
+    return local_path(uri) if is_local(uri) else _download(uri)
+
+
+@functools.cache
+def _download(uri: str) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="refinery-"))
+    target = folder / (hashlib.sha256(uri.encode()).hexdigest()[:12] + "-" + os.path.basename(uri))
+    system, path = file_system(uri)
+    system.get(path, str(target), recursive=bool(system.isdir(path)))
+    return target
+
+
+@contextlib.contextmanager
+def disk_full_as_error(uri: str) -> Any:
+    """Turn ENOSPC into a message; Spark would retry the task four times on the same full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise PipelineError(
+                f"{uri}: no space left; nothing was published. Free space and run the same command"
+            ) from error
+        raise

@@ -1,0 +1,1 @@
+"""fastText quality classifiers: training from a recipe's sources, and scoring."""

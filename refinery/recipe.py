@@ -1,0 +1,70 @@
+"""A recipe (what the data is) and a runtime (where and how it runs), as one settings file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from refinery.clean_config import CleanConfig
+from refinery.decontaminate.config import DecontaminateConfig
+from refinery.dedup.config import DedupConfig
+from refinery.mixture.config import MixtureConfig
+from refinery.packing.config import PackingConfig
+from refinery.quality.config import QualityTrainingConfig
+from refinery.sources.config import ExcludeConfig, ReadLimits, SourceConfig
+from refinery.vocabulary.config import VocabularyConfig
+from schemas.settings import Settings, load_settings
+
+
+class Recipe(Settings):
+    """Everything that the dataset is a function of, beside its input files."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    seed: int = 0
+    sources: tuple[SourceConfig, ...] = Field(min_length=1)
+    limits: ReadLimits = ReadLimits()
+    exclude: ExcludeConfig = ExcludeConfig()
+    sample_fraction: float | None = Field(
+        default=None, gt=0, le=1, description="keep this share of documents, by hash of their id"
+    )
+    quality: QualityTrainingConfig | None = None
+    clean: CleanConfig = CleanConfig()
+    dedup: DedupConfig = DedupConfig()
+    decontaminate: DecontaminateConfig | None = None
+    vocabulary: VocabularyConfig = VocabularyConfig()
+    mixture: MixtureConfig = MixtureConfig()
+    packing: PackingConfig = PackingConfig()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        names = [source.name for source in self.sources]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"source names must differ, got twice: {', '.join(twice)}")
+        return self
+
+
+class Runtime(Settings):
+    """Where results lie and how wide Spark runs; never part of a fingerprint."""
+
+    output: str = Field(description="folder or URI of the dataset, the report and the tables")
+    partitions: int = Field(default=8, gt=0, description="tasks of a shuffle")
+    shard_tasks: int | None = Field(default=None, gt=0, description="tasks that write shards")
+
+
+class RefineSettings(Settings):
+    """The two halves of a settings file."""
+
+    recipe: Recipe
+    runtime: Runtime
+
+
+def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> RefineSettings:
+    """Read a settings file; relative source paths are relative to the working directory.
+
+    Raises:
+        SettingsError: With every fault, its place and the nearest valid key.
+    """
+    return load_settings(RefineSettings, path, overrides)

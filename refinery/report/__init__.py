@@ -1,0 +1,1 @@
+"""One offline HTML page, and its JSON twin, from committed tables."""

@@ -1,0 +1,43 @@
+"""Where documents come from."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.settings import Settings
+
+Format = Literal["warc", "html", "jsonl", "text"]
+
+
+class FieldMapping(Settings):
+    """Names of the fields in JSONL rows."""
+
+    text: str = "text"
+    url: str | None = "url"
+    fetched_at: str | None = None
+
+
+class SourceConfig(Settings):
+    """One named source: files of one format under one root."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    uri: str = Field(description="folder or file; local path or object-store URI")
+    format: Format
+    pattern: str = Field(default="**", description="glob below the folder")
+    fields: FieldMapping = FieldMapping()
+
+
+class ReadLimits(Settings):
+    """Bounds that hold before a parser sees a record."""
+
+    max_document_bytes: int = Field(default=20_000_000, gt=0)
+
+
+class ExcludeConfig(Settings):
+    """Documents to take down, with reason `excluded`."""
+
+    doc_ids: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Tokenizers: training, extension and their identity."""

@@ -1,0 +1,213 @@
+"""Manifest v1: the contract between the refinery and the trainer (normative: docs/manifest.md).
+
+Written last; a folder without one is not a dataset. The `root` is over content only, so it is equal
+for equal rows, whatever wrote them; file hashes, paths and timings stand beside it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from schemas.errors import ContractError
+from schemas.fingerprints import canonical_json, sha256_hex
+from schemas.settings import Settings
+
+FORMAT_VERSION = 1
+MANIFEST_NAME = "manifest.json"
+SCHEMA_PATH = Path(__file__).with_name("manifest.schema.json")
+
+Sha256 = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class SpecialIds(Settings):
+    """Ids of the control tokens; `None` where the tokenizer has none of that kind."""
+
+    pad: int
+    eos: int
+    bos: int | None = None
+    cls: int | None = None
+    sep: int | None = None
+    mask: int | None = None
+    sentinels: tuple[int, ...] = Field(
+        default=(), description="ids of <extra_id_0>, <extra_id_1>, ... in that order"
+    )
+
+
+class TokenizerIdentity(Settings):
+    """The tokenizer whose files lie beside the shards."""
+
+    path: str = Field(description="folder of the tokenizer, relative to the manifest")
+    sha256: str = Sha256
+    vocab_size: int = Field(gt=0, description="number of ids, gaps and control tokens included")
+    special_ids: SpecialIds
+
+
+class Shard(Settings):
+    """One Parquet file of packed rows."""
+
+    path: str = Field(description="relative to the manifest, slashes forward")
+    rows: int = Field(ge=0)
+    tokens: int = Field(ge=0, description="tokens of documents and end marks, padding apart")
+    padding: int = Field(ge=0)
+    bytes: int = Field(ge=0, description="size of the file")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="of the file; for fast checks only")
+    content_sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="of the canonical rows")
+    tokens_by_source: dict[str, int]
+
+
+class SourceSummary(Settings):
+    """What one source gave to one split."""
+
+    weight: float | None = Field(default=None, description="normalised weight; null when held out")
+    documents: int = Field(ge=0, description="distinct documents")
+    tokens: int = Field(ge=0, description="tokens of the distinct documents, end marks apart")
+    text_bytes: int = Field(ge=0, description="UTF-8 bytes of the distinct documents")
+    packed_tokens: int = Field(ge=0, description="tokens in the shards, copies and end marks in")
+    epochs: float = Field(ge=0, description="copies asked for per document")
+
+
+class TokenAccount(Settings):
+    """tokens_in = packed + dropped, exactly; padding stands apart."""
+
+    tokens_in: int = Field(ge=0)
+    packed: int = Field(ge=0)
+    dropped: int = Field(ge=0, description="tails shorter than a row that the layout leaves out")
+    padding: int = Field(ge=0)
+
+
+class Split(Settings):
+    """The shards of one split and their sources."""
+
+    shards: tuple[Shard, ...]
+    sources: dict[str, SourceSummary]
+    account: TokenAccount
+
+    @property
+    def rows(self) -> int:
+        """Packed rows over all shards."""
+        return sum(shard.rows for shard in self.shards)
+
+
+class StageSummary(Settings):
+    """A stage of the run that made the dataset."""
+
+    stage: str
+    fingerprint: str = Sha256
+    rows: dict[str, int] = Field(description="rows by table that the stage published")
+
+
+class RecallByMutation(Settings):
+    """Planted benchmark items that the index found."""
+
+    planted: int
+    found: int
+
+
+class DecontaminationSummary(Settings):
+    """What decontamination removed, and its own measured error."""
+
+    benchmarks: dict[str, int] = Field(description="contaminated documents by benchmark")
+    recall: dict[str, RecallByMutation]
+    clean_documents: int
+    false_positives: int
+
+
+class Manifest(Settings):
+    """The whole dataset: its tokenizer, shards, sources, stages and the root over content."""
+
+    format_version: Literal[1] = FORMAT_VERSION
+    name: str
+    root: str = Sha256
+    seed: int
+    seq_len: int = Field(gt=0)
+    lanes: int = Field(gt=0, description="equal stretches of rows that ranks read side by side")
+    layout: str = Field(description="concat, document, ...: how rows were cut")
+    tokenizer: TokenizerIdentity
+    train: Split
+    heldout: Split
+    stages: tuple[StageSummary, ...]
+    decontamination: DecontaminationSummary | None = None
+    recipe_fingerprint: str = Sha256
+    code_version: str
+    created_at: str = Field(description="UTC, ISO 8601; not part of the root")
+
+
+def content_root(
+    *,
+    tokenizer_sha256: str,
+    vocab_size: int,
+    seq_len: int,
+    lanes: int,
+    shards: dict[str, list[str]],
+) -> str:
+    """The root over content.
+
+    Args:
+        tokenizer_sha256: SHA-256 over the tokenizer's files.
+        vocab_size: Number of ids.
+        seq_len: Tokens per row.
+        lanes: Stretches of rows; they fix the order of samples.
+        shards: `content_sha256` of each shard in order, by split.
+    """
+    return sha256_hex(
+        canonical_json(
+            {
+                "format_version": FORMAT_VERSION,
+                "tokenizer": tokenizer_sha256,
+                "vocab_size": vocab_size,
+                "seq_len": seq_len,
+                "lanes": lanes,
+                "shards": shards,
+            }
+        )
+    )
+
+
+def manifest_root(manifest: Manifest) -> str:
+    """The root that the manifest's own entries give; differs from `root` when it was edited."""
+    return content_root(
+        tokenizer_sha256=manifest.tokenizer.sha256,
+        vocab_size=manifest.tokenizer.vocab_size,
+        seq_len=manifest.seq_len,
+        lanes=manifest.lanes,
+        shards={
+            "train": [shard.content_sha256 for shard in manifest.train.shards],
+            "heldout": [shard.content_sha256 for shard in manifest.heldout.shards],
+        },
+    )
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest from its file or from the folder that holds it.
+
+    Raises:
+        ContractError: There is none, it is not of this form, or its root does not follow from it.
+    """
+    file = path / MANIFEST_NAME if path.is_dir() else path
+    try:
+        manifest = Manifest.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise ContractError(
+            f"{file}: no manifest there ({error.strerror}); a folder without one is no dataset"
+        ) from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ContractError(f"{file}: {place}: {first['msg']}") from error
+    expected = manifest_root(manifest)
+    if manifest.root != expected:
+        raise ContractError(
+            f"{file}: root is {manifest.root[:16]}..., its entries give {expected[:16]}...; "
+            "the manifest was edited after it was written"
+        )
+    return manifest
+
+
+def manifest_json_schema() -> str:
+    """The JSON Schema that is checked in as `schemas/manifest.schema.json`."""
+    schema = Manifest.model_json_schema(mode="serialization")
+    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

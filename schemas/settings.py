@@ -1,0 +1,165 @@
+"""Strict settings: YAML plus `--set dotted.key=value`, into frozen pydantic models.
+
+An unknown key is an error that names the nearest valid one. Nothing here imports Spark or torch, so
+a misspelt recipe costs less than a second.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from schemas.errors import SettingsError
+
+
+class Settings(BaseModel):
+    """Base of every configuration: frozen, strict, closed.
+
+    Optional features are `Config | None`; no threshold is switched off by being 0 or false.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_unknown_keys(cls, data: Any) -> Any:
+        """Report unknown keys with their nearest neighbour; pydantic alone only says 'extra'."""
+        if not isinstance(data, dict):
+            return data
+        known = {field.alias or name for name, field in cls.model_fields.items()}
+        for key in data:
+            if key not in known:
+                hint = nearest(str(key), known)
+                raise PydanticCustomError(
+                    "unknown_key", "{key}: unknown key{hint}", {"key": str(key), "hint": hint}
+                )
+        return data
+
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
+
+
+def nearest(word: str, choices: Sequence[str] | set[str]) -> str:
+    """Return "; did you mean 'x'?", or the list of choices where nothing resembles the word."""
+    matches = difflib.get_close_matches(word, sorted(choices), n=1, cutoff=0.6)
+    if matches:
+        return f"; did you mean '{matches[0]}'?"
+    return f"; known: {', '.join(sorted(choices))}"
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML keeps the last of two equal keys without a word; here they are an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            if key in seen:
+                line = key_node.start_mark.line + 1
+                raise yaml.YAMLError(f"line {line}: key '{key}' is given twice")
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read one YAML mapping.
+
+    Raises:
+        SettingsError: The file is missing, is not YAML, repeats a key, or holds no mapping.
+    """
+    try:
+        data = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeyLoader)
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read ({error.strerror})") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise SettingsError(f"{path}: expected a mapping of settings, found {type(data).__name__}")
+    return data
+
+
+def apply_overrides(data: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Return `data` with each `dotted.key=value` set; values are read as YAML.
+
+    A number in the path indexes a list. Missing mappings on the way are created; the model then
+    judges their keys.
+    """
+    merged: dict[str, Any] = yaml.safe_load(yaml.safe_dump(data))
+    for override in overrides:
+        path, separator, raw = override.partition("=")
+        if not separator or not path:
+            raise SettingsError(f"--set {override}: expected dotted.key=value")
+        try:
+            value = yaml.safe_load(raw)
+        except yaml.YAMLError as error:
+            raise SettingsError(f"--set {path}: {raw!r} is not a YAML value") from error
+        _set_path(merged, path, value)
+    return merged
+
+
+def _set_path(data: dict[str, Any], path: str, value: Any) -> None:
+    *parents, last = path.split(".")
+    node: Any = data
+    for part in parents:
+        if isinstance(node, list):
+            node = node[_list_index(node, part, path)]
+            continue
+        if not isinstance(node.get(part), dict | list):
+            node[part] = {}
+        node = node[part]
+    if isinstance(node, list):
+        node[_list_index(node, last, path)] = value
+    else:
+        node[last] = value
+
+
+def _list_index(node: list[Any], part: str, path: str) -> int:
+    if not part.isdigit() or int(part) >= len(node):
+        raise SettingsError(f"--set {path}: '{part}' is no index of a list of {len(node)}")
+    return int(part)
+
+
+def parse_settings(model: type[SettingsT], data: dict[str, Any], *, where: str) -> SettingsT:
+    """Validate `data`; every fault is one line with its dotted place.
+
+    Raises:
+        SettingsError: With all faults, the unknown keys with their nearest valid one.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        lines = [_fault(dict(fault)) for fault in error.errors(include_url=False)]
+        raise SettingsError(f"{where}: " + "\n  ".join(lines)) from error
+
+
+def _fault(fault: dict[str, Any]) -> str:
+    place = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "unknown_key":
+        return f"{place}.{fault['msg']}" if place else str(fault["msg"])
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    found = "" if fault["type"] == "missing" else f", found {fault['input']!r:.80}"
+    return f"{place}: {message}{found}"
+
+
+def load_settings(model: type[SettingsT], path: Path, overrides: Sequence[str] = ()) -> SettingsT:
+    """Read a YAML file, apply the overrides, validate."""
+    return parse_settings(model, apply_overrides(read_yaml(path), overrides), where=str(path))
+
+
+class Bounded(Settings):
+    """An inclusive range whose ends may be open (`None`)."""
+
+    minimum: float | None = None
+    maximum: float | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if None not in (self.minimum, self.maximum) and self.minimum > self.maximum:  # type: ignore[operator]
+            raise ValueError(f"need minimum <= maximum, got {self.minimum} and {self.maximum}")
+        return self

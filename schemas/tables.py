@@ -1,0 +1,248 @@
+"""Tables of the refinery: column names, Spark types (DDL), meanings, and the stage that writes them.
+
+This file is the truth: writers are cast to it and checked against it, `docs/tables.md` is made from
+it. Types are Spark DDL strings, so nothing here imports Spark. Offsets and lengths of text are in
+code points of `cleaned.text`, offsets of tokens in tokens of the document.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its Spark type and what it means, with the unit."""
+
+    name: str
+    type: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: who writes it, what a row is, and its columns in order."""
+
+    name: str
+    stage: str
+    row: str
+    columns: tuple[Column, ...]
+
+    @property
+    def ddl(self) -> str:
+        """The schema as one Spark DDL string."""
+        return ", ".join(f"`{column.name}` {column.type}" for column in self.columns)
+
+    @property
+    def column_names(self) -> list[str]:
+        """Column names in their order."""
+        return [column.name for column in self.columns]
+
+
+DOC_ID = Column("doc_id", "string", "32 hex digits of SHA-256 over (normalised URL, payload)")
+SOURCE = Column("source", "string", "name of the source in the recipe")
+URL = Column("url", "string", "address of the page, null where it has none")
+FILE = Column("file", "string", "input file, relative to the source's root")
+OFFSET = Column("offset", "bigint", "place of the record in its file (bytes or row number)")
+
+FETCHES = Table(
+    "fetches",
+    "ingest",
+    "fetched document, repeats included",
+    (
+        DOC_ID,
+        SOURCE,
+        URL,
+        Column("fetched_at", "timestamp", "time of the fetch in UTC, null where unknown"),
+        Column("mime", "string", "media type: declared, or by the reader"),
+        Column("charset", "string", "charset declared by HTTP or the reader, null where none"),
+        Column("payload", "binary", "body after transfer and content decoding"),
+        Column("meta", "string", "other fields of the record as a JSON object"),
+        Column("priority", "int", "place of the source in the recipe; smaller wins a tie"),
+        FILE,
+        OFFSET,
+    ),
+)
+
+REFETCHES = Table(
+    "refetches",
+    "ingest",
+    "fetch whose doc_id another fetch carries; it is left out of `documents`",
+    (DOC_ID, SOURCE, FILE, OFFSET, Column("kept_file", "string", "file of the fetch that stays")),
+)
+
+RECORDS = Table(
+    "records",
+    "ingest",
+    "kind of record that is no document, per file",
+    (
+        SOURCE,
+        FILE,
+        Column("type", "string", "request, revisit, metadata, not_html, ..."),
+        Column("count", "bigint", "records of that type"),
+    ),
+)
+
+REJECTS = Table(
+    "rejects",
+    "ingest, clean",
+    "document or archive that broke a reader or parser, timed out or blew its memory limit",
+    (
+        Column("doc_id", "string", "null where the record never became a document"),
+        SOURCE,
+        URL,
+        FILE,
+        OFFSET,
+        Column("stage", "string", "stage that gave it up"),
+        Column("reason", "string", "short and stable, for counting"),
+        Column("message", "string", "what happened, for people; at most 500 characters"),
+    ),
+)
+
+CLEANED = Table(
+    "cleaned",
+    "clean",
+    "document, with its text and every verdict",
+    (
+        DOC_ID,
+        SOURCE,
+        URL,
+        Column("title", "string", "title of the page, null where it has none"),
+        Column("lang", "string", "language label of fastText lid.176"),
+        Column("lang_score", "float", "confidence of that label, 0..1"),
+        Column("text", "string", "extracted and normalised text"),
+        Column("num_chars", "int", "code points of the text"),
+        Column("num_words", "int", "words; a CJK character counts as one"),
+        Column("num_bytes", "bigint", "UTF-8 bytes of the text"),
+        Column("values", "map<string,double>", "every heuristic value by rule name"),
+        Column("scores", "map<string,double>", "every classifier's score by its name"),
+        Column("counters", "map<string,bigint>", "what normalisation changed, by step"),
+        Column("reasons", "array<string>", "all rules that failed, in the order of the rules"),
+        Column("drop_reason", "string", "the first of the reasons, null where none"),
+        Column("num_fetches", "int", "equal fetches that this document stands for"),
+    ),
+)
+
+LEDGER = Table(
+    "ledger",
+    "clean",
+    "document, as `cleaned` without its text",
+    tuple(column for column in CLEANED.columns if column.name not in ("text", "title")),
+)
+
+EDITS = Table(
+    "edits",
+    "clean, dedup, decontaminate",
+    "span of `cleaned.text` that is removed or replaced",
+    (
+        DOC_ID,
+        Column("start", "int", "first code point"),
+        Column("end", "int", "one past the last code point"),
+        Column("replacement", "string", "text put in its place, often empty"),
+        Column("stage", "string", "stage that wrote it"),
+        Column("reason", "string", "rule that asked for it"),
+    ),
+)
+
+SIGNATURES = Table(
+    "signatures",
+    "dedup",
+    "document ever seen, with its MinHash signature",
+    (
+        DOC_ID,
+        SOURCE,
+        Column("scheme", "string", "hash family, seed, permutations, shingle and normaliser version"),
+        Column("num_shingles", "int", "distinct shingles"),
+        Column("bands", "array<bigint>", "one hash per band"),
+        Column("shingles", "array<bigint>", "sorted distinct shingle hashes"),
+    ),
+)
+
+DUPLICATES = Table(
+    "duplicates",
+    "dedup",
+    "removed document, with the kept one that it resembles",
+    (
+        DOC_ID,
+        SOURCE,
+        Column("kept_id", "string", "kept document that it was compared with"),
+        Column("kept_source", "string", "source of the kept document"),
+        Column("method", "string", "exact_bytes, exact_text or minhash"),
+        Column("jaccard", "float", "measured Jaccard similarity of the shingle sets"),
+        Column("containment", "float", "share of the smaller set inside the other"),
+        Column("cluster", "string", "smallest doc_id of the connected component"),
+    ),
+)
+
+CONTAMINATION = Table(
+    "contamination",
+    "decontaminate",
+    "verified occurrence of a benchmark item in a document",
+    (
+        DOC_ID,
+        SOURCE,
+        Column("benchmark", "string", "name of the benchmark in the recipe"),
+        Column("item", "string", "item's id in the benchmark"),
+        Column("ngram", "string", "words that matched"),
+        Column("start", "int", "first code point of the match"),
+        Column("end", "int", "one past the last code point"),
+        Column("action", "string", "drop, cut or mark"),
+    ),
+)
+
+TOKENS = Table(
+    "tokens",
+    "tokenise",
+    "kept document as token ids",
+    (
+        DOC_ID,
+        SOURCE,
+        Column("input_ids", "array<int>", "ids of the text, no special token added"),
+        Column("num_tokens", "int", "length of input_ids"),
+        Column("num_bytes", "bigint", "UTF-8 bytes of the tokenised text"),
+        Column("split", "string", "train or heldout"),
+    ),
+)
+
+MIXTURE = Table(
+    "mixture",
+    "mixture",
+    "training document with its number of copies",
+    (
+        DOC_ID,
+        SOURCE,
+        Column("num_tokens", "int", "tokens of one copy"),
+        Column("copies", "int", "whole copies plus one where the hashed fraction chose it; may be 0"),
+    ),
+)
+
+FATES = Table(
+    "fates",
+    "tokenise",
+    "document or reject of cleaning, with the one place where it ended",
+    (
+        DOC_ID,
+        SOURCE,
+        Column("fate", "string", "kept, dropped, duplicate, contaminated, excluded or rejected"),
+        Column("reason", "string", "rule, method or benchmark; null where kept"),
+    ),
+)
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        FETCHES,
+        REFETCHES,
+        RECORDS,
+        REJECTS,
+        CLEANED,
+        LEDGER,
+        EDITS,
+        SIGNATURES,
+        DUPLICATES,
+        CONTAMINATION,
+        TOKENS,
+        FATES,
+        MIXTURE,
+    )
+}
