@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,11 @@ from schemas.tables import TABLES
 TABLE_COLUMN = "table"
 
 
-def no_files(recipe: Recipe) -> list[tuple[str, Path]]:
-    """The files of a stage that reads none but its input tables."""
+Contents = list[tuple[str, str]]
+
+
+def no_contents(recipe: Recipe, store: Store) -> Contents:
+    """A stage that reads nothing but its input tables."""
     return []
 
 
@@ -34,7 +37,7 @@ class Stage:
         version: Raised with every change of behaviour.
         inputs: Stages whose tables or artefacts it reads.
         settings: The part of the recipe that its output is a function of.
-        files: (role, path) of the models, lists, tokenizers and benchmarks that it reads.
+        contents: (role, SHA-256) of the files, models, lists and benchmarks that it reads.
         run: Writes the tables through the context.
         enabled: False where the recipe leaves the stage out.
     """
@@ -44,7 +47,7 @@ class Stage:
     inputs: tuple[str, ...] = ()
     settings: Callable[[Recipe], Any]
     run: Callable[[StageContext], None]
-    files: Callable[[Recipe], list[tuple[str, Path]]] = no_files
+    contents: Callable[[Recipe, Store], Contents] = no_contents
     enabled: Callable[[Recipe], bool] = lambda recipe: True
 
 
@@ -124,8 +127,3 @@ def sha256_path(path: Path) -> str:
     if path.is_dir():
         return sha256_files((p for p in path.rglob("*") if p.is_file()), base=path)
     return sha256_file(path)
-
-
-def file_hashes(files: Sequence[tuple[str, Path]]) -> list[tuple[str, str]]:
-    """(role, SHA-256) of the files that a stage reads."""
-    return [(role, sha256_path(path)) for role, path in files]

@@ -27,6 +27,9 @@ class SourceConfig(Settings):
     format: Format
     pattern: str = Field(default="**", description="glob below the folder")
     fields: FieldMapping = FieldMapping()
+    url_prefix: str | None = Field(
+        default=None, description="URL of HTML and text files: this, then their name"
+    )
 
 
 class ReadLimits(Settings):

@@ -1,0 +1,54 @@
+"""Read every source into `fetches`, `records`, `rejects` and `refetches`."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from jobs.runner import stage_main
+from jobs.stage import Stage, StageContext
+from refinery.publish import storage
+from refinery.publish.store import Store
+from refinery.recipe import Recipe
+from refinery.sources.listing import HASH_CACHE, InputFile, hash_files, list_files
+from refinery.sources.reading import read_files
+from refinery.sources.selection import find_refetches
+from refinery.sources.urls import URL_NORMALISER
+from schemas.errors import ContractError, run_main
+
+
+def list_input(recipe: Recipe, store: Store) -> list[InputFile]:
+    """The files of all sources with their content hashes."""
+    files = [file for source in recipe.sources for file in list_files(source)]
+    return hash_files(files, cache_uri=storage.join_uri(store.root, HASH_CACHE))
+
+
+def _contents(recipe: Recipe, store: Store) -> list[tuple[str, str]]:
+    return [(f"{f.source}/{f.name}", f.sha256) for f in list_input(recipe, store)]
+
+
+def _settings(recipe: Recipe) -> dict[str, Any]:
+    # Where a source lies is no part of what it holds.
+    sources = [source.model_dump(mode="json", exclude={"uri"}) for source in recipe.sources]
+    return {"sources": sources, "limits": recipe.limits, "url_normaliser": URL_NORMALISER}
+
+
+def _run(context: StageContext) -> None:
+    files = list_input(context.recipe, context.store)
+    rows = read_files(context.spark, files, context.recipe.sources, context.recipe.limits)
+    context.write_many(rows)
+    fetches = context.read_back("fetches")
+    context.write("refetches", find_refetches(fetches))
+    num_fetches, num_ids = fetches.count(), fetches.select("doc_id").distinct().count()
+    num_refetches = context.read_back("refetches").count()
+    if num_fetches == 0:
+        raise ContractError("the sources hold no document: see the rejects and records of ingest")
+    if num_fetches != num_ids + num_refetches:
+        raise ContractError(f"{num_fetches} fetches != {num_ids} ids + {num_refetches} refetched")
+    context.counts.update(files=len(files), fetches=num_fetches, documents=num_ids)
+
+
+STAGE = Stage(name="ingest", version=1, settings=_settings, contents=_contents, run=_run)
+
+if __name__ == "__main__":
+    run_main(partial(stage_main, STAGE))

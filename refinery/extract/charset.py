@@ -1,0 +1,85 @@
+"""Bytes to text in the order of the HTML standard: BOM, HTTP header, meta prescan, detector."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+
+from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
+
+PRESCAN_BYTES = 4096
+DETECT_BYTES = 1 << 18
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_META = re.compile(
+    rb"<meta[^>]{0,300}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.+-]{2,40})", re.IGNORECASE
+)
+_XML = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9_:.+-]{2,40})", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Text, the encoding that gave it, and how many characters could not be decoded."""
+
+    text: str
+    encoding: str
+    num_replaced: int
+
+
+def decode(payload: bytes, charset: str | None, *, is_html: bool) -> Decoded:
+    """Decode a payload.
+
+    A declared charset that does not fit the bytes (more than one undecodable place in a thousand)
+    gives way to the detector: servers send one header for pages of many encodings.
+    """
+    for bom, encoding in _BOMS:
+        if payload.startswith(bom):
+            return _decode(payload[len(bom) :], encoding)
+    for label in (charset, _declared_in(payload) if is_html else None):
+        encoding = _known(label)
+        if encoding is None:
+            continue
+        decoded = _decode(payload, encoding)
+        if decoded.num_replaced * 1000 <= len(decoded.text):
+            return decoded
+    try:
+        return Decoded(payload.decode("utf-8"), "utf-8", 0)
+    except UnicodeDecodeError:
+        guess = _known(detect_encoding(payload[:DETECT_BYTES])) or "cp1252"
+        return _decode(payload, guess)
+
+
+def _declared_in(payload: bytes) -> str | None:
+    head = payload[:PRESCAN_BYTES]
+    found = _META.search(head) or _XML.search(head)
+    if found is None:
+        return None
+    label = found[1].decode("ascii")
+    # A page that could be prescanned as ASCII is not UTF-16, whatever it says (HTML standard).
+    return "utf-8" if label.lower().startswith("utf-16") else label
+
+
+def _known(label: str | None) -> str | None:
+    """Python codec for a web label; GB2312 and GBK widen to their superset GB18030."""
+    if not label:
+        return None
+    name = map_encoding_to_html5(label.strip(), fallback_utf8=False)
+    if name is None:
+        return None
+    if name.lower() in ("gbk", "gb2312"):
+        return "gb18030"
+    try:
+        return codecs.lookup("big5hkscs" if name.lower() == "big5" else name).name
+    except LookupError:
+        return None
+
+
+def _decode(payload: bytes, encoding: str) -> Decoded:
+    text = payload.decode(encoding, errors="replace")
+    replaced = text.count("\ufffd") - payload.count(b"\xef\xbf\xbd") if "\ufffd" in text else 0
+    return Decoded(text, encoding, max(0, replaced))

@@ -1,0 +1,181 @@
+"""Run a function on untrusted documents in a child process with limits set from outside.
+
+One child per worker, fed through a pipe with several documents per message. A document that kills
+its child (CPU time, memory, a crash in a C parser) becomes a `Killed` result; the next one goes on
+in a new child. The child dies with its parent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import resource
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Generic, TypeVar
+
+from refinery.extract.config import GuardConfig
+
+DocumentT = TypeVar("DocumentT")
+ResultT = TypeVar("ResultT")
+
+MESSAGE_DOCUMENTS = 16
+POLL_SECONDS = 0.2
+PR_SET_PDEATHSIG = 1
+_CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Killed:
+    """A document that the child did not survive: `timeout`, `memory` or `crash`."""
+
+    reason: str
+    message: str
+
+
+class Guard(Generic[DocumentT, ResultT]):
+    """A child process that maps a function over documents, replaced when it dies.
+
+    Args:
+        function: Called in the child, one document at a time; what it raises becomes `Killed`
+            only for MemoryError and RecursionError, so it must turn its own errors into results.
+        config: Limits.
+    """
+
+    def __init__(self, function: Callable[[DocumentT], ResultT], config: GuardConfig) -> None:
+        self._function = function
+        self._config = config
+        self._child: multiprocessing.process.BaseProcess | None = None
+        self._pipe: Connection | None = None
+
+    def map(self, documents: Sequence[DocumentT]) -> Iterator[ResultT | Killed]:
+        """Results in the order of the documents."""
+        for start in range(0, len(documents), MESSAGE_DOCUMENTS):
+            yield from self._run(documents[start : start + MESSAGE_DOCUMENTS])
+
+    def _run(self, documents: Sequence[DocumentT]) -> Iterator[ResultT | Killed]:
+        done = 0
+        while done < len(documents):
+            pipe = self._connect()
+            results, killed = self._converse(pipe, documents[done:])
+            yield from results
+            done += len(results)
+            if killed is not None:
+                self.close()
+                yield killed
+                done += 1
+
+    def _converse(
+        self, pipe: Connection, documents: Sequence[DocumentT]
+    ) -> tuple[list[ResultT | Killed], Killed | None]:
+        """Send all, collect results one by one; the first missing one was fatal."""
+        results: list[ResultT | Killed] = []
+        try:
+            pipe.send(documents)
+            while len(results) < len(documents):
+                fatal = self._wait(pipe)
+                if fatal is not None:
+                    return results, fatal
+                results.append(pipe.recv())
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            return results, self._post_mortem()
+        return results, None
+
+    def _wait(self, pipe: Connection) -> Killed | None:
+        """Wait for the next result; the child's own CPU time counts, not the clock."""
+        assert self._child is not None
+        pid = self._child.pid or 0
+        start = _cpu_seconds(pid)
+        while not pipe.poll(POLL_SECONDS):
+            used = _cpu_seconds(pid) - start
+            if used > self._config.cpu_seconds:
+                return Killed("guard:timeout", f"over {self._config.cpu_seconds:g} s of CPU time")
+            if not self._child.is_alive() and not pipe.poll():
+                return self._post_mortem()
+        return None
+
+    def _post_mortem(self) -> Killed:
+        assert self._child is not None
+        self._child.join(1)
+        code = self._child.exitcode
+        if code in (-signal.SIGKILL, -signal.SIGABRT, MEMORY_EXIT):
+            return Killed("guard:memory", f"over {self._config.memory_bytes} bytes of memory")
+        return Killed("guard:crash", f"the parser's process ended with code {code}")
+
+    def _connect(self) -> Connection:
+        if self._pipe is None:
+            context = multiprocessing.get_context("fork")
+            self._pipe, theirs = context.Pipe()
+            self._child = context.Process(
+                target=_serve, args=(theirs, self._function, self._config), daemon=True
+            )
+            self._child.start()
+            theirs.close()
+        return self._pipe
+
+    def close(self) -> None:
+        """End the child."""
+        if self._child is not None:
+            self._child.kill()
+            self._child.join()
+            self._child = None
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
+
+    def __enter__(self) -> Guard[DocumentT, ResultT]:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+MEMORY_EXIT = 77
+
+
+def _serve(pipe: Connection, function: Callable[[DocumentT], ResultT], config: GuardConfig) -> None:
+    """The child's life: read documents, write results, leave without running exit handlers.
+
+    `os._exit`, because the child holds copies of the worker's sockets to the JVM.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    _close_inherited(keep=pipe.fileno())
+    used = _address_space()
+    limit = used + config.memory_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
+        while True:
+            for document in pipe.recv():
+                try:
+                    result: object = function(document)
+                except MemoryError:
+                    os._exit(MEMORY_EXIT)
+                except RecursionError:
+                    result = Killed("guard:recursion", "nested deeper than the interpreter's stack")
+                pipe.send(result)
+    os._exit(0)
+
+
+def _close_inherited(*, keep: int) -> None:
+    """Close the worker's sockets in the child; standard streams and our pipe stay."""
+    os.closerange(3, keep)
+    os.closerange(keep + 1, 4096)
+
+
+def _address_space() -> int:
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
+
+
+def _cpu_seconds(pid: int) -> float:
+    """User and system time of a process; a process that is gone has used none."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / _CLOCK_TICKS

@@ -1,0 +1,118 @@
+"""Files to rows of `fetches`, `records` and `rejects`, inside Spark tasks."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+
+from refinery.publish import storage
+from refinery.sources.config import ReadLimits, SourceConfig
+from refinery.sources.files import open_compressed, read_jsonl, read_whole
+from refinery.sources.listing import InputFile
+from refinery.sources.record import Broken, Fetch, NoDocument, Outcome, document_id, short_message
+from refinery.sources.warc import read_warc
+from refinery.tables import UnionRows, union_ddl
+
+TABLES_WRITTEN = ("fetches", "records", "rejects")
+TASK_BYTES = 64 << 20
+FILE_DDL = "source string, name string, uri string, priority int"
+
+
+def read_files(
+    spark: SparkSession, files: Sequence[InputFile], sources: Sequence[SourceConfig], limits: ReadLimits
+) -> DataFrame:
+    """Every record of every file as a row of the table that its `table` column names.
+
+    One large file is one task; small files share tasks. Which rows come out does not depend on it.
+    """
+    priority = {source.name: place for place, source in enumerate(sources)}
+    rows = [(f.source, f.name, f.uri, priority[f.source]) for f in files]
+    num_tasks = max(1, min(len(files), sum(f.size for f in files) // TASK_BYTES + 4))
+    order = sorted(range(len(files)), key=lambda i: -files[i].size)
+    dealt = [[rows[i] for i in order[task::num_tasks]] for task in range(num_tasks)]
+    listing = spark.createDataFrame(
+        spark.sparkContext.parallelize(dealt, num_tasks).flatMap(lambda task: task), FILE_DDL
+    )
+    read = functools.partial(
+        _read_batches, sources={source.name: source for source in sources}, limits=limits
+    )
+    return listing.mapInArrow(read, union_ddl(TABLES_WRITTEN))
+
+
+def _read_batches(
+    batches: Iterator[pa.RecordBatch], *, sources: dict[str, SourceConfig], limits: ReadLimits
+) -> Iterator[pa.RecordBatch]:
+    rows = UnionRows(TABLES_WRITTEN)
+    for batch in batches:
+        for file in batch.to_pylist():
+            yield from _read_file(rows, file, sources[file["source"]], limits)
+    yield from rows.flush()
+
+
+def _read_file(
+    rows: UnionRows, file: dict[str, Any], source: SourceConfig, limits: ReadLimits
+) -> Iterator[pa.RecordBatch]:
+    """Add one file's rows, flushing full batches; no document of a broken file is lost."""
+    place = {"source": source.name, "file": file["name"]}
+    others: Counter[str] = Counter()
+    system, path = storage.file_system(file["uri"])
+    try:
+        with system.open(path, "rb") as stream:
+            for outcome in read_stream(stream, source=source, name=file["name"], limits=limits):
+                match outcome:
+                    case Fetch():
+                        yield from rows.add("fetches", **place, **_fetch_row(outcome, file))
+                    case NoDocument():
+                        others[outcome.type] += 1
+                    case Broken():
+                        yield from rows.add("rejects", **place, **_reject_row(outcome))
+    except OSError as error:
+        broken = Broken(offset=0, reason="file:unreadable", message=short_message(error))
+        yield from rows.add("rejects", **place, **_reject_row(broken))
+    for kind, count in sorted(others.items()):
+        yield from rows.add("records", **place, type=kind, count=count)
+
+
+def read_stream(
+    stream: BinaryIO, *, source: SourceConfig, name: str, limits: ReadLimits
+) -> Iterator[Outcome]:
+    """Outcomes of one opened file, by the source's format."""
+    most = limits.max_document_bytes
+    if source.format == "warc":
+        return read_warc(stream, max_bytes=most)
+    plain = open_compressed(stream, name)
+    if source.format == "jsonl":
+        return read_jsonl(plain, fields=source.fields, max_bytes=most)
+    mime = "text/html" if source.format == "html" else "text/plain"
+    url = f"{source.url_prefix}{name}" if source.url_prefix is not None else None
+    return read_whole(plain, mime=mime, url=url, max_bytes=most)
+
+
+def _fetch_row(fetch: Fetch, file: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "doc_id": document_id(fetch.url, fetch.payload),
+        "url": fetch.url,
+        "fetched_at": fetch.fetched_at,
+        "mime": fetch.mime,
+        "charset": fetch.charset,
+        "payload": fetch.payload,
+        "meta": fetch.meta,
+        "priority": file["priority"],
+        "offset": fetch.offset,
+    }
+
+
+def _reject_row(broken: Broken) -> dict[str, Any]:
+    return {
+        "doc_id": None,
+        "url": broken.url,
+        "offset": broken.offset,
+        "stage": "ingest",
+        "reason": broken.reason,
+        "message": broken.message,
+    }

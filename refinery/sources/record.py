@@ -1,0 +1,65 @@
+"""What a reader yields: a fetch, a count of other records, or a reject; and document identity."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from refinery.sources.urls import normalise_url
+
+MESSAGE_CHARS = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetch:
+    """One fetched document; `payload` is the body after transfer and content decoding."""
+
+    payload: bytes
+    offset: int
+    mime: str
+    url: str | None = None
+    fetched_at: datetime | None = None
+    charset: str | None = None
+    meta: str = "{}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoDocument:
+    """A record that is no document, for counting by type."""
+
+    type: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broken:
+    """A record, or the rest of an archive, that could not be read."""
+
+    offset: int
+    reason: str
+    message: str
+    url: str | None = None
+
+
+Outcome = Fetch | NoDocument | Broken
+
+
+def document_id(url: str | None, payload: bytes) -> str:
+    """First 32 hex digits of SHA-256 over the length-prefixed normalised URL and payload."""
+    address = normalise_url(url).encode("utf-8", "surrogatepass")
+    digest = hashlib.sha256(len(address).to_bytes(8, "little") + address)
+    digest.update(len(payload).to_bytes(8, "little"))
+    digest.update(payload)
+    return digest.hexdigest()[:32]
+
+
+def to_valid_text(text: str) -> str:
+    """Replace what UTF-8 cannot carry (lone surrogates) and NUL, which Parquet readers cut at."""
+    if text.isascii():
+        return text.replace("\0", "\ufffd")
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
+
+
+def short_message(error: BaseException | str) -> str:
+    """A bounded, valid message for a reject row."""
+    return to_valid_text(str(error))[:MESSAGE_CHARS]

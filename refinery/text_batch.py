@@ -1,0 +1,245 @@
+"""A batch of texts as one array of code points, with tokens, lines and hashes computed once.
+
+Rules, shingles and n-grams read this instead of walking over words in Python. A token is a maximal
+run of letters, marks and digits, or one CJK character (Han, kana, bopomofo); so Chinese needs no
+segmenter and no text is split at whitespace alone. Hangul syllables form words.
+
+Legend: C code points of the batch, D documents, K tokens, L lines.
+"""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+TEXT_BATCH_VERSION = 1
+
+NUM_CODE_POINTS = 0x110000
+OTHER, WORD, CJK, SPACE = 0, 1, 2, 3
+
+_CJK_RANGES = (
+    (0x2E80, 0x2FDF),  # radicals
+    (0x3005, 0x3007),  # iteration mark, closing mark, zero
+    (0x3021, 0x3029),
+    (0x3041, 0x3096),  # hiragana
+    (0x309D, 0x309F),
+    (0x30A1, 0x30FA),  # katakana
+    (0x30FC, 0x30FF),
+    (0x3105, 0x312F),  # bopomofo
+    (0x31A0, 0x31BF),
+    (0x31F0, 0x31FF),
+    (0x3400, 0x4DBF),
+    (0x4E00, 0x9FFF),
+    (0xF900, 0xFAFF),
+    (0x20000, 0x323AF),
+)
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+_MIX_2 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_3 = np.uint64(0x94D049BB133111EB)
+
+Codes = NDArray[np.uint32]
+Places = NDArray[np.int64]
+Hashes = NDArray[np.uint64]
+
+
+@functools.cache
+def kind_table() -> NDArray[np.uint8]:
+    """OTHER, WORD, CJK or SPACE by code point."""
+    kinds = np.zeros(NUM_CODE_POINTS, np.uint8)
+    for code in range(NUM_CODE_POINTS):
+        if 0xD800 <= code <= 0xDFFF:
+            continue
+        category = unicodedata.category(chr(code))
+        if category[0] in "LMN":
+            kinds[code] = WORD
+        elif category[0] == "Z" or code in (9, 10, 11, 12, 13, 0x85):
+            kinds[code] = SPACE
+    for first, last in _CJK_RANGES:
+        kinds[first : last + 1] = CJK
+    return kinds
+
+
+@functools.cache
+def fold_table() -> Codes:
+    """Case and width folding that maps one code point to one, so offsets never move."""
+    table = np.arange(NUM_CODE_POINTS, dtype=np.uint32)
+    for code in range(NUM_CODE_POINTS):
+        if 0xD800 <= code <= 0xDFFF:
+            continue
+        folded = chr(code)
+        if 0xFF01 <= code <= 0xFF5E or code == 0x3000:
+            folded = unicodedata.normalize("NFKC", folded)
+        lower = folded.lower()
+        table[code] = ord(lower) if len(lower) == 1 else ord(folded[0])
+    return table
+
+
+def mix(values: Hashes) -> Hashes:
+    """Finalise 64-bit hashes (the splitmix64 finaliser, Steele et al. 2014)."""
+    mixed = (values ^ (values >> np.uint64(30))) * _MIX_2
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * _MIX_3
+    return np.asarray(mixed ^ (mixed >> np.uint64(31)), dtype=np.uint64)
+
+
+@dataclass(frozen=True)
+class TextBatch:
+    """Texts of one batch.
+
+    Attributes:
+        texts: The D texts.
+        codes: [C] code points of all texts, one after the other.
+        folded: [C] the same, case and width folded.
+        starts: [D + 1] first code point of each text in `codes`.
+        token_starts, token_ends: [K] bounds of tokens in `codes`.
+        token_doc: [K] text of each token.
+        token_hashes: [K] 64-bit hashes of the folded tokens.
+        token_bounds: [D + 1] first token of each text.
+    """
+
+    texts: Sequence[str]
+    codes: Codes
+    folded: Codes
+    starts: Places
+    token_starts: Places
+    token_ends: Places
+    token_doc: Places
+    token_hashes: Hashes
+    token_bounds: Places
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> TextBatch:
+        """Compute everything; texts must be valid (no lone surrogates)."""
+        codes = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32)
+        starts = _offsets([len(text) for text in texts])
+        kinds = kind_table()[codes]
+        token_starts, token_ends = _token_bounds(kinds, starts)
+        folded = fold_table()[codes]
+        bounds = np.searchsorted(token_starts, starts).astype(np.int64)
+        return cls(
+            texts=texts,
+            codes=codes,
+            folded=folded,
+            starts=starts,
+            token_starts=token_starts,
+            token_ends=token_ends,
+            token_doc=np.repeat(np.arange(len(texts)), np.diff(bounds)),
+            token_hashes=hash_spans(folded, token_starts, token_ends),
+            token_bounds=bounds,
+        )
+
+    @property
+    def num_texts(self) -> int:
+        """Number of texts, D."""
+        return len(self.starts) - 1
+
+    @property
+    def num_chars(self) -> Places:
+        """[D] code points of each text."""
+        return np.diff(self.starts)
+
+    @property
+    def num_tokens(self) -> Places:
+        """[D] tokens of each text."""
+        return np.diff(self.token_bounds)
+
+    def lines(self) -> Lines:
+        r"""Lines cut at "\n"; empty ones are left out."""
+        return Lines.of(self)
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Non-blank lines of a batch, without the white space around them.
+
+    Attributes:
+        starts, ends: [L] bounds in `codes`.
+        doc: [L] text of each line.
+        hashes: [L] 64-bit hashes of the unfolded characters.
+    """
+
+    starts: Places
+    ends: Places
+    doc: Places
+    hashes: Hashes
+
+    @classmethod
+    def of(cls, batch: TextBatch) -> Lines:
+        """Cut at line ends and at text ends."""
+        codes, size = batch.codes, len(batch.codes)
+        cuts = np.flatnonzero(codes == 10)
+        starts = np.concatenate((batch.starts[:-1], cuts + 1))
+        ends = np.concatenate((batch.starts[1:], cuts))
+        starts.sort()
+        ends.sort()
+        visible = np.flatnonzero(kind_table()[codes] != SPACE)
+        if len(visible) == 0:
+            none = np.zeros(0, np.int64)
+            return cls(none, none, none, np.zeros(0, np.uint64))
+        first = np.searchsorted(visible, starts)
+        last = np.searchsorted(visible, ends) - 1
+        kept = first <= last
+        starts, ends = visible[first[kept]], visible[last[kept]] + 1
+        doc = np.searchsorted(batch.starts, starts, side="right") - 1
+        assert size >= ends.max()
+        return cls(starts, ends, doc, hash_spans(codes, starts, ends))
+
+
+def _offsets(lengths: Sequence[int]) -> Places:
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets
+
+
+def _token_bounds(kinds: NDArray[np.uint8], starts: Places) -> tuple[Places, Places]:
+    """Bounds of word runs and of single CJK characters; runs break at text borders."""
+    size = len(kinds)
+    if size == 0:
+        none = np.zeros(0, np.int64)
+        return none, none
+    inside = (kinds == WORD) | (kinds == CJK)
+    same_word = np.zeros(size, bool)
+    same_word[1:] = (kinds[1:] == WORD) & (kinds[:-1] == WORD)
+    borders = starts[1:-1]
+    same_word[borders[borders < size]] = False
+    token_starts = np.flatnonzero(inside & ~same_word)
+    continues = np.zeros(size, bool)
+    continues[:-1] = same_word[1:]
+    token_ends = np.flatnonzero(inside & ~continues) + 1
+    return token_starts.astype(np.int64), token_ends.astype(np.int64)
+
+
+def hash_spans(codes: Codes, starts: Places, ends: Places) -> Hashes:
+    """Hash each span by its characters and their places within it, vectorised.
+
+    Sum over the span of mix(code, place) is order-aware through the place and is one `reduceat`
+    away; arithmetic wraps modulo 2**64 by design.
+    """
+    if len(starts) == 0:
+        return np.zeros(0, np.uint64)
+    lengths = ends - starts
+    total = int(lengths.sum())
+    firsts = np.cumsum(lengths) - lengths
+    place = np.arange(total) - np.repeat(firsts, lengths)
+    values = codes[place + np.repeat(starts, lengths)].astype(np.uint64)
+    mixed = mix(values * _MIX + (place.astype(np.uint64) << np.uint64(32)) + np.uint64(1))
+    sums = np.add.reduceat(mixed, firsts) if total else np.zeros(0, np.uint64)
+    return mix(sums + lengths.astype(np.uint64))
+
+
+def ngram_hashes(token_hashes: Hashes, n: int) -> Hashes:
+    """Hash every run of `n` consecutive tokens; position i covers tokens i .. i + n - 1.
+
+    Runs over a text's border are included; callers leave them out with the token bounds.
+    """
+    count = len(token_hashes) - n + 1
+    if count <= 0:
+        return np.zeros(0, np.uint64)
+    value = np.zeros(count, np.uint64)
+    for place in range(n):
+        value = value * _MIX + token_hashes[place : place + count]
+    return mix(value)
