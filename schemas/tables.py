@@ -151,10 +151,22 @@ SIGNATURES = Table(
     (
         DOC_ID,
         SOURCE,
-        Column("scheme", "string", "hash family, seed, permutations, shingle and normaliser version"),
+        Column("scheme", "string", "hash family, seed, bands, shingle and text version"),
         Column("num_shingles", "int", "distinct shingles"),
         Column("bands", "array<bigint>", "one hash per band"),
         Column("shingles", "array<bigint>", "sorted distinct shingle hashes"),
+    ),
+)
+
+EDGES = Table(
+    "edges",
+    "dedup",
+    "candidate pair whose measured similarity passes the threshold",
+    (
+        Column("left", "string", "doc_id that comes first in the keepers' order"),
+        Column("right", "string", "the other doc_id"),
+        Column("jaccard", "float", "measured Jaccard similarity of the shingle sets"),
+        Column("containment", "float", "share of the smaller set inside the other"),
     ),
 )
 
@@ -167,7 +179,7 @@ DUPLICATES = Table(
         SOURCE,
         Column("kept_id", "string", "kept document that it was compared with"),
         Column("kept_source", "string", "source of the kept document"),
-        Column("method", "string", "exact_bytes, exact_text or minhash"),
+        Column("method", "string", "exact_text or minhash"),
         Column("jaccard", "float", "measured Jaccard similarity of the shingle sets"),
         Column("containment", "float", "share of the smaller set inside the other"),
         Column("cluster", "string", "smallest doc_id of the connected component"),
@@ -212,7 +224,7 @@ MIXTURE = Table(
         DOC_ID,
         SOURCE,
         Column("num_tokens", "int", "tokens of one copy"),
-        Column("copies", "int", "whole copies plus one where the hashed fraction chose it; may be 0"),
+        Column("copies", "int", "whole copies plus one by the hashed fraction; may be 0"),
     ),
 )
 
@@ -239,6 +251,7 @@ TABLES: dict[str, Table] = {
         LEDGER,
         EDITS,
         SIGNATURES,
+        EDGES,
         DUPLICATES,
         CONTAMINATION,
         TOKENS,

@@ -1,4 +1,4 @@
-"""Settings of classifier training."""
+"""Settings of classifier training and of scoring."""
 
 from __future__ import annotations
 
@@ -8,7 +8,28 @@ from schemas.settings import Settings
 
 
 class QualityTrainingConfig(Settings):
-    """A two-class fastText model from positive and negative sources of the recipe."""
+    """A two-class fastText model from positive and negative sources of the recipe.
 
-    positive: tuple[str, ...] = Field(min_length=1)
-    negative: tuple[str, ...] = Field(min_length=1)
+    Parameters as in DCLM's baseline (Li et al. 2024) where not named otherwise; `bucket` is small,
+    since every worker process loads the model.
+    """
+
+    positive: tuple[str, ...] = Field(min_length=1, description="sources of good text")
+    negative: tuple[str, ...] = Field(min_length=1, description="sources of noisy text")
+    max_documents: int = Field(default=20_000, gt=1, description="per class, by hash of the id")
+    max_chars: int = Field(default=4_000, gt=0, description="of each document")
+    test_fraction: float = Field(default=0.1, gt=0, lt=1)
+    dim: int = Field(default=50, gt=0)
+    epochs: int = Field(default=5, gt=0)
+    learning_rate: float = Field(default=0.1, gt=0)
+    word_ngrams: int = Field(default=2, gt=0)
+    bucket: int = Field(default=100_000, gt=0, le=200_000)
+    min_count: int = Field(default=1, gt=0)
+
+
+class QualityConfig(Settings):
+    """What the score does to a document."""
+
+    min_score: float | None = Field(
+        default=None, ge=0, le=1, description="drop below it; None only scores"
+    )

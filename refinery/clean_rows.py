@@ -1,0 +1,133 @@
+"""The clean stage inside Spark: document batches in, rows of four tables out."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+
+from refinery.clean import CleanDocument, Cleaner, Models, NormalizedPage, Payload, Rejected
+from refinery.clean_config import CleanConfig
+from refinery.publish import storage
+from refinery.sources.selection import EXCLUDED
+from refinery.tables import UnionRows, union_ddl
+
+TABLES_WRITTEN = ("cleaned", "ledger", "rejects")
+INPUT_COLUMNS = (
+    "doc_id", "source", "url", "mime", "charset", "payload", "file", "offset", "num_fetches",
+    "is_excluded",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ModelUris:
+    """Where executors fetch the classifier."""
+
+    model: str
+    card: str
+
+    def local(self) -> Models:
+        """Local copies, fetched once per process."""
+        return Models(storage.local_copy(self.model), storage.local_copy(self.card))
+
+
+def clean_documents(documents: DataFrame, config: CleanConfig, models: ModelUris | None) -> DataFrame:
+    """Rows of `cleaned`, `ledger` and `rejects`; lazy, one crossing into Python.
+
+    `documents` carries INPUT_COLUMNS. No document is removed: each gives one row of `cleaned` (and
+    its twin in `ledger`) or one of `rejects`.
+    """
+    run = functools.partial(_clean_batches, config=config, models=models)
+    return documents.select(*INPUT_COLUMNS).mapInArrow(run, union_ddl(TABLES_WRITTEN))
+
+
+def normalize_documents(documents: DataFrame, config: CleanConfig) -> DataFrame:
+    """(doc_id, source, text) of documents, as the classifier will see them; rejects left out."""
+    run = functools.partial(_normalize_batches, config=config)
+    columns = ("doc_id", "source", "mime", "charset", "payload")
+    return documents.select(*columns).mapInArrow(run, "doc_id string, source string, text string")
+
+
+def _payloads(batch: pa.RecordBatch) -> list[Payload]:
+    columns = (batch.column(name).to_pylist() for name in ("payload", "mime", "charset"))
+    return [Payload(*row) for row in zip(*columns, strict=True)]
+
+
+def _normalize_batches(
+    batches: Iterator[pa.RecordBatch], *, config: CleanConfig
+) -> Iterator[pa.RecordBatch]:
+    with Cleaner(config, None) as cleaner:
+        for batch in batches:
+            pages = cleaner.normalize(_payloads(batch))
+            kept = [i for i, page in enumerate(pages) if isinstance(page, NormalizedPage)]
+            texts = [page.text for page in pages if isinstance(page, NormalizedPage)]
+            places = pa.array(kept, pa.int64())
+            yield pa.RecordBatch.from_arrays(
+                [
+                    batch.column("doc_id").take(places),
+                    batch.column("source").take(places),
+                    pa.array(texts, pa.string()),
+                ],
+                ["doc_id", "source", "text"],
+            )
+
+
+def _clean_batches(
+    batches: Iterator[pa.RecordBatch], *, config: CleanConfig, models: ModelUris | None
+) -> Iterator[pa.RecordBatch]:
+    rows = UnionRows(TABLES_WRITTEN)
+    with Cleaner(config, models.local() if models else None) as cleaner:
+        for batch in batches:
+            excluded = batch.column("is_excluded").to_pylist()
+            payloads = [p for p, out in zip(_payloads(batch), excluded, strict=True) if not out]
+            results = cleaner.clean(payloads)
+            heads = batch.drop_columns(["payload"]).to_pylist()
+            for head, out in zip(heads, excluded, strict=True):
+                yield from _add_row(rows, head, None if out else next(results))
+    yield from rows.flush()
+
+
+def _add_row(
+    rows: UnionRows, head: dict[str, Any], result: CleanDocument | Rejected | None
+) -> Iterator[pa.RecordBatch]:
+    """Add the rows of one document; None stands for an excluded one, whose text is not read."""
+    place = {name: head[name] for name in ("doc_id", "source", "url")}
+    if isinstance(result, Rejected):
+        where = {"file": head["file"], "offset": head["offset"], "stage": "clean"}
+        yield from rows.add(
+            "rejects", **place, **where, reason=result.reason, message=result.message
+        )
+        return
+    verdict = _excluded_row() if result is None else _verdict_row(result)
+    verdict["num_fetches"] = head["num_fetches"]
+    text = "" if result is None else result.page.text
+    title = None if result is None else result.page.title
+    yield from rows.add("cleaned", **place, **verdict, text=text, title=title)
+    yield from rows.add("ledger", **place, **verdict)
+
+
+def _verdict_row(document: CleanDocument) -> dict[str, Any]:
+    text = document.page.text
+    return {
+        "lang": document.lang,
+        "lang_score": document.lang_score,
+        "num_chars": len(text),
+        "num_words": document.num_words,
+        "num_bytes": len(text.encode()),
+        "values": list(document.values.items()),
+        "scores": list(document.scores.items()),
+        "counters": list(document.page.counters.items()),
+        "reasons": document.reasons,
+        "drop_reason": document.drop_reason,
+    }
+
+
+def _excluded_row() -> dict[str, Any]:
+    return {
+        "lang": None, "lang_score": None, "num_chars": 0, "num_words": 0, "num_bytes": 0,
+        "values": [], "scores": [], "counters": [], "reasons": [EXCLUDED], "drop_reason": EXCLUDED,
+    }  # fmt: skip

@@ -1,0 +1,116 @@
+"""MinHash signatures and LSH bands (Broder 1997; Leskovec et al., Mining of Massive Datasets, ch. 3).
+
+Shingles are runs of tokens of `TextBatch`: five words, or five Chinese characters; short texts give
+one shingle of all they have. Signatures are computed over the whole batch with numpy.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refinery.dedup.config import DedupConfig
+from refinery.text_batch import TEXT_BATCH_VERSION, Hashes, TextBatch, mix, ngram_hashes
+
+SIGNATURE_VERSION = 1
+EMPTY_SLOT = np.uint32(0xFFFFFFFF)
+
+
+def scheme_name(config: DedupConfig) -> str:
+    """What signatures must share to be compared; stored with each of them."""
+    return (
+        f"affine32-v{SIGNATURE_VERSION}-text{TEXT_BATCH_VERSION}-seed{config.seed}"
+        f"-{config.num_bands}x{config.rows_per_band}-shingle{config.shingle_tokens}"
+    )
+
+
+@functools.cache
+def permutations(num: int, seed: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Odd multipliers and offsets of `num` multiply-add hashes modulo 2**32."""
+    generator = np.random.Generator(np.random.PCG64(seed))
+    multipliers = generator.integers(0, 2**31, num, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
+    return multipliers, generator.integers(0, 2**32, num, dtype=np.uint32)
+
+
+def shingle_sets(batch: TextBatch, tokens: int) -> list[Hashes]:
+    """Sorted distinct shingle hashes of each text."""
+    grams = ngram_hashes(batch.token_hashes, tokens)
+    sets = []
+    for first, last in zip(batch.token_bounds[:-1], batch.token_bounds[1:], strict=True):
+        if last - first >= tokens:
+            sets.append(np.unique(grams[first : last - tokens + 1]))
+        elif last > first:
+            sets.append(ngram_hashes(batch.token_hashes[first:last], int(last - first)))
+        else:
+            sets.append(np.zeros(0, np.uint64))
+    return sets
+
+
+def signature(shingles: Hashes, num: int, seed: int) -> NDArray[np.uint32]:
+    """[num] minima of each permutation over the shingles; empty sets keep EMPTY_SLOT.
+
+    The upper 32 bits of a shingle's hash enter: 2**32 values make a false tie of two slots rarer
+    than one in four billion per pair.
+    """
+    if len(shingles) == 0:
+        return np.full(num, EMPTY_SLOT)
+    multipliers, offsets = permutations(num, seed)
+    low = (shingles >> np.uint64(32)).astype(np.uint32)
+    slots = np.full(num, EMPTY_SLOT)
+    for start in range(0, len(low), 2048):
+        block = low[start : start + 2048]
+        hashed = _scramble(block[:, None] * multipliers[None, :] + offsets[None, :])
+        np.minimum(slots, hashed.min(axis=0), out=slots)
+    return slots
+
+
+def _scramble(values: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """An affine map modulo 2**32 leaves low bits weak; one xor-shift-multiply mends them."""
+    values ^= values >> np.uint32(16)
+    values *= np.uint32(0x7FEB352D)
+    values ^= values >> np.uint32(15)
+    return values
+
+
+def band_hashes(slots: NDArray[np.uint32], config: DedupConfig) -> NDArray[np.int64]:
+    """[num_bands] one 64-bit hash per band, as Spark's signed bigint."""
+    rows = slots.reshape(config.num_bands, config.rows_per_band).astype(np.uint64)
+    value = np.arange(config.num_bands, dtype=np.uint64)
+    for row in range(config.rows_per_band):
+        value = mix(value * np.uint64(0x9E3779B97F4A7C15) + rows[:, row])
+    return value.view(np.int64)
+
+
+@dataclass(frozen=True)
+class SCurve:
+    """P(candidate | Jaccard) = 1 - (1 - s**rows)**bands, with its error areas at a threshold."""
+
+    num_bands: int
+    rows_per_band: int
+    threshold: float
+
+    def at(self, jaccard: float) -> float:
+        """Probability that a pair of this similarity becomes a candidate."""
+        return float(1 - (1 - jaccard**self.rows_per_band) ** self.num_bands)
+
+    def points(self, num: int = 101) -> list[tuple[float, float]]:
+        """Curve at evenly spaced similarities."""
+        return [(i / (num - 1), self.at(i / (num - 1))) for i in range(num)]
+
+    @property
+    def false_negative_area(self) -> float:
+        """Integral of missed probability from the threshold to 1."""
+        return self._integral(self.threshold, 1.0, missed=True)
+
+    @property
+    def false_positive_area(self) -> float:
+        """Integral of candidates from 0 to the threshold; verification removes these."""
+        return self._integral(0.0, self.threshold, missed=False)
+
+    def _integral(self, low: float, high: float, *, missed: bool, steps: int = 2000) -> float:
+        grid = np.linspace(low, high, steps + 1)
+        found = 1 - (1 - grid**self.rows_per_band) ** self.num_bands
+        return float(np.trapezoid(1 - found if missed else found, grid))

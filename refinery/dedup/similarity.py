@@ -1,0 +1,27 @@
+"""Exact similarity of shingle sets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from refinery.text_batch import Hashes
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """Jaccard similarity, and the share of the smaller set that lies in the other."""
+
+    jaccard: float
+    containment: float
+
+
+def compare(left: Hashes, right: Hashes) -> Similarity:
+    """Compare two sorted sets; two empty sets are equal."""
+    if len(left) == 0 or len(right) == 0:
+        same = float(len(left) == len(right))
+        return Similarity(same, same)
+    shared = len(np.intersect1d(left, right, assume_unique=True))
+    union = len(left) + len(right) - shared
+    return Similarity(shared / union, shared / min(len(left), len(right)))

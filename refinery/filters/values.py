@@ -1,0 +1,237 @@
+"""Heuristic values of a batch, vectorised over its code points and tokens.
+
+Words are tokens of `TextBatch`: for Chinese they are characters, so thresholds differ by language
+(`bounds.yaml`). Nothing here loops over words in Python.
+
+Sources: Rae et al. 2021 (Gopher), appendix A.1.1 and table A1; Penedo et al. 2024 (FineWeb),
+section 3.6. Where published code disagrees on a formula, the paper's words are followed: characters
+inside any repeated n-gram are counted once, over the characters of all words.
+
+Legend: C code points, D documents, K tokens, L lines.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refinery.text_batch import SPACE, Hashes, Lines, Places, TextBatch, hash_spans, kind_table, mix
+
+VALUES_VERSION = 1
+
+TOP_NGRAMS = (2, 3, 4)
+DUPLICATE_NGRAMS = (5, 6, 7, 8, 9, 10)
+SHORT_LINE_CHARS = 30
+BULLETS = "•●-*‣◦○■□▪·"
+LINE_END_MARKS = ".?!\"'。？！…”’」』；;：:)）"
+STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
+STOP_CHARS = tuple("的年在月是和日了於为有被人中為他與後也而由")
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+def compute_values(batch: TextBatch) -> dict[str, Floats]:
+    """Every heuristic value as a [D] array, by name."""
+    lines = batch.lines()
+    return {
+        **_quality_values(batch, lines),
+        **_line_values(batch, lines),
+        **_repetition_values(batch),
+    }
+
+
+@functools.cache
+def _letters() -> Mask:
+    """Whether a code point is alphabetic."""
+    table = np.zeros(0x110000, bool)
+    for code in range(0x110000):
+        table[code] = not 0xD800 <= code <= 0xDFFF and chr(code).isalpha()
+    return table
+
+
+def _share(part: NDArray[np.generic], whole: NDArray[np.generic]) -> Floats:
+    """part / whole, 0 where the whole is 0."""
+    return np.divide(part, whole, out=np.zeros(len(whole)), where=whole > 0, casting="unsafe")
+
+
+def _count(docs: Places, num_texts: int, weights: NDArray[np.generic] | None = None) -> Floats:
+    return np.bincount(docs, weights=weights, minlength=num_texts).astype(np.float64)
+
+
+def _doc_of(batch: TextBatch, places: Places) -> Places:
+    return np.searchsorted(batch.starts, places, side="right") - 1
+
+
+def _quality_values(batch: TextBatch, lines: Lines) -> dict[str, Floats]:
+    size, words = batch.num_texts, batch.num_tokens.astype(np.float64)
+    token_chars = (batch.token_ends - batch.token_starts).astype(np.float64)
+    letters = np.concatenate(([0], np.cumsum(_letters()[batch.codes])))
+    has_letter = letters[batch.token_ends] > letters[batch.token_starts]
+    visible = _count(_doc_of(batch, np.flatnonzero(kind_table()[batch.codes] != SPACE)), size)
+    chars = _count(batch.token_doc, size, token_chars)
+    ellipses = _ellipsis_places(batch)
+    return {
+        "words": words,
+        "mean_word_chars": _share(chars, words),
+        "word_char_fraction": _share(chars, visible),
+        "hash_ratio": _share(_count(_doc_of(batch, np.flatnonzero(batch.codes == 0x23)), size), words),
+        "ellipsis_ratio": _share(_count(_doc_of(batch, ellipses), size), words),
+        "alpha_word_fraction": _share(_count(batch.token_doc[has_letter], size), words),
+        "stop_words": _distinct_hits(batch, STOP_WORDS),
+        "stop_chars": _distinct_hits(batch, STOP_CHARS),
+        "lines": _count(lines.doc, size),
+    }
+
+
+def _ellipsis_places(batch: TextBatch) -> Places:
+    """First code points of "..." and "…" (a longer run counts once)."""
+    dot = batch.codes == 0x2E
+    three = dot.copy()
+    three[:-2] &= dot[1:-1] & dot[2:]
+    three[-2:] = False
+    three[1:] &= ~dot[:-1]
+    return np.flatnonzero(three | (batch.codes == 0x2026))
+
+
+@functools.cache
+def _word_hashes(words: tuple[str, ...]) -> Hashes:
+    return TextBatch.of(list(words)).token_hashes
+
+
+def _distinct_hits(batch: TextBatch, words: tuple[str, ...]) -> Floats:
+    """How many of the words occur in each document."""
+    total = np.zeros(batch.num_texts)
+    for word in _word_hashes(words):
+        total[np.unique(batch.token_doc[batch.token_hashes == word])] += 1
+    return total
+
+
+def _line_values(batch: TextBatch, lines: Lines) -> dict[str, Floats]:
+    size, count = batch.num_texts, _count(lines.doc, batch.num_texts)
+    chars = (lines.ends - lines.starts).astype(np.float64)
+    total_chars = _count(lines.doc, size, chars)
+    first, last = batch.codes[lines.starts], batch.codes[lines.ends - 1]
+    ellipsis_end = (last == 0x2026) | _ends_with_dots(batch, lines)
+    repeated = _later_copies(lines.hashes, lines.doc)
+    newlines = _count(_doc_of(batch, np.flatnonzero(batch.codes == 10)), size)
+
+    def of_lines(mask: Mask) -> Floats:
+        return _share(_count(lines.doc[mask], size), count)
+
+    paragraphs = _paragraphs(batch)
+    paragraph_repeats = _later_copies(paragraphs.hashes, paragraphs.doc)
+    paragraph_chars = (paragraphs.ends - paragraphs.starts).astype(np.float64)
+    return {
+        "bullet_line_fraction": of_lines(np.isin(first, _codes(BULLETS))),
+        "ellipsis_line_fraction": of_lines(ellipsis_end),
+        "punctuated_line_fraction": of_lines(np.isin(last, _codes(LINE_END_MARKS))),
+        "short_line_fraction": of_lines(chars <= SHORT_LINE_CHARS),
+        "newline_ratio": _share(newlines, batch.num_tokens),
+        "dup_line_fraction": of_lines(repeated),
+        "dup_line_chars": _share(_count(lines.doc[repeated], size, chars[repeated]), total_chars),
+        "dup_paragraph_fraction": _share(
+            _count(paragraphs.doc[paragraph_repeats], size), _count(paragraphs.doc, size)
+        ),
+        "dup_paragraph_chars": _share(
+            _count(paragraphs.doc[paragraph_repeats], size, paragraph_chars[paragraph_repeats]),
+            _count(paragraphs.doc, size, paragraph_chars),
+        ),
+    }
+
+
+def _codes(text: str) -> NDArray[np.uint32]:
+    return np.array([ord(char) for char in text], np.uint32)
+
+
+def _ends_with_dots(batch: TextBatch, lines: Lines) -> Mask:
+    dots = np.concatenate(([0], np.cumsum(batch.codes == 0x2E)))
+    start = np.maximum(lines.ends - 3, lines.starts)
+    return np.asarray(dots[lines.ends] - dots[start] == 3)
+
+
+def _paragraphs(batch: TextBatch) -> Lines:
+    """Runs of lines between empty lines."""
+    lines = batch.lines()
+    if len(lines.starts) == 0:
+        return lines
+    newlines = np.concatenate(([0], np.cumsum(batch.codes == 10)))
+    gap = newlines[lines.starts[1:]] - newlines[lines.ends[:-1]]
+    opens = np.concatenate(([True], (gap > 1) | (lines.doc[1:] != lines.doc[:-1])))
+    closes = np.concatenate((opens[1:], [True]))
+    starts, ends = lines.starts[opens], lines.ends[closes]
+    return Lines(starts, ends, lines.doc[opens], hash_spans(batch.codes, starts, ends))
+
+
+def _later_copies(hashes: Hashes, docs: Places) -> Mask:
+    """Whether an equal one stands earlier in the same document."""
+    keyed = mix(hashes + docs.astype(np.uint64))
+    order = np.argsort(keyed, kind="stable")
+    later = np.zeros(len(keyed), bool)
+    later[order[1:]] = keyed[order[1:]] == keyed[order[:-1]]
+    return later
+
+
+def _repetition_values(batch: TextBatch) -> dict[str, Floats]:
+    token_chars = (batch.token_ends - batch.token_starts).astype(np.int64)
+    chars_before = np.concatenate(([0], np.cumsum(token_chars)))
+    total = _count(batch.token_doc, batch.num_texts, token_chars)
+    values = {}
+    # An n-gram's hash grows from the one before it: nine sorts, but only nine multiplications.
+    rolling = mix(batch.token_hashes + batch.token_doc.astype(np.uint64) * np.uint64(0x9E37_79B9))
+    grams = rolling.copy()
+    for n in range(2, max(DUPLICATE_NGRAMS) + 1):
+        count = len(rolling) - n + 1
+        if count > 0:
+            grams = grams[:count] * np.uint64(0x9E3779B97F4A7C15) + rolling[n - 1 :]
+        valid = _inside(batch, n)
+        if n in TOP_NGRAMS:
+            values[f"top_{n}gram_chars"] = _share(_top(batch, grams, valid, n, chars_before), total)
+        if n in DUPLICATE_NGRAMS:
+            covered = _covered(grams, valid, n, len(rolling))
+            inside = _count(batch.token_doc[covered], batch.num_texts, token_chars[covered])
+            values[f"dup_{n}gram_chars"] = _share(inside, total)
+    return values
+
+
+def _inside(batch: TextBatch, n: int) -> Places:
+    """Positions of n-grams that do not cross into the next text."""
+    count = len(batch.token_doc) - n + 1
+    if count <= 0:
+        return np.zeros(0, np.int64)
+    return np.flatnonzero(batch.token_doc[:count] == batch.token_doc[n - 1 :])
+
+
+def _runs(keys: Hashes) -> tuple[Places, Places, Places]:
+    """Order that sorts the keys, first place of each run of equal ones, length of each run."""
+    order = np.argsort(keys)
+    ordered = keys[order]
+    firsts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    return order, firsts, np.diff(np.append(firsts, len(keys)))
+
+
+def _top(batch: TextBatch, grams: Hashes, valid: Places, n: int, chars_before: Places) -> Floats:
+    """Characters inside the n-gram that covers most of each document; one that repeats."""
+    best = np.zeros(batch.num_texts)
+    if len(valid) == 0:
+        return best
+    order, firsts, lengths = _runs(grams[valid])
+    again = lengths > 1
+    place = valid[order[firsts[again]]]
+    chars = (chars_before[place + n] - chars_before[place]) * lengths[again]
+    np.maximum.at(best, batch.token_doc[place], chars)
+    return best
+
+
+def _covered(grams: Hashes, valid: Places, n: int, num_tokens: int) -> Mask:
+    """Tokens inside any n-gram that occurs more than once in its document."""
+    if len(valid) == 0:
+        return np.zeros(num_tokens, bool)
+    order, firsts, lengths = _runs(grams[valid])
+    repeats = valid[order[np.repeat(lengths > 1, lengths)]]
+    change = np.zeros(num_tokens + 1, np.int64)
+    np.add.at(change, repeats, 1)
+    np.subtract.at(change, repeats + n, 1)
+    return np.asarray(np.cumsum(change[:-1]) > 0)

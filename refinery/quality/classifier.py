@@ -1,0 +1,168 @@
+"""fastText quality classifier (Joulin et al. 2016): ordered training, honest test, scoring.
+
+Training repeats byte for byte: lines in the order of a hash, one thread. The card records what the
+model needs, and scoring refuses text normalised by another version.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from refinery.normalize.text import NORMALIZER_VERSION
+from refinery.quality.config import QualityTrainingConfig
+from refinery.text_batch import CJK, kind_table
+from schemas.errors import ContractError, SettingsError
+from schemas.fingerprints import sha256_hex
+
+CLASSIFIER_VERSION = 1
+MODEL_NAME = "quality.bin"
+CARD_NAME = "quality.json"
+GOOD, NOISY = "__label__good", "__label__noisy"
+
+
+@dataclass(frozen=True, order=True)
+class Example:
+    """One document of one class; `key` orders and splits."""
+
+    key: str
+    label: str
+    text: str
+
+
+def to_line(text: str, max_chars: int) -> str:
+    """One line of fastText input: CJK characters stand apart, white space is single blanks."""
+    head = text[:max_chars].lower()
+    codes = np.frombuffer(head.encode("utf-32-le"), np.uint32)
+    if (kind_table()[codes] == CJK).any():
+        kinds = kind_table()[codes]
+        head = "".join(f" {c} " if k == CJK else c for c, k in zip(head, kinds, strict=True))
+    return " ".join(head.split())
+
+
+def make_examples(
+    rows: Iterable[tuple[str, str, str]], config: QualityTrainingConfig
+) -> list[Example]:
+    """Examples of (doc_id, source, text) rows, balanced, in the order of their key.
+
+    Raises:
+        SettingsError: A class has fewer than two documents.
+    """
+    by_label: dict[str, dict[str, Example]] = {GOOD: {}, NOISY: {}}
+    for doc_id, source, text in rows:
+        line = to_line(text, config.max_chars)
+        if line:
+            label = GOOD if source in config.positive else NOISY
+            by_label[label][sha256_hex(line.encode())] = Example(doc_id, label, line)
+    fewest = min(len(examples) for examples in by_label.values())
+    if fewest < 2:
+        found = {label: len(examples) for label, examples in by_label.items()}
+        raise SettingsError(f"recipe.quality: each class needs two documents, found {found}")
+    most = min(fewest, config.max_documents)
+    return sorted(e for examples in by_label.values() for e in sorted(examples.values())[:most])
+
+
+def train(examples: Sequence[Example], config: QualityTrainingConfig, folder: Path) -> None:
+    """Train on all but the test share, then write the model and its card into `folder`."""
+    import fasttext
+
+    border = int(config.test_fraction * 16**8)
+    test = [e for e in examples if int(e.key[-8:], 16) < border]
+    training = [e for e in examples if int(e.key[-8:], 16) >= border]
+    if {e.label for e in training} != {GOOD, NOISY}:
+        raise SettingsError(f"recipe.quality: {len(examples)} documents are too few to split")
+    with tempfile.TemporaryDirectory() as scratch:
+        lines = Path(scratch) / "train.txt"
+        lines.write_text("".join(f"{e.label} {e.text}\n" for e in training), encoding="utf-8")
+        model = fasttext.train_supervised(
+            str(lines),
+            dim=config.dim,
+            epoch=config.epochs,
+            lr=config.learning_rate,
+            wordNgrams=config.word_ngrams,
+            bucket=config.bucket,
+            minCount=config.min_count,
+            thread=1,
+            seed=0,
+            verbose=0,
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save_model(str(folder / MODEL_NAME))
+    card = {
+        "classifier_version": CLASSIFIER_VERSION,
+        "normalizer_version": NORMALIZER_VERSION,
+        "max_chars": config.max_chars,
+        "training_documents": len(training),
+        "test_documents": len(test),
+        "settings": config.model_dump(mode="json"),
+        **evaluate(score_lines(model, [e.text for e in test]), [e.label == GOOD for e in test]),
+    }
+    text = json.dumps(card, indent=2, sort_keys=True) + "\n"
+    (folder / CARD_NAME).write_text(text, encoding="utf-8")
+
+
+def evaluate(scores: Sequence[float], is_good: Sequence[bool]) -> dict[str, float | None]:
+    """Area under the ROC curve (by ranks, ties half), precision and recall at 0.5."""
+    good = np.array(is_good, bool)
+    values = np.array(scores, np.float64)
+    num_good, num_noisy = int(good.sum()), int((~good).sum())
+    if not num_good or not num_noisy:
+        return {"auc": None, "precision": None, "recall": None}
+    distinct, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    auc = (ranks[good].sum() - num_good * (num_good + 1) / 2) / (num_good * num_noisy)
+    called = values >= 0.5
+    hits = int((called & good).sum())
+    return {
+        "auc": round(float(auc), 4),
+        "precision": round(hits / max(1, int(called.sum())), 4),
+        "recall": round(hits / num_good, 4),
+    }
+
+
+def score_lines(model: Any, lines: Sequence[str]) -> list[float]:
+    """Probability of the good class, rounded to 10**-6 so that orders by score are total."""
+    if not lines:
+        return []
+    labels, scores = model.predict(list(lines), k=2)
+    return [
+        round(min(1.0, float(dict(zip(label, score, strict=True)).get(GOOD, 0.0))), 6)
+        for label, score in zip(labels, scores, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A loaded model with its card."""
+
+    model: Any
+    card: dict[str, Any]
+
+    def score(self, texts: Sequence[str]) -> list[float]:
+        """Scores of normalised texts, 0..1."""
+        return score_lines(self.model, [to_line(t, self.card["max_chars"]) for t in texts])
+
+
+@functools.cache
+def load_classifier(model: Path, card: Path) -> Classifier:
+    """Load once per process.
+
+    Raises:
+        ContractError: The model was trained on text normalised by another version.
+    """
+    import fasttext
+
+    facts = json.loads(card.read_text(encoding="utf-8"))
+    if facts["normalizer_version"] != NORMALIZER_VERSION:
+        raise ContractError(
+            f"{model}: trained on text of normaliser {facts['normalizer_version']}, "
+            f"this is {NORMALIZER_VERSION}; train it again"
+        )
+    return Classifier(fasttext.load_model(str(model)), facts)

@@ -1,0 +1,1 @@
+"""Verbs of the trainer, each imported only when called."""

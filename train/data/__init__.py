@@ -1,0 +1,1 @@
+"""The pure cursor and the rows of a manifest."""

@@ -1,0 +1,110 @@
+"""The training recipe: strict settings from YAML and `--set`, read before torch is imported."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from schemas.settings import Settings, apply_overrides, parse_settings, read_yaml
+from train.checkpoint.config import CheckpointConfig
+from train.data.config import BatchConfig, DataPhase, LoaderConfig
+from train.familiar import translate_familiar
+from train.optim.config import OptimizerConfig, ScheduleConfig
+from train.parallel.config import ParallelConfig
+
+logger = logging.getLogger(__name__)
+
+
+class StopConfig(Settings):
+    """Where the run ends; exactly one is given."""
+
+    steps: int | None = Field(default=None, gt=0)
+    tokens: int | None = Field(default=None, gt=0, description="packed tokens, padding included")
+    epochs: float | None = Field(default=None, gt=0, description="passes over the manifest")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        given = [name for name in ("steps", "tokens", "epochs") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of steps, tokens and epochs, got {given or 'none'}")
+        return self
+
+
+class PrecisionConfig(Settings):
+    """Numbers of forward and backward; weights and optimizer states are fp32 always."""
+
+    compute: Literal["fp32", "bf16", "fp16", "auto"] = Field(
+        default="fp32", description="auto: bf16 where the hardware has it, else fp32, with why"
+    )
+    initial_scale: float = Field(default=65536.0, gt=0, description="fp16: first loss scale")
+    growth_interval: int = Field(default=2000, gt=0, description="fp16: clean steps per doubling")
+
+
+class EvaluationConfig(Settings):
+    """Loss on the held-out split during training."""
+
+    every_steps: int | None = Field(default=None, gt=0, description="null: only at the end")
+    max_rows: int | None = Field(default=None, gt=0, description="null: the whole split")
+    microbatch: int = Field(default=8, gt=0)
+
+
+class MetricsConfig(Settings):
+    """What is written while training."""
+
+    every_steps: int = Field(default=1, gt=0)
+    tensorboard: bool = False
+
+
+class TrainSettings(Settings):
+    """One run. Paths are relative to the working directory."""
+
+    manifest: str = Field(description="manifest.json, or the folder that holds it")
+    then: tuple[DataPhase, ...] = Field(default=(), description="later manifests, by tokens")
+    output: str
+    seed: int = 1
+    model: dict[str, Any] = Field(
+        default_factory=lambda: {"preset": "gpt2-tiny"},
+        description="preset and overrides; judged by train.model",
+    )
+    objective: dict[str, Any] = Field(default_factory=lambda: {"name": "causal"})
+    batch: BatchConfig = BatchConfig()
+    stop: StopConfig
+    optimizer: OptimizerConfig = OptimizerConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    precision: PrecisionConfig = PrecisionConfig()
+    recompute: Literal["none", "selective", "full"] = Field(
+        default="none", description="activations that are computed again in the backward pass"
+    )
+    compile: bool = Field(default=False, description="torch.compile for each block")
+    parallel: ParallelConfig = ParallelConfig()
+    loader: LoaderConfig = LoaderConfig()
+    checkpoint: CheckpointConfig = CheckpointConfig()
+    evaluation: EvaluationConfig | None = EvaluationConfig()
+    metrics: MetricsConfig = MetricsConfig()
+    threads: int | None = Field(default=None, gt=0, description="per rank; null: as torch decides")
+    step_timeout_seconds: float = Field(
+        default=600.0, gt=0, description="collectives fail after it"
+    )
+
+    @model_validator(mode="after")
+    def _phases_ascend(self) -> Self:
+        starts = [phase.from_tokens for phase in self.then]
+        if starts != sorted(set(starts)):
+            raise ValueError(f"then: from_tokens must rise, got {starts}")
+        return self
+
+
+def load_train_settings(path: Path, overrides: Sequence[str] = ()) -> TrainSettings:
+    """Read a recipe; familiar names are translated and unused ones warned about.
+
+    Raises:
+        SettingsError: With every fault, unknown keys with their nearest valid one.
+    """
+    data, warnings = translate_familiar(apply_overrides(read_yaml(path), overrides))
+    for warning in warnings:
+        logger.warning("%s: %s", path, warning)
+    return parse_settings(TrainSettings, data, where=str(path))
