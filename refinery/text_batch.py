@@ -213,7 +213,7 @@ def _token_bounds(kinds: NDArray[np.uint8], starts: Places) -> tuple[Places, Pla
     return token_starts.astype(np.int64), token_ends.astype(np.int64)
 
 
-def hash_spans(codes: Codes, starts: Places, ends: Places) -> Hashes:
+def hash_spans(codes: Codes | Hashes, starts: Places, ends: Places) -> Hashes:
     """Hash each span by its characters and their places within it, vectorised.
 
     Sum over the span of mix(code, place) is order-aware through the place and is one `reduceat`
