@@ -14,7 +14,7 @@ from refinery.mixture.config import MixtureConfig
 from refinery.packing.config import PackingConfig
 from refinery.quality.config import QualityTrainingConfig
 from refinery.sources.config import ExcludeConfig, ReadLimits, SourceConfig
-from refinery.vocabulary.config import VocabularyConfig
+from refinery.vocabulary.config import SplitConfig, VocabularyConfig
 from schemas.settings import Settings, load_settings
 
 
@@ -34,6 +34,7 @@ class Recipe(Settings):
     dedup: DedupConfig = DedupConfig()
     decontaminate: DecontaminateConfig | None = None
     vocabulary: VocabularyConfig = VocabularyConfig()
+    split: SplitConfig = SplitConfig()
     mixture: MixtureConfig = MixtureConfig()
     packing: PackingConfig = PackingConfig()
 

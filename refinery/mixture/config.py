@@ -2,8 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Self
+
+from pydantic import Field, model_validator
+
 from schemas.settings import Settings
 
 
 class MixtureConfig(Settings):
-    """Weights of the sources and the token budget."""
+    """Weights of the sources and the token budget.
+
+    Without weights every document is taken once; with them epochs follow from budget x weight /
+    size, as in Brown et al. 2020, table 2.2.
+    """
+
+    weights: dict[str, float] | None = None
+    budget_tokens: int | None = Field(
+        default=None, gt=0, description="None: all tokens of the weighted sources once"
+    )
+    max_epochs: float | None = Field(default=None, gt=0, description="cap on epochs of a source")
+
+    @model_validator(mode="after")
+    def _weights_are_positive(self) -> Self:
+        if self.weights is not None:
+            if not self.weights:
+                raise ValueError("weights are empty; leave them out to take every document once")
+            wrong = {name: weight for name, weight in self.weights.items() if weight < 0}
+            if wrong or sum(self.weights.values()) <= 0:
+                raise ValueError(f"weights must not be negative and not all 0, got {self.weights}")
+        elif self.budget_tokens is not None:
+            raise ValueError("budget_tokens needs weights")
+        return self

@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from schemas.settings import Settings
 
 
 class VocabularyConfig(Settings):
-    """A tokenizer trained on the kept training documents, or a given folder."""
+    """A byte-level BPE trained on kept training documents, or a given folder."""
+
+    tokenizer: str | None = Field(
+        default=None, description="folder with tokenizer.json; None trains one"
+    )
+    size: int = Field(default=16_384, ge=400, description="ids, control tokens included")
+    sentinels: int = Field(default=100, ge=0)
+    train_bytes: int = Field(default=50_000_000, gt=0, description="of text, by hash of the id")
+
+
+class SplitConfig(Settings):
+    """The held-out share of each source, by hash of (seed, id)."""
+
+    heldout_fraction: float = Field(default=0.02, gt=0, lt=0.5)

@@ -1,0 +1,92 @@
+"""Train the recipe's tokenizer on kept training documents, or publish the one it names."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import Window
+from pyspark.sql import functions as F  # noqa: N812
+
+from jobs.runner import stage_main
+from jobs.stage import Contents, Stage, StageContext, sha256_path
+from jobs.tokenise_documents import collect_edits, compute_fates
+from refinery.edits import Edit, apply_edits
+from refinery.fates import kept_texts
+from refinery.packing.split import is_heldout
+from refinery.publish import storage
+from refinery.publish.store import Store
+from refinery.recipe import Recipe
+from refinery.sources.selection import hash_share
+from refinery.vocabulary.bpe import TRAINER_VERSION, train_bpe, write_tokenizer
+from refinery.vocabulary.identity import identify_tokenizer
+from schemas.errors import ContractError, run_main
+
+TOKENIZER = "tokenizer"
+
+
+def _contents(recipe: Recipe, store: Store) -> Contents:
+    given = recipe.vocabulary.tokenizer
+    return [("tokenizer", sha256_path(storage.local_copy(given)))] if given else []
+
+
+def _settings(recipe: Recipe) -> dict[str, Any]:
+    plain = recipe.vocabulary.model_dump(mode="json", exclude={"tokenizer"})
+    return {
+        "vocabulary": plain,
+        "split": recipe.split,
+        "seed": recipe.seed,
+        "version": TRAINER_VERSION,
+    }
+
+
+def _training_texts(context: StageContext) -> list[str]:
+    """Kept training documents by hash of their id, up to the byte budget."""
+    recipe = context.recipe
+    texts = kept_texts(context.read("cleaned"), compute_fates(context), collect_edits(context))
+    share = hash_share(recipe.seed, "doc_id")
+    before = Window.orderBy("share", "doc_id").rowsBetween(Window.unboundedPreceding, -1)
+    sized = (
+        texts.where(~is_heldout(recipe.split, recipe.seed))
+        .select("doc_id", share.alias("share"), F.octet_length("text").alias("size"))
+        .withColumn("before", F.coalesce(F.sum("size").over(before), F.lit(0)))
+        .where(F.col("before") < recipe.vocabulary.train_bytes)
+        .select("doc_id")
+    )
+    rows = texts.join(sized, ["doc_id"], how="left_semi").select("doc_id", "text", "edits").collect()
+    return [
+        apply_edits(row["text"], [Edit(e["start"], e["end"], e["replacement"]) for e in row["edits"] or ()])
+        for row in sorted(rows, key=lambda row: row["doc_id"])
+    ]
+
+
+def _run(context: StageContext) -> None:
+    config = context.recipe.vocabulary
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / TOKENIZER
+        if config.tokenizer is None:
+            texts = _training_texts(context)
+            if not texts:
+                raise ContractError("vocabulary: no kept training document; see `ledger.drop_reason`")
+            write_tokenizer(train_bpe(texts, config), folder, config.sentinels)
+            context.counts["training_documents"] = len(texts)
+        else:
+            folder = storage.local_copy(config.tokenizer)
+        identity = identify_tokenizer(folder, relative_path=TOKENIZER)
+        context.counts["vocab_size"] = identity.vocab_size
+        context.add_artefact(TOKENIZER, folder)
+
+
+STAGE = Stage(
+    name="vocabulary",
+    version=1,
+    inputs=("clean", "dedup", "decontaminate"),
+    settings=_settings,
+    contents=_contents,
+    run=_run,
+)
+
+if __name__ == "__main__":
+    run_main(partial(stage_main, STAGE))

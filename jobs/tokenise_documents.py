@@ -1,0 +1,67 @@
+"""Decide every document's fate, and turn the kept ones into token ids, once."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F  # noqa: N812
+
+from jobs.runner import stage_main
+from jobs.stage import Stage, StageContext
+from refinery.fates import check_fates, decide_fates, kept_texts
+from refinery.packing.split import is_heldout
+from refinery.recipe import Recipe
+from refinery.vocabulary.tokenise import TOKENISE_VERSION, tokenise
+from schemas.errors import ContractError, run_main
+from schemas.tables import TABLES
+
+
+def compute_fates(context: StageContext) -> DataFrame:
+    """The fate of every document, from the tables published so far."""
+    return decide_fates(
+        ledger=context.read("ledger"),
+        rejects=context.read("rejects", stage="clean"),
+        duplicates=context.read("duplicates"),
+        contamination=context.read("contamination"),
+    )
+
+
+def collect_edits(context: StageContext) -> DataFrame:
+    """Edits of all stages that write any."""
+    clean = context.read("edits", stage="clean")
+    return clean.unionByName(context.read("edits", stage="decontaminate"))
+
+
+def _run(context: StageContext) -> None:
+    recipe = context.recipe
+    context.write("fates", compute_fates(context))
+    fates = context.read_back("fates")
+    counts = {row["fate"]: row["count"] for row in fates.groupBy("fate").count().collect()}
+    check_fates(counts, context.records["clean"].counts["documents"])
+    context.counts.update(counts)
+    if not counts.get("kept"):
+        raise ContractError("no document is kept; see `fates.reason` and `ledger.reasons`")
+    texts = kept_texts(context.read("cleaned"), fates, collect_edits(context))
+    texts = texts.withColumn("is_heldout", is_heldout(recipe.split, recipe.seed))
+    rows = tokenise(texts, context.artefact_uri("vocabulary", "tokenizer"))
+    split = F.when(F.col("is_heldout"), "heldout").otherwise("train")
+    tokens = rows.withColumn("split", split).select(*TABLES["tokens"].column_names)
+    context.write("tokens", tokens)
+
+
+def _settings(recipe: Recipe) -> dict[str, Any]:
+    return {"seed": recipe.seed, "split": recipe.split, "version": TOKENISE_VERSION}
+
+
+STAGE = Stage(
+    name="tokenise",
+    version=1,
+    inputs=("clean", "dedup", "decontaminate", "vocabulary"),
+    settings=_settings,
+    run=_run,
+)
+
+if __name__ == "__main__":
+    run_main(partial(stage_main, STAGE))
