@@ -1,0 +1,122 @@
+"""The pure cursor: which rows a step reads, as arithmetic on (manifest, seed, samples consumed).
+
+Sample i of a pass is row i div L of lane i mod L, where lane l is the l-th equal stretch of the
+pass's row numbers; the last N mod L rows close the pass. The first pass follows the row numbers;
+later ones permute blocks of rows by hash. Rank r of R reads the samples with i mod R = r, so the
+global batch depends neither on R nor on micro-batches, and there is no state to save or to lose.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.manifest import Split
+
+Int64s = NDArray[np.int64]
+
+# Rows that stay together when a later pass is permuted; packing writes row groups of this size, so
+# a block is one read. Part of the order: changing it changes every second pass.
+BLOCK_ROWS = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankShare:
+    """Rank `rank` of `ranks` that read different rows."""
+
+    rank: int = 0
+    ranks: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A row of the dataset: in which pass, and its number across the shards of the split."""
+
+    passes: int
+    row: int
+
+
+class Cursor:
+    """Order of the rows of one split."""
+
+    def __init__(self, *, shard_rows: Sequence[int], lanes: int, seed: int) -> None:
+        self.num_rows = sum(shard_rows)
+        self._shard_rows = tuple(shard_rows)
+        self._lanes = min(lanes, max(self.num_rows, 1))
+        self._seed = seed
+
+    @classmethod
+    def of_split(cls, split: Split, *, lanes: int, seed: int) -> Cursor:
+        """The cursor of a manifest's split."""
+        return cls(shard_rows=[shard.rows for shard in split.shards], lanes=lanes, seed=seed)
+
+    def rows(self, samples: Int64s) -> Int64s:
+        """Row numbers of samples, counted from the start of training; passes follow each other."""
+        passes, within = np.divmod(samples, self.num_rows)
+        lane_rows = self.num_rows // self._lanes
+        laned = (within % self._lanes) * lane_rows + within // self._lanes
+        virtual = np.where(within < lane_rows * self._lanes, laned, within)
+        rows = virtual.copy()
+        for number in np.unique(passes):
+            if number > 0:
+                order = _block_order(self._shard_rows, self._seed, int(number))
+                chosen = passes == number
+                rows[chosen] = order.rows(virtual[chosen])
+        return rows
+
+    def place(self, sample: int) -> Place:
+        """Pass and row number of one sample."""
+        row = int(self.rows(np.array([sample], dtype=np.int64))[0])
+        return Place(passes=sample // self.num_rows, row=row)
+
+
+def rank_samples(*, start: int, count: int, share: RankShare) -> Int64s:
+    """The samples of the global batch `start .. start + count` that one rank reads, in order."""
+    first = start + (share.rank - start) % share.ranks
+    return np.arange(first, start + count, share.ranks, dtype=np.int64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _BlockOrder:
+    """Blocks in the order of one pass: where each begins there, and its first row."""
+
+    starts: Int64s
+    first_rows: Int64s
+
+    def rows(self, virtual: Int64s) -> Int64s:
+        """Row numbers at places of the permuted pass."""
+        block = np.searchsorted(self.starts, virtual, side="right") - 1
+        rows: Int64s = self.first_rows[block] + (virtual - self.starts[block])
+        return rows
+
+
+@lru_cache(maxsize=4)
+def _block_order(shard_rows: tuple[int, ...], seed: int, passes: int) -> _BlockOrder:
+    firsts: list[Int64s] = []
+    lengths: list[Int64s] = []
+    offset = 0
+    for count in shard_rows:
+        starts = np.arange(0, count, BLOCK_ROWS, dtype=np.int64)
+        firsts.append(offset + starts)
+        lengths.append(np.minimum(BLOCK_ROWS, count - starts))
+        offset += count
+    first_rows, sizes = np.concatenate(firsts), np.concatenate(lengths)
+    # Ties of the 64-bit hash fall back to the row number: the order is total.
+    order = np.lexsort((first_rows, _hashes(first_rows, seed, passes)))
+    sizes = sizes[order]
+    return _BlockOrder(starts=np.cumsum(sizes) - sizes, first_rows=first_rows[order])
+
+
+def _hashes(values: Int64s, seed: int, passes: int) -> NDArray[np.uint64]:
+    """Mix 64-bit integers: the finaliser of SplitMix64 (Steele et al. 2014), keyed by SHA-256."""
+    key = hashlib.sha256(f"pass {passes} seed {seed}".encode()).digest()[:8]
+    z = values.astype(np.uint64) ^ np.uint64(int.from_bytes(key, "little"))
+    z = (z + np.uint64(0x9E3779B97F4A7C15)) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))

@@ -1,0 +1,92 @@
+"""The run as arithmetic: batch of each step, steps, tokens and progress, before anything trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from schemas.errors import SettingsError
+from train.data.config import BatchConfig
+from train.optim.schedules import Progress
+from train.settings import StopConfig
+
+
+@dataclass(frozen=True)
+class StepSpan:
+    """Step number and the samples `start .. start + count` that it reads."""
+
+    step: int
+    start: int
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPlan:
+    """Sizes of a run; every answer is a function of the step or of the samples consumed."""
+
+    batch: BatchConfig
+    stop: StopConfig
+    seq_len: int
+    rows_per_pass: int
+
+    def batch_at(self, samples: int) -> int:
+        """Rows of the step that begins after `samples`."""
+        ramp = self.batch.ramp
+        tokens = samples * self.seq_len
+        if ramp is None or tokens >= ramp.over_tokens:
+            return self.batch.sequences
+        grown = (self.batch.sequences - ramp.start_sequences) * tokens // ramp.over_tokens
+        return ramp.start_sequences + grown // ramp.quantum * ramp.quantum
+
+    @cached_property
+    def _ramp_starts(self) -> tuple[int, ...]:
+        """First samples of the steps of the ramp, and of the first step after it."""
+        starts = [0]
+        while self.batch_at(starts[-1]) < self.batch.sequences:
+            starts.append(starts[-1] + self.batch_at(starts[-1]))
+        return tuple(starts)
+
+    def span(self, step: int) -> StepSpan:
+        """The samples of a step, from 0."""
+        ramp = self._ramp_starts
+        if step < len(ramp):
+            start = ramp[step]
+        else:
+            start = ramp[-1] + (step - len(ramp) + 1) * self.batch.sequences
+        return StepSpan(step, start, self.batch_at(start))
+
+    @cached_property
+    def total_steps(self) -> int:
+        """Steps until the run stops; the last one is a whole batch."""
+        if self.stop.steps is not None:
+            return self.stop.steps
+        if self.stop.tokens is not None:
+            samples = -(-self.stop.tokens // self.seq_len)
+        else:
+            samples = int((self.stop.epochs or 0) * self.rows_per_pass)
+        ramp = self._ramp_starts
+        inside = sum(start < samples for start in ramp[:-1])
+        after = max(0, -(-(samples - ramp[-1]) // self.batch.sequences))
+        steps = inside + after
+        if steps == 0:
+            raise SettingsError(f"stop: {self.stop} leaves no step of {self.batch.sequences} rows")
+        return steps
+
+    @property
+    def total_samples(self) -> int:
+        """Rows read until the run stops."""
+        return self.span(self.total_steps).start
+
+    def progress(self, step: int) -> Progress:
+        """Progress before the update of `step`."""
+        span = self.span(step)
+        return Progress(
+            step=step,
+            tokens=span.start * self.seq_len,
+            total_steps=self.total_steps,
+            total_tokens=self.total_samples * self.seq_len,
+            tokens_per_pass=self.rows_per_pass * self.seq_len,
+            # exact for a batch without ramp; the epochwise rule is defined without one
+            step_in_pass=(span.start % self.rows_per_pass) // self.batch.sequences,
+            batch_fraction=span.count / self.batch.sequences,
+        )

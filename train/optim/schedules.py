@@ -1,0 +1,107 @@
+"""Learning rates as pure functions of progress, so that a plan can be drawn before the run.
+
+`linear_warmup_cosine_lr` and `linear_warmup_step_lr` carry LAVIS's names (lavis/common/optims.py);
+with `epochwise` they are its published rule, which changes once per pass and warms up in the first
+one only. `wsd` is warm-up, stable, decay (MiniCPM, Hu et al. 2024); `inverse_sqrt` is T5's
+(Raffel et al. 2020): 1/sqrt(max(t, warm-up)), scaled to be `init_lr` where the warm-up ends.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from train.optim.config import ScheduleConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a run is. Steps and tokens count what is done before the coming update."""
+
+    step: int
+    tokens: int
+    total_steps: int
+    total_tokens: int
+    tokens_per_pass: int
+    step_in_pass: int
+    batch_fraction: float = 1.0
+
+    @property
+    def passes(self) -> int:
+        """Whole passes over the data that are behind."""
+        return self.tokens // self.tokens_per_pass
+
+    @property
+    def total_passes(self) -> int:
+        """Passes that the run will begin."""
+        return max(1, math.ceil(self.total_tokens / self.tokens_per_pass))
+
+
+def learning_rate(progress: Progress, config: ScheduleConfig) -> float:
+    """The rate of the update that comes after `progress`; `min_lr` is a floor after the warm-up."""
+    rate = _epochwise(progress, config) if config.epochwise else _by_unit(progress, config)
+    if config.couple_to_batch:
+        rate *= math.sqrt(progress.batch_fraction)
+    return rate
+
+
+def _by_unit(progress: Progress, config: ScheduleConfig) -> float:
+    tokens = config.unit == "tokens"
+    now = progress.tokens if tokens else progress.step
+    total = progress.total_tokens if tokens else progress.total_steps
+    if now < config.warmup:
+        return _warm(now, config)
+    return max(config.min_lr, _RULES[config.lr_scheduler_type](now, total, progress, config))
+
+
+def _warm(now: int, config: ScheduleConfig) -> float:
+    share = now / max(config.warmup, 1)
+    return min(config.init_lr, config.warmup_lr + (config.init_lr - config.warmup_lr) * share)
+
+
+def _cosine(now: int, total: int, progress: Progress, config: ScheduleConfig) -> float:
+    span = max(total - config.warmup, 1)
+    share = min((now - config.warmup) / span, 1.0)
+    return config.min_lr + (config.init_lr - config.min_lr) * 0.5 * (1 + math.cos(math.pi * share))
+
+
+def _steps(now: int, total: int, progress: Progress, config: ScheduleConfig) -> float:
+    decays = progress.passes if config.decay_every is None else now // config.decay_every
+    return config.init_lr * config.lr_decay_rate**decays
+
+
+def _inverse_sqrt(now: int, total: int, progress: Progress, config: ScheduleConfig) -> float:
+    turn = max(config.warmup, 1)
+    return config.init_lr * math.sqrt(turn / max(now, turn))
+
+
+def _wsd(now: int, total: int, progress: Progress, config: ScheduleConfig) -> float:
+    begin = total - config.decay_fraction * total
+    if now < begin:
+        return config.init_lr
+    left = max(total - now, 0) / max(total - begin, 1)
+    return config.min_lr + (config.init_lr - config.min_lr) * left
+
+
+def _constant(now: int, total: int, progress: Progress, config: ScheduleConfig) -> float:
+    return config.init_lr
+
+
+_RULES: dict[str, Callable[[int, int, Progress, ScheduleConfig], float]] = {
+    "linear_warmup_cosine_lr": _cosine,
+    "linear_warmup_step_lr": _steps,
+    "inverse_sqrt": _inverse_sqrt,
+    "wsd": _wsd,
+    "constant": _constant,
+}
+
+
+def _epochwise(progress: Progress, config: ScheduleConfig) -> float:
+    """LAVIS's rule. A warm-up longer than the first pass is cut there, as published."""
+    if progress.passes == 0:
+        return _warm(progress.step_in_pass, config)
+    if config.lr_scheduler_type == "linear_warmup_step_lr":
+        return max(config.min_lr, config.init_lr * config.lr_decay_rate**progress.passes)
+    share = progress.passes / progress.total_passes
+    return config.min_lr + (config.init_lr - config.min_lr) * 0.5 * (1 + math.cos(math.pi * share))
