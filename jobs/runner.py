@@ -60,6 +60,8 @@ class Run:
     def take_published(self, stage: Stage) -> bool:
         """Use a stage's record where there is one; says whether."""
         record = self.store.record(stage.name, self.fingerprint(stage))
+        if record is not None and not stage.is_present(self.settings.runtime):
+            return False
         if record is not None:
             self.records[stage.name] = record
             self.console.print(f"[dim]{stage.name:<14} published earlier, skipped[/dim]")
@@ -75,6 +77,7 @@ class Run:
             store=self.store,
             records=self.records,
             attempt_uri=attempt_uri,
+            fingerprint=fingerprint,
             spark=self.session(),
         )
         with spark_progress(context.spark, stage.name, self.console), _disk_full(attempt_uri):

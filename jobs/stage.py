@@ -40,6 +40,7 @@ class Stage:
         contents: (role, SHA-256) of the files, models, lists and benchmarks that it reads.
         run: Writes the tables through the context.
         enabled: False where the recipe leaves the stage out.
+        is_present: Whether what it writes outside of the tables is still there.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Stage:
     run: Callable[[StageContext], None]
     contents: Callable[[Recipe, Store], Contents] = no_contents
     enabled: Callable[[Recipe], bool] = lambda recipe: True
+    is_present: Callable[[Runtime], bool] = lambda runtime: True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +62,7 @@ class StageContext:
     store: Store
     records: Mapping[str, StageRecord]
     attempt_uri: str
+    fingerprint: str
     spark: SparkSession
     counts: dict[str, int] = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)

@@ -14,6 +14,8 @@ class PackingConfig(Settings):
 
     seq_len: int = Field(default=2048, ge=8, description="tokens per row")
     layout: Literal["concat", "document"] = "concat"
-    shard_tokens: int = Field(default=100_000_000, gt=0, description="about, per shard")
+    shard_tokens: int = Field(
+        default=32_000_000, gt=0, description="about, per shard; a task holds one in memory"
+    )
     row_group_rows: int = Field(default=256, gt=0)
     lanes: int = Field(default=48, gt=0)

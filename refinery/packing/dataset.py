@@ -1,0 +1,155 @@
+"""A dataset folder: its tokenizer, card and manifest; the manifest is written last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from refinery.packing.config import PackingConfig
+from refinery.publish import storage
+from refinery.publish.records import StageRecord
+from schemas.errors import ContractError
+from schemas.manifest import (
+    MANIFEST_NAME,
+    DecontaminationSummary,
+    Manifest,
+    Shard,
+    SourceSummary,
+    Split,
+    StageSummary,
+    TokenAccount,
+    TokenizerIdentity,
+    content_root,
+)
+
+TOKENIZER_FOLDER = "tokenizer"
+
+
+def dataset_uri(output: str) -> str:
+    """Folder of the dataset below a run's output."""
+    return storage.join_uri(output, "dataset")
+
+
+def refuse_other_dataset(folder: str, fingerprint: str) -> None:
+    """Keep a finished dataset of another recipe or input from being overwritten.
+
+    Raises:
+        ContractError: Naming both fingerprints.
+    """
+    uri = storage.join_uri(folder, MANIFEST_NAME)
+    if not storage.exists(uri):
+        return
+    manifest = Manifest.model_validate_json(storage.read_bytes(uri))
+    if manifest.recipe_fingerprint != fingerprint:
+        raise ContractError(
+            f"{folder} holds a dataset of another recipe or input "
+            f"(fingerprint {manifest.recipe_fingerprint[:12]}, this run has {fingerprint[:12]}); "
+            "choose another runtime.output, or remove that folder"
+        )
+
+
+def make_split(
+    shards: list[Shard], sources: dict[str, SourceSummary], *, tokens_in: int, dropped: int
+) -> Split:
+    """A split whose account adds up.
+
+    Raises:
+        ContractError: It does not.
+    """
+    packed, padding = sum(s.tokens for s in shards), sum(s.padding for s in shards)
+    if tokens_in != packed + dropped:
+        raise ContractError(f"{tokens_in} tokens in != {packed} packed + {dropped} dropped")
+    account = TokenAccount(tokens_in=tokens_in, packed=packed, dropped=dropped, padding=padding)
+    return Split(shards=tuple(shards), sources=sources, account=account)
+
+
+def make_manifest(
+    *,
+    name: str,
+    seed: int,
+    config: PackingConfig,
+    tokenizer: TokenizerIdentity,
+    train: Split,
+    heldout: Split,
+    records: Mapping[str, StageRecord],
+    decontamination: DecontaminationSummary | None,
+    fingerprint: str,
+) -> Manifest:
+    """Put the manifest together."""
+    root = content_root(
+        tokenizer_sha256=tokenizer.sha256,
+        vocab_size=tokenizer.vocab_size,
+        seq_len=config.seq_len,
+        lanes=config.lanes,
+        shards={
+            "train": [shard.content_sha256 for shard in train.shards],
+            "heldout": [shard.content_sha256 for shard in heldout.shards],
+        },
+    )
+    return Manifest(
+        name=name,
+        root=root,
+        seed=seed,
+        seq_len=config.seq_len,
+        lanes=config.lanes,
+        layout=config.layout,
+        tokenizer=tokenizer,
+        train=train,
+        heldout=heldout,
+        stages=tuple(
+            StageSummary(
+                stage=record.stage,
+                fingerprint=record.fingerprint,
+                rows={table: summary.rows for table, summary in record.tables.items()},
+            )
+            for record in records.values()
+        ),
+        decontamination=decontamination,
+        recipe_fingerprint=fingerprint,
+        code_version=version("pretrain-refinery"),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def write_dataset(folder: str, manifest: Manifest, tokenizer: Path) -> str:
+    """Write tokenizer, card and, last, the manifest; returns the manifest's URI."""
+    for path in sorted(tokenizer.iterdir()):
+        storage.replace(storage.join_uri(folder, TOKENIZER_FOLDER, path.name), path.read_bytes())
+    storage.replace(storage.join_uri(folder, "README.md"), dataset_card(manifest).encode())
+    uri = storage.join_uri(folder, MANIFEST_NAME)
+    storage.replace(uri, (manifest.model_dump_json(indent=2) + "\n").encode())
+    return uri
+
+
+def dataset_card(manifest: Manifest) -> str:
+    """A README with front matter, for people and for hubs."""
+    rows = [
+        f"| {name} | {s.documents:,} | {s.tokens:,} | {s.epochs:.2f} | {s.packed_tokens:,} |"
+        for name, s in manifest.train.sources.items()
+    ]
+    return "\n".join(
+        [
+            "---",
+            f"pretty_name: {manifest.name}",
+            "task_categories: [text-generation, fill-mask]",
+            "configs:",
+            "  - config_name: default",
+            "    data_files:",
+            "      - {split: train, path: train-*.parquet}",
+            "      - {split: heldout, path: heldout-*.parquet}",
+            "---",
+            f"# {manifest.name}",
+            "",
+            f"Token rows of {manifest.seq_len} tokens; content root `{manifest.root}`.",
+            f"Tokenizer in `{manifest.tokenizer.path}/` ({manifest.tokenizer.vocab_size:,} ids).",
+            "",
+            "| source | documents | tokens | epochs | packed tokens |",
+            "|---|---:|---:|---:|---:|",
+            *rows,
+            "",
+            "`manifest.json` is the contract: a folder without it is not a dataset.",
+            "",
+        ]
+    )
