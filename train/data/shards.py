@@ -1,0 +1,209 @@
+"""Rows of a manifest by their number: shards verified on first open, decoded row groups cached."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from schemas.errors import ContractError
+from schemas.manifest import Shard
+from schemas.rows import content_sha256, read_row_groups
+from train.data.remote import ShardFiles
+
+logger = logging.getLogger(__name__)
+
+Int32s = NDArray[np.int32]
+_READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowGroup:
+    """Decoded rows. Shapes: N rows, T tokens, S segments of all rows in their order."""
+
+    input_ids_NT: Int32s
+    next_token_N: Int32s
+    segment_offsets_N1: Int32s
+    row_start_S: Int32s
+    length_S: Int32s
+    source_S: Int32s
+
+
+@dataclass(frozen=True, kw_only=True)
+class Segment:
+    """A stretch of a document in a row; offsets and length in tokens."""
+
+    doc_id: str
+    source: str
+    copy: int
+    doc_start: int
+    row_start: int
+    length: int
+
+
+@dataclass
+class _OpenShard:
+    file: pq.ParquetFile
+    group_starts: list[int] = field(default_factory=list)
+
+
+class ShardReader:
+    """Random access to the rows of one split.
+
+    Thread-safe; holds at most `cache_groups` decoded row groups, least recently used ones leave.
+    """
+
+    def __init__(
+        self,
+        files: ShardFiles,
+        shards: Sequence[Shard],
+        *,
+        seq_len: int,
+        sources: Sequence[str],
+        cache_groups: int = 64,
+        verify: str = "file",
+    ) -> None:
+        self._files = files
+        self._shards = tuple(shards)
+        self._seq_len = seq_len
+        self._sources = pa.array(sources, pa.string())
+        self._starts = [0, *accumulate(shard.rows for shard in shards)]
+        self._cache: OrderedDict[tuple[int, int], RowGroup] = OrderedDict()
+        self._cache_groups = cache_groups
+        self._open: dict[int, _OpenShard] = {}
+        self._verify = verify
+        self._lock = threading.Lock()
+
+    @property
+    def num_rows(self) -> int:
+        """Rows of the split."""
+        return self._starts[-1]
+
+    def locate(self, row: int) -> tuple[RowGroup, int]:
+        """The decoded row group that holds a row, and the row's place in it.
+
+        Raises:
+            ContractError: The shard is missing or is not what the manifest says.
+        """
+        index = bisect_right(self._starts, row) - 1
+        with self._lock:
+            shard = self._opened(index)
+            within = row - self._starts[index]
+            group = bisect_right(shard.group_starts, within) - 1
+            return self._group(index, group), within - shard.group_starts[group]
+
+    def segments(self, row: int) -> list[Segment]:
+        """Documents of a row, in their order; reads the strings that training never needs."""
+        index = bisect_right(self._starts, row) - 1
+        with self._lock:
+            shard = self._opened(index)
+            within = row - self._starts[index]
+            group = bisect_right(shard.group_starts, within) - 1
+            column = shard.file.read_row_group(group, columns=["segments"]).column(0)
+        found = column[within - shard.group_starts[group]].as_py()
+        return [Segment(**segment) for segment in found]
+
+    def close(self) -> None:
+        """Close every open file."""
+        with self._lock:
+            for shard in self._open.values():
+                shard.file.close()
+            self._open.clear()
+
+    def _opened(self, index: int) -> _OpenShard:
+        if index not in self._open:
+            entry = self._shards[index]
+            path = self._files.local(entry.path)
+            verify_shard(path, entry, how=self._verify)
+            file = pq.ParquetFile(path)
+            meta = file.metadata
+            rows = [meta.row_group(number).num_rows for number in range(meta.num_row_groups)]
+            if sum(rows) != entry.rows:
+                raise ContractError(
+                    f"{path}: holds {sum(rows)} rows, the manifest says {entry.rows}"
+                )
+            self._open[index] = _OpenShard(file, [0, *accumulate(rows)][:-1])
+        return self._open[index]
+
+    def _group(self, index: int, group: int) -> RowGroup:
+        key = (index, group)
+        if key in self._cache:
+            self._cache.move_to_end(key)
+            return self._cache[key]
+        columns = ["input_ids", "segments", "next_token"]
+        table = self._open[index].file.read_row_group(group, columns=columns, use_threads=False)
+        decoded = self._decode(table, self._shards[index].path)
+        self._cache[key] = decoded
+        if len(self._cache) > self._cache_groups:
+            self._cache.popitem(last=False)
+        return decoded
+
+    def _decode(self, table: pa.Table, path: str) -> RowGroup:
+        ids = table.column("input_ids").combine_chunks()
+        flat = ids.flatten().to_numpy()
+        if flat.size != len(ids) * self._seq_len:
+            raise ContractError(
+                f"{path}: a row group of {len(ids)} rows holds {flat.size} tokens, "
+                f"expected {self._seq_len} per row"
+            )
+        segments = table.column("segments").combine_chunks()
+        parts = segments.flatten()
+        offsets = np.concatenate(([0], np.cumsum(segments.value_lengths().to_numpy())))
+        codes = pc.index_in(parts.field("source"), value_set=self._sources)
+        if codes.null_count:
+            raise ContractError(f"{path}: rows of a source that the manifest does not list")
+        return RowGroup(
+            input_ids_NT=flat.reshape(len(ids), self._seq_len),
+            next_token_N=table.column("next_token").to_numpy(),
+            segment_offsets_N1=offsets.astype(np.int32),
+            row_start_S=parts.field("row_start").to_numpy(),
+            length_S=parts.field("length").to_numpy(),
+            source_S=codes.to_numpy().astype(np.int32),
+        )
+
+
+def verify_shard(path: Path, shard: Shard, *, how: str) -> None:
+    """Compare a file with its entry.
+
+    A file whose bytes differ but whose rows are the same was only rewritten: it passes, and says so.
+
+    Raises:
+        ContractError: The file is missing, or its rows are not those of the manifest.
+    """
+    if not path.is_file():
+        raise ContractError(f"{path}: shard is missing")
+    if how == "none":
+        return
+    if how == "file":
+        found = file_sha256(path)
+        if found == shard.sha256:
+            return
+    content = content_sha256(read_row_groups(path))
+    if content != shard.content_sha256:
+        raise ContractError(
+            f"{path}: rows have SHA-256 {content[:16]}..., the manifest says "
+            f"{shard.content_sha256[:16]}...; the shard was altered"
+        )
+    if how == "file":
+        logger.warning("%s: another file with the same rows; accepted", path)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_READ_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
