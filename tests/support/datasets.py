@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -105,7 +106,7 @@ def _write_shard(
     )
 
 
-def _row(name: str, number: int, shape: DatasetShape, rng: np.random.Generator) -> dict:
+def _row(name: str, number: int, shape: DatasetShape, rng: np.random.Generator) -> dict[str, Any]:
     length = shape.seq_len
     real = length - length // 4 if shape.padded and number % 5 == 4 else length
     ids = np.zeros(length, dtype=np.int32)

@@ -31,14 +31,14 @@ _READ_BYTES = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class RowGroup:
-    """Decoded rows. Shapes: N rows, T tokens, S segments of all rows in their order."""
+    """Decoded rows: [N, T], [N], [N + 1], then [S] for the S segments of all N rows in order."""
 
-    input_ids_NT: Int32s
-    next_token_N: Int32s
-    segment_offsets_N1: Int32s
-    row_start_S: Int32s
-    length_S: Int32s
-    source_S: Int32s
+    input_ids: Int32s
+    next_token: Int32s
+    segment_offsets: Int32s
+    segment_start: Int32s
+    segment_length: Int32s
+    segment_source: Int32s
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,19 +165,19 @@ class ShardReader:
         if codes.null_count:
             raise ContractError(f"{path}: rows of a source that the manifest does not list")
         return RowGroup(
-            input_ids_NT=flat.reshape(len(ids), self._seq_len),
-            next_token_N=table.column("next_token").to_numpy(),
-            segment_offsets_N1=offsets.astype(np.int32),
-            row_start_S=parts.field("row_start").to_numpy(),
-            length_S=parts.field("length").to_numpy(),
-            source_S=codes.to_numpy().astype(np.int32),
+            input_ids=flat.reshape(len(ids), self._seq_len),
+            next_token=table.column("next_token").to_numpy(),
+            segment_offsets=offsets.astype(np.int32),
+            segment_start=parts.field("row_start").to_numpy(),
+            segment_length=parts.field("length").to_numpy(),
+            segment_source=codes.to_numpy().astype(np.int32),
         )
 
 
 def verify_shard(path: Path, shard: Shard, *, how: str) -> None:
     """Compare a file with its entry.
 
-    A file whose bytes differ but whose rows are the same was only rewritten: it passes, and says so.
+    A file with other bytes but equal rows was only rewritten: it passes, and says so.
 
     Raises:
         ContractError: The file is missing, or its rows are not those of the manifest.

@@ -1,0 +1,76 @@
+"""The process group: from torchrun's environment, or one process alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """Who this process is among all ranks."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this rank speaks for all: logs, files, events."""
+        return self.rank == 0
+
+    def sum(self, values: Tensor) -> Tensor:
+        """Sum a tensor over all ranks, in place."""
+        if self.size > 1:
+            dist.all_reduce(values)
+        return values
+
+    def any(self, flag: bool) -> bool:  # noqa: FBT001 - the flag is the data
+        """Whether any rank says so; every rank gets the same answer."""
+        if self.size == 1:
+            return flag
+        return bool(self.sum(torch.tensor([int(flag)], device=self.device)).item())
+
+    def barrier(self) -> None:
+        """Wait for all ranks."""
+        if self.size > 1:
+            dist.barrier()
+
+
+def world_size_of_environment() -> int:
+    """Ranks that torchrun announced, 1 without it; needs no process group."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+@contextmanager
+def open_world(*, timeout_seconds: float) -> Iterator[World]:
+    """Join the process group of torchrun, where there is one, and leave it at the end.
+
+    gloo on CPUs, NCCL for CUDA tensors. The default timeout of 30 minutes would hide a dead rank;
+    the recipe's `step_timeout_seconds` replaces it.
+    """
+    device = _device()
+    if "RANK" not in os.environ:
+        yield World(rank=0, size=1, device=device)
+        return
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, timeout=timedelta(seconds=timeout_seconds))
+    try:
+        yield World(rank=dist.get_rank(), size=dist.get_world_size(), device=device)
+    finally:
+        dist.destroy_process_group()
+
+
+def _device() -> torch.device:
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    torch.cuda.set_device(device)
+    return device
