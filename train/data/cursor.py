@@ -22,7 +22,7 @@ Int64s = NDArray[np.int64]
 
 # Rows that stay together when a later pass is permuted; packing writes row groups of this size, so
 # a block is one read. Part of the order: changing it changes every second pass.
-BLOCK_ROWS = 64
+BLOCK_ROWS = 256
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ _CHUNK = 64 * 1024 * 1024
 
 
 def sum_gradients(gradients: Sequence[Tensor], group: ProcessGroup | None = None) -> None:
-    """Sum gradients over the ranks of a group in place; the cut into chunks is by order and size."""
+    """Sum gradients over a group in place; chunks follow from order and sizes alone."""
     start = 0
     while start < len(gradients):
         end, size = start, 0
@@ -33,6 +33,6 @@ def sum_gradients(gradients: Sequence[Tensor], group: ProcessGroup | None = None
 def _sum_chunk(gradients: Sequence[Tensor], group: ProcessGroup | None) -> None:
     flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
     dist.all_reduce(flat, group=group)
-    parts = flat.split([gradient.numel() for gradient in gradients])
+    parts = torch.split(flat, [gradient.numel() for gradient in gradients])
     for gradient, part in zip(gradients, parts, strict=True):
         gradient.copy_(part.view_as(gradient))

@@ -1,0 +1,150 @@
+"""From the cursor to micro-batches: rows gathered by number, a thread reading ahead."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from schemas.manifest import Manifest
+from train.data.config import LoaderConfig
+from train.data.cursor import Cursor, Int64s
+from train.data.packed import PackedRows
+from train.data.remote import ShardFiles
+from train.data.shards import RowGroup, ShardReader
+
+ItemT = TypeVar("ItemT")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """One split behind its cursor."""
+
+    manifest: Manifest
+    sources: tuple[str, ...]
+    reader: ShardReader
+    cursor: Cursor
+
+    def read(self, samples: Int64s) -> PackedRows:
+        """Rows of the samples, in their order."""
+        return gather_rows(self.reader, self.cursor.rows(samples), samples, self.sources)
+
+
+def open_dataset(
+    files: ShardFiles, manifest: Manifest, config: LoaderConfig, *, split: str, seed: int
+) -> Dataset:
+    """Open a split; shards are opened and verified when their first row is read."""
+    part = manifest.train if split == "train" else manifest.heldout
+    sources = tuple(sorted(part.sources))
+    groups = config.cache_row_groups or manifest.lanes + 2
+    reader = ShardReader(
+        files,
+        part.shards,
+        seq_len=manifest.seq_len,
+        sources=sources,
+        cache_groups=groups,
+        verify=config.verify,
+    )
+    lanes = manifest.lanes if split == "train" else 1
+    cursor = Cursor.of_split(part, lanes=lanes, seed=seed)
+    return Dataset(manifest=manifest, sources=sources, reader=reader, cursor=cursor)
+
+
+def shard_files(manifest: str, config: LoaderConfig) -> ShardFiles:
+    """Files of the dataset that a recipe names."""
+    cache = Path(config.cache_dir) if config.cache_dir is not None else None
+    base = manifest if "://" in manifest or Path(manifest).is_dir() else str(Path(manifest).parent)
+    return ShardFiles(base, cache_dir=cache, cache_bytes=config.cache_bytes)
+
+
+def gather_rows(
+    reader: ShardReader, rows: Int64s, samples: Int64s, sources: tuple[str, ...]
+) -> PackedRows:
+    """Copy rows out of their row groups, one slice per run of neighbouring rows."""
+    located = [reader.locate(int(row)) for row in rows]
+    spans = [_segment_span(group, place) for group, place in located]
+    counts = np.array([end - start for start, end in spans], dtype=np.int64)
+    return PackedRows(
+        input_ids=np.stack([group.input_ids[place] for group, place in located]),
+        next_token=np.array([group.next_token[place] for group, place in located], np.int32),
+        sample_index=samples,
+        segment_row=np.repeat(np.arange(len(rows), dtype=np.int32), counts),
+        segment_start=_joined(located, spans, lambda group: group.segment_start),
+        segment_length=_joined(located, spans, lambda group: group.segment_length),
+        segment_source=_joined(located, spans, lambda group: group.segment_source),
+        sources=sources,
+    )
+
+
+def _segment_span(group: RowGroup, place: int) -> tuple[int, int]:
+    return int(group.segment_offsets[place]), int(group.segment_offsets[place + 1])
+
+
+def _joined(
+    located: list[tuple[RowGroup, int]],
+    spans: list[tuple[int, int]],
+    values: Callable[[RowGroup], np.ndarray],  # type: ignore[type-arg]
+) -> np.ndarray:  # type: ignore[type-arg]
+    parts = [
+        values(group)[start:end] for (group, _), (start, end) in zip(located, spans, strict=True)
+    ]
+    return np.concatenate(parts)
+
+
+class Prefetch(Generic[ItemT]):
+    """Run an iterator in a thread, a bounded number of items ahead; its error surfaces in `next`.
+
+    `waited_seconds` is the time that the consumer spent waiting.
+    """
+
+    _END = object()
+
+    def __init__(self, items: Iterator[ItemT], *, depth: int) -> None:
+        self.waited_seconds = 0.0
+        self._queue: queue.Queue[object] = queue.Queue(maxsize=depth)
+        self._stop = threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._fill, args=(items,), daemon=True)
+        self._thread.start()
+
+    def _fill(self, items: Iterator[ItemT]) -> None:
+        try:
+            for item in items:
+                if not self._put(item):
+                    return
+        except BaseException as error:
+            self._error = error  # raised again in the consumer's thread
+        self._put(self._END)
+
+    def _put(self, item: object) -> bool:
+        while not self._stop.is_set():
+            try:
+                self._queue.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def __iter__(self) -> Iterator[ItemT]:
+        return self
+
+    def __next__(self) -> ItemT:
+        start = time.perf_counter()
+        item = self._queue.get()
+        self.waited_seconds += time.perf_counter() - start
+        if item is self._END:
+            if self._error is not None:
+                raise self._error
+            raise StopIteration
+        return item  # type: ignore[return-value]
+
+    def close(self) -> None:
+        """Stop reading ahead."""
+        self._stop.set()
+        self._thread.join()
