@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.sql import Window
-from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql import functions as F
 
 from jobs.runner import stage_main
 from jobs.stage import Contents, Stage, StageContext, sha256_path
@@ -55,9 +55,13 @@ def _training_texts(context: StageContext) -> list[str]:
         .where(F.col("before") < recipe.vocabulary.train_bytes)
         .select("doc_id")
     )
-    rows = texts.join(sized, ["doc_id"], how="left_semi").select("doc_id", "text", "edits").collect()
+    rows = (
+        texts.join(sized, ["doc_id"], how="left_semi").select("doc_id", "text", "edits").collect()
+    )
     return [
-        apply_edits(row["text"], [Edit(e["start"], e["end"], e["replacement"]) for e in row["edits"] or ()])
+        apply_edits(
+            row["text"], [Edit(e["start"], e["end"], e["replacement"]) for e in row["edits"] or ()]
+        )
         for row in sorted(rows, key=lambda row: row["doc_id"])
     ]
 
@@ -69,7 +73,9 @@ def _run(context: StageContext) -> None:
         if config.tokenizer is None:
             texts = _training_texts(context)
             if not texts:
-                raise ContractError("vocabulary: no kept training document; see `ledger.drop_reason`")
+                raise ContractError(
+                    "vocabulary: no kept training document; see `ledger.drop_reason`"
+                )
             write_tokenizer(train_bpe(texts, config), folder, config.sentinels)
             context.counts["training_documents"] = len(texts)
         else:

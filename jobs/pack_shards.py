@@ -7,13 +7,18 @@ from functools import partial
 from typing import Any
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql import functions as F
 
 from jobs.runner import stage_main
 from jobs.stage import Stage, StageContext
 from refinery.packing import dataset
-from refinery.packing.rows import PACKING_VERSION
-from refinery.packing.shards import ShardJob, collect_shards, number_of_shards, write_shards
+from refinery.packing.shards import (
+    PACKING_VERSION,
+    ShardJob,
+    collect_shards,
+    number_of_shards,
+    write_shards,
+)
 from refinery.publish import storage
 from refinery.recipe import Recipe, Runtime
 from refinery.vocabulary.identity import identify_tokenizer
@@ -22,7 +27,7 @@ from schemas.manifest import MANIFEST_NAME, DecontaminationSummary, SourceSummar
 
 
 def _write_split(context: StageContext, copies: DataFrame, job: ShardJob) -> Split:
-    """Write one split; `copies` has a row per copy with its tokens, bytes and epochs."""
+    """Write one split; `copies` has a row per copy, with doc_id, source, copy and the tokens."""
     totals = (
         copies.groupBy("source")
         .agg(
@@ -35,12 +40,13 @@ def _write_split(context: StageContext, copies: DataFrame, job: ShardJob) -> Spl
         .orderBy("source")
         .collect()
     )
-    copied = sum(row["copied"] for row in totals)
-    num_shards = number_of_shards(copied, context.recipe.packing)
-    num_tasks = min(num_shards, context.runtime.shard_tasks or context.runtime.partitions)
-    shards, tokens_in, dropped = collect_shards(write_shards(copies, job, num_shards, num_tasks))
-    if tokens_in != copied:
-        raise ContractError(f"{copied} tokens were to be packed, {tokens_in} arrived")
+    copied = {row["source"]: row["copied"] for row in totals}
+    num_shards = number_of_shards(sum(copied.values()), context.recipe.packing)
+    num_tasks = min(num_shards, context.runtime.shard_tasks or num_shards)
+    shards, arrived = collect_shards(write_shards(copies, job, num_shards, num_tasks))
+    if arrived != copied:
+        raise ContractError(f"tokens by source to pack: {copied}; arrived at executors: {arrived}")
+    packed = {name: sum(s.tokens_by_source.get(name, 0) for s in shards) for name in copied}
     plan = {row["source"]: row for row in json.loads(context.records["mixture"].facts["plan"])}
     sources = {
         row["source"]: SourceSummary(
@@ -48,12 +54,13 @@ def _write_split(context: StageContext, copies: DataFrame, job: ShardJob) -> Spl
             documents=row["documents"],
             tokens=row["tokens"],
             text_bytes=row["text_bytes"],
-            packed_tokens=sum(s.tokens_by_source.get(row["source"], 0) for s in shards),
+            packed_tokens=packed[row["source"]],
+            dropped_tokens=copied[row["source"]] - packed[row["source"]],
             epochs=1.0 if job.pad_last else round(plan[row["source"]]["epochs"], 9),
         )
         for row in totals
     }
-    return dataset.make_split(shards, sources, tokens_in=tokens_in, dropped=dropped)
+    return dataset.make_split(shards, sources, tokens_in=sum(copied.values()))
 
 
 def _run(context: StageContext) -> None:
@@ -69,7 +76,11 @@ def _run(context: StageContext) -> None:
     train = train.withColumn("copy", F.explode(F.sequence(F.lit(0), F.col("copies") - 1)))
     heldout = tokens.where("split = 'heldout'").withColumn("copy", F.lit(0))
     job = partial(
-        ShardJob, folder=folder, config=recipe.packing, special_ids=identity.special_ids, seed=recipe.seed
+        ShardJob,
+        folder=folder,
+        config=recipe.packing,
+        special_ids=identity.special_ids,
+        seed=recipe.seed,
     )
     splits = {
         "train": _write_split(context, train, job(prefix="train", pad_last=False)),
@@ -77,11 +88,11 @@ def _run(context: StageContext) -> None:
     }
     if splits["train"].rows == 0:
         found = splits["train"].account.tokens_in
-        raise ContractError(f"pack: {found} training tokens give no row of {recipe.packing.seq_len}")
+        raise ContractError(
+            f"pack: {found} training tokens give no row of {recipe.packing.seq_len}"
+        )
     manifest = dataset.make_manifest(
-        name=recipe.name,
-        seed=recipe.seed,
-        config=recipe.packing,
+        recipe=recipe,
         tokenizer=identity,
         train=splits["train"],
         heldout=splits["heldout"],
@@ -97,7 +108,9 @@ def _run(context: StageContext) -> None:
 def _decontamination(context: StageContext) -> DecontaminationSummary | None:
     if "decontaminate" not in context.records:
         return None
-    hits = context.read("contamination").groupBy("benchmark").agg(F.countDistinct("doc_id").alias("n"))
+    hits = (
+        context.read("contamination").groupBy("benchmark").agg(F.countDistinct("doc_id").alias("n"))
+    )
     benchmarks = {row["benchmark"]: row["n"] for row in hits.orderBy("benchmark").collect()}
     measured = json.loads(context.records["decontaminate"].facts["recall"])
     return DecontaminationSummary(benchmarks=benchmarks, **measured)
@@ -108,7 +121,12 @@ def _is_present(runtime: Runtime) -> bool:
 
 
 def _settings(recipe: Recipe) -> dict[str, Any]:
-    return {"packing": recipe.packing, "seed": recipe.seed, "name": recipe.name, "v": PACKING_VERSION}
+    return {
+        "packing": recipe.packing,
+        "seed": recipe.seed,
+        "name": recipe.name,
+        "v": PACKING_VERSION,
+    }
 
 
 STAGE = Stage(

@@ -6,7 +6,7 @@ import json
 from functools import partial
 from typing import Any
 
-from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql import functions as F
 
 from jobs.runner import stage_main
 from jobs.stage import Stage, StageContext
@@ -19,7 +19,9 @@ from schemas.tables import TABLES
 
 def _run(context: StageContext) -> None:
     recipe = context.recipe
-    training = context.read("tokens").where("split = 'train'").select("doc_id", "source", "num_tokens")
+    training = (
+        context.read("tokens").where("split = 'train'").select("doc_id", "source", "num_tokens")
+    )
     rows = {
         row["source"]: row
         for row in training.groupBy("source")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql import functions as F
 
 from jobs.runner import stage_main
 from jobs.stage import Stage, StageContext
@@ -30,8 +30,8 @@ def compute_fates(context: StageContext) -> DataFrame:
 
 def collect_edits(context: StageContext) -> DataFrame:
     """Edits of all stages that write any."""
-    clean = context.read("edits", stage="clean")
-    return clean.unionByName(context.read("edits", stage="decontaminate"))
+    stages = ("clean", "dedup", "decontaminate")
+    return reduce(DataFrame.unionByName, (context.read("edits", stage=name) for name in stages))
 
 
 def _run(context: StageContext) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql import functions as F
 
 from refinery.sources.selection import EXCLUDED
 from schemas.errors import ContractError
@@ -17,9 +17,13 @@ def decide_fates(
     """The `fates` table. Verdicts are looked at in the order of the stages; the first one holds."""
     duplicate = duplicates.select("doc_id", F.col("method"))
     contaminated = (
-        contamination.where("action = 'drop'").groupBy("doc_id").agg(F.min("benchmark").alias("benchmark"))
+        contamination.where("action = 'drop'")
+        .groupBy("doc_id")
+        .agg(F.min("benchmark").alias("benchmark"))
     )
-    judged = ledger.join(duplicate, ["doc_id"], how="left").join(contaminated, ["doc_id"], how="left")
+    judged = ledger.join(duplicate, ["doc_id"], how="left").join(
+        contaminated, ["doc_id"], how="left"
+    )
     fate = (
         F.when(F.col("drop_reason") == EXCLUDED, "excluded")
         .when(F.col("drop_reason").isNotNull(), "dropped")
@@ -28,7 +32,10 @@ def decide_fates(
         .otherwise("kept")
     )
     cleaned = judged.select(
-        "doc_id", "source", fate.alias("fate"), F.coalesce("drop_reason", "method", "benchmark").alias("reason")
+        "doc_id",
+        "source",
+        fate.alias("fate"),
+        F.coalesce("drop_reason", "method", "benchmark").alias("reason"),
     )
     rejected = rejects.where("doc_id is not null").select(
         "doc_id", "source", F.lit("rejected").alias("fate"), "reason"
@@ -58,9 +65,9 @@ def kept_texts(cleaned: DataFrame, fates: DataFrame, edits: DataFrame) -> DataFr
         edits.withColumn("rank", stage_rank)
         .groupBy("doc_id")
         .agg(
-            F.array_sort(
-                F.collect_list(F.struct("rank", "start", "end", "replacement"))
-            ).alias("edits")
+            F.array_sort(F.collect_list(F.struct("rank", "start", "end", "replacement"))).alias(
+                "edits"
+            )
         )
     )
     texts = cleaned.select("doc_id", "source", "text").join(kept, ["doc_id"], how="left_semi")

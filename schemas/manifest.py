@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field, ValidationError
 
@@ -16,7 +16,7 @@ from schemas.errors import ContractError
 from schemas.fingerprints import canonical_json, sha256_hex
 from schemas.settings import Settings
 
-FORMAT_VERSION = 1
+FORMAT_VERSION: Final = 1
 MANIFEST_NAME = "manifest.json"
 SCHEMA_PATH = Path(__file__).with_name("manifest.schema.json")
 
@@ -67,6 +67,7 @@ class SourceSummary(Settings):
     tokens: int = Field(ge=0, description="tokens of the distinct documents, end marks apart")
     text_bytes: int = Field(ge=0, description="UTF-8 bytes of the distinct documents")
     packed_tokens: int = Field(ge=0, description="tokens in the shards, copies and end marks in")
+    dropped_tokens: int = Field(default=0, ge=0, description="tokens of tails that were left out")
     epochs: float = Field(ge=0, description="copies asked for per document")
 
 

@@ -36,7 +36,9 @@ ROW_SCHEMA = pa.schema(
     [
         # 16 hex digits over the row's content: the same row keeps its id under re-sharding
         pa.field("row_id", pa.string(), nullable=False),
-        pa.field("input_ids", pa.list_(pa.field("item", pa.int32(), nullable=False)), nullable=False),
+        pa.field(
+            "input_ids", pa.list_(pa.field("item", pa.int32(), nullable=False)), nullable=False
+        ),
         pa.field("segments", pa.list_(pa.field("item", SEGMENT, nullable=False)), nullable=False),
         # the token that follows the row in its document, -1 where the document ends with the row
         pa.field("next_token", pa.int32(), nullable=False),

@@ -53,7 +53,7 @@ def plan_mixture(
         SettingsError: A weight names no source.
     """
     if config.weights is None:
-        total = sum(tokens.values())
+        total = sum(tokens.values()) or 1
         plans = tuple(
             SourcePlan(name, documents[name], size, size / total, size / total, 1.0)
             for name, size in tokens.items()
@@ -61,7 +61,9 @@ def plan_mixture(
         return MixturePlan(plans, ())
     for name in config.weights:
         if name not in tokens:
-            raise SettingsError(f"recipe.mixture.weights: no source '{name}'{nearest(name, set(tokens))}")
+            raise SettingsError(
+                f"recipe.mixture.weights: no source '{name}'{nearest(name, set(tokens))}"
+            )
     whole = sum(config.weights.values())
     weights = {name: config.weights.get(name, 0.0) / whole for name in tokens}
     budget = config.budget_tokens or sum(size for name, size in tokens.items() if weights[name] > 0)
@@ -77,7 +79,9 @@ def plan_mixture(
         if epochs[name] > MANY_EPOCHS:
             warnings.append(f"source '{name}' is repeated {epochs[name]:.1f} times")
         if epochs[name] < asked:
-            warnings.append(f"source '{name}' is exhausted: {asked:.2f} epochs asked, {epochs[name]:.2f} given")
+            warnings.append(
+                f"source '{name}' is exhausted: {asked:.2f} epochs asked, {epochs[name]:.2f} given"
+            )
     taken = sum(tokens[name] * epochs[name] for name in tokens) or 1.0
     plans = tuple(
         SourcePlan(

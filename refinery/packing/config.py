@@ -13,7 +13,7 @@ class PackingConfig(Settings):
     """Rows, shards and lanes."""
 
     seq_len: int = Field(default=2048, ge=8, description="tokens per row")
-    layout: Literal["concat", "document"] = "concat"
+    layout: Literal["concat", "document", "bestfit"] = "concat"
     shard_tokens: int = Field(
         default=32_000_000, gt=0, description="about, per shard; a task holds one in memory"
     )

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from refinery.packing.config import PackingConfig
 from refinery.publish import storage
 from refinery.publish.records import StageRecord
+from refinery.recipe import Recipe
 from schemas.errors import ContractError
 from schemas.manifest import (
     MANIFEST_NAME,
@@ -50,15 +50,14 @@ def refuse_other_dataset(folder: str, fingerprint: str) -> None:
         )
 
 
-def make_split(
-    shards: list[Shard], sources: dict[str, SourceSummary], *, tokens_in: int, dropped: int
-) -> Split:
+def make_split(shards: list[Shard], sources: dict[str, SourceSummary], *, tokens_in: int) -> Split:
     """A split whose account adds up.
 
     Raises:
         ContractError: It does not.
     """
     packed, padding = sum(s.tokens for s in shards), sum(s.padding for s in shards)
+    dropped = sum(source.dropped_tokens for source in sources.values())
     if tokens_in != packed + dropped:
         raise ContractError(f"{tokens_in} tokens in != {packed} packed + {dropped} dropped")
     account = TokenAccount(tokens_in=tokens_in, packed=packed, dropped=dropped, padding=padding)
@@ -67,9 +66,7 @@ def make_split(
 
 def make_manifest(
     *,
-    name: str,
-    seed: int,
-    config: PackingConfig,
+    recipe: Recipe,
     tokenizer: TokenizerIdentity,
     train: Split,
     heldout: Split,
@@ -78,6 +75,7 @@ def make_manifest(
     fingerprint: str,
 ) -> Manifest:
     """Put the manifest together."""
+    config = recipe.packing
     root = content_root(
         tokenizer_sha256=tokenizer.sha256,
         vocab_size=tokenizer.vocab_size,
@@ -89,9 +87,9 @@ def make_manifest(
         },
     )
     return Manifest(
-        name=name,
+        name=recipe.name,
         root=root,
-        seed=seed,
+        seed=recipe.seed,
         seq_len=config.seq_len,
         lanes=config.lanes,
         layout=config.layout,
@@ -114,13 +112,27 @@ def make_manifest(
 
 
 def write_dataset(folder: str, manifest: Manifest, tokenizer: Path) -> str:
-    """Write tokenizer, card and, last, the manifest; returns the manifest's URI."""
+    """Write tokenizer, card and, last, the manifest; returns the manifest's URI.
+
+    Shards that the manifest does not name were left by a run that died; they are removed.
+    """
+    _remove_unlisted_shards(folder, manifest)
     for path in sorted(tokenizer.iterdir()):
         storage.replace(storage.join_uri(folder, TOKENIZER_FOLDER, path.name), path.read_bytes())
     storage.replace(storage.join_uri(folder, "README.md"), dataset_card(manifest).encode())
     uri = storage.join_uri(folder, MANIFEST_NAME)
     storage.replace(uri, (manifest.model_dump_json(indent=2) + "\n").encode())
     return uri
+
+
+def _remove_unlisted_shards(folder: str, manifest: Manifest) -> None:
+    system, path = storage.file_system(folder)
+    named = {shard.path for split in (manifest.train, manifest.heldout) for shard in split.shards}
+    for prefix in ("train", "heldout"):
+        for pattern in (f"{path}/{prefix}-*.parquet", f"{path}/.{prefix}-*.parquet.*"):
+            for file in system.glob(pattern):
+                if file.rsplit("/", 1)[-1] not in named:
+                    system.rm_file(file)
 
 
 def dataset_card(manifest: Manifest) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -15,17 +16,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql import functions as F
 
 from refinery.packing.config import PackingConfig
-from refinery.packing.rows import DocumentTokens, Packed, pack
+from refinery.packing.shard import PackedShard, ShardBuilder, ShardForm
 from refinery.publish import storage
 from refinery.sources.selection import HASH_BITS, hash_share
 from schemas.fingerprints import sha256_file
 from schemas.manifest import Shard, SpecialIds
-from schemas.rows import ROW_SCHEMA, content_sha256
+from schemas.rows import ROW_SCHEMA, ContentHasher
 
-SUMMARY_DDL = "shard int, summary string, tokens_in bigint, dropped bigint"
+PACKING_VERSION = 2
+SUMMARY_DDL = "shard int, summary string, tokens_in string"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,52 +57,52 @@ def write_shards(copies: DataFrame, job: ShardJob, num_shards: int, num_tasks: i
     placed = copies.withColumn("place", hash_share(job.seed + 3, "doc_id", "copy"))
     # Integer division: a quotient in floating point could land on the wrong side of a border.
     placed = placed.withColumn("shard", F.expr(f"cast(place div {width} as int)"))
-    ordered = placed.repartition(num_tasks, "shard").sortWithinPartitions(
-        "shard", "place", "doc_id", "copy"
-    )
+    # By id and not by a hash of it: hashed, two shards would often share a task.
+    ordered = placed.repartitionById(num_tasks, F.expr(f"shard % {num_tasks}"))
+    ordered = ordered.sortWithinPartitions("shard", "place", "doc_id", "copy")
     run = functools.partial(_write_batches, job=job)
     columns = ("shard", "doc_id", "source", "copy", "input_ids")
     return ordered.select(*columns).mapInArrow(run, SUMMARY_DDL)
 
 
 def _write_batches(batches: Iterator[pa.RecordBatch], *, job: ShardJob) -> Iterator[pa.RecordBatch]:
+    form = ShardForm(
+        config=job.config, eos=job.special_ids.eos, pad=job.special_ids.pad, keep_tail=job.pad_last
+    )
     current: int | None = None
-    documents: list[DocumentTokens] = []
+    builder = ShardBuilder(form)
     for batch in batches:
-        for shard, document in _documents(batch):
-            if current is not None and shard != current:
-                yield _write(current, documents, job)
-                documents = []
-            current = shard
-            documents.append(document)
+        for number, document in _documents(batch):
+            if current is not None and number != current:
+                yield _publish(current, builder.finish(), job)
+                builder = ShardBuilder(form)
+            current = number
+            builder.add(**document)
     if current is not None:
-        yield _write(current, documents, job)
+        yield _publish(current, builder.finish(), job)
 
 
-def _documents(batch: pa.RecordBatch) -> Iterator[tuple[int, DocumentTokens]]:
+def _documents(batch: pa.RecordBatch) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(shard number, the arguments of `ShardBuilder.add`) of each row."""
     shards, copies = batch.column("shard").to_pylist(), batch.column("copy").to_pylist()
     names, sources = batch.column("doc_id").to_pylist(), batch.column("source").to_pylist()
     lists = batch.column("input_ids")
     flat = lists.flatten().to_numpy()
-    ends = np.cumsum(lists.value_lengths().to_numpy())
+    ends = np.concatenate(([0], np.cumsum(lists.value_lengths().to_numpy())))
     for row, shard in enumerate(shards):
-        start = int(ends[row - 1]) if row else 0
-        # A copy, since the batch's memory goes with the batch.
-        ids = flat[start : ends[row]].astype(np.int32, copy=True)
-        yield shard, DocumentTokens(names[row], sources[row], copies[row], ids)
+        yield (
+            shard,
+            {
+                "doc_id": names[row],
+                "source": sources[row],
+                "copy": copies[row],
+                "input_ids": flat[ends[row] : ends[row + 1]],
+            },
+        )
 
 
-def _write(number: int, documents: list[DocumentTokens], job: ShardJob) -> pa.RecordBatch:
-    """Pack and write one shard under its final name: aside, then renamed or uploaded."""
-    packed = pack(
-        documents,
-        seq_len=job.config.seq_len,
-        layout=job.config.layout,
-        eos=job.special_ids.eos,
-        pad=job.special_ids.pad,
-        pad_last=job.pad_last,
-        seed=job.seed + number,
-    )
+def _publish(number: int, packed: PackedShard, job: ShardJob) -> pa.RecordBatch:
+    """Write one shard under its final name: aside, then renamed or uploaded."""
     name = f"{job.prefix}-{number:05d}.parquet"
     uri = storage.join_uri(job.folder, name)
     if storage.is_local(job.folder):
@@ -108,49 +110,54 @@ def _write(number: int, documents: list[DocumentTokens], job: ShardJob) -> pa.Re
         aside = target.with_name(f".{name}.{uuid.uuid4().hex}")
         with storage.disk_full_as_error(uri):
             try:
-                shard = _write_file(aside, name, packed, job)
-                aside.replace(target)
+                shard = write_shard(aside, name, packed)
+                os.replace(aside, target)
             finally:
                 aside.unlink(missing_ok=True)
     else:
         with tempfile.TemporaryDirectory() as scratch:
             aside = Path(scratch) / name
-            shard = _write_file(aside, name, packed, job)
+            shard = write_shard(aside, name, packed)
             storage.upload(aside, uri)
-    row: dict[str, list[Any]] = {
-        "shard": [number],
-        "summary": [shard.model_dump_json()],
-        "tokens_in": [packed.tokens_in],
-        "dropped": [packed.dropped],
-    }
-    types = [pa.int32(), pa.string(), pa.int64(), pa.int64()]
+    tokens_in = json.dumps(packed.tokens_in_by_source())
     return pa.RecordBatch.from_arrays(
-        [pa.array(v, t) for v, t in zip(row.values(), types, strict=True)], list(row)
+        [
+            pa.array([number], pa.int32()),
+            pa.array([shard.model_dump_json()]),
+            pa.array([tokens_in]),
+        ],
+        ["shard", "summary", "tokens_in"],
     )
 
 
-def _write_file(path: Path, name: str, packed: Packed, job: ShardJob) -> Shard:
-    table = pa.Table.from_batches([packed.rows])
+def write_shard(path: Path, name: str, packed: PackedShard) -> Shard:
+    """Write the rows of a shard, one row group at a time; whole row groups give stable bytes."""
+    hasher = ContentHasher()
     with pq.ParquetWriter(
         path, ROW_SCHEMA, compression="zstd", use_dictionary=True, write_statistics=False
     ) as writer:
-        step = job.config.row_group_rows
-        for start in range(0, max(1, table.num_rows), step):
-            writer.write_table(table.slice(start, step), row_group_size=step)
+        for rows in packed.row_groups():
+            writer.write_table(pa.Table.from_batches([rows]), row_group_size=rows.num_rows)
+            hasher.update(rows)
+    by_source = packed.tokens_by_source()
+    tokens = sum(by_source.values())
     return Shard(
         path=name,
-        rows=table.num_rows,
-        tokens=packed.packed,
-        padding=packed.padding,
+        rows=packed.num_rows,
+        tokens=tokens,
+        padding=packed.num_rows * packed.form.config.seq_len - tokens,
         bytes=path.stat().st_size,
         sha256=sha256_file(path),
-        content_sha256=content_sha256([packed.rows]),
-        tokens_by_source=packed.tokens_by_source,
+        content_sha256=hasher.hexdigest(),
+        tokens_by_source={name: count for name, count in by_source.items() if count},
     )
 
 
-def collect_shards(summaries: DataFrame) -> tuple[list[Shard], int, int]:
-    """Shards in their order, tokens in, tokens dropped; one row per shard comes to the driver."""
+def collect_shards(summaries: DataFrame) -> tuple[list[Shard], dict[str, int]]:
+    """Shards in their order and the tokens that came in by source; one row per shard is fetched."""
     rows = sorted(summaries.collect(), key=lambda row: row["shard"])
-    shards = [Shard.model_validate(json.loads(row["summary"])) for row in rows]
-    return shards, sum(r["tokens_in"] for r in rows), sum(r["dropped"] for r in rows)
+    tokens_in: dict[str, int] = {}
+    for row in rows:
+        for source, count in json.loads(row["tokens_in"]).items():
+            tokens_in[source] = tokens_in.get(source, 0) + count
+    return [Shard.model_validate(json.loads(row["summary"])) for row in rows], tokens_in

@@ -61,7 +61,9 @@ def write_tokenizer(tokenizer: Tokenizer, folder: Path, num_sentinels: int) -> N
         "additional_special_tokens": sentinels,
     }
     _write_json(folder / "tokenizer_config.json", config)
-    _write_json(folder / "special_tokens_map.json", {**names, "additional_special_tokens": sentinels})
+    _write_json(
+        folder / "special_tokens_map.json", {**names, "additional_special_tokens": sentinels}
+    )
 
 
 def _write_json(path: Path, value: object) -> None:

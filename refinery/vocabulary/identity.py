@@ -83,7 +83,7 @@ def _config(folder: Path) -> dict[str, Any]:
 
 
 def _sentinels(tokenizer: Tokenizer) -> tuple[int, ...]:
-    ids = []
+    ids: list[int] = []
     while (found := tokenizer.token_to_id(_SENTINEL.format(len(ids)))) is not None:
         ids.append(found)
     return tuple(ids)

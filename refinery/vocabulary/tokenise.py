@@ -23,7 +23,9 @@ OUTPUT_DDL = (
 def tokenise(texts: DataFrame, tokenizer_uri: str) -> DataFrame:
     """Ids of each text; `texts` carries doc_id, source, is_heldout, text, edits."""
     run = functools.partial(_tokenise_batches, uri=tokenizer_uri)
-    return texts.select("doc_id", "source", "is_heldout", "text", "edits").mapInArrow(run, OUTPUT_DDL)
+    return texts.select("doc_id", "source", "is_heldout", "text", "edits").mapInArrow(
+        run, OUTPUT_DDL
+    )
 
 
 def _tokenise_batches(batches: Iterator[pa.RecordBatch], *, uri: str) -> Iterator[pa.RecordBatch]:
@@ -32,7 +34,9 @@ def _tokenise_batches(batches: Iterator[pa.RecordBatch], *, uri: str) -> Iterato
         texts = batch.column("text").to_pylist()
         edited = batch.column("edits")
         for place in np.flatnonzero(edited.is_valid().to_numpy(zero_copy_only=False)):
-            edits = [Edit(e["start"], e["end"], e["replacement"]) for e in edited[int(place)].as_py()]
+            edits = [
+                Edit(e["start"], e["end"], e["replacement"]) for e in edited[int(place)].as_py()
+            ]
             texts[place] = apply_edits(texts[place], edits)
         encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         arrays = [np.asarray(encoding.ids, np.int32) for encoding in encodings]
