@@ -15,7 +15,7 @@ import numpy as np
 from schemas.manifest import Manifest
 from train.data.config import LoaderConfig
 from train.data.cursor import Cursor, Int64s
-from train.data.packed import PackedRows
+from train.data.packed import Int32s, PackedRows
 from train.data.remote import ShardFiles
 from train.data.shards import RowGroup, ShardReader
 
@@ -89,8 +89,8 @@ def _segment_span(group: RowGroup, place: int) -> tuple[int, int]:
 def _joined(
     located: list[tuple[RowGroup, int]],
     spans: list[tuple[int, int]],
-    values: Callable[[RowGroup], np.ndarray],  # type: ignore[type-arg]
-) -> np.ndarray:  # type: ignore[type-arg]
+    values: Callable[[RowGroup], Int32s],
+) -> Int32s:
     parts = [
         values(group)[start:end] for (group, _), (start, end) in zip(located, spans, strict=True)
     ]

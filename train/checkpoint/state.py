@@ -1,0 +1,40 @@
+"""Model and optimizer as one flat dictionary of logical names, the same for every layout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_model_state_dict,
+    get_optimizer_state_dict,
+    set_model_state_dict,
+    set_optimizer_state_dict,
+)
+
+# Flat keys (`state.<parameter>.exp_avg`) let pipeline stages load what another split wrote.
+_OPTIONS = StateDictOptions(flatten_optimizer_state_dict=True)
+
+
+def collect_tensors(parts: Sequence[nn.Module], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """All that a checkpoint's weights hold; initialises optimizer states that are not yet there."""
+    model: dict[str, Any] = {}
+    for part in parts:
+        model.update(get_model_state_dict(part))
+    states: dict[str, Any] = {}
+    for part in parts:
+        states.update(get_optimizer_state_dict(part, optimizer, options=_OPTIONS))
+    return {"model": model, "optimizer": states}
+
+
+def restore_tensors(
+    parts: Sequence[nn.Module], optimizer: torch.optim.Optimizer, tensors: dict[str, Any]
+) -> None:
+    """Put loaded tensors back into the model's parts and the optimizer."""
+    for part in parts:
+        keys = get_model_state_dict(part).keys()
+        set_model_state_dict(part, {key: tensors["model"][key] for key in keys})
+        set_optimizer_state_dict(part, optimizer, tensors["optimizer"], options=_OPTIONS)

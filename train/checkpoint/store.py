@@ -1,0 +1,146 @@
+"""Checkpoint folders: written aside, renamed when whole, a pointer to the last good one, retention.
+
+A folder holds `weights/` (torch.distributed.checkpoint: model and optimizer by logical name, so any
+layout can load what any other wrote) and `state.json` (cursor, seeds, settings, environment,
+manifest). A folder that ends in `.incomplete` is the remains of a broken save.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch.distributed.checkpoint.state_dict_loader import load as load_distributed
+from torch.distributed.checkpoint.state_dict_saver import save as save_distributed
+from torch.distributed.checkpoint.api import CheckpointException
+
+from schemas.errors import ContractError
+from train.checkpoint.config import CheckpointConfig
+from train.parallel.world import World
+
+logger = logging.getLogger(__name__)
+
+FORMAT_VERSION = 1
+_STATE, _WEIGHTS, _LATEST, _ASIDE = "state.json", "weights", "latest", ".incomplete"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointStore:
+    """The checkpoints of one run."""
+
+    folder: Path
+    config: CheckpointConfig
+    world: World
+
+    def path(self, step: int) -> Path:
+        """Where the checkpoint after `step` updates lies."""
+        return self.folder / f"step-{step:08d}"
+
+    def save(self, step: int, tensors: dict[str, Any], state: dict[str, Any]) -> Path:
+        """Write a checkpoint; all ranks call it, and all return when it is complete."""
+        target = self.path(step)
+        aside = target.with_name(target.name + _ASIDE)
+        if self.world.is_first:
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.mkdir(parents=True)
+        self.world.barrier()
+        save_distributed(tensors, checkpoint_id=aside / _WEIGHTS, no_dist=self.world.size == 1)
+        self.world.barrier()
+        if self.world.is_first:
+            _write_json(aside / _STATE, {"format_version": FORMAT_VERSION, **state})
+            if target.exists():
+                shutil.rmtree(target)
+            aside.rename(target)
+            _replace_text(self.folder / _LATEST, target.name)
+            self._retire(step)
+        self.world.barrier()
+        return target
+
+    def latest(self) -> Path | None:
+        """The last good checkpoint: the pointer's, or the newest whole folder if it is gone."""
+        pointer = self.folder / _LATEST
+        if pointer.is_file():
+            target = self.folder / pointer.read_text(encoding="utf-8").strip()
+            if (target / _STATE).is_file():
+                return target
+        whole = self._whole()
+        return whole[-1] if whole else None
+
+    def _whole(self) -> list[Path]:
+        found = self.folder.glob("step-*")
+        return sorted(path for path in found if (path / _STATE).is_file() and _step_of(path) >= 0)
+
+    def _retire(self, newest: int) -> None:
+        every = self.config.keep_every_steps
+        for path in self._whole()[: -self.config.keep_last]:
+            step = _step_of(path)
+            if step != newest and not (every is not None and step % every == 0):
+                shutil.rmtree(path)
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """The `state.json` of a checkpoint.
+
+    Raises:
+        ContractError: It is no checkpoint, or one of another format.
+    """
+    try:
+        state: dict[str, Any] = json.loads((path / _STATE).read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise ContractError(f"{path}: no checkpoint there ({error})") from error
+    if state.get("format_version") != FORMAT_VERSION:
+        raise ContractError(
+            f"{path}: format {state.get('format_version')}, expected {FORMAT_VERSION}"
+        )
+    return state
+
+
+def load_tensors(path: Path, tensors: dict[str, Any], *, world_size: int) -> None:
+    """Fill tensors in place, whatever layout wrote them.
+
+    Raises:
+        ContractError: A tensor is missing, misshapen, or its file is damaged.
+    """
+    try:
+        load_distributed(tensors, checkpoint_id=path / _WEIGHTS, no_dist=world_size == 1)
+    except (CheckpointException, RuntimeError, ValueError, OSError, EOFError) as error:
+        reason = str(error).strip().splitlines()[-1] if str(error).strip() else repr(error)
+        raise ContractError(f"{path}: weights cannot be loaded: {reason}") from error
+
+
+def refuse_other_run(path: Path, state: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Compare what must be equal for a resumed run to be the same run.
+
+    Raises:
+        ContractError: Another manifest, tokenizer or model; it names both sides of each difference.
+    """
+    found = state["identity"]
+    faults = [
+        f"{key} is {json.dumps(found.get(key))} in the checkpoint, {json.dumps(value)} here"
+        for key, value in expected.items()
+        if found.get(key) != value
+    ]
+    if faults:
+        raise ContractError(f"{path}: is of another run: " + "; ".join(faults))
+
+
+def _step_of(path: Path) -> int:
+    digits = path.name.removeprefix("step-")
+    return int(digits) if digits.isdigit() else -1
+
+
+def _write_json(path: Path, data: dict[str, Any]) -> None:
+    path.write_text(json.dumps(data, indent=1, ensure_ascii=False), encoding="utf-8")
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _replace_text(path: Path, text: str) -> None:
+    aside = path.with_name(path.name + _ASIDE)
+    aside.write_text(text + "\n", encoding="utf-8")
+    aside.replace(path)

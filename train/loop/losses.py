@@ -1,0 +1,64 @@
+"""Losses as sums: micro-batches and ranks add up, and one division by the global count ends it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from train.parallel.world import World
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepTotals:
+    """Sums of a step over all ranks and micro-batches."""
+
+    loss: float
+    labels: float
+    loss_by_source: dict[str, float]
+    labels_by_source: dict[str, float]
+    stop_asked: bool
+
+    @property
+    def mean(self) -> float:
+        """Loss per label, in nats."""
+        return self.loss / max(self.labels, 1.0)
+
+    def means_by_source(self) -> dict[str, float]:
+        """Loss per label of each source that had one."""
+        return {
+            source: self.loss_by_source[source] / labels
+            for source, labels in self.labels_by_source.items()
+            if labels > 0
+        }
+
+
+class LossMeter:
+    """Add up micro-batches on a rank in float64, then over the ranks with one collective."""
+
+    def __init__(self, sources: tuple[str, ...], device: torch.device) -> None:
+        self._sources = sources
+        # loss, labels, stop flag, then loss and labels of each source
+        self._sums = torch.zeros(3 + 2 * len(sources), dtype=torch.float64, device=device)
+
+    def add(self, loss_by_source: Tensor, labels_by_source: Tensor) -> None:
+        """Add a micro-batch's sums: [sources] each."""
+        count = len(self._sources)
+        self._sums[0] += loss_by_source.sum()
+        self._sums[1] += labels_by_source.sum()
+        self._sums[3 : 3 + count] += loss_by_source
+        self._sums[3 + count :] += labels_by_source
+
+    def total(self, world: World, *, stop_asked: bool) -> StepTotals:
+        """Sums over all ranks; whether any of them was asked to stop rides along."""
+        self._sums[2] = float(stop_asked)
+        sums = world.sum(self._sums).tolist()
+        count = len(self._sources)
+        return StepTotals(
+            loss=sums[0],
+            labels=sums[1],
+            stop_asked=sums[2] > 0,
+            loss_by_source=dict(zip(self._sources, sums[3 : 3 + count], strict=True)),
+            labels_by_source=dict(zip(self._sources, sums[3 + count :], strict=True)),
+        )

@@ -1,0 +1,115 @@
+"""The loop: accumulate, reduce, clip, update, record, checkpoint. It knows no layout and no family."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from schemas.errors import PipelineError
+from train.loop.losses import LossMeter, StepTotals
+from train.loop.plan import RunPlan, StepSpan
+from train.loop.scaler import LossScaler
+from train.optim.clipping import clip_gradients
+from train.optim.schedules import learning_rate
+from train.parallel.layout import Layout
+from train.parallel.world import World
+from train.settings import TrainSettings
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MicroBatch:
+    """What one forward pass takes; `content` is whatever the objective made."""
+
+    step: int
+    number: int
+    rows: int
+    content: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepOutcome:
+    """What an update did."""
+
+    span: StepSpan
+    totals: StepTotals
+    grad_norm: float
+    lr: float
+    loss_scale: float | None
+    is_skipped: bool
+    seconds: float
+
+
+@dataclass(kw_only=True)
+class Trainer:
+    """Everything that an update needs; `step` is the next one to do."""
+
+    settings: TrainSettings
+    plan: RunPlan
+    layout: Layout
+    optimizer: torch.optim.Optimizer
+    world: World
+    sources: tuple[str, ...]
+    scaler: LossScaler | None
+    step: int = 0
+
+    def update(
+        self, microbatches: Callable[[StepSpan], Iterator[MicroBatch]], *, stop_asked: bool
+    ) -> StepOutcome:
+        """Do one optimizer step on the global batch of `step`."""
+        started = time.perf_counter()
+        span = self.plan.span(self.step)
+        rate = learning_rate(self.plan.progress(self.step), self.settings.schedule)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad(set_to_none=True)
+        meter = LossMeter(self.sources, self.world.device)
+        backward_scale = self._backward_scale(span)
+        self.layout.accumulate(microbatches(span), meter, backward_scale=backward_scale)
+        totals = self.layout.total(meter, stop_asked=stop_asked)
+        gradients = self.layout.reduce_gradients()
+        factor = 1.0 / (max(totals.labels, 1.0) * backward_scale)
+        torch._foreach_mul_(gradients, factor)
+        norm = self.layout.norm(gradients)
+        is_skipped = self._apply(gradients, norm, span)
+        outcome = StepOutcome(
+            span=span,
+            totals=totals,
+            grad_norm=float(norm),
+            lr=rate,
+            loss_scale=self.scaler.scale if self.scaler else None,
+            is_skipped=is_skipped,
+            seconds=time.perf_counter() - started,
+        )
+        self.step += 1
+        return outcome
+
+    def _backward_scale(self, span: StepSpan) -> float:
+        """Sums are large for fp16: there the loss is divided by the batch before it is scaled."""
+        if self.scaler is None:
+            return 1.0
+        return self.scaler.scale / (span.count * self.plan.seq_len)
+
+    def _apply(self, gradients: Sequence[Tensor], norm: Tensor, span: StepSpan) -> bool:
+        """Clip and update; return whether the update was skipped for an overflow."""
+        is_finite = bool(torch.isfinite(norm))
+        if self.scaler is not None:
+            self.scaler.observe(is_finite=is_finite)
+            if not is_finite:
+                return True
+        if not is_finite:
+            raise PipelineError(
+                f"step {span.step}: the gradient norm is {float(norm)}; samples {span.start} to "
+                f"{span.start + span.count - 1} (python -m train trace --step {span.step})"
+            )
+        if self.settings.optimizer.max_norm is not None:
+            clip_gradients(gradients, norm, self.settings.optimizer.max_norm)
+        self.optimizer.step()
+        return False

@@ -1,0 +1,36 @@
+"""Gradient norms and clipping of our own, over plain tensors and DTensors of several meshes.
+
+`torch.nn.utils.clip_grad_norm_` raises where some parameters live on (dp) and others on (dp, tp):
+pytorch#180346. Here the squares are summed mesh by mesh and the scalars are combined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+from torch.distributed.tensor import DTensor
+
+
+def gradient_norm(gradients: Iterable[Tensor]) -> Tensor:
+    """The 2-norm over all gradients, as a plain fp32 (or wider) scalar equal on every rank."""
+    meshes: dict[object, list[Tensor]] = {}
+    for gradient in gradients:
+        mesh = gradient.device_mesh if isinstance(gradient, DTensor) else None
+        meshes.setdefault(mesh, []).append(gradient)
+    squares = [_square_of(members) for members in meshes.values()]
+    return torch.stack(squares).sum().sqrt() if squares else torch.zeros(())
+
+
+def _square_of(gradients: Sequence[Tensor]) -> Tensor:
+    norms = torch.stack(torch._foreach_norm(list(gradients), 2.0))
+    square = norms.to(torch.promote_types(norms.dtype, torch.float32)).square().sum()
+    return square.full_tensor() if isinstance(square, DTensor) else square
+
+
+def clip_gradients(gradients: Sequence[Tensor], norm: Tensor, max_norm: float) -> None:
+    """Scale gradients whose norm is above `max_norm` down to it; a smaller norm changes no bit."""
+    if float(norm) > max_norm:
+        factor = max_norm / float(norm)
+        torch._foreach_mul_(list(gradients), factor)

@@ -1,0 +1,87 @@
+"""Metrics as JSON lines, one per step, and a progress line for people."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class MetricsFile:
+    """`metrics.jsonl` of a run; a resumed run first drops the lines that it will write again."""
+
+    def __init__(self, path: Path, *, resume_step: int) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kept = _lines_before(path, resume_step) if resume_step and path.is_file() else []
+        path.write_text("".join(kept), encoding="utf-8")
+        self._file = path.open("a", encoding="utf-8")
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Append a record, at once on disk."""
+        self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _lines_before(path: Path, step: int) -> list[str]:
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+        # A line cut short by a kill has no newline: it is written again.
+        if line.endswith("\n") and json.loads(line)["step"] < step:
+            kept.append(line)
+    return kept
+
+
+class ProgressLine:
+    """A rich progress bar on a terminal, a plain line now and then elsewhere."""
+
+    def __init__(self, *, total_steps: int, enabled: bool) -> None:
+        self._console = Console(stderr=True)
+        self._enabled = enabled
+        self._total = total_steps
+        self._bar: Progress | None = None
+        if enabled and self._console.is_terminal:
+            self._bar = Progress(
+                TextColumn("train"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[figures]}"),
+                TimeRemainingColumn(),
+                console=self._console,
+            )
+            self._task = self._bar.add_task("train", total=total_steps, figures="")
+
+    def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def show(self, record: dict[str, Any]) -> None:
+        """Show the figures of a step."""
+        if not self._enabled:
+            return
+        done = int(record["step"]) + 1
+        figures = (
+            f"loss {record['loss']:.3f}  {record['tokens_per_second']:,.0f} tokens/s  "
+            f"lr {record['lr']:.2e}  wait {100 * record['wait_share']:.1f} %"
+        )
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done, figures=figures)
+        elif done == self._total or done == 1 or done % max(self._total // 20, 1) == 0:
+            self._console.print(f"step {done}/{self._total}  {figures}", highlight=False)
