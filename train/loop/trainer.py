@@ -1,4 +1,4 @@
-"""The loop: accumulate, reduce, clip, update, record, checkpoint. It knows no layout and no family."""
+"""One update: accumulate, reduce, clip, step. It knows no layout and no family of models."""
 
 from __future__ import annotations
 

@@ -44,11 +44,6 @@ class World:
             dist.barrier()
 
 
-def world_size_of_environment() -> int:
-    """Ranks that torchrun announced, 1 without it; needs no process group."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
 @contextmanager
 def open_world(*, timeout_seconds: float) -> Iterator[World]:
     """Join the process group of torchrun, where there is one, and leave it at the end.

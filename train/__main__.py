@@ -1,0 +1,57 @@
+"""`python -m train VERB ...` and `torchrun -m train VERB ...`.
+
+A verb's module is imported only when it is called, and a recipe is read before torch is: a
+misspelt setting costs less than a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+
+from schemas.errors import SettingsError, run_main
+from schemas.settings import nearest
+
+VERBS = {
+    "pretrain": ("train.commands.pretrain", "train a model on a manifest"),
+    "evaluate": ("train.commands.evaluate", "held-out loss and multiple choice of a checkpoint"),
+    "plan": ("train.commands.plan", "steps, tokens and learning rates of a recipe"),
+    "trace": ("train.commands.trace", "the documents that a step read"),
+    "selftest": ("train.commands.selftest", "every layout against one process, in float64"),
+    "models": ("train.model.list_command", "presets with parameters and memory"),
+    "generate": ("train.generate", "text from a checkpoint"),
+}
+
+
+def main(argv: list[str]) -> int:
+    """Find the verb, give it the other arguments."""
+    if not argv or argv[0] in ("-h", "--help"):
+        print(_usage())
+        return 0
+    verb = argv[0]
+    if verb not in VERBS:
+        raise SettingsError(f"{verb}: unknown verb{nearest(verb, set(VERBS))}")
+    level = logging.INFO if os.environ.get("RANK", "0") == "0" else logging.WARNING
+    logging.basicConfig(
+        level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+    )
+    module = importlib.import_module(VERBS[verb][0])
+    parser = argparse.ArgumentParser(prog=f"train {verb}", description=VERBS[verb][1])
+    module.add_arguments(parser)
+    code: int = module.run(parser.parse_args(argv[1:]))
+    return code
+
+
+def _usage() -> str:
+    lines = [
+        "usage: python -m train VERB ...    (torchrun -m train VERB ... for several ranks)",
+        "",
+    ]
+    return "\n".join(lines + [f"  {verb:<10} {about}" for verb, (_, about) in VERBS.items()])
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -1,0 +1,48 @@
+"""`train trace --step N`: the documents that a step read, by arithmetic alone."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+
+import numpy as np
+
+from schemas.errors import SettingsError
+from train.commands.arguments import add_recipe_arguments, settings_of
+from train.data.loader import open_dataset, shard_files
+from train.data.remote import open_manifest
+from train.loop.plan import RunPlan
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_recipe_arguments(parser)
+    parser.add_argument("--step", type=int, required=True, help="optimizer step, from 0")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print one JSON line per packed row of the step, with its documents."""
+    settings = settings_of(args)
+    files = shard_files(settings.manifest, settings.loader)
+    manifest = open_manifest(files)
+    plan = RunPlan(
+        batch=settings.batch,
+        stop=settings.stop,
+        seq_len=manifest.seq_len,
+        rows_per_pass=manifest.train.rows,
+    )
+    if not 0 <= args.step < plan.total_steps:
+        raise SettingsError(f"--step {args.step}: the run has steps 0 to {plan.total_steps - 1}")
+    data = open_dataset(files, manifest, settings.loader, split="train", seed=settings.seed)
+    span = plan.span(args.step)
+    samples = np.arange(span.start, span.start + span.count, dtype=np.int64)
+    for sample, row in zip(samples.tolist(), data.cursor.rows(samples).tolist(), strict=True):
+        documents = [asdict(segment) for segment in data.reader.segments(row)]
+        print(
+            json.dumps(
+                {"step": args.step, "sample": sample, "row": row, "documents": documents},
+                ensure_ascii=False,
+            )
+        )
+    return 0

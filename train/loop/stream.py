@@ -1,0 +1,61 @@
+"""The micro-batches of a rank: steps by the plan, rows by the cursor, content by the objective."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from train.data.cursor import RankShare, rank_samples
+from train.data.loader import Dataset, Prefetch
+from train.data.packed import PackedRows
+from train.loop.plan import RunPlan, StepSpan
+from train.loop.trainer import MicroBatch
+
+MakeBatch = Callable[[PackedRows], Any]
+
+
+def microbatches(
+    plan: RunPlan,
+    data: Dataset,
+    share: RankShare,
+    make_batch: MakeBatch,
+    *,
+    microbatch: int,
+    start_step: int,
+) -> Iterator[MicroBatch]:
+    """This rank's micro-batches from `start_step` to the end of the run, in order."""
+    for step in range(start_step, plan.total_steps):
+        span = plan.span(step)
+        samples = rank_samples(start=span.start, count=span.count, share=share)
+        for number, start in enumerate(range(0, len(samples), microbatch)):
+            rows = data.read(samples[start : start + microbatch])
+            yield MicroBatch(
+                step=step,
+                number=number,
+                rows=len(rows.sample_index),
+                content=make_batch(rows),
+            )
+
+
+class StepStream:
+    """Hands out the micro-batches of one step after the other from one prefetching thread."""
+
+    def __init__(self, items: Iterator[MicroBatch], *, depth: int) -> None:
+        self._items = Prefetch(items, depth=depth)
+        self._ahead: MicroBatch | None = next(self._items, None)
+
+    @property
+    def waited_seconds(self) -> float:
+        """Time spent waiting for rows since the start."""
+        return self._items.waited_seconds
+
+    def of_step(self, span: StepSpan) -> Iterator[MicroBatch]:
+        """The micro-batches of this step; none where the batch has fewer rows than ranks."""
+        while self._ahead is not None and self._ahead.step == span.step:
+            current = self._ahead
+            yield current
+            self._ahead = next(self._items, None)
+
+    def close(self) -> None:
+        """Stop the thread."""
+        self._items.close()
