@@ -6,6 +6,7 @@ Master, memory and cores belong to spark-submit.
 from __future__ import annotations
 
 import os
+import sys
 
 from pyspark.sql import SparkSession
 
@@ -40,6 +41,8 @@ RESULT_SETTINGS = {
 def build_session(app: str, runtime: Runtime) -> SparkSession:
     """Create or get the session; where spark-submit started the JVM, its settings stay."""
     os.environ.update({key: os.environ.get(key, value) for key, value in SINGLE_THREADED.items()})
+    # Workers must find the driver's packages; a cluster's own interpreter is named by its variable.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(f"refinery-{app}")
     for key, value in RESULT_SETTINGS.items():
         builder = builder.config(key, value)

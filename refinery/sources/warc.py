@@ -11,22 +11,13 @@ from datetime import datetime
 from typing import Any, BinaryIO
 
 import brotli
-from fastwarc.warc import ArchiveIterator, WarcRecordType
+from fastwarc.warc import ArchiveIterator
 
 from refinery.sources.record import Broken, Fetch, NoDocument, Outcome, short_message
 
 TEXT_TYPES = {"text/html", "application/xhtml+xml", "text/plain"}
 _HTML_STARTS = (b"<!doctype html", b"<html", b"<head", b"<?xml")
-_NAMES = {
-    WarcRecordType.warcinfo: "warcinfo",
-    WarcRecordType.request: "request",
-    WarcRecordType.metadata: "metadata",
-    WarcRecordType.revisit: "revisit",
-    WarcRecordType.conversion: "conversion",
-    WarcRecordType.continuation: "continuation",
-    WarcRecordType.resource: "resource",
-    WarcRecordType.response: "response",
-}
+_DOCUMENTS = ("response", "resource")
 
 
 class BodyError(ValueError):
@@ -74,10 +65,9 @@ def _is_cut_gzip(stream: BinaryIO) -> bool:
 
 
 def _outcome(record: Any, offset: int, max_bytes: int) -> Outcome:
-    kind = record.record_type
-    name = _NAMES.get(kind, "unknown")
-    if kind not in (WarcRecordType.response, WarcRecordType.resource):
-        return NoDocument(type=name)
+    kind = record.headers.get("WARC-Type", "unknown").lower()
+    if kind not in _DOCUMENTS:
+        return NoDocument(type=kind)
     url = record.headers.get("WARC-Target-URI", "").strip("<>") or None
     if record.content_length > max_bytes:
         message = f"{record.content_length} bytes, at most {max_bytes}"

@@ -1,0 +1,37 @@
+"""Render pydoc's HTML pages of the standard library; run in a child with an empty environment.
+
+`pydoc` prints os.environ and memory addresses: the environment is empty here, and the pages are
+rendered once and kept, since two runs never give the same bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import pydoc
+import sys
+import warnings
+from pathlib import Path
+
+# They open a browser, a window, or print when imported.
+SKIPPED = {"antigravity", "this", "idlelib", "turtle", "turtledemo", "tkinter", "test", "lib2to3"}
+
+
+def main() -> None:
+    """Write one page per module into the folder that is the first argument."""
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    warnings.simplefilter("ignore")
+    for name in sorted(sys.stdlib_module_names - SKIPPED):
+        if name.startswith("_"):
+            continue
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            try:
+                found, page_name = pydoc.resolve(name)
+                page = pydoc.html.page(page_name, pydoc.html.document(found, page_name))
+            except (ImportError, pydoc.ErrorDuringImport, AttributeError, ValueError, TypeError):
+                continue
+        (folder / f"{name}.html").write_text(page, encoding="utf-8", errors="replace")
+
+
+main()
