@@ -1,0 +1,133 @@
+"""From a packed row to its documents and their origin, and from a document to its rows. No Spark.
+
+The tables of the run, where they still lie beside the dataset, add url, scores and verdicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from refinery.publish.store import Store
+from schemas.errors import ContractError, SettingsError
+from schemas.manifest import Manifest, Shard, Split, read_manifest
+
+TABLES_FOLDER = "tables"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A manifest and the folder it lies in."""
+
+    folder: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, path: Path) -> Dataset:
+        """Read the manifest; `path` is the file or its folder."""
+        return cls(path if path.is_dir() else path.parent, read_manifest(path))
+
+    def split(self, name: str) -> Split:
+        """`train` or `heldout`."""
+        return self.manifest.train if name == "train" else self.manifest.heldout
+
+
+def trace_row(dataset: Dataset, split: str, row: int) -> dict[str, Any]:
+    """One packed row: where it lies, its segments, its tokens.
+
+    Args:
+        dataset: The dataset.
+        split: `train` or `heldout`.
+        row: Number across the shards of the split, from 0.
+
+    Raises:
+        SettingsError: There is no such row.
+    """
+    shard, local = _place(dataset.split(split), split, row)
+    found = _read_row(dataset.folder / shard.path, local)
+    return {"split": split, "row": row, "shard": shard.path, "row_in_shard": local, **found}
+
+
+def trace_document(dataset: Dataset, doc_id: str) -> Iterator[dict[str, Any]]:
+    """Every row that holds a piece of a document, in the order of the shards."""
+    for name in ("train", "heldout"):
+        first = 0
+        for shard in dataset.split(name).shards:
+            for local, segment in _find_segments(dataset.folder / shard.path, doc_id):
+                row = first + local
+                yield {"split": name, "row": row, "shard": shard.path, **segment}
+            first += shard.rows
+
+
+def origins(dataset: Dataset, doc_ids: list[str]) -> dict[str, dict[str, Any]]:
+    """URL, language, scores and verdict by document, from the ledger of the run that packed it.
+
+    Empty where the tables do not lie beside the dataset any more.
+    """
+    stage = next((s for s in dataset.manifest.stages if s.stage == "clean"), None)
+    store = Store(str(dataset.folder.absolute().parent / TABLES_FOLDER))
+    record = store.record("clean", stage.fingerprint) if stage else None
+    if record is None:
+        return {}
+    ledger = Path(store.table_uri(record, "ledger"))
+    if not ledger.is_dir():
+        return {}
+    columns = ["doc_id", "url", "lang", "lang_score", "scores"]
+    table = ds.dataset(ledger, format="parquet").to_table(
+        columns=columns, filter=pc.field("doc_id").isin(doc_ids)
+    )
+    return {
+        row["doc_id"]: {**row, "scores": dict(row["scores"] or ())} for row in table.to_pylist()
+    }
+
+
+def _place(split: Split, name: str, row: int) -> tuple[Shard, int]:
+    left = row
+    for shard in split.shards:
+        if 0 <= left < shard.rows:
+            return shard, left
+        left -= shard.rows
+    raise SettingsError(f"no row {row} in split '{name}': it has rows 0 to {split.rows - 1}")
+
+
+def _read_row(path: Path, row: int) -> dict[str, Any]:
+    """Read the one row group that holds the row."""
+    with _open(path) as file:
+        for group in range(file.num_row_groups):
+            size = file.metadata.row_group(group).num_rows
+            if row < size:
+                found: dict[str, Any] = file.read_row_group(group).slice(row, 1).to_pylist()[0]
+                return found
+            row -= size
+    raise ContractError(f"{path}: fewer rows than the manifest says; run `refinery verify`")
+
+
+def _find_segments(path: Path, doc_id: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(row in shard, segment) of one document; tokens are not decoded."""
+    with _open(path) as file:
+        first = 0
+        for group in range(file.num_row_groups):
+            lists = file.read_row_group(group, columns=["segments"]).column(0).combine_chunks()
+            chunk = lists.chunk(0) if isinstance(lists, pa.ChunkedArray) else lists
+            flat = chunk.flatten()
+            rows = pc.list_parent_indices(chunk)
+            hits = pc.equal(flat.field("doc_id"), doc_id)
+            for row, segment in zip(
+                rows.filter(hits).to_pylist(), flat.filter(hits).to_pylist(), strict=True
+            ):
+                yield first + row, segment
+            first += len(chunk)
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise ContractError(f"{path}: not a readable shard: {error}") from error
