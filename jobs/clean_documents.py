@@ -11,12 +11,13 @@ from refinery.clean import CLEAN_VERSIONS
 from refinery.clean_rows import ModelUris, clean_documents
 from refinery.filters.rules import rules_for
 from refinery.language.identify import model_path
+from refinery.publish import storage
 from refinery.publish.store import Store
 from refinery.quality.classifier import CARD_NAME, MODEL_NAME
 from refinery.recipe import Recipe
 from refinery.sources.selection import documents, is_excluded, sample_documents
 from schemas.errors import ContractError, run_main
-from schemas.fingerprints import sha256_file
+from schemas.fingerprints import sha256_file, sha256_hex
 
 
 def _settings(recipe: Recipe) -> dict[str, Any]:
@@ -31,7 +32,11 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
 
 
 def _contents(recipe: Recipe, store: Store) -> Contents:
-    return [("language model", sha256_file(model_path(recipe.clean.language)))]
+    lists = recipe.clean.rules.urls.lists
+    return [
+        ("language model", sha256_file(model_path(recipe.clean.language))),
+        *((f"url list {i}", sha256_hex(storage.read_bytes(uri))) for i, uri in enumerate(lists)),
+    ]
 
 
 def _run(context: StageContext) -> None:
@@ -54,7 +59,7 @@ def _check(context: StageContext) -> None:
     num_cleaned = context.read_back("ledger").count()
     num_rejected = context.read_back("rejects").count()
     num_sampled_out = num_documents - num_cleaned - num_rejected
-    if num_sampled_out and context.recipe.sample_fraction is None or num_sampled_out < 0:
+    if (num_sampled_out and context.recipe.sample_fraction is None) or num_sampled_out < 0:
         raise ContractError(
             f"clean: {num_documents} documents != {num_cleaned} cleaned + {num_rejected} rejected"
         )

@@ -8,13 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql import functions as F
 
 from jobs.runner import stage_main
 from jobs.stage import Stage, StageContext
 from refinery.clean import CLEAN_VERSIONS
 from refinery.clean_rows import normalize_documents
-from refinery.quality.classifier import CARD_NAME, CLASSIFIER_VERSION, MODEL_NAME, make_examples, train
+from refinery.quality.classifier import (
+    CARD_NAME,
+    CLASSIFIER_VERSION,
+    MODEL_NAME,
+    make_examples,
+    train,
+)
 from refinery.recipe import Recipe
 from refinery.sources.selection import documents, hash_share, sample_documents
 from schemas.errors import run_main

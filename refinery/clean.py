@@ -7,28 +7,36 @@ whole batch, vectorised, on text that the child has bounded.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from refinery.clean_config import CleanConfig
 from refinery.extract.limits import PageRejected
 from refinery.extract.page import EXTRACT_VERSION, extract_page
+from refinery.filters.lines import LINES_VERSION, line_edits, removed_word_fraction
+from refinery.filters.marked import MarkedEdit
+from refinery.filters.pii import PII_VERSION, find_pii
 from refinery.filters.rules import RULES_VERSION, failed_rules
+from refinery.filters.urls import URL_RULES_VERSION, url_reasons
 from refinery.filters.values import VALUES_VERSION, compute_values
 from refinery.guard import Guard, Killed
-from refinery.language.identify import identify, language_reason
+from refinery.language.identify import Language, identify, language_reason
 from refinery.normalize.text import NORMALIZER_VERSION, normalize_text
-from refinery.quality.classifier import load_classifier
+from refinery.quality.classifier import load_classifier, quality_reasons
 from refinery.sources.record import short_message, to_valid_text
 from refinery.text_batch import TEXT_BATCH_VERSION, TextBatch
 
 EMPTY = "page:empty"
+REMOVED_WORDS = "lines:removed_words"
 CLEAN_VERSIONS = (
     EXTRACT_VERSION,
     NORMALIZER_VERSION,
     TEXT_BATCH_VERSION,
     VALUES_VERSION,
     RULES_VERSION,
+    LINES_VERSION,
+    PII_VERSION,
+    URL_RULES_VERSION,
 )
 
 
@@ -39,16 +47,19 @@ class Payload:
     data: bytes
     mime: str
     charset: str | None
+    url: str | None = None
 
 
 @dataclass(frozen=True)
 class NormalizedPage:
-    """What the child gives back: raw and normalised text with the counters."""
+    """What the child gives back: raw and normalised text, the counters, and the edits to make."""
 
     extracted_text: str
     text: str
     title: str | None
     counters: dict[str, int]
+    url: str | None = None
+    edits: tuple[MarkedEdit, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,11 @@ class CleanDocument:
     values: dict[str, float]
     scores: dict[str, float]
     reasons: list[str]
+
+    @property
+    def edits(self) -> tuple[MarkedEdit, ...]:
+        """Edits of line rules and masks."""
+        return self.page.edits
 
     @property
     def drop_reason(self) -> str | None:
@@ -105,7 +121,10 @@ class Cleaner:
         """Extract and normalise one document; runs in the child."""
         try:
             page = extract_page(
-                payload.data, mime=payload.mime, charset=payload.charset, config=self._config.extract
+                payload.data,
+                mime=payload.mime,
+                charset=payload.charset,
+                config=self._config.extract,
             )
         except PageRejected as error:
             return Rejected(error.reason, short_message(error.message))
@@ -113,11 +132,26 @@ class Cleaner:
             return Rejected("page:parser", short_message(error))
         raw = to_valid_text(page.text)
         done = normalize_text(raw, self._config.normalize)
-        counters = {**done.counters, "undecodable": page.num_replaced} if page.num_replaced else (
-            done.counters
+        counters = (
+            {**done.counters, "undecodable": page.num_replaced}
+            if page.num_replaced
+            else (done.counters)
         )
         title = to_valid_text(page.title) if page.title else None
-        return NormalizedPage(raw, done.text, title, counters)
+        return self._with_edits(NormalizedPage(raw, done.text, title, counters, payload.url))
+
+    def _with_edits(self, page: NormalizedPage) -> NormalizedPage:
+        """Find what line rules and masks take out; patterns run in the child, under its limits."""
+        rules = self._config.rules
+        edits = [edit for name in rules.lines for edit in line_edits(page.text, name)]
+        if rules.pii is not None:
+            edits += find_pii(page.text, rules.pii)
+        if not edits:
+            return page
+        counters = dict(page.counters)
+        for edit in edits:
+            counters[edit.reason] = counters.get(edit.reason, 0) + 1
+        return replace(page, counters=counters, edits=tuple(edits))
 
     def normalize(self, payloads: Sequence[Payload]) -> list[NormalizedPage | Rejected]:
         """Text of each payload, or why there is none; without language, rules and scores."""
@@ -146,15 +180,11 @@ class Cleaner:
         values = compute_values(batch)
         failed = failed_rules(values, [one.label for one in languages], self._config.rules)
         scores = self._score(texts)
-        least = self._config.quality.min_score
         documents = []
         for place, page in enumerate(pages):
-            reasons = list(failed[place])
-            unfit = language_reason(languages[place], self._config.language)
-            if unfit is not None:
-                reasons.insert(0, unfit)
-            if least is not None and scores and scores[place] < least:
-                reasons.append("quality:score")
+            reasons = self._reasons(page, languages[place], failed[place])
+            if scores:
+                reasons += quality_reasons(scores[place], self._config.quality)
             documents.append(
                 CleanDocument(
                     page=page,
@@ -167,6 +197,17 @@ class Cleaner:
                 )
             )
         return documents
+
+    def _reasons(self, page: NormalizedPage, language: Language, failed: list[str]) -> list[str]:
+        """All reasons in their order: address, language, rules, line rules."""
+        rules = self._config.rules
+        unfit = language_reason(language, self._config.language)
+        reasons = [*url_reasons(page.url, rules.urls), *([unfit] if unfit else []), *failed]
+        if rules.max_removed_words is not None and page.edits:
+            cuts = [one for one in page.edits if not one.edit.replacement]
+            if removed_word_fraction(page.text, cuts) > rules.max_removed_words:
+                reasons.append(REMOVED_WORDS)
+        return reasons
 
     def _score(self, texts: Sequence[str]) -> list[float]:
         if self._models is None:

@@ -16,7 +16,7 @@ from refinery.publish import storage
 from refinery.sources.selection import EXCLUDED
 from refinery.tables import UnionRows, union_ddl
 
-TABLES_WRITTEN = ("cleaned", "ledger", "rejects")
+TABLES_WRITTEN = ("cleaned", "ledger", "edits", "rejects")
 INPUT_COLUMNS = (
     "doc_id", "source", "url", "mime", "charset", "payload", "file", "offset", "num_fetches",
     "is_excluded",
@@ -35,8 +35,10 @@ class ModelUris:
         return Models(storage.local_copy(self.model), storage.local_copy(self.card))
 
 
-def clean_documents(documents: DataFrame, config: CleanConfig, models: ModelUris | None) -> DataFrame:
-    """Rows of `cleaned`, `ledger` and `rejects`; lazy, one crossing into Python.
+def clean_documents(
+    documents: DataFrame, config: CleanConfig, models: ModelUris | None
+) -> DataFrame:
+    """Rows of `cleaned`, `ledger`, `edits` and `rejects`; lazy, one crossing into Python.
 
     `documents` carries INPUT_COLUMNS. No document is removed: each gives one row of `cleaned` (and
     its twin in `ledger`) or one of `rejects`.
@@ -48,12 +50,12 @@ def clean_documents(documents: DataFrame, config: CleanConfig, models: ModelUris
 def normalize_documents(documents: DataFrame, config: CleanConfig) -> DataFrame:
     """(doc_id, source, text) of documents, as the classifier will see them; rejects left out."""
     run = functools.partial(_normalize_batches, config=config)
-    columns = ("doc_id", "source", "mime", "charset", "payload")
+    columns = ("doc_id", "source", "url", "mime", "charset", "payload")
     return documents.select(*columns).mapInArrow(run, "doc_id string, source string, text string")
 
 
 def _payloads(batch: pa.RecordBatch) -> list[Payload]:
-    columns = (batch.column(name).to_pylist() for name in ("payload", "mime", "charset"))
+    columns = (batch.column(name).to_pylist() for name in ("payload", "mime", "charset", "url"))
     return [Payload(*row) for row in zip(*columns, strict=True)]
 
 
@@ -108,6 +110,17 @@ def _add_row(
     title = None if result is None else result.page.title
     yield from rows.add("cleaned", **place, **verdict, text=text, title=title)
     yield from rows.add("ledger", **place, **verdict)
+    for marked in result.edits if result is not None else ():
+        edit = marked.edit
+        yield from rows.add(
+            "edits",
+            doc_id=head["doc_id"],
+            start=edit.start,
+            end=edit.end,
+            replacement=edit.replacement,
+            stage="clean",
+            reason=marked.reason,
+        )
 
 
 def _verdict_row(document: CleanDocument) -> dict[str, Any]:

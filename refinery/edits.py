@@ -27,7 +27,9 @@ def merge_edits(edits: Sequence[Edit]) -> list[Edit]:
     one's replacement stays.
     """
     merged: list[tuple[Edit, int]] = []
-    for rank, edit in sorted(enumerate(edits), key=lambda item: (item[1].start, item[1].end, item[0])):
+    for rank, edit in sorted(
+        enumerate(edits), key=lambda item: (item[1].start, item[1].end, item[0])
+    ):
         if merged and edit.start < merged[-1][0].end:
             last, last_rank = merged[-1]
             keeper = last if last_rank <= rank else edit

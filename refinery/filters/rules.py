@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 
 import numpy as np
@@ -21,11 +21,15 @@ DEFAULT = "default"
 
 @dataclass(frozen=True)
 class Rule:
-    """A named bound on one value; a document outside of it has the name as a reason."""
+    """A named bound on one value; a document outside has the name as a reason.
+
+    An optional rule runs only where the recipe names it.
+    """
 
     name: str
     value: str
     bounds: Bounded
+    optional: bool = False
 
 
 @functools.cache
@@ -34,7 +38,12 @@ def checked_in_rules() -> dict[str, tuple[Rule, ...]]:
     data = yaml.safe_load(files("refinery.filters").joinpath("bounds.yaml").read_text("utf-8"))
     return {
         language: tuple(
-            Rule(row["rule"], row["value"], Bounded(minimum=row.get("min"), maximum=row.get("max")))
+            Rule(
+                row["rule"],
+                row["value"],
+                Bounded(minimum=row.get("min"), maximum=row.get("max")),
+                row.get("optional", False),
+            )
             for row in rows
         )
         for language, rows in data.items()
@@ -49,15 +58,15 @@ def rules_for(language: str, config: RulesConfig) -> tuple[Rule, ...]:
     """
     shipped = checked_in_rules()
     known = {rule.name for rules in shipped.values() for rule in rules}
-    for name in (*config.off, *config.bounds):
+    for name in (*config.disabled, *config.optional, *config.bounds):
         if name not in known:
             raise SettingsError(f"recipe.clean.rules: no rule '{name}'{nearest(name, known)}")
     if not config.enabled:
         return ()
     return tuple(
-        Rule(rule.name, rule.value, config.bounds.get(rule.name, rule.bounds))
+        replace(rule, bounds=config.bounds.get(rule.name, rule.bounds))
         for rule in shipped.get(language, shipped[DEFAULT])
-        if rule.name not in config.off
+        if rule.name not in config.disabled and (not rule.optional or rule.name in config.optional)
     )
 
 

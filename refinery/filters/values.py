@@ -52,9 +52,11 @@ def _letters() -> Mask:
     return table
 
 
-def _share(part: NDArray[np.generic], whole: NDArray[np.generic]) -> Floats:
+def _share(part: Floats | Places, whole: Floats | Places) -> Floats:
     """part / whole, 0 where the whole is 0."""
-    return np.divide(part, whole, out=np.zeros(len(whole)), where=whole > 0, casting="unsafe")
+    share = np.zeros(len(whole))
+    np.divide(part, whole, out=share, where=whole > 0)
+    return share
 
 
 def _count(docs: Places, num_texts: int, weights: NDArray[np.generic] | None = None) -> Floats:
@@ -77,7 +79,9 @@ def _quality_values(batch: TextBatch, lines: Lines) -> dict[str, Floats]:
         "words": words,
         "mean_word_chars": _share(chars, words),
         "word_char_fraction": _share(chars, visible),
-        "hash_ratio": _share(_count(_doc_of(batch, np.flatnonzero(batch.codes == 0x23)), size), words),
+        "hash_ratio": _share(
+            _count(_doc_of(batch, np.flatnonzero(batch.codes == 0x23)), size), words
+        ),
         "ellipsis_ratio": _share(_count(_doc_of(batch, ellipses), size), words),
         "alpha_word_fraction": _share(_count(batch.token_doc[has_letter], size), words),
         "stop_words": _distinct_hits(batch, STOP_WORDS),
@@ -229,7 +233,7 @@ def _covered(grams: Hashes, valid: Places, n: int, num_tokens: int) -> Mask:
     """Tokens inside any n-gram that occurs more than once in its document."""
     if len(valid) == 0:
         return np.zeros(num_tokens, bool)
-    order, firsts, lengths = _runs(grams[valid])
+    order, _, lengths = _runs(grams[valid])
     repeats = valid[order[np.repeat(lengths > 1, lengths)]]
     change = np.zeros(num_tokens + 1, np.int64)
     np.add.at(change, repeats, 1)

@@ -8,7 +8,7 @@ from schemas.settings import Settings
 
 
 class NormalizeConfig(Settings):
-    """Each step on or off; the order is fixed: repair, NFC, emoji, symbols, width, controls, space."""
+    """Each step on or off; their order is fixed: see `text.py`."""
 
     repair_encoding: bool = True
     unicode_form: Literal["NFC", "NFKC"] | None = "NFC"

@@ -21,7 +21,9 @@ NORMALIZER_VERSION = 1
 
 # UTF-8 read as a legacy encoding shows a lead character (Â to ô, ï) and then one of C1 or Latin-1's
 # upper half; text without such a pair never reaches ftfy, which runs at 1 to 3 MB per second.
-_MOJIBAKE = re.compile("[\u00c2-\u00f4][\u0080-\u00bf\u0152-\u0178\u02c6-\u02dc\u2013-\u203a\u20ac\u2122]")
+_MOJIBAKE = re.compile(
+    "[\u00c2-\u00f4][\u0080-\u00bf\u0152-\u0178\u02c6-\u02dc\u2013-\u203a\u20ac\u2122]"
+)
 _REPAIR = ftfy.TextFixerConfig(
     unescape_html=False,
     remove_terminal_escapes=False,
@@ -35,7 +37,10 @@ _REPAIR = ftfy.TextFixerConfig(
 )
 
 _WIDE = re.compile("[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]")
-_NARROW = {code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))}
+_NARROW = {
+    code: code - 0xFEE0
+    for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))
+}
 
 _MATH = re.compile("[\U0001d400-\U0001d7ff]")
 _SYMBOL_MAP = {

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from refinery.normalize.text import NORMALIZER_VERSION
-from refinery.quality.config import QualityTrainingConfig
+from refinery.quality.config import QualityConfig, QualityTrainingConfig
 from refinery.text_batch import CJK, kind_table
 from schemas.errors import ContractError, SettingsError
 from schemas.fingerprints import sha256_hex
@@ -25,6 +25,7 @@ from schemas.fingerprints import sha256_hex
 CLASSIFIER_VERSION = 1
 MODEL_NAME = "quality.bin"
 CARD_NAME = "quality.json"
+LOW_SCORE = "quality:score"
 GOOD, NOISY = "__label__good", "__label__noisy"
 
 
@@ -115,7 +116,7 @@ def evaluate(scores: Sequence[float], is_good: Sequence[bool]) -> dict[str, floa
     num_good, num_noisy = int(good.sum()), int((~good).sum())
     if not num_good or not num_noisy:
         return {"auc": None, "precision": None, "recall": None}
-    distinct, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
     auc = (ranks[good].sum() - num_good * (num_good + 1) / 2) / (num_good * num_noisy)
     called = values >= 0.5
@@ -166,3 +167,9 @@ def load_classifier(model: Path, card: Path) -> Classifier:
             f"this is {NORMALIZER_VERSION}; train it again"
         )
     return Classifier(fasttext.load_model(str(model)), facts)
+
+
+def quality_reasons(score: float, config: QualityConfig) -> list[str]:
+    """What a score says against a document."""
+    low = config.min_score is not None and score < config.min_score
+    return [LOW_SCORE] if low else []

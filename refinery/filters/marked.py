@@ -1,0 +1,20 @@
+"""An edit with the rule that asked for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from refinery.edits import Edit
+
+
+@dataclass(frozen=True, order=True)
+class MarkedEdit:
+    """A span of the normalised text to replace, and why."""
+
+    edit: Edit
+    reason: str
+
+    @classmethod
+    def of(cls, start: int, end: int, replacement: str, reason: str) -> MarkedEdit:
+        """Replace code points [start, end)."""
+        return cls(Edit(start, end, replacement), reason)

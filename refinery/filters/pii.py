@@ -1,0 +1,110 @@
+"""Personal data found in text: e-mail, IP, phone and Chinese ID numbers, as spans to mask.
+
+Every kind has a gate of literal characters, then one pattern, then a check that the number can be
+real (a check digit, an octet, a public address): masks that hit version numbers, prices or dates
+would harm more text than they protect. What the checks cannot see (a street, a name) stays.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from refinery.filters.config import PiiConfig, PiiKind
+from refinery.filters.marked import MarkedEdit
+
+PII_VERSION = 1
+
+_DIGIT_BEFORE = r"(?<![\dA-Za-z._\-+/=#])"
+_EMAIL = re.compile(
+    r"(?<![\w.+\-/])[A-Za-z0-9][\w.+\-]{0,63}@(?:[A-Za-z0-9](?:[A-Za-z0-9\-]{0,61}[A-Za-z0-9])?\.)+"
+    r"[A-Za-z]{2,24}(?![\w\-])",
+    re.ASCII,
+)
+_IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d]|\.\d)", re.ASCII)
+_IPV6 = re.compile(r"(?<![:\w])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![:\w])", re.ASCII)
+_MOBILE_ZH = re.compile(
+    r"(?<![\d.\-+])(?:(?:\+|00)86[\- ]?)?1[3-9]\d(?:\d{8}|-\d{4}-\d{4}| \d{4} \d{4})"
+    r"(?![\d\-]|\.\d)",
+    re.ASCII,
+)
+_ID_ZH = re.compile(
+    r"(?<![\dA-Za-z])[1-8]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx]"
+    r"(?![\dA-Za-z])",
+    re.ASCII,
+)
+# North America with its separators, or an international number with its plus sign.
+_PHONE = re.compile(
+    rf"{_DIGIT_BEFORE}(?:\+1[\-. ]?)?(?:\([2-9]\d{{2}}\) ?|[2-9]\d{{2}}[\-.])"
+    r"[2-9]\d{2}[\-. ]\d{4}"
+    r"(?![\d\-]|\.\d)"
+    r"|(?<![\w+])\+[1-9]\d{0,2}(?:[\-. ]\(?\d{1,5}\)?){2,5}(?![\d\-]|\.\d)",
+    re.ASCII,
+)
+_ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_ID_CHECKS = "10X98765432"
+
+
+def is_chinese_id(number: str) -> bool:
+    """Whether the check digit is right (GB 11643-1999, ISO 7064 MOD 11-2)."""
+    total = sum(int(digit) * weight for digit, weight in zip(number, _ID_WEIGHTS, strict=False))
+    return _ID_CHECKS[total % 11] == number[-1].upper()
+
+
+def is_public_address(text: str) -> bool:
+    """Whether an IP address belongs to somebody: private, loopback and test ranges name nobody."""
+    try:
+        return ipaddress.ip_address(text).is_global
+    except ValueError:
+        return False
+
+
+def _is_phone(text: str) -> bool:
+    return 7 <= sum(map(str.isdigit, text)) <= 15
+
+
+def _anything(text: str) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of personal data: what the text must hold, its pattern and its check."""
+
+    name: PiiKind
+    gate: re.Pattern[str]
+    pattern: re.Pattern[str]
+    is_real: Callable[[str], bool]
+
+
+_KINDS = (
+    _Kind("email", re.compile("@"), _EMAIL, _anything),
+    _Kind("id_zh", re.compile(r"\d{17}", re.ASCII), _ID_ZH, is_chinese_id),
+    _Kind("mobile_zh", re.compile(r"1[3-9]\d[ \-]?\d{4}", re.ASCII), _MOBILE_ZH, _anything),
+    _Kind("ip", re.compile(r"\d\.\d{1,3}\.\d", re.ASCII), _IPV4, is_public_address),
+    _Kind("ip", re.compile("[0-9a-fA-F]:[0-9a-fA-F:]"), _IPV6, is_public_address),
+    _Kind("phone", re.compile(r"\d[\-. )]+\d", re.ASCII), _PHONE, _is_phone),
+)
+
+
+def find_pii(text: str, config: PiiConfig) -> list[MarkedEdit]:
+    """Masks of personal data, sorted; of two kinds on one place the earlier kind stays."""
+    taken: list[tuple[int, int]] = []
+    found: list[MarkedEdit] = []
+    for kind in _KINDS:
+        mask = config.masks.get(kind.name)
+        if mask is None or not kind.gate.search(text):
+            continue
+        for start, end in _spans(kind, text):
+            if not any(start < other_end and other < end for other, other_end in taken):
+                taken.append((start, end))
+                found.append(MarkedEdit.of(start, end, mask, f"pii:{kind.name}"))
+    return sorted(found)
+
+
+def _spans(kind: _Kind, text: str) -> Iterator[tuple[int, int]]:
+    for match in kind.pattern.finditer(text):
+        if kind.is_real(match[0]):
+            yield match.span()
