@@ -1,0 +1,123 @@
+"""Stopped at any step and resumed is never stopped, bit for bit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from schemas.errors import ContractError
+from tests.support.datasets import DatasetShape, write_dataset
+from tests.support.ranks import run_on_ranks
+from tests.support.tiny_gpt import build_tiny
+from train.loop import run as run_module
+from train.loop.run import pretrain
+from train.settings import TrainSettings
+
+
+def settings(dataset: Path, output: Path, **changes: Any) -> TrainSettings:
+    data: dict[str, Any] = {
+        "manifest": str(dataset),
+        "output": str(output),
+        "model": {"preset": "tiny", "dropout": 0.1},
+        "batch": {"sequences": 12, "microbatch": 2},
+        "stop": {"steps": 6},
+        "schedule": {"init_lr": 0.01, "warmup": 2},
+        "optimizer": {"max_norm": 0.5},
+        "checkpoint": {"every_steps": 100, "export": False},
+        "threads": 1,
+    }
+    return TrainSettings.model_validate(data | changes)
+
+
+def train(dataset: str, output: str, steps: list[int], changes: dict[str, Any]) -> None:
+    """Train to each step count in turn, every time as a run of its own."""
+    run_module.build_run = build_tiny  # type: ignore[attr-defined]
+    for count in steps:
+        # The horizon stays 6 steps, so that the schedule is the same: a stop is a checkpoint.
+        changed = settings(Path(dataset), Path(output), **changes)
+        _stop_after(changed, count)
+
+
+def _stop_after(changed: TrainSettings, count: int) -> None:
+    original = run_module.StopFlag
+
+    class StopAt:
+        calls = 0
+
+        @property
+        def is_set(self) -> bool:
+            StopAt.calls += 1
+            return StopAt.calls >= count
+
+    run_module.StopFlag = StopAt  # type: ignore[assignment, misc]
+    try:
+        pretrain(changed)
+    finally:
+        run_module.StopFlag = original  # type: ignore[misc]
+
+
+def weights(output: Path) -> dict[str, torch.Tensor]:
+    from torch.distributed.checkpoint.format_utils import dcp_to_torch_save
+
+    target = output / "whole.pt"
+    dcp_to_torch_save(output / "checkpoints" / "step-00000006" / "weights", target)
+    loaded = torch.load(target, weights_only=False)
+    flat = {f"model.{k}": v for k, v in loaded["model"].items()}
+    return flat | {
+        f"optimizer.{k}": v for k, v in loaded["optimizer"].items() if torch.is_tensor(v)
+    }
+
+
+def losses(output: Path) -> list[float]:
+    lines = (output / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line)["loss"] for line in lines]
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    return write_dataset(tmp_path / "data", DatasetShape()).parent
+
+
+def test_one_rank_resumes_bit_for_bit(dataset: Path, tmp_path: Path) -> None:
+    train(str(dataset), str(tmp_path / "whole"), [100], {})
+    train(str(dataset), str(tmp_path / "cut"), [2, 1, 100], {})
+
+    assert losses(tmp_path / "whole") == losses(tmp_path / "cut")
+    whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    assert whole.keys() == cut.keys()
+    assert all(torch.equal(whole[key], cut[key]) for key in whole)
+
+
+@pytest.mark.distributed
+def test_four_ranks_resume_bit_for_bit(dataset: Path, tmp_path: Path) -> None:
+    run_on_ranks(train, 4, str(dataset), str(tmp_path / "whole"), [100], {})
+    run_on_ranks(train, 4, str(dataset), str(tmp_path / "cut"), [3], {})
+    run_on_ranks(train, 4, str(dataset), str(tmp_path / "cut"), [100], {})
+
+    assert losses(tmp_path / "whole") == losses(tmp_path / "cut")
+    whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    assert all(torch.equal(whole[key], cut[key]) for key in whole)
+
+
+@pytest.mark.distributed
+def test_ranks_and_microbatches_do_not_change_the_mathematics(
+    dataset: Path, tmp_path: Path
+) -> None:
+    without = {"model": {"preset": "tiny", "dropout": 0.0}}
+    train(str(dataset), str(tmp_path / "one"), [100], without)
+    other = without | {"batch": {"sequences": 12, "microbatch": 4}}
+    run_on_ranks(train, 3, str(dataset), str(tmp_path / "three"), [100], other)
+
+    assert losses(tmp_path / "three") == pytest.approx(losses(tmp_path / "one"), rel=1e-5)
+
+
+def test_another_manifest_is_refused_with_both_roots(dataset: Path, tmp_path: Path) -> None:
+    train(str(dataset), str(tmp_path / "run"), [2], {})
+    other = write_dataset(tmp_path / "other", DatasetShape(seed=9)).parent
+
+    with pytest.raises(ContractError, match=r"manifest_root is .* in the checkpoint, .* here"):
+        train(str(other), str(tmp_path / "run"), [100], {})

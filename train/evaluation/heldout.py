@@ -1,0 +1,98 @@
+"""Loss and bits per byte on the held-out split, per source."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from schemas.manifest import Split
+from train.data.cursor import RankShare, rank_samples
+from train.data.loader import Dataset
+from train.data.packed import PackedRows
+from train.loop.losses import LossMeter, StepTotals
+from train.parallel.world import World
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldoutLoss:
+    """Sums over the split. Bits per byte are `None` where not the whole split was read."""
+
+    totals: StepTotals
+    bytes_by_source: dict[str, int] | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Loss (nats per label), perplexity and bits per byte: over all, and per source."""
+        means = self.totals.means_by_source()
+        sources = {
+            name: _figures(
+                self.totals.loss_by_source[name],
+                self.totals.labels_by_source[name],
+                None if self.bytes_by_source is None else self.bytes_by_source[name],
+            )
+            for name in means
+        }
+        whole = None if self.bytes_by_source is None else sum(self.bytes_by_source.values())
+        return {**_figures(self.totals.loss, self.totals.labels, whole), "sources": sources}
+
+
+def _figures(loss: float, labels: float, text_bytes: int | None) -> dict[str, Any]:
+    mean = loss / max(labels, 1.0)
+    bits = None if not text_bytes else loss / math.log(2) / text_bytes
+    return {
+        "loss": mean,
+        "perplexity": math.exp(min(mean, 700.0)),
+        "bits_per_byte": bits,
+        "labels": int(labels),
+        "text_bytes": text_bytes,
+    }
+
+
+@torch.no_grad()
+def heldout_loss(
+    model: nn.Module,
+    data: Dataset,
+    make_batch: Callable[[PackedRows], Any],
+    world: World,
+    *,
+    microbatch: int,
+    max_rows: int | None = None,
+) -> HeldoutLoss:
+    """Read the split once, each rank its share; the model's training mode is put back.
+
+    Args:
+        model: Gives sums for a batch.
+        data: The held-out split.
+        make_batch: The objective.
+        world: All ranks; the sums are over them.
+        microbatch: Rows per forward pass.
+        max_rows: Read only so many rows.
+    """
+    split = data.manifest.heldout
+    count = split.rows if max_rows is None else min(split.rows, max_rows)
+    share = RankShare(rank=world.rank, ranks=world.size)
+    samples = rank_samples(start=0, count=count, share=share)
+    meter = LossMeter(data.sources, world.device)
+    was_training = model.training
+    model.eval()
+    try:
+        for cut in np.split(samples, range(microbatch, len(samples), microbatch)):
+            if len(cut):
+                sums = model(make_batch(data.read(cut)))
+                meter.add(sums.loss_by_source, sums.labels_by_source)
+    finally:
+        model.train(was_training)
+    data.reader.close()
+    totals = meter.total(world, stop_asked=False)
+    return HeldoutLoss(
+        totals=totals, bytes_by_source=_bytes(split) if count == split.rows else None
+    )
+
+
+def _bytes(split: Split) -> dict[str, int]:
+    return {name: source.text_bytes for name, source in sorted(split.sources.items())}

@@ -1,0 +1,285 @@
+"""A whole run: open data and world, build, resume, train, evaluate, save, export."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import nn
+
+from schemas.errors import SettingsError
+from schemas.manifest import Manifest
+from train.checkpoint.environment import changed_environment, environment_lock
+from train.checkpoint.state import collect_tensors, restore_tensors
+from train.checkpoint.store import CheckpointStore, load_tensors, read_state, refuse_other_run
+from train.data.loader import Dataset, open_dataset, shard_files
+from train.data.remote import ShardFiles, open_manifest
+from train.evaluation.heldout import HeldoutLoss, heldout_loss
+from train.loop.build import Built, build_run
+from train.loop.plan import RunPlan
+from train.loop.precision import autocast_type
+from train.loop.scaler import LossScaler
+from train.loop.signals import StopFlag
+from train.loop.stream import StepStream, microbatches
+from train.loop.trainer import StepOutcome, Trainer
+from train.optim.groups import build_optimizer
+from train.parallel.layout import Layout, ReplicaLayout
+from train.parallel.world import World, open_world
+from train.report.metrics import MetricsFile, ProgressLine
+from train.settings import TrainSettings
+
+logger = logging.getLogger(__name__)
+
+SETTINGS_NAME, METRICS_NAME, CHECKPOINTS_NAME = "settings.yaml", "metrics.jsonl", "checkpoints"
+EXPORT_NAME, EVALUATION_NAME = "export", "evaluation.json"
+
+
+@dataclass(kw_only=True)
+class Run:
+    """Everything that one run holds open."""
+
+    settings: TrainSettings
+    manifest: Manifest
+    files: ShardFiles
+    data: Dataset
+    built: Built
+    trainer: Trainer
+    store: CheckpointStore
+    world: World
+
+    @property
+    def output(self) -> Path:
+        """Folder of the run."""
+        return Path(self.settings.output)
+
+
+def pretrain(settings: TrainSettings, *, is_fresh: bool = False) -> int:
+    """Train to the end of the recipe, or until SIGTERM; resumes from the last good checkpoint.
+
+    Returns:
+        0, also when it was asked to stop: the work is saved.
+    """
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    with open_world(timeout_seconds=settings.step_timeout_seconds) as world:
+        run = open_run(settings, world)
+        _resume(run, is_fresh=is_fresh)
+        if world.is_first:
+            run.output.mkdir(parents=True, exist_ok=True)
+            text = yaml.safe_dump(settings.model_dump(mode="json"), allow_unicode=True)
+            (run.output / SETTINGS_NAME).write_text(text, encoding="utf-8")
+        _train(run)
+    return 0
+
+
+def open_run(settings: TrainSettings, world: World) -> Run:
+    """Open the dataset and build model, layout and optimizer."""
+    files = shard_files(settings.manifest, settings.loader)
+    manifest = open_manifest(files)
+    data = open_dataset(files, manifest, settings.loader, split="train", seed=settings.seed)
+    if data.cursor.num_rows == 0:
+        raise SettingsError(f"{settings.manifest}: its train split holds no row")
+    built = build_run(settings, manifest)
+    layout = build_layout(settings, built.model, world)
+    plan = RunPlan(
+        batch=settings.batch,
+        stop=settings.stop,
+        seq_len=manifest.seq_len,
+        rows_per_pass=manifest.train.rows,
+    )
+    precision = settings.precision
+    is_fp16 = autocast_type(precision.compute, world.device) == torch.float16
+    trainer = Trainer(
+        settings=settings,
+        plan=plan,
+        layout=layout,
+        optimizer=build_optimizer(layout.parts, settings.optimizer),
+        world=world,
+        sources=data.sources,
+        scaler=LossScaler(scale=precision.initial_scale, growth_interval=precision.growth_interval)
+        if is_fp16
+        else None,
+    )
+    store = CheckpointStore(
+        folder=Path(settings.output) / CHECKPOINTS_NAME, config=settings.checkpoint, world=world
+    )
+    return Run(
+        settings=settings,
+        manifest=manifest,
+        files=files,
+        data=data,
+        built=built,
+        trainer=trainer,
+        store=store,
+        world=world,
+    )
+
+
+def build_layout(settings: TrainSettings, model: nn.Module, world: World) -> Layout:
+    """The layout of the recipe's `parallel:` block."""
+    settings.parallel.replicas(world.size)
+    return ReplicaLayout(
+        model=model.to(world.device),
+        world=world,
+        seed=settings.seed,
+        autocast=autocast_type(settings.precision.compute, world.device),
+    )
+
+
+def identity(run: Run) -> dict[str, Any]:
+    """What a resumed run must share with the one that wrote the checkpoint."""
+    return {
+        "manifest_root": run.manifest.root,
+        "tokenizer_sha256": run.manifest.tokenizer.sha256,
+        "model": run.built.model_identity,
+        "seed": run.settings.seed,
+        "batch": run.settings.batch.model_dump(mode="json", exclude={"microbatch"}),
+    }
+
+
+def _resume(run: Run, *, is_fresh: bool) -> None:
+    path = run.store.latest()
+    if path is None:
+        return
+    if is_fresh:
+        raise SettingsError(f"{path}: the output already holds a checkpoint, and --fresh was given")
+    state = read_state(path)
+    refuse_other_run(path, state, identity(run))
+    trainer = run.trainer
+    tensors = collect_tensors(trainer.layout.parts, trainer.optimizer)
+    load_tensors(path, tensors, world_size=run.world.size)
+    restore_tensors(trainer.layout.parts, trainer.optimizer, tensors)
+    trainer.step = int(state["step"])
+    if trainer.scaler is not None and state["scaler"] is not None:
+        trainer.scaler.restore(state["scaler"])
+    changes = changed_environment(state["environment"], environment_lock())
+    logger.info("resumed %s at step %d", path, trainer.step)
+    for change in changes:
+        logger.warning("the environment changed, bits may differ: %s", change)
+
+
+def save(run: Run) -> Path:
+    """Write a checkpoint of the state after the last update."""
+    trainer = run.trainer
+    state = {
+        "step": trainer.step,
+        "consumed_samples": trainer.plan.span(trainer.step).start,
+        "identity": identity(run),
+        "scaler": trainer.scaler.state() if trainer.scaler is not None else None,
+        "settings": run.settings.model_dump(mode="json"),
+        "manifest": run.files.base,
+        "environment": environment_lock(),
+        "world_size": run.world.size,
+    }
+    tensors = collect_tensors(trainer.layout.parts, trainer.optimizer)
+    return run.store.save(trainer.step, tensors, state)
+
+
+def _train(run: Run) -> None:
+    trainer, settings = run.trainer, run.settings
+    flag = StopFlag()
+    items = microbatches(
+        trainer.plan,
+        run.data,
+        trainer.layout.share,
+        run.built.make_batch,
+        microbatch=settings.batch.microbatch,
+        start_step=trainer.step,
+    )
+    stream = StepStream(items, depth=settings.loader.prefetch_batches)
+    metrics = None
+    if run.world.is_first:
+        metrics = MetricsFile(run.output / METRICS_NAME, resume_step=trainer.step)
+    saved: Path | None = None
+    total = trainer.plan.total_steps
+    is_stopped = False
+    try:
+        with ProgressLine(total_steps=total, enabled=run.world.is_first) as line:
+            while trainer.step < total and not is_stopped:
+                waited = stream.waited_seconds
+                outcome = trainer.update(stream.of_step, stop_asked=flag.is_set)
+                record = _record(run, outcome, waited=stream.waited_seconds - waited)
+                is_stopped = outcome.totals.stop_asked
+                is_last = trainer.step == total or is_stopped
+                saved = None
+                if is_last or trainer.step % settings.checkpoint.every_steps == 0:
+                    saved = save(run)
+                record |= _evaluated(run, is_last=is_last and not is_stopped)
+                if metrics is not None and trainer.step % settings.metrics.every_steps == 0:
+                    metrics.write(record)
+                line.show(record)
+    finally:
+        stream.close()
+        if metrics is not None:
+            metrics.close()
+    if is_stopped:
+        logger.info("asked to stop: saved step %d in %s", trainer.step, saved)
+        return
+    _finish(run)
+
+
+def _record(run: Run, outcome: StepOutcome, *, waited: float) -> dict[str, Any]:
+    tokens = outcome.span.count * run.trainer.plan.seq_len
+    return {
+        "step": outcome.span.step,
+        "consumed_start": outcome.span.start,
+        "batch": outcome.span.count,
+        "tokens": (outcome.span.start + outcome.span.count) * run.trainer.plan.seq_len,
+        "loss": outcome.totals.mean,
+        "labels": int(outcome.totals.labels),
+        "loss_by_source": outcome.totals.means_by_source(),
+        "labels_by_source": {k: int(v) for k, v in outcome.totals.labels_by_source.items()},
+        "grad_norm": outcome.grad_norm,
+        "lr": outcome.lr,
+        "loss_scale": outcome.loss_scale,
+        "skipped": outcome.is_skipped,
+        "seconds": outcome.seconds,
+        "tokens_per_second": tokens / outcome.seconds,
+        "wait_share": waited / outcome.seconds,
+        "time": time.time(),
+    }
+
+
+def _evaluated(run: Run, *, is_last: bool) -> dict[str, Any]:
+    config = run.settings.evaluation
+    if config is None or run.manifest.heldout.rows == 0:
+        return {}
+    is_due = config.every_steps is not None and run.trainer.step % config.every_steps == 0
+    if not (is_due or is_last):
+        return {}
+    result = evaluate_heldout(run)
+    if run.world.is_first and is_last:
+        text = json.dumps(result.as_dict(), indent=1, ensure_ascii=False)
+        (run.output / EVALUATION_NAME).write_text(text + "\n", encoding="utf-8")
+    return {"heldout": result.as_dict()}
+
+
+def evaluate_heldout(run: Run) -> HeldoutLoss:
+    """Loss on the held-out split; every rank reads its share."""
+    config = run.settings.evaluation
+    assert config is not None
+    data = open_dataset(run.files, run.manifest, run.settings.loader, split="heldout", seed=0)
+    return heldout_loss(
+        run.trainer.layout.parts[0],
+        data,
+        run.built.make_batch,
+        run.world,
+        microbatch=config.microbatch,
+        max_rows=config.max_rows,
+    )
+
+
+def _finish(run: Run) -> None:
+    if run.world.is_first:
+        last = run.store.latest()
+        logger.info("checkpoint: %s", last)
+        if run.settings.checkpoint.export:
+            tokenizer = run.files.local(run.manifest.tokenizer.path)
+            run.built.export(run.output / EXPORT_NAME, tokenizer)
+    run.world.barrier()
