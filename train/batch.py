@@ -1,0 +1,102 @@
+"""What objectives make and models take; losses as sums with counts.
+
+Shapes: B rows, T tokens, S segments of all rows, O sources.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from train.data.packed import PackedRows
+
+NO_LABEL = -100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Tensors of one micro-batch.
+
+    Attributes:
+        input_ids: [B, T].
+        labels: [B, T], the token to predict at each place, NO_LABEL for none.
+        document: [B, T], number of the segment within its row from 1, 0 for padding; attention
+            stays inside of equal numbers.
+        positions: [B, T], from 0 in each segment.
+        segment: [B, T], number of the segment in the batch, -1 for padding.
+        segment_source: [S], numbers into the sources.
+        num_sources: O.
+        is_whole: Every row is one segment without padding, so a causal mask is enough.
+    """
+
+    input_ids: Tensor
+    labels: Tensor
+    document: Tensor
+    positions: Tensor
+    segment: Tensor
+    segment_source: Tensor
+    num_sources: int
+    is_whole: bool
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on another device."""
+        tensors = {
+            name: value.to(device, non_blocking=True)
+            for name, value in vars(self).items()
+            if isinstance(value, Tensor)
+        }
+        return Batch(**{**vars(self), **tensors})
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossSums:
+    """Sums over labels in nats; nothing is averaged before the global count is known.
+
+    Attributes:
+        loss: Scalar with a gradient.
+        loss_by_segment: [S] without one.
+        labels_by_segment: [S].
+        loss_by_source: [O].
+        labels_by_source: [O].
+    """
+
+    loss: Tensor
+    loss_by_segment: Tensor
+    labels_by_segment: Tensor
+    loss_by_source: Tensor
+    labels_by_source: Tensor
+
+    @classmethod
+    def of(cls, loss: Tensor, token_losses: Tensor, places: Tensor, batch: Batch) -> LossSums:
+        """Add up the losses of labelled places.
+
+        Args:
+            loss: Their differentiable sum.
+            token_losses: [N] loss at each place.
+            places: [N] places in the flattened [B * T].
+            batch: Where the segments are.
+        """
+        segments = batch.segment.reshape(-1)[places]
+        size = len(batch.segment_source)
+        values = token_losses.double()
+        by_segment = values.new_zeros(size).index_add_(0, segments, values)
+        counts = values.new_zeros(size).index_add_(0, segments, torch.ones_like(values))
+        of_source = batch.segment_source
+        zeros = values.new_zeros(batch.num_sources)
+        return cls(
+            loss=loss,
+            loss_by_segment=by_segment,
+            labels_by_segment=counts,
+            loss_by_source=zeros.index_add(0, of_source, by_segment),
+            labels_by_source=zeros.index_add(0, of_source, counts),
+        )
+
+
+class Objective(Protocol):
+    """Rows to a batch; a pure function of (rows, seed, sample indices)."""
+
+    def build(self, rows: PackedRows, *, seed: int) -> Batch:
+        """Make the tensors of one micro-batch."""

@@ -1,0 +1,1 @@
+"""Hugging Face folders: weights as safetensors, configuration and tokenizer; never pickles."""

@@ -1,0 +1,1 @@
+"""One readable Transformer, its presets and its initialisation."""

@@ -1,0 +1,127 @@
+"""The parts of a block.
+
+Shapes: B rows, T tokens, D width, N heads, K heads of keys and values, H head width.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from train.model.config import ModelConfig
+
+
+class RMSNorm(nn.Module):
+    """Scale by the root of the mean square (Zhang and Sennrich 2019), in fp32 at least."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.eps = eps
+
+    def forward(self, x_BTD: Tensor) -> Tensor:
+        """Normalise the last dimension."""
+        wide = x_BTD.to(torch.promote_types(x_BTD.dtype, torch.float32))
+        scale = torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)
+        return (wide * scale).to(x_BTD.dtype) * self.weight
+
+
+def make_norm(config: ModelConfig) -> nn.Module:
+    """The norm that the configuration names."""
+    if config.norm == "rmsnorm":
+        return RMSNorm(config.width, config.norm_eps)
+    return nn.LayerNorm(config.width, eps=config.norm_eps)
+
+
+def rotary_tables(positions_BT: Tensor, width: int, base: float) -> tuple[Tensor, Tensor]:
+    """Cosines and sines [B, 1, T, H] of rotary positions (Su et al. 2021), halves side by side."""
+    exponents = torch.arange(0, width, 2, device=positions_BT.device, dtype=torch.float32) / width
+    angles = positions_BT[..., None].float() / base**exponents
+    angles = torch.cat((angles, angles), dim=-1)[:, None]
+    return angles.cos(), angles.sin()
+
+
+def rotate(x_BNTH: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn pairs (i, i + H/2) by their angles."""
+    first, second = x_BNTH.chunk(2, dim=-1)
+    turned = torch.cat((-second, first), dim=-1)
+    return (x_BNTH * cos + turned * sin).to(x_BNTH.dtype)
+
+
+class Attention(nn.Module):
+    """Causal self-attention through scaled_dot_product_attention."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        kv_width = config.num_kv_heads * config.head_width
+        self.query = nn.Linear(config.width, config.width, bias=config.bias)
+        self.key = nn.Linear(config.width, kv_width, bias=config.bias)
+        self.value = nn.Linear(config.width, kv_width, bias=config.bias)
+        self.output = nn.Linear(config.width, config.width, bias=config.bias)
+
+    def forward(
+        self, x_BTD: Tensor, mask: Tensor | None, rotary: tuple[Tensor, Tensor] | None
+    ) -> Tensor:
+        """Attend; `mask` [B, 1, T, T] is true where a token may look, None means plain causal."""
+        q, k, v = (
+            projection(x_BTD).unflatten(-1, (-1, self.config.head_width)).transpose(1, 2)
+            for projection in (self.query, self.key, self.value)
+        )
+        if rotary is not None:
+            q, k = rotate(q, *rotary), rotate(k, *rotary)
+        mixed_BNTH = F.scaled_dot_product_attention(
+            q,
+            k,
+            v,
+            attn_mask=mask,
+            dropout_p=self.config.dropout if self.training else 0.0,
+            is_causal=mask is None,
+            enable_gqa=self.config.num_kv_heads != self.config.heads,
+        )
+        return self.output(mixed_BNTH.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+
+
+class MLP(nn.Module):
+    """Up, activation, down; gated ones multiply two projections."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.activation = config.activation
+        self.up = nn.Linear(config.width, config.hidden_width, bias=config.bias)
+        self.gate: nn.Linear | None = None
+        if config.is_gated:
+            self.gate = nn.Linear(config.width, config.hidden_width, bias=config.bias)
+        self.down = nn.Linear(config.hidden_width, config.width, bias=config.bias)
+
+    def forward(self, x_BTD: Tensor) -> Tensor:
+        """Transform each token alone."""
+        if self.gate is not None:
+            gate = self.gate(x_BTD)
+            active = F.silu(gate) if self.activation == "swiglu" else F.gelu(gate, approximate="tanh")
+            return self.down(active * self.up(x_BTD))  # type: ignore[no-any-return]
+        hidden = self.up(x_BTD)
+        if self.activation == "relu":
+            return self.down(F.relu(hidden))  # type: ignore[no-any-return]
+        approximate = "tanh" if self.activation == "gelu_tanh" else "none"
+        return self.down(F.gelu(hidden, approximate=approximate))  # type: ignore[no-any-return]
+
+
+class Block(nn.Module):
+    """Pre-norm attention and MLP, each added to the residual stream."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.attention_norm = make_norm(config)
+        self.attention = Attention(config)
+        self.mlp_norm = make_norm(config)
+        self.mlp = MLP(config)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(
+        self, x_BTD: Tensor, mask: Tensor | None, rotary: tuple[Tensor, Tensor] | None
+    ) -> Tensor:
+        """One layer."""
+        x_BTD = x_BTD + self.dropout(self.attention(self.attention_norm(x_BTD), mask, rotary))
+        return x_BTD + self.dropout(self.mlp(self.mlp_norm(x_BTD)))  # type: ignore[no-any-return]

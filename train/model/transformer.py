@@ -1,0 +1,101 @@
+"""The model: embeddings, blocks, head.
+
+Shapes: B rows, T tokens, D width, V vocabulary, N labelled places.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from train.batch import NO_LABEL, Batch, LossSums
+from train.model.config import ModelConfig
+from train.model.layers import Block, make_norm, rotary_tables
+from train.model.loss import cross_entropy_sums
+
+
+class Transformer(nn.Module):
+    """A decoder; parameter names are logical and the same in every layout."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(config.vocab_size, config.width)
+        self.position: nn.Embedding | None = None
+        if config.positions == "learned":
+            self.position = nn.Embedding(config.max_positions, config.width)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.final_norm = make_norm(config)
+        self.head: nn.Linear | None = None
+        if not config.tied_head:
+            self.head = nn.Linear(config.width, config.vocab_size, bias=False)
+
+    def forward(self, batch: Batch) -> LossSums:
+        """Losses of a batch, as sums."""
+        hidden_BTD = self.encode(batch)
+        labels = batch.labels.reshape(-1)
+        places = torch.nonzero(labels != NO_LABEL).squeeze(1)
+        chosen_ND = hidden_BTD.flatten(0, 1)[places]
+        loss, losses = cross_entropy_sums(chosen_ND, self.head_weight(), labels[places])
+        return LossSums.of(loss, losses, places, batch)
+
+    def encode(self, batch: Batch) -> Tensor:
+        """Hidden states [B, T, D] before the head."""
+        x_BTD = self.embedding(batch.input_ids)
+        rotary = None
+        if self.position is not None:
+            x_BTD = x_BTD + self.position(batch.positions)
+        else:
+            rotary = rotary_tables(
+                batch.positions, self.config.head_width, self.config.rotary_base
+            )
+        mask = None
+        if not (batch.is_whole or self.config.attend_across_documents):
+            mask = document_mask(batch.document)
+        x_BTD = self.dropout(x_BTD)
+        for block in self.blocks:
+            x_BTD = block(x_BTD, mask, rotary)
+        return self.final_norm(x_BTD)  # type: ignore[no-any-return]
+
+    def logits(self, batch: Batch) -> Tensor:
+        """Logits [B, T, V] of every place; for evaluation of few tokens."""
+        return self.encode(batch) @ self.head_weight().T
+
+    def head_weight(self) -> Tensor:
+        """[V, D], the embedding where they are tied."""
+        return self.embedding.weight if self.head is None else self.head.weight
+
+
+def document_mask(document_BT: Tensor) -> Tensor:
+    """[B, 1, T, T]: earlier tokens of the same document; padding looks at itself.
+
+    Every row keeps one true entry: a row of none would turn softmax into NaN.
+    """
+    tokens = document_BT.shape[1]
+    causal = torch.ones(tokens, tokens, dtype=torch.bool, device=document_BT.device).tril()
+    same = document_BT[:, :, None] == document_BT[:, None, :]
+    return (same & causal)[:, None]
+
+
+def build_model(config: ModelConfig, *, seed: int) -> Transformer:
+    """A model with GPT-2's initialisation, a function of the seed alone.
+
+    Weights are normal with `init_std`; matrices that write into the residual stream are divided by
+    the root of twice the layers (Radford et al. 2019); biases are zero, norms one.
+    """
+    model = Transformer(config)
+    generator = torch.Generator().manual_seed(seed)
+    residual_std = config.init_std / math.sqrt(2 * config.layers)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.ndim < 2:
+                if name.endswith("bias"):
+                    parameter.zero_()
+                continue
+            is_output = name.endswith(("attention.output.weight", "mlp.down.weight"))
+            std = residual_std if is_output else config.init_std
+            parameter.normal_(0.0, std, generator=generator)
+    return model

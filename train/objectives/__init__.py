@@ -1,0 +1,1 @@
+"""Objectives: packed rows to inputs and labels, as pure functions."""

@@ -1,0 +1,41 @@
+"""Per-token views of packed rows, vectorised.
+
+Shapes: B rows, T tokens, S segments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from train.data.packed import PackedRows
+
+
+@dataclass(frozen=True)
+class TokenPlaces:
+    """[B, T] segment of the batch (-1 padding), number within the row (0 padding), position."""
+
+    segment: NDArray[np.int64]
+    document: NDArray[np.int64]
+    positions: NDArray[np.int64]
+
+
+def token_places(rows: PackedRows) -> TokenPlaces:
+    """Spread the segments over their tokens."""
+    shape = rows.input_ids.shape
+    segment = np.full(shape, -1, np.int64)
+    document = np.zeros(shape, np.int64)
+    positions = np.zeros(shape, np.int64)
+    lengths = rows.segment_length.astype(np.int64)
+    number = np.arange(len(lengths))
+    firsts = np.cumsum(lengths) - lengths
+    within = np.arange(int(lengths.sum())) - np.repeat(firsts, lengths)
+    row = np.repeat(rows.segment_row, lengths)
+    place = np.repeat(rows.segment_start, lengths) + within
+    first_of_row = np.searchsorted(rows.segment_row, rows.segment_row, side="left")
+    segment[row, place] = np.repeat(number, lengths)
+    document[row, place] = np.repeat(number - first_of_row + 1, lengths)
+    positions[row, place] = within
+    return TokenPlaces(segment, document, positions)
