@@ -49,7 +49,7 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
     return {"mixture": recipe.mixture, "seed": recipe.seed, "sources": names}
 
 
-STAGE = Stage(name="mixture", version=1, inputs=("tokenise",), settings=_settings, run=_run)
+STAGE = Stage(name="mixture", version=2, inputs=("tokenise",), settings=_settings, run=_run)
 
 if __name__ == "__main__":
     run_main(partial(stage_main, STAGE))

@@ -13,14 +13,23 @@ class MixtureConfig(Settings):
     """Weights of the sources and the token budget.
 
     Without weights every document is taken once; with them epochs follow from budget x weight /
-    size, as in Brown et al. 2020, table 2.2.
+    size, as in Brown et al. 2020, table 2.2. A temperature makes the weights from the sizes, as in
+    Arivazhagan et al. 2019, section 4.2: 1 is proportional, large values even the sources out.
     """
 
     weights: dict[str, float] | None = None
     budget_tokens: int | None = Field(
         default=None, gt=0, description="None: all tokens of the weighted sources once"
     )
+    temperature: float | None = Field(
+        default=None,
+        gt=0,
+        description="instead of weights: share of a source ~ tokens ** (1 / temperature)",
+    )
     max_epochs: float | None = Field(default=None, gt=0, description="cap on epochs of a source")
+    spread_capped: bool = Field(
+        default=True, description="give what capped sources cannot take to the others"
+    )
 
     @model_validator(mode="after")
     def _weights_are_positive(self) -> Self:
@@ -30,6 +39,8 @@ class MixtureConfig(Settings):
             wrong = {name: weight for name, weight in self.weights.items() if weight < 0}
             if wrong or sum(self.weights.values()) <= 0:
                 raise ValueError(f"weights must not be negative and not all 0, got {self.weights}")
-        elif self.budget_tokens is not None:
-            raise ValueError("budget_tokens needs weights")
+            if self.temperature is not None:
+                raise ValueError("give weights or a temperature, not both")
+        elif self.budget_tokens is not None and self.temperature is None:
+            raise ValueError("budget_tokens needs weights or a temperature")
         return self

@@ -9,7 +9,9 @@ from refinery.mixture.config import MixtureConfig
 from schemas.errors import SettingsError
 from schemas.settings import nearest
 
+# Muennighoff et al. 2023: repeats beyond four epochs add little.
 MANY_EPOCHS = 4.0
+WEIGHT_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -46,47 +48,109 @@ def plan_mixture(
 ) -> MixturePlan:
     """Epochs per source: budget x weight / tokens, weights normalised.
 
-    Warnings name more than four epochs (Muennighoff et al. 2023: repeats beyond that add little),
-    weights that do not sum to one, and sources that are absent or unnamed.
+    A source at its cap gives what it cannot take to the uncapped ones in proportion to their
+    weights, unless `spread_capped` is off; then the mixture is smaller than its budget.
 
     Raises:
-        SettingsError: A weight names no source.
+        SettingsError: A weight names no source, or no weighted source has tokens.
     """
+    if config.weights is None and config.temperature is None:
+        weights, epochs = _shares(tokens), dict.fromkeys(tokens, 1.0)
+        return MixturePlan(_plans(tokens, documents, weights, epochs), ())
+    weights = _weights(tokens, config)
+    usable = {name: w for name, w in weights.items() if w > 0 and tokens[name] > 0}
+    if not usable:
+        raise SettingsError(f"recipe.mixture: no weighted source has tokens: {dict(tokens)}")
+    budget = config.budget_tokens or sum(tokens[name] for name in usable)
+    asked = {name: budget * weights[name] / tokens[name] for name in usable}
+    given = _capped(asked, tokens, weights, config)
+    epochs = {name: given.get(name, 0.0) for name in tokens}
+    warnings = _warnings(tokens, config, weights=weights, asked=asked, given=epochs)
+    return MixturePlan(_plans(tokens, documents, weights, epochs), tuple(warnings))
+
+
+def _weights(tokens: Mapping[str, int], config: MixtureConfig) -> dict[str, float]:
+    """Normalised weight of every source."""
     if config.weights is None:
-        total = sum(tokens.values()) or 1
-        plans = tuple(
-            SourcePlan(name, documents[name], size, size / total, size / total, 1.0)
-            for name, size in tokens.items()
-        )
-        return MixturePlan(plans, ())
-    for name in config.weights:
-        if name not in tokens:
-            raise SettingsError(
-                f"recipe.mixture.weights: no source '{name}'{nearest(name, set(tokens))}"
-            )
-    whole = sum(config.weights.values())
-    weights = {name: config.weights.get(name, 0.0) / whole for name in tokens}
-    budget = config.budget_tokens or sum(size for name, size in tokens.items() if weights[name] > 0)
-    warnings = [] if abs(whole - 1) < 1e-6 else [f"weights sum to {whole:g} and were normalised"]
-    epochs = {}
+        assert config.temperature is not None, "one of the two is set"
+        largest = max(tokens.values(), default=0) or 1
+        # Scaled by the largest: a power of a plain count could overflow at small temperatures.
+        raw = {name: (size / largest) ** (1 / config.temperature) for name, size in tokens.items()}
+    else:
+        for name in config.weights:
+            if name not in tokens:
+                hint = nearest(name, set(tokens))
+                raise SettingsError(f"recipe.mixture.weights: no source '{name}'{hint}")
+        raw = {name: config.weights.get(name, 0.0) for name in tokens}
+    whole = sum(raw.values()) or 1.0
+    return {name: value / whole for name, value in raw.items()}
+
+
+def _capped(
+    asked: dict[str, float],
+    tokens: Mapping[str, int],
+    weights: dict[str, float],
+    config: MixtureConfig,
+) -> dict[str, float]:
+    """Epochs under the cap; each round caps at least one more source, so it ends."""
+    cap = config.max_epochs
+    if cap is None:
+        return asked
+    epochs = {name: min(value, cap) for name, value in asked.items()}
+    missing = sum(tokens[name] * (asked[name] - epochs[name]) for name in asked)
+    while config.spread_capped and missing > 0.5:
+        open_ = [name for name in epochs if epochs[name] < cap]
+        if not open_:
+            break
+        whole, left = sum(weights[name] for name in open_), 0.0
+        for name in open_:
+            wanted = epochs[name] + missing * weights[name] / whole / tokens[name]
+            epochs[name] = min(wanted, cap)
+            left += tokens[name] * (wanted - epochs[name])
+        missing = left
+    return epochs
+
+
+def _warnings(
+    tokens: Mapping[str, int],
+    config: MixtureConfig,
+    *,
+    weights: dict[str, float],
+    asked: dict[str, float],
+    given: dict[str, float],
+) -> list[str]:
+    found = []
+    whole = sum(config.weights.values()) if config.weights is not None else 1.0
+    if abs(whole - 1) > WEIGHT_TOLERANCE:
+        found.append(f"weights sum to {whole:g} and were normalised")
     for name, size in tokens.items():
-        asked = budget * weights[name] / size if size else 0.0
-        epochs[name] = asked if config.max_epochs is None else min(asked, config.max_epochs)
+        if config.weights is not None and name not in config.weights:
+            found.append(f"source '{name}' has no weight: none of it is taken")
         if weights[name] > 0 and not size:
-            warnings.append(f"source '{name}' has weight {weights[name]:.3g} but no tokens")
-        if name not in config.weights:
-            warnings.append(f"source '{name}' has no weight: none of it is taken")
-        if epochs[name] > MANY_EPOCHS:
-            warnings.append(f"source '{name}' is repeated {epochs[name]:.1f} times")
-        if epochs[name] < asked:
-            warnings.append(
-                f"source '{name}' is exhausted: {asked:.2f} epochs asked, {epochs[name]:.2f} given"
+            found.append(f"source '{name}' has weight {weights[name]:.3g} but no tokens")
+        if given[name] > MANY_EPOCHS:
+            found.append(f"source '{name}' is repeated {given[name]:.1f} times")
+        if given[name] < asked.get(name, 0.0):
+            found.append(
+                f"source '{name}' is exhausted: {asked[name]:.2f} epochs asked, "
+                f"{given[name]:.2f} given"
             )
-    taken = sum(tokens[name] * epochs[name] for name in tokens) or 1.0
-    plans = tuple(
-        SourcePlan(
-            name, documents[name], size, weights[name], size * epochs[name] / taken, epochs[name]
-        )
-        for name, size in tokens.items()
+    return found
+
+
+def _shares(amounts: Mapping[str, float]) -> dict[str, float]:
+    whole = sum(amounts.values()) or 1.0
+    return {name: amount / whole for name, amount in amounts.items()}
+
+
+def _plans(
+    tokens: Mapping[str, int],
+    documents: Mapping[str, int],
+    weights: dict[str, float],
+    epochs: dict[str, float],
+) -> tuple[SourcePlan, ...]:
+    got = _shares({name: tokens[name] * epochs[name] for name in tokens})
+    return tuple(
+        SourcePlan(name, documents[name], tokens[name], weights[name], got[name], epochs[name])
+        for name in tokens
     )
-    return MixturePlan(plans, tuple(warnings))
