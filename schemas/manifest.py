@@ -212,3 +212,7 @@ def manifest_json_schema() -> str:
     """The JSON Schema that is checked in as `schemas/manifest.schema.json`."""
     schema = Manifest.model_json_schema(mode="serialization")
     return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    print(manifest_json_schema(), end="")

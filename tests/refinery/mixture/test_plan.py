@@ -31,7 +31,7 @@ def test_table_of_the_gpt3_paper_follows_from_the_formula() -> None:
     )
 
     # The paper's weights are rounded to whole percents and sum to 1.01: 22 % of 300 over 19 is
-    # 3.47 where the paper prints 2.9, 3 % over 3 is 3.0 where it prints 3.4 (sizes are rounded too).
+    # 3.47 where the paper prints 2.9; 3 % over 3 is 3.0 where it prints 3.4.
     for name in ("crawl", "books1", "books2"):
         assert planned.epochs()[name] == pytest.approx(GPT3_EPOCHS[name], rel=0.05)
     assert planned.epochs()["wikipedia"] == pytest.approx(300 * 0.03 / 1.01 / 3)
