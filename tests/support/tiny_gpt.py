@@ -112,5 +112,5 @@ def build_tiny(settings: TrainSettings, manifest: Manifest) -> Built:
         model=model,
         make_batch=make_batch,
         model_identity={"preset": "tiny", "vocab": vocab},
-        export=lambda target, tokenizer: Path(target).mkdir(parents=True, exist_ok=True),
+        export=lambda target, weights, tokenizer: Path(target).mkdir(parents=True, exist_ok=True),
     )

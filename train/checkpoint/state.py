@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_model_state_dict,
@@ -38,3 +38,27 @@ def restore_tensors(
         keys = get_model_state_dict(part).keys()
         set_model_state_dict(part, {key: tensors["model"][key] for key in keys})
         set_optimizer_state_dict(part, optimizer, tensors["optimizer"], options=_OPTIONS)
+
+
+def collect_model(parts: Sequence[nn.Module]) -> dict[str, Any]:
+    """The weights alone, for what only reads them."""
+    model: dict[str, Any] = {}
+    for part in parts:
+        model.update(get_model_state_dict(part))
+    return {"model": model}
+
+
+def restore_model(parts: Sequence[nn.Module], tensors: dict[str, Any]) -> None:
+    """Put loaded weights into the model's parts."""
+    for part in parts:
+        keys = get_model_state_dict(part).keys()
+        set_model_state_dict(part, {key: tensors["model"][key] for key in keys})
+
+
+def whole_weights(parts: Sequence[nn.Module]) -> dict[str, Tensor]:
+    """Unsharded weights on the CPU by logical name; all ranks call it, the first one uses it."""
+    options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+    model: dict[str, Any] = {}
+    for part in parts:
+        model.update(get_model_state_dict(part, options=options))
+    return model

@@ -54,6 +54,15 @@ class ShardFiles:
             os.utime(target)
         return target
 
+    def folder(self, relative: str) -> Path:
+        """An own folder in the cache, for what is read as a folder."""
+        if self._cache_dir is None:
+            raise ContractError(f"{self.base}: a remote dataset needs loader.cache_dir")
+        name = hashlib.sha256(f"{self.base}/{relative}".encode()).hexdigest()[:24]
+        target = self._cache_dir / name
+        target.mkdir(parents=True, exist_ok=True)
+        return target
+
     def _fetch(self, relative: str, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f"{target.name}.{os.getpid()}.part")
@@ -84,3 +93,15 @@ class ShardFiles:
 def open_manifest(files: ShardFiles) -> Manifest:
     """Read the manifest of a dataset, wherever it lies."""
     return read_manifest(files.local(MANIFEST_NAME))
+
+
+def local_tokenizer(files: ShardFiles) -> Path:
+    """The folder of the tokenizer beside the manifest; a remote one is fetched file by file."""
+    relative = open_manifest(files).tokenizer.path
+    if not files.is_remote:
+        return files.local(relative)
+    system, path = fsspec.core.url_to_fs(f"{files.base}/{relative}")
+    target = files.folder(relative)
+    for name in system.ls(path, detail=False):
+        system.get_file(name, str(target / Path(name).name))
+    return target

@@ -16,10 +16,10 @@ from torch import nn
 from schemas.errors import SettingsError
 from schemas.manifest import Manifest
 from train.checkpoint.environment import changed_environment, environment_lock
-from train.checkpoint.state import collect_tensors, restore_tensors
+from train.checkpoint.state import collect_tensors, restore_tensors, whole_weights
 from train.checkpoint.store import CheckpointStore, load_tensors, read_state, refuse_other_run
 from train.data.loader import Dataset, open_dataset, shard_files
-from train.data.remote import ShardFiles, open_manifest
+from train.data.remote import ShardFiles, local_tokenizer, open_manifest
 from train.evaluation.heldout import HeldoutLoss, heldout_loss
 from train.loop.build import Built, build_run
 from train.loop.plan import RunPlan
@@ -276,10 +276,10 @@ def evaluate_heldout(run: Run) -> HeldoutLoss:
 
 
 def _finish(run: Run) -> None:
+    weights = whole_weights(run.trainer.layout.parts)
     if run.world.is_first:
         last = run.store.latest()
         logger.info("checkpoint: %s", last)
         if run.settings.checkpoint.export:
-            tokenizer = run.files.local(run.manifest.tokenizer.path)
-            run.built.export(run.output / EXPORT_NAME, tokenizer)
+            run.built.export(run.output / EXPORT_NAME, weights, local_tokenizer(run.files))
     run.world.barrier()
