@@ -1,72 +1,122 @@
-"""Emoji to words in the document's language, runs of one emoji once.
+"""Emoji to words in the document's language; a run of one emoji once.
 
-Names are those of the Unicode CLDR as the `emoji` package carries them. One regular expression of
-all sequences, longest first, is built per language and process.
+Names are those of Unicode's CLDR as the `emoji` package has them, Chinese ones for Chinese text.
+A sequence is cut by the grammar of UTS #51 (keycaps, flags, tag sequences, joined and toned ones)
+and looked up without its variation selectors; an unknown sequence is named by its parts.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from typing import Any, Literal
+from typing import Any
 
 import emoji
 
-EmojiStyle = Literal["words", "shortcodes", "remove"]
+from refinery.normalize.config import EmojiStyle
+from refinery.normalize.symbols import SYMBOL_WORDS
 
-# Characters that cannot start an emoji sequence make up nearly all text: a gate, not a rule.
-GATE = re.compile("[\u00a9\u00ae\u203c-\u3299\U0001f000-\U0001faff\ufe0f\u20e3]")
+# Characters that are text unless a variation selector asks for the emoji.
+TEXT_FIRST = frozenset("©®™‼⁉ℹⓂ〰〽㊗㊙▪▫◻◼↔↕↖↗↘↙↩↪♀♂⚕♾") | frozenset(SYMBOL_WORDS)
+VS15, VS16, JOINER = "\ufe0e", "\ufe0f", "\u200d"
+_TONES = "\U0001f3fb-\U0001f3ff"
+_TAGS = "\U000e0020-\U000e007f"
+_FLAG_LETTERS = "\U0001f1e6-\U0001f1ff"
 
 
 @functools.cache
-def _names(language: str) -> dict[str, str]:
-    emoji.config.load_language(language)
-    data: dict[str, dict[str, Any]] = emoji.EMOJI_DATA
-    names = {}
-    for sequence, entry in data.items():
-        name = entry.get(language) or entry["en"]
-        names[sequence] = str(name).strip(":").replace("_", " ").replace("-", " ").strip()
-    return names
+def _starts() -> str:
+    """A character class of everything that begins a sequence of its own; ASCII needs a keycap."""
+    singles = {sequence[0] for sequence in emoji.EMOJI_DATA if not sequence[0].isascii()}
+    return "".join(map(re.escape, sorted(singles)))
+
+
+@functools.cache
+def _gate() -> re.Pattern[str]:
+    return re.compile(f"[{_starts()}\u20e3]")
 
 
 @functools.cache
 def _pattern() -> re.Pattern[str]:
-    # Digits, # and * are emoji only with a keycap; alone they are text.
-    sequences = sorted((s for s in emoji.EMOJI_DATA if not s.isascii()), key=len, reverse=True)
-    one = "|".join(map(re.escape, sequences))
-    return re.compile(f"({one})(?:[\ufe0f\u200d]*\\1)*\ufe0f?")
+    start = f"[{_starts()}]"
+    one = f"{start}[{VS15}{VS16}]?[{_TONES}]?[{_TAGS}]*"
+    sequence = f"[0-9#*]{VS16}?\u20e3|[{_FLAG_LETTERS}]{{2}}|{one}(?:{JOINER}{one})*"
+    return re.compile(f"({sequence})(?:[{VS16}{JOINER}]*\\1)*[{VS16}{JOINER}]*")
+
+
+@functools.cache
+def names(language: str) -> dict[str, str]:
+    """Name by sequence without variation selectors: "en" or "zh"."""
+    emoji.config.load_language(language)
+    data: dict[str, dict[str, Any]] = emoji.EMOJI_DATA
+    found: dict[str, str] = {}
+    # Several spellings of one sequence may carry different names: the fully qualified one's wins.
+    for sequence, entry in sorted(data.items(), key=lambda item: item[1]["status"]):
+        name = str(entry.get(language) or entry["en"])
+        bare = sequence.replace(VS16, "")
+        found.setdefault(bare, re.sub("[-_]", " ", name.strip(":")).strip())
+    return found
 
 
 def language_of(text: str) -> str:
     """Names in Chinese where a tenth of the letters are Han, else in English."""
     sample = text[:2000]
-    han = sum("\u4e00" <= char <= "\u9fff" for char in sample)
-    return "zh" if han * 10 >= max(1, sum(map(str.isalpha, sample))) else "en"
+    han = len(_HAN.findall(sample))
+    return "zh" if han and han * 10 >= sum(map(str.isalpha, sample)) else "en"
 
 
-def replace_emoji(text: str, style: EmojiStyle) -> tuple[str, int]:
-    """Text with every emoji run replaced, and the number of runs."""
-    if not GATE.search(text):
-        return text, 0
+_HAN = re.compile("[\u4e00-\u9fff]")
+
+
+def name_of(sequence: str, language: str) -> str | None:
+    """The name of a sequence; None where it is text."""
+    if sequence[0] in TEXT_FIRST and not sequence[1:].startswith(VS16):
+        return None
+    if sequence[1:].startswith(VS15):
+        return None
+    known = names(language)
+    bare = sequence.replace(VS16, "").replace(VS15, "")
+    if bare in known:
+        return known[bare]
+    parts = [known.get(part) or known.get(part[0]) for part in bare.split(JOINER) if part]
+    return " ".join(part for part in parts if part) or None
+
+
+def replace_emoji(
+    text: str, style: EmojiStyle, *, count_runs: bool = False
+) -> tuple[str, int, int]:
+    """Text with every run replaced, the number of runs, and of repeats that were left out."""
+    if style == "keep" or not _gate().search(text):
+        return text, 0, 0
     language = language_of(text)
-    names = _names(language)
+    runs = repeats = 0
 
     def replacement(found: re.Match[str]) -> str:
-        sequence = found[1]
+        nonlocal runs, repeats
+        name = name_of(found[1], language)
+        if name is None:
+            return found[0]
+        times = max(1, found[0].count(found[1]))
+        runs += 1
+        repeats += times - 1
         if style == "remove":
             return ""
         if style == "shortcodes":
-            return ":" + _names("en")[sequence].replace(" ", "_") + ":"
-        return _spaced(names[sequence], found, language)
+            code = name_of(found[1], "en") or name
+            return ":" + code.replace(" ", "_") + ":"
+        if count_runs and times > 1:
+            name = f"{name} x{times}"
+        return spaced(name, found, language)
 
-    return _pattern().subn(replacement, text)
+    return _pattern().sub(replacement, text), runs, repeats
 
 
-def _spaced(name: str, found: re.Match[str], language: str) -> str:
-    """Names stand apart from neighbouring letters; Chinese names go in brackets, as people type."""
+def spaced(name: str, found: re.Match[str], language: str) -> str:
+    """Names stand apart from their neighbours; Chinese names go in brackets, as people type."""
     if language == "zh":
         return f"[{name}]"
     text = found.string
     before = found.start() > 0 and not text[found.start() - 1].isspace()
-    after = found.end() < len(text) and text[found.end()].isalnum()
-    return (" " if before else "") + name + (" " if after else "")
+    after = found.end() < len(text) and not text[found.end()].isspace()
+    joined = after and text[found.end()] in ".,;:!?)。，！？"
+    return (" " if before else "") + name + (" " if after and not joined else "")

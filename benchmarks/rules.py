@@ -1,0 +1,120 @@
+"""MB of text per core-second of the clean stage's parts, English and Chinese, one thread.
+
+    python benchmarks/rules.py [--data FOLDER] [--megabytes 4]
+
+CPU time (`time.process_time`), best of three passes; one JSON line. Texts are cut into documents of
+2,000 to 6,000 characters, about the length of a page's text.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from refinery.filters.config import PiiConfig, RulesConfig
+from refinery.filters.lines import line_edits
+from refinery.filters.pii import find_pii
+from refinery.filters.rules import failed_rules
+from refinery.filters.values import compute_values
+from refinery.language.config import LanguageConfig
+from refinery.language.identify import identify
+from refinery.normalize.config import NormalizeConfig
+from refinery.normalize.text import normalize_text
+from refinery.text_batch import TextBatch
+
+FILES = {"en": ("books-en.jsonl.gz",), "zh": ("docs-zh.jsonl.gz", "history-zh.jsonl.gz")}
+BATCH_DOCUMENTS = 64
+PASSES = 3
+
+
+def read_documents(folder: Path, names: tuple[str, ...], most_bytes: int) -> list[str]:
+    """Documents of about a page's length, up to a size per file."""
+    documents = []
+    for name in names:
+        taken = 0
+        with gzip.open(folder / name, "rt", encoding="utf-8") as lines:
+            for line in lines:
+                if taken > most_bytes // len(names):
+                    break
+                for piece in _pieces(json.loads(line)["text"]):
+                    documents.append(piece)
+                    taken += len(piece.encode())
+                    if taken > most_bytes // len(names):
+                        break
+    return documents
+
+
+def _pieces(text: str) -> Iterator[str]:
+    place, turn = 0, 0
+    while place < len(text):
+        size = 2000 + 1000 * (turn % 5)
+        yield text[place : place + size]
+        place, turn = place + size, turn + 1
+
+
+def batches(documents: list[str]) -> list[list[str]]:
+    """Batches as the stage sees them."""
+    return [documents[i : i + BATCH_DOCUMENTS] for i in range(0, len(documents), BATCH_DOCUMENTS)]
+
+
+def rules(texts: list[str], language: str) -> None:
+    """All values and all verdicts of one batch."""
+    failed_rules(compute_values(TextBatch.of(texts)), [language] * len(texts), RulesConfig())
+
+
+def measure(run: Callable[[], object]) -> float:
+    """Best CPU seconds of a few passes, after one for the tables."""
+    run()
+    best = float("inf")
+    for _ in range(PASSES):
+        start = time.process_time()
+        run()
+        best = min(best, time.process_time() - start)
+    return best
+
+
+def parts(documents: list[str], language: str) -> dict[str, Callable[[], object]]:
+    """What is measured, by name."""
+    config, named = NormalizeConfig(), LanguageConfig()
+    normal = [normalize_text(text, config).text for text in documents]
+    groups = batches(normal)
+    return {
+        "normalise": lambda: [normalize_text(text, config) for text in documents],
+        "text_batch": lambda: [TextBatch.of(group) for group in groups],
+        "rules": lambda: [rules(group, language) for group in groups],
+        "language": lambda: [identify(group, named) for group in groups],
+        "rules_and_language": lambda: [
+            (rules(group, language), identify(group, named)) for group in groups
+        ],
+        "pii": lambda: [find_pii(text, PiiConfig()) for text in normal],
+        "c4_lines": lambda: [line_edits(text, "c4") for text in normal],
+        "refinedweb_lines": lambda: [line_edits(text, "refinedweb") for text in normal],
+    }
+
+
+def main() -> None:
+    default = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("TEST_DATA", default)))
+    parser.add_argument("--megabytes", type=float, default=4.0)
+    args = parser.parse_args()
+    result: dict[str, object] = {"benchmark": "rules", "unit": "MB of UTF-8 per core-second"}
+    for language, names in FILES.items():
+        documents = read_documents(args.data / "text", names, int(args.megabytes * 1e6))
+        size = sum(len(text.encode()) for text in documents) / 1e6
+        speeds = {
+            name: round(size / measure(run), 1) for name, run in parts(documents, language).items()
+        }
+        result[language] = {"documents": len(documents), "megabytes": round(size, 2), **speeds}
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

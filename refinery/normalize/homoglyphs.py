@@ -1,0 +1,57 @@
+"""Words of mixed scripts: Cyrillic or Greek letters that look Latin inside Latin words, and back.
+
+Own selection from the look-alikes of Unicode TR39. A word changes only when one script clearly
+rules it and every letter of the other has a twin, so honest Cyrillic and Greek words, units and
+formulas (Δt, NF-κB) stay.
+"""
+
+from __future__ import annotations
+
+import re
+
+_CYRILLIC = "аеорсухіјѕһԁԛԝАВЕКМНОРСТУХІЈЅ"
+_CYRILLIC_TWINS = "aeopcyxijshdqwABEKMHOPCTYXIJS"
+_GREEK = "οαΑΒΕΖΗΙΚΜΝΟΡΤΥΧνι"
+_GREEK_TWINS = "oaABEZHIKMNOPTYXvi"
+_TO_LATIN = dict(zip(_CYRILLIC + _GREEK, _CYRILLIC_TWINS + _GREEK_TWINS, strict=True))
+# One Latin letter may stand for several; Russian ones first.
+_TO_CYRILLIC = dict(zip(reversed(_CYRILLIC_TWINS), reversed(_CYRILLIC), strict=True))
+
+_GATE = re.compile("[A-Za-z][\u0370-\u04ff]|[\u0370-\u04ff][A-Za-z]")
+_WORD = re.compile("[A-Za-z\u00c0-\u024f\u0370-\u052f]+")
+_OTHER = re.compile("[\u0370-\u052f]")
+MIN_WORD_CHARS = 4
+MAX_MINORITY = 1 / 3
+
+
+def repair_homoglyphs(text: str) -> tuple[str, int]:
+    """Text with disguised words written in one script, and their number."""
+    if not _GATE.search(text):
+        return text, 0
+    count = 0
+
+    def repair(found: re.Match[str]) -> str:
+        nonlocal count
+        fixed = _repair_word(found[0])
+        count += fixed != found[0]
+        return fixed
+
+    return _WORD.sub(repair, text), count
+
+
+def _repair_word(word: str) -> str:
+    foreign = len(_OTHER.findall(word))
+    if len(word) < MIN_WORD_CHARS or not 0 < foreign < len(word):
+        return word
+    if foreign <= len(word) * MAX_MINORITY:
+        strangers, twins = _OTHER.findall(word), _TO_LATIN
+    elif foreign >= len(word) * (1 - MAX_MINORITY):
+        strangers, twins = [c for c in word if not _OTHER.match(c)], _TO_CYRILLIC
+        if any("\u0370" <= char < "\u0400" for char in word):
+            return word  # a Greek word with Latin letters in it: no table that way
+    else:
+        return word
+    if any(char not in twins for char in strangers):
+        return word
+    swap = set(strangers)
+    return "".join(twins[char] if char in swap else char for char in word)
