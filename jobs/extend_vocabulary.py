@@ -7,9 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import Window
-from pyspark.sql import functions as F
-
 from jobs.runner import stage_main
 from jobs.stage import Contents, Stage, StageContext, sha256_path
 from jobs.tokenise_documents import collect_edits, compute_fates
@@ -19,9 +16,9 @@ from refinery.packing.split import is_heldout
 from refinery.publish import storage
 from refinery.publish.store import Store
 from refinery.recipe import Recipe
-from refinery.sources.selection import hash_share
 from refinery.vocabulary.bpe import TRAINER_VERSION, train_bpe, write_tokenizer
 from refinery.vocabulary.identity import identify_tokenizer
+from refinery.vocabulary.sample import sample_by_bytes
 from schemas.errors import ContractError, run_main
 
 TOKENIZER = "tokenizer"
@@ -46,23 +43,15 @@ def _training_texts(context: StageContext) -> list[str]:
     """Kept training documents by hash of their id, up to the byte budget."""
     recipe = context.recipe
     texts = kept_texts(context.read("cleaned"), compute_fates(context), collect_edits(context))
-    share = hash_share(recipe.seed, "doc_id")
-    before = Window.orderBy("share", "doc_id").rowsBetween(Window.unboundedPreceding, -1)
-    sized = (
-        texts.where(~is_heldout(recipe.split, recipe.seed))
-        .select("doc_id", share.alias("share"), F.octet_length("text").alias("size"))
-        .withColumn("before", F.coalesce(F.sum("size").over(before), F.lit(0)))
-        .where(F.col("before") < recipe.vocabulary.train_bytes)
-        .select("doc_id")
-    )
-    rows = (
-        texts.join(sized, ["doc_id"], how="left_semi").select("doc_id", "text", "edits").collect()
-    )
+    training = texts.where(~is_heldout(recipe.split, recipe.seed))
+    rows = sample_by_bytes(training, budget=recipe.vocabulary.train_bytes, seed=recipe.seed)
+    ordered = sorted(rows.select("doc_id", "text", "edits").collect(), key=lambda r: r["doc_id"])
     return [
         apply_edits(
-            row["text"], [Edit(e["start"], e["end"], e["replacement"]) for e in row["edits"] or ()]
+            row["text"],
+            [Edit(e["start"], e["end"], e["replacement"]) for e in row["edits"] or ()],
         )
-        for row in sorted(rows, key=lambda row: row["doc_id"])
+        for row in ordered
     ]
 
 
@@ -87,7 +76,7 @@ def _run(context: StageContext) -> None:
 
 STAGE = Stage(
     name="vocabulary",
-    version=1,
+    version=2,
     inputs=("clean", "dedup", "decontaminate"),
     settings=_settings,
     contents=_contents,
