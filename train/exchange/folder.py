@@ -99,7 +99,9 @@ def load_folder(folder: Path, config: ModelConfig) -> Transformer:
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in ours.items()}
     if expected != found:
-        differing = sorted(n for n in expected.keys() | found.keys() if expected.get(n) != found.get(n))
+        differing = sorted(
+            n for n in expected.keys() | found.keys() if expected.get(n) != found.get(n)
+        )
         first = differing[0]
         raise ContractError(
             f"{folder}: {len(differing)} tensors differ, the first is {first}: "

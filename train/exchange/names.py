@@ -96,7 +96,10 @@ def _from_gpt2(state: State, config: ModelConfig) -> State:
 
 
 def _llama_names(config: ModelConfig) -> dict[str, str]:
-    names = {"embedding.weight": "model.embed_tokens.weight", "final_norm.weight": "model.norm.weight"}
+    names = {
+        "embedding.weight": "model.embed_tokens.weight",
+        "final_norm.weight": "model.norm.weight",
+    }
     for layer in range(config.layers):
         for ours, theirs in _LLAMA_BLOCK.items():
             names[f"blocks.{layer}.{ours}.weight"] = f"model.layers.{layer}.{theirs}.weight"

@@ -99,7 +99,9 @@ class MLP(nn.Module):
         """Transform each token alone."""
         if self.gate is not None:
             gate = self.gate(x_BTD)
-            active = F.silu(gate) if self.activation == "swiglu" else F.gelu(gate, approximate="tanh")
+            active = (
+                F.silu(gate) if self.activation == "swiglu" else F.gelu(gate, approximate="tanh")
+            )
             return self.down(active * self.up(x_BTD))  # type: ignore[no-any-return]
         hidden = self.up(x_BTD)
         if self.activation == "relu":

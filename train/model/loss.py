@@ -13,7 +13,9 @@ from torch import Tensor
 CHUNK_BYTES = 64 << 20
 
 
-def cross_entropy_sums(hidden_ND: Tensor, weight_VD: Tensor, labels_N: Tensor) -> tuple[Tensor, Tensor]:
+def cross_entropy_sums(
+    hidden_ND: Tensor, weight_VD: Tensor, labels_N: Tensor
+) -> tuple[Tensor, Tensor]:
     """Sum of the losses, with a gradient, and the loss at each place, without one."""
     return _ChunkedCrossEntropy.apply(hidden_ND, weight_VD, labels_N)  # type: ignore[no-any-return,no-untyped-call]
 
@@ -58,7 +60,9 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         return each.sum(), each
 
     @staticmethod
-    def backward(ctx: Any, grad_sum: Tensor, _: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+    def backward(
+        ctx: Any, grad_sum: Tensor, _: Tensor
+    ) -> tuple[Tensor | None, Tensor | None, None]:
         grad_hidden, grad_weight = ctx.saved_tensors
         return (
             grad_hidden * grad_sum if grad_hidden is not None else None,

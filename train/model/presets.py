@@ -72,14 +72,18 @@ def resolve_model(choice: dict[str, Any], *, vocab_size: int, seq_len: int) -> M
     fields = dict(choice)
     preset = fields.pop("preset", None)
     if preset is not None and preset not in PRESETS:
-        raise SettingsError(f"model.preset: no preset '{preset}'{nearest(str(preset), set(PRESETS))}")
+        raise SettingsError(
+            f"model.preset: no preset '{preset}'{nearest(str(preset), set(PRESETS))}"
+        )
     base = PRESETS[preset] if preset is not None else {}
     shape = {**base, "vocab_size": vocab_size, **fields}
     if "max_positions" not in fields:
         shape["max_positions"] = max(seq_len, int(shape.get("max_positions", seq_len)))
     config = parse_settings(ModelConfig, shape, where="model")
     if config.vocab_size < vocab_size:
-        raise SettingsError(f"model.vocab_size: {config.vocab_size}, the tokenizer has {vocab_size}")
+        raise SettingsError(
+            f"model.vocab_size: {config.vocab_size}, the tokenizer has {vocab_size}"
+        )
     if config.positions == "learned" and config.max_positions < seq_len:
         raise SettingsError(f"model.max_positions: {config.max_positions}, rows have {seq_len}")
     return config

@@ -49,9 +49,7 @@ class Transformer(nn.Module):
         if self.position is not None:
             x_BTD = x_BTD + self.position(batch.positions)
         else:
-            rotary = rotary_tables(
-                batch.positions, self.config.head_width, self.config.rotary_base
-            )
+            rotary = rotary_tables(batch.positions, self.config.head_width, self.config.rotary_base)
         mask = None
         if not (batch.is_whole or self.config.attend_across_documents):
             mask = document_mask(batch.document)
