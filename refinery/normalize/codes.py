@@ -15,13 +15,12 @@ import emoji
 import yaml
 
 from refinery.normalize.emoji_words import VS16, language_of, names, spaced
+from refinery.normalize.gate import FACE_CHARS
 
-# What must be in the text for any code to be there.
-_GATE = re.compile(
-    r"\[[^\[\]\s]{1,8}\]|/[\u4e00-\u9fff]|:[a-z0-9_+\-]{2,}:|[:;=]['\-]?[()DPp]|_|ω|[（(]"
-)
-_SHORTCODE = re.compile(r"(?<![\w:/])(:[a-z][a-z0-9_+\-]+:)(?![\w:/])")
+_SHORTCODE = re.compile(r":[a-z][a-z0-9_+\-]+:(?![\w:/])")
 _BRACKET = re.compile(r"\[([^\[\]\s]{1,8})\]")
+_SLASH = re.compile("/([\u4e00-\u9fff]{1,4})(?![a-z/])")
+_HAN = "\u3000-\u9fff\uff00-\uffef"
 
 
 @functools.cache
@@ -38,31 +37,36 @@ def _bracket_codes() -> dict[str, tuple[str, str]]:
 
 
 @functools.cache
-def _slash_pattern() -> re.Pattern[str]:
-    codes = sorted((c for c in _bracket_codes() if not c.isascii()), key=len, reverse=True)
+def _forms(kind: str) -> dict[str, tuple[str, str]]:
+    """(Chinese, English) meaning by form: of "emoticons" or of "kaomoji"."""
+    return {form: (row["zh"], row["en"]) for row in _lists()[kind] for form in row["forms"]}
+
+
+@functools.cache
+def _plain_faces() -> tuple[str, ...]:
+    """Kaomoji without a character of the gate; few and found by name."""
+    return tuple(f for f in _forms("kaomoji") if not any(char in FACE_CHARS for char in f))
+
+
+def _any_of(forms: list[str]) -> str:
+    return "|".join(map(re.escape, sorted(forms, key=len, reverse=True)))
+
+
+def _typed(text: str, *, may_have_faces: bool) -> re.Pattern[str] | None:
+    """A pattern of the faces that occur in the text; None for the usual text, which has none.
+
+    Emoticons stand between blanks or Chinese; kaomoji are unlike anything else. Looking for each
+    form is far quicker than one alternation over all of them.
+    """
+    emoticons = [form for form in _forms("emoticons") if form in text]
+    candidates = _forms("kaomoji") if may_have_faces else _plain_faces()
+    faces = [form for form in candidates if form in text]
+    if not emoticons and not faces:
+        return None
+    bounded = f"(?<![^\\s{_HAN}])(?:{_any_of(emoticons)})(?=[\\s{_HAN}]|$)"
     return re.compile(
-        "(?<![\\w/.:\u4e00-\u9fff])/(" + "|".join(map(re.escape, codes)) + ")(?![a-z/])"
+        "|".join([*([_any_of(faces)] if faces else []), *([bounded] if emoticons else [])])
     )
-
-
-@functools.cache
-def _typed() -> dict[str, tuple[str, str]]:
-    return {
-        form: (row["zh"], row["en"])
-        for row in (*_lists()["emoticons"], *_lists()["kaomoji"])
-        for form in row["forms"]
-    }
-
-
-@functools.cache
-def _typed_pattern() -> re.Pattern[str]:
-    """Emoticons stand between blanks or Chinese; kaomoji are unlike anything else."""
-    emoticons = [form for row in _lists()["emoticons"] for form in row["forms"]]
-    kaomoji = [form for row in _lists()["kaomoji"] for form in row["forms"]]
-    plain = "|".join(map(re.escape, sorted(emoticons, key=len, reverse=True)))
-    faces = "|".join(map(re.escape, sorted(kaomoji, key=len, reverse=True)))
-    han = "\u3000-\u9fff\uff00-\uffef"
-    return re.compile(f"(?:(?<![^\\s{han}])(?:{plain})(?=[\\s{han}]|$)|(?:{faces}))")
 
 
 @functools.cache
@@ -75,29 +79,55 @@ def _shortcodes() -> dict[str, str]:
     return found
 
 
-def replace_codes(text: str) -> tuple[str, int]:
-    """Text with every known code replaced by its meaning, and their number."""
-    if not _GATE.search(text):
-        return text, 0
-    language = language_of(text)
-    count = 0
+class _Codes:
+    """Replaces the codes of one text; its language is found out only if there are any."""
 
-    def meaning(found: re.Match[str], pair: tuple[str, str] | None) -> str:
-        nonlocal count
-        if pair is None:
-            return found[0]
-        said = spaced(pair[0 if language == "zh" else 1], found, language)
-        count += said != found[0]
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self.count = 0
+
+    @functools.cached_property
+    def language(self) -> str:
+        return language_of(self._text)
+
+    def say(self, found: re.Match[str], pair: tuple[str, str]) -> str:
+        said = spaced(pair[0 if self.language == "zh" else 1], found, self.language)
+        self.count += said != found[0]
         return said
 
-    def shortcode(found: re.Match[str]) -> str:
-        sequence = _shortcodes().get(found[1])
-        name = names(language).get(sequence) if sequence else None
-        return meaning(found, (name, name) if name else None)
+    def bracket(self, found: re.Match[str]) -> str:
+        pair = _bracket_codes().get(found[1].lower())
+        return self.say(found, pair) if pair else found[0]
 
-    text = _BRACKET.sub(lambda found: meaning(found, _bracket_codes().get(found[1].lower())), text)
-    text = _slash_pattern().sub(lambda found: meaning(found, _bracket_codes()[found[1]]), text)
-    if ":" in text:
-        text = _SHORTCODE.sub(shortcode, text)
-    text = _typed_pattern().sub(lambda found: meaning(found, _typed()[found[0]]), text)
-    return text, count
+    def slash(self, found: re.Match[str]) -> str:
+        """A slash code ends where its name does; what follows is text."""
+        before = found.string[found.start() - 1 : found.start()]
+        if before and (before.isalnum() or before in "/.:"):
+            return found[0]
+        for size in range(len(found[1]), 0, -1):
+            if pair := _bracket_codes().get(found[1][:size]):
+                return self.say(found, pair) + found[1][size:]
+        return found[0]
+
+    def shortcode(self, found: re.Match[str]) -> str:
+        before = found.string[found.start() - 1 : found.start()]
+        sequence = None if before and (before.isalnum() or before in "_:/") else found[0]
+        name = names(self.language).get(_shortcodes().get(sequence or "") or "")
+        return self.say(found, (name, name)) if name else found[0]
+
+    def face(self, found: re.Match[str]) -> str:
+        return self.say(found, _forms("emoticons").get(found[0]) or _forms("kaomoji")[found[0]])
+
+
+def replace_codes(text: str, *, may_have_faces: bool = True) -> tuple[str, int]:
+    """Text with every known code replaced by its meaning, and their number."""
+    codes, done = _Codes(text), text
+    if "[" in done:
+        done = _BRACKET.sub(codes.bracket, done)
+    if "/" in done:
+        done = _SLASH.sub(codes.slash, done)
+    if done.count(":") > 1:
+        done = _SHORTCODE.sub(codes.shortcode, done)
+    if (pattern := _typed(done, may_have_faces=may_have_faces)) is not None:
+        done = pattern.sub(codes.face, done)
+    return done, codes.count

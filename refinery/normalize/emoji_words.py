@@ -14,6 +14,7 @@ from typing import Any
 import emoji
 
 from refinery.normalize.config import EmojiStyle
+from refinery.normalize.gate import EMOJI_RANGES, char_class
 from refinery.normalize.symbols import SYMBOL_WORDS
 
 # Characters that are text unless a variation selector asks for the emoji.
@@ -24,24 +25,10 @@ _TAGS = "\U000e0020-\U000e007f"
 _FLAG_LETTERS = "\U0001f1e6-\U0001f1ff"
 
 
-@functools.cache
-def _starts() -> str:
-    """A character class of everything that begins a sequence of its own; ASCII needs a keycap."""
-    singles = {sequence[0] for sequence in emoji.EMOJI_DATA if not sequence[0].isascii()}
-    return "".join(map(re.escape, sorted(singles)))
-
-
-@functools.cache
-def _gate() -> re.Pattern[str]:
-    return re.compile(f"[{_starts()}\u20e3]")
-
-
-@functools.cache
-def _pattern() -> re.Pattern[str]:
-    start = f"[{_starts()}]"
-    one = f"{start}[{VS15}{VS16}]?[{_TONES}]?[{_TAGS}]*"
-    sequence = f"[0-9#*]{VS16}?\u20e3|[{_FLAG_LETTERS}]{{2}}|{one}(?:{JOINER}{one})*"
-    return re.compile(f"({sequence})(?:[{VS16}{JOINER}]*\\1)*[{VS16}{JOINER}]*")
+_START = f"[{char_class(EMOJI_RANGES)}]"
+_ONE = f"{_START}[{VS15}{VS16}]?[{_TONES}]?[{_TAGS}]*"
+_SEQUENCE = f"[0-9#*]{VS16}?\u20e3|[{_FLAG_LETTERS}]{{2}}|{_ONE}(?:{JOINER}{_ONE})*"
+_RUN = re.compile(f"({_SEQUENCE})(?:[{VS16}{JOINER}]*\\1)*[{VS16}{JOINER}]*")
 
 
 @functools.cache
@@ -86,8 +73,6 @@ def replace_emoji(
     text: str, style: EmojiStyle, *, count_runs: bool = False
 ) -> tuple[str, int, int]:
     """Text with every run replaced, the number of runs, and of repeats that were left out."""
-    if style == "keep" or not _gate().search(text):
-        return text, 0, 0
     language = language_of(text)
     runs = repeats = 0
 
@@ -108,7 +93,7 @@ def replace_emoji(
             name = f"{name} x{times}"
         return spaced(name, found, language)
 
-    return _pattern().sub(replacement, text), runs, repeats
+    return _RUN.sub(replacement, text), runs, repeats
 
 
 def spaced(name: str, found: re.Match[str], language: str) -> str:

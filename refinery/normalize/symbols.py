@@ -20,16 +20,10 @@ _STYLED = re.compile("[\U0001d400-\U0001d7ff\U0001f130-\U0001f149\u24b6-\u24e9]"
 _BOXES = re.compile("[\u2500-\u259f]+")
 # Icon fonts; what a private character means is known only to the page's own font.
 _PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]")
-_GATE = re.compile(
-    "[\u2022-\u2043\u2190-\u27ff\u2b05\ue000-\uf8ff\U0001d400-\U0001d7ff\U0001f130-\U0001f149"
-    "\U000f0000-\U0010fffd]"
-)
 
 
 def replace_symbols(text: str) -> tuple[str, int]:
     """Text without symbols that plain text has a sign for, and the number of places changed."""
-    if not _GATE.search(text):
-        return text, 0
     text, num_symbols = _SYMBOLS.subn(lambda found: SYMBOL_WORDS[found[0]], text)
     text, num_styled = _STYLED.subn(_plain, text)
     text, num_boxes = _BOXES.subn(" ", text)

@@ -20,6 +20,7 @@ import ftfy
 from refinery.normalize.codes import replace_codes
 from refinery.normalize.config import NormalizeConfig
 from refinery.normalize.emoji_words import replace_emoji
+from refinery.normalize.gate import CONTROL_RANGES, WIDE_RANGES, Needs, char_class, needs
 from refinery.normalize.homoglyphs import repair_homoglyphs
 from refinery.normalize.symbols import replace_symbols
 from schemas.errors import SettingsError
@@ -44,15 +45,10 @@ _REPAIR = ftfy.TextFixerConfig(
     normalization=None,
 )
 
-_WIDE_CODES = (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))
-_WIDE = re.compile("[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]")
-_NARROW = {code: code - 0xFEE0 for code in _WIDE_CODES}
-
+_NARROW = {code: code - 0xFEE0 for first, last in WIDE_RANGES for code in range(first, last + 1)}
+_WIDE = re.compile(f"[{char_class(WIDE_RANGES)}]")
 # Zero-width, bidi and soft-hyphen characters, C0 and C1 controls, selectors, tags.
-_CONTROLS = re.compile(
-    "[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u0084\u0086-\u009f\u00ad\u180e\u200b-\u200f"
-    "\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\ufe00-\ufe0f\U000e0000-\U000e01ef]"
-)
+_CONTROLS = re.compile(f"[{char_class(CONTROL_RANGES)}]")
 # Joiners shape words of Arabic and Indic scripts; between two such letters they are spelling.
 _SHAPING_JOINER = re.compile(
     "(?<=[\u0600-\u06ff\u0900-\u0dff])[\u200c\u200d](?=[\u0600-\u06ff\u0900-\u0dff])"
@@ -60,7 +56,6 @@ _SHAPING_JOINER = re.compile(
 _SHAPED = re.compile("[\u0600-\u06ff\u0900-\u0dff][\u200c\u200d]")
 _LINE_ENDS = re.compile("\r\n?|[\u0085\u2028\u2029]")
 _ODD_BLANKS = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f]")
-_LINE_EDGES = re.compile("[ \t]+(?=\n)")
 _EMPTY_LINES = re.compile("\n{3,}")
 
 
@@ -84,21 +79,21 @@ def normalize_text(text: str, config: NormalizeConfig) -> Normalized:
 
 
 def _round(text: str, config: NormalizeConfig, counters: Counter[str]) -> str:
+    bits = needs(text)
     if not text.isascii():
-        text = _repair(text, config, counters)
+        text = _repair(text, bits, config, counters)
     if config.codes:
-        text, found = replace_codes(text)
+        text, found = replace_codes(text, may_have_faces=Needs.FACE in bits)
         counters["codes"] += found
-    if not text.isascii():
-        text = _plain_text(text, config, counters)
-    if config.remove_controls:
+    text = _plain_text(text, bits, config, counters)
+    if config.remove_controls and Needs.CONTROL in bits:
         text, found = _remove_controls(text)
         counters["controls"] += found
-    return tidy_space(text) if config.tidy_space else text
+    return tidy_space(text, has_odd_blanks=Needs.BLANK in bits) if config.tidy_space else text
 
 
-def _repair(text: str, config: NormalizeConfig, counters: Counter[str]) -> str:
-    if config.repair_encoding and _MOJIBAKE.search(text):
+def _repair(text: str, bits: Needs, config: NormalizeConfig, counters: Counter[str]) -> str:
+    if config.repair_encoding and Needs.MOJIBAKE in bits and _MOJIBAKE.search(text):
         repaired = ftfy.fix_text(text, _REPAIR)
         counters["repaired"] += repaired != text
         text = repaired
@@ -108,20 +103,21 @@ def _repair(text: str, config: NormalizeConfig, counters: Counter[str]) -> str:
     return text
 
 
-def _plain_text(text: str, config: NormalizeConfig, counters: Counter[str]) -> str:
-    text, runs, repeats = replace_emoji(text, config.emoji, count_runs=config.emoji_counts)
-    counters["emoji"] += runs
-    counters["emoji_repeats"] += repeats
-    if config.symbols:
+def _plain_text(text: str, bits: Needs, config: NormalizeConfig, counters: Counter[str]) -> str:
+    if config.emoji != "keep" and Needs.EMOJI in bits:
+        text, runs, repeats = replace_emoji(text, config.emoji, count_runs=config.emoji_counts)
+        counters["emoji"] += runs
+        counters["emoji_repeats"] += repeats
+    if config.symbols and Needs.SYMBOL in bits:
         text, found = replace_symbols(text)
         counters["symbols"] += found
-    if config.homoglyphs:
+    if config.homoglyphs and Needs.LOOKALIKE in bits:
         text, found = repair_homoglyphs(text)
         counters["homoglyphs"] += found
-    if config.fold_width and _WIDE.search(text):
+    if config.fold_width and Needs.WIDE in bits:
         counters["width"] += len(_WIDE.findall(text))
         text = text.translate(_NARROW)
-    if config.chinese is not None:
+    if config.chinese is not None and not text.isascii():
         converted = _converter(config.chinese).convert(text)
         counters["chinese"] += converted != text
         text = converted
@@ -141,8 +137,6 @@ def _converter(conversion: str) -> Any:
 
 
 def _remove_controls(text: str) -> tuple[str, int]:
-    if not _CONTROLS.search(text):
-        return text, 0
     if not _SHAPED.search(text):
         return _CONTROLS.subn("", text)
     kept = {match.start() for match in _SHAPING_JOINER.finditer(text)}
@@ -151,13 +145,16 @@ def _remove_controls(text: str) -> tuple[str, int]:
     return "".join(c for place, c in enumerate(text) if place not in gone), len(removed)
 
 
-def tidy_space(text: str) -> str:
+def tidy_space(text: str, *, has_odd_blanks: bool = True) -> str:
     """One kind of blank and of line end, no blanks at line ends, at most one empty line in a row.
 
     Indentation at line starts is kept up to its width: code needs it.
     """
-    text = _LINE_ENDS.sub("\n", text)
-    if not text.isascii():
-        text = _ODD_BLANKS.sub(" ", text)
-    text = _LINE_EDGES.sub("", text)
-    return _EMPTY_LINES.sub("\n\n", text).strip("\n").rstrip()
+    if has_odd_blanks:
+        text = _ODD_BLANKS.sub(" ", _LINE_ENDS.sub("\n", text))
+    if " \n" in text or "\t\n" in text:
+        # By line, not by pattern: a pattern is quadratic in long runs of blanks.
+        text = "\n".join([line.rstrip(" \t") for line in text.split("\n")])
+    if "\n\n\n" in text:
+        text = _EMPTY_LINES.sub("\n\n", text)
+    return text.strip("\n").rstrip()

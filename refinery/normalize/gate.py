@@ -1,0 +1,89 @@
+"""Which steps a text can need: one table lookup per code point instead of one scan per step.
+
+A gate lets through every text that a step would change, and some that it would not.
+"""
+
+from __future__ import annotations
+
+import functools
+from enum import IntFlag
+
+import numpy as np
+from numpy.typing import NDArray
+
+NUM_CODE_POINTS = 0x110000
+
+
+class Needs(IntFlag):
+    """Bits of the table, by what a character may give work to."""
+
+    MOJIBAKE = 1  # lead characters of UTF-8 that was read as a legacy encoding
+    EMOJI = 2
+    SYMBOL = 4
+    LOOKALIKE = 8  # Greek and Cyrillic
+    WIDE = 16
+    CONTROL = 32
+    BLANK = 64  # line ends and blanks of other kinds
+    FACE = 128  # rare characters that kaomoji are made of
+
+
+EMOJI_RANGES = (
+    (0xA9, 0xA9), (0xAE, 0xAE), (0x203C, 0x203C), (0x2049, 0x2049), (0x20E3, 0x20E3),
+    (0x2122, 0x2122), (0x2139, 0x2139), (0x2194, 0x21AA), (0x231A, 0x23FF), (0x24C2, 0x24C2),
+    (0x25AA, 0x25FE), (0x2600, 0x27BF), (0x2934, 0x2935), (0x2B05, 0x2B55), (0x3030, 0x3030),
+    (0x303D, 0x303D), (0x3297, 0x3297), (0x3299, 0x3299), (0x1F004, 0x1FAFF),
+)  # fmt: skip
+SYMBOL_RANGES = (
+    (0x2022, 0x2043), (0x2190, 0x21FF), (0x2219, 0x2219), (0x24B6, 0x24E9), (0x2500, 0x27FF),
+    (0x2B05, 0x2B05), (0xE000, 0xF8FF), (0x1D400, 0x1D7FF), (0x1F130, 0x1F149),
+    (0xF0000, 0x10FFFD),
+)  # fmt: skip
+CONTROL_RANGES = (
+    (0x00, 0x08), (0x0B, 0x0C), (0x0E, 0x1F), (0x7F, 0x84), (0x86, 0x9F), (0xAD, 0xAD),
+    (0x180E, 0x180E), (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x2064), (0x2066, 0x206F),
+    (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF), (0xFFF9, 0xFFFB), (0xE0000, 0xE01EF),
+)  # fmt: skip
+BLANK_RANGES = (
+    (0x0D, 0x0D), (0x85, 0x85), (0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A),
+    (0x2028, 0x2029), (0x202F, 0x202F), (0x205F, 0x205F),
+)  # fmt: skip
+WIDE_RANGES = ((0xFF10, 0xFF19), (0xFF21, 0xFF3A), (0xFF41, 0xFF5A))
+FACE_CHARS = "╯╮┑ツ▽∇ﾟωಥ┬Д﹏皿⊙οಠʖง•ᕦε￣￣ー▔ᴥᵕ⌒°"
+
+_RANGES = {
+    Needs.MOJIBAKE: ((0xC2, 0xF4),),
+    Needs.EMOJI: EMOJI_RANGES,
+    Needs.SYMBOL: SYMBOL_RANGES,
+    Needs.LOOKALIKE: ((0x370, 0x4FF), (0x500, 0x52F)),
+    Needs.WIDE: WIDE_RANGES,
+    Needs.CONTROL: CONTROL_RANGES,
+    Needs.BLANK: BLANK_RANGES,
+    Needs.FACE: tuple((ord(char), ord(char)) for char in FACE_CHARS),
+}
+
+
+def char_class(ranges: tuple[tuple[int, int], ...]) -> str:
+    """The inside of a regular expression's character class."""
+    return "".join(f"{_escaped(first)}-{_escaped(last)}" for first, last in ranges)
+
+
+def _escaped(code: int) -> str:
+    return f"\\U{code:08x}"
+
+
+@functools.cache
+def _table() -> NDArray[np.uint16]:
+    table = np.zeros(NUM_CODE_POINTS, np.uint16)
+    for need, ranges in _RANGES.items():
+        for first, last in ranges:
+            table[first : last + 1] |= np.uint16(need)
+    return table
+
+
+def needs(text: str) -> Needs:
+    """The union of the bits of a text's characters; texts must be valid (no lone surrogates)."""
+    if text.isascii():
+        codes = np.frombuffer(text.encode("ascii"), np.uint8)
+        return Needs(int(np.bitwise_or.reduce(_table()[:128][codes], initial=np.uint16(0))))
+    codes_32 = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    return Needs(int(np.bitwise_or.reduce(_table()[codes_32], initial=np.uint16(0))))
