@@ -49,6 +49,26 @@ def rotate(x_BNTH: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return (x_BNTH * cos + turned * sin).to(x_BNTH.dtype)
 
 
+class LayerCache:
+    """Keys and values [B, K, T, H] of the tokens seen so far, for generation."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[Tensor, Tensor] | None = None
+
+    def extend(self, k_BKTH: Tensor, v_BKTH: Tensor) -> tuple[Tensor, Tensor]:
+        """Append the new tokens; give all."""
+        if self._kept is not None:
+            k_BKTH = torch.cat((self._kept[0], k_BKTH), dim=2)
+            v_BKTH = torch.cat((self._kept[1], v_BKTH), dim=2)
+        self._kept = (k_BKTH, v_BKTH)
+        return self._kept
+
+    def reorder(self, rows: Tensor) -> None:
+        """Let row i continue what row `rows[i]` holds; beams need it."""
+        if self._kept is not None:
+            self._kept = (self._kept[0][rows], self._kept[1][rows])
+
+
 class Attention(nn.Module):
     """Causal self-attention through scaled_dot_product_attention."""
 
@@ -62,7 +82,11 @@ class Attention(nn.Module):
         self.output = nn.Linear(config.width, config.width, bias=config.bias)
 
     def forward(
-        self, x_BTD: Tensor, mask: Tensor | None, rotary: tuple[Tensor, Tensor] | None
+        self,
+        x_BTD: Tensor,
+        mask: Tensor | None,
+        rotary: tuple[Tensor, Tensor] | None,
+        cache: LayerCache | None = None,
     ) -> Tensor:
         """Attend; `mask` [B, 1, T, T] is true where a token may look, None means plain causal."""
         q, k, v = (
@@ -71,6 +95,8 @@ class Attention(nn.Module):
         )
         if rotary is not None:
             q, k = rotate(q, *rotary), rotate(k, *rotary)
+        if cache is not None:
+            k, v = cache.extend(k, v)
         mixed_BNTH = F.scaled_dot_product_attention(
             q,
             k,
@@ -122,8 +148,13 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(
-        self, x_BTD: Tensor, mask: Tensor | None, rotary: tuple[Tensor, Tensor] | None
+        self,
+        x_BTD: Tensor,
+        mask: Tensor | None,
+        rotary: tuple[Tensor, Tensor] | None,
+        cache: LayerCache | None = None,
     ) -> Tensor:
         """One layer."""
-        x_BTD = x_BTD + self.dropout(self.attention(self.attention_norm(x_BTD), mask, rotary))
+        mixed = self.attention(self.attention_norm(x_BTD), mask, rotary, cache)
+        x_BTD = x_BTD + self.dropout(mixed)
         return x_BTD + self.dropout(self.mlp(self.mlp_norm(x_BTD)))  # type: ignore[no-any-return]

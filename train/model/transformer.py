@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from train.batch import NO_LABEL, Batch, LossSums
 from train.model.config import ModelConfig
-from train.model.layers import Block, make_norm, rotary_tables
+from train.model.layers import Block, LayerCache, make_norm, rotary_tables
 from train.model.loss import cross_entropy_sums
 
 
@@ -44,18 +44,40 @@ class Transformer(nn.Module):
 
     def encode(self, batch: Batch) -> Tensor:
         """Hidden states [B, T, D] before the head."""
-        x_BTD = self.embedding(batch.input_ids)
-        rotary = None
-        if self.position is not None:
-            x_BTD = x_BTD + self.position(batch.positions)
-        else:
-            rotary = rotary_tables(batch.positions, self.config.head_width, self.config.rotary_base)
         mask = None
         if not (batch.is_whole or self.config.attend_across_documents):
             mask = document_mask(batch.document)
+        return self._run(batch.input_ids, batch.positions, mask, None)
+
+    def decode(
+        self, ids_BT: Tensor, positions_BT: Tensor, mask: Tensor, cache: list[LayerCache]
+    ) -> Tensor:
+        """Logits [B, V] after the last of some new tokens.
+
+        Args:
+            ids_BT: Tokens that the cache has not seen.
+            positions_BT: Their positions.
+            mask: [B, 1, T, all tokens], true where a new token may look.
+            cache: One of each block; grows by T.
+        """
+        return self._run(ids_BT, positions_BT, mask, cache)[:, -1] @ self.head_weight().T
+
+    def _run(
+        self,
+        ids_BT: Tensor,
+        positions_BT: Tensor,
+        mask: Tensor | None,
+        cache: list[LayerCache] | None,
+    ) -> Tensor:
+        x_BTD = self.embedding(ids_BT)
+        rotary = None
+        if self.position is not None:
+            x_BTD = x_BTD + self.position(positions_BT)
+        else:
+            rotary = rotary_tables(positions_BT, self.config.head_width, self.config.rotary_base)
         x_BTD = self.dropout(x_BTD)
-        for block in self.blocks:
-            x_BTD = block(x_BTD, mask, rotary)
+        for layer, block in enumerate(self.blocks):
+            x_BTD = block(x_BTD, mask, rotary, None if cache is None else cache[layer])
         return self.final_norm(x_BTD)  # type: ignore[no-any-return]
 
     def logits(self, batch: Batch) -> Tensor:

@@ -1,0 +1,76 @@
+"""config.json of transformers to our shape; what we cannot reproduce is refused, never ignored."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import ContractError
+from schemas.settings import parse_settings
+from train.model.config import ModelConfig
+
+_ACTIVATIONS = {"gelu_new": "gelu_tanh", "gelu": "gelu", "relu": "relu"}
+
+
+def read_shape(folder: Path) -> ModelConfig:
+    """The shape of the model in a Hugging Face folder.
+
+    Raises:
+        ContractError: No configuration, another kind of model, or a feature that we do not have.
+    """
+    path = folder / "config.json"
+    try:
+        described = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ContractError(f"{path}: not readable: {error}") from error
+    readers = {"gpt2": _gpt2_fields, "llama": _llama_fields}
+    kind = described.get("model_type")
+    if kind not in readers:
+        raise ContractError(f"{path}: model_type is {kind!r}, expected one of {sorted(readers)}")
+    try:
+        return parse_settings(ModelConfig, readers[kind](described), where=str(path))
+    except KeyError as error:
+        raise ContractError(f"{path}: no usable value for {error}") from error
+
+
+def _gpt2_fields(described: dict[str, Any]) -> dict[str, Any]:
+    for name in ("scale_attn_by_inverse_layer_idx", "add_cross_attention"):
+        if described.get(name):
+            raise ContractError(f"config.json: {name} is set; this GPT-2 variant is not supported")
+    return {
+        "family": "gpt2",
+        "vocab_size": described["vocab_size"],
+        "max_positions": described["n_positions"],
+        "width": described["n_embd"],
+        "layers": described["n_layer"],
+        "heads": described["n_head"],
+        "mlp_width": described.get("n_inner"),
+        "activation": _ACTIVATIONS[described.get("activation_function", "gelu_new")],
+        "norm_eps": described.get("layer_norm_epsilon", 1e-5),
+        "tied_head": described.get("tie_word_embeddings", True),
+    }
+
+
+def _llama_fields(described: dict[str, Any]) -> dict[str, Any]:
+    # transformers 5 writes rope_parameters, earlier ones rope_theta and rope_scaling.
+    rope = described.get("rope_parameters") or described.get("rope_scaling") or {}
+    if rope.get("rope_type", "default") != "default" or described.get("attention_bias"):
+        raise ContractError("config.json: scaled rotary positions and biases are not supported")
+    return {
+        "family": "llama",
+        "vocab_size": described["vocab_size"],
+        "max_positions": described["max_position_embeddings"],
+        "width": described["hidden_size"],
+        "layers": described["num_hidden_layers"],
+        "heads": described["num_attention_heads"],
+        "kv_heads": described.get("num_key_value_heads"),
+        "mlp_width": described["intermediate_size"],
+        "positions": "rotary",
+        "rotary_base": rope.get("rope_theta", described.get("rope_theta", 10_000.0)),
+        "norm": "rmsnorm",
+        "norm_eps": described["rms_norm_eps"],
+        "activation": {"silu": "swiglu", "gelu_pytorch_tanh": "geglu"}[described["hidden_act"]],
+        "bias": False,
+        "tied_head": described.get("tie_word_embeddings", False),
+    }
