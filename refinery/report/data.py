@@ -1,0 +1,170 @@
+"""The numbers of a report: report.json is this model, the page shows it."""
+
+from __future__ import annotations
+
+from schemas.settings import Settings
+
+
+class SourceFunnel(Settings):
+    """What happened to one source's fetches; every document has one fate."""
+
+    fetches: int = 0
+    refetched: int = 0
+    documents: int = 0
+    rejected: int = 0
+    excluded: int = 0
+    dropped: int = 0
+    duplicate: int = 0
+    contaminated: int = 0
+    kept: int = 0
+    train: int = 0
+    heldout: int = 0
+    not_sampled: int = 0
+
+
+class Check(Settings):
+    """A sum that must hold."""
+
+    claim: str
+    left: int
+    right: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether both sides are equal."""
+        return self.left == self.right
+
+
+class Histogram(Settings):
+    """Counts between edges; `marks` are thresholds drawn on it."""
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+    marks: tuple[float, ...] = ()
+    unit: str
+
+
+class Sample(Settings):
+    """One document for people to look at; `before`, `marked`, `after` are consecutive text."""
+
+    doc_id: str
+    source: str
+    url: str | None
+    title: str | None
+    reason: str | None
+    before: str
+    marked: str = ""
+    after: str = ""
+
+
+class PairSample(Settings):
+    """A removed document beside the kept one that it resembles."""
+
+    removed: Sample
+    kept: Sample
+    method: str
+    jaccard: float
+    containment: float
+
+
+class DedupNumbers(Settings):
+    """Duplicates, clusters and the S-curve of the bands."""
+
+    bands: int
+    rows: int
+    threshold: float
+    false_negative_area: float
+    false_positive_area: float
+    curve: tuple[tuple[float, float], ...]
+    by_method: dict[str, int]
+    cluster_sizes: dict[str, int]
+    weakest_jaccard: float | None
+    capped_buckets: int
+    pairs: tuple[PairSample, ...]
+
+
+class ContaminationNumbers(Settings):
+    """Hits and the search's own error."""
+
+    documents_by_benchmark: dict[str, int]
+    items_by_benchmark: dict[str, int]
+    items: int
+    uncovered_items: int
+    recall: dict[str, tuple[int, int]]
+    clean_documents: int
+    false_positives: int
+    samples: tuple[Sample, ...]
+
+    @property
+    def false_positive_bound(self) -> float | None:
+        """95 % upper bound of the rate by the rule of three where none was seen."""
+        if self.false_positives or not self.clean_documents:
+            return None
+        return 3 / self.clean_documents
+
+
+class MixtureRow(Settings):
+    """One source of the plan, and what packing made of it."""
+
+    source: str
+    documents: int
+    tokens: int
+    weight_asked: float
+    weight_got: float
+    epochs: float
+    packed_tokens: int
+    bytes_per_token: float | None
+
+
+class PackingNumbers(Settings):
+    """One split."""
+
+    rows: int
+    tokens_in: int
+    packed: int
+    dropped: int
+    padding: int
+    shards: int
+    bytes: int
+
+
+class StageNumbers(Settings):
+    """One stage of the run."""
+
+    stage: str
+    seconds: float
+    rows: dict[str, int]
+    bytes: int
+
+
+class ReportData(Settings):
+    """Everything on the page."""
+
+    name: str
+    root: str
+    seq_len: int
+    vocab_size: int
+    created_at: str
+    sources: dict[str, SourceFunnel]
+    checks: tuple[Check, ...]
+    drop_reasons: dict[str, int]
+    all_reasons: dict[str, int]
+    languages: dict[str, int]
+    histograms: dict[str, Histogram]
+    counters: dict[str, int]
+    kept_samples: tuple[Sample, ...]
+    dropped_samples: tuple[Sample, ...]
+    dedup: DedupNumbers | None
+    contamination: ContaminationNumbers | None
+    quality_card: dict[str, float | int | None]
+    mixture: tuple[MixtureRow, ...]
+    mixture_warnings: tuple[str, ...]
+    packing: dict[str, PackingNumbers]
+    rejects: dict[str, int]
+    reject_samples: tuple[tuple[str, str, str], ...]
+    records: dict[str, int]
+    stages: tuple[StageNumbers, ...]
+
+    def total(self, name: str) -> int:
+        """Sum of one column of the funnel."""
+        return sum(int(getattr(funnel, name)) for funnel in self.sources.values())

@@ -1,0 +1,75 @@
+"""Write the page and its JSON twin for a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from refinery.packing.dataset import dataset_uri
+from refinery.publish import storage
+from refinery.publish.records import StageRecord
+from refinery.publish.store import Store
+from refinery.report.collect import collect
+from refinery.report.data import ReportData
+from refinery.report.page import render_page
+from schemas.errors import ContractError
+from schemas.manifest import MANIFEST_NAME, Manifest
+
+PAGE, TWIN = "index.html", "report.json"
+
+
+def write_report(
+    output: str, store: Store, records: Mapping[str, StageRecord], previous: Path | None = None
+) -> ReportData:
+    """Write `report/index.html` and `report/report.json` below a run's output."""
+    manifest = read_run_manifest(output)
+    data = collect(store, records, manifest)
+    page = render_page(data, read_report(previous) if previous else None)
+    storage.replace(storage.join_uri(output, "report", PAGE), page.encode())
+    twin = data.model_dump_json(indent=1) + "\n"
+    storage.replace(storage.join_uri(output, "report", TWIN), twin.encode())
+    return data
+
+
+def read_run_manifest(output: str) -> Manifest:
+    """The manifest of a run's dataset.
+
+    Raises:
+        ContractError: The run has none yet.
+    """
+    uri = storage.join_uri(dataset_uri(output), MANIFEST_NAME)
+    if not storage.exists(uri):
+        raise ContractError(f"{uri}: no manifest there; run `refinery refine` to its end first")
+    return Manifest.model_validate_json(storage.read_bytes(uri))
+
+
+def read_report(path: Path) -> ReportData:
+    """A report.json.
+
+    Raises:
+        ContractError: It cannot be read or has another form.
+    """
+    try:
+        return ReportData.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ContractError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ContractError(f"{path}: no report: {place}: {first['msg']}") from error
+
+
+def run_records(output: str) -> tuple[Store, dict[str, StageRecord]]:
+    """Store and stage records of a finished run, by the fingerprints in its manifest."""
+    store = Store(storage.join_uri(output, "tables"))
+    manifest = read_run_manifest(output)
+    records = {}
+    named = [(s.stage, s.fingerprint) for s in manifest.stages]
+    for stage, fingerprint in [*named, ("pack", manifest.recipe_fingerprint)]:
+        record = store.record(stage, fingerprint)
+        if record is None:
+            raise ContractError(f"{store.root}: the record of stage '{stage}' is missing")
+        records[stage] = record
+    return store, records
