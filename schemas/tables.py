@@ -152,6 +152,7 @@ SIGNATURES = Table(
         DOC_ID,
         SOURCE,
         Column("scheme", "string", "hash family, seed, bands, shingle and text version"),
+        Column("text_sha256", "string", "of the text with the edits of cleaning applied"),
         Column("num_shingles", "int", "distinct shingles"),
         Column("bands", "array<bigint>", "one hash per band"),
         Column("shingles", "array<bigint>", "sorted distinct shingle hashes"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import csv
+import glob
 import gzip
 import io
 import json
@@ -26,32 +27,66 @@ class Item:
     text: str
 
 
-def read_items(config: BenchmarkConfig) -> list[Item]:
-    """All items of a benchmark.
+def benchmark_files(config: BenchmarkConfig) -> list[Path]:
+    """The files of a benchmark, sorted by name.
 
     Raises:
-        SettingsError: The file is missing, unreadable, empty, or has no such field.
+        SettingsError: There is none.
     """
     path = Path(config.path)
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        files = sorted(p for p in path.iterdir() if f".{config.format}" in p.suffixes)
+    else:
+        files = sorted(Path(p) for p in glob.glob(config.path))
+    if not files:
+        raise SettingsError(f"benchmark '{config.name}': no file at {config.path}")
+    return files
+
+
+def read_items(config: BenchmarkConfig) -> list[Item]:
+    """All items of a benchmark; ids of several files begin with the file's name.
+
+    Raises:
+        SettingsError: A file is missing, unreadable, empty, or has no such field.
+    """
+    files = benchmark_files(config)
+    items = []
+    for path in files:
+        prefix = f"{path.name.split('.')[0]}/" if len(files) > 1 else ""
+        items += _read_file(path, prefix, config)
+    return items
+
+
+def _read_file(path: Path, prefix: str, config: BenchmarkConfig) -> list[Item]:
     try:
-        data = _decompressed(path)
-        rows = list(_rows(data, config))
+        rows = list(_rows(_decompressed(path), config))
     except (OSError, EOFError, ValueError, csv.Error) as error:
         raise SettingsError(f"benchmark '{config.name}': {path}: {error}") from error
     if not rows:
         raise SettingsError(f"benchmark '{config.name}': {path} holds no item")
     items = []
     for number, row in enumerate(rows):
-        missing = [field for field in config.fields if field not in row]
-        if missing:
-            raise SettingsError(
-                f"benchmark '{config.name}': {path}, item {number}: no field {missing}, "
-                f"found {sorted(map(str, row))}"
-            )
-        item_id = str(row.get(config.id_field, number)) if config.id_field else str(number)
-        text = "\n".join(_plain(row[field]) for field in config.fields)
+        text = "\n".join(_plain(_field(row, f, path, number, config)) for f in config.fields)
+        named = row.get(config.id_field) if config.id_field else None
+        item_id = f"{prefix}{number if named is None else named}"
         items.append(Item(config.name, item_id, to_valid_text(text)))
     return items
+
+
+def _field(row: dict[str, Any], name: str, path: Path, number: int, config: BenchmarkConfig) -> Any:
+    if name in row:
+        return row[name]
+    value: Any = row
+    for part in name.split("."):
+        if not isinstance(value, dict) or part not in value:
+            raise SettingsError(
+                f"benchmark '{config.name}': {path}, item {number}: no field '{name}', "
+                f"found {sorted(map(str, row))}"
+            )
+        value = value[part]
+    return value
 
 
 def _decompressed(path: Path) -> str:

@@ -13,9 +13,11 @@ class BenchmarkConfig(Settings):
     """One benchmark, in the form that its authors publish."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
-    path: str
+    path: str = Field(description="a file, a folder of files, or a pattern such as test/*.csv")
     format: Literal["jsonl", "csv", "tsv"] = "jsonl"
-    fields: tuple[str, ...] = Field(min_length=1, description="joined, they are the item's text")
+    fields: tuple[str, ...] = Field(
+        min_length=1, description="joined, they are the item's text; dots lead into objects"
+    )
     id_field: str | None = None
 
 
@@ -30,6 +32,11 @@ class DecontaminateConfig(Settings):
     action: Literal["drop", "cut", "mark"] = "drop"
     max_ngram: int = Field(default=13, gt=0)
     min_ngram: int = Field(default=8, gt=0)
+    max_ngram_documents: int | None = Field(
+        default=10,
+        gt=0,
+        description="n-grams in more documents of one source are ignored (Brown et al.: 10)",
+    )
     cut_chars: int = Field(default=200, ge=0, description="taken on each side of a cut n-gram")
     min_piece_chars: int = Field(default=200, ge=0, description="shorter pieces go with a cut")
     max_pieces: int = Field(default=10, gt=0, description="more pieces drop the document")

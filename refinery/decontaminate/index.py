@@ -1,13 +1,13 @@
 """The index of benchmark n-grams and the scan of documents against it.
 
-A bitmap over 24 bits of the hash lets nearly every clean position pass without a look-up; what is
-left is found by binary search and confirmed against the item's own words before it counts.
+A bitmap over the hash lets nearly every clean position pass without a look-up; what is left is
+found by binary search and confirmed against the item's own words before it counts.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,32 +15,59 @@ from numpy.typing import NDArray
 
 from refinery.decontaminate.benchmarks import Item
 from refinery.decontaminate.config import DecontaminateConfig
-from refinery.text_batch import Hashes, TextBatch, hash_spans, ngram_hashes
+from refinery.text_batch import Hashes, TextBatch, hash_spans, mix
 
-INDEX_VERSION = 1
-BITMAP_BITS = 24
+INDEX_VERSION = 2
+MIN_BITMAP_BITS, MAX_BITMAP_BITS = 20, 30
 MIN_LINE_TOKENS = 4
+LINE = 0
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
-class Hit:
-    """A confirmed match in one text: code points [start, end)."""
+class Match:
+    """A confirmed n-gram (or whole line) of an item in one text: code points [start, end)."""
 
     text: int
     item: int
+    gram: int
     start: int
     end: int
 
 
 @dataclass(frozen=True)
 class _Grams:
-    """Hashes of one length (0 tokens: whole lines), sorted, with the item and place of each."""
+    """Sorted hashes of one length (LINE: whole items), and the token where each begins.
+
+    `bits` has one bit per slot of the hash's upper bits, 32 slots or more per hash: about 3 % of
+    clean positions pass. Ten million n-grams take 40 MB of bits and 120 MB of hashes and places.
+    """
 
     tokens: int
     hashes: Hashes
-    items: NDArray[np.int64]
-    places: NDArray[np.int64]
-    bitmap: NDArray[np.bool_]
+    firsts: NDArray[np.int32]
+    shift: int
+    bits: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, tokens: int, hashes: Hashes, firsts: NDArray[np.int64]) -> _Grams:
+        order = np.lexsort((firsts, hashes))
+        wanted = int(np.ceil(np.log2(max(1, 32 * len(hashes)))))
+        shift = 64 - min(MAX_BITMAP_BITS, max(MIN_BITMAP_BITS, wanted))
+        bits = np.zeros(1 << (64 - shift - 3), np.uint8)
+        slots = hashes >> np.uint64(shift)
+        np.bitwise_or.at(bits, (slots >> np.uint64(3)).astype(np.int64), _bit(slots))
+        return cls(tokens, hashes[order], firsts[order].astype(np.int32), shift, bits)
+
+    def candidates(self, hashes: Hashes) -> NDArray[np.int64]:
+        """Positions whose hash may be in the index."""
+        slots = hashes >> np.uint64(self.shift)
+        found = self.bits[(slots >> np.uint64(3)).view(np.int64)] & _bit(slots)
+        return np.flatnonzero(found)
+
+
+def _bit(slots: Hashes) -> NDArray[np.uint8]:
+    return np.left_shift(np.uint8(1), (slots & np.uint64(7)).astype(np.uint8))
 
 
 @dataclass(frozen=True)
@@ -49,22 +76,23 @@ class BenchmarkIndex:
 
     Attributes:
         items: All items, in the order of their benchmarks.
-        words: Folded tokens of each item.
-        uncovered: Items too short for an n-gram and for a line match.
         ngram_tokens: n of each benchmark.
+        uncovered: Items too short for an n-gram and for a line match.
+        words: Items as one batch; confirmation reads its folded code points.
+        grams: One group by length, whole lines apart.
     """
 
     items: Sequence[Item]
-    words: Sequence[tuple[str, ...]]
     ngram_tokens: dict[str, int]
     uncovered: Sequence[int]
+    words: TextBatch = field(repr=False)
     grams: Sequence[_Grams] = field(repr=False)
 
     @classmethod
     def build(cls, items: Sequence[Item], config: DecontaminateConfig) -> BenchmarkIndex:
         """Index the items of all benchmarks."""
-        batch = TextBatch.of([item.text for item in items])
-        lengths = batch.num_tokens
+        words = TextBatch.of([item.text for item in items])
+        lengths = words.num_tokens
         by_benchmark: dict[str, list[int]] = defaultdict(list)
         for place, item in enumerate(items):
             by_benchmark[item.benchmark].append(place)
@@ -74,115 +102,110 @@ class BenchmarkIndex:
             )
             for name, places in by_benchmark.items()
         }
-        n_of = np.array([ngram_tokens[item.benchmark] for item in items])
-        grams = [
-            _ngrams_of(batch, np.flatnonzero((n_of == n) & (lengths >= n)), n)
-            for n in sorted(set(ngram_tokens.values()))
-        ]
+        n_of = np.array([ngram_tokens[item.benchmark] for item in items], np.int64)
+        grams = []
+        for n, hashes in running_ngrams(words.token_hashes, sorted(set(ngram_tokens.values()))):
+            firsts = _firsts_inside(words, (n_of == n) & (lengths >= n), n)
+            grams.append(_Grams.of(n, hashes[firsts], firsts))
         short = np.flatnonzero((lengths < n_of) & (lengths >= MIN_LINE_TOKENS))
-        grams.append(_lines_of(batch, short))
+        firsts, lasts = words.token_bounds[:-1][short], words.token_bounds[1:][short]
+        grams.append(_Grams.of(LINE, hash_spans(words.token_hashes, firsts, lasts), firsts))
         return cls(
             items=items,
-            words=[tuple(folded_words(batch, place)) for place in range(len(items))],
             ngram_tokens=ngram_tokens,
             uncovered=np.flatnonzero(lengths < np.minimum(n_of, MIN_LINE_TOKENS)).tolist(),
+            words=words,
             grams=[g for g in grams if len(g.hashes)],
         )
 
-    def scan(self, batch: TextBatch) -> list[Hit]:
-        """Confirmed matches, overlapping n-grams of one item joined to one hit."""
-        found: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
-        for grams in self.grams:
-            for first, last, item, place in _matches(batch, grams):
-                text = int(batch.token_doc[first])
-                if self._confirmed(batch, first, last, item, place):
-                    base = batch.starts[text]
-                    span = batch.token_starts[first] - base, batch.token_ends[last - 1] - base
-                    found[text, item].append((int(span[0]), int(span[1])))
-        return [
-            Hit(text, item, start, end)
-            for (text, item), spans in sorted(found.items())
-            for start, end in _joined(spans)
-        ]
+    @property
+    def num_ngrams(self) -> int:
+        """Entries of all lengths."""
+        return sum(len(grams.hashes) for grams in self.grams)
 
-    def _confirmed(self, batch: TextBatch, first: int, last: int, item: int, place: int) -> bool:
-        words = self.words[item][place : place + last - first]
-        return len(words) == last - first and all(
-            word == _folded(batch, first + offset) for offset, word in enumerate(words)
+    def item_words(self, item: int) -> tuple[str, ...]:
+        """The folded tokens of one item."""
+        first, last = self.words.token_bounds[item], self.words.token_bounds[item + 1]
+        return tuple(_folded(self.words, token) for token in range(first, last))
+
+    def entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(item, n-gram hash as signed 64-bit integer) of every entry."""
+        bounds = self.words.token_bounds
+        none = np.zeros(0, np.int64)
+        items = [np.searchsorted(bounds, g.firsts, side="right") - 1 for g in self.grams]
+        hashes = [g.hashes.view(np.int64) for g in self.grams]
+        return np.concatenate([none, *items]), np.concatenate([none, *hashes])
+
+    def scan(self, batch: TextBatch) -> list[Match]:
+        """Confirmed matches in the order of texts and places."""
+        found: set[Match] = set()
+        lengths = [grams.tokens for grams in self.grams if grams.tokens != LINE]
+        by_length = {grams.tokens: grams for grams in self.grams}
+        for n, hashes in running_ngrams(batch.token_hashes, lengths):
+            firsts = by_length[n].candidates(hashes)
+            lasts = firsts + n
+            inside = batch.token_doc[firsts] == batch.token_doc[lasts - 1]
+            firsts, lasts = firsts[inside], lasts[inside]
+            found.update(self._confirmed(batch, by_length[n], hashes[firsts], firsts, lasts))
+        if LINE in by_length:
+            firsts, lasts = _line_tokens(batch)
+            hashes = hash_spans(batch.token_hashes, firsts, lasts)
+            maybe = by_length[LINE].candidates(hashes)
+            found.update(
+                self._confirmed(batch, by_length[LINE], hashes[maybe], firsts[maybe], lasts[maybe])
+            )
+        return sorted(found, key=lambda m: (m.text, m.start, m.end, m.item, m.gram))
+
+    def _confirmed(
+        self,
+        batch: TextBatch,
+        grams: _Grams,
+        hashes: Hashes,
+        firsts: NDArray[np.int64],
+        lasts: NDArray[np.int64],
+    ) -> Iterator[Match]:
+        low = np.searchsorted(grams.hashes, hashes, side="left")
+        high = np.searchsorted(grams.hashes, hashes, side="right")
+        for position in np.flatnonzero(high > low):
+            first, last = int(firsts[position]), int(lasts[position])
+            text = int(batch.token_doc[first])
+            base = int(batch.starts[text])
+            for own in grams.firsts[low[position] : high[position]].tolist():
+                item = int(np.searchsorted(self.words.token_bounds, own, side="right")) - 1
+                if self._same_words(batch, first, last, own):
+                    yield Match(
+                        text,
+                        item,
+                        int(hashes[position : position + 1].view(np.int64)[0]),
+                        int(batch.token_starts[first]) - base,
+                        int(batch.token_ends[last - 1]) - base,
+                    )
+
+    def _same_words(self, batch: TextBatch, first: int, last: int, own: int) -> bool:
+        return all(
+            _folded(batch, token) == _folded(self.words, own + token - first)
+            for token in range(first, last)
         )
 
 
-def folded_words(batch: TextBatch, text: int) -> list[str]:
-    """The folded tokens of one text."""
-    first, last = batch.token_bounds[text], batch.token_bounds[text + 1]
-    return [_folded(batch, token) for token in range(first, last)]
+def running_ngrams(token_hashes: Hashes, lengths: Sequence[int]) -> Iterator[tuple[int, Hashes]]:
+    """(n, hashes of every run of n tokens) for ascending lengths, in one pass for all of them."""
+    if not lengths:
+        return
+    value = np.zeros(len(token_hashes), np.uint64)
+    for place in range(max(lengths)):
+        count = len(token_hashes) - place
+        if count <= 0:
+            return
+        value = value[:count]
+        value *= _FACTOR
+        value += token_hashes[place : place + count]
+        if place + 1 in lengths:
+            yield place + 1, mix(value)
 
 
-def _folded(batch: TextBatch, token: int) -> str:
-    codes = batch.folded[batch.token_starts[token] : batch.token_ends[token]]
-    return codes.astype("<u4").tobytes().decode("utf-32-le")
-
-
-def _make_grams(
-    tokens: int, hashes: Hashes, items: NDArray[np.int64], places: NDArray[np.int64]
-) -> _Grams:
-    order = np.lexsort((places, items, hashes))
-    bitmap = np.zeros(1 << BITMAP_BITS, bool)
-    bitmap[_slots(hashes)] = True
-    return _Grams(tokens, hashes[order], items[order], places[order], bitmap)
-
-
-def _slots(hashes: Hashes) -> NDArray[np.int64]:
-    return (hashes >> np.uint64(64 - BITMAP_BITS)).astype(np.int64)
-
-
-def _ngrams_of(batch: TextBatch, members: NDArray[np.int64], n: int) -> _Grams:
-    grams = ngram_hashes(batch.token_hashes, n)
-    hashes, items, places = [np.zeros(0, np.uint64)], [], []
-    for text in members:
-        first, last = batch.token_bounds[text], batch.token_bounds[text + 1] - n + 1
-        hashes.append(grams[first:last])
-        items.append(np.full(last - first, text))
-        places.append(np.arange(last - first))
-    none = np.zeros(0, np.int64)
-    return _make_grams(
-        n, np.concatenate(hashes), np.concatenate([none, *items]), np.concatenate([none, *places])
-    )
-
-
-def _lines_of(batch: TextBatch, members: NDArray[np.int64]) -> _Grams:
-    """Items shorter than n, as one line each."""
-    firsts, lasts = batch.token_bounds[:-1][members], batch.token_bounds[1:][members]
-    hashes = hash_spans(batch.token_hashes, firsts, lasts)
-    return _make_grams(0, hashes, members.astype(np.int64), np.zeros(len(members), np.int64))
-
-
-def _matches(batch: TextBatch, grams: _Grams) -> list[tuple[int, int, int, int]]:
-    """(first token, one past the last, item, place in the item) of every equal hash."""
-    if grams.tokens == 0:
-        lines = batch.lines()
-        firsts = np.searchsorted(batch.token_starts, lines.starts)
-        lasts = np.searchsorted(batch.token_starts, lines.ends)
-        long_enough = lasts - firsts >= MIN_LINE_TOKENS
-        firsts, lasts = firsts[long_enough], lasts[long_enough]
-        hashes = hash_spans(batch.token_hashes, firsts, lasts)
-    else:
-        hashes = ngram_hashes(batch.token_hashes, grams.tokens)
-        firsts = np.arange(len(hashes))
-        lasts = firsts + grams.tokens
-    maybe = np.flatnonzero(grams.bitmap[_slots(hashes)])
-    low = np.searchsorted(grams.hashes, hashes[maybe], side="left")
-    high = np.searchsorted(grams.hashes, hashes[maybe], side="right")
-    matches = []
-    for position, start, stop in zip(maybe, low, high, strict=True):
-        first, last = int(firsts[position]), int(lasts[position])
-        if stop > start and batch.token_doc[first] == batch.token_doc[last - 1]:
-            for entry in range(start, stop):
-                matches.append((first, last, int(grams.items[entry]), int(grams.places[entry])))
-    return matches
-
-
-def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def joined_spans(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Sorted spans with those that touch or overlap made one."""
     joined: list[tuple[int, int]] = []
     for start, end in sorted(spans):
         if joined and start <= joined[-1][1]:
@@ -190,3 +213,24 @@ def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             joined.append((start, end))
     return joined
+
+
+def _folded(batch: TextBatch, token: int) -> str:
+    codes = batch.folded[batch.token_starts[token] : batch.token_ends[token]]
+    return codes.astype("<u4").tobytes().decode("utf-32-le")
+
+
+def _firsts_inside(words: TextBatch, members: NDArray[np.bool_], n: int) -> NDArray[np.int64]:
+    """First tokens of the runs of n tokens that lie inside one of the member texts."""
+    last_first = np.repeat(words.token_bounds[1:] - n, words.num_tokens)
+    inside = np.repeat(members, words.num_tokens) & (np.arange(len(last_first)) <= last_first)
+    return np.flatnonzero(inside)
+
+
+def _line_tokens(batch: TextBatch) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(first token, one past the last) of lines with enough tokens."""
+    lines = batch.lines()
+    firsts = np.searchsorted(batch.token_starts, lines.starts)
+    lasts = np.searchsorted(batch.token_starts, lines.ends)
+    enough = lasts - firsts >= MIN_LINE_TOKENS
+    return firsts[enough].astype(np.int64), lasts[enough].astype(np.int64)

@@ -1,63 +1,125 @@
-"""Contamination of documents in Spark, and the edits that a cut makes."""
+"""Contamination of documents in Spark: the scan, and what the matches of a document lead to."""
 
 from __future__ import annotations
 
 import functools
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from refinery.decontaminate.config import DecontaminateConfig
-from refinery.decontaminate.index import BenchmarkIndex, Hit
-from refinery.edits import Edit, merge_edits
-from refinery.tables import UnionRows, union_ddl
+from refinery.decontaminate.index import BenchmarkIndex, joined_spans
+from refinery.edits import Edit, EditMap, apply_edits, merge_edits
+from refinery.tables import UnionRows, arrow_schema, union_ddl
 from refinery.text_batch import TextBatch
 
 TABLES_WRITTEN = ("contamination", "edits")
 NGRAM_CHARS = 300
 
+# Matches before frequent n-grams leave: spans in `cleaned.text`, with the words of the match.
+MATCH_COLUMNS = {
+    "doc_id": "string",
+    "source": "string",
+    "num_chars": "int",
+    "item": "int",
+    "gram": "bigint",
+    "start": "int",
+    "end": "int",
+    "ngram": "string",
+}
+MATCH_DDL = ", ".join(f"`{name}` {kind}" for name, kind in MATCH_COLUMNS.items())
 
-def scan_documents(
-    documents: DataFrame, index: BenchmarkIndex, config: DecontaminateConfig
+
+def find_matches(documents: DataFrame, index: BenchmarkIndex) -> DataFrame:
+    """Confirmed n-grams of all documents (`MATCH_COLUMNS`).
+
+    Args:
+        documents: doc_id, source, text and spans (the edits of earlier stages, or null).
+        index: Broadcast to the executors.
+    """
+    shared = documents.sparkSession.sparkContext.broadcast(index)
+    run = functools.partial(_match_batches, index=shared)
+    return documents.select("doc_id", "source", "text", "spans").mapInArrow(run, MATCH_DDL)
+
+
+def _match_batches(batches: Iterator[pa.RecordBatch], *, index: Any) -> Iterator[pa.RecordBatch]:
+    value: BenchmarkIndex = index.value
+    schema = arrow_schema(MATCH_COLUMNS)
+    for batch in batches:
+        originals = batch.column("text").to_pylist()
+        edits = [
+            [Edit(s["start"], s["end"], s["replacement"]) for s in spans or ()]
+            for spans in batch.column("spans").to_pylist()
+        ]
+        texts = [apply_edits(t, e) if e else t for t, e in zip(originals, edits, strict=True)]
+        rows = []
+        for match in value.scan(TextBatch.of(texts)):
+            place = match.text
+            start, end = EditMap(edits[place]).to_original(match.start, match.end)
+            rows.append(
+                {
+                    "doc_id": batch.column("doc_id")[place].as_py(),
+                    "source": batch.column("source")[place].as_py(),
+                    "num_chars": len(originals[place]),
+                    "item": match.item,
+                    "gram": match.gram,
+                    "start": start,
+                    "end": end,
+                    "ngram": texts[place][match.start : match.end][:NGRAM_CHARS],
+                }
+            )
+        if rows:
+            yield pa.RecordBatch.from_pylist(rows, schema=schema)
+
+
+def frequent_grams(matches: DataFrame, max_documents: int) -> DataFrame:
+    """(gram, documents, ngram) of n-grams in more documents of one source than the bound."""
+    by_source = matches.groupBy("gram", "source").agg(
+        F.countDistinct("doc_id").alias("documents"), F.min("ngram").alias("ngram")
+    )
+    return (
+        by_source.groupBy("gram")
+        .agg(F.max("documents").alias("documents"), F.min("ngram").alias("ngram"))
+        .where(F.col("documents") > max_documents)
+    )
+
+
+def decide_documents(
+    matches: DataFrame, index: BenchmarkIndex, config: DecontaminateConfig
 ) -> DataFrame:
-    """Rows of `contamination` and `edits`; `documents` carries doc_id, source and text."""
-    context = documents.sparkSession.sparkContext
-    shared = context.broadcast(index)
-    run = functools.partial(_scan_batches, index=shared, config=config)
-    return documents.select("doc_id", "source", "text").mapInArrow(run, union_ddl(TABLES_WRITTEN))
+    """Rows of `contamination` and `edits`: each document's matches come together first."""
+    hit = F.struct("item", "start", "end", "ngram")
+    documents = matches.groupBy("doc_id", "source", "num_chars").agg(
+        F.array_sort(F.collect_set(hit)).alias("hits")
+    )
+    names = [(item.benchmark, item.item_id) for item in index.items]
+    shared = matches.sparkSession.sparkContext.broadcast(names)
+    run = functools.partial(_decide_batches, names=shared, config=config)
+    return documents.mapInArrow(run, union_ddl(TABLES_WRITTEN))
 
 
-def _scan_batches(
-    batches: Iterator[pa.RecordBatch], *, index: object, config: DecontaminateConfig
+def _decide_batches(
+    batches: Iterator[pa.RecordBatch], *, names: Any, config: DecontaminateConfig
 ) -> Iterator[pa.RecordBatch]:
-    value: BenchmarkIndex = index.value  # type: ignore[attr-defined]
     rows = UnionRows(TABLES_WRITTEN)
     for batch in batches:
-        texts = batch.column("text").to_pylist()
-        by_text: dict[int, list[Hit]] = defaultdict(list)
-        for hit in value.scan(TextBatch.of(texts)):
-            by_text[hit.text].append(hit)
-        heads = batch.drop_columns(["text"]).to_pylist()
-        for place, hits in by_text.items():
-            action, edits = decide(texts[place], hits, config)
-            for hit in hits:
-                item = value.items[hit.item]
+        for document in batch.to_pylist():
+            spans = joined_spans([(hit["start"], hit["end"]) for hit in document["hits"]])
+            action, edits = decide(document["num_chars"], spans, config)
+            head = {"doc_id": document["doc_id"], "source": document["source"]}
+            for hit in _by_item(document["hits"]):
+                benchmark, item = names.value[hit.pop("item")]
                 yield from rows.add(
-                    "contamination",
-                    **heads[place],
-                    benchmark=item.benchmark,
-                    item=item.item_id,
-                    ngram=texts[place][hit.start : hit.end][:NGRAM_CHARS],
-                    start=hit.start,
-                    end=hit.end,
-                    action=action,
+                    "contamination", **head, benchmark=benchmark, item=item, action=action, **hit
                 )
             for edit in edits:
                 yield from rows.add(
                     "edits",
-                    doc_id=heads[place]["doc_id"],
+                    doc_id=head["doc_id"],
                     start=edit.start,
                     end=edit.end,
                     replacement="",
@@ -67,22 +129,34 @@ def _scan_batches(
     yield from rows.flush()
 
 
+def _by_item(hits: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Overlapping n-grams of one item as one hit, with the words of the first."""
+    by_item: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for hit in hits:
+        by_item[hit["item"]].append(hit)
+    for item, own in sorted(by_item.items()):
+        first_words = {hit["start"]: hit["ngram"] for hit in reversed(own)}
+        for start, end in joined_spans([(hit["start"], hit["end"]) for hit in own]):
+            yield {"item": item, "start": start, "end": end, "ngram": first_words[start]}
+
+
 def decide(
-    text: str, hits: Sequence[Hit], config: DecontaminateConfig
+    num_chars: int, spans: Sequence[tuple[int, int]], config: DecontaminateConfig
 ) -> tuple[str, list[Edit]]:
-    """What happens to a document with hits, and the edits of a cut.
+    """What happens to a document with matches, and the edits of a cut.
 
     A cut takes the match and `cut_chars` on each side, and pieces that are left too short; where
     too many pieces are left, or none, the document is dropped (Brown et al. 2020, appendix C).
     """
     if config.action != "cut":
         return config.action, []
-    wide = [
-        Edit(max(0, hit.start - config.cut_chars), min(len(text), hit.end + config.cut_chars))
-        for hit in hits
+    cuts = [
+        Edit(start, end)
+        for start, end in joined_spans(
+            [(max(0, s - config.cut_chars), min(num_chars, e + config.cut_chars)) for s, e in spans]
+        )
     ]
-    cuts = merge_edits(wide)
-    borders = [0, *(b for cut in cuts for b in (cut.start, cut.end)), len(text)]
+    borders = [0, *(b for cut in cuts for b in (cut.start, cut.end)), num_chars]
     pieces = list(zip(borders[::2], borders[1::2], strict=True))
     kept = [piece for piece in pieces if piece[1] - piece[0] >= config.min_piece_chars]
     if not kept or len(kept) > config.max_pieces:

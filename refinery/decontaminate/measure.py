@@ -5,6 +5,7 @@ Planted documents pass through the same scan in memory and never reach a table.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,7 +28,8 @@ class Measurement:
     def as_json(self) -> dict[str, object]:
         """The form of the stage's facts and of the manifest."""
         recall = {
-            name: {"planted": self.planted[name], "found": self.found[name]} for name in self.planted
+            name: {"planted": self.planted[name], "found": self.found[name]}
+            for name in self.planted
         }
         return {
             "recall": recall,
@@ -71,48 +73,79 @@ MUTATIONS: dict[str, Callable[[str], str]] = {
     "cased": str.upper,
     "punctuated": _repunctuated,
     "width": _full_width,
+    "embedded": lambda text: text,
     "one_word_edit": _one_word_edit,
 }
 
 
-def measure(
-    index: BenchmarkIndex, clean_texts: Sequence[str], *, most: int, seed: int
-) -> Measurement:
-    """Plant up to `most` items that have an n-gram into clean texts, in every mutation.
+def measure(index: BenchmarkIndex, held_out: Sequence[str], *, most: int, seed: int) -> Measurement:
+    """Plant up to `most` items that have an n-gram into held-out texts, in every mutation.
+
+    False positives are counted on the held-out texts as they are, which the caller knows to be
+    free of items, and on texts that hold an item's words in another order.
 
     Args:
         index: The index of the run.
-        clean_texts: Texts without a hit; each takes one item in its middle.
+        held_out: Texts; each takes one item in its middle.
         most: Items planted.
         seed: Fixes which items, and the shuffles.
     """
     generator = random.Random(seed)
+    lengths = index.words.num_tokens
     long = [
         place
         for place, item in enumerate(index.items)
-        if len(index.words[place]) >= index.ngram_tokens[item.benchmark]
+        if lengths[place] >= index.ngram_tokens[item.benchmark]
     ]
     chosen = sorted(generator.sample(long, min(most, len(long))))
-    planted = dict.fromkeys(MUTATIONS, 0)
-    found = dict.fromkeys(MUTATIONS, 0)
-    hosts = list(clean_texts) or [""]
+    words = {place: index.item_words(place) for place in chosen}
+    hosts = list(held_out) or [""]
+    found = {}
     for name, mutate in MUTATIONS.items():
-        texts = [_plant(hosts[i % len(hosts)], mutate(index.items[p].text)) for i, p in enumerate(chosen)]
+        plant = _embed if name == "embedded" else _plant
+        texts = [
+            plant(hosts[i % len(hosts)], mutate(index.items[p].text)) for i, p in enumerate(chosen)
+        ]
         # An item that stands twice in a benchmark counts as found under either of its ids.
-        hits = {(hit.text, index.words[hit.item]) for hit in index.scan(TextBatch.of(texts))}
-        planted[name] = len(chosen)
-        found[name] = sum((i, index.words[p]) in hits for i, p in enumerate(chosen))
+        hits: dict[int, set[int]] = {}
+        for match in index.scan(TextBatch.of(texts)):
+            hits.setdefault(match.text, set()).add(match.item)
+        found[name] = sum(
+            p in hits.get(i, ()) or any(index.item_words(h) == words[p] for h in hits.get(i, ()))
+            for i, p in enumerate(chosen)
+        )
     decoys = []
-    for place in chosen:
-        words = list(index.words[place])
-        generator.shuffle(words)
-        decoys.append(" ".join(words))
-    shuffled = [_plant(hosts[i % len(hosts)], decoy) for i, decoy in enumerate(decoys)]
-    clean = [*clean_texts, *shuffled]
-    hit_texts = {hit.text for hit in index.scan(TextBatch.of(clean))} if clean else set()
+    for i, place in enumerate(chosen):
+        shuffled = list(words[place])
+        generator.shuffle(shuffled)
+        decoys.append(_plant(hosts[i % len(hosts)], " ".join(shuffled)))
+    clean = [*held_out, *decoys]
+    hit_texts = {match.text for match in index.scan(TextBatch.of(clean))}
+    planted = dict.fromkeys(MUTATIONS, len(chosen))
     return Measurement(planted, found, len(clean), len(hit_texts))
 
 
 def _plant(host: str, text: str) -> str:
+    """On lines of its own, in the middle."""
     middle = host.rfind("\n", 0, len(host) // 2) + 1
     return host[:middle] + "\n" + text + "\n" + host[middle:]
+
+
+def _embed(host: str, text: str) -> str:
+    """Inside a line of the host, without a line end before or after it."""
+    middle = host.rfind(" ", 0, len(host) // 2) + 1
+    return f"{host[:middle]} {text} {host[middle:]}"
+
+
+def upper_bound(count: int, trials: int) -> float:
+    """Upper end of the one-sided 95 % interval of a rate (Poisson); 3 / n for a count of 0."""
+    if trials == 0:
+        return 1.0
+    low, high = 0.0, 10.0 * (count + 5)
+    for _ in range(100):
+        mean = (low + high) / 2
+        tail = sum(
+            math.exp(-mean + k * math.log(mean) - math.lgamma(k + 1)) for k in range(count + 1)
+        )
+        low, high = (mean, high) if tail > 0.05 else (low, mean)
+    return min(1.0, high / trials)

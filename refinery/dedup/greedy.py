@@ -6,32 +6,58 @@ the kept, and later documents never change earlier decisions.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-OrderKey = tuple[int, int, int, str]
+import numpy as np
+from numpy.typing import NDArray
+
+Ranks = NDArray[np.int64]
+KEPT = -1
 
 
-def greedy_removals(
-    order: Sequence[str], edges: Iterable[tuple[str, str]]
-) -> dict[str, str]:
+def greedy_keepers(num_documents: int, left: Ranks, right: Ranks) -> Ranks:
+    """[num_documents] rank of the kept document that removes each one, KEPT where none does.
+
+    Documents are their ranks in the keepers' order; of several kept neighbours the first is named.
+
+    Args:
+        num_documents: Ranks are below it.
+        left, right: [edges] the two ends, in any direction and order.
+    """
+    low, high = np.minimum(left, right), np.maximum(left, right)
+    keeper = [KEPT] * num_documents
+    # By the later end, then the earlier: when an edge is met, its earlier end is decided.
+    order = np.lexsort((low, high))
+    for first, second in zip(low[order].tolist(), high[order].tolist(), strict=True):
+        if keeper[second] == KEPT and keeper[first] == KEPT and first != second:
+            keeper[second] = first
+    return np.array(keeper, np.int64)
+
+
+def smallest_members(num_documents: int, left: Ranks, right: Ranks) -> Ranks:
+    """[num_documents] smallest rank in each one's connected component (union-find, halving)."""
+    parent = list(range(num_documents))
+
+    def root(node: int) -> int:
+        while parent[node] != node:
+            parent[node] = parent[parent[node]]
+            node = parent[node]
+        return node
+
+    for one, other in zip(left.tolist(), right.tolist(), strict=True):
+        low, high = sorted((root(one), root(other)))
+        parent[high] = low
+    return np.array([root(node) for node in range(num_documents)], np.int64)
+
+
+def greedy_removals(order: Sequence[str], edges: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Removed document -> the kept document it resembles that comes first in the order.
 
     Args:
         order: Documents, the most wanted first.
         edges: Verified pairs, in any direction.
     """
-    neighbours: dict[str, list[str]] = defaultdict(list)
     rank = {document: place for place, document in enumerate(order)}
-    for left, right in edges:
-        neighbours[left].append(right)
-        neighbours[right].append(left)
-    removed: dict[str, str] = {}
-    kept: set[str] = set()
-    for document in order:
-        keepers = [n for n in neighbours[document] if n in kept]
-        if keepers:
-            removed[document] = min(keepers, key=rank.__getitem__)
-        else:
-            kept.add(document)
-    return removed
+    ends = np.array([(rank[a], rank[b]) for a, b in edges], np.int64).reshape(-1, 2)
+    keepers = greedy_keepers(len(order), ends[:, 0], ends[:, 1])
+    return {order[i]: order[k] for i, k in enumerate(keepers.tolist()) if k != KEPT}

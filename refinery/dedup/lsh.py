@@ -1,4 +1,4 @@
-"""MinHash signatures and LSH bands (Broder 1997; Leskovec et al., Mining of Massive Datasets, ch. 3).
+"""MinHash signatures and LSH bands (Broder 1997; Leskovec et al., Massive Datasets, chapter 3).
 
 Shingles are runs of tokens of `TextBatch`: five words, or five Chinese characters; short texts give
 one shingle of all they have. Signatures are computed over the whole batch with numpy.
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from refinery.dedup.config import DedupConfig
 from refinery.text_batch import TEXT_BATCH_VERSION, Hashes, TextBatch, mix, ngram_hashes
 
-SIGNATURE_VERSION = 1
+SIGNATURE_VERSION = 2
 EMPTY_SLOT = np.uint32(0xFFFFFFFF)
 
 
@@ -41,7 +41,7 @@ def shingle_sets(batch: TextBatch, tokens: int) -> list[Hashes]:
     sets = []
     for first, last in zip(batch.token_bounds[:-1], batch.token_bounds[1:], strict=True):
         if last - first >= tokens:
-            sets.append(np.unique(grams[first : last - tokens + 1]))
+            sets.append(sorted_distinct(grams[first : last - tokens + 1]))
         elif last > first:
             sets.append(ngram_hashes(batch.token_hashes[first:last], int(last - first)))
         else:
@@ -49,38 +49,40 @@ def shingle_sets(batch: TextBatch, tokens: int) -> list[Hashes]:
     return sets
 
 
+def sorted_distinct(hashes: Hashes) -> Hashes:
+    """Sorted hashes, each once; numpy's `unique` hashes first and is slower on these."""
+    ordered = np.sort(hashes)
+    fresh = np.ones(len(ordered), bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=fresh[1:])
+    return ordered[fresh]
+
+
 def signature(shingles: Hashes, num: int, seed: int) -> NDArray[np.uint32]:
     """[num] minima of each permutation over the shingles; empty sets keep EMPTY_SLOT.
 
     The upper 32 bits of a shingle's hash enter: 2**32 values make a false tie of two slots rarer
-    than one in four billion per pair.
+    than one in four billion per pair. Multiply-add modulo 2**32 with an odd multiplier permutes
+    these values, as `affine32` of datasketch does; its weak low bits never decide a minimum of
+    values that are themselves well mixed.
     """
-    if len(shingles) == 0:
-        return np.full(num, EMPTY_SLOT)
     multipliers, offsets = permutations(num, seed)
-    low = (shingles >> np.uint64(32)).astype(np.uint32)
+    high = (shingles >> np.uint64(32)).astype(np.uint32)
     slots = np.full(num, EMPTY_SLOT)
-    for start in range(0, len(low), 2048):
-        block = low[start : start + 2048]
-        hashed = _scramble(block[:, None] * multipliers[None, :] + offsets[None, :])
-        np.minimum(slots, hashed.min(axis=0), out=slots)
+    # 1,024 shingles x 112 permutations are 450 kB: they stay in the second-level cache.
+    for start in range(0, len(high), 1024):
+        hashed = multipliers[:, None] * high[None, start : start + 1024]
+        hashed += offsets[:, None]
+        np.minimum(slots, hashed.min(axis=1), out=slots)
     return slots
 
 
-def _scramble(values: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """An affine map modulo 2**32 leaves low bits weak; one xor-shift-multiply mends them."""
-    values ^= values >> np.uint32(16)
-    values *= np.uint32(0x7FEB352D)
-    values ^= values >> np.uint32(15)
-    return values
-
-
 def band_hashes(slots: NDArray[np.uint32], config: DedupConfig) -> NDArray[np.int64]:
-    """[num_bands] one 64-bit hash per band, as Spark's signed bigint."""
-    rows = slots.reshape(config.num_bands, config.rows_per_band).astype(np.uint64)
-    value = np.arange(config.num_bands, dtype=np.uint64)
+    """[..., num_bands] one 64-bit hash per band of [..., num] slots, as Spark's signed bigint."""
+    shape = (*slots.shape[:-1], config.num_bands, config.rows_per_band)
+    rows = slots.reshape(shape).astype(np.uint64)
+    value = np.broadcast_to(np.arange(config.num_bands, dtype=np.uint64), shape[:-1])
     for row in range(config.rows_per_band):
-        value = mix(value * np.uint64(0x9E3779B97F4A7C15) + rows[:, row])
+        value = mix(value * np.uint64(0x9E3779B97F4A7C15) + rows[..., row])
     return value.view(np.int64)
 
 
@@ -110,7 +112,40 @@ class SCurve:
         """Integral of candidates from 0 to the threshold; verification removes these."""
         return self._integral(0.0, self.threshold, missed=False)
 
+    def as_json(self) -> dict[str, object]:
+        """The form of the stage's facts."""
+        return {
+            "bands": self.num_bands,
+            "rows": self.rows_per_band,
+            "threshold": self.threshold,
+            "false_negative_area": round(self.false_negative_area, 6),
+            "false_positive_area": round(self.false_positive_area, 6),
+            "points": [[round(x, 3), round(y, 5)] for x, y in self.points(51)],
+        }
+
     def _integral(self, low: float, high: float, *, missed: bool, steps: int = 2000) -> float:
         grid = np.linspace(low, high, steps + 1)
         found = 1 - (1 - grid**self.rows_per_band) ** self.num_bands
         return float(np.trapezoid(1 - found if missed else found, grid))
+
+
+def best_bands(
+    threshold: float, num_permutations: int, *, false_negative_weight: float = 0.5
+) -> tuple[int, int]:
+    """(bands, rows) whose weighted error areas at the threshold are least.
+
+    The choice of datasketch's `MinHashLSH`: every split with bands x rows <= num_permutations, the
+    first of equals in the order of bands.
+    """
+    choices = [
+        (bands, rows)
+        for bands in range(1, num_permutations + 1)
+        for rows in range(1, num_permutations // bands + 1)
+    ]
+
+    def error(choice: tuple[int, int]) -> float:
+        curve = SCurve(*choice, threshold)
+        positive = (1 - false_negative_weight) * curve.false_positive_area
+        return positive + false_negative_weight * curve.false_negative_area
+
+    return min(choices, key=error)

@@ -1,0 +1,99 @@
+"""What the dedup and decontamination jobs share: scratch tables, earlier edits, the alarm."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import reduce
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.stage import StageContext
+from refinery.dedup.clusters import cluster_sizes, largest
+from refinery.dedup.components import Persist
+from refinery.publish import storage
+from schemas.errors import QualityGateError
+
+
+@contextmanager
+def scratch(context: StageContext) -> Iterator[Persist]:
+    """Write rows beside the attempt and read them back; all of it is removed at the end.
+
+    A killed run leaves them; they go with the attempts of dead runs.
+    """
+    folder = f"{context.attempt_uri}.scratch"
+    number = itertools.count()
+
+    def persist(rows: DataFrame) -> DataFrame:
+        uri = storage.join_uri(folder, str(next(number)))
+        rows.write.mode("error").parquet(uri)
+        return context.spark.read.schema(rows.schema).parquet(uri)
+
+    yield persist
+    system, path = storage.file_system(folder)
+    if system.exists(path):
+        system.rm(path, recursive=True)
+
+
+def written_edits(context: StageContext, stages: Sequence[str]) -> DataFrame | None:
+    """Edits of earlier stages, or `None` where they wrote none: then no text needs a join."""
+    found = []
+    for stage in stages:
+        record = context.records.get(stage)
+        if record is not None and "edits" in record.tables and record.tables["edits"].rows:
+            found.append(context.read("edits", stage=stage))
+    return reduce(DataFrame.unionByName, found) if found else None
+
+
+def check_losses(context: StageContext) -> None:
+    """Stop where a source loses more than the recipe's share.
+
+    Raises:
+        QualityGateError: With the source's ten largest clusters and a sample of each.
+    """
+    most = context.recipe.dedup.max_source_loss
+    if most is None:
+        return
+    documents = context.read("ledger").where("drop_reason is null").groupBy("source").count()
+    duplicates = context.read_back("duplicates")
+    lost = duplicates.groupBy("source").agg(F.count("*").alias("lost"))
+    for row in documents.join(lost, ["source"], how="inner").orderBy("source").collect():
+        if row["lost"] > most * row["count"]:
+            own = duplicates.where(F.col("source") == row["source"])
+            shown = "\n  ".join(json.dumps(c) for c in largest(cluster_sizes(own), most=10))
+            raise QualityGateError(
+                f"dedup removes {row['lost']} of {row['count']} documents of '{row['source']}', "
+                f"more than recipe.dedup.max_source_loss {most}; its largest clusters:\n  {shown}"
+            )
+
+
+def check_contamination(context: StageContext, *, num_documents: int) -> None:
+    """Stop where more is removed than real contamination ever takes: a rule is wrong then.
+
+    Raises:
+        QualityGateError: With the words that matched in most documents.
+    """
+    config = context.recipe.decontaminate
+    assert config is not None
+    hits = context.read_back("contamination")
+    num_hit = hits.select("doc_id").distinct().count()
+    num_dropped = hits.where("action = 'drop'").select("doc_id").distinct().count()
+    context.counts.update(scanned=num_documents, contaminated=num_hit, dropped=num_dropped)
+    if num_hit <= config.max_removal_fraction * num_documents:
+        return
+    commonest = (
+        hits.groupBy("ngram")
+        .agg(F.countDistinct("doc_id").alias("docs"), F.min("benchmark").alias("benchmark"))
+        .orderBy(F.desc("docs"), "ngram")
+        .limit(5)
+        .collect()
+    )
+    shown = "\n  ".join(f"{r['docs']} x {r['benchmark']}: {r['ngram'][:120]!r}" for r in commonest)
+    raise QualityGateError(
+        f"decontaminate: {num_hit} of {num_documents} documents hold a benchmark item, more than "
+        f"recipe.decontaminate.max_removal_fraction {config.max_removal_fraction}; what matched:"
+        f"\n  {shown}"
+    )

@@ -1,0 +1,86 @@
+"""Texts to signatures, in one pass over Arrow batches; edits of cleaning are applied on the way."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from refinery.dedup.config import DedupConfig
+from refinery.dedup.lsh import band_hashes, scheme_name, shingle_sets, signature
+from refinery.edits import Edit, apply_edits
+from refinery.text_batch import TextBatch
+from schemas.tables import SIGNATURES
+
+
+def with_spans(cleaned: DataFrame, edits: DataFrame | None) -> DataFrame:
+    """(doc_id, source, text, spans) of documents that no rule dropped.
+
+    `spans` are the edits of earlier stages, null where there are none. `None` for `edits` says that
+    no stage wrote any: then texts are not shuffled for a join.
+    """
+    rows = cleaned.where("drop_reason is null").select("doc_id", "source", "text")
+    span = "array<struct<start: int, end: int, replacement: string>>"
+    if edits is None:
+        return rows.withColumn("spans", F.lit(None).cast(span))
+    spans = edits.groupBy("doc_id").agg(
+        F.array_sort(F.collect_list(F.struct("start", "end", "replacement"))).alias("spans")
+    )
+    return rows.join(spans, ["doc_id"], how="left")
+
+
+def edit_list(spans: list[dict[str, Any]] | None) -> list[Edit]:
+    """Edits of one row of `with_spans`."""
+    return [Edit(s["start"], s["end"], s["replacement"]) for s in spans or ()]
+
+
+def sign(documents: DataFrame, config: DedupConfig) -> DataFrame:
+    """The `signatures` table of the rows of `with_spans`."""
+    run = functools.partial(_sign_batches, config=config)
+    return documents.select("doc_id", "source", "text", "spans").mapInArrow(run, SIGNATURES.ddl)
+
+
+def _sign_batches(
+    batches: Iterator[pa.RecordBatch], *, config: DedupConfig
+) -> Iterator[pa.RecordBatch]:
+    scheme = scheme_name(config)
+    for batch in batches:
+        texts = batch.column("text").to_pylist()
+        if batch.column("spans").null_count < len(texts):
+            spans = batch.column("spans").to_pylist()
+            texts = [apply_edits(t, edit_list(s)) for t, s in zip(texts, spans, strict=True)]
+        yield from sign_texts(texts, batch.column("doc_id"), batch.column("source"), config, scheme)
+
+
+def sign_texts(
+    texts: list[str], doc_ids: pa.Array, sources: pa.Array, config: DedupConfig, scheme: str
+) -> Iterator[pa.RecordBatch]:
+    """Rows of `signatures` for one batch."""
+    num = config.num_bands * config.rows_per_band
+    sets = shingle_sets(TextBatch.of(texts), config.shingle_tokens)
+    slots = np.stack([signature(s, num, config.seed) for s in sets]) if sets else None
+    if slots is None:
+        return
+    bands = band_hashes(slots, config)
+    lengths = np.array([len(s) for s in sets], np.int32)
+    offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
+    flat = np.concatenate(sets).view(np.int64)
+    band_offsets = np.arange(len(sets) + 1, dtype=np.int32) * config.num_bands
+    yield pa.RecordBatch.from_arrays(
+        [
+            doc_ids,
+            sources,
+            pa.array([scheme] * len(sets), pa.string()),
+            pa.array([hashlib.sha256(text.encode()).hexdigest() for text in texts], pa.string()),
+            pa.array(lengths),
+            pa.ListArray.from_arrays(pa.array(band_offsets), pa.array(bands.reshape(-1))),
+            pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat)),
+        ],
+        SIGNATURES.column_names,
+    )

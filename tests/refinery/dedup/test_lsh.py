@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from datasketch.lsh import _optimal_param
+
+from refinery.dedup.config import DedupConfig
+from refinery.dedup.lsh import (
+    EMPTY_SLOT,
+    SCurve,
+    band_hashes,
+    best_bands,
+    permutations,
+    shingle_sets,
+    signature,
+)
+from refinery.text_batch import TextBatch
+
+
+def words_of(text: str, n: int) -> set[tuple[str, ...]]:
+    words = text.lower().split()
+    return {tuple(words[i : i + n]) for i in range(len(words) - n + 1)} or {tuple(words)}
+
+
+@pytest.mark.parametrize("jaccard", [0.5, 0.8, 0.9])
+def test_estimate_lies_within_theory(jaccard: float) -> None:
+    generator, num, pairs = np.random.default_rng(3), 112, 200
+    shared = round(600 * jaccard)
+    errors = []
+    for _ in range(pairs):
+        pool = generator.integers(0, 2**64, 600, dtype=np.uint64)
+        own = (600 - shared) // 2
+        left = np.sort(pool[: shared + own])
+        right = np.sort(np.concatenate((pool[:shared], pool[shared + own : shared + 2 * own])))
+        true = shared / (shared + 2 * own)
+        errors.append(np.mean(signature(left, num, 1) == signature(right, num, 1)) - true)
+
+    # The mean of `pairs` estimates of `num` slots each; permutations are shared between pairs,
+    # which leaves four standard errors as the bound.
+    bound = 4 * np.sqrt(jaccard * (1 - jaccard) / (num * pairs))
+    assert abs(np.mean(errors)) < bound
+    assert np.std(errors) < 1.5 * np.sqrt(jaccard * (1 - jaccard) / num)
+
+
+def test_signature_equals_plain_arithmetic() -> None:
+    shingles = np.sort(np.random.default_rng(0).integers(0, 2**64, 3000, dtype=np.uint64))
+    multipliers, offsets = permutations(16, 5)
+
+    found = signature(shingles, 16, 5)
+
+    expected = [
+        min((int(a) * (int(s) >> 32) + int(b)) % 2**32 for s in shingles)
+        for a, b in zip(multipliers, offsets, strict=True)
+    ]
+    assert found.tolist() == expected
+
+
+def test_empty_text_has_an_empty_set_and_empty_slots() -> None:
+    sets = shingle_sets(TextBatch.of(["", "one"]), 5)
+
+    assert [len(s) for s in sets] == [0, 1]
+    assert (signature(sets[0], 8, 1) == EMPTY_SLOT).all()
+
+
+def test_shingles_are_runs_of_words_of_one_text() -> None:
+    texts = ["a b c d e f a b c d e", "", "x y z", "a b c d e"]
+
+    sets = shingle_sets(TextBatch.of(texts), 5)
+
+    assert [len(s) for s in sets] == [6, 0, 1, 1]
+    assert set(sets[3]) < set(sets[0])
+    assert len(sets[0]) == len(words_of(texts[0], 5))
+
+
+def test_chinese_shingles_are_runs_of_characters() -> None:
+    text = "今天天气很好我们去公园散步"
+
+    sets = shingle_sets(TextBatch.of([text]), 5)
+
+    assert len(sets[0]) == len({text[i : i + 5] for i in range(len(text) - 4)})
+
+
+def test_bands_of_a_batch_equal_those_of_each_text() -> None:
+    config = DedupConfig()
+    slots = np.random.default_rng(2).integers(0, 2**32, (4, 112), dtype=np.uint32)
+
+    whole = band_hashes(slots, config)
+
+    assert whole.shape == (4, 14)
+    assert all((band_hashes(slots[i], config) == whole[i]).all() for i in range(4))
+    assert len(set(whole.reshape(-1).tolist())) == 56
+
+
+@pytest.mark.parametrize(("threshold", "weight"), [(0.8, 0.5), (0.5, 0.5), (0.7, 0.9)])
+def test_bands_are_those_of_datasketch(threshold: float, weight: float) -> None:
+    assert best_bands(threshold, 64, false_negative_weight=weight) == _optimal_param(
+        threshold, 64, 1 - weight, weight
+    )
+
+
+def test_s_curve_of_fourteen_by_eight() -> None:
+    curve = SCurve(14, 8, 0.8)
+
+    assert curve.at(0.8) == pytest.approx(0.9236, abs=1e-4)
+    assert curve.at(0.9) == pytest.approx(0.999622, abs=1e-6)
+    assert curve.at(1.0) == 1.0
