@@ -27,6 +27,7 @@ from refinery.sources.record import short_message, to_valid_text
 from refinery.text_batch import TEXT_BATCH_VERSION, TextBatch
 
 EMPTY = "page:empty"
+GROUP_CHARS = 400_000
 REMOVED_WORDS = "lines:removed_words"
 CLEAN_VERSIONS = (
     EXTRACT_VERSION,
@@ -174,6 +175,10 @@ class Cleaner:
             yield page if isinstance(page, Rejected) else next(judged)
 
     def _judge(self, pages: Sequence[NormalizedPage]) -> list[CleanDocument]:
+        # Small groups keep the arrays of a batch in the processor's cache and memory bounded.
+        return [one for group in _groups(pages) for one in self._judge_group(group)]
+
+    def _judge_group(self, pages: Sequence[NormalizedPage]) -> list[CleanDocument]:
         texts = [page.text for page in pages]
         languages = identify(texts, self._config.language)
         batch = TextBatch.of(texts)
@@ -213,3 +218,17 @@ class Cleaner:
         if self._models is None:
             return []
         return load_classifier(self._models.quality_model, self._models.quality_card).score(texts)
+
+
+def _groups(pages: Sequence[NormalizedPage]) -> Iterator[list[NormalizedPage]]:
+    """Consecutive pages of together about GROUP_CHARS code points."""
+    group: list[NormalizedPage] = []
+    size = 0
+    for page in pages:
+        if group and size + len(page.text) > GROUP_CHARS:
+            yield group
+            group, size = [], 0
+        group.append(page)
+        size += len(page.text)
+    if group:
+        yield group

@@ -125,7 +125,7 @@ def _line_values(batch: TextBatch, lines: Lines) -> dict[str, Floats]:
     def of_lines(mask: Mask) -> Floats:
         return _share(_count(lines.doc[mask], size), count)
 
-    paragraphs = _paragraphs(batch)
+    paragraphs = _paragraphs(batch, lines)
     paragraph_repeats = _later_copies(paragraphs.hashes, paragraphs.doc)
     paragraph_chars = (paragraphs.ends - paragraphs.starts).astype(np.float64)
     return {
@@ -156,9 +156,8 @@ def _ends_with_dots(batch: TextBatch, lines: Lines) -> Mask:
     return np.asarray(dots[lines.ends] - dots[start] == 3)
 
 
-def _paragraphs(batch: TextBatch) -> Lines:
-    """Runs of lines between empty lines."""
-    lines = batch.lines()
+def _paragraphs(batch: TextBatch, lines: Lines) -> Lines:
+    """Runs of lines between empty lines, hashed by their lines' hashes."""
     if len(lines.starts) == 0:
         return lines
     newlines = np.concatenate(([0], np.cumsum(batch.codes == 10)))
@@ -166,7 +165,9 @@ def _paragraphs(batch: TextBatch) -> Lines:
     opens = np.concatenate(([True], (gap > 1) | (lines.doc[1:] != lines.doc[:-1])))
     closes = np.concatenate((opens[1:], [True]))
     starts, ends = lines.starts[opens], lines.ends[closes]
-    return Lines(starts, ends, lines.doc[opens], hash_spans(batch.codes, starts, ends))
+    first = np.flatnonzero(opens)
+    hashes = hash_spans(lines.hashes, first, np.append(first[1:], len(opens)))
+    return Lines(starts, ends, lines.doc[opens], hashes)
 
 
 def _later_copies(hashes: Hashes, docs: Places) -> Mask:
@@ -179,63 +180,75 @@ def _later_copies(hashes: Hashes, docs: Places) -> Mask:
 
 
 def _repetition_values(batch: TextBatch) -> dict[str, Floats]:
+    """Shares of characters inside n-grams that repeat within their document.
+
+    An n-gram can repeat only where the (n - 1)-gram at its start does, so each length sorts only
+    what the one before left: beyond pairs of words that is a small part of ordinary text.
+    """
     token_chars = (batch.token_ends - batch.token_starts).astype(np.int64)
     chars_before = np.concatenate(([0], np.cumsum(token_chars)))
     total = _count(batch.token_doc, batch.num_texts, token_chars)
-    values = {}
-    # An n-gram's hash grows from the one before it: nine sorts, but only nine multiplications.
-    rolling = mix(batch.token_hashes + batch.token_doc.astype(np.uint64) * np.uint64(0x9E37_79B9))
-    grams = rolling.copy()
+    words = mix(batch.token_hashes + batch.token_doc.astype(np.uint64) * np.uint64(0x9E37_79B9))
+    values: dict[str, Floats] = {}
+    places, grams = np.arange(len(words)), words
     for n in range(2, max(DUPLICATE_NGRAMS) + 1):
-        count = len(rolling) - n + 1
-        if count > 0:
-            grams = grams[:count] * np.uint64(0x9E3779B97F4A7C15) + rolling[n - 1 :]
-        valid = _inside(batch, n)
+        inside = places + n <= batch.token_bounds[batch.token_doc[places] + 1]
+        places = places[inside]
+        grams = grams[inside] * np.uint64(0x9E3779B97F4A7C15) + words[places + n - 1]
+        if n == 2:
+            maybe = _maybe_repeated(grams)
+            places, grams = places[maybe], grams[maybe]
+        order, firsts, lengths = _runs(grams)
         if n in TOP_NGRAMS:
-            values[f"top_{n}gram_chars"] = _share(_top(batch, grams, valid, n, chars_before), total)
+            top = _top(batch, places[order[firsts]], lengths, n, chars_before)
+            values[f"top_{n}gram_chars"] = _share(top, total)
+        again = np.sort(order[np.repeat(lengths > 1, lengths)])
+        places, grams = places[again], grams[again]
         if n in DUPLICATE_NGRAMS:
-            covered = _covered(grams, valid, n, len(rolling))
-            inside = _count(batch.token_doc[covered], batch.num_texts, token_chars[covered])
-            values[f"dup_{n}gram_chars"] = _share(inside, total)
+            covered = _covered(places, n, len(words))
+            repeated = _count(batch.token_doc[covered], batch.num_texts, token_chars[covered])
+            values[f"dup_{n}gram_chars"] = _share(repeated, total)
     return values
 
 
-def _inside(batch: TextBatch, n: int) -> Places:
-    """Positions of n-grams that do not cross into the next text."""
-    count = len(batch.token_doc) - n + 1
-    if count <= 0:
-        return np.zeros(0, np.int64)
-    return np.flatnonzero(batch.token_doc[:count] == batch.token_doc[n - 1 :])
+def _maybe_repeated(keys: Hashes) -> Mask:
+    """Whether another key falls into its slot, of some four per key: a superset of the equal.
+
+    Counting is cheap; sorting all pairs of words would take most of the time.
+    """
+    bits = min(26, len(keys).bit_length() + 2)
+    slots = (keys >> np.uint64(64 - bits)).astype(np.int32)
+    numbers = np.arange(len(keys), dtype=np.int32)
+    last = np.zeros(1 << bits, np.int32)
+    last[slots] = numbers
+    shared = np.zeros(1 << bits, bool)
+    shared[slots[last[slots] != numbers]] = True
+    return shared[slots]
 
 
 def _runs(keys: Hashes) -> tuple[Places, Places, Places]:
     """Order that sorts the keys, first place of each run of equal ones, length of each run."""
+    if len(keys) == 0:
+        none = np.zeros(0, np.int64)
+        return none, none, none
     order = np.argsort(keys)
     ordered = keys[order]
     firsts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
     return order, firsts, np.diff(np.append(firsts, len(keys)))
 
 
-def _top(batch: TextBatch, grams: Hashes, valid: Places, n: int, chars_before: Places) -> Floats:
+def _top(batch: TextBatch, places: Places, lengths: Places, n: int, chars_before: Places) -> Floats:
     """Characters inside the n-gram that covers most of each document; one that repeats."""
     best = np.zeros(batch.num_texts)
-    if len(valid) == 0:
-        return best
-    order, firsts, lengths = _runs(grams[valid])
-    again = lengths > 1
-    place = valid[order[firsts[again]]]
-    chars = (chars_before[place + n] - chars_before[place]) * lengths[again]
+    place, times = places[lengths > 1], lengths[lengths > 1]
+    chars = (chars_before[place + n] - chars_before[place]) * times
     np.maximum.at(best, batch.token_doc[place], chars)
     return best
 
 
-def _covered(grams: Hashes, valid: Places, n: int, num_tokens: int) -> Mask:
-    """Tokens inside any n-gram that occurs more than once in its document."""
-    if len(valid) == 0:
-        return np.zeros(num_tokens, bool)
-    order, _, lengths = _runs(grams[valid])
-    repeats = valid[order[np.repeat(lengths > 1, lengths)]]
+def _covered(places: Places, n: int, num_tokens: int) -> Mask:
+    """Tokens inside any of the n-grams that begin at the places."""
     change = np.zeros(num_tokens + 1, np.int64)
-    np.add.at(change, repeats, 1)
-    np.subtract.at(change, repeats + n, 1)
+    np.add.at(change, places, 1)
+    np.subtract.at(change, places + n, 1)
     return np.asarray(np.cumsum(change[:-1]) > 0)

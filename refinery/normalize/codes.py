@@ -15,7 +15,7 @@ import emoji
 import yaml
 
 from refinery.normalize.emoji_words import VS16, language_of, names, spaced
-from refinery.normalize.gate import FACE_CHARS
+from refinery.normalize.gate import FACE_CHARS, Needs
 
 _SHORTCODE = re.compile(r":[a-z][a-z0-9_+\-]+:(?![\w:/])")
 _BRACKET = re.compile(r"\[([^\[\]\s]{1,8})\]")
@@ -43,24 +43,36 @@ def _forms(kind: str) -> dict[str, tuple[str, str]]:
 
 
 @functools.cache
-def _plain_faces() -> tuple[str, ...]:
-    """Kaomoji without a character of the gate; few and found by name."""
-    return tuple(f for f in _forms("kaomoji") if not any(char in FACE_CHARS for char in f))
+def _groups() -> tuple[tuple[str, ...], ...]:
+    """Emoticons that begin with a letter, other emoticons, kaomoji in ASCII, other kaomoji."""
+    emoticons, kaomoji = _forms("emoticons"), _forms("kaomoji")
+    return (
+        tuple(form for form in emoticons if form[0].isalpha()),
+        tuple(form for form in emoticons if not form[0].isalpha()),
+        tuple(form for form in kaomoji if not any(char in FACE_CHARS for char in form)),
+        tuple(form for form in kaomoji if any(char in FACE_CHARS for char in form)),
+    )
 
 
 def _any_of(forms: list[str]) -> str:
     return "|".join(map(re.escape, sorted(forms, key=len, reverse=True)))
 
 
-def _typed(text: str, *, may_have_faces: bool) -> re.Pattern[str] | None:
+def _typed(text: str, bits: Needs) -> re.Pattern[str] | None:
     """A pattern of the faces that occur in the text; None for the usual text, which has none.
 
     Emoticons stand between blanks or Chinese; kaomoji are unlike anything else. Looking for each
-    form is far quicker than one alternation over all of them.
+    form is far quicker than one alternation over all of them, and most need a pair of characters
+    that the gate has not seen.
     """
-    emoticons = [form for form in _forms("emoticons") if form in text]
-    candidates = _forms("kaomoji") if may_have_faces else _plain_faces()
-    faces = [form for form in candidates if form in text]
+    lettered, punctuated, plain, faces_of_gate = _groups()
+    emoticons = [form for form in lettered if form in text]
+    faces: list[str] = []
+    if Needs.EYES in bits:
+        emoticons += [form for form in punctuated if form in text]
+        faces += [form for form in plain if form in text]
+    if Needs.FACE in bits:
+        faces += [form for form in faces_of_gate if form in text]
     if not emoticons and not faces:
         return None
     bounded = f"(?<![^\\s{_HAN}])(?:{_any_of(emoticons)})(?=[\\s{_HAN}]|$)"
@@ -119,8 +131,11 @@ class _Codes:
         return self.say(found, _forms("emoticons").get(found[0]) or _forms("kaomoji")[found[0]])
 
 
-def replace_codes(text: str, *, may_have_faces: bool = True) -> tuple[str, int]:
-    """Text with every known code replaced by its meaning, and their number."""
+def replace_codes(text: str, bits: Needs) -> tuple[str, int]:
+    """Text with every known code replaced by its meaning, and their number.
+
+    `bits` are those of the text (`gate.needs`).
+    """
     codes, done = _Codes(text), text
     if "[" in done:
         done = _BRACKET.sub(codes.bracket, done)
@@ -128,6 +143,6 @@ def replace_codes(text: str, *, may_have_faces: bool = True) -> tuple[str, int]:
         done = _SLASH.sub(codes.slash, done)
     if done.count(":") > 1:
         done = _SHORTCODE.sub(codes.shortcode, done)
-    if (pattern := _typed(done, may_have_faces=may_have_faces)) is not None:
+    if (pattern := _typed(done, bits)) is not None:
         done = pattern.sub(codes.face, done)
     return done, codes.count

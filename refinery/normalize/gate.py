@@ -25,6 +25,8 @@ class Needs(IntFlag):
     CONTROL = 32
     BLANK = 64  # line ends and blanks of other kinds
     FACE = 128  # rare characters that kaomoji are made of
+    EYES = 256  # an emoticon's first character, and one that may be its second: such a pair
+    MOUTH = 512
 
 
 EMOJI_RANGES = (
@@ -48,7 +50,8 @@ BLANK_RANGES = (
     (0x2028, 0x2029), (0x202F, 0x202F), (0x205F, 0x205F),
 )  # fmt: skip
 WIDE_RANGES = ((0xFF10, 0xFF19), (0xFF21, 0xFF3A), (0xFF41, 0xFF5A))
-FACE_CHARS = "╯╮┑ツ▽∇ﾟωಥ┬Д﹏皿⊙οಠʖง•ᕦε￣￣ー▔ᴥᵕ⌒°"
+EYES_CHARS, MOUTH_CHARS = ":;=^-(<>&_→←", ")(-DPpO|[]':_3/^g*oT."
+FACE_CHARS = "╯╮┑ツ▽∇ﾟωಥ┬Д﹏皿⊙οಠʖง•ᕦε￣￣ー▔ᴥᵕ⌒°＾¬′Σ゜ʕ´д"
 
 _RANGES = {
     Needs.MOJIBAKE: ((0xC2, 0xF4),),
@@ -59,6 +62,8 @@ _RANGES = {
     Needs.CONTROL: CONTROL_RANGES,
     Needs.BLANK: BLANK_RANGES,
     Needs.FACE: tuple((ord(char), ord(char)) for char in FACE_CHARS),
+    Needs.EYES: tuple((ord(char), ord(char)) for char in EYES_CHARS),
+    Needs.MOUTH: tuple((ord(char), ord(char)) for char in MOUTH_CHARS),
 }
 
 
@@ -84,6 +89,18 @@ def needs(text: str) -> Needs:
     """The union of the bits of a text's characters; texts must be valid (no lone surrogates)."""
     if text.isascii():
         codes = np.frombuffer(text.encode("ascii"), np.uint8)
-        return Needs(int(np.bitwise_or.reduce(_table()[:128][codes], initial=np.uint16(0))))
+        return _union(_table()[codes])
     codes_32 = np.frombuffer(text.encode("utf-32-le"), np.uint32)
-    return Needs(int(np.bitwise_or.reduce(_table()[codes_32], initial=np.uint16(0))))
+    return _union(_table()[codes_32])
+
+
+def _union(bits: NDArray[np.uint16]) -> Needs:
+    """All bits; of EYES and MOUTH only where one follows the other, as EYES."""
+    union = Needs(int(np.bitwise_or.reduce(bits, initial=np.uint16(0))))
+    pair = Needs.EYES | Needs.MOUTH
+    if pair in union:
+        # Shifted by one bit, EYES falls onto MOUTH.
+        meets = (bits[:-1] << np.uint16(1)) & bits[1:] & np.uint16(Needs.MOUTH)
+        if meets.any():
+            return union
+    return union & ~pair

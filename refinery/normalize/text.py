@@ -83,7 +83,7 @@ def _round(text: str, config: NormalizeConfig, counters: Counter[str]) -> str:
     if not text.isascii():
         text = _repair(text, bits, config, counters)
     if config.codes:
-        text, found = replace_codes(text, may_have_faces=Needs.FACE in bits)
+        text, found = replace_codes(text, bits)
         counters["codes"] += found
     text = _plain_text(text, bits, config, counters)
     if config.remove_controls and Needs.CONTROL in bits:

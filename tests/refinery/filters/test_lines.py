@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import pytest
+
+from refinery.edits import apply_edits
+from refinery.filters.config import LineRules, UrlConfig
+from refinery.filters.lines import line_edits, removed_word_fraction
+from refinery.filters.urls import url_reasons
+
+
+def kept(text: str, rules: LineRules) -> str:
+    return apply_edits(text, [one.edit for one in line_edits(text, rules)])
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("A line without a mark", "c4:no_terminal_mark"),
+        ("It goes on and on...", "c4:no_terminal_mark"),
+        ("Please enable JavaScript to view this page.", "c4:javascript"),
+        ("Read our privacy policy for the details.", "c4:policy"),
+        ("Too short.", "c4:few_words"),
+    ],
+)
+def test_c4_drops_the_line_and_says_why(line: str, reason: str) -> None:
+    text = f"The first line stays here.\n{line}\nThe last line stays too."
+
+    edits = line_edits(text, "c4")
+
+    assert [one.reason for one in edits] == [reason]
+    assert kept(text, "c4") == "The first line stays here.\nThe last line stays too."
+
+
+def test_c4_keeps_chinese_lines_with_chinese_marks() -> None:
+    text = "今天天气很好。\n我们去公园吗？\n首页 登录 注册"
+
+    assert kept(text, "c4") == "今天天气很好。\n我们去公园吗？\n"
+
+
+def test_c4_strips_citations_at_their_place() -> None:
+    text = "  It is known[12] to be so[citation needed]."
+
+    assert kept(text, "c4") == "  It is known to be so."
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("BUY NOW ALL OF IT", "refinedweb:upper_case"),
+        ("20240101", "refinedweb:digits"),
+        ("3 likes", "refinedweb:counter"),
+        ("1.2万 次阅读", "refinedweb:counter"),
+        ("Home", "refinedweb:one_word"),
+    ],
+)
+def test_refinedweb_drops(line: str, reason: str) -> None:
+    assert [one.reason for one in line_edits(f"Some good text here.\n{line}", "refinedweb")] == [
+        reason
+    ]
+
+
+def test_refinedweb_trims_short_lines() -> None:
+    assert kept("0 items in cart and more words", "refinedweb") == " and more words"
+    assert kept("An interesting story Read more...", "refinedweb") == "An interesting story "
+
+
+def test_share_of_removed_words() -> None:
+    text = "one two three four\nHome\nfive six seven"
+
+    assert removed_word_fraction(text, line_edits(text, "refinedweb")) == 1 / 8
+
+
+def test_domains_block_their_subdomains_and_words_are_whole() -> None:
+    config = UrlConfig(domains=("bad.example",), words=("casino",), soft_words=("free", "win"))
+
+    assert url_reasons("https://a.bad.example/x", config) == ["url:domain"]
+    assert url_reasons("https://notbad.example/x", config) == []
+    assert url_reasons("https://ok.example/casino-royale", config) == ["url:word"]
+    assert url_reasons("https://ok.example/casinos", config) == []
+    assert url_reasons("https://ok.example/free/win", config) == ["url:soft_words"]
+    assert url_reasons("https://ok.example/free", config) == []
+
+
+def test_lists_of_the_user_hold_domains_and_address_starts(tmp_path) -> None:
+    path = tmp_path / "list.txt"
+    path.write_text("# mine\nblocked.example\nok.example/bad/path\n", encoding="utf-8")
+    config = UrlConfig(lists=(str(path),))
+
+    assert url_reasons("http://www.blocked.example/", config) == ["url:domain"]
+    assert url_reasons("http://ok.example/bad/path/page.html", config) == ["url:domain"]
+    assert url_reasons("http://ok.example/bad", config) == []

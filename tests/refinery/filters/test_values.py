@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from refinery.filters.config import RulesConfig
+from refinery.filters.rules import checked_in_rules, failed_rules, rules_for
+from refinery.filters.values import compute_values
+from refinery.text_batch import TextBatch
+from schemas.errors import SettingsError
+from schemas.settings import Bounded
+
+WORD = re.compile("[\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff]|[a-z0-9]+")
+
+
+def words_of(text: str) -> list[str]:
+    return WORD.findall(text.lower())
+
+
+def top_share(words: list[str], n: int) -> float:
+    """The paper's words, by hand: characters in the n-gram that covers most."""
+    grams = Counter(tuple(words[i : i + n]) for i in range(len(words) - n + 1))
+    best = max((sum(map(len, g)) * c for g, c in grams.items() if c > 1), default=0)
+    return best / max(1, sum(map(len, words)))
+
+
+def duplicate_share(words: list[str], n: int) -> float:
+    """Characters inside any n-gram that occurs twice, each once."""
+    grams = [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
+    counts = Counter(grams)
+    inside = {i + k for i, gram in enumerate(grams) if counts[gram] > 1 for k in range(n)}
+    return sum(len(words[i]) for i in inside) / max(1, sum(map(len, words)))
+
+
+TEXTS = st.lists(
+    st.lists(st.sampled_from(["the", "of", "x1", "月", "天", "alpha"]), max_size=60).map(" ".join),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(TEXTS)
+def test_repetition_equals_the_definition_by_hand(texts: list[str]) -> None:
+    values = compute_values(TextBatch.of(texts))
+
+    for place, text in enumerate(texts):
+        words = words_of(text)
+        for n in (2, 3, 4):
+            assert values[f"top_{n}gram_chars"][place] == pytest.approx(top_share(words, n))
+        for n in range(5, 11):
+            assert values[f"dup_{n}gram_chars"][place] == pytest.approx(duplicate_share(words, n))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(alphabet="ab月。.!\n •-…#", max_size=50), min_size=2, max_size=4))
+def test_values_do_not_depend_on_the_batch(texts: list[str]) -> None:
+    together = compute_values(TextBatch.of(texts))
+
+    for place, text in enumerate(texts):
+        alone = compute_values(TextBatch.of([text]))
+        assert {n: v[place] for n, v in together.items()} == {n: v[0] for n, v in alone.items()}
+
+
+def test_lines_and_paragraphs_by_hand() -> None:
+    text = "• one line.\nsame\nsame\n\nsecond par\n\nsecond par\nends…"
+
+    values = {n: float(v[0]) for n, v in compute_values(TextBatch.of([text])).items()}
+
+    assert values["lines"] == 6
+    assert values["bullet_line_fraction"] == pytest.approx(1 / 6)
+    assert values["ellipsis_line_fraction"] == pytest.approx(1 / 6)
+    assert values["punctuated_line_fraction"] == pytest.approx(2 / 6)
+    assert values["short_line_fraction"] == 1.0
+    assert values["dup_line_fraction"] == pytest.approx(2 / 6)
+    assert values["dup_line_chars"] == pytest.approx(14 / 44)
+    assert values["dup_paragraph_fraction"] == 0.0
+
+
+def test_chinese_is_counted_in_characters_and_never_by_blanks() -> None:
+    values = compute_values(TextBatch.of(["今天天气很好，我们去公园。"]))
+
+    assert values["words"][0] == 11
+
+
+def test_reasons_come_in_the_order_of_the_rules_and_by_language() -> None:
+    texts = ["too short", "短文"]
+    values = compute_values(TextBatch.of(texts))
+
+    english, chinese = failed_rules(values, ["en", "zh"], RulesConfig())
+
+    assert english[0] == "gopher:words"
+    order = [rule.name for rule in checked_in_rules()["en"]]
+    assert english == sorted(english, key=order.index)
+    assert chinese[0] == "gopher:words"
+
+
+def test_bounds_are_inclusive() -> None:
+    values = compute_values(TextBatch.of(["one two three"]))
+    exact = RulesConfig(bounds={"gopher:words": Bounded(minimum=3, maximum=3)})
+    above = RulesConfig(bounds={"gopher:words": Bounded(minimum=4)})
+
+    assert "gopher:words" not in failed_rules(values, ["en"], exact)[0]
+    assert "gopher:words" in failed_rules(values, ["en"], above)[0]
+
+
+def test_a_misspelt_rule_names_its_neighbour() -> None:
+    with pytest.raises(SettingsError, match="did you mean 'gopher:words'"):
+        rules_for("en", RulesConfig(disabled=("gopher:word",)))
+
+
+def test_every_number_has_a_provenance() -> None:
+    from importlib.resources import files
+
+    text = files("refinery.filters").joinpath("bounds.yaml").read_text("utf-8")
+    rows = [line for line in text.splitlines() if line.strip().startswith("- {")]
+
+    assert rows
+    assert all("#" in row for row in rows)
