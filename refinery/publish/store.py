@@ -73,17 +73,20 @@ class Store:
         return storage.join_uri(self.root, stage, f"{fingerprint}.json")
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> Iterator[list[Path]]:
         """Keep a second run out of a local root, and remove what dead runs left there.
 
         The lock is the kernel's (`flock`): it goes with the process, so there are no stale ones. On
         object stores two runs may race; the first record wins, and only `refinery clean` removes.
 
+        Yields:
+            The folders that were removed.
+
         Raises:
             PipelineError: Another run holds the folder.
         """
         if not storage.is_local(self.root):
-            yield
+            yield []
             return
         root = storage.local_path(self.root)
         root.mkdir(parents=True, exist_ok=True)
@@ -97,8 +100,7 @@ class Store:
             file.truncate(0)
             file.write(str(os.getpid()))
             file.flush()
-            self.remove_debris()
-            yield
+            yield self.remove_debris()
 
     def remove_debris(self) -> list[Path]:
         """Delete attempts that no record names (local roots only); returns what was removed."""

@@ -121,20 +121,20 @@ def _funnel(data: ReportData) -> str:
 
 def _bars(caption: str, counts: Mapping[str, int], whole: int, unit: str = "documents") -> str:
     rows = [
-        (f"<code>{escape(name)}</code>", charts.meter(count, whole, name), f"{count:,}")
+        (f"<code>{escape(name)}</code>", charts.meter(count, whole, f"{name}, {count:,}"), f"{count:,}")
         for name, count in counts.items()
     ]
     return _table(caption, ("name", "share", unit), rows, words=2)
 
 
 def _reasons(data: ReportData) -> str:
-    documents = data.total("documents")
+    most = max(data.drop_reasons.values(), default=1)
     return (
         "<p>The first failed rule is the reason; all failed rules are kept in the ledger, so a "
         "threshold can be questioned without reading text again.</p>"
-        + _bars("First reason", data.drop_reasons, documents)
+        + _bars("First reason", data.drop_reasons, most)
         + "<details><summary>All reasons, each document in as many as it failed</summary>"
-        + _bars("All reasons", data.all_reasons, documents)
+        + _bars("All reasons", data.all_reasons, max(data.all_reasons.values(), default=1))
         + "</details>"
     )
 

@@ -1,0 +1,78 @@
+"""`refinery doctor`: what a run needs from this machine, one line each, with what to do."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+from jobs.java import find_java
+from refinery.language.config import LanguageConfig
+from refinery.language.identify import model_path
+from schemas.errors import SettingsError
+
+PACKAGES = ("pyspark", "pyarrow", "resiliparse", "fastwarc", "tokenizers", "fasttext", "rensa")
+LEAST_MEMORY = 4 << 30
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--output", type=Path, default=Path(), help="folder that a run will write to")
+
+
+def _java() -> str:
+    java = find_java()
+    return f"version {java.major} in {java.home}"
+
+
+def _packages() -> str:
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        raise SettingsError(f"missing {', '.join(missing)}; pip install -e '.[refinery]'")
+    return f"{len(PACKAGES)} found"
+
+
+def _language_model() -> str:
+    return str(model_path(LanguageConfig()).name)
+
+
+def _memory() -> str:
+    size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if size < LEAST_MEMORY:
+        raise SettingsError(f"{size / 1e9:.1f} GB; a local run wants {LEAST_MEMORY / 1e9:.0f} GB")
+    return f"{size / 1e9:.1f} GB, {os.cpu_count()} cores"
+
+
+def _output(folder: Path) -> str:
+    parent = folder.absolute()
+    while not parent.exists():
+        parent = parent.parent
+    try:
+        with tempfile.TemporaryFile(dir=parent) as file:
+            file.write(b"x")
+    except OSError as error:
+        raise SettingsError(f"{parent}: cannot write ({error.strerror})") from error
+    space = os.statvfs(parent)
+    return f"{parent}: {space.f_bavail * space.f_frsize / 1e9:.1f} GB free"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print a line per check; exit 2 if any failed."""
+    checks: list[tuple[str, Callable[[], str]]] = [
+        ("java", _java),
+        ("packages", _packages),
+        ("language model", _language_model),
+        ("memory", _memory),
+        ("output", lambda: _output(args.output)),
+    ]
+    problems = 0
+    for name, check in checks:
+        try:
+            print(f"ok       {name}: {check()}")
+        except SettingsError as error:
+            problems += 1
+            print(f"problem  {name}: {error}")
+    return SettingsError.exit_code if problems else 0

@@ -1,0 +1,156 @@
+"""The same recipe gives the same content root, wherever and however it runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from jobs.java import find_java
+from schemas.manifest import Manifest, read_manifest
+from tests.support.corpus import write_corpus
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
+SUBMIT_SECONDS = 420
+START_SECONDS = 60
+
+
+def _spark_home() -> Path:
+    spec = find_spec("pyspark")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent
+
+
+def _environment() -> dict[str, str]:
+    return {
+        **os.environ,
+        "JAVA_HOME": str(find_java().home),
+        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def _refine(recipe: Path, output: Path, master: str, *options: str) -> Manifest:
+    command = [
+        str(_spark_home() / "bin" / "spark-submit"), "--master", master, "--driver-memory", "1g",
+        "--conf", "spark.ui.enabled=false", *options, "jobs/refine.py", "--recipe", str(recipe),
+        "--set", f"runtime.output={output}",
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, env=_environment(), capture_output=True, text=True, timeout=SUBMIT_SECONDS, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return read_manifest(output / "dataset")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="module")
+def two_cores(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    return _refine(corpus, tmp_path_factory.mktemp("two") / "out", "local[2]")
+
+
+def test_every_stage_had_work(two_cores: Manifest) -> None:
+    rows = {stage.stage: stage.rows for stage in two_cores.stages}
+
+    assert rows["ingest"]["rejects"] == 2
+    assert rows["ingest"]["refetches"] == 1
+    assert rows["dedup"]["duplicates"] == 8
+    assert rows["decontaminate"]["contamination"] == 4
+    assert len(two_cores.train.shards) > 1
+    assert two_cores.heldout.rows > 0
+
+
+def test_one_core_other_partitions_and_shuffled_input_give_the_same_root(
+    corpus: Path, two_cores: Manifest, tmp_path: Path
+) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(corpus.parent, moved, ignore=shutil.ignore_patterns("out", "recipe.yaml"))
+    # Another place and other times of the files: neither is content.
+    for number, path in enumerate(sorted(moved.rglob("*.*"), reverse=True)):
+        os.utime(path, (1_000_000 + number, 1_000_000 + number))
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(corpus.read_text().replace(str(corpus.parent), str(moved)))
+
+    manifest = _refine(
+        recipe, tmp_path / "out", "local[1]", "--conf", "spark.sql.files.maxPartitionBytes=100000"
+    )
+
+    assert manifest.root == two_cores.root
+
+
+def test_a_standalone_cluster_gives_the_same_root(
+    corpus: Path, two_cores: Manifest, tmp_path: Path
+) -> None:
+    with _cluster(tmp_path, workers=2) as master:
+        manifest = _refine(
+            corpus,
+            tmp_path / "out",
+            master,
+            "--executor-memory", "600m",
+            "--conf", "spark.driver.host=127.0.0.1",
+            "--conf", "spark.executor.cores=1",
+        )  # fmt: skip
+
+    assert manifest.root == two_cores.root
+
+
+@contextmanager
+def _cluster(folder: Path, *, workers: int) -> Iterator[str]:
+    """A master and workers on loopback; all end with the block."""
+    port = _free_port()
+    master = f"spark://127.0.0.1:{port}"
+    base = [str(_spark_home() / "bin" / "spark-class")]
+    deploy = "org.apache.spark.deploy"
+    commands = [
+        [*base, f"{deploy}.master.Master", "--host", "127.0.0.1", "--port", str(port),
+         "--webui-port", "0"],
+        *([*base, f"{deploy}.worker.Worker", "--host", "127.0.0.1", "--cores", "1", "--memory", "1g",
+           "--webui-port", "0", "--work-dir", str(folder / f"worker{n}"), master]
+          for n in range(workers)),
+    ]  # fmt: skip
+    log = folder / "cluster.log"
+    processes = []
+    try:
+        with log.open("wb") as out:
+            for command in commands:
+                processes.append(
+                    subprocess.Popen(command, env=_environment(), stdout=out, stderr=out)
+                )
+        _wait_for_workers(log, workers)
+        yield master
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait(20)
+
+
+def _wait_for_workers(log: Path, workers: int) -> None:
+    end = time.monotonic() + START_SECONDS
+    while len(re.findall("Successfully registered with master", log.read_text())) < workers:
+        assert time.monotonic() < end, f"the cluster did not start:\n{log.read_text()[-2000:]}"
+        time.sleep(0.5)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
