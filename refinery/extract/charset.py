@@ -19,6 +19,7 @@ _BOMS = (
 _META = re.compile(
     rb"<meta[^>]{0,300}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.+-]{2,40})", re.IGNORECASE
 )
+_PAIR = re.compile(rb"[\xa1-\xfe][\xa1-\xfe]")
 _XML = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9_:.+-]{2,40})", re.IGNORECASE)
 
 
@@ -37,9 +38,9 @@ def decode(payload: bytes, charset: str | None, *, is_html: bool) -> Decoded:
     A declared charset that does not fit the bytes (more than one undecodable place in a thousand)
     gives way to the detector: servers send one header for pages of many encodings.
     """
-    for bom, encoding in _BOMS:
+    for bom, marked in _BOMS:
         if payload.startswith(bom):
-            return _decode(payload[len(bom) :], encoding)
+            return _decode(payload[len(bom) :], marked)
     for label in (charset, _declared_in(payload) if is_html else None):
         encoding = _known(label)
         if encoding is None:
@@ -50,8 +51,22 @@ def decode(payload: bytes, charset: str | None, *, is_html: bool) -> Decoded:
     try:
         return Decoded(payload.decode("utf-8"), "utf-8", 0)
     except UnicodeDecodeError:
-        guess = _known(detect_encoding(payload[:DETECT_BYTES])) or "cp1252"
-        return _decode(payload, guess)
+        return _decode_undeclared(payload)
+
+
+def _decode_undeclared(payload: bytes) -> Decoded:
+    """Bytes that are not clean UTF-8 and say nothing that fits about themselves."""
+    head = payload[:DETECT_BYTES]
+    decoded = _decode(payload, _known(detect_encoding(head)) or "cp1252")
+    if decoded.num_replaced * 100 <= len(decoded.text):
+        return decoded
+    # The detector takes short EUC-KR for UTF-8. Korean keeps its lead bytes to B0-C8 (KS X 1001's
+    # syllables) and A1-A3; Chinese in GB 2312 spreads over B0-F7.
+    pairs = _PAIR.findall(head)
+    korean = sum(0xB0 <= pair[0] <= 0xC8 or pair[0] <= 0xA3 for pair in pairs)
+    guess = "cp1252" if not pairs else "euc_kr" if korean >= 0.95 * len(pairs) else "gb18030"
+    other = _decode(payload, guess)
+    return other if other.num_replaced < decoded.num_replaced else decoded
 
 
 def _declared_in(payload: bytes) -> str | None:

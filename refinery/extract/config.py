@@ -33,6 +33,6 @@ class GuardConfig(Settings):
 class ExtractConfig(Settings):
     """How pages become text."""
 
-    engine: Literal["resiliparse", "trafilatura", "plain"] = "resiliparse"
+    engine: Literal["blocks", "resiliparse", "trafilatura", "plain"] = "resiliparse"
     limits: PageLimits = PageLimits()
     guard: GuardConfig = GuardConfig()

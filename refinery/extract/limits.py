@@ -1,4 +1,4 @@
-"""Bounds on bytes, checked before any parser runs: linear in the page, the same on every machine."""
+"""Bounds on bytes, checked before any parser: linear in the page, the same on every machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NO_DEPTH = frozenset(
 )
 
 
-class PageRejected(Exception):
+class PageRejected(Exception):  # noqa: N818
     """A page beyond a bound; `reason` is short and stable, for counting."""
 
     def __init__(self, reason: str, message: str) -> None:

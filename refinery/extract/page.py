@@ -9,10 +9,11 @@ from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
 from refinery.extract.charset import decode
+from refinery.extract.classifier import extract_main_text
 from refinery.extract.config import ExtractConfig
 from refinery.extract.limits import PageRejected, check_page
 
-EXTRACT_VERSION = 1
+EXTRACT_VERSION = 2
 TITLE_CHARS = 500
 MARKUP_TYPES = ("text/html", "application/xhtml+xml")
 
@@ -54,6 +55,8 @@ def extract_page(payload: bytes, *, mime: str, charset: str | None, config: Extr
 
 
 def _extract_html(html: str, config: ExtractConfig) -> tuple[str, str | None]:
+    if config.engine == "blocks":
+        return _with_short_title(*extract_main_text(html))
     tree = HTMLTree.parse(html)
     title = _SPACES.sub(" ", tree.title or "").strip()[:TITLE_CHARS] or None
     if config.engine == "trafilatura":
@@ -69,6 +72,10 @@ def _extract_html(html: str, config: ExtractConfig) -> tuple[str, str | None]:
         comments=False,
     )
     return str(text), title
+
+
+def _with_short_title(text: str, title: str | None) -> tuple[str, str | None]:
+    return text, (title[:TITLE_CHARS] if title else None)
 
 
 def _trafilatura(html: str) -> str:

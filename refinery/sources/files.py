@@ -27,7 +27,9 @@ def open_compressed(stream: BinaryIO, name: str) -> BinaryIO:
     return stream
 
 
-def read_whole(stream: BinaryIO, *, mime: str, url: str | None, max_bytes: int) -> Iterator[Outcome]:
+def read_whole(
+    stream: BinaryIO, *, mime: str, url: str | None, max_bytes: int
+) -> Iterator[Outcome]:
     """One document per file."""
     try:
         payload = stream.read(max_bytes + 1)

@@ -24,7 +24,10 @@ FILE_DDL = "source string, name string, uri string, priority int"
 
 
 def read_files(
-    spark: SparkSession, files: Sequence[InputFile], sources: Sequence[SourceConfig], limits: ReadLimits
+    spark: SparkSession,
+    files: Sequence[InputFile],
+    sources: Sequence[SourceConfig],
+    limits: ReadLimits,
 ) -> DataFrame:
     """Every record of every file as a row of the table that its `table` column names.
 

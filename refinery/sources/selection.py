@@ -42,7 +42,9 @@ def documents(fetches: DataFrame, refetches: DataFrame) -> DataFrame:
 
 def is_excluded(config: ExcludeConfig) -> Column:
     """Whether the recipe takes a document down, by id, URL or domain (subdomains included)."""
-    host = F.lower(F.regexp_extract(F.coalesce("url", F.lit("")), r"^[A-Za-z][\w+.-]*://([^/:?#]+)", 1))
+    host = F.lower(
+        F.regexp_extract(F.coalesce("url", F.lit("")), r"^[A-Za-z][\w+.-]*://([^/:?#]+)", 1)
+    )
     by_domain = F.lit(False)  # noqa: FBT003
     for domain in config.domains:
         name = domain.lower()

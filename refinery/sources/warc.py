@@ -151,7 +151,8 @@ def _unbrotli(body: bytes, max_bytes: int) -> bytes:
 
 def _unchunk(body: bytes) -> bytes:
     """Join HTTP chunks; a body that is not chunked after all is returned as it is."""
-    pieces, place = [], 0
+    pieces: list[bytes] = []
+    place = 0
     while True:
         end = body.find(b"\r\n", place, place + 32)
         size_text = body[place:end].split(b";")[0].strip() if end >= 0 else b""

@@ -1,0 +1,191 @@
+"""Train the block classifier of the extractor and write its weights with their provenance.
+
+    PYTHONPATH=. python benchmarks/train_blocks.py DATA_FOLDER [--folds 5]
+
+DATA_FOLDER holds wcxb-dev.parquet, multilingual-articles.parquet, multilingual-segments.parquet.
+Needs the extra `extraction-training` (lightgbm). With --folds, prints the F1 of pages whose domain
+was not trained on, instead of writing weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pyarrow.parquet as pq
+from block_labels import label_blocks, word_f1, words_of
+
+from refinery.extract.blocks import read_blocks
+from refinery.extract.charset import decode
+from refinery.extract.features import FEATURES_VERSION, compute_features
+from refinery.extract.trees import Forest, choose_cut
+
+DEPTH = 7
+NUM_TREES = 120
+SETS = ("wcxb-dev", "multilingual-articles", "multilingual-segments")
+WEIGHTS = Path(__file__).parents[1] / "refinery" / "extract" / "weights"
+PARAMETERS = {
+    "objective": "cross_entropy", "learning_rate": 0.08, "num_leaves": 40, "max_depth": DEPTH,
+    "min_data_in_leaf": 60, "feature_fraction": 0.3, "bagging_fraction": 0.8, "bagging_freq": 1,
+    "lambda_l2": 5.0, "max_bin": 63, "num_threads": 2, "seed": 0, "deterministic": True,
+    "force_col_wise": True, "verbose": -1,
+}  # fmt: skip
+_COUNTRY_SECOND = {"co", "com", "org", "net", "ac", "gov", "edu", "or", "ne"}
+
+
+def site_of(url: str) -> str:
+    """Registered domain, roughly: grouping by it keeps sibling hosts in one fold."""
+    parts = (urlsplit(url).hostname or url).split(".")
+    keep = 3 if len(parts) > 2 and parts[-2] in _COUNTRY_SECOND and len(parts[-1]) == 2 else 2
+    return ".".join(parts[-keep:])
+
+
+def fold_of(url: str, num_folds: int) -> int:
+    """Fold by hash of the domain."""
+    return int(hashlib.sha256(site_of(url).encode()).hexdigest()[:8], 16) % num_folds
+
+
+def read_pages(folder: Path) -> list[dict]:  # type: ignore[type-arg]
+    """Every labelled page with features, words and labels; -1 marks an unknown block."""
+    pages = []
+    for name in SETS:
+        for row in pq.read_table(folder / f"{name}.parquet").to_pylist():
+            blocks = read_blocks(decode(row["html"], None, is_html=True).text)
+            page = {
+                "set": name, "url": row["url"], "type": row.get("page_type"),
+                "truth": row.get("main_content"), "texts": blocks.texts,
+            }  # fmt: skip
+            if blocks.texts:
+                page["X"], page["w"] = compute_features(blocks)
+                page["y"] = np.array(_labels(name, row, blocks.texts), np.float32)
+            pages.append(page)
+    return pages
+
+
+def _labels(name: str, row: dict, texts: list[str]) -> list[float]:  # type: ignore[type-arg]
+    if name != "multilingual-segments":
+        return label_blocks(texts, row["main_content"] or "")
+    wanted, unwanted = (
+        [" ".join(words_of(s)) for s in row[key]] for key in ("must_contain", "must_not_contain")
+    )
+    return [_segment_label(" ".join(words_of(text)), wanted, unwanted) for text in texts]
+
+
+def _segment_label(text: str, wanted: list[str], unwanted: list[str]) -> float:
+    def hits(segments: list[str]) -> bool:
+        return any(s in text or (len(text) > 20 and text in s) for s in segments if s)
+
+    return 1.0 if hits(wanted) else 0.0 if hits(unwanted) else -1.0
+
+
+def train(pages: list[dict]) -> Forest:  # type: ignore[type-arg]
+    """Fit the trees on the blocks of these pages."""
+    import lightgbm
+
+    pages = [page for page in pages if "X" in page]
+    weights = []
+    for page in pages:
+        weight = page["w"] ** 0.7
+        weight = weight / weight.sum() * 100
+        if page["set"] == "multilingual-segments":
+            weight = weight * 0.5
+        weights.append(np.where(page["y"] < 0, 0, weight))
+    weight = np.concatenate(weights)
+    labels = np.concatenate([page["y"] for page in pages])
+    known = weight > 0
+    rows = np.concatenate([page["X"] for page in pages])[known]
+    data = lightgbm.Dataset(rows, labels[known], weight=weight[known])
+    return export(lightgbm.train(PARAMETERS, data, num_boost_round=NUM_TREES))
+
+
+def export(booster) -> Forest:  # type: ignore[no-untyped-def]
+    """LightGBM's trees as complete trees in heap order, for `Forest`."""
+    trees = booster.dump_model()["tree_info"]
+    num_nodes = 2**DEPTH - 1
+    features = np.zeros((len(trees), num_nodes), np.int32)
+    thresholds = np.full((len(trees), num_nodes), np.inf, np.float32)
+    leaves = np.zeros((len(trees), num_nodes + 1), np.float32)
+
+    def fill(tree: int, node: dict, place: int, depth: int) -> None:  # type: ignore[type-arg]
+        if "leaf_value" in node:
+            while place < num_nodes:
+                place = 2 * place + 1
+            leaves[tree, place - num_nodes] = node["leaf_value"]
+            return
+        exact = node["threshold"]
+        rounded = np.float32(exact)
+        # Rows are float32: the largest float32 not above the bound sends each the same way.
+        thresholds[tree, place] = (
+            rounded if float(rounded) <= exact else np.nextafter(rounded, np.float32(-np.inf))
+        )
+        features[tree, place] = node["split_feature"]
+        fill(tree, node["left_child"], 2 * place + 1, depth + 1)
+        fill(tree, node["right_child"], 2 * place + 2, depth + 1)
+
+    for number, tree in enumerate(trees):
+        fill(number, tree["tree_structure"], 0, 0)
+    return Forest(features, thresholds, leaves)
+
+
+def extract(page: dict, forest: Forest) -> str:  # type: ignore[type-arg]
+    """Text of a page by these trees."""
+    if "X" not in page:
+        return ""
+    kept = choose_cut(forest.predict(page["X"]), page["w"])
+    return "\n".join(text for text, keep in zip(page["texts"], kept, strict=True) if keep)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--folds", type=int, default=None)
+    parser.add_argument("--save-folds", type=Path, default=None, help="F1 per page, as JSON")
+    options = parser.parse_args()
+    pages = read_pages(options.data)
+    if options.folds is None:
+        write(train(pages), options.data)
+        return
+    scores = []
+    for fold in range(options.folds):
+        forest = train([p for p in pages if fold_of(p["url"], options.folds) != fold])
+        for number, page in enumerate(pages):
+            if page["truth"] is not None and fold_of(page["url"], options.folds) == fold:
+                f1 = word_f1(extract(page, forest), page["truth"])
+                scores.append([number, page["set"], page["type"], page["url"], f1])
+        for name in SETS[:2]:
+            print(fold, name, np.mean([s[4] for s in scores if s[1] == name]), flush=True)
+    if options.save_folds:
+        options.save_folds.write_text(json.dumps(sorted(scores)))
+
+
+def write(forest: Forest, folder: Path) -> None:
+    """The weights, and beside them where they come from."""
+    WEIGHTS.mkdir(exist_ok=True)
+    path = WEIGHTS / "blocks.npz"
+    np.savez_compressed(
+        path, features=forest.features.astype(np.int16), thresholds=forest.thresholds,
+        leaves=forest.leaves,
+    )  # fmt: skip
+    digests = {
+        name: hashlib.sha256((folder / f"{name}.parquet").read_bytes()).hexdigest() for name in SETS
+    }
+    facts = {
+        "trained_by": "benchmarks/train_blocks.py", "features_version": FEATURES_VERSION,
+        "num_features": int(forest.features.max()) + 1, "num_trees": NUM_TREES, "depth": DEPTH,
+        "parameters": PARAMETERS, "data_sha256": digests,
+        "sources": {
+            "wcxb-dev": "WCXB development pages, annotations CC-BY-4.0 (Murrough-Foley 2026)",
+            "multilingual-articles": "magic-html benchmark, Apache-2.0",
+            "multilingual-segments": "trafilatura evaluation, Apache-2.0",
+        },
+        "weights_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }  # fmt: skip
+    (WEIGHTS / "blocks.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    main()

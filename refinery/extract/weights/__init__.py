@@ -1,0 +1,1 @@
+"""Trained weights of the block classifier, and where they come from."""
