@@ -26,9 +26,12 @@ class Batch:
         document: [B, T], number of the segment within its row from 1, 0 for padding; attention
             stays inside of equal numbers.
         positions: [B, T], from 0 in each segment.
-        segment: [B, T], number of the segment in the batch, -1 for padding.
+        segment: As `labels`, number of the segment in the batch, -1 for padding.
         segment_source: [S], numbers into the sources.
         num_sources: O.
+        decoder_ids: [B, U] what a decoder reads; then `labels` and `segment` are [B, U].
+        token_types: [B, T], 0 and 1 for the first and second of a pair.
+        pair_labels: [B], 1 where the second does not follow the first.
         is_whole: Every row is one segment without padding, so a causal mask is enough.
     """
 
@@ -40,6 +43,9 @@ class Batch:
     segment_source: Tensor
     num_sources: int
     is_whole: bool
+    decoder_ids: Tensor | None = None
+    token_types: Tensor | None = None
+    pair_labels: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """The batch on another device."""
@@ -61,6 +67,8 @@ class LossSums:
         labels_by_segment: [S].
         loss_by_source: [O].
         labels_by_source: [O].
+        pair_loss: Scalar with a gradient, over the rows; it has a count of its own, so it is not in
+            `loss`.
     """
 
     loss: Tensor
@@ -68,9 +76,18 @@ class LossSums:
     labels_by_segment: Tensor
     loss_by_source: Tensor
     labels_by_source: Tensor
+    pair_loss: Tensor | None = None
 
     @classmethod
-    def of(cls, loss: Tensor, token_losses: Tensor, places: Tensor, batch: Batch) -> LossSums:
+    def of(
+        cls,
+        loss: Tensor,
+        token_losses: Tensor,
+        places: Tensor,
+        batch: Batch,
+        *,
+        pair_loss: Tensor | None = None,
+    ) -> LossSums:
         """Add up the losses of labelled places.
 
         Args:
@@ -78,6 +95,7 @@ class LossSums:
             token_losses: [N] loss at each place.
             places: [N] places in the flattened [B * T].
             batch: Where the segments are.
+            pair_loss: Kept apart.
         """
         segments = batch.segment.reshape(-1)[places]
         size = len(batch.segment_source)
@@ -92,6 +110,7 @@ class LossSums:
             labels_by_segment=counts,
             loss_by_source=zeros.index_add(0, of_source, by_segment),
             labels_by_source=zeros.index_add(0, of_source, counts),
+            pair_loss=pair_loss,
         )
 
 

@@ -51,9 +51,12 @@ def run(args: argparse.Namespace) -> int:
 
     from train.exchange.describe import read_shape
     from train.exchange.folder import load_folder
+    from train.model.transformer import Transformer
 
     folder = _model_folder(args.model)
     model = load_folder(folder, read_shape(folder))
+    if not isinstance(model, Transformer):
+        raise ContractError(f"{folder}: generation needs a decoder, this is {model.config.family}")
     tokenizer = AutoTokenizer.from_pretrained(folder)
     prompts = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in args.prompt]
     sampling = Sampling(

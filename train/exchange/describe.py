@@ -24,7 +24,12 @@ def read_shape(folder: Path) -> ModelConfig:
         described = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ContractError(f"{path}: not readable: {error}") from error
-    readers = {"gpt2": _gpt2_fields, "llama": _llama_fields}
+    readers = {
+        "gpt2": _gpt2_fields,
+        "llama": _llama_fields,
+        "t5": _t5_fields,
+        "bert": _bert_fields,
+    }
     kind = described.get("model_type")
     if kind not in readers:
         raise ContractError(f"{path}: model_type is {kind!r}, expected one of {sorted(readers)}")
@@ -73,4 +78,48 @@ def _llama_fields(described: dict[str, Any]) -> dict[str, Any]:
         "activation": {"silu": "swiglu", "gelu_pytorch_tanh": "geglu"}[described["hidden_act"]],
         "bias": False,
         "tied_head": described.get("tie_word_embeddings", False),
+    }
+
+
+def _t5_fields(described: dict[str, Any]) -> dict[str, Any]:
+    layers = described["num_layers"]
+    if described.get("num_decoder_layers") not in (None, layers):
+        raise ContractError(
+            f"config.json: {layers} encoder and {described['num_decoder_layers']} decoder layers; "
+            "expected as many of both"
+        )
+    kinds = {"gated-gelu": "geglu", "relu": "relu"}
+    return {
+        "family": "t5",
+        "vocab_size": described["vocab_size"],
+        "max_positions": described.get("n_positions", 512),
+        "width": described["d_model"],
+        "layers": layers,
+        "heads": described["num_heads"],
+        "head_dim": described["d_kv"],
+        "mlp_width": described["d_ff"],
+        "positions": "relative",
+        "relative_buckets": described["relative_attention_num_buckets"],
+        "relative_distance": described.get("relative_attention_max_distance", 128),
+        "norm": "rmsnorm",
+        "norm_eps": described["layer_norm_epsilon"],
+        "activation": kinds[described.get("feed_forward_proj", "relu")],
+        "bias": False,
+        "tied_head": described.get("tie_word_embeddings", True),
+        "attend_across_documents": True,
+    }
+
+
+def _bert_fields(described: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "family": "bert",
+        "vocab_size": described["vocab_size"],
+        "max_positions": described["max_position_embeddings"],
+        "width": described["hidden_size"],
+        "layers": described["num_hidden_layers"],
+        "heads": described["num_attention_heads"],
+        "mlp_width": described["intermediate_size"],
+        "token_types": described["type_vocab_size"],
+        "norm_eps": described["layer_norm_eps"],
+        "activation": _ACTIVATIONS[described["hidden_act"]],
     }

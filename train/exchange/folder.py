@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from schemas.errors import ContractError
 from schemas.manifest import SpecialIds
+from train.exchange.configuration import hugging_face_config
 from train.exchange.names import State, from_hugging_face, to_hugging_face
 from train.model.config import ModelConfig
-from train.model.transformer import Transformer, build_model
+from train.model.transformer import Model, build_model
 
 WEIGHTS = "model.safetensors"
-_ACTIVATIONS = {"gelu_tanh": "gelu_new", "gelu": "gelu", "relu": "relu"}
 
 
 def export_folder(
@@ -46,45 +45,7 @@ def export_folder(
             shutil.copyfile(path, folder / path.name)
 
 
-def hugging_face_config(config: ModelConfig) -> dict[str, Any]:
-    """config.json of transformers for a shape."""
-    if config.family == "gpt2":
-        return {
-            "model_type": "gpt2",
-            "architectures": ["GPT2LMHeadModel"],
-            "vocab_size": config.vocab_size,
-            "n_positions": config.max_positions,
-            "n_embd": config.width,
-            "n_layer": config.layers,
-            "n_head": config.heads,
-            "n_inner": config.hidden_width,
-            "activation_function": _ACTIVATIONS[config.activation],
-            "layer_norm_epsilon": config.norm_eps,
-            "tie_word_embeddings": config.tied_head,
-            "resid_pdrop": config.dropout,
-            "embd_pdrop": config.dropout,
-            "attn_pdrop": config.dropout,
-            "torch_dtype": "float32",
-        }
-    return {
-        "model_type": "llama",
-        "architectures": ["LlamaForCausalLM"],
-        "vocab_size": config.vocab_size,
-        "max_position_embeddings": config.max_positions,
-        "hidden_size": config.width,
-        "intermediate_size": config.hidden_width,
-        "num_hidden_layers": config.layers,
-        "num_attention_heads": config.heads,
-        "num_key_value_heads": config.num_kv_heads,
-        "hidden_act": "silu",
-        "rms_norm_eps": config.norm_eps,
-        "rope_theta": config.rotary_base,
-        "tie_word_embeddings": config.tied_head,
-        "torch_dtype": "float32",
-    }
-
-
-def load_folder(folder: Path, config: ModelConfig) -> Transformer:
+def load_folder(folder: Path, config: ModelConfig) -> Model:
     """A model with the weights of a Hugging Face folder.
 
     Raises:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from schemas.errors import ContractError
+from train.exchange.plain_names import plain_names
 from train.model.config import ModelConfig
 
 State = dict[str, Tensor]
@@ -17,23 +18,14 @@ _GPT2_BLOCK = {
     "mlp.up": "mlp.c_fc",
     "mlp.down": "mlp.c_proj",
 }
-_LLAMA_BLOCK = {
-    "attention_norm": "input_layernorm",
-    "attention.query": "self_attn.q_proj",
-    "attention.key": "self_attn.k_proj",
-    "attention.value": "self_attn.v_proj",
-    "attention.output": "self_attn.o_proj",
-    "mlp_norm": "post_attention_layernorm",
-    "mlp.gate": "mlp.gate_proj",
-    "mlp.up": "mlp.up_proj",
-    "mlp.down": "mlp.down_proj",
-}
 _QKV = ("query", "key", "value")
 
 
 def to_hugging_face(state: State, config: ModelConfig) -> State:
     """Rename and reshape for transformers."""
-    return _to_gpt2(state, config) if config.family == "gpt2" else _to_llama(state, config)
+    if config.family == "gpt2":
+        return _to_gpt2(state, config)
+    return {theirs: state[ours].contiguous() for ours, theirs in plain_names(config).items()}
 
 
 def from_hugging_face(state: State, config: ModelConfig) -> State:
@@ -43,7 +35,9 @@ def from_hugging_face(state: State, config: ModelConfig) -> State:
         ContractError: A tensor is missing, unexpected or misshapen.
     """
     try:
-        return _from_gpt2(state, config) if config.family == "gpt2" else _from_llama(state, config)
+        if config.family == "gpt2":
+            return _from_gpt2(state, config)
+        return {ours: state[theirs] for ours, theirs in plain_names(config).items()}
     except KeyError as error:
         raise ContractError(f"the checkpoint has no tensor {error}; it has {len(state)}") from error
 
@@ -93,24 +87,3 @@ def _from_gpt2(state: State, config: ModelConfig) -> State:
     if not config.tied_head:
         out["head.weight"] = state["lm_head.weight"]
     return out
-
-
-def _llama_names(config: ModelConfig) -> dict[str, str]:
-    names = {
-        "embedding.weight": "model.embed_tokens.weight",
-        "final_norm.weight": "model.norm.weight",
-    }
-    for layer in range(config.layers):
-        for ours, theirs in _LLAMA_BLOCK.items():
-            names[f"blocks.{layer}.{ours}.weight"] = f"model.layers.{layer}.{theirs}.weight"
-    if not config.tied_head:
-        names["head.weight"] = "lm_head.weight"
-    return names
-
-
-def _to_llama(state: State, config: ModelConfig) -> State:
-    return {theirs: state[ours].contiguous() for ours, theirs in _llama_names(config).items()}
-
-
-def _from_llama(state: State, config: ModelConfig) -> State:
-    return {ours: state[theirs] for ours, theirs in _llama_names(config).items()}

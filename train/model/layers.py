@@ -70,16 +70,17 @@ class LayerCache:
 
 
 class Attention(nn.Module):
-    """Causal self-attention through scaled_dot_product_attention."""
+    """Attention through scaled_dot_product_attention; over `memory` it is cross attention."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
+        inner = config.heads * config.head_width
         self.config = config
         kv_width = config.num_kv_heads * config.head_width
-        self.query = nn.Linear(config.width, config.width, bias=config.bias)
+        self.query = nn.Linear(config.width, inner, bias=config.bias)
         self.key = nn.Linear(config.width, kv_width, bias=config.bias)
         self.value = nn.Linear(config.width, kv_width, bias=config.bias)
-        self.output = nn.Linear(config.width, config.width, bias=config.bias)
+        self.output = nn.Linear(inner, config.width, bias=config.bias)
 
     def forward(
         self,
@@ -87,11 +88,22 @@ class Attention(nn.Module):
         mask: Tensor | None,
         rotary: tuple[Tensor, Tensor] | None,
         cache: LayerCache | None = None,
+        memory: Tensor | None = None,
     ) -> Tensor:
-        """Attend; `mask` [B, 1, T, T] is true where a token may look, None means plain causal."""
+        """Attend.
+
+        Args:
+            x_BTD: Queries come from it, and keys and values where there is no memory.
+            mask: [B or 1, 1 or N, T, S], true where a token may look, or a bias to add to scores;
+                None lets a decoder see what is before, an encoder and cross attention all.
+            rotary: Cosines and sines of the positions.
+            cache: Keys and values of earlier tokens.
+            memory: What the encoder gave, [B, S, D].
+        """
+        seen = x_BTD if memory is None else memory
         q, k, v = (
-            projection(x_BTD).unflatten(-1, (-1, self.config.head_width)).transpose(1, 2)
-            for projection in (self.query, self.key, self.value)
+            projection(source).unflatten(-1, (-1, self.config.head_width)).transpose(1, 2)
+            for projection, source in ((self.query, x_BTD), (self.key, seen), (self.value, seen))
         )
         if rotary is not None:
             q, k = rotate(q, *rotary), rotate(k, *rotary)
@@ -103,7 +115,9 @@ class Attention(nn.Module):
             v,
             attn_mask=mask,
             dropout_p=self.config.dropout if self.training else 0.0,
-            is_causal=mask is None,
+            is_causal=mask is None and memory is None and self.config.family not in ("t5", "bert"),
+            # T5 has its scale in the initialisation of the queries.
+            scale=1.0 if self.config.family == "t5" else None,
             enable_gqa=self.config.num_kv_heads != self.config.heads,
         )
         return self.output(mixed_BNTH.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
@@ -137,10 +151,11 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
-    """Pre-norm attention and MLP, each added to the residual stream."""
+    """Attention and MLP, each added to the residual stream; norms before, in bert after."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
+        self.is_post_norm = config.family == "bert"
         self.attention_norm = make_norm(config)
         self.attention = Attention(config)
         self.mlp_norm = make_norm(config)
@@ -155,6 +170,10 @@ class Block(nn.Module):
         cache: LayerCache | None = None,
     ) -> Tensor:
         """One layer."""
+        if self.is_post_norm:
+            mixed = self.dropout(self.attention(x_BTD, mask, rotary, cache))
+            x_BTD = self.attention_norm(x_BTD + mixed)
+            return self.mlp_norm(x_BTD + self.dropout(self.mlp(x_BTD)))  # type: ignore[no-any-return]
         mixed = self.attention(self.attention_norm(x_BTD), mask, rotary, cache)
         x_BTD = x_BTD + self.dropout(mixed)
         return x_BTD + self.dropout(self.mlp(self.mlp_norm(x_BTD)))  # type: ignore[no-any-return]

@@ -36,6 +36,41 @@ def _llama(width: int, layers: int, heads: int, mlp_width: int, **more: Any) -> 
     }
 
 
+def _t5(
+    width: int, layers: int, mlp_width: int, heads: int, head_dim: int, *, v1_1: bool = False
+) -> dict[str, Any]:
+    return {
+        "family": "t5",
+        "vocab_size": 32_128,
+        "width": width,
+        "layers": layers,
+        "heads": heads,
+        "head_dim": head_dim,
+        "mlp_width": mlp_width,
+        "max_positions": 512,
+        "positions": "relative",
+        "norm": "rmsnorm",
+        "norm_eps": 1e-6,
+        "activation": "geglu" if v1_1 else "relu",
+        "bias": False,
+        "tied_head": not v1_1,
+        "attend_across_documents": True,
+    }
+
+
+def _bert(width: int, layers: int, heads: int, vocab_size: int = 30_522) -> dict[str, Any]:
+    return {
+        "family": "bert",
+        "vocab_size": vocab_size,
+        "width": width,
+        "layers": layers,
+        "heads": heads,
+        "max_positions": 512,
+        "norm_eps": 1e-12,
+        "activation": "gelu",
+    }
+
+
 PRESETS: dict[str, dict[str, Any]] = {
     "gpt2-test": _gpt(32, 2, 2, 64),
     "gpt2-tiny": _gpt(128, 4, 4, 1024),
@@ -55,6 +90,24 @@ PRESETS: dict[str, dict[str, Any]] = {
     "llama-test": _llama(32, 2, 4, 64, kv_heads=2, max_positions=64),
     "llama-tiny": _llama(256, 4, 4, 688),
     "llama-7b": _llama(4096, 32, 32, 11_008),
+    "t5-test": _t5(32, 2, 64, 4, 8),
+    "t5-tiny": _t5(256, 4, 1024, 4, 64),
+    "t5-small": _t5(512, 6, 2048, 8, 64),
+    "t5-base": _t5(768, 12, 3072, 12, 64),
+    "t5-large": _t5(1024, 24, 4096, 16, 64),
+    "t5-3b": _t5(1024, 24, 16_384, 32, 128),
+    "t5-11b": _t5(1024, 24, 65_536, 128, 128),
+    "t5-v1.1-test": _t5(32, 2, 64, 4, 8, v1_1=True),
+    "t5-v1.1-small": _t5(512, 8, 1024, 6, 64, v1_1=True),
+    "t5-v1.1-base": _t5(768, 12, 2048, 12, 64, v1_1=True),
+    "t5-v1.1-large": _t5(1024, 24, 2816, 16, 64, v1_1=True),
+    "t5-v1.1-xl": _t5(2048, 24, 5120, 32, 64, v1_1=True),
+    "t5-v1.1-xxl": _t5(4096, 24, 10_240, 64, 64, v1_1=True),
+    "bert-test": _bert(32, 2, 4),
+    "bert-tiny": _bert(256, 4, 4),
+    "bert-base": _bert(768, 12, 12),
+    "bert-large": _bert(1024, 24, 16),
+    "bert-base-chinese": _bert(768, 12, 12, 21_128),
 }
 
 

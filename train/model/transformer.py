@@ -1,4 +1,4 @@
-"""The model: embeddings, blocks, head.
+"""The decoder: embeddings, blocks, head; and the choice among the three shapes.
 
 Shapes: B rows, T tokens, D width, V vocabulary, N labelled places.
 """
@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from train.batch import NO_LABEL, Batch, LossSums
 from train.model.config import ModelConfig
+from train.model.encoder import Encoder
+from train.model.encoder_decoder import EncoderDecoder, init_t5
 from train.model.layers import Block, LayerCache, make_norm, rotary_tables
 from train.model.loss import cross_entropy_sums
 
@@ -100,15 +102,35 @@ def document_mask(document_BT: Tensor) -> Tensor:
     return (same & causal)[:, None]
 
 
-def build_model(config: ModelConfig, *, seed: int) -> Transformer:
-    """A model with GPT-2's initialisation, a function of the seed alone.
+Model = Transformer | EncoderDecoder | Encoder
+
+
+def make_model(config: ModelConfig) -> Model:
+    """The shape of a family, with torch's initial values."""
+    match config.family:
+        case "t5":
+            return EncoderDecoder(config)
+        case "bert":
+            return Encoder(config)
+        case _:
+            return Transformer(config)
+
+
+def build_model(config: ModelConfig, *, seed: int) -> Model:
+    """A model with its family's initialisation, a function of the seed alone.
+
+    Decoders start as GPT-2, BERT normal with `init_std` everywhere, T5 as `init_t5` says.
 
     Weights are normal with `init_std`; matrices that write into the residual stream are divided by
     the root of twice the layers (Radford et al. 2019); biases are zero, norms one.
     """
-    model = Transformer(config)
+    model = make_model(config)
     generator = torch.Generator().manual_seed(seed)
-    residual_std = config.init_std / math.sqrt(2 * config.layers)
+    if isinstance(model, EncoderDecoder):
+        init_t5(model, config, generator)
+        return model
+    shrink = 1.0 if config.family == "bert" else math.sqrt(2 * config.layers)
+    residual_std = config.init_std / shrink
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.ndim < 2:

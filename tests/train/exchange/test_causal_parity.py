@@ -33,7 +33,9 @@ def _one_thread() -> None:
 @pytest.fixture(params=["gpt2-test", "llama-test"])
 def model(request: pytest.FixtureRequest) -> Transformer:
     config = resolve_model({"preset": request.param}, vocab_size=97, seq_len=TOKENS)
-    return build_model(config, seed=3)
+    model = build_model(config, seed=3)
+    assert isinstance(model, Transformer)
+    return model
 
 
 def packed_rows() -> PackedRows:

@@ -6,7 +6,7 @@ import torch
 from schemas.errors import SettingsError
 from train.model.config import ModelConfig
 from train.model.presets import PRESETS, resolve_model
-from train.model.transformer import Transformer, build_model
+from train.model.transformer import build_model, make_model
 
 COUNTS = {
     "gpt2-small": 124_439_808,
@@ -22,6 +22,19 @@ COUNTS = {
     "gpt3-13b": 12_853_386_240,
     "gpt3-175b": 174_604_259_328,
     "llama-7b": 6_738_415_616,
+    "t5-small": 60_506_624,
+    "t5-base": 222_903_552,
+    "t5-large": 737_668_096,
+    "t5-3b": 2_851_598_336,
+    "t5-11b": 11_307_321_344,
+    "t5-v1.1-small": 76_961_152,
+    "t5-v1.1-base": 247_577_856,
+    "t5-v1.1-large": 783_150_080,
+    "t5-v1.1-xl": 2_849_757_184,
+    "t5-v1.1-xxl": 11_135_332_352,
+    # Encoder and pooler as published, 109,482,240 and 335,141,888, and the two heads.
+    "bert-base": 109_482_240 + (768 * 768 + 768 + 1536 + 30_522) + (2 * 768 + 2),
+    "bert-large": 335_141_888 + (1024 * 1024 + 1024 + 2048 + 30_522) + (2 * 1024 + 2),
 }
 
 
@@ -30,7 +43,7 @@ def test_parameters_are_the_published_number(name: str) -> None:
     config = ModelConfig.model_validate(PRESETS[name])
 
     with torch.device("meta"):
-        model = Transformer(config)
+        model = make_model(config)
 
     assert config.num_parameters() == COUNTS[name]
     assert sum(p.numel() for p in model.parameters()) == COUNTS[name]

@@ -1,0 +1,91 @@
+"""BERT: an encoder with heads for masked tokens and for sentence pairs (Devlin et al. 2019).
+
+Shapes: B rows, T tokens, D width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from train.batch import NO_LABEL, Batch, LossSums
+from train.model.config import ModelConfig
+from train.model.layers import Block, make_norm
+from train.model.loss import cross_entropy_sums
+
+
+class Encoder(nn.Module):
+    """The head for tokens runs only where something is predicted."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(config.vocab_size, config.width)
+        self.position = nn.Embedding(config.max_positions, config.width)
+        self.token_type = nn.Embedding(config.token_types, config.width)
+        self.embedding_norm = make_norm(config)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.pooler = nn.Linear(config.width, config.width)
+        self.transform = nn.Linear(config.width, config.width)
+        self.transform_norm = make_norm(config)
+        self.head_bias = nn.Parameter(torch.zeros(config.vocab_size))
+        self.pair_head = nn.Linear(config.width, 2)
+
+    def forward(self, batch: Batch) -> LossSums:
+        """Losses at masked tokens, as sums; that of the pairs apart, in `pair_loss`."""
+        hidden_BTD = self.encode(batch)
+        labels = batch.labels.reshape(-1)
+        places = torch.nonzero(labels != NO_LABEL).squeeze(1)
+        chosen_ND = self._transformed(hidden_BTD.flatten(0, 1)[places])
+        loss, losses = cross_entropy_sums(
+            chosen_ND, self.embedding.weight, labels[places], self.head_bias
+        )
+        pair_loss = None
+        if batch.pair_labels is not None:
+            scores = self.pair_logits(hidden_BTD)
+            pair_loss = F.cross_entropy(scores, batch.pair_labels, reduction="sum")
+        return LossSums.of(loss, losses, places, batch, pair_loss=pair_loss)
+
+    def encode(self, batch: Batch) -> Tensor:
+        """Hidden states [B, T, D]; packed documents stay apart unless the configuration says."""
+        types = batch.token_types
+        if types is None:
+            types = torch.zeros_like(batch.input_ids)
+        x_BTD = (
+            self.embedding(batch.input_ids)
+            + self.token_type(types)
+            + self.position(batch.positions)
+        )
+        x_BTD = self.dropout(self.embedding_norm(x_BTD))
+        mask = None
+        if not batch.is_whole:
+            mask = both_ways_mask(
+                batch.document, across_documents=self.config.attend_across_documents
+            )
+        for block in self.blocks:
+            x_BTD = block(x_BTD, mask, None)
+        return x_BTD  # type: ignore[no-any-return]
+
+    def logits(self, batch: Batch) -> Tensor:
+        """Logits [B, T, V] of every place."""
+        hidden = self._transformed(self.encode(batch))
+        return hidden @ self.embedding.weight.T + self.head_bias
+
+    def pair_logits(self, hidden_BTD: Tensor) -> Tensor:
+        """[B, 2], follows or not, from the first token."""
+        return self.pair_head(torch.tanh(self.pooler(hidden_BTD[:, 0])))  # type: ignore[no-any-return]
+
+    def _transformed(self, hidden: Tensor) -> Tensor:
+        return self.transform_norm(F.gelu(self.transform(hidden)))  # type: ignore[no-any-return]
+
+
+def both_ways_mask(document_BT: Tensor, *, across_documents: bool) -> Tensor:
+    """[B, 1, T or 1, T]: tokens of the same document, or all but padding.
+
+    A query keeps one true entry as long as its row holds a token, so softmax gives no NaN.
+    """
+    if across_documents:
+        return (document_BT > 0)[:, None, None, :]
+    return (document_BT[:, :, None] == document_BT[:, None, :])[:, None]

@@ -1,0 +1,176 @@
+"""T5: an encoder and a decoder with relative positions (Raffel et al. 2020).
+
+Shapes: B rows, T tokens read, U tokens decoded, D width, N heads, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from train.batch import NO_LABEL, Batch, LossSums
+from train.model.config import ModelConfig
+from train.model.encoder import both_ways_mask
+from train.model.layers import MLP, Attention, make_norm
+from train.model.loss import cross_entropy_sums
+
+
+class StackBlock(nn.Module):
+    """Self-attention, in the decoder attention over the encoder's states, MLP; norms before."""
+
+    def __init__(self, config: ModelConfig, *, has_memory: bool) -> None:
+        super().__init__()
+        self.attention_norm = make_norm(config)
+        self.attention = Attention(config)
+        self.cross_norm: nn.Module | None = None
+        self.cross_attention: Attention | None = None
+        if has_memory:
+            self.cross_norm = make_norm(config)
+            self.cross_attention = Attention(config)
+        self.mlp_norm = make_norm(config)
+        self.mlp = MLP(config)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(
+        self, x_BTD: Tensor, bias: Tensor, memory: Tensor | None, memory_mask: Tensor | None
+    ) -> Tensor:
+        """One layer; `bias` [B or 1, N, T, T] is added to the scores of self-attention."""
+        x_BTD = x_BTD + self.dropout(self.attention(self.attention_norm(x_BTD), bias, None))
+        if self.cross_attention is not None and self.cross_norm is not None:
+            seen = self.cross_attention(self.cross_norm(x_BTD), memory_mask, None, None, memory)
+            x_BTD = x_BTD + self.dropout(seen)
+        return x_BTD + self.dropout(self.mlp(self.mlp_norm(x_BTD)))  # type: ignore[no-any-return]
+
+
+class Stack(nn.Module):
+    """Blocks that share one table of relative positions."""
+
+    def __init__(self, config: ModelConfig, *, is_decoder: bool) -> None:
+        super().__init__()
+        self.config = config
+        self.is_decoder = is_decoder
+        self.relative = nn.Embedding(config.relative_buckets, config.heads)
+        self.blocks = nn.ModuleList(
+            StackBlock(config, has_memory=is_decoder) for _ in range(config.layers)
+        )
+        self.final_norm = make_norm(config)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(
+        self,
+        x_BTD: Tensor,
+        mask: Tensor | None,
+        memory: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+    ) -> Tensor:
+        """Hidden states; `mask` is true where a token may look, None for everywhere."""
+        bias = self._bias(x_BTD.shape[1], x_BTD.device)
+        if mask is not None:
+            bias = bias.masked_fill(~mask, -torch.inf)
+        x_BTD = self.dropout(x_BTD)
+        for block in self.blocks:
+            x_BTD = block(x_BTD, bias, memory, memory_mask)
+        return self.dropout(self.final_norm(x_BTD))  # type: ignore[no-any-return]
+
+    def _bias(self, tokens: int, device: torch.device) -> Tensor:
+        places = torch.arange(tokens, device=device)
+        buckets = relative_buckets(
+            places[None] - places[:, None],
+            both_ways=not self.is_decoder,
+            num_buckets=self.config.relative_buckets,
+            max_distance=self.config.relative_distance,
+        )
+        return self.relative(buckets).permute(2, 0, 1)[None]  # type: ignore[no-any-return]
+
+
+class EncoderDecoder(nn.Module):
+    """T5 v1.0 where the head is tied (logits are scaled), v1.1 where it is not."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(config.vocab_size, config.width)
+        self.encoder = Stack(config, is_decoder=False)
+        self.decoder = Stack(config, is_decoder=True)
+        self.head: nn.Linear | None = None
+        if not config.tied_head:
+            self.head = nn.Linear(config.width, config.vocab_size, bias=False)
+
+    def forward(self, batch: Batch) -> LossSums:
+        """Losses of the targets, as sums."""
+        hidden_BUD = self.encode(batch)
+        labels = batch.labels.reshape(-1)
+        places = torch.nonzero(labels != NO_LABEL).squeeze(1)
+        chosen_ND = hidden_BUD.flatten(0, 1)[places]
+        loss, losses = cross_entropy_sums(chosen_ND, self.head_weight(), labels[places])
+        return LossSums.of(loss, losses, places, batch)
+
+    def encode(self, batch: Batch) -> Tensor:
+        """The decoder's hidden states [B, U, D] before the head, scaled where it is tied."""
+        if batch.decoder_ids is None:
+            raise ValueError("a t5 needs decoder_ids; the objective gives none")
+        mask = memory_mask = None
+        if not bool((batch.document > 0).all()):
+            memory_mask = (batch.document > 0)[:, None, None, :]
+            mask = memory_mask
+        if not (self.config.attend_across_documents or batch.is_whole):
+            mask = both_ways_mask(batch.document, across_documents=False)
+        memory = self.encoder(self.embedding(batch.input_ids), mask)
+        length = batch.decoder_ids.shape[1]
+        causal = torch.ones(length, length, dtype=torch.bool, device=memory.device).tril()
+        hidden = self.decoder(self.embedding(batch.decoder_ids), causal, memory, memory_mask)
+        if self.config.tied_head:
+            hidden = hidden * self.config.width**-0.5
+        return hidden  # type: ignore[no-any-return]
+
+    def logits(self, batch: Batch) -> Tensor:
+        """Logits [B, U, V] of every target place."""
+        return self.encode(batch) @ self.head_weight().T
+
+    def head_weight(self) -> Tensor:
+        """[V, D], the embedding where they are tied."""
+        return self.embedding.weight if self.head is None else self.head.weight
+
+
+def relative_buckets(
+    relative: Tensor, *, both_ways: bool, num_buckets: int, max_distance: int
+) -> Tensor:
+    """Bucket of each key place minus query place: exact when near, logarithmic when far.
+
+    Half of the buckets are for keys after the query where `both_ways`, otherwise none is.
+    Source: Raffel et al. 2020, section 2.1, with the constants of mesh-tensorflow.
+    """
+    if both_ways:
+        num_buckets //= 2
+        offset = (relative > 0).long() * num_buckets
+        distance = relative.abs()
+    else:
+        offset = torch.zeros_like(relative)
+        distance = (-relative).clamp(min=0)
+    exact = num_buckets // 2
+    ratio = torch.log(distance.clamp(min=1).float() / exact) / math.log(max_distance / exact)
+    far = (exact + (ratio * (num_buckets - exact)).long()).clamp(max=num_buckets - 1)
+    return offset + torch.where(distance < exact, distance, far)
+
+
+def init_t5(model: EncoderDecoder, config: ModelConfig, generator: torch.Generator) -> None:
+    """T5's initial values: normal, by the width that feeds a matrix.
+
+    Queries are smaller by the root of the head width, which replaces the scale of attention. An
+    untied head starts at width ** -0.5 as in t5x, not at 1 as in transformers, whose first loss
+    is far above ln V.
+    """
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.ndim < 2:
+                continue
+            std = float(parameter.shape[1]) ** -0.5
+            if name == "embedding.weight":
+                std = 1.0
+            elif name.endswith("query.weight"):
+                std = (config.width * config.head_width) ** -0.5
+            elif name.endswith("relative.weight"):
+                std = config.width**-0.5
+            parameter.normal_(0.0, std, generator=generator)
