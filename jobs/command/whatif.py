@@ -1,0 +1,128 @@
+"""`refinery whatif LEDGER --set rules...=...`: kept documents now and then, from the ledger alone.
+
+Settings are those below `recipe.clean`, with or without that prefix. No text is read and no Spark
+is started, so a setting that changes text (extraction, normalisation, edits) cannot be answered:
+exit code 2 names the stage that must be run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from refinery.clean_config import CleanConfig
+from refinery.filters.rules import rules_for
+from refinery.filters.whatif import Outcome, count_now, count_then, estimate_tokens, read_ledger
+from schemas.errors import SettingsError
+from schemas.settings import apply_overrides, parse_settings, read_yaml
+
+PREFIX = "recipe.clean."
+# Parts of the settings that a ledger can answer for.
+ANSWERABLE = ("language.", "quality.min_score", "rules.bounds", "rules.disabled", "rules.optional",
+              "rules.enabled")  # fmt: skip
+NOT_LANGUAGE = ("language.model", "language.sample_chars")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's arguments."""
+    parser.add_argument("ledger", type=Path, metavar="LEDGER",
+                        help="Parquet file, or a folder of them (table=ledger)")  # fmt: skip
+    parser.add_argument("--recipe", type=Path, help="the recipe that wrote it; default: defaults")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", required=True,
+        help="e.g. rules.bounds.gopher:words={minimum: 100} or quality.min_score=0.5",
+    )  # fmt: skip
+    parser.add_argument("--bytes-per-token", action="append", default=[], metavar="SOURCE=NUMBER",
+                        help="measured ratio of a source; default 4")  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Answer on stdout."""
+    changed = _changed(args.recipe, args.overrides)
+    ratios = _ratios(args.bytes_per_token)
+    now, then = Outcome(), Outcome()
+    for batch in read_ledger(_files(args.ledger)):
+        count_now(now, batch)
+        count_then(then, batch, changed)
+    answer = {"settings": args.overrides, "now": _plain(now, ratios), "then": _plain(then, ratios)}
+    print(json.dumps(answer, ensure_ascii=False) if args.json else _table(answer))
+    return 0
+
+
+def _changed(recipe: Path | None, overrides: Sequence[str]) -> CleanConfig:
+    """The clean settings with the overrides.
+
+    Raises:
+        SettingsError: A setting that the ledger cannot answer for, or that is none.
+    """
+    keys = [f"clean.{one.removeprefix(PREFIX).removeprefix('clean.')}" for one in overrides]
+    for key in keys:
+        name = key.partition("=")[0].removeprefix("clean.")
+        if not name.startswith(ANSWERABLE) or name.startswith(NOT_LANGUAGE):
+            raise SettingsError(
+                f"--set {name}: changes what is read from the text, which a ledger does not hold; "
+                "run the stage 'clean' again (refinery refine --from clean)"
+            )
+    data = read_yaml(recipe).get("recipe", {}) if recipe else {}
+    clean = {"clean": data.get("clean") or {}}
+    merged = apply_overrides(clean, keys)
+    changed = parse_settings(CleanConfig, merged["clean"], where="--set")
+    rules_for("default", changed.rules)  # names a misspelt rule
+    return changed
+
+
+def _files(ledger: Path) -> list[str]:
+    """Parquet files of a ledger.
+
+    Raises:
+        SettingsError: There are none.
+    """
+    files = [ledger] if ledger.is_file() else sorted(ledger.rglob("*.parquet"))
+    if not files:
+        raise SettingsError(f"{ledger}: no Parquet file of a ledger there")
+    return [str(path) for path in files]
+
+
+def _ratios(pairs: Sequence[str]) -> dict[str, float]:
+    ratios = {}
+    for pair in pairs:
+        name, _, number = pair.partition("=")
+        try:
+            ratios[name] = float(number)
+        except ValueError as error:
+            raise SettingsError(f"--bytes-per-token {pair}: expected SOURCE=NUMBER") from error
+        if ratios[name] <= 0:
+            raise SettingsError(f"--bytes-per-token {pair}: must be above 0")
+    return ratios
+
+
+def _plain(outcome: Outcome, ratios: dict[str, float]) -> dict[str, Any]:
+    return {
+        "documents": dict(outcome.documents),
+        "kept": dict(outcome.kept),
+        "tokens_estimated": estimate_tokens(outcome, ratios),
+        "dropped_by": dict(outcome.dropped_by.most_common()),
+    }
+
+
+def _table(answer: dict[str, Any]) -> str:
+    now, then = answer["now"], answer["then"]
+    lines = [f"{'source':<24}{'documents':>14}{'kept now':>14}{'kept then':>14}"
+             f"{'tokens now*':>18}{'tokens then*':>18}"]  # fmt: skip
+    for name in sorted(now["documents"]):
+        lines.append(
+            f"{name:<24}{now['documents'][name]:>14,}{now['kept'][name]:>14,}"
+            f"{then['kept'][name]:>14,}{now['tokens_estimated'][name]:>18,}"
+            f"{then['tokens_estimated'][name]:>18,}"
+        )
+    lines += ["", f"{'first reason':<32}{'now':>14}{'then':>14}"]
+    for name in sorted({*now["dropped_by"], *then["dropped_by"]}):
+        lines.append(
+            f"{name:<32}{now['dropped_by'].get(name, 0):>14,}{then['dropped_by'].get(name, 0):>14,}"
+        )
+    lines += ["", "* estimated: bytes of kept text over the source's bytes per token"]
+    return "\n".join(lines)

@@ -1,0 +1,199 @@
+"""Judge documents of a ledger anew under other rules, from its values and without their text.
+
+Reads Parquet in row groups with pyarrow, so memory stays bounded and nothing needs Spark.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from refinery.clean_config import CleanConfig
+from refinery.filters.rules import Rule, rules_for
+from refinery.filters.values import Floats
+
+COLUMNS = ("source", "lang", "lang_score", "num_bytes", "values", "scores", "reasons")
+BATCH_ROWS = 32_768
+BYTES_PER_TOKEN = 4.0
+
+# Reasons that follow from values in the ledger; all others are taken over as they stand.
+LANGUAGE = ("language:unwanted", "language:unsure")
+QUALITY = "quality:score"
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass
+class Outcome:
+    """Kept documents and bytes by source, and first reasons, under one configuration."""
+
+    documents: Counter[str] = field(default_factory=Counter)
+    kept: Counter[str] = field(default_factory=Counter)
+    kept_bytes: Counter[str] = field(default_factory=Counter)
+    dropped_by: Counter[str] = field(default_factory=Counter)
+
+
+def read_ledger(paths: Iterable[str]) -> Iterator[pa.RecordBatch]:
+    """Batches of the columns that verdicts need."""
+    for path in paths:
+        yield from pq.ParquetFile(path).iter_batches(BATCH_ROWS, columns=list(COLUMNS))
+
+
+def count_now(outcome: Outcome, batch: pa.RecordBatch) -> None:
+    """Add the verdicts that the ledger holds."""
+    reasons = batch.column("reasons")
+    lengths = pc.list_value_length(reasons).fill_null(0)
+    has = pc.greater(lengths, 0)
+    first = pc.list_element(reasons.filter(has), 0)
+    _add(outcome, batch, has.to_numpy(zero_copy_only=False), _counts(first))
+
+
+def count_then(outcome: Outcome, batch: pa.RecordBatch, config: CleanConfig) -> None:
+    """Add the verdicts under another configuration."""
+    judged = _Judged(batch, config)
+    dropped = np.zeros(batch.num_rows, bool)
+    by: Counter[str] = Counter()
+    for name, failed in judged.in_order():
+        fresh = failed & ~dropped
+        if num := int(fresh.sum()):
+            by[name] += num
+            dropped |= fresh
+    _add(outcome, batch, dropped, by)
+
+
+def _counts(names: pa.Array) -> Counter[str]:
+    return Counter({row["values"]: row["counts"] for row in pc.value_counts(names).to_pylist()})
+
+
+def _add(outcome: Outcome, batch: pa.RecordBatch, dropped: Mask, by: Counter[str]) -> None:
+    source = batch.column("source").dictionary_encode()
+    codes = source.indices.to_numpy(zero_copy_only=False)
+    size = batch.column("num_bytes").fill_null(0).to_numpy(zero_copy_only=False)
+    for code, name in enumerate(source.dictionary.to_pylist()):
+        here = codes == code
+        outcome.documents[name] += int(here.sum())
+        outcome.kept[name] += int((here & ~dropped).sum())
+        outcome.kept_bytes[name] += int(size[here & ~dropped].sum())
+    outcome.dropped_by.update(by)
+
+
+class _Judged:
+    """The failed rules of one batch."""
+
+    def __init__(self, batch: pa.RecordBatch, config: CleanConfig) -> None:
+        self._batch = batch
+        self._config = config
+        self._rows = batch.num_rows
+        self._values = map_columns(batch.column("values"))
+        labels = batch.column("lang").fill_null("").dictionary_encode()
+        self._languages: list[str] = labels.dictionary.to_pylist()
+        self._codes = labels.indices.to_numpy(zero_copy_only=False)
+
+    def in_order(self) -> Iterator[tuple[str, Mask]]:
+        """(reason, documents) in the order in which the stage lists reasons."""
+        before, after = self._other_reasons()
+        yield from before
+        yield from self._language()
+        yield from self._rules()
+        yield from after
+        least = self._config.quality.min_score
+        if least is not None:
+            score = map_columns(self._batch.column("scores")).get("quality")
+            if score is not None:
+                yield QUALITY, np.asarray(score < least)
+
+    def _rules(self) -> Iterator[tuple[str, Mask]]:
+        """Each language's rules in its own order, on its own documents.
+
+        A document without values (an excluded one) has NaN, which is outside of nothing.
+        """
+        for code, label in enumerate(self._languages):
+            members = np.flatnonzero(self._codes == code)
+            for rule in rules_for(label, self._config.rules) if label else ():
+                column = self._values.get(rule.value)
+                if column is None:
+                    continue
+                low, high = rule.bounds.minimum, rule.bounds.maximum
+                part = column[members]
+                outside = np.zeros(len(members), bool)
+                if low is not None:
+                    outside |= part < low
+                if high is not None:
+                    outside |= part > high
+                failed = np.zeros(self._rows, bool)
+                failed[members[outside]] = True
+                yield rule.name, failed
+
+    def _language(self) -> Iterator[tuple[str, Mask]]:
+        config = self._config.language
+        score = self._batch.column("lang_score").fill_null(1.0).to_numpy(zero_copy_only=False)
+        wanted = np.array([
+            not label or config.languages is None or label in config.languages
+            for label in self._languages
+        ], bool)  # fmt: skip
+        least = np.array([
+            config.min_score_by_language.get(label, config.min_score) if label else None
+            for label in self._languages
+        ], dtype=np.float64)  # fmt: skip
+        unwanted = ~wanted[self._codes]
+        yield LANGUAGE[0], unwanted
+        with np.errstate(invalid="ignore"):
+            yield LANGUAGE[1], ~unwanted & (score < least[self._codes])
+
+    def _other_reasons(self) -> tuple[list[tuple[str, Mask]], list[tuple[str, Mask]]]:
+        """Reasons that no value explains (excluded, addresses, line rules), as they stand."""
+        reasons = self._batch.column("reasons")
+        flat, parents = pc.list_flatten(reasons), pc.list_parent_indices(reasons)
+        known = {rule.name for label in self._languages for rule in _all_rules(label)}
+        before: list[tuple[str, Mask]] = []
+        after: list[tuple[str, Mask]] = []
+        for name in pc.unique(flat).to_pylist():
+            if name in known or name in LANGUAGE or name == QUALITY:
+                continue
+            mask = np.zeros(self._rows, bool)
+            mask[parents.filter(pc.equal(flat, name)).to_numpy(zero_copy_only=False)] = True
+            (after if name.startswith("lines:") else before).append((name, mask))
+        return sorted(before, key=lambda pair: pair[0]), after
+
+
+def _all_rules(language: str) -> tuple[Rule, ...]:
+    from refinery.filters.rules import DEFAULT, checked_in_rules
+
+    shipped = checked_in_rules()
+    return shipped.get(language, shipped[DEFAULT])
+
+
+def map_columns(maps: pa.MapArray) -> dict[str, Floats]:
+    """A map column as one array per key, NaN where a row lacks the key."""
+    size = len(maps)
+    offsets = maps.offsets.to_numpy(zero_copy_only=False)
+    start, count = int(offsets[0]), int(offsets[-1] - offsets[0])
+    keys = maps.keys.slice(start, count)
+    names = keys if pa.types.is_dictionary(keys.type) else keys.dictionary_encode()
+    codes = names.indices.to_numpy(zero_copy_only=False)
+    values = maps.items.slice(start, count).to_numpy(zero_copy_only=False)
+    labels = names.dictionary.to_pylist()
+    width = count // size if size else 0
+    if width and width * size == count and (codes.reshape(size, width) == codes[:width]).all():
+        # The usual ledger: every row has the same keys in one order.
+        table = values.reshape(size, width)
+        return {labels[code]: table[:, place] for place, code in enumerate(codes[:width])}
+    columns = np.full((len(labels), size), np.nan)
+    columns[codes, np.repeat(np.arange(size), np.diff(offsets))] = values
+    return dict(zip(labels, columns, strict=True))
+
+
+def estimate_tokens(outcome: Outcome, bytes_per_token: Mapping[str, float]) -> dict[str, Any]:
+    """Kept tokens by source, estimated as bytes over the source's measured bytes per token."""
+    return {
+        name: round(size / bytes_per_token.get(name, BYTES_PER_TOKEN))
+        for name, size in outcome.kept_bytes.items()
+    }

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from jobs.command.main import main
+from refinery.clean import CleanDocument, Cleaner, Payload
+from refinery.clean_config import CleanConfig
+from refinery.tables import arrow_schema
+from schemas.errors import SettingsError
+from schemas.tables import LEDGER
+
+TEXTS = [
+    "The dog and the cat that have been with us in the house of the man. " * 8,
+    "word " * 300,
+    "短文。",
+    "今天天气很好，我们和他们在公园里见到了很多的人，大家都是朋友。" * 1,
+    "To be or not to be, that is the question that we have with the old man and his boat.",
+]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    with Cleaner(CleanConfig(), None) as cleaner:
+        payloads = [Payload(text.encode(), "text/plain", "utf-8") for text in TEXTS]
+        rows = [_row(n, doc) for n, doc in enumerate(cleaner.clean(payloads))]
+    schema = arrow_schema({column.name: column.type for column in LEDGER.columns})
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), tmp_path / "part.parquet")
+    return tmp_path
+
+
+def _row(number: int, document: object) -> dict[str, object]:
+    assert isinstance(document, CleanDocument)
+    return {
+        "doc_id": str(number), "source": "web", "lang": document.lang,
+        "lang_score": document.lang_score, "num_bytes": len(document.page.text.encode()),
+        "values": list(document.values.items()), "scores": [], "reasons": document.reasons,
+        "drop_reason": document.drop_reason,
+    }  # fmt: skip
+
+
+def ask(capsys: pytest.CaptureFixture[str], ledger: Path, *settings: str) -> dict[str, dict]:
+    sets = [part for one in settings for part in ("--set", one)]
+    assert main(["whatif", str(ledger), "--json", *sets]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_an_unchanged_setting_gives_the_ledgers_own_verdicts(capsys, ledger: Path) -> None:
+    answer = ask(capsys, ledger, "rules.enabled=true")
+
+    assert answer["then"] == answer["now"]
+    assert answer["now"]["documents"] == {"web": 5}
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "rules.bounds={'gopher:words': {minimum: 5}}",
+        "rules.disabled=['gopher:words','fineweb:short_lines']",
+        "rules.enabled=false",
+        "language.min_score=0.99",
+        "language.languages=['zh']",
+    ],
+)
+def test_the_answer_is_what_cleaning_again_gives(capsys, ledger: Path, setting: str) -> None:
+    from schemas.settings import apply_overrides, parse_settings
+
+    config = parse_settings(CleanConfig, apply_overrides({}, [setting]), where="test")
+    with Cleaner(config, None) as cleaner:
+        payloads = [Payload(text.encode(), "text/plain", "utf-8") for text in TEXTS]
+        verdicts = [doc.drop_reason for doc in cleaner.clean(payloads)]  # type: ignore[union-attr]
+
+    answer = ask(capsys, ledger, setting)["then"]
+
+    assert answer["kept"]["web"] == verdicts.count(None)
+    assert answer["dropped_by"] == {n: verdicts.count(n) for n in set(verdicts) - {None}}
+
+
+def test_a_setting_that_changes_text_names_the_stage_to_run_again(ledger: Path) -> None:
+    with pytest.raises(SettingsError, match="run the stage 'clean' again"):
+        main(["whatif", str(ledger), "--set", "normalize.emoji=keep"])
+
+
+def test_a_misspelt_rule_names_its_neighbour(ledger: Path) -> None:
+    with pytest.raises(SettingsError, match="did you mean 'gopher:words'"):
+        main(["whatif", str(ledger), "--set", "rules.disabled=['gopher:word']"])
