@@ -21,9 +21,9 @@ DECODE_ERRORS = (OSError, EOFError, zlib.error, zstandard.ZstdError)
 def open_compressed(stream: BinaryIO, name: str) -> BinaryIO:
     """The plain bytes of a stream, by the name's ending (.gz, .zst)."""
     if name.endswith(".gz"):
-        return io.BufferedReader(gzip.GzipFile(fileobj=stream))  # type: ignore[arg-type]
+        return io.BufferedReader(gzip.GzipFile(fileobj=stream))
     if name.endswith(".zst"):
-        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(stream))  # type: ignore[arg-type]
+        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(stream))
     return stream
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyspark.sql import Column, DataFrame, Window
-from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql import functions as F
 
 from refinery.sources.config import ExcludeConfig
 
@@ -45,12 +45,12 @@ def is_excluded(config: ExcludeConfig) -> Column:
     host = F.lower(
         F.regexp_extract(F.coalesce("url", F.lit("")), r"^[A-Za-z][\w+.-]*://([^/:?#]+)", 1)
     )
-    by_domain = F.lit(False)  # noqa: FBT003
+    by_domain = F.lit(False)
     for domain in config.domains:
         name = domain.lower()
         by_domain = by_domain | (host == name) | host.endswith(f".{name}")
     by_id = F.col("doc_id").isin(list(config.doc_ids))
-    by_url = F.coalesce(F.col("url").isin(list(config.urls)), F.lit(False))  # noqa: FBT003
+    by_url = F.coalesce(F.col("url").isin(list(config.urls)), F.lit(False))
     return by_id | by_url | by_domain
 
 

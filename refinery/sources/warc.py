@@ -15,6 +15,7 @@ from fastwarc.warc import ArchiveIterator
 
 from refinery.sources.record import Broken, Fetch, NoDocument, Outcome, short_message
 
+TRUNCATED = "archive:truncated"
 TEXT_TYPES = {"text/html", "application/xhtml+xml", "text/plain"}
 _HTML_STARTS = (b"<!doctype html", b"<html", b"<head", b"<?xml")
 _DOCUMENTS = ("response", "resource")
@@ -31,13 +32,15 @@ def read_warc(stream: BinaryIO, *, max_bytes: int) -> Iterator[Outcome]:
         stream: Opened archive; gzip and zstd members are recognised by the library.
         max_bytes: Larger bodies become rejects before they are held in memory whole.
     """
-    offset = 0
+    offset, is_cut = 0, False
     try:
         for record in ArchiveIterator(stream, parse_http=True):
             offset = int(record.stream_pos)
-            yield _outcome(record, offset, max_bytes)
-        if _is_cut_gzip(stream):
-            yield Broken(offset=offset, reason="archive:truncated", message="gzip member cut short")
+            outcome = _outcome(record, offset, max_bytes)
+            is_cut = isinstance(outcome, Broken) and outcome.reason == TRUNCATED
+            yield outcome
+        if not is_cut and _is_cut_gzip(stream):
+            yield Broken(offset=offset, reason=TRUNCATED, message="gzip member cut short")
     except (OSError, ValueError, EOFError, RuntimeError) as error:
         yield Broken(offset=offset, reason="archive:broken", message=short_message(error))
 
@@ -72,8 +75,11 @@ def _outcome(record: Any, offset: int, max_bytes: int) -> Outcome:
     if record.content_length > max_bytes:
         message = f"{record.content_length} bytes, at most {max_bytes}"
         return Broken(offset=offset, reason="document:too_large", message=message, url=url)
-    http = record.http_headers
+    http, expected = record.http_headers, int(record.content_length)
     body = record.reader.read(max_bytes + 1)
+    if len(body) < expected:
+        message = f"{len(body)} of {expected} bytes are there"
+        return Broken(offset=offset, reason=TRUNCATED, message=message, url=url)
     mime = (record.http_content_type or record.headers.get("Content-Type", "")).split(";")[0]
     mime = mime.strip().lower()
     try:
