@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import shutil
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,22 @@ from torch.distributed.checkpoint.state_dict_saver import save as save_distribut
 
 from schemas.errors import ContractError
 from train.checkpoint.config import CheckpointConfig
+from train.checkpoint.pointer import (
+    LATEST_NAME,
+    STATE_NAME,
+    latest_checkpoint,
+    step_of,
+    whole_checkpoints,
+)
 from train.parallel.world import World
 
 logger = logging.getLogger(__name__)
 
+# One process without a process group is meant; torch warns about it at every save.
+warnings.filterwarnings("ignore", message="torch.distributed is disabled", category=UserWarning)
+
 FORMAT_VERSION = 1
-_STATE, _WEIGHTS, _LATEST, _ASIDE = "state.json", "weights", "latest", ".incomplete"
+_WEIGHTS, _ASIDE = "weights", ".incomplete"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,33 +63,23 @@ class CheckpointStore:
         save_distributed(tensors, checkpoint_id=aside / _WEIGHTS, no_dist=self.world.size == 1)
         self.world.barrier()
         if self.world.is_first:
-            _write_json(aside / _STATE, {"format_version": FORMAT_VERSION, **state})
+            _write_json(aside / STATE_NAME, {"format_version": FORMAT_VERSION, **state})
             if target.exists():
                 shutil.rmtree(target)
             aside.rename(target)
-            _replace_text(self.folder / _LATEST, target.name)
+            _replace_text(self.folder / LATEST_NAME, target.name)
             self._retire(step)
         self.world.barrier()
         return target
 
     def latest(self) -> Path | None:
-        """The last good checkpoint: the pointer's, or the newest whole folder if it is gone."""
-        pointer = self.folder / _LATEST
-        if pointer.is_file():
-            target = self.folder / pointer.read_text(encoding="utf-8").strip()
-            if (target / _STATE).is_file():
-                return target
-        whole = self._whole()
-        return whole[-1] if whole else None
-
-    def _whole(self) -> list[Path]:
-        found = self.folder.glob("step-*")
-        return sorted(path for path in found if (path / _STATE).is_file() and _step_of(path) >= 0)
+        """The last good checkpoint."""
+        return latest_checkpoint(self.folder)
 
     def _retire(self, newest: int) -> None:
         every = self.config.keep_every_steps
-        for path in self._whole()[: -self.config.keep_last]:
-            step = _step_of(path)
+        for path in whole_checkpoints(self.folder)[: -self.config.keep_last]:
+            step = step_of(path)
             if step != newest and not (every is not None and step % every == 0):
                 shutil.rmtree(path)
 
@@ -90,7 +91,7 @@ def read_state(path: Path) -> dict[str, Any]:
         ContractError: It is no checkpoint, or one of another format.
     """
     try:
-        state: dict[str, Any] = json.loads((path / _STATE).read_text(encoding="utf-8"))
+        state: dict[str, Any] = json.loads((path / STATE_NAME).read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError) as error:
         raise ContractError(f"{path}: no checkpoint there ({error})") from error
     if state.get("format_version") != FORMAT_VERSION:
@@ -127,11 +128,6 @@ def refuse_other_run(path: Path, state: dict[str, Any], expected: dict[str, Any]
     ]
     if faults:
         raise ContractError(f"{path}: is of another run: " + "; ".join(faults))
-
-
-def _step_of(path: Path) -> int:
-    digits = path.name.removeprefix("step-")
-    return int(digits) if digits.isdigit() else -1
 
 
 def _write_json(path: Path, data: dict[str, Any]) -> None:

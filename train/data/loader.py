@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from schemas.manifest import Manifest
+from schemas.manifest import MANIFEST_NAME, Manifest
 from train.data.config import LoaderConfig
 from train.data.cursor import Cursor, Int64s
 from train.data.packed import Int32s, PackedRows
@@ -59,7 +59,7 @@ def open_dataset(
 def shard_files(manifest: str, config: LoaderConfig) -> ShardFiles:
     """Files of the dataset that a recipe names."""
     cache = Path(config.cache_dir) if config.cache_dir is not None else None
-    base = manifest if "://" in manifest or Path(manifest).is_dir() else str(Path(manifest).parent)
+    base = manifest.removesuffix(MANIFEST_NAME) if manifest != MANIFEST_NAME else "."
     return ShardFiles(base, cache_dir=cache, cache_bytes=config.cache_bytes)
 
 

@@ -25,7 +25,7 @@ class ShardFiles:
     def __init__(
         self, base: str, *, cache_dir: Path | None = None, cache_bytes: int = 20_000_000_000
     ) -> None:
-        self.base = base.rstrip("/").removesuffix("/" + MANIFEST_NAME)
+        self.base = base.rstrip("/")
         self._cache_dir = cache_dir
         self._cache_bytes = cache_bytes
         self._lock = threading.Lock()

@@ -50,10 +50,10 @@ class LossMeter:
         self._sums[3 : 3 + count] += loss_by_source
         self._sums[3 + count :] += labels_by_source
 
-    def total(self, world: World, *, stop_asked: bool) -> StepTotals:
-        """Sums over all ranks; whether any of them was asked to stop rides along."""
+    def total(self, world: World, *, stop_asked: bool, copies: int = 1) -> StepTotals:
+        """Sums over all ranks, `copies` of which read the same rows; a wish to stop rides along."""
         self._sums[2] = float(stop_asked)
-        sums = world.sum(self._sums).tolist()
+        sums = (world.sum(self._sums) / copies).tolist()
         count = len(self._sources)
         return StepTotals(
             loss=sums[0],

@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 import yaml
-from torch import nn
 
 from schemas.errors import SettingsError
 from schemas.manifest import Manifest
@@ -29,7 +28,7 @@ from train.loop.signals import StopFlag
 from train.loop.stream import StepStream, microbatches
 from train.loop.trainer import StepOutcome, Trainer
 from train.optim.groups import build_optimizer
-from train.parallel.layout import Layout, ReplicaLayout
+from train.parallel.compose import build_layout
 from train.parallel.world import World, open_world
 from train.report.metrics import MetricsFile, ProgressLine
 from train.settings import TrainSettings
@@ -118,17 +117,6 @@ def open_run(settings: TrainSettings, world: World) -> Run:
         trainer=trainer,
         store=store,
         world=world,
-    )
-
-
-def build_layout(settings: TrainSettings, model: nn.Module, world: World) -> Layout:
-    """The layout of the recipe's `parallel:` block."""
-    settings.parallel.replicas(world.size)
-    return ReplicaLayout(
-        model=model.to(world.device),
-        world=world,
-        seed=settings.seed,
-        autocast=autocast_type(settings.precision.compute, world.device),
     )
 
 
@@ -255,7 +243,8 @@ def _evaluated(run: Run, *, is_last: bool) -> dict[str, Any]:
         return {}
     result = evaluate_heldout(run)
     if run.world.is_first and is_last:
-        text = json.dumps(result.as_dict(), indent=1, ensure_ascii=False)
+        last = {"heldout": result.as_dict()}
+        text = json.dumps(last, indent=1, ensure_ascii=False)
         (run.output / EVALUATION_NAME).write_text(text + "\n", encoding="utf-8")
     return {"heldout": result.as_dict()}
 

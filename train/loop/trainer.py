@@ -15,7 +15,7 @@ from schemas.errors import PipelineError
 from train.loop.losses import LossMeter, StepTotals
 from train.loop.plan import RunPlan, StepSpan
 from train.loop.scaler import LossScaler
-from train.optim.clipping import clip_gradients
+from train.optim.clipping import clip_gradients, scale_gradients
 from train.optim.schedules import learning_rate
 from train.parallel.layout import Layout
 from train.parallel.world import World
@@ -76,7 +76,7 @@ class Trainer:
         totals = self.layout.total(meter, stop_asked=stop_asked)
         gradients = self.layout.reduce_gradients()
         factor = 1.0 / (max(totals.labels, 1.0) * backward_scale)
-        torch._foreach_mul_(gradients, factor)
+        scale_gradients(gradients, factor)
         norm = self.layout.norm(gradients)
         is_skipped = self._apply(gradients, norm, span)
         outcome = StepOutcome(

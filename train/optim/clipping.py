@@ -32,5 +32,10 @@ def _square_of(gradients: Sequence[Tensor]) -> Tensor:
 def clip_gradients(gradients: Sequence[Tensor], norm: Tensor, max_norm: float) -> None:
     """Scale gradients whose norm is above `max_norm` down to it; a smaller norm changes no bit."""
     if float(norm) > max_norm:
-        factor = max_norm / float(norm)
-        torch._foreach_mul_(list(gradients), factor)
+        scale_gradients(gradients, max_norm / float(norm))
+
+
+def scale_gradients(gradients: Sequence[Tensor], factor: float) -> None:
+    """Multiply in place; foreach kernels refuse plain tensors beside DTensors, so by local part."""
+    parts = [g.to_local() if isinstance(g, DTensor) else g for g in gradients]
+    torch._foreach_mul_(parts, factor)

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor
 
 from train.optim.adafactor import Adafactor
 from train.optim.config import OptimizerConfig
@@ -42,16 +43,16 @@ def build_optimizer(models: Iterable[nn.Module], config: OptimizerConfig) -> tor
 
 
 def parameter_groups(named: Iterable[tuple[str, nn.Parameter]], config: OptimizerConfig) -> Groups:
-    """Two groups: what decays, and what does not (vectors, and names that the recipe excludes)."""
-    decayed: list[tuple[str, nn.Parameter]] = []
-    kept: list[tuple[str, nn.Parameter]] = []
+    """Group what decays apart from what does not: vectors, and names that the recipe excludes."""
+    members: dict[tuple[bool, object], list[tuple[str, nn.Parameter]]] = {}
     for name, parameter in named:
         if not parameter.requires_grad:
             continue
         excluded = parameter.ndim < 2 or any(part in name for part in config.decay_exclude)
-        (kept if excluded else decayed).append((name, parameter))
-    groups: Groups = []
-    for members, decay in ((decayed, config.weight_decay), (kept, 0.0)):
-        if members:
-            groups.append({"params": members, "weight_decay": decay})
-    return groups
+        # foreach kernels refuse plain tensors beside DTensors, and DTensors of two meshes.
+        mesh = parameter.device_mesh if isinstance(parameter, DTensor) else None
+        members.setdefault((excluded, mesh), []).append((name, parameter))
+    return [
+        {"params": chosen, "weight_decay": 0.0 if excluded else config.weight_decay}
+        for (excluded, _), chosen in members.items()
+    ]

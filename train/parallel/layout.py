@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.distributed import ProcessGroup
+from torch.distributed.tensor import DTensor
 
 from train.data.cursor import RankShare
 from train.loop.losses import LossMeter, StepTotals
@@ -48,19 +50,33 @@ class Layout(Protocol):
 
 
 @dataclass(kw_only=True)
-class ReplicaLayout:
-    """Every rank holds the whole model; gradients meet in one flat sum."""
+class DataLayout:
+    """Ranks that each do a forward and backward pass of the whole model, however it is sharded.
+
+    Attributes:
+        group: Ranks that hold the same part of the weights and read other rows; all by default.
+        ranks: Which rows this rank reads; by default all ranks read different ones.
+        sums_gradients: Sum them here, in one flat buffer; false where FSDP already did.
+    """
 
     model: nn.Module
     world: World
     seed: int
     autocast: torch.dtype | None = None
+    group: ProcessGroup | None = None
+    ranks: RankShare | None = None
+    sums_gradients: bool = True
     parts: Sequence[nn.Module] = field(init=False)
     share: RankShare = field(init=False)
 
     def __post_init__(self) -> None:
         self.parts = (self.model,)
-        self.share = RankShare(rank=self.world.rank, ranks=self.world.size)
+        self.share = self.ranks or RankShare(rank=self.world.rank, ranks=self.world.size)
+
+    @property
+    def copies(self) -> int:
+        """Ranks that read the same rows: each counts its losses once."""
+        return self.world.size // self.share.ranks
 
     def accumulate(
         self, batches: Iterator[Any], meter: LossMeter, *, backward_scale: float
@@ -80,13 +96,13 @@ class ReplicaLayout:
 
     def total(self, meter: LossMeter, *, stop_asked: bool) -> StepTotals:
         """See `Layout`."""
-        return meter.total(self.world, stop_asked=stop_asked)
+        return meter.total(self.world, copies=self.copies, stop_asked=stop_asked)
 
     def reduce_gradients(self) -> list[Tensor]:
         """See `Layout`."""
         gradients = filled_gradients(self.parts)
-        if self.world.size > 1:
-            sum_gradients(gradients)
+        if self.sums_gradients and self.share.ranks > 1:
+            sum_gradients([local_part(gradient) for gradient in gradients], self.group)
         return gradients
 
     def norm(self, gradients: Sequence[Tensor]) -> Tensor:
@@ -110,3 +126,8 @@ def filled_gradients(parts: Sequence[nn.Module]) -> list[Tensor]:
                 parameter.grad = torch.zeros_like(parameter)
             gradients.append(parameter.grad)
     return gradients
+
+
+def local_part(tensor: Tensor) -> Tensor:
+    """What this rank holds of a tensor."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor

@@ -1,0 +1,47 @@
+"""Find whole checkpoints in a folder; needs no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from schemas.errors import ContractError
+
+STATE_NAME, LATEST_NAME = "state.json", "latest"
+
+
+def latest_checkpoint(folder: Path) -> Path | None:
+    """The last good checkpoint: the pointer's, or the newest whole folder if that is gone."""
+    pointer = folder / LATEST_NAME
+    if pointer.is_file():
+        target = folder / pointer.read_text(encoding="utf-8").strip()
+        if (target / STATE_NAME).is_file():
+            return target
+    whole = whole_checkpoints(folder)
+    return whole[-1] if whole else None
+
+
+def whole_checkpoints(folder: Path) -> list[Path]:
+    """Complete checkpoints, oldest first; what a broken save left is none."""
+    found = folder.glob("step-*")
+    return sorted(path for path in found if (path / STATE_NAME).is_file() and step_of(path) >= 0)
+
+
+def step_of(path: Path) -> int:
+    """Step of a checkpoint's folder, -1 where its name is none."""
+    digits = path.name.removeprefix("step-")
+    return int(digits) if digits.isdigit() else -1
+
+
+def find_checkpoint(path: Path) -> Path:
+    """The checkpoint that a user means: itself, or the last good one of a run's folder.
+
+    Raises:
+        ContractError: There is none.
+    """
+    if (path / STATE_NAME).is_file():
+        return path
+    for folder in (path / "checkpoints", path):
+        latest = latest_checkpoint(folder)
+        if latest is not None:
+            return latest
+    raise ContractError(f"{path}: no checkpoint there, nor in its folder checkpoints/")
