@@ -69,7 +69,6 @@ def _t5(config: ModelConfig) -> dict[str, Any]:
         "layer_norm_epsilon": config.norm_eps,
         "feed_forward_proj": "gated-gelu" if config.is_gated else config.activation,
         "tie_word_embeddings": config.tied_head,
-        "decoder_start_token_id": 0,
         "is_encoder_decoder": True,
         "torch_dtype": "float32",
     }

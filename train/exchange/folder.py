@@ -35,6 +35,8 @@ def export_folder(
     tensors = {name: value.detach().cpu() for name, value in to_hugging_face(state, config).items()}
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
     ids = {"bos_token_id": special.bos, "eos_token_id": special.eos, "pad_token_id": special.pad}
+    if config.family == "t5":
+        ids["decoder_start_token_id"] = special.pad  # what the objective starts targets with
     described = {**hugging_face_config(config), **ids}
     text = json.dumps(described, indent=2, sort_keys=True) + "\n"
     (folder / "config.json").write_text(text, encoding="utf-8")
