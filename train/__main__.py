@@ -20,7 +20,6 @@ VERBS = {
     "evaluate": ("train.commands.evaluate", "held-out loss and multiple choice of a checkpoint"),
     "plan": ("train.commands.plan", "steps, tokens and learning rates of a recipe"),
     "trace": ("train.commands.trace", "the documents that a step read"),
-    "selftest": ("train.commands.selftest", "every layout against one process, in float64"),
     "models": ("train.model.list_command", "presets with parameters and memory"),
     "generate": ("train.generate", "text from a checkpoint"),
 }
