@@ -26,7 +26,16 @@ from schemas.fingerprints import sha256_file
 from schemas.manifest import Shard, SpecialIds
 from schemas.rows import ROW_SCHEMA, ContentHasher
 
-PACKING_VERSION = 2
+PACKING_VERSION = 3
+# Ids go in plain: on GPT-2 ids of English and Chinese text zstd finds more in them (1.37 bytes per
+# token) than in the bit-packed indices of a dictionary (1.66); decoding is as fast. Byte stream
+# split would give 1.34 and decode faster, but fewer readers know it for integers.
+WRITER_OPTIONS: dict[str, Any] = {
+    "compression": "zstd",
+    "compression_level": 3,
+    "use_dictionary": ["segments.list.element.doc_id", "segments.list.element.source"],
+    "write_statistics": False,
+}
 SUMMARY_DDL = "shard int, summary string, tokens_in string"
 
 
@@ -133,9 +142,7 @@ def _publish(number: int, packed: PackedShard, job: ShardJob) -> pa.RecordBatch:
 def write_shard(path: Path, name: str, packed: PackedShard) -> Shard:
     """Write the rows of a shard, one row group at a time; whole row groups give stable bytes."""
     hasher = ContentHasher()
-    with pq.ParquetWriter(
-        path, ROW_SCHEMA, compression="zstd", use_dictionary=True, write_statistics=False
-    ) as writer:
+    with pq.ParquetWriter(path, ROW_SCHEMA, **WRITER_OPTIONS) as writer:
         for rows in packed.row_groups():
             writer.write_table(pa.Table.from_batches([rows]), row_group_size=rows.num_rows)
             hasher.update(rows)
