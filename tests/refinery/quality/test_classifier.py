@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from refinery.quality.classifier import (
+    CARD_NAME,
+    MODEL_NAME,
+    evaluate,
+    load_classifier,
+    make_examples,
+    quality_reasons,
+    train,
+)
+from refinery.quality.config import QualityConfig, QualityTrainingConfig
+from schemas.errors import ContractError, SettingsError
+from schemas.fingerprints import sha256_hex
+
+CONFIG = QualityTrainingConfig(
+    positive=("wiki",), negative=("spam",), dim=8, bucket=1000, epochs=20
+)
+
+
+def rows(number: int = 120) -> list[tuple[str, str, str]]:
+    good = [f"the history of the town number {i} is long and 历史悠久" for i in range(number)]
+    noisy = [f"buy now cheap {i} click here 便宜 快买" for i in range(number)]
+    return [
+        (sha256_hex(text.encode())[:32], source, text)
+        for source, texts in (("wiki", good), ("spam", noisy))
+        for text in texts
+    ]
+
+
+def test_rows_in_another_order_give_the_same_examples() -> None:
+    assert make_examples(rows(), CONFIG) == make_examples(reversed(rows()), CONFIG)
+
+
+def test_equal_texts_count_once_and_classes_are_balanced() -> None:
+    examples = make_examples([*rows(10), *rows(10), *rows(40)[:40]], CONFIG)
+
+    labels = [example.label for example in examples]
+    assert labels.count("__label__good") == labels.count("__label__noisy") == 10
+
+
+def test_the_model_tells_the_classes_apart_on_documents_it_has_not_seen(tmp_path: Path) -> None:
+    train(make_examples(rows(), CONFIG), CONFIG, tmp_path)
+
+    card = json.loads((tmp_path / CARD_NAME).read_text())
+    scorer = load_classifier(tmp_path / MODEL_NAME, tmp_path / CARD_NAME)
+    good, noisy = scorer.score(["the history of the old town 历史", "click here buy cheap 便宜"])
+
+    assert card["auc"] == 1.0
+    assert card["test_documents"] > 0
+    assert good > 0.5 > noisy
+
+
+def test_a_model_of_another_normaliser_is_refused(tmp_path: Path) -> None:
+    (tmp_path / CARD_NAME).write_text(json.dumps({"normalizer_version": -1}))
+
+    with pytest.raises(ContractError, match="train it again"):
+        load_classifier(tmp_path / MODEL_NAME, tmp_path / CARD_NAME)
+
+
+def test_a_class_without_documents_is_named() -> None:
+    with pytest.raises(SettingsError, match="each class needs two documents"):
+        make_examples(rows()[:50], CONFIG)
+
+
+def test_area_under_the_curve_counts_ties_half() -> None:
+    assert evaluate([0.9, 0.5, 0.5, 0.1], [True, True, False, False])["auc"] == 0.875
+
+
+def test_a_threshold_is_inclusive() -> None:
+    assert quality_reasons(0.5, QualityConfig(min_score=0.5)) == []
+    assert quality_reasons(0.49, QualityConfig(min_score=0.5)) == ["quality:score"]
+    assert quality_reasons(0.0, QualityConfig()) == []
