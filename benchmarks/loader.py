@@ -23,7 +23,7 @@ def main() -> None:
     """Read passes of the train split until the time is over."""
     pa.set_cpu_count(1)
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 5.0
-    # Files are verified once in a run: not what is measured. Every pass decodes its row groups anew.
+    # Verification happens once in a run: not measured. Every pass decodes its row groups anew.
     config = LoaderConfig(verify="none")
     files = shard_files(sys.argv[1], config)
     manifest = open_manifest(files)
