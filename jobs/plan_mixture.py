@@ -10,35 +10,43 @@ from pyspark.sql import functions as F
 
 from jobs.runner import stage_main
 from jobs.stage import Stage, StageContext
+from refinery.mixture.copies import MICRO, count_copies, with_factor
 from refinery.mixture.plan import plan_mixture
 from refinery.recipe import Recipe
-from refinery.sources.selection import HASH_BITS, hash_share
 from schemas.errors import run_main
 from schemas.tables import TABLES
 
 
 def _run(context: StageContext) -> None:
     recipe = context.recipe
-    training = (
-        context.read("tokens").where("split = 'train'").select("doc_id", "source", "num_tokens")
+    tokens = context.read("tokens").where("split = 'train'")
+    training = with_factor(
+        tokens.select("doc_id", "source", "num_tokens"),
+        context.read("ledger").select("doc_id", "scores"),
+        recipe.mixture.weight_by,
     )
     rows = {
         row["source"]: row
         for row in training.groupBy("source")
-        .agg(F.count("*").alias("documents"), F.sum("num_tokens").alias("tokens"))
+        .agg(
+            F.count("*").alias("documents"),
+            F.sum("num_tokens").alias("tokens"),
+            F.sum(F.col("num_tokens") * F.col("factor")).alias("weighted"),
+        )
         .collect()
     }
     names = [source.name for source in recipe.sources]
-    tokens = {name: rows[name]["tokens"] if name in rows else 0 for name in names}
+    counted = {name: rows[name]["tokens"] if name in rows else 0 for name in names}
     documents = {name: rows[name]["documents"] if name in rows else 0 for name in names}
-    plan = plan_mixture(tokens, documents, recipe.mixture)
-    epochs = F.create_map(*(F.lit(x) for item in plan.epochs().items() for x in item))
-    of_source = epochs[F.col("source")]
-    whole = F.floor(of_source)
-    # The threshold is an integer, so the choice never depends on how a float is compared.
-    border = F.floor((of_source - whole) * F.lit(float(2**HASH_BITS))).cast("bigint")
-    extra = (hash_share(recipe.seed + 2, "doc_id") < border).cast("int")
-    copies = training.withColumn("copies", (whole + extra).cast("int"))
+    plan = plan_mixture(counted, documents, recipe.mixture)
+    # With factors, a source's tokens stay as planned: its epochs are divided by their mean.
+    epochs = {
+        name: value * counted[name] * MICRO / rows[name]["weighted"]
+        if name in rows and rows[name]["weighted"]
+        else 0.0
+        for name, value in plan.epochs().items()
+    }
+    copies = count_copies(training, epochs, recipe.seed)
     context.write("mixture", copies.select(*TABLES["mixture"].column_names))
     context.facts["plan"] = json.dumps([vars(source) for source in plan.sources])
     context.facts["warnings"] = json.dumps(plan.warnings, ensure_ascii=False)
@@ -49,7 +57,7 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
     return {"mixture": recipe.mixture, "seed": recipe.seed, "sources": names}
 
 
-STAGE = Stage(name="mixture", version=2, inputs=("tokenise",), settings=_settings, run=_run)
+STAGE = Stage(name="mixture", version=3, inputs=("clean", "tokenise"), settings=_settings, run=_run)
 
 if __name__ == "__main__":
     run_main(partial(stage_main, STAGE))

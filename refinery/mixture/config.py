@@ -9,6 +9,23 @@ from pydantic import Field, model_validator
 from schemas.settings import Settings
 
 
+class ScoreWeights(Settings):
+    """Give documents more or fewer copies by a score of cleaning, within each source.
+
+    The factor is linear in the score (0..1); the tokens that a source gives stay as planned.
+    """
+
+    score: str = Field(description="name in `cleaned.scores`, e.g. quality, or of a trained head")
+    at_zero: float = Field(default=0.0, ge=0, le=100, description="factor where the score is 0")
+    at_one: float = Field(default=2.0, ge=0, le=100, description="factor where the score is 1")
+
+    @model_validator(mode="after")
+    def _differs(self) -> Self:
+        if self.at_zero == self.at_one:
+            raise ValueError(f"at_zero and at_one are both {self.at_one}: nothing to weight by")
+        return self
+
+
 class MixtureConfig(Settings):
     """Weights of the sources and the token budget.
 
@@ -26,6 +43,7 @@ class MixtureConfig(Settings):
         gt=0,
         description="instead of weights: share of a source ~ tokens ** (1 / temperature)",
     )
+    weight_by: ScoreWeights | None = None
     max_epochs: float | None = Field(default=None, gt=0, description="cap on epochs of a source")
     spread_capped: bool = Field(
         default=True, description="give what capped sources cannot take to the others"

@@ -1,0 +1,55 @@
+"""Copies per document: whole epochs for all, one more for a hashed share of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from refinery.mixture.config import ScoreWeights
+from refinery.sources.selection import HASH_BITS, hash_share
+
+MICRO = 1_000_000
+
+
+def with_factor(training: DataFrame, scores: DataFrame, config: ScoreWeights | None) -> DataFrame:
+    """Add `factor`, in millionths: how much of its source's epochs a document gets.
+
+    Linear in the score between the two ends of the recipe, in integers, so that no machine rounds
+    it otherwise; a document without that score counts 1.
+
+    Args:
+        training: With doc_id.
+        scores: With doc_id and scores (map), one row per document.
+        config: None gives every document the factor 1.
+    """
+    if config is None:
+        return training.withColumn("factor", F.lit(MICRO).cast("bigint"))
+    micro = F.floor(F.try_element_at("scores", F.lit(config.score)) * MICRO).cast("bigint")
+    zero, one = round(config.at_zero * MICRO), round(config.at_one * MICRO)
+    bounded = F.least(F.greatest(micro, F.lit(0)), F.lit(MICRO))
+    ends = (F.lit(MICRO) - bounded) * F.lit(zero) + bounded * F.lit(one)
+    scaled = F.floor(ends / F.lit(MICRO)).cast("bigint")
+    # `least` and `greatest` pass nulls over, so a missing score is asked for by itself.
+    factor = F.when(micro.isNotNull(), scaled)
+    factors = scores.select("doc_id", factor.alias("factor"))
+    joined = training.join(factors, ["doc_id"], how="left")
+    return joined.withColumn("factor", F.coalesce("factor", F.lit(MICRO).cast("bigint")))
+
+
+def count_copies(training: DataFrame, epochs: Mapping[str, float], seed: int) -> DataFrame:
+    """Add `copies`; raising an epoch only adds copies.
+
+    Args:
+        training: With doc_id, source and factor.
+        epochs: Copies by source that a document of factor 1 gets.
+        seed: Of the hash that chooses the documents of a last, partial epoch.
+    """
+    by_source = F.create_map(*(F.lit(x) for item in epochs.items() for x in item))
+    wanted: Column = by_source[F.col("source")] * F.col("factor") / F.lit(float(MICRO))
+    whole = F.floor(wanted)
+    # The threshold is an integer, so the choice never depends on how a float is compared.
+    border = F.floor((wanted - whole) * F.lit(float(2**HASH_BITS))).cast("bigint")
+    extra = (hash_share(seed + 2, "doc_id") < border).cast("int")
+    return training.withColumn("copies", (whole + extra).cast("int"))

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from refinery.mixture.config import ScoreWeights
+from refinery.mixture.copies import count_copies, with_factor
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+@pytest.fixture(scope="module")
+def training(spark: SparkSession) -> DataFrame:
+    rows = [(f"{n:032x}", "web" if n % 2 else "书", 10) for n in range(1000)]
+    return spark.createDataFrame(rows, "doc_id string, source string, num_tokens int")
+
+
+def copies(training: DataFrame, epochs: float) -> dict[str, int]:
+    counted = count_copies(with_factor(training, training, None), {"web": epochs, "书": 1.0}, 3)
+    return {row["doc_id"]: row["copies"] for row in counted.where("source = 'web'").collect()}
+
+
+def test_fractional_epochs_are_whole_copies_and_a_hashed_share(training: DataFrame) -> None:
+    found = copies(training, 2.3)
+
+    assert set(found.values()) == {2, 3}
+    assert 2.2 < sum(found.values()) / len(found) < 2.4
+
+
+def test_raising_a_weight_only_adds_copies(training: DataFrame) -> None:
+    smaller, larger = copies(training, 0.4), copies(training, 0.7)
+
+    assert all(larger[doc_id] >= count for doc_id, count in smaller.items())
+    assert sum(larger.values()) > sum(smaller.values())
+
+
+def test_whole_epochs_are_exact(training: DataFrame) -> None:
+    assert set(copies(training, 2.0).values()) == {2}
+    assert set(copies(training, 0.0).values()) == {0}
+
+
+def test_factor_is_linear_in_the_score(spark: SparkSession) -> None:
+    rows = [("a", {"q": 0.0}), ("b", {"q": 0.25}), ("c", {"q": 1.0}), ("d", {"other": 1.0})]
+    scores = spark.createDataFrame(rows, "doc_id string, scores map<string,double>")
+    ids = spark.createDataFrame([(x,) for x in "abcde"], "doc_id string")
+
+    found = with_factor(ids, scores, ScoreWeights(score="q", at_zero=0.5, at_one=2.5)).collect()
+
+    assert {row["doc_id"]: row["factor"] / 1_000_000 for row in found} == {
+        "a": 0.5,
+        "b": 1.0,
+        "c": 2.5,
+        "d": 1.0,
+        "e": 1.0,
+    }
