@@ -56,3 +56,7 @@ def main(argv: list[str]) -> int:
 def entry() -> None:
     """The console script."""
     run_main(main)
+
+
+if __name__ == "__main__":
+    entry()
