@@ -37,14 +37,16 @@ PARAMETERS = {
 _COUNTRY_SECOND = {"co", "com", "org", "net", "ac", "gov", "edu", "or", "ne"}
 
 
-def site_of(url: str) -> str:
+def site_of(url: str | None) -> str:
     """Registered domain, roughly: grouping by it keeps sibling hosts in one fold."""
+    if url is None:
+        return "unknown"  # all in one fold: they may share a site
     parts = (urlsplit(url).hostname or url).split(".")
     keep = 3 if len(parts) > 2 and parts[-2] in _COUNTRY_SECOND and len(parts[-1]) == 2 else 2
     return ".".join(parts[-keep:])
 
 
-def fold_of(url: str, num_folds: int) -> int:
+def fold_of(url: str | None, num_folds: int) -> int:
     """Fold by hash of the domain."""
     return int(hashlib.sha256(site_of(url).encode()).hexdigest()[:8], 16) % num_folds
 
