@@ -1,6 +1,6 @@
 """Build the archive for `spark-submit --py-files`: our four packages with their data files.
 
-    python -m jobs.archive dist/refinery.zip
+python -m jobs.archive dist/refinery.zip
 """
 
 from __future__ import annotations

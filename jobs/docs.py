@@ -1,6 +1,6 @@
 """Generated pages: `docs/tables.md` from the tables, `docs/recipes.md` from the settings.
 
-    python -m jobs.docs          writes both
+python -m jobs.docs          writes both
 """
 
 from __future__ import annotations
@@ -27,9 +27,18 @@ def tables_page() -> str:
         "Made by `python -m jobs.docs` from `schemas/tables.py`. Parquet, one folder per table.",
     ]
     for table in TABLES.values():
-        lines += ["", f"## {table.name}", "", f"One row per {table.row}. Written by: {table.stage}.", ""]
+        lines += [
+            "",
+            f"## {table.name}",
+            "",
+            f"One row per {table.row}. Written by: {table.stage}.",
+            "",
+        ]
         lines += ["| column | type | meaning |", "|---|---|---|"]
-        lines += [f"| {c.name} | `{c.type}` | {c.meaning.replace('|', chr(92) + '|')} |" for c in table.columns]
+        lines += [
+            f"| {c.name} | `{c.type}` | {c.meaning.replace('|', chr(92) + '|')} |"
+            for c in table.columns
+        ]
     return "\n".join(lines) + "\n"
 
 

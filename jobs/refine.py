@@ -1,6 +1,6 @@
 """Run the jobs of one recipe in order; what is already published is skipped.
 
-    spark-submit jobs/refine.py --recipe jobs/recipes/demo.yaml [--set KEY=VALUE] [--until STAGE]
+spark-submit jobs/refine.py --recipe jobs/recipes/demo.yaml [--set KEY=VALUE] [--until STAGE]
 """
 
 from __future__ import annotations
@@ -38,7 +38,12 @@ def main(argv: list[str]) -> int:
     names = ", ".join(stage.name for stage in STAGES)
     parser = recipe_parser("refine")
     parser.add_argument("--until", metavar="STAGE", help=f"stop after this stage ({names})")
-    parser.add_argument("--from", metavar="STAGE", dest="first", help="run this stage and later ones")
+    parser.add_argument(
+        "--from",
+        metavar="STAGE",
+        dest="first",
+        help="start at this stage; those before it must be published",
+    )
     settings, args = parse_recipe_arguments("refine", argv, parser)
     run = run_stages(settings, STAGES, first=args.first, last=args.until)
     if args.until is None:

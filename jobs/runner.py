@@ -88,8 +88,11 @@ class Run:
             attempt=attempt_uri.rsplit("/", 1)[-1],
             tables=_summarise(attempt_uri),
             artefacts=context.artefact_hashes(),
-            inputs={name: self.records[name].fingerprint for name in stage.inputs
-                    if name in self.records},
+            inputs={
+                name: self.records[name].fingerprint
+                for name in stage.inputs
+                if name in self.records
+            },
             counts=context.counts,
             facts=context.facts,
             seconds=round(time.monotonic() - clock, 1),
@@ -141,7 +144,7 @@ def run_stages(
     Args:
         settings: Recipe and runtime.
         stages: In their order.
-        first: Run this stage and all after it even where they are published; earlier ones must be.
+        first: Start here; the stages before it must be published.
         last: Stop after this stage.
 
     Raises:
@@ -187,7 +190,11 @@ def recipe_parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=program)
     parser.add_argument("--recipe", required=True, type=Path, help="settings file (YAML)")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
         help="override one setting, e.g. recipe.dedup.threshold=0.7",
     )
     return parser

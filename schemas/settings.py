@@ -56,10 +56,14 @@ def nearest(word: str, choices: Sequence[str] | set[str]) -> str:
 class _UniqueKeyLoader(yaml.SafeLoader):
     """YAML keeps the last of two equal keys without a word; here they are an error."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def construct_mapping(  # PyYAML fixes the signature
+        self,
+        node: yaml.MappingNode,
+        deep: bool = False,  # noqa: FBT001
+    ) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            key = self.construct_object(key_node, deep=True)
             if key in seen:
                 line = key_node.start_mark.line + 1
                 raise yaml.YAMLError(f"line {line}: key '{key}' is given twice")

@@ -20,7 +20,9 @@ LEAST_MEMORY = 4 << 30
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--output", type=Path, default=Path(), help="folder that a run will write to")
+    parser.add_argument(
+        "--output", type=Path, default=Path(), help="folder that a run will write to"
+    )
 
 
 def _java() -> str:

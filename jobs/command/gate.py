@@ -9,18 +9,28 @@ from refinery.report.data import ReportData
 from refinery.report.write import read_report
 from schemas.errors import QualityGateError, SettingsError
 
-SHARES = {"drop": "dropped", "duplicate": "duplicate", "contaminated": "contaminated", "rejected": "rejected"}
+SHARES = {
+    "drop": "dropped",
+    "duplicate": "duplicate",
+    "contaminated": "contaminated",
+    "rejected": "rejected",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("report", type=Path, metavar="REPORT.json")
     for name in SHARES:
-        parser.add_argument(f"--max-{name}", type=float, metavar="SHARE", help="of all documents, 0..1")
+        parser.add_argument(
+            f"--max-{name}", type=float, metavar="SHARE", help="of all documents, 0..1"
+        )
     parser.add_argument("--min-kept", type=int, metavar="DOCUMENTS")
     parser.add_argument("--min-tokens", type=int, metavar="TOKENS", help="packed training tokens")
     parser.add_argument(
-        "--min-recall", type=float, metavar="SHARE", help="of verbatim benchmark items, self-measured"
+        "--min-recall",
+        type=float,
+        metavar="SHARE",
+        help="of verbatim benchmark items, self-measured",
     )
 
 

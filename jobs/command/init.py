@@ -68,7 +68,9 @@ def find_sources(folder: Path) -> dict[str, tuple[Path, str]]:
             sources[name] = (path, min(kinds, key=lambda kind: (-kinds[kind], kind)))
     if not sources:
         found = Counter("".join(file.suffixes[-2:]) for file in folder.rglob("*") if file.is_file())
-        raise SettingsError(f"{folder}: no file of {sorted(ENDINGS)}; found {dict(found.most_common(5))}")
+        raise SettingsError(
+            f"{folder}: no file of {sorted(ENDINGS)}; found {dict(found.most_common(5))}"
+        )
     return sources
 
 
@@ -81,10 +83,13 @@ def run(args: argparse.Namespace) -> int:
     """Write the recipe; an existing file is never overwritten."""
     sources = find_sources(args.folder)
     lines = "\n".join(
-        f"    - {{name: {name}, uri: {path}, format: {kind}}}" for name, (path, kind) in sources.items()
+        f"    - {{name: {name}, uri: {path}, format: {kind}}}"
+        for name, (path, kind) in sources.items()
     )
     weights = ", ".join(f"{name}: {1 / len(sources):.2f}" for name in sources)
-    name = re.sub(r"[^a-z0-9_-]+", "-", args.folder.absolute().name.lower()).strip("-_") or "dataset"
+    name = (
+        re.sub(r"[^a-z0-9_-]+", "-", args.folder.absolute().name.lower()).strip("-_") or "dataset"
+    )
     try:
         with args.out.open("x", encoding="utf-8") as file:
             file.write(RECIPE.format(name=name, sources=lines, weights=weights))

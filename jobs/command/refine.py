@@ -15,7 +15,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", required=True, type=Path, help="settings file (YAML)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
     parser.add_argument("--until", metavar="STAGE", help="stop after this stage")
-    parser.add_argument("--from", metavar="STAGE", dest="first", help="run this stage and later ones")
+    parser.add_argument(
+        "--from",
+        metavar="STAGE",
+        dest="first",
+        help="start at this stage; those before it must be published",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

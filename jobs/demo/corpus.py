@@ -50,7 +50,12 @@ QUESTIONS = (
     {
         "question": "What happens to the length of a shadow outdoors on a sunny day while the sun "
         "climbs from the horizon towards its highest point?",
-        "choices": ["it grows longer", "it grows shorter", "it stays the same", "it vanishes at once"],
+        "choices": [
+            "it grows longer",
+            "it grows shorter",
+            "it stays the same",
+            "it vanishes at once",
+        ],
         "answer": 1,
     },
     {
@@ -108,7 +113,9 @@ def _divide(pages: list[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def _record(url: str, body: bytes, mime: str) -> bytes:
-    http = f"HTTP/1.1 200 OK\r\nContent-Type: {mime}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    http = (
+        f"HTTP/1.1 200 OK\r\nContent-Type: {mime}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    )
     block = http + body
     digest = hashlib.sha1(block).hexdigest()
     head = (
@@ -129,9 +136,13 @@ def _write_warc(path: Path, pages: list[Path]) -> None:
         out.write(_record(url, body, "text/html; charset=utf-8"))
         if number % 20 == 0:
             out.write(_record(url, body, "text/html; charset=utf-8"))
-            near = body.replace(b"</title>", b" (mirror)</title>", 1).replace(b"Python", b"CPython", 3)
+            near = body.replace(b"</title>", b" (mirror)</title>", 1).replace(
+                b"Python", b"CPython", 3
+            )
             out.write(_record(f"https://mirror.example.net/{page.name}", near, "text/html"))
-    out.write(_record("https://img.example.org/logo.png", b"\x89PNG\r\n\x1a\n" + bytes(64), "image/png"))
+    out.write(
+        _record("https://img.example.org/logo.png", b"\x89PNG\r\n\x1a\n" + bytes(64), "image/png")
+    )
     story = "<p>".join(
         f"On day {day} we walked 🚶 along the river and it was wonderful 😂😂😂, because the weather "
         f"was warm ☀️ and the children 👨‍👩‍👧 found {day + 2} smooth stones near the old bridge."
@@ -139,13 +150,19 @@ def _write_warc(path: Path, pages: list[Path]) -> None:
     )
     page_text = f"<html><title>A walk</title><body><main><p>{story}</main></body></html>"
     out.write(_record("https://blog.example.org/walk", page_text.encode(), "text/html"))
-    gb = "".join(f"<p>第{n}天，我们沿着河边散步，天气很好，孩子们在桥边捡到了{n}块光滑的石头。" for n in range(1, 30))
-    page_gb = f'<html><meta charset="gb2312"><title>散步</title><body><main>{gb}</main></body></html>'
+    gb = "".join(
+        f"<p>第{n}天，我们沿着河边散步，天气很好，孩子们在桥边捡到了{n}块光滑的石头。"
+        for n in range(1, 30)
+    )
+    page_gb = (
+        f'<html><meta charset="gb2312"><title>散步</title><body><main>{gb}</main></body></html>'
+    )
     out.write(_record("https://blog.example.cn/walk", page_gb.encode("gb18030"), "text/html"))
     path.write_bytes(out.getvalue())
     # The same archive, cut in the middle of a member: its good records count, the rest is one reject.
     broken = b"".join(
-        _record(f"https://broken.example.org/{p.name}", p.read_bytes(), "text/html") for p in pages[:3]
+        _record(f"https://broken.example.org/{p.name}", p.read_bytes(), "text/html")
+        for p in pages[:3]
     )
     (path.parent / "broken.warc.gz").write_bytes(broken[: len(broken) - 2000])
 
@@ -156,7 +173,9 @@ def _write_hostile(folder: Path) -> None:
     wide = b"<html><body><p " + b" ".join(b"a%d=1" % i for i in range(50_000)) + b">wide"
     script = (
         b"<html><title><script>document.body.innerHTML='broken'</script>&lt;img src=x "
-        b"onerror=alert(1)&gt;</title><body><p>" + b"A quiet sentence about &lt;b&gt;nothing&lt;/b&gt;. " * 40
+        b"onerror=alert(1)&gt;</title><body><p>"
+        + b"A quiet sentence about &lt;b&gt;nothing&lt;/b&gt;. "
+        * 40
     )
     records = (
         _record("https://hostile.example.org/deep", deep, "text/html"),

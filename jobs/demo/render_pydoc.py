@@ -27,7 +27,10 @@ def main() -> None:
             continue
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             try:
-                found, page_name = pydoc.resolve(name)
+                resolved = pydoc.resolve(name)
+                if resolved is None:
+                    continue
+                found, page_name = resolved
                 page = pydoc.html.page(page_name, pydoc.html.document(found, page_name))
             except (ImportError, pydoc.ErrorDuringImport, AttributeError, ValueError, TypeError):
                 continue

@@ -34,7 +34,9 @@ def show(console: Console) -> None:
         f"{report.total('documents'):,} documents, {report.total('kept'):,} kept; "
         f"{train.packed:,} training tokens in {train.rows:,} rows of {report.seq_len}"
     )
-    console.print(f"evaluation  {json.dumps(evaluation.get('heldout', evaluation))[:400]}", soft_wrap=True)
+    console.print(
+        f"evaluation  {json.dumps(evaluation.get('heldout', evaluation))[:400]}", soft_wrap=True
+    )
     for name, path in (
         ("report", OUTPUT / "report" / "index.html"),
         ("checkpoint", newest_checkpoint()),

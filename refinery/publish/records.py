@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from schemas.fingerprints import canonical_json, sha256_hex
 from schemas.settings import Settings
 
@@ -23,8 +25,8 @@ class StageRecord(Settings):
     tables: dict[str, TableSummary]
     artefacts: dict[str, str]
     inputs: dict[str, str]
-    counts: dict[str, int] = {}
-    facts: dict[str, str] = {}
+    counts: dict[str, int] = Field(default_factory=dict)
+    facts: dict[str, str] = Field(default_factory=dict)
     seconds: float
     started_at: str
     code_version: str

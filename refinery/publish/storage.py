@@ -73,13 +73,9 @@ def write_new(uri: str, data: bytes) -> bool:
         except FileExistsError:
             return False
         return True
-    path = local_path(uri)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    with disk_full_as_error(uri):
-        aside.write_bytes(data)
+    aside = _write_aside(uri, data)
     try:
-        os.link(aside, path)
+        os.link(aside, local_path(uri))
     except FileExistsError:
         return False
     finally:
@@ -93,12 +89,17 @@ def replace(uri: str, data: bytes) -> None:
         system, path = file_system(uri)
         system.pipe_file(path, data)
         return
+    _write_aside(uri, data).replace(local_path(uri))
+
+
+def _write_aside(uri: str, data: bytes) -> Path:
+    """Write beside the final name; the caller links or renames it."""
     path = local_path(uri)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     with disk_full_as_error(uri):
         aside.write_bytes(data)
-    aside.replace(path)
+    return aside
 
 
 def upload(path: Path, uri: str) -> None:

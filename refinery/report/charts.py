@@ -35,7 +35,9 @@ def histogram(data: Histogram, title: str) -> str:
         x = WIDTH * (mark - low) / (high - low)
         bars.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{HEIGHT - MARGIN}"/>')
     bars.append(f'<text x="0" y="{HEIGHT - 4}">{number(low)}</text>')
-    bars.append(f'<text x="{WIDTH}" y="{HEIGHT - 4}" text-anchor="end">{number(high)} {escape(data.unit)}</text>')
+    bars.append(
+        f'<text x="{WIDTH}" y="{HEIGHT - 4}" text-anchor="end">{number(high)} {escape(data.unit)}</text>'
+    )
     return _svg(title, f"{sum(data.counts):,} documents, largest bar {most:,}", "".join(bars))
 
 

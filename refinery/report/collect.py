@@ -114,8 +114,10 @@ def collect(store: Store, records: Mapping[str, StageRecord], manifest: Manifest
         mixture_warnings=tuple(json.loads(records["mixture"].facts.get("warnings", "[]"))),
         packing={"train": _packing(manifest.train), "heldout": _packing(manifest.heldout)},
         rejects=dict(
-            (tables.count("ingest", "rejects", "reason") + tables.count("clean", "rejects", "reason"))
-            .most_common()
+            (
+                tables.count("ingest", "rejects", "reason")
+                + tables.count("clean", "rejects", "reason")
+            ).most_common()
         ),
         reject_samples=_reject_samples(tables),
         records=_record_types(tables),
@@ -134,11 +136,16 @@ def collect(store: Store, records: Mapping[str, StageRecord], manifest: Manifest
 
 def _funnel(tables: Tables, manifest: Manifest) -> dict[str, SourceFunnel]:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for column, stage, table in (("fetches", "ingest", "fetches"), ("refetched", "ingest", "refetches")):
+    for column, stage, table in (
+        ("fetches", "ingest", "fetches"),
+        ("refetched", "ingest", "refetches"),
+    ):
         for source, count in tables.count(stage, table, "source").items():
             counts[source][column] += count
     for batch in tables.batches("tokenise", "fates", ("source", "fate")):
-        pairs = zip(batch.column("source").to_pylist(), batch.column("fate").to_pylist(), strict=True)
+        pairs = zip(
+            batch.column("source").to_pylist(), batch.column("fate").to_pylist(), strict=True
+        )
         for (source, fate), count in Counter(pairs).items():
             counts[source][fate] += count
             counts[source]["documents"] += count
@@ -149,6 +156,13 @@ def _funnel(tables: Tables, manifest: Manifest) -> dict[str, SourceFunnel]:
         unused = batch.filter(pc.equal(batch.column("copies"), 0))
         for source in unused.column("source").to_pylist():
             counts[source]["not_sampled"] += 1
+    for columns in counts.values():
+        # Documents that sample_fraction leaves out have no row in any later table.
+        columns["sampled_out"] = (
+            columns["fetches"] - columns["refetched"] - columns["documents"]
+            if tables.records["clean"].counts["left_out_by_sample"]
+            else 0
+        )
     return {source: SourceFunnel(**columns) for source, columns in sorted(counts.items())}
 
 
@@ -159,11 +173,13 @@ def _checks(sources: Mapping[str, SourceFunnel]) -> list[Check]:
     fates = ("kept", "dropped", "duplicate", "contaminated", "excluded", "rejected")
     return [
         Check(
-            claim="fetches = refetched + documents",
+            claim="fetches = refetched + left out by sample_fraction + documents",
             left=total("fetches"),
-            right=total("refetched", "documents"),
+            right=total("refetched", "sampled_out", "documents"),
         ),
-        Check(claim="documents = " + " + ".join(fates), left=total("documents"), right=total(*fates)),
+        Check(
+            claim="documents = " + " + ".join(fates), left=total("documents"), right=total(*fates)
+        ),
         Check(
             claim="kept = train + held out + not sampled",
             left=total("kept"),
@@ -180,7 +196,9 @@ def _ledger(tables: Tables) -> dict[str, Any]:
     counters: Counter[str] = Counter()
     chars_edges = np.concatenate(([0], np.logspace(2, 6, 25)))
     share_edges = np.linspace(0, 1, 21)
-    counts = {name: np.zeros(n, np.int64) for name, n in (("chars", 25), ("lang", 20), ("quality", 20))}
+    counts = {
+        name: np.zeros(n, np.int64) for name, n in (("chars", 25), ("lang", 20), ("quality", 20))
+    }
     columns = ("lang", "lang_score", "num_chars", "scores", "counters", "reasons", "drop_reason")
     for batch in tables.batches("clean", "ledger", columns):
         first.update(r for r in batch.column("drop_reason").to_pylist() if r is not None)
@@ -189,7 +207,9 @@ def _ledger(tables: Tables) -> dict[str, Any]:
         for entries in batch.column("counters").to_pylist():
             for name, count in entries or ():
                 counters[name] += count
-        scores = [value for entries in batch.column("scores").to_pylist() for _, value in entries or ()]
+        scores = [
+            value for entries in batch.column("scores").to_pylist() for _, value in entries or ()
+        ]
         chars = np.clip(batch.column("num_chars").to_numpy(zero_copy_only=False), 0, 10**6)
         confidence = pc.drop_null(batch.column("lang_score")).to_numpy(zero_copy_only=False)
         counts["chars"] += np.histogram(chars, chars_edges)[0]
@@ -230,7 +250,9 @@ def _sample_ids(tables: Tables) -> tuple[dict[str, str], list[str]]:
 
 def _pair_rows(tables: Tables) -> list[dict[str, Any]]:
     """Near duplicates of the lowest similarity first: the ones that people should check."""
-    rows = tables.rows("dedup", "duplicates", ("doc_id", "kept_id", "method", "jaccard", "containment"))
+    rows = tables.rows(
+        "dedup", "duplicates", ("doc_id", "kept_id", "method", "jaccard", "containment")
+    )
     near = (row for row in rows if row["method"] == "minhash")
     return heapq.nsmallest(PAIRS, near, key=lambda row: (row["jaccard"], row["doc_id"]))
 
@@ -366,7 +388,9 @@ def _mixture(tables: Tables, manifest: Manifest) -> tuple[MixtureRow, ...]:
                 epochs=plan["epochs"],
                 packed_tokens=summary.packed_tokens if summary else 0,
                 bytes_per_token=(
-                    round(summary.text_bytes / summary.tokens, 3) if summary and summary.tokens else None
+                    round(summary.text_bytes / summary.tokens, 3)
+                    if summary and summary.tokens
+                    else None
                 ),
             )
         )

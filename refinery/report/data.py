@@ -10,6 +10,7 @@ class SourceFunnel(Settings):
 
     fetches: int = 0
     refetched: int = 0
+    sampled_out: int = 0
     documents: int = 0
     rejected: int = 0
     excluded: int = 0

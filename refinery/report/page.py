@@ -13,7 +13,7 @@ from refinery.report.data import PairSample, ReportData, Sample, SourceFunnel
 TEXT_CHARS = 700
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 FUNNEL = (
-    "fetches", "refetched", "documents", "rejected", "excluded", "dropped", "duplicate",
+    "fetches", "refetched", "sampled_out", "documents", "rejected", "excluded", "dropped", "duplicate",
     "contaminated", "kept", "train", "heldout", "not_sampled",
 )  # fmt: skip
 
@@ -38,7 +38,9 @@ def render_page(data: ReportData, previous: ReportData | None = None) -> str:
         ("stages", "Stages and time", lambda: _stages(data)),
     ]
     if previous is not None:
-        sections.insert(1, ("previous", "Against the previous run", lambda: _compare(data, previous)))
+        sections.insert(
+            1, ("previous", "Against the previous run", lambda: _compare(data, previous))
+        )
     links = "".join(f'<li><a href="#{key}">{escape(title)}</a></li>' for key, title, _ in sections)
     body = "".join(
         f'<section id="{key}" aria-labelledby="{key}-title"><h2 id="{key}-title">{escape(title)}</h2>'
@@ -74,15 +76,20 @@ def _headline(data: ReportData) -> str:
     return f'<dl class="facts">{items}</dl>'
 
 
-def _table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, words: int = 1) -> str:
+def _table(
+    caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, words: int = 1
+) -> str:
     """A table; the first `words` columns are text, the others numbers. Cells are HTML already."""
     titles = "".join(
-        f'<th scope="col"{"" if i < words else " class=n"}>{escape(name)}</th>' for i, name in enumerate(head)
+        f'<th scope="col"{"" if i < words else " class=n"}>{escape(name)}</th>'
+        for i, name in enumerate(head)
     )
     lines = []
     for row in rows:
         cells = [f'<th scope="row">{row[0]}</th>']
-        cells += [f'<td{"" if i < words else " class=n"}>{cell}</td>' for i, cell in enumerate(row) if i]
+        cells += [
+            f"<td{'' if i < words else ' class=n'}>{cell}</td>" for i, cell in enumerate(row) if i
+        ]
         lines.append(f"<tr>{''.join(cells)}</tr>")
     if not lines:
         return f"<p class=none>{escape(caption)}: none.</p>"
@@ -106,7 +113,10 @@ def _funnel(data: ReportData) -> str:
         for fate in fates
     )
     rows = [line(name, funnel) for name, funnel in data.sources.items()]
-    head = ["source", *(column.replace("_", " ").replace("heldout", "held out") for column in FUNNEL)]
+    head = [
+        "source",
+        *(column.replace("_", " ").replace("heldout", "held out") for column in FUNNEL),
+    ]
     checks = "".join(
         f'<li class="{"ok" if c.holds else "bad"}">{"✓" if c.holds else "✗"} {escape(c.claim)} '
         f"<small>({c.left:,} = {c.right:,})</small></li>"
@@ -121,7 +131,11 @@ def _funnel(data: ReportData) -> str:
 
 def _bars(caption: str, counts: Mapping[str, int], whole: int, unit: str = "documents") -> str:
     rows = [
-        (f"<code>{escape(name)}</code>", charts.meter(count, whole, f"{name}, {count:,}"), f"{count:,}")
+        (
+            f"<code>{escape(name)}</code>",
+            charts.meter(count, whole, f"{name}, {count:,}"),
+            f"{count:,}",
+        )
         for name, count in counts.items()
     ]
     return _table(caption, ("name", "share", unit), rows, words=2)
@@ -167,7 +181,9 @@ def _shapes(data: ReportData) -> str:
         for key, title in titles.items()
         if sum(data.histograms[key].counts)
     )
-    card = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in data.quality_card.items())
+    card = ", ".join(
+        f"{name.replace('_', ' ')} {value}" for name, value in data.quality_card.items()
+    )
     note = f"<p>The quality classifier on held-out documents: {escape(card)}.</p>" if card else ""
     changed = _table(
         "What normalisation changed",
@@ -246,7 +262,12 @@ def _contamination(data: ReportData) -> str:
         for name, count in found.documents_by_benchmark.items()
     ]
     recall = [
-        (escape(name.replace("_", " ")), f"{hit:,}", f"{planted:,}", f"{hit / planted:.3f}" if planted else "")
+        (
+            escape(name.replace("_", " ")),
+            f"{hit:,}",
+            f"{planted:,}",
+            f"{hit / planted:.3f}" if planted else "",
+        )
         for name, (hit, planted) in found.recall.items()
     ]
     bound = found.false_positive_bound
@@ -257,7 +278,9 @@ def _contamination(data: ReportData) -> str:
         _table("Hits", ("benchmark", "items found", "documents"), hits)
         + f"<p>{found.items:,} items; {found.uncovered_items:,} are too short to be searched. {honest}.</p>"
         + _table(
-            "The search measured on itself: planted items", ("change", "found", "planted", "recall"), recall
+            "The search measured on itself: planted items",
+            ("change", "found", "planted", "recall"),
+            recall,
         )
         + f'<div class="samples">{"".join(map(_sample, found.samples))}</div>'
     )
@@ -278,7 +301,15 @@ def _mixture(data: ReportData) -> str:
         for row in data.mixture
     ]
     notes = "".join(f"<li>{escape(note)}</li>" for note in data.mixture_warnings)
-    head = ("source", "documents", "tokens", "weight asked", "weight got", "epochs", "packed tokens")
+    head = (
+        "source",
+        "documents",
+        "tokens",
+        "weight asked",
+        "weight got",
+        "epochs",
+        "packed tokens",
+    )
     return _table("Asked and got", (*head, "bytes per token"), rows) + (
         f'<ul class="notes" aria-label="Warnings">{notes}</ul>' if notes else ""
     )
@@ -298,7 +329,16 @@ def _packing(data: ReportData) -> str:
         )
         for name, split in data.packing.items()
     ]
-    head = ("split", "shards", "rows", "tokens in", "packed", "dropped", "padding", "bytes per token")
+    head = (
+        "split",
+        "shards",
+        "rows",
+        "tokens in",
+        "packed",
+        "dropped",
+        "padding",
+        "bytes per token",
+    )
     return _table("tokens in = packed + dropped; padding stands apart", head, rows)
 
 
@@ -336,9 +376,13 @@ def _compare(data: ReportData, previous: ReportData) -> str:
     for column in FUNNEL:
         before, now = previous.total(column), data.total(column)
         change = f"{(now - before) / before:+.1%}" if before else ""
-        rows.append((column.replace("_", " "), f"{before:,}", f"{now:,}", f"{now - before:+,}", change))
+        rows.append(
+            (column.replace("_", " "), f"{before:,}", f"{now:,}", f"{now - before:+,}", change)
+        )
     packed = previous.packing["train"].packed, data.packing["train"].packed
-    rows.append(("training tokens", f"{packed[0]:,}", f"{packed[1]:,}", f"{packed[1] - packed[0]:+,}", ""))
+    rows.append(
+        ("training tokens", f"{packed[0]:,}", f"{packed[1]:,}", f"{packed[1] - packed[0]:+,}", "")
+    )
     same = "the same content" if data.root == previous.root else "other content"
     return f"<p>Roots: {same}.</p>" + _table(
         "Counts", ("what", "before", "now", "difference", "change"), rows

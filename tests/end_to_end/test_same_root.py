@@ -51,7 +51,12 @@ def _refine(recipe: Path, output: Path, master: str, *options: str) -> Manifest:
         "--set", f"runtime.output={output}",
     ]  # fmt: skip
     done = subprocess.run(
-        command, env=_environment(), capture_output=True, text=True, timeout=SUBMIT_SECONDS, check=False
+        command,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        timeout=SUBMIT_SECONDS,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return read_manifest(output / "dataset")

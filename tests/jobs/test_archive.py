@@ -19,7 +19,11 @@ def test_the_archive_runs_alone_with_its_data_files(tmp_path: Path) -> None:
 
     # -P and another folder: the checkout itself must not be found.
     done = subprocess.run(
-        [sys.executable, "-P", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-P", "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert done.returncode == 0, done.stderr

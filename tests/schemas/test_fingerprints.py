@@ -23,7 +23,13 @@ def test_equal_settings_in_another_order_give_equal_fingerprints() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"version": 2}, {"settings": {"a": 2}}, {"inputs": {"ingest": "y"}}, {"files": []}, {"stage": "b"}],
+    [
+        {"version": 2},
+        {"settings": {"a": 2}},
+        {"inputs": {"ingest": "y"}},
+        {"files": []},
+        {"stage": "b"},
+    ],
 )
 def test_every_part_counts(change: dict[str, Any]) -> None:
     assert _fingerprint(**change) != _fingerprint()

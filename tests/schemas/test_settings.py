@@ -36,7 +36,9 @@ def test_overrides_reach_nested_keys_and_lists(tmp_path: Path) -> None:
 def test_an_unknown_key_names_its_place_and_the_nearest_key(tmp_path: Path) -> None:
     path = _write(tmp_path, "name: a\ninner: {min_char: 3}\n")
 
-    with pytest.raises(SettingsError, match=r"inner\.min_char: unknown key; did you mean 'min_chars'\?"):
+    with pytest.raises(
+        SettingsError, match=r"inner\.min_char: unknown key; did you mean 'min_chars'\?"
+    ):
         load_settings(Outer, path)
 
 

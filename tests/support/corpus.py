@@ -7,10 +7,36 @@ import json
 import random
 from pathlib import Path
 
-_SUBJECTS = "the baker|a young teacher|our neighbour|the river|an old engine|the committee".split("|")
-_VERBS = "carries|describes|remembers|repairs|watches|finds|teaches|measures|paints".split("|")
-_OBJECTS = "a wooden box|the long letter|seven maps|the quiet garden|cold water|a red lamp".split("|")
-_TAILS = "before the rain comes|and that is enough|with great care|in the early morning|for his friends"
+_SUBJECTS = [
+    "the baker",
+    "a young teacher",
+    "our neighbour",
+    "the river",
+    "an old engine",
+    "the committee",
+]
+_VERBS = [
+    "carries",
+    "describes",
+    "remembers",
+    "repairs",
+    "watches",
+    "finds",
+    "teaches",
+    "measures",
+    "paints",
+]
+_OBJECTS = [
+    "a wooden box",
+    "the long letter",
+    "seven maps",
+    "the quiet garden",
+    "cold water",
+    "a red lamp",
+]
+_TAILS = (
+    "before the rain comes|and that is enough|with great care|in the early morning|for his friends"
+)
 _HAN = "山水风云花草树木春夏秋冬日月星辰江河湖海城乡道路书画琴棋米面茶酒东西南北红黄蓝白"
 
 QUESTION = (
@@ -31,7 +57,8 @@ def _english(generator: random.Random, sentences: int) -> str:
 
 def _chinese(generator: random.Random, sentences: int) -> str:
     return "\n".join(
-        "".join(generator.choice(_HAN) for _ in range(18)) + "的人是在年月有为中他。" for _ in range(sentences)
+        "".join(generator.choice(_HAN) for _ in range(18)) + "的人是在年月有为中他。"
+        for _ in range(sentences)
     )
 
 
@@ -88,7 +115,12 @@ def _write_recipe(root: Path) -> Path:
                 {"name": "rows", "uri": str(root / "rows"), "format": "jsonl"},
             ],
             "exclude": {"urls": ["https://a.example.org/5"]},
-            "quality": {"positive": ["docs", "web"], "negative": ["rows"], "dim": 8, "bucket": 1000},
+            "quality": {
+                "positive": ["docs", "web"],
+                "negative": ["rows"],
+                "dim": 8,
+                "bucket": 1000,
+            },
             "clean": {"language": {"min_score": None}, "rules": {"enabled": False}},
             "decontaminate": {
                 "benchmarks": [

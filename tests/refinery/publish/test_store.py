@@ -56,7 +56,10 @@ def test_a_second_run_is_kept_out_and_told_who_is_there(tmp_path: Path) -> None:
     assert other.stdout is not None
     assert other.stdout.readline() == "held\n"
 
-    with pytest.raises(PipelineError, match=f"in use by another run .process {other.pid}."), store.lock():
+    with (
+        pytest.raises(PipelineError, match=f"in use by another run .process {other.pid}."),
+        store.lock(),
+    ):
         pass
 
     other.kill()

@@ -1,0 +1,114 @@
+"""The report in a real browser: hostile text must not run, move or break the page."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from refinery.report.data import (
+    Check,
+    ContaminationNumbers,
+    DedupNumbers,
+    Histogram,
+    MixtureRow,
+    PackingNumbers,
+    PairSample,
+    ReportData,
+    Sample,
+    SourceFunnel,
+    StageNumbers,
+)
+from refinery.report.page import render_page
+
+HOSTILE = "</pre></article><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
+
+
+def _report(text: str = HOSTILE) -> ReportData:
+    sample = Sample(
+        doc_id="0" * 32,
+        source=text,
+        url=text,
+        title=text,
+        reason=text,
+        before=text,
+        marked=text,
+        after=text,
+    )
+    split = PackingNumbers(rows=1, tokens_in=9, packed=8, dropped=1, padding=0, shards=1, bytes=20)
+    return ReportData(
+        name="hostile",
+        root="0" * 64,
+        seq_len=8,
+        vocab_size=100,
+        created_at="2026-01-01T00:00:00+00:00",
+        sources={text: SourceFunnel(fetches=2, documents=2, kept=1, dropped=1, train=1)},
+        checks=(Check(claim="fetches = refetched + documents", left=2, right=2),),
+        drop_reasons={text: 1},
+        all_reasons={text: 1},
+        languages={text: 2},
+        histograms={
+            name: Histogram(edges=(0.0, 0.5, 1.0), counts=(1, 1), marks=(0.5,), unit=text)
+            for name in ("chars", "lang", "quality")
+        },
+        counters={text: 1},
+        kept_samples=(sample,),
+        dropped_samples=(sample,),
+        dedup=DedupNumbers(
+            bands=14, rows=8, threshold=0.8, false_negative_area=0.0, false_positive_area=0.0,
+            curve=((0.0, 0.0), (1.0, 1.0)), by_method={text: 1}, cluster_sizes={"2": 1},
+            weakest_jaccard=0.8, capped_buckets=0,
+            pairs=(PairSample(removed=sample, kept=sample, method=text, jaccard=0.8, containment=1.0),),
+        ),
+        contamination=ContaminationNumbers(
+            documents_by_benchmark={text: 1}, items_by_benchmark={text: 1}, items=1, uncovered_items=0,
+            recall={"verbatim": (1, 1)}, clean_documents=10, false_positives=0, samples=(sample,),
+        ),
+        quality_card={"auc": 0.9},
+        mixture=(
+            MixtureRow(
+                source=text, documents=1, tokens=8, weight_asked=1.0, weight_got=1.0, epochs=1.0,
+                packed_tokens=8, bytes_per_token=4.0,
+            ),
+        ),
+        mixture_warnings=(text,),
+        packing={"train": split, "heldout": split},
+        rejects={text: 1},
+        reject_samples=((text, text, text),),
+        records={text: 1},
+        stages=(StageNumbers(stage=text, seconds=1.0, rows={text: 1}, bytes=1),),
+    )  # fmt: skip
+
+
+def test_nothing_from_a_document_is_markup() -> None:
+    page = render_page(_report(), _report())
+
+    assert "<script" not in page
+    assert "<img" not in page
+    assert "http" not in render_page(_report("plain")).replace("http-equiv", "")
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium on this machine (Debian: apt install chromium)"
+)
+def test_hostile_text_does_not_run_or_break_the_page(tmp_path: Path) -> None:
+    page = tmp_path / "index.html"
+    page.write_text(render_page(_report()), "utf-8")
+    assert CHROMIUM is not None
+
+    done = subprocess.run(
+        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+         "--no-first-run", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+    assert "<title>hostile: refinery report</title>" in done.stdout
+    assert done.stdout.count("<section") == 10
+    assert "owned'</script>" not in done.stdout
+    assert done.stdout.rstrip().endswith("</html>")
