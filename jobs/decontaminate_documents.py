@@ -122,7 +122,7 @@ def _measure(
 
 STAGE = Stage(
     name="decontaminate",
-    version=2,
+    version=3,
     inputs=("clean", "dedup"),
     settings=_settings,
     contents=_contents,

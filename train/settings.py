@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from schemas.settings import Settings, apply_overrides, parse_settings, read_yaml
 from train.checkpoint.config import CheckpointConfig
-from train.data.config import BatchConfig, DataPhase, LoaderConfig
+from train.data.config import BatchConfig, LoaderConfig
 from train.familiar import translate_familiar
 from train.optim.config import OptimizerConfig, ScheduleConfig
 from train.parallel.config import ParallelConfig
@@ -56,14 +56,12 @@ class MetricsConfig(Settings):
     """What is written while training."""
 
     every_steps: int = Field(default=1, gt=0)
-    tensorboard: bool = False
 
 
 class TrainSettings(Settings):
     """One run. Paths are relative to the working directory."""
 
     manifest: str = Field(description="manifest.json, or the folder that holds it")
-    then: tuple[DataPhase, ...] = Field(default=(), description="later manifests, by tokens")
     output: str
     seed: int = 1
     model: dict[str, Any] = Field(
@@ -76,7 +74,7 @@ class TrainSettings(Settings):
     optimizer: OptimizerConfig = OptimizerConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     precision: PrecisionConfig = PrecisionConfig()
-    recompute: Literal["none", "selective", "full"] = Field(
+    recompute: Literal["none", "full"] = Field(
         default="none", description="activations that are computed again in the backward pass"
     )
     compile: bool = Field(default=False, description="torch.compile for each block")
@@ -89,13 +87,6 @@ class TrainSettings(Settings):
     step_timeout_seconds: float = Field(
         default=600.0, gt=0, description="collectives fail after it"
     )
-
-    @model_validator(mode="after")
-    def _phases_ascend(self) -> Self:
-        starts = [phase.from_tokens for phase in self.then]
-        if starts != sorted(set(starts)):
-            raise ValueError(f"then: from_tokens must rise, got {starts}")
-        return self
 
 
 def load_train_settings(path: Path, overrides: Sequence[str] = ()) -> TrainSettings:

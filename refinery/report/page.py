@@ -271,7 +271,10 @@ def _contamination(data: ReportData) -> str:
         for name, (hit, planted) in found.recall.items()
     ]
     bound = found.false_positive_bound
-    honest = f"{found.false_positives} false positives in {found.clean_documents:,} clean documents"
+    honest = (
+        f"{found.false_positives} false positives in {found.clean_documents:,} documents that hold "
+        "an item's words in another order"
+    )
     if bound is not None:
         honest += f" (95 % bound: fewer than {1e6 * bound:,.0f} per million)"
     return (

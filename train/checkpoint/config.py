@@ -15,5 +15,4 @@ class CheckpointConfig(Settings):
     keep_every_steps: int | None = Field(
         default=None, gt=0, description="those at multiples stay for ever"
     )
-    asynchronous: bool = Field(default=False, description="copy, then write beside the training")
     export: bool = Field(default=True, description="Hugging Face folder of the last checkpoint")

@@ -9,13 +9,6 @@ from pydantic import Field, model_validator
 from schemas.settings import Settings
 
 
-class DataPhase(Settings):
-    """A manifest that takes over at a number of consumed tokens."""
-
-    manifest: str
-    from_tokens: int = Field(gt=0)
-
-
 class LoaderConfig(Settings):
     """How rows reach the loop; nothing here changes which rows."""
 

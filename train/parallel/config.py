@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from schemas.errors import SettingsError
 from schemas.settings import Settings
-
-PipelineSchedule = Literal["gpipe", "1f1b", "interleaved", "zero_bubble"]
 
 
 class ParallelConfig(Settings):
@@ -22,8 +18,6 @@ class ParallelConfig(Settings):
     dp_shard: int = Field(default=1, gt=0, description="FSDP2: ranks that share one copy")
     tp: int = Field(default=1, gt=0, description="ranks that share every matrix")
     pp: int = Field(default=1, gt=0, description="pipeline stages")
-    schedule: PipelineSchedule = "1f1b"
-    sequence_parallel: bool = False
 
     def replicas(self, world_size: int) -> int:
         """Return the replicas that fill the world.
