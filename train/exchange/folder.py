@@ -12,7 +12,12 @@ from safetensors.torch import load_file, save_file
 from schemas.errors import ContractError
 from schemas.manifest import SpecialIds
 from train.exchange.configuration import hugging_face_config
-from train.exchange.names import State, from_hugging_face, to_hugging_face
+from train.exchange.names import (
+    State,
+    from_hugging_face,
+    to_hugging_face,
+    unexpected_names,
+)
 from train.model.config import ModelConfig
 from train.model.transformer import Model, build_model
 
@@ -58,6 +63,12 @@ def load_folder(folder: Path, config: ModelConfig) -> Model:
     except (OSError, SafetensorError) as error:
         raise ContractError(f"{folder / WEIGHTS}: not readable: {error}") from error
     ours = from_hugging_face(state, config)
+    unexpected = unexpected_names(state, ours, config)
+    if unexpected:
+        raise ContractError(
+            f"{folder}: {len(unexpected)} tensors have no place in a {config.family}, the first is "
+            f"{unexpected[0]}"
+        )
     model = build_model(config, seed=0)
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in ours.items()}

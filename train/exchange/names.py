@@ -18,6 +18,16 @@ _GPT2_BLOCK = {
     "mlp.up": "mlp.c_fc",
     "mlp.down": "mlp.c_proj",
 }
+_HARMLESS = (
+    ".attn.bias",
+    ".attn.masked_bias",
+    "position_ids",
+    "inv_freq",
+    "embed_tokens.weight",
+    "lm_head.weight",
+    "cls.predictions.decoder.weight",
+    "cls.predictions.decoder.bias",
+)
 _QKV = ("query", "key", "value")
 
 
@@ -40,6 +50,19 @@ def from_hugging_face(state: State, config: ModelConfig) -> State:
         return {ours: state[theirs] for ours, theirs in plain_names(config).items()}
     except KeyError as error:
         raise ContractError(f"the checkpoint has no tensor {error}; it has {len(state)}") from error
+
+
+def unexpected_names(state: State, ours: State, config: ModelConfig) -> list[str]:
+    """Tensors of a checkpoint that the model has no place for.
+
+    Buffers and second names of tied tensors, which older checkpoints carry, are none of them.
+    """
+    known = {_bare(name) for name in to_hugging_face(ours, config)}
+    return sorted(n for n in state if _bare(n) not in known and not n.endswith(_HARMLESS))
+
+
+def _bare(name: str) -> str:
+    return name.removeprefix("transformer.")
 
 
 def _to_gpt2(state: State, config: ModelConfig) -> State:

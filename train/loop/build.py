@@ -16,8 +16,8 @@ from train.data.packed import PackedRows
 from train.exchange.folder import export_folder
 from train.model.presets import resolve_model
 from train.model.transformer import build_model
-from train.objectives.causal import CausalObjective
-from train.objectives.config import resolve_objective
+from train.objectives.build import build_objective
+from train.objectives.config import parse_objective
 from train.settings import TrainSettings
 
 
@@ -48,7 +48,13 @@ def build_run(settings: TrainSettings, manifest: Manifest) -> Built:
     config = resolve_model(
         settings.model, vocab_size=manifest.tokenizer.vocab_size, seq_len=manifest.seq_len
     )
-    objective = CausalObjective(resolve_objective(settings.objective))
+    objective = build_objective(
+        parse_objective(settings.objective),
+        manifest.tokenizer.special_ids,
+        family=config.family,
+        vocab_size=config.vocab_size,
+        seq_len=manifest.seq_len,
+    )
 
     def make_batch(rows: PackedRows) -> Batch:
         return objective.build(rows, seed=settings.seed)

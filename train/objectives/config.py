@@ -44,11 +44,6 @@ _UNION: TypeAdapter[ObjectiveConfig] = TypeAdapter(
 )
 
 
-def resolve_objective(choice: dict[str, Any]) -> CausalConfig:
-    """The causal objective that a recipe names."""
-    return parse_settings(CausalConfig, choice, where="objective")
-
-
 def parse_objective(choice: dict[str, Any]) -> ObjectiveConfig:
     """Any objective that a recipe names.
 
