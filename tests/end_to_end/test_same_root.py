@@ -7,52 +7,31 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from jobs.java import find_java
 from schemas.manifest import Manifest, read_manifest
 from tests.support.corpus import write_corpus
+from tests.support.submitting import SUBMIT_SECONDS, spark_environment, spark_home
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
-SUBMIT_SECONDS = 420
 START_SECONDS = 60
-
-
-def _spark_home() -> Path:
-    spec = find_spec("pyspark")
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parent
-
-
-def _environment() -> dict[str, str]:
-    return {
-        **os.environ,
-        "JAVA_HOME": str(find_java().home),
-        "PYSPARK_PYTHON": sys.executable,
-        "PYSPARK_DRIVER_PYTHON": sys.executable,
-        "SPARK_LOCAL_IP": "127.0.0.1",
-        "OMP_NUM_THREADS": "1",
-    }
 
 
 def _refine(recipe: Path, output: Path, master: str, *options: str) -> Manifest:
     command = [
-        str(_spark_home() / "bin" / "spark-submit"), "--master", master, "--driver-memory", "1g",
+        str(spark_home() / "bin" / "spark-submit"), "--master", master, "--driver-memory", "1g",
         "--conf", "spark.ui.enabled=false", *options, "jobs/refine.py", "--recipe", str(recipe),
         "--set", f"runtime.output={output}",
     ]  # fmt: skip
     done = subprocess.run(
         command,
-        env=_environment(),
+        env=spark_environment(),
         capture_output=True,
         text=True,
         timeout=SUBMIT_SECONDS,
@@ -122,7 +101,7 @@ def _cluster(folder: Path, *, workers: int) -> Iterator[str]:
     """A master and workers on loopback; all end with the block."""
     port = _free_port()
     master = f"spark://127.0.0.1:{port}"
-    base = [str(_spark_home() / "bin" / "spark-class")]
+    base = [str(spark_home() / "bin" / "spark-class")]
     deploy = "org.apache.spark.deploy"
     commands = [
         [*base, f"{deploy}.master.Master", "--host", "127.0.0.1", "--port", str(port),
@@ -137,7 +116,7 @@ def _cluster(folder: Path, *, workers: int) -> Iterator[str]:
         with log.open("wb") as out:
             for command in commands:
                 processes.append(
-                    subprocess.Popen(command, env=_environment(), stdout=out, stderr=out)
+                    subprocess.Popen(command, env=spark_environment(), stdout=out, stderr=out)
                 )
         _wait_for_workers(log, workers)
         yield master
