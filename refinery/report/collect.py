@@ -249,12 +249,24 @@ def _sample_ids(tables: Tables) -> tuple[dict[str, str], list[str]]:
 
 
 def _pair_rows(tables: Tables) -> list[dict[str, Any]]:
-    """Near duplicates of the lowest similarity first: the ones that people should check."""
-    rows = tables.rows(
-        "dedup", "duplicates", ("doc_id", "kept_id", "method", "jaccard", "containment")
-    )
-    near = (row for row in rows if row["method"] == "minhash")
-    return heapq.nsmallest(PAIRS, near, key=lambda row: (row["jaccard"], row["doc_id"]))
+    """Near duplicates of the lowest similarity, one of a cluster: the ones that people should check."""
+    weakest: dict[str, dict[str, Any]] = {}
+    columns = ("doc_id", "kept_id", "method", "jaccard", "containment", "cluster")
+    for row in tables.rows("dedup", "duplicates", columns):
+        if row["method"] != "minhash":
+            continue
+        known = weakest.get(row["cluster"])
+        if known is None or _weakness(row) < _weakness(known):
+            weakest[row["cluster"]] = row
+        if len(weakest) > 64 * PAIRS:
+            weakest = {
+                row["cluster"]: row for row in heapq.nsmallest(PAIRS, weakest.values(), _weakness)
+            }
+    return heapq.nsmallest(PAIRS, weakest.values(), _weakness)
+
+
+def _weakness(row: Mapping[str, Any]) -> tuple[float, str]:
+    return row["jaccard"], row["doc_id"]
 
 
 def _pair_ids(tables: Tables) -> list[str]:

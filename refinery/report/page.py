@@ -205,8 +205,8 @@ def _dedup(data: ReportData) -> str:
         f"<p>{dedup.bands} bands of {dedup.rows} rows find candidates; every removal is backed by a "
         f"measured similarity of at least {dedup.threshold:g}. Area of missed pairs above the "
         f"threshold {dedup.false_negative_area:.4f}, of needless candidates below it "
-        f"{dedup.false_positive_area:.4f}. {dedup.capped_buckets:,} buckets were too large to "
-        "compare each with each.</p>"
+        f"{dedup.false_positive_area:.4f}. Buckets too large to compare each with each: "
+        f"{dedup.capped_buckets:,}.</p>"
     )
     methods = [(escape(name), f"{count:,}") for name, count in dedup.by_method.items()]
     sizes = [(f"{name} documents", f"{count:,}") for name, count in dedup.cluster_sizes.items()]
