@@ -1,7 +1,7 @@
 """Kept text with its origin and scores, for everybody who wants text instead of tokens. No Spark.
 
 Rows are read and written in batches; in memory are the ids of kept documents and the edits. Larger
-tables than one machine holds are exported by the same columns with `kept_texts` in Spark.
+tables go through `refinery/export_spark.py`, to the same columns.
 """
 
 from __future__ import annotations

@@ -58,17 +58,14 @@ def check_fates(counts: dict[str, int], num_documents: int) -> None:
 def kept_texts(cleaned: DataFrame, fates: DataFrame, edits: DataFrame) -> DataFrame:
     """(doc_id, source, text, edits) of kept documents; `edits` in the order of their stages."""
     kept = fates.where("fate = 'kept'").select("doc_id")
+    texts = cleaned.select("doc_id", "source", "text").join(kept, ["doc_id"], how="left_semi")
+    return texts.join(ordered_edits(edits), ["doc_id"], how="left")
+
+
+def ordered_edits(edits: DataFrame) -> DataFrame:
+    """(doc_id, edits): each document's spans in the order of their stages."""
     stage_rank = (
         F.when(F.col("stage") == "clean", 0).when(F.col("stage") == "dedup", 1).otherwise(2)
     )
-    spans = (
-        edits.withColumn("rank", stage_rank)
-        .groupBy("doc_id")
-        .agg(
-            F.array_sort(F.collect_list(F.struct("rank", "start", "end", "replacement"))).alias(
-                "edits"
-            )
-        )
-    )
-    texts = cleaned.select("doc_id", "source", "text").join(kept, ["doc_id"], how="left_semi")
-    return texts.join(spans, ["doc_id"], how="left")
+    spans = F.array_sort(F.collect_list(F.struct("rank", "start", "end", "replacement")))
+    return edits.withColumn("rank", stage_rank).groupBy("doc_id").agg(spans.alias("edits"))
