@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.errors import SettingsError
+from schemas.manifest import Manifest, read_manifest
+from tests.support.datasets import write_dataset
+from train.loop.build import build_run
+from train.settings import TrainSettings
+
+SMALL = {"width": 32, "heads": 2, "layers": 1, "mlp_width": 64}
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Manifest:
+    return read_manifest(write_dataset(tmp_path / "data"))
+
+
+def _settings(preset: str, objective: dict[str, Any]) -> TrainSettings:
+    return TrainSettings.model_validate(
+        {
+            "manifest": "unused", "output": "unused", "stop": {"steps": 1},
+            "model": {"preset": preset, **SMALL}, "objective": objective,
+        }
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("preset", "expected"), [("t5-small", "span_corruption"), ("bert-base", "masked")]
+)
+def test_a_family_with_the_wrong_objective_is_refused_before_training(
+    manifest: Manifest, preset: str, expected: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"'causal' does not train .*; expected '{expected}'"):
+        build_run(_settings(preset, {"name": "causal"}), manifest)
+
+
+def test_an_unknown_objective_names_the_nearest(manifest: Manifest) -> None:
+    with pytest.raises(SettingsError, match="did you mean 'causal'"):
+        build_run(_settings("gpt2-test", {"name": "casual"}), manifest)
