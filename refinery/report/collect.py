@@ -9,71 +9,35 @@ from __future__ import annotations
 import heapq
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
-from refinery.publish import storage
 from refinery.publish.records import StageRecord
 from refinery.publish.store import Store
 from refinery.report.data import (
     Check,
-    ContaminationNumbers,
-    DedupNumbers,
     Histogram,
     MixtureRow,
     PackingNumbers,
-    PairSample,
     ReportData,
-    Sample,
     SourceFunnel,
     StageNumbers,
 )
+from refinery.report.evidence import (
+    SAMPLES,
+    contamination_numbers,
+    dedup_numbers,
+    excerpt,
+    hit_ids,
+    pair_ids,
+)
+from refinery.report.tables import Tables
 from schemas.errors import ContractError
 from schemas.manifest import Manifest, Split
-
-EXCERPT_CHARS = 600
-CONTEXT_CHARS = 160
-SAMPLES = 6
-PAIRS = 4
-CLUSTER_BINS = (2, 3, 4, 8, 16, 64, 256)
-
-
-class Tables:
-    """The published tables of one run."""
-
-    def __init__(self, store: Store, records: Mapping[str, StageRecord]) -> None:
-        self._store = store
-        self.records = records
-
-    def batches(self, stage: str, table: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Stream columns of a table; none where the stage did not run or wrote no row."""
-        record = self.records.get(stage)
-        if record is None:
-            return
-        uri = self._store.table_uri(record, table)
-        if not storage.exists(uri):
-            return
-        system, path = storage.file_system(uri)
-        dataset = ds.dataset(path, format="parquet", filesystem=system, exclude_invalid_files=False)
-        yield from dataset.to_batches(columns=list(columns), batch_size=4096)
-
-    def rows(self, stage: str, table: str, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """The same as dictionaries."""
-        for batch in self.batches(stage, table, columns):
-            yield from batch.to_pylist()
-
-    def count(self, stage: str, table: str, column: str) -> Counter[Any]:
-        """Rows by value of one column."""
-        counts: Counter[Any] = Counter()
-        for batch in self.batches(stage, table, (column,)):
-            for entry in pc.value_counts(batch.column(column)).to_pylist():
-                counts[entry["values"]] += entry["counts"]
-        return counts
 
 
 def collect(store: Store, records: Mapping[str, StageRecord], manifest: Manifest) -> ReportData:
@@ -91,7 +55,7 @@ def collect(store: Store, records: Mapping[str, StageRecord], manifest: Manifest
         raise ContractError(f"the tables do not add up: {lines}")
     ledger = _ledger(tables)
     dropped, kept = _sample_ids(tables)
-    texts = _texts(tables, [*dropped, *kept, *_pair_ids(tables), *_hit_ids(tables)])
+    texts = _texts(tables, [*dropped, *kept, *pair_ids(tables), *hit_ids(tables)])
     card = json.loads(records["quality"].facts["card"]) if "quality" in records else {}
     return ReportData(
         name=manifest.name,
@@ -101,10 +65,10 @@ def collect(store: Store, records: Mapping[str, StageRecord], manifest: Manifest
         created_at=manifest.created_at,
         sources=sources,
         checks=tuple(checks),
-        kept_samples=tuple(_excerpt(texts[i], None) for i in kept if i in texts),
-        dropped_samples=tuple(_excerpt(texts[i], why) for i, why in dropped.items() if i in texts),
-        dedup=_dedup(tables, texts),
-        contamination=_contamination(tables, texts),
+        kept_samples=tuple(excerpt(texts[i], None) for i in kept if i in texts),
+        dropped_samples=tuple(excerpt(texts[i], why) for i, why in dropped.items() if i in texts),
+        dedup=dedup_numbers(tables, texts),
+        contamination=contamination_numbers(tables, texts),
         quality_card={
             key: card[key]
             for key in ("auc", "precision", "recall", "training_documents", "test_documents")
@@ -248,41 +212,6 @@ def _sample_ids(tables: Tables) -> tuple[dict[str, str], list[str]]:
     return {i: reason for reason in sorted(by_reason) for i in by_reason[reason]}, kept
 
 
-def _pair_rows(tables: Tables) -> list[dict[str, Any]]:
-    """Near duplicates of the lowest similarity, one of a cluster: the ones that people should check."""
-    weakest: dict[str, dict[str, Any]] = {}
-    columns = ("doc_id", "kept_id", "method", "jaccard", "containment", "cluster")
-    for row in tables.rows("dedup", "duplicates", columns):
-        if row["method"] != "minhash":
-            continue
-        known = weakest.get(row["cluster"])
-        if known is None or _weakness(row) < _weakness(known):
-            weakest[row["cluster"]] = row
-        if len(weakest) > 64 * PAIRS:
-            weakest = {
-                row["cluster"]: row for row in heapq.nsmallest(PAIRS, weakest.values(), _weakness)
-            }
-    return heapq.nsmallest(PAIRS, weakest.values(), _weakness)
-
-
-def _weakness(row: Mapping[str, Any]) -> tuple[float, str]:
-    return row["jaccard"], row["doc_id"]
-
-
-def _pair_ids(tables: Tables) -> list[str]:
-    return [row[name] for row in _pair_rows(tables) for name in ("doc_id", "kept_id")]
-
-
-def _hit_rows(tables: Tables) -> list[dict[str, Any]]:
-    columns = ("doc_id", "benchmark", "item", "start", "end")
-    rows = tables.rows("decontaminate", "contamination", columns)
-    return heapq.nsmallest(SAMPLES, rows, key=lambda row: (row["doc_id"], row["start"]))
-
-
-def _hit_ids(tables: Tables) -> list[str]:
-    return [row["doc_id"] for row in _hit_rows(tables)]
-
-
 def _texts(tables: Tables, wanted: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Text, title and address of some documents; stops when all are found."""
     missing = set(wanted)
@@ -296,94 +225,6 @@ def _texts(tables: Tables, wanted: Iterable[str]) -> dict[str, dict[str, Any]]:
             found[row["doc_id"]] = row
             missing.discard(row["doc_id"])
     return found
-
-
-def _excerpt(row: Mapping[str, Any], reason: str | None) -> Sample:
-    return _sample(row, reason, before=row["text"][:EXCERPT_CHARS])
-
-
-def _sample(row: Mapping[str, Any], reason: str | None, **parts: str) -> Sample:
-    return Sample(
-        doc_id=row["doc_id"],
-        source=row["source"],
-        url=row["url"][:300] if row["url"] else None,
-        title=row["title"],
-        reason=reason,
-        **parts,
-    )
-
-
-def _dedup(tables: Tables, texts: Mapping[str, dict[str, Any]]) -> DedupNumbers | None:
-    record = tables.records.get("dedup")
-    if record is None:
-        return None
-    curve = json.loads(record.facts["s_curve"])
-    clusters = tables.count("dedup", "duplicates", "cluster")
-    sizes: Counter[str] = Counter()
-    for removed in clusters.values():
-        size = removed + 1
-        low = max(b for b in CLUSTER_BINS if b <= size)
-        later = [b for b in CLUSTER_BINS if b > low]
-        sizes[f"{low}" if later and later[0] == low + 1 else f"{low}+"] += 1
-    pairs = [
-        PairSample(
-            removed=_excerpt(texts[row["doc_id"]], None),
-            kept=_excerpt(texts[row["kept_id"]], None),
-            method=row["method"],
-            jaccard=row["jaccard"],
-            containment=row["containment"],
-        )
-        for row in _pair_rows(tables)
-        if row["doc_id"] in texts and row["kept_id"] in texts
-    ]
-    return DedupNumbers(
-        bands=curve["bands"],
-        rows=curve["rows"],
-        threshold=curve["threshold"],
-        false_negative_area=curve["false_negative_area"],
-        false_positive_area=curve["false_positive_area"],
-        curve=tuple((x, y) for x, y in curve["points"]),
-        by_method=dict(sorted(tables.count("dedup", "duplicates", "method").items())),
-        cluster_sizes=dict(sorted(sizes.items(), key=lambda item: int(item[0].rstrip("+")))),
-        weakest_jaccard=pairs[0].jaccard if pairs else None,
-        capped_buckets=record.counts.get("capped_buckets", 0),
-        pairs=tuple(pairs),
-    )
-
-
-def _contamination(
-    tables: Tables, texts: Mapping[str, dict[str, Any]]
-) -> ContaminationNumbers | None:
-    record = tables.records.get("decontaminate")
-    if record is None:
-        return None
-    documents: dict[str, set[str]] = defaultdict(set)
-    items: dict[str, set[str]] = defaultdict(set)
-    for row in tables.rows("decontaminate", "contamination", ("doc_id", "benchmark", "item")):
-        documents[row["benchmark"]].add(row["doc_id"])
-        items[row["benchmark"]].add(row["item"])
-    measured = json.loads(record.facts["recall"])
-    samples = []
-    for row in _hit_rows(tables):
-        if row["doc_id"] in texts:
-            text, start, end = texts[row["doc_id"]]["text"], row["start"], row["end"]
-            parts = {
-                "before": text[max(0, start - CONTEXT_CHARS) : start],
-                "marked": text[start:end][:EXCERPT_CHARS],
-                "after": text[end : end + CONTEXT_CHARS],
-            }
-            label = f"{row['benchmark']}, item {row['item']}"
-            samples.append(_sample(texts[row["doc_id"]], label, **parts))
-    return ContaminationNumbers(
-        documents_by_benchmark={name: len(ids) for name, ids in sorted(documents.items())},
-        items_by_benchmark={name: len(ids) for name, ids in sorted(items.items())},
-        items=record.counts.get("items", 0),
-        uncovered_items=record.counts.get("uncovered_items", 0),
-        recall={name: (r["found"], r["planted"]) for name, r in measured["recall"].items()},
-        clean_documents=measured["clean_documents"],
-        false_positives=measured["false_positives"],
-        samples=tuple(samples),
-    )
 
 
 def _mixture(tables: Tables, manifest: Manifest) -> tuple[MixtureRow, ...]:

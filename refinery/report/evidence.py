@@ -1,0 +1,146 @@
+"""Evidence for people: excerpts, near-duplicate pairs with their clusters, benchmark hits."""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from refinery.report.data import ContaminationNumbers, DedupNumbers, PairSample, Sample
+from refinery.report.tables import Tables
+
+EXCERPT_CHARS = 600
+CONTEXT_CHARS = 160
+SAMPLES = 6
+PAIRS = 4
+CLUSTER_BINS = (2, 3, 4, 8, 16, 64, 256)
+
+
+def _pair_rows(tables: Tables) -> list[dict[str, Any]]:
+    """Near duplicates of the lowest similarity, one of a cluster: the ones that people should check."""
+    weakest: dict[str, dict[str, Any]] = {}
+    columns = ("doc_id", "kept_id", "method", "jaccard", "containment", "cluster")
+    for row in tables.rows("dedup", "duplicates", columns):
+        if row["method"] != "minhash":
+            continue
+        known = weakest.get(row["cluster"])
+        if known is None or _weakness(row) < _weakness(known):
+            weakest[row["cluster"]] = row
+        if len(weakest) > 64 * PAIRS:
+            weakest = {
+                row["cluster"]: row for row in heapq.nsmallest(PAIRS, weakest.values(), _weakness)
+            }
+    return heapq.nsmallest(PAIRS, weakest.values(), _weakness)
+
+
+def _weakness(row: Mapping[str, Any]) -> tuple[float, str]:
+    return row["jaccard"], row["doc_id"]
+
+
+def pair_ids(tables: Tables) -> list[str]:
+    """Both documents of each pair that is shown."""
+    return [row[name] for row in _pair_rows(tables) for name in ("doc_id", "kept_id")]
+
+
+def _hit_rows(tables: Tables) -> list[dict[str, Any]]:
+    columns = ("doc_id", "benchmark", "item", "start", "end")
+    rows = tables.rows("decontaminate", "contamination", columns)
+    return heapq.nsmallest(SAMPLES, rows, key=lambda row: (row["doc_id"], row["start"]))
+
+
+def hit_ids(tables: Tables) -> list[str]:
+    """Documents of the hits that are shown."""
+    return [row["doc_id"] for row in _hit_rows(tables)]
+
+
+def excerpt(row: Mapping[str, Any], reason: str | None) -> Sample:
+    """The beginning of a document."""
+    return _sample(row, reason, before=row["text"][:EXCERPT_CHARS])
+
+
+def _sample(row: Mapping[str, Any], reason: str | None, **parts: str) -> Sample:
+    return Sample(
+        doc_id=row["doc_id"],
+        source=row["source"],
+        url=row["url"][:300] if row["url"] else None,
+        title=row["title"],
+        reason=reason,
+        **parts,
+    )
+
+
+def dedup_numbers(tables: Tables, texts: Mapping[str, dict[str, Any]]) -> DedupNumbers | None:
+    """Methods, clusters, the S-curve and the weakest pairs; None where dedup is off."""
+    record = tables.records.get("dedup")
+    if record is None:
+        return None
+    curve = json.loads(record.facts["s_curve"])
+    clusters = tables.count("dedup", "duplicates", "cluster")
+    sizes: Counter[str] = Counter()
+    for removed in clusters.values():
+        size = removed + 1
+        low = max(b for b in CLUSTER_BINS if b <= size)
+        later = [b for b in CLUSTER_BINS if b > low]
+        sizes[f"{low}" if later and later[0] == low + 1 else f"{low}+"] += 1
+    pairs = [
+        PairSample(
+            removed=excerpt(texts[row["doc_id"]], None),
+            kept=excerpt(texts[row["kept_id"]], None),
+            method=row["method"],
+            jaccard=row["jaccard"],
+            containment=row["containment"],
+        )
+        for row in _pair_rows(tables)
+        if row["doc_id"] in texts and row["kept_id"] in texts
+    ]
+    return DedupNumbers(
+        bands=curve["bands"],
+        rows=curve["rows"],
+        threshold=curve["threshold"],
+        false_negative_area=curve["false_negative_area"],
+        false_positive_area=curve["false_positive_area"],
+        curve=tuple((x, y) for x, y in curve["points"]),
+        by_method=dict(sorted(tables.count("dedup", "duplicates", "method").items())),
+        cluster_sizes=dict(sorted(sizes.items(), key=lambda item: int(item[0].rstrip("+")))),
+        weakest_jaccard=pairs[0].jaccard if pairs else None,
+        capped_buckets=record.counts.get("capped_buckets", 0),
+        pairs=tuple(pairs),
+    )
+
+
+def contamination_numbers(
+    tables: Tables, texts: Mapping[str, dict[str, Any]]
+) -> ContaminationNumbers | None:
+    """Hits by benchmark and the self-measurement; None where no benchmark is named."""
+    record = tables.records.get("decontaminate")
+    if record is None:
+        return None
+    documents: dict[str, set[str]] = defaultdict(set)
+    items: dict[str, set[str]] = defaultdict(set)
+    for row in tables.rows("decontaminate", "contamination", ("doc_id", "benchmark", "item")):
+        documents[row["benchmark"]].add(row["doc_id"])
+        items[row["benchmark"]].add(row["item"])
+    measured = json.loads(record.facts["recall"])
+    samples = []
+    for row in _hit_rows(tables):
+        if row["doc_id"] in texts:
+            text, start, end = texts[row["doc_id"]]["text"], row["start"], row["end"]
+            parts = {
+                "before": text[max(0, start - CONTEXT_CHARS) : start],
+                "marked": text[start:end][:EXCERPT_CHARS],
+                "after": text[end : end + CONTEXT_CHARS],
+            }
+            label = f"{row['benchmark']}, item {row['item']}"
+            samples.append(_sample(texts[row["doc_id"]], label, **parts))
+    return ContaminationNumbers(
+        documents_by_benchmark={name: len(ids) for name, ids in sorted(documents.items())},
+        items_by_benchmark={name: len(ids) for name, ids in sorted(items.items())},
+        items=record.counts.get("items", 0),
+        uncovered_items=record.counts.get("uncovered_items", 0),
+        recall={name: (r["found"], r["planted"]) for name, r in measured["recall"].items()},
+        clean_documents=measured["clean_documents"],
+        false_positives=measured["false_positives"],
+        samples=tuple(samples),
+    )
