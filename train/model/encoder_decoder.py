@@ -13,8 +13,20 @@ from torch import Tensor, nn
 from train.batch import NO_LABEL, Batch, LossSums
 from train.model.config import ModelConfig
 from train.model.encoder import both_ways_mask
-from train.model.layers import MLP, Attention, make_norm
+from train.model.layers import MLP, Attention, LayerCache, make_norm
 from train.model.loss import cross_entropy_sums
+
+
+class CrossCache:
+    """Keys and values of a decoder's layer: of its own tokens, and of the memory."""
+
+    def __init__(self) -> None:
+        self.own, self.memory = LayerCache(), LayerCache()
+
+    def reorder(self, rows: Tensor) -> None:
+        """Let row i continue what row `rows[i]` holds."""
+        self.own.reorder(rows)
+        self.memory.reorder(rows)
 
 
 class StackBlock(nn.Module):
@@ -34,12 +46,18 @@ class StackBlock(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(
-        self, x_BTD: Tensor, bias: Tensor, memory: Tensor | None, memory_mask: Tensor | None
+        self,
+        x_BTD: Tensor,
+        bias: Tensor,
+        memory: Tensor | None,
+        memory_mask: Tensor | None,
+        cache: CrossCache | None = None,
     ) -> Tensor:
-        """One layer; `bias` [B or 1, N, T, T] is added to the scores of self-attention."""
-        x_BTD = x_BTD + self.dropout(self.attention(self.attention_norm(x_BTD), bias, None))
+        """One layer; `bias` [B or 1, N, T, S] is added to the scores of self-attention."""
+        own, other = (None, None) if cache is None else (cache.own, cache.memory)
+        x_BTD = x_BTD + self.dropout(self.attention(self.attention_norm(x_BTD), bias, None, own))
         if self.cross_attention is not None and self.cross_norm is not None:
-            seen = self.cross_attention(self.cross_norm(x_BTD), memory_mask, None, None, memory)
+            seen = self.cross_attention(self.cross_norm(x_BTD), memory_mask, None, other, memory)
             x_BTD = x_BTD + self.dropout(seen)
         return x_BTD + self.dropout(self.mlp(self.mlp_norm(x_BTD)))  # type: ignore[no-any-return]
 
@@ -64,20 +82,26 @@ class Stack(nn.Module):
         mask: Tensor | None,
         memory: Tensor | None = None,
         memory_mask: Tensor | None = None,
+        caches: list[CrossCache] | None = None,
     ) -> Tensor:
-        """Hidden states; `mask` is true where a token may look, None for everywhere."""
-        bias = self._bias(x_BTD.shape[1], x_BTD.device)
+        """Hidden states; `mask` is true where a token may look, None for everywhere.
+
+        With caches, one of each block, the tokens come after those that the caches have seen.
+        """
+        seen = 0 if caches is None else caches[0].own.tokens
+        bias = self._bias(x_BTD.shape[1], x_BTD.device, seen=seen)
         if mask is not None:
             bias = bias.masked_fill(~mask, -torch.inf)
         x_BTD = self.dropout(x_BTD)
-        for block in self.blocks:
-            x_BTD = block(x_BTD, bias, memory, memory_mask)
+        for layer, block in enumerate(self.blocks):
+            cache = None if caches is None else caches[layer]
+            x_BTD = block(x_BTD, bias, memory, memory_mask, cache)
         return self.dropout(self.final_norm(x_BTD))  # type: ignore[no-any-return]
 
-    def _bias(self, tokens: int, device: torch.device) -> Tensor:
-        places = torch.arange(tokens, device=device)
+    def _bias(self, tokens: int, device: torch.device, *, seen: int) -> Tensor:
+        places = torch.arange(seen + tokens, device=device)
         buckets = relative_buckets(
-            places[None] - places[:, None],
+            places[None] - places[seen:, None],
             both_ways=not self.is_decoder,
             num_buckets=self.config.relative_buckets,
             max_distance=self.config.relative_distance,
@@ -118,9 +142,38 @@ class EncoderDecoder(nn.Module):
         if not (self.config.attend_across_documents or batch.is_whole):
             mask = both_ways_mask(batch.document, across_documents=False)
         memory = self.encoder(self.embedding(batch.input_ids), mask)
-        length = batch.decoder_ids.shape[1]
-        causal = torch.ones(length, length, dtype=torch.bool, device=memory.device).tril()
-        hidden = self.decoder(self.embedding(batch.decoder_ids), causal, memory, memory_mask)
+        return self._decoded(batch.decoder_ids, memory, memory_mask, None)
+
+    def decode(
+        self,
+        ids_BU: Tensor,
+        memory_BTD: Tensor,
+        memory_mask: Tensor | None,
+        caches: list[CrossCache],
+    ) -> Tensor:
+        """Logits [B, V] after the last of some new decoder tokens.
+
+        Args:
+            ids_BU: Tokens that the caches have not seen.
+            memory_BTD: What the encoder gave.
+            memory_mask: [B, 1, 1, T], false at padding.
+            caches: One of each block of the decoder; they grow by U.
+        """
+        hidden = self._decoded(ids_BU, memory_BTD, memory_mask, caches)
+        return hidden[:, -1] @ self.head_weight().T
+
+    def _decoded(
+        self,
+        ids_BU: Tensor,
+        memory: Tensor,
+        memory_mask: Tensor | None,
+        caches: list[CrossCache] | None,
+    ) -> Tensor:
+        length = ids_BU.shape[1]
+        seen = 0 if caches is None else caches[0].own.tokens
+        causal = torch.ones(length, seen + length, dtype=torch.bool, device=memory.device)
+        causal = causal.tril(seen)
+        hidden = self.decoder(self.embedding(ids_BU), causal, memory, memory_mask, caches)
         if self.config.tied_head:
             hidden = hidden * self.config.width**-0.5
         return hidden  # type: ignore[no-any-return]

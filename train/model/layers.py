@@ -55,6 +55,16 @@ class LayerCache:
     def __init__(self) -> None:
         self._kept: tuple[Tensor, Tensor] | None = None
 
+    @property
+    def kept(self) -> tuple[Tensor, Tensor] | None:
+        """What was seen; None before the first token."""
+        return self._kept
+
+    @property
+    def tokens(self) -> int:
+        """Tokens seen so far."""
+        return 0 if self._kept is None else self._kept[0].shape[2]
+
     def extend(self, k_BKTH: Tensor, v_BKTH: Tensor) -> tuple[Tensor, Tensor]:
         """Append the new tokens; give all."""
         if self._kept is not None:
@@ -97,18 +107,21 @@ class Attention(nn.Module):
             mask: [B or 1, 1 or N, T, S], true where a token may look, or a bias to add to scores;
                 None lets a decoder see what is before, an encoder and cross attention all.
             rotary: Cosines and sines of the positions.
-            cache: Keys and values of earlier tokens.
+            cache: Keys and values of earlier tokens; of the memory, which is projected once.
             memory: What the encoder gave, [B, S, D].
         """
         seen = x_BTD if memory is None else memory
-        q, k, v = (
-            projection(source).unflatten(-1, (-1, self.config.head_width)).transpose(1, 2)
-            for projection, source in ((self.query, x_BTD), (self.key, seen), (self.value, seen))
-        )
+        q = self._heads(self.query(x_BTD))
+        if memory is not None and cache is not None and cache.kept is not None:
+            k, v = cache.kept
+        else:
+            k, v = self._heads(self.key(seen)), self._heads(self.value(seen))
+            if rotary is not None:
+                k = rotate(k, *rotary)
+            if cache is not None:
+                k, v = cache.extend(k, v)
         if rotary is not None:
-            q, k = rotate(q, *rotary), rotate(k, *rotary)
-        if cache is not None:
-            k, v = cache.extend(k, v)
+            q = rotate(q, *rotary)
         mixed_BNTH = F.scaled_dot_product_attention(
             q,
             k,
@@ -121,6 +134,10 @@ class Attention(nn.Module):
             enable_gqa=self.config.num_kv_heads != self.config.heads,
         )
         return self.output(mixed_BNTH.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+
+    def _heads(self, x_BTD: Tensor) -> Tensor:
+        heads: Tensor = x_BTD.unflatten(-1, (-1, self.config.head_width))  # type: ignore[no-untyped-call]
+        return heads.transpose(1, 2)
 
 
 class MLP(nn.Module):
