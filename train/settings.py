@@ -15,6 +15,7 @@ from train.data.config import BatchConfig, LoaderConfig
 from train.familiar import translate_familiar
 from train.optim.config import OptimizerConfig, ScheduleConfig
 from train.parallel.config import ParallelConfig
+from train.warm_start.config import WarmStartConfig
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +68,20 @@ class TrainSettings(Settings):
     model: dict[str, Any] = Field(
         default_factory=lambda: {"preset": "gpt2-tiny"},
         description="preset and overrides; judged by train.model",
+    )
+    warm_start: WarmStartConfig | None = Field(
+        default=None, description="weights to start from; null: new ones"
+    )
+    trainable: Literal["all", "new_embeddings"] = Field(
+        default="all", description="new_embeddings: only the rows of tokens that the base lacks"
+    )
+    stages: tuple[dict[str, Any], ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="trained in turn, each this recipe with its changes, from the one before",
+    )
+    first_sample: int = Field(
+        default=0, ge=0, description="samples of the data's order that an earlier stage read"
     )
     objective: dict[str, Any] = Field(default_factory=lambda: {"name": "causal"})
     batch: BatchConfig = BatchConfig()

@@ -26,12 +26,7 @@ def run(args: argparse.Namespace) -> int:
     from train.data.loader import shard_files
 
     manifest = open_manifest(shard_files(settings.manifest, settings.loader))
-    plan = RunPlan(
-        batch=settings.batch,
-        stop=settings.stop,
-        seq_len=manifest.seq_len,
-        rows_per_pass=manifest.train.rows,
-    )
+    plan = RunPlan.of(settings, manifest)
     console = Console()
     total = plan.total_steps
     console.print(

@@ -26,12 +26,7 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_of(args)
     files = shard_files(settings.manifest, settings.loader)
     manifest = open_manifest(files)
-    plan = RunPlan(
-        batch=settings.batch,
-        stop=settings.stop,
-        seq_len=manifest.seq_len,
-        rows_per_pass=manifest.train.rows,
-    )
+    plan = RunPlan.of(settings, manifest)
     if not 0 <= args.step < plan.total_steps:
         raise SettingsError(f"--step {args.step}: the run has steps 0 to {plan.total_steps - 1}")
     data = open_dataset(files, manifest, settings.loader, split="train", seed=settings.seed)

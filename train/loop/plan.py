@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from schemas.errors import SettingsError
+from schemas.manifest import Manifest
 from train.data.config import BatchConfig
 from train.optim.schedules import Progress
-from train.settings import StopConfig
+from train.settings import StopConfig, TrainSettings
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,28 @@ class StepSpan:
 
 @dataclass(frozen=True, kw_only=True)
 class RunPlan:
-    """Sizes of a run; every answer is a function of the step or of the samples consumed."""
+    """Sizes of a run; every answer is a function of the step or of the samples consumed.
+
+    Samples before `first_sample` were read by an earlier stage; steps, tokens and passes of this
+    one count from there.
+    """
 
     batch: BatchConfig
     stop: StopConfig
     seq_len: int
     rows_per_pass: int
+    first_sample: int = 0
+
+    @classmethod
+    def of(cls, settings: TrainSettings, manifest: Manifest) -> RunPlan:
+        """The plan of a recipe on a manifest."""
+        return cls(
+            batch=settings.batch,
+            stop=settings.stop,
+            seq_len=manifest.seq_len,
+            rows_per_pass=manifest.train.rows,
+            first_sample=settings.first_sample,
+        )
 
     def batch_at(self, samples: int) -> int:
         """Rows of the step that begins after `samples`."""
@@ -47,13 +64,13 @@ class RunPlan:
         return tuple(starts)
 
     def span(self, step: int) -> StepSpan:
-        """The samples of a step, from 0."""
+        """The samples of a step, counted from the beginning of the data's order."""
         ramp = self._ramp_starts
         if step < len(ramp):
             start = ramp[step]
         else:
             start = ramp[-1] + (step - len(ramp) + 1) * self.batch.sequences
-        return StepSpan(step, start, self.batch_at(start))
+        return StepSpan(step, self.first_sample + start, self.batch_at(start))
 
     @cached_property
     def total_steps(self) -> int:
@@ -75,18 +92,19 @@ class RunPlan:
     @property
     def total_samples(self) -> int:
         """Rows read until the run stops."""
-        return self.span(self.total_steps).start
+        return self.span(self.total_steps).start - self.first_sample
 
     def progress(self, step: int) -> Progress:
         """Progress before the update of `step`."""
         span = self.span(step)
+        done = span.start - self.first_sample
         return Progress(
             step=step,
-            tokens=span.start * self.seq_len,
+            tokens=done * self.seq_len,
             total_steps=self.total_steps,
             total_tokens=self.total_samples * self.seq_len,
             tokens_per_pass=self.rows_per_pass * self.seq_len,
             # exact for a batch without ramp; the epochwise rule is defined without one
-            step_in_pass=(span.start % self.rows_per_pass) // self.batch.sequences,
+            step_in_pass=(done % self.rows_per_pass) // self.batch.sequences,
             batch_fraction=span.count / self.batch.sequences,
         )

@@ -86,12 +86,7 @@ def open_run(settings: TrainSettings, world: World) -> Run:
         raise SettingsError(f"{settings.manifest}: its train split holds no row")
     built = build_run(settings, manifest)
     layout = build_layout(settings, built.model, world)
-    plan = RunPlan(
-        batch=settings.batch,
-        stop=settings.stop,
-        seq_len=manifest.seq_len,
-        rows_per_pass=manifest.train.rows,
-    )
+    plan = RunPlan.of(settings, manifest)
     precision = settings.precision
     is_fp16 = autocast_type(precision.compute, world.device) == torch.float16
     trainer = Trainer(
