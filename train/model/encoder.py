@@ -5,6 +5,8 @@ Shapes: B rows, T tokens, D width, V vocabulary.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -35,7 +37,10 @@ class Encoder(nn.Module):
 
     def forward(self, batch: Batch) -> LossSums:
         """Losses at masked tokens, as sums; that of the pairs apart, in `pair_loss`."""
-        hidden_BTD = self.encode(batch)
+        return self.sums(self.encode(batch), batch)
+
+    def sums(self, hidden_BTD: Tensor, batch: Batch) -> LossSums:
+        """Losses of hidden states, as sums."""
         labels = batch.labels.reshape(-1)
         places = torch.nonzero(labels != NO_LABEL).squeeze(1)
         chosen_ND = self._transformed(hidden_BTD.flatten(0, 1)[places])
@@ -50,6 +55,10 @@ class Encoder(nn.Module):
 
     def encode(self, batch: Batch) -> Tensor:
         """Hidden states [B, T, D]; packed documents stay apart unless the configuration says."""
+        return self.through(self.blocks, self.begin(batch), batch)
+
+    def begin(self, batch: Batch) -> Tensor:
+        """What the first block reads, [B, T, D]."""
         types = batch.token_types
         if types is None:
             types = torch.zeros_like(batch.input_ids)
@@ -58,15 +67,22 @@ class Encoder(nn.Module):
             + self.token_type(types)
             + self.position(batch.positions)
         )
-        x_BTD = self.dropout(self.embedding_norm(x_BTD))
+        return self.dropout(self.embedding_norm(x_BTD))  # type: ignore[no-any-return]
+
+    def through(self, blocks: Iterable[nn.Module], x_BTD: Tensor, batch: Batch) -> Tensor:
+        """Some of the blocks; pipeline stages have no others."""
         mask = None
         if not batch.is_whole:
             mask = both_ways_mask(
                 batch.document, across_documents=self.config.attend_across_documents
             )
-        for block in self.blocks:
+        for block in blocks:
             x_BTD = block(x_BTD, mask, None)
-        return x_BTD  # type: ignore[no-any-return]
+        return x_BTD
+
+    def finish(self, x_BTD: Tensor) -> Tensor:
+        """Nothing comes after the last block: its norm is its own."""
+        return x_BTD
 
     def logits(self, batch: Batch) -> Tensor:
         """Logits [B, T, V] of every place."""

@@ -6,6 +6,7 @@ Shapes: B rows, T tokens read, U tokens decoded, D width, N heads, V vocabulary.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -88,14 +89,35 @@ class Stack(nn.Module):
 
         With caches, one of each block, the tokens come after those that the caches have seen.
         """
+        x_BTD = self.begin(x_BTD)
+        x_BTD = self.through(self.blocks, x_BTD, mask, memory, memory_mask, caches)
+        return self.finish(x_BTD)
+
+    def begin(self, x_BTD: Tensor) -> Tensor:
+        """What the first block reads."""
+        return self.dropout(x_BTD)  # type: ignore[no-any-return]
+
+    def through(
+        self,
+        blocks: Iterable[nn.Module],
+        x_BTD: Tensor,
+        mask: Tensor | None,
+        memory: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        caches: list[CrossCache] | None = None,
+    ) -> Tensor:
+        """Some of the blocks; pipeline stages have no others."""
         seen = 0 if caches is None else caches[0].own.tokens
         bias = self._bias(x_BTD.shape[1], x_BTD.device, seen=seen)
         if mask is not None:
             bias = bias.masked_fill(~mask, -torch.inf)
-        x_BTD = self.dropout(x_BTD)
-        for layer, block in enumerate(self.blocks):
+        for layer, block in enumerate(blocks):
             cache = None if caches is None else caches[layer]
             x_BTD = block(x_BTD, bias, memory, memory_mask, cache)
+        return x_BTD
+
+    def finish(self, x_BTD: Tensor) -> Tensor:
+        """Hidden states after the last block."""
         return self.dropout(self.final_norm(x_BTD))  # type: ignore[no-any-return]
 
     def _bias(self, tokens: int, device: torch.device, *, seen: int) -> Tensor:
@@ -124,7 +146,10 @@ class EncoderDecoder(nn.Module):
 
     def forward(self, batch: Batch) -> LossSums:
         """Losses of the targets, as sums."""
-        hidden_BUD = self.encode(batch)
+        return self.sums(self.encode(batch), batch)
+
+    def sums(self, hidden_BUD: Tensor, batch: Batch) -> LossSums:
+        """Losses of the decoder's hidden states, as sums."""
         labels = batch.labels.reshape(-1)
         places = torch.nonzero(labels != NO_LABEL).squeeze(1)
         chosen_ND = hidden_BUD.flatten(0, 1)[places]
@@ -135,14 +160,19 @@ class EncoderDecoder(nn.Module):
         """The decoder's hidden states [B, U, D] before the head, scaled where it is tied."""
         if batch.decoder_ids is None:
             raise ValueError("a t5 needs decoder_ids; the objective gives none")
+        mask, memory_mask = self.masks(batch)
+        memory = self.encoder(self.embedding(batch.input_ids), mask)
+        return self._decoded(batch.decoder_ids, memory, memory_mask, None)
+
+    def masks(self, batch: Batch) -> tuple[Tensor | None, Tensor | None]:
+        """Where the encoder's tokens may look, and the decoder's into the memory."""
         mask = memory_mask = None
         if not bool((batch.document > 0).all()):
             memory_mask = (batch.document > 0)[:, None, None, :]
             mask = memory_mask
         if not (self.config.attend_across_documents or batch.is_whole):
             mask = both_ways_mask(batch.document, across_documents=False)
-        memory = self.encoder(self.embedding(batch.input_ids), mask)
-        return self._decoded(batch.decoder_ids, memory, memory_mask, None)
+        return mask, memory_mask
 
     def decode(
         self,
@@ -171,12 +201,13 @@ class EncoderDecoder(nn.Module):
     ) -> Tensor:
         length = ids_BU.shape[1]
         seen = 0 if caches is None else caches[0].own.tokens
-        causal = torch.ones(length, seen + length, dtype=torch.bool, device=memory.device)
-        causal = causal.tril(seen)
+        causal = causal_mask(length, memory.device, seen=seen)
         hidden = self.decoder(self.embedding(ids_BU), causal, memory, memory_mask, caches)
-        if self.config.tied_head:
-            hidden = hidden * self.config.width**-0.5
-        return hidden  # type: ignore[no-any-return]
+        return self.scaled(hidden)
+
+    def scaled(self, hidden_BUD: Tensor) -> Tensor:
+        """Hidden states as the head takes them."""
+        return hidden_BUD * self.config.width**-0.5 if self.config.tied_head else hidden_BUD
 
     def logits(self, batch: Batch) -> Tensor:
         """Logits [B, U, V] of every target place."""
@@ -185,6 +216,11 @@ class EncoderDecoder(nn.Module):
     def head_weight(self) -> Tensor:
         """[V, D], the embedding where they are tied."""
         return self.embedding.weight if self.head is None else self.head.weight
+
+
+def causal_mask(tokens: int, device: torch.device, *, seen: int = 0) -> Tensor:
+    """[T, seen + T], true where a token may look: at itself and at what came before."""
+    return torch.ones(tokens, seen + tokens, dtype=torch.bool, device=device).tril(seen)
 
 
 def relative_buckets(

@@ -6,6 +6,7 @@ Shapes: B rows, T tokens, D width, V vocabulary, N labelled places.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +38,10 @@ class Transformer(nn.Module):
 
     def forward(self, batch: Batch) -> LossSums:
         """Losses of a batch, as sums."""
-        hidden_BTD = self.encode(batch)
+        return self.sums(self.encode(batch), batch)
+
+    def sums(self, hidden_BTD: Tensor, batch: Batch) -> LossSums:
+        """Losses of hidden states, as sums."""
         labels = batch.labels.reshape(-1)
         places = torch.nonzero(labels != NO_LABEL).squeeze(1)
         chosen_ND = hidden_BTD.flatten(0, 1)[places]
@@ -46,10 +50,25 @@ class Transformer(nn.Module):
 
     def encode(self, batch: Batch) -> Tensor:
         """Hidden states [B, T, D] before the head."""
+        return self.finish(self.through(self.blocks, self.begin(batch), batch))
+
+    def begin(self, batch: Batch) -> Tensor:
+        """What the first block reads, [B, T, D]."""
+        return self._embedded(batch.input_ids, batch.positions)
+
+    def through(self, blocks: Iterable[nn.Module], x_BTD: Tensor, batch: Batch) -> Tensor:
+        """Some of the blocks; pipeline stages have no others."""
         mask = None
         if not (batch.is_whole or self.config.attend_across_documents):
             mask = document_mask(batch.document)
-        return self._run(batch.input_ids, batch.positions, mask, None)
+        rotary = self._rotary(batch.positions)
+        for block in blocks:
+            x_BTD = block(x_BTD, mask, rotary)
+        return x_BTD
+
+    def finish(self, x_BTD: Tensor) -> Tensor:
+        """Hidden states [B, T, D] after the last block."""
+        return self.final_norm(x_BTD)  # type: ignore[no-any-return]
 
     def decode(
         self, ids_BT: Tensor, positions_BT: Tensor, mask: Tensor, cache: list[LayerCache]
@@ -71,16 +90,22 @@ class Transformer(nn.Module):
         mask: Tensor | None,
         cache: list[LayerCache] | None,
     ) -> Tensor:
-        x_BTD = self.embedding(ids_BT)
-        rotary = None
-        if self.position is not None:
-            x_BTD = x_BTD + self.position(positions_BT)
-        else:
-            rotary = rotary_tables(positions_BT, self.config.head_width, self.config.rotary_base)
-        x_BTD = self.dropout(x_BTD)
+        x_BTD = self._embedded(ids_BT, positions_BT)
+        rotary = self._rotary(positions_BT)
         for layer, block in enumerate(self.blocks):
             x_BTD = block(x_BTD, mask, rotary, None if cache is None else cache[layer])
         return self.final_norm(x_BTD)  # type: ignore[no-any-return]
+
+    def _embedded(self, ids_BT: Tensor, positions_BT: Tensor) -> Tensor:
+        x_BTD = self.embedding(ids_BT)
+        if self.position is not None:
+            x_BTD = x_BTD + self.position(positions_BT)
+        return self.dropout(x_BTD)  # type: ignore[no-any-return]
+
+    def _rotary(self, positions_BT: Tensor) -> tuple[Tensor, Tensor] | None:
+        if self.config.positions != "rotary":
+            return None
+        return rotary_tables(positions_BT, self.config.head_width, self.config.rotary_base)
 
     def logits(self, batch: Batch) -> Tensor:
         """Logits [B, T, V] of every place; for evaluation of few tokens."""
