@@ -7,6 +7,7 @@ no record names, and the next run takes up at the first stage without a record.
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,10 +17,12 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from rich.console import Console
 
+from jobs.metering import metered
 from jobs.progress import spark_progress
 from jobs.session import build_session
 from jobs.stage import TABLE_COLUMN, Stage, StageContext
@@ -27,8 +30,8 @@ from refinery.publish import storage
 from refinery.publish.records import StageRecord, TableSummary
 from refinery.publish.store import Store, summarise_table
 from refinery.recipe import RefineSettings, load_recipe
-from schemas.errors import PipelineError, SettingsError
-from schemas.fingerprints import stage_fingerprint
+from schemas.errors import SettingsError
+from schemas.fingerprints import canonical_json, stage_fingerprint
 from schemas.settings import nearest
 
 logger = logging.getLogger(__name__)
@@ -80,7 +83,11 @@ class Run:
             fingerprint=fingerprint,
             spark=self.session(),
         )
-        with spark_progress(context.spark, stage.name, self.console), _disk_full(attempt_uri):
+        with (
+            spark_progress(context.spark, stage.name, self.console),
+            _disk_full(attempt_uri),
+            metered(context.spark) as meter,
+        ):
             stage.run(context)
         record = StageRecord(
             stage=stage.name,
@@ -93,9 +100,11 @@ class Run:
                 for name in stage.inputs
                 if name in self.records
             },
+            settings=json.loads(canonical_json(stage.settings(self.settings.recipe))),
             counts=context.counts,
             facts=context.facts,
             seconds=round(time.monotonic() - clock, 1),
+            cost=meter.cost,
             started_at=started.isoformat(timespec="seconds"),
             code_version=version("pretrain-refinery"),
         )
@@ -123,12 +132,9 @@ def _disk_full(uri: str) -> Iterator[None]:
     try:
         with storage.disk_full_as_error(uri):
             yield
-    except PySparkException as error:
+    except (PySparkException, Py4JJavaError) as error:
         if NO_SPACE in str(error):
-            raise PipelineError(
-                f"{uri}: no space left on the device; nothing was published. "
-                "Free space and run the same command"
-            ) from error
+            raise storage.disk_full(uri) from error
         raise
 
 

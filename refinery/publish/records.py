@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field
 
 from schemas.fingerprints import canonical_json, sha256_hex
@@ -16,6 +18,19 @@ class TableSummary(Settings):
     files: int
 
 
+class StageCost(Settings):
+    """What running a stage took; telemetry, so no part of any identity."""
+
+    jvm_cpu_seconds: float = Field(description="CPU of Spark's tasks in the JVM")
+    python_cpu_seconds: float | None = Field(
+        default=None, description="CPU of the Python workers; None on a cluster"
+    )
+    task_seconds: float = Field(description="sum over tasks of their wall time")
+    shuffle_bytes: int = Field(description="written to shuffles, compressed")
+    spilled_bytes: int = Field(description="written to disk for want of memory")
+    written_bytes: int = Field(description="written to tables by Spark")
+
+
 class StageRecord(Settings):
     """Published last and atomically; a stage without one was never run."""
 
@@ -25,9 +40,13 @@ class StageRecord(Settings):
     tables: dict[str, TableSummary]
     artefacts: dict[str, str]
     inputs: dict[str, str]
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="the part of the recipe that the stage read"
+    )
     counts: dict[str, int] = Field(default_factory=dict)
     facts: dict[str, str] = Field(default_factory=dict)
     seconds: float
+    cost: StageCost | None = None
     started_at: str
     code_version: str
 

@@ -127,6 +127,14 @@ def _download(uri: str) -> Path:
     return target
 
 
+def disk_full(uri: str) -> PipelineError:
+    """What to say where a disk is full."""
+    return PipelineError(
+        f"{uri}: no space left on the device; nothing was published. "
+        "Free space and run the same command"
+    )
+
+
 @contextlib.contextmanager
 def disk_full_as_error(uri: str) -> Any:
     """Turn ENOSPC into a message; Spark would retry the task four times on the same full disk."""
@@ -134,7 +142,5 @@ def disk_full_as_error(uri: str) -> Any:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise PipelineError(
-                f"{uri}: no space left; nothing was published. Free space and run the same command"
-            ) from error
+            raise disk_full(uri) from error
         raise

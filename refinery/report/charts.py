@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+import numpy as np
+
 from refinery.report.data import Histogram
 
 WIDTH, HEIGHT, MARGIN = 320, 120, 18
@@ -32,13 +34,19 @@ def histogram(data: Histogram, title: str) -> str:
         )
     low, high = data.edges[0], data.edges[-1]
     for mark in data.marks:
-        x = WIDTH * (mark - low) / (high - low)
+        x = step * float(np.interp(mark, data.edges, range(len(data.edges))))
         bars.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{HEIGHT - MARGIN}"/>')
+        bars.append(f'<text x="{x:.1f}" y="8" text-anchor="{_side(x)}">{number(mark)}</text>')
     bars.append(f'<text x="0" y="{HEIGHT - 4}">{number(low)}</text>')
     bars.append(
         f'<text x="{WIDTH}" y="{HEIGHT - 4}" text-anchor="end">{number(high)} {escape(data.unit)}</text>'
     )
     return _svg(title, f"{sum(data.counts):,} documents, largest bar {most:,}", "".join(bars))
+
+
+def _side(x: float) -> str:
+    """Keep a label inside the figure."""
+    return "end" if x > WIDTH / 2 else "start"
 
 
 def curve(points: Sequence[tuple[float, float]], threshold: float, title: str) -> str:

@@ -12,7 +12,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,7 +19,6 @@ from refinery.publish.records import StageRecord
 from refinery.publish.store import Store
 from refinery.report.data import (
     Check,
-    Histogram,
     MixtureRow,
     PackingNumbers,
     ReportData,
@@ -33,8 +31,10 @@ from refinery.report.evidence import (
     dedup_numbers,
     excerpt,
     hit_ids,
+    offence,
     pair_ids,
 )
+from refinery.report.shapes import ledger_numbers
 from refinery.report.tables import Tables
 from schemas.errors import ContractError
 from schemas.manifest import Manifest, Split
@@ -53,7 +53,7 @@ def collect(store: Store, records: Mapping[str, StageRecord], manifest: Manifest
     if broken:
         lines = "; ".join(f"{c.claim}: {c.left} != {c.right}" for c in broken)
         raise ContractError(f"the tables do not add up: {lines}")
-    ledger = _ledger(tables)
+    ledger = ledger_numbers(tables)
     dropped, kept = _sample_ids(tables)
     texts = _texts(tables, [*dropped, *kept, *pair_ids(tables), *hit_ids(tables)])
     card = json.loads(records["quality"].facts["card"]) if "quality" in records else {}
@@ -66,7 +66,7 @@ def collect(store: Store, records: Mapping[str, StageRecord], manifest: Manifest
         sources=sources,
         checks=tuple(checks),
         kept_samples=tuple(excerpt(texts[i], None) for i in kept if i in texts),
-        dropped_samples=tuple(excerpt(texts[i], why) for i, why in dropped.items() if i in texts),
+        dropped_samples=tuple(offence(texts[i], why) for i, why in dropped.items() if i in texts),
         dedup=dedup_numbers(tables, texts),
         contamination=contamination_numbers(tables, texts),
         quality_card={
@@ -89,6 +89,7 @@ def collect(store: Store, records: Mapping[str, StageRecord], manifest: Manifest
             StageNumbers(
                 stage=record.stage,
                 seconds=record.seconds,
+                cost=record.cost,
                 rows={name: table.rows for name, table in record.tables.items()},
                 bytes=sum(table.bytes for table in record.tables.values()),
             )
@@ -150,51 +151,6 @@ def _checks(sources: Mapping[str, SourceFunnel]) -> list[Check]:
             right=total("train", "heldout", "not_sampled"),
         ),
     ]
-
-
-def _ledger(tables: Tables) -> dict[str, Any]:
-    """One pass over the ledger: reasons, languages, histograms, counters."""
-    first: Counter[str] = Counter()
-    every: Counter[str] = Counter()
-    languages: Counter[str] = Counter()
-    counters: Counter[str] = Counter()
-    chars_edges = np.concatenate(([0], np.logspace(2, 6, 25)))
-    share_edges = np.linspace(0, 1, 21)
-    counts = {
-        name: np.zeros(n, np.int64) for name, n in (("chars", 25), ("lang", 20), ("quality", 20))
-    }
-    columns = ("lang", "lang_score", "num_chars", "scores", "counters", "reasons", "drop_reason")
-    for batch in tables.batches("clean", "ledger", columns):
-        first.update(r for r in batch.column("drop_reason").to_pylist() if r is not None)
-        every.update(batch.column("reasons").flatten().to_pylist())
-        languages.update(lang for lang in batch.column("lang").to_pylist() if lang is not None)
-        for entries in batch.column("counters").to_pylist():
-            for name, count in entries or ():
-                counters[name] += count
-        scores = [
-            value for entries in batch.column("scores").to_pylist() for _, value in entries or ()
-        ]
-        chars = np.clip(batch.column("num_chars").to_numpy(zero_copy_only=False), 0, 10**6)
-        confidence = pc.drop_null(batch.column("lang_score")).to_numpy(zero_copy_only=False)
-        counts["chars"] += np.histogram(chars, chars_edges)[0]
-        counts["lang"] += np.histogram(confidence, share_edges)[0]
-        counts["quality"] += np.histogram(scores, share_edges)[0]
-    edges = {"chars": chars_edges, "lang": share_edges, "quality": share_edges}
-    units = {"chars": "characters", "lang": "language confidence", "quality": "quality score"}
-    return {
-        "drop_reasons": dict(first.most_common()),
-        "all_reasons": dict(every.most_common()),
-        "languages": dict(languages.most_common(30)),
-        "counters": dict(sorted(counters.items())),
-        "histograms": {
-            name: Histogram(
-                edges=tuple(np.round(edges[name], 4).tolist()),
-                counts=tuple(values.tolist()),
-                unit=units[name],
-            )
-            for name, values in counts.items()
-        },
-    }
 
 
 def _sample_ids(tables: Tables) -> tuple[dict[str, str], list[str]]:

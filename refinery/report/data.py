@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
+from refinery.publish.records import StageCost
 from schemas.settings import Settings
 
 
@@ -134,6 +137,7 @@ class StageNumbers(Settings):
 
     stage: str
     seconds: float
+    cost: StageCost | None = None
     rows: dict[str, int]
     bytes: int
 
@@ -152,6 +156,7 @@ class ReportData(Settings):
     all_reasons: dict[str, int]
     languages: dict[str, int]
     histograms: dict[str, Histogram]
+    rule_histograms: dict[str, Histogram] = Field(default_factory=dict)
     counters: dict[str, int]
     kept_samples: tuple[Sample, ...]
     dropped_samples: tuple[Sample, ...]

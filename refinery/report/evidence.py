@@ -8,11 +8,12 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from refinery.filters.locate import offending_span
 from refinery.report.data import ContaminationNumbers, DedupNumbers, PairSample, Sample
 from refinery.report.tables import Tables
 
 EXCERPT_CHARS = 600
-CONTEXT_CHARS = 160
+CONTEXT_CHARS = 200
 SAMPLES = 6
 PAIRS = 4
 CLUSTER_BINS = (2, 3, 4, 8, 16, 64, 256)
@@ -58,6 +59,23 @@ def hit_ids(tables: Tables) -> list[str]:
 def excerpt(row: Mapping[str, Any], reason: str | None) -> Sample:
     """The beginning of a document."""
     return _sample(row, reason, before=row["text"][:EXCERPT_CHARS])
+
+
+def offence(row: Mapping[str, Any], reason: str) -> Sample:
+    """The place that the reason is about, with its surroundings; else the document's beginning."""
+    span = offending_span(row["text"], reason)
+    return excerpt(row, reason) if span is None else _around(row, reason, *span)
+
+
+def _around(row: Mapping[str, Any], label: str, start: int, end: int) -> Sample:
+    text = row["text"]
+    return _sample(
+        row,
+        label,
+        before=text[max(0, start - CONTEXT_CHARS) : start],
+        marked=text[start:end][:EXCERPT_CHARS],
+        after=text[end : end + CONTEXT_CHARS],
+    )
 
 
 def _sample(row: Mapping[str, Any], reason: str | None, **parts: str) -> Sample:
@@ -126,14 +144,8 @@ def contamination_numbers(
     samples = []
     for row in _hit_rows(tables):
         if row["doc_id"] in texts:
-            text, start, end = texts[row["doc_id"]]["text"], row["start"], row["end"]
-            parts = {
-                "before": text[max(0, start - CONTEXT_CHARS) : start],
-                "marked": text[start:end][:EXCERPT_CHARS],
-                "after": text[end : end + CONTEXT_CHARS],
-            }
             label = f"{row['benchmark']}, item {row['item']}"
-            samples.append(_sample(texts[row["doc_id"]], label, **parts))
+            samples.append(_around(texts[row["doc_id"]], label, row["start"], row["end"]))
     return ContaminationNumbers(
         documents_by_benchmark={name: len(ids) for name, ids in sorted(documents.items())},
         items_by_benchmark={name: len(ids) for name, ids in sorted(items.items())},

@@ -7,6 +7,7 @@ from difflib import SequenceMatcher
 from html import escape
 from importlib.resources import files
 
+from refinery.publish.records import StageCost
 from refinery.report import charts
 from refinery.report.data import PairSample, ReportData, Sample, SourceFunnel
 
@@ -181,6 +182,7 @@ def _shapes(data: ReportData) -> str:
         for key, title in titles.items()
         if sum(data.histograms[key].counts)
     )
+    rules = "".join(charts.histogram(shape, name) for name, shape in data.rule_histograms.items())
     card = ", ".join(
         f"{name.replace('_', ' ')} {value}" for name, value in data.quality_card.items()
     )
@@ -190,10 +192,16 @@ def _shapes(data: ReportData) -> str:
         ("step", "places"),
         [(escape(name), f"{count:,}") for name, count in data.counters.items()],
     )
+    languages = _bars("Languages", data.languages, sum(data.languages.values()))
     return (
-        f'<div class="figures">{figures}</div>{note}'
-        + _bars("Languages", data.languages, sum(data.languages.values()))
-        + changed
+        f'<div class="figures">{figures}</div>{note}<div class="beside">{languages}{changed}</div>'
+        + (
+            "<h3>The rules that failed most documents</h3>"
+            "<p>All documents of the languages that share the bounds; dashed lines are the bounds."
+            f'</p><div class="figures">{rules}</div>'
+            if rules
+            else ""
+        )
     )
 
 
@@ -213,8 +221,10 @@ def _dedup(data: ReportData) -> str:
     return (
         f'<div class="figures">{charts.curve(dedup.curve, dedup.threshold, "S-curve of the bands")}</div>'
         + words
+        + '<div class="beside">'
         + _table("Removed by method", ("method", "documents"), methods)
         + _table("Clusters by size", ("size", "clusters"), sizes)
+        + "</div>"
         + "<h3>The least alike of the removed pairs</h3>"
         + ("".join(map(_pair, dedup.pairs)) or "<p class=none>No near duplicates.</p>")
     )
@@ -353,9 +363,11 @@ def _rejects(data: ReportData) -> str:
     ]
     kinds = [(escape(name), f"{count:,}") for name, count in data.records.items()]
     return (
-        _table("Rejects", ("reason", "rows"), reasons)
-        + _table("Examples", ("file", "reason", "message"), samples, words=3)
+        '<div class="beside">'
+        + _table("Rejects", ("reason", "rows"), reasons)
         + _table("Records that are no documents", ("type", "records"), kinds)
+        + "</div>"
+        + _table("Examples", ("file", "reason", "message"), samples, words=3)
     )
 
 
@@ -367,11 +379,25 @@ def _stages(data: ReportData) -> str:
             charts.meter(stage.seconds, slowest, stage.stage),
             escape(", ".join(f"{name} {count:,}" for name, count in stage.rows.items())),
             f"{stage.seconds:.1f}",
+            *_cost(stage.cost),
             charts.number(stage.bytes),
         )
         for stage in data.stages
     ]
-    return _table("Stages", ("stage", "time", "rows", "seconds", "bytes"), rows, words=3)
+    head = ("stage", "time", "rows", "seconds", "Python CPU s", "JVM CPU s", "shuffled bytes")
+    return _table(
+        "Stages; CPU seconds are those of tasks, on a cluster Python's are not known",
+        (*head, "bytes written"),
+        rows,
+        words=3,
+    )
+
+
+def _cost(cost: StageCost | None) -> tuple[str, str, str]:
+    if cost is None:
+        return "", "", ""
+    python = "" if cost.python_cpu_seconds is None else f"{cost.python_cpu_seconds:.1f}"
+    return python, f"{cost.jvm_cpu_seconds:.1f}", charts.number(cost.shuffle_bytes)
 
 
 def _compare(data: ReportData, previous: ReportData) -> str:

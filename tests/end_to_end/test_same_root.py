@@ -14,56 +14,27 @@ from pathlib import Path
 
 import pytest
 
-from schemas.manifest import Manifest, read_manifest
-from tests.support.corpus import write_corpus
-from tests.support.submitting import SUBMIT_SECONDS, spark_environment, spark_home
+from schemas.manifest import Manifest
+from tests.support.submitting import refine, spark_environment, spark_home
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 START_SECONDS = 60
 
 
-def _refine(recipe: Path, output: Path, master: str, *options: str) -> Manifest:
-    command = [
-        str(spark_home() / "bin" / "spark-submit"), "--master", master, "--driver-memory", "1g",
-        "--conf", "spark.ui.enabled=false", *options, "jobs/refine.py", "--recipe", str(recipe),
-        "--set", f"runtime.output={output}",
-    ]  # fmt: skip
-    done = subprocess.run(
-        command,
-        env=spark_environment(),
-        capture_output=True,
-        text=True,
-        timeout=SUBMIT_SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return read_manifest(output / "dataset")
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_corpus(tmp_path_factory.mktemp("corpus"))
-
-
-@pytest.fixture(scope="module")
-def two_cores(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Manifest:
-    return _refine(corpus, tmp_path_factory.mktemp("two") / "out", "local[2]")
-
-
-def test_every_stage_had_work(two_cores: Manifest) -> None:
-    rows = {stage.stage: stage.rows for stage in two_cores.stages}
+def test_every_stage_had_work(undisturbed: Manifest) -> None:
+    rows = {stage.stage: stage.rows for stage in undisturbed.stages}
 
     assert rows["ingest"]["rejects"] == 2
     assert rows["ingest"]["refetches"] == 1
     assert rows["dedup"]["duplicates"] == 8
     assert rows["decontaminate"]["contamination"] == 4
-    assert len(two_cores.train.shards) > 1
-    assert two_cores.heldout.rows > 0
+    assert len(undisturbed.train.shards) > 1
+    assert undisturbed.heldout.rows > 0
 
 
 def test_one_core_other_partitions_and_shuffled_input_give_the_same_root(
-    corpus: Path, two_cores: Manifest, tmp_path: Path
+    corpus: Path, undisturbed: Manifest, tmp_path: Path
 ) -> None:
     moved = tmp_path / "moved"
     shutil.copytree(corpus.parent, moved, ignore=shutil.ignore_patterns("out", "recipe.yaml"))
@@ -73,18 +44,18 @@ def test_one_core_other_partitions_and_shuffled_input_give_the_same_root(
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(corpus.read_text().replace(str(corpus.parent), str(moved)))
 
-    manifest = _refine(
+    manifest = refine(
         recipe, tmp_path / "out", "local[1]", "--conf", "spark.sql.files.maxPartitionBytes=100000"
     )
 
-    assert manifest.root == two_cores.root
+    assert manifest.root == undisturbed.root
 
 
 def test_a_standalone_cluster_gives_the_same_root(
-    corpus: Path, two_cores: Manifest, tmp_path: Path
+    corpus: Path, undisturbed: Manifest, tmp_path: Path
 ) -> None:
     with _cluster(tmp_path, workers=2) as master:
-        manifest = _refine(
+        manifest = refine(
             corpus,
             tmp_path / "out",
             master,
@@ -93,7 +64,7 @@ def test_a_standalone_cluster_gives_the_same_root(
             "--conf", "spark.executor.cores=1",
         )  # fmt: skip
 
-    assert manifest.root == two_cores.root
+    assert manifest.root == undisturbed.root
 
 
 @contextmanager

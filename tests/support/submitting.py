@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 from jobs.java import find_java
+from schemas.manifest import Manifest, read_manifest
 
 SUBMIT_SECONDS = 420
 
@@ -30,3 +32,26 @@ def spark_environment() -> dict[str, str]:
         "SPARK_LOCAL_IP": "127.0.0.1",
         "OMP_NUM_THREADS": "1",
     }
+
+
+def refine_command(recipe: Path, output: Path, master: str, *options: str) -> list[str]:
+    """spark-submit of the whole recipe into `output`."""
+    return [
+        str(spark_home() / "bin" / "spark-submit"), "--master", master, "--driver-memory", "1g",
+        "--conf", "spark.ui.enabled=false", *options, "jobs/refine.py", "--recipe", str(recipe),
+        "--set", f"runtime.output={output}",
+    ]  # fmt: skip
+
+
+def refine(recipe: Path, output: Path, master: str, *options: str) -> Manifest:
+    """Run the whole recipe and read the manifest that it wrote."""
+    done = subprocess.run(
+        refine_command(recipe, output, master, *options),
+        env=spark_environment(),
+        capture_output=True,
+        text=True,
+        timeout=SUBMIT_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return read_manifest(output / "dataset")

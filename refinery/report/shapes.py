@@ -1,0 +1,153 @@
+"""What the ledger holds, counted: reasons, languages, and distributions with their thresholds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from refinery.clean_config import CleanConfig
+from refinery.filters.rules import DEFAULT, Rule, checked_in_rules, rules_for
+from refinery.filters.whatif import map_columns
+from refinery.report.data import Histogram
+from refinery.report.tables import Tables
+
+SHOWN_RULES = 9
+TOP_LANGUAGES = 30
+SHARE_EDGES = np.linspace(0, 1, 26)
+COUNT_EDGES = np.concatenate(([0.0], np.logspace(0, 6, 25)))
+
+
+def ledger_numbers(tables: Tables) -> dict[str, Any]:
+    """The fields of `ReportData` that one pass over the ledger gives, and the rules' shapes."""
+    first: Counter[str] = Counter()
+    every: Counter[str] = Counter()
+    languages: Counter[str] = Counter()
+    counters: Counter[str] = Counter()
+    shapes = {name: np.zeros(len(edges) - 1, np.int64) for name, (edges, _) in _SHAPES.items()}
+    columns = ("lang", "lang_score", "num_chars", "scores", "counters", "reasons", "drop_reason")
+    for batch in tables.batches("clean", "ledger", columns):
+        first.update(r for r in batch.column("drop_reason").to_pylist() if r is not None)
+        every.update(batch.column("reasons").flatten().to_pylist())
+        languages.update(lang for lang in batch.column("lang").to_pylist() if lang is not None)
+        for entries in batch.column("counters").to_pylist():
+            for name, count in entries or ():
+                counters[name] += count
+        scores = map_columns(batch.column("scores")).get("quality", np.zeros(0))
+        shapes["chars"] += _histogram(_floats(batch.column("num_chars")), COUNT_EDGES)
+        shapes["lang"] += _histogram(_floats(batch.column("lang_score")), SHARE_EDGES)
+        shapes["quality"] += _histogram(scores, SHARE_EDGES)
+    marks = _score_marks(clean_settings(tables))
+    histograms = {
+        name: Histogram(
+            edges=_plain(edges),
+            counts=tuple(shapes[name].tolist()),
+            marks=marks.get(name, ()),
+            unit=unit,
+        )
+        for name, (edges, unit) in _SHAPES.items()
+    }
+    return {
+        "drop_reasons": dict(first.most_common()),
+        "all_reasons": dict(every.most_common()),
+        "languages": dict(languages.most_common(TOP_LANGUAGES)),
+        "counters": dict(sorted(counters.items())),
+        "histograms": histograms,
+        "rule_histograms": rule_histograms(tables),
+    }
+
+
+_SHAPES = {
+    "chars": (COUNT_EDGES, "characters"),
+    "lang": (SHARE_EDGES, "language confidence"),
+    "quality": (SHARE_EDGES, "quality score"),
+}
+
+
+def _score_marks(config: CleanConfig | None) -> dict[str, tuple[float, ...]]:
+    if config is None:
+        return {}
+    least = {"lang": config.language.min_score, "quality": config.quality.min_score}
+    return {name: (value,) for name, value in least.items() if value is not None}
+
+
+def _floats(column: pa.Array) -> NDArray[np.float64]:
+    return np.asarray(column.cast(pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False))
+
+
+def rule_histograms(tables: Tables) -> dict[str, Histogram]:
+    """Values behind the rules that failed most documents, by `rule · language`.
+
+    Each histogram holds the documents of the languages that share the bounds.
+    """
+    config = clean_settings(tables)
+    if config is None or not config.rules.enabled:
+        return {}
+    chosen = _most_failed(tables, config)
+    counts = {key: np.zeros(len(edges_of(rule)) - 1, np.int64) for key, rule in chosen.items()}
+    for batch in tables.batches("clean", "ledger", ("lang", "values")):
+        groups = np.array([_group(lang) for lang in batch.column("lang").to_pylist()], object)
+        columns = map_columns(batch.column("values"))
+        for (name, group), rule in chosen.items():
+            column = columns.get(rule.value)
+            if column is not None:
+                counts[name, group] += _histogram(column[groups == group], edges_of(rule))
+    return {
+        f"{name} · {group}": Histogram(
+            edges=_plain(edges_of(rule)),
+            counts=tuple(counts[name, group].tolist()),
+            marks=tuple(
+                edge for edge in (rule.bounds.minimum, rule.bounds.maximum) if edge is not None
+            ),
+            unit=rule.value.replace("_", " "),
+        )
+        for (name, group), rule in chosen.items()
+        if counts[name, group].any()
+    }
+
+
+def clean_settings(tables: Tables) -> CleanConfig | None:
+    """The settings that the clean stage ran with; None where an older run did not record them."""
+    settings: dict[str, Any] = tables.records["clean"].settings
+    return CleanConfig.model_validate(settings["clean"]) if "clean" in settings else None
+
+
+def edges_of(rule: Rule) -> NDArray[np.float64]:
+    """Even edges for a share, logarithmic ones for a count."""
+    bounds = [edge for edge in (rule.bounds.minimum, rule.bounds.maximum) if edge is not None]
+    return SHARE_EDGES if max(bounds, default=1.0) <= 1 else COUNT_EDGES
+
+
+def _most_failed(tables: Tables, config: CleanConfig) -> dict[tuple[str, str], Rule]:
+    failed: Counter[tuple[str, str]] = Counter()
+    for batch in tables.batches("clean", "ledger", ("lang", "reasons")):
+        reasons = batch.column("reasons")
+        parents = pc.list_parent_indices(reasons)
+        languages = pc.take(batch.column("lang"), parents).to_pylist()
+        flat = pc.list_flatten(reasons).to_pylist()
+        failed.update((n, _group(lang)) for n, lang in zip(flat, languages, strict=True))
+    rules = {
+        (rule.name, group): rule
+        for group in checked_in_rules()
+        for rule in rules_for(group, config.rules)
+    }
+    ranked = sorted((key for key in failed if key in rules), key=lambda key: (-failed[key], key))
+    return {key: rules[key] for key in ranked[:SHOWN_RULES]}
+
+
+def _group(language: str | None) -> str:
+    """The language whose bounds a document was judged by."""
+    return language if language in checked_in_rules() else DEFAULT
+
+
+def _histogram(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int64]:
+    known = np.clip(values[~np.isnan(values)], edges[0], edges[-1])
+    return np.asarray(np.histogram(known, edges)[0], np.int64)
+
+
+def _plain(edges: NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(np.round(edges, 4).tolist())
