@@ -103,7 +103,7 @@ class TinyGpt(nn.Module):
         )
 
 
-def build_tiny(settings: TrainSettings, manifest: Manifest) -> Built:
+def build_tiny(settings: TrainSettings, manifest: Manifest, **warm_start: object) -> Built:
     """Stands in for `build_run`; `model: {preset: tiny, dropout: x}`."""
     torch.manual_seed(settings.seed)
     vocab = manifest.tokenizer.vocab_size

@@ -20,6 +20,7 @@ from train.evaluation.multiple_choice import Scorer, evaluate_task, read_task
 from train.loop.build import Built, build_run
 from train.parallel.world import World, open_world
 from train.settings import TrainSettings
+from train.warm_start.start import Resumed
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ def evaluate_checkpoint(args: argparse.Namespace, path: Path) -> dict[str, Any] 
                 f"{args.manifest}: its tokenizer is {manifest.tokenizer.sha256[:16]}..., "
                 f"{path} was trained with {state['identity']['tokenizer_sha256'][:16]}..."
             )
-        built = build_run(settings, manifest)
+        built = build_run(settings, manifest, resumed=Resumed.of(state["identity"]))
         _load_model(built.model, path, world)
         data = open_dataset(files, manifest, settings.loader, split="heldout", seed=0)
         heldout = heldout_loss(

@@ -14,11 +14,12 @@ from schemas.manifest import Manifest
 from train.batch import Batch
 from train.data.packed import PackedRows
 from train.exchange.folder import export_folder
-from train.model.presets import resolve_model
-from train.model.transformer import build_model
 from train.objectives.build import build_objective
 from train.objectives.config import parse_objective
 from train.settings import TrainSettings
+from train.vocabulary.trainable import merge_rows
+from train.warm_start.opening import Opening
+from train.warm_start.start import Resumed, begin, choose_start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,23 +32,40 @@ class Built:
         make_batch: The objective: packed rows to what the model takes.
         model_identity: Fields that a checkpoint must share with the run that resumes it.
         export: Write a Hugging Face folder: (target, whole weights by name, tokenizer folder).
+        new_rows: First and one past the last id that the base does not know, where one was extended.
+        opening: What was loaded, what is new, how the first loss compares; None after a resume and
+            for a run that starts from nothing.
     """
 
     model: nn.Module
     make_batch: Callable[[PackedRows], Any]
     model_identity: dict[str, Any]
     export: Callable[[Path, dict[str, torch.Tensor], Path], None]
+    new_rows: tuple[int, int] | None = None
+    opening: Opening | None = None
 
 
-def build_run(settings: TrainSettings, manifest: Manifest) -> Built:
+def build_run(
+    settings: TrainSettings,
+    manifest: Manifest,
+    *,
+    tokenizer: Callable[[], Path] | None = None,
+    resumed: Resumed | None = None,
+) -> Built:
     """Build model and objective of a recipe for a manifest.
+
+    Args:
+        settings: The recipe.
+        manifest: What it reads.
+        tokenizer: Gives the manifest's tokenizer; only a warm start asks.
+        resumed: Of the checkpoint that will fill a warm-started model: its source is not read then.
 
     Raises:
         SettingsError: The preset, a field or the objective is unknown or does not fit the manifest.
+        ContractError: The weights to start from do not fit.
     """
-    config = resolve_model(
-        settings.model, vocab_size=manifest.tokenizer.vocab_size, seq_len=manifest.seq_len
-    )
+    start = choose_start(settings, manifest, tokenizer=tokenizer, resumed=resumed)
+    config = start.config
     objective = build_objective(
         parse_objective(settings.objective),
         manifest.tokenizer.special_ids,
@@ -60,13 +78,17 @@ def build_run(settings: TrainSettings, manifest: Manifest) -> Built:
         return objective.build(rows, seed=settings.seed)
 
     def export(target: Path, weights: dict[str, torch.Tensor], tokenizer: Path) -> None:
-        export_folder(target, weights, config, manifest.tokenizer.special_ids, tokenizer)
+        whole = merge_rows(weights)
+        export_folder(target, whole, config, manifest.tokenizer.special_ids, tokenizer)
 
     # Dropout draws nothing from the weights: a run may resume with another rate.
     identity = config.model_dump(mode="json", exclude={"dropout", "init_std"})
+    begun = begin(start, settings)
     return Built(
-        model=build_model(config, seed=settings.seed),
+        model=begun.model,
         make_batch=make_batch,
         model_identity=identity,
         export=export,
+        new_rows=start.new_rows,
+        opening=Opening.of(start, begun, settings) if resumed is None else None,
     )

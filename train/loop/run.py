@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ from train.parallel.compose import build_layout
 from train.parallel.world import World, open_world
 from train.report.metrics import MetricsFile, ProgressLine
 from train.settings import TrainSettings
+from train.stages import StageEnd, follow, read_end, settings_sha256, split_stages, write_end
+from train.warm_start.start import Resumed
 
 logger = logging.getLogger(__name__)
 
@@ -67,14 +69,47 @@ def pretrain(settings: TrainSettings, *, is_fresh: bool = False) -> int:
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     with open_world(timeout_seconds=settings.step_timeout_seconds) as world:
-        run = open_run(settings, world)
-        _resume(run, is_fresh=is_fresh)
-        if world.is_first:
-            run.output.mkdir(parents=True, exist_ok=True)
-            text = yaml.safe_dump(settings.model_dump(mode="json"), allow_unicode=True)
-            (run.output / SETTINGS_NAME).write_text(text, encoding="utf-8")
-        _train(run)
+        before: StageEnd | None = None
+        for stage in split_stages(settings):
+            before = _run_stage(stage, before, world, is_fresh=is_fresh)
+            if before is None:
+                break  # asked to stop
     return 0
+
+
+def _run_stage(
+    settings: TrainSettings, before: StageEnd | None, world: World, *, is_fresh: bool
+) -> StageEnd | None:
+    """Train one stage, unless it ended earlier; None where it was asked to stop."""
+    if before is not None:
+        settings = follow(settings, before)
+    ended = None if is_fresh else read_end(settings)
+    if ended is not None:
+        logger.info("%s: ended earlier", settings.output)
+        return ended
+    run = open_run(settings, world)
+    _resume(run, is_fresh=is_fresh)
+    if world.is_first:
+        run.output.mkdir(parents=True, exist_ok=True)
+        text = yaml.safe_dump(settings.model_dump(mode="json"), allow_unicode=True)
+        (run.output / SETTINGS_NAME).write_text(text, encoding="utf-8")
+    if not _train(run):
+        return None
+    return _end(run)
+
+
+def _end(run: Run) -> StageEnd:
+    plan = run.trainer.plan
+    end = StageEnd(
+        checkpoint=str(run.store.latest()),
+        manifest=run.settings.manifest,
+        next_sample=plan.span(plan.total_steps).start,
+        settings_sha256=settings_sha256(run.settings),
+    )
+    if run.world.is_first:
+        write_end(run.output, end)
+    run.world.barrier()
+    return end
 
 
 def open_run(settings: TrainSettings, world: World) -> Run:
@@ -84,7 +119,18 @@ def open_run(settings: TrainSettings, world: World) -> Run:
     data = open_dataset(files, manifest, settings.loader, split="train", seed=settings.seed)
     if data.cursor.num_rows == 0:
         raise SettingsError(f"{settings.manifest}: its train split holds no row")
-    built = build_run(settings, manifest)
+    store = CheckpointStore(
+        folder=Path(settings.output) / CHECKPOINTS_NAME, config=settings.checkpoint, world=world
+    )
+    built = build_run(
+        settings,
+        manifest,
+        tokenizer=lambda: local_tokenizer(files),
+        resumed=_resumed(store),
+    )
+    if built.opening is not None and world.is_first:
+        built.opening.show(Path(settings.output), built.make_batch, data, settings.first_sample)
+    built = replace(built, opening=None)  # it holds tensors that are needed no longer
     layout = build_layout(settings, built.model, world)
     plan = RunPlan.of(settings, manifest)
     precision = settings.precision
@@ -100,9 +146,6 @@ def open_run(settings: TrainSettings, world: World) -> Run:
         if is_fp16
         else None,
     )
-    store = CheckpointStore(
-        folder=Path(settings.output) / CHECKPOINTS_NAME, config=settings.checkpoint, world=world
-    )
     return Run(
         settings=settings,
         manifest=manifest,
@@ -115,12 +158,21 @@ def open_run(settings: TrainSettings, world: World) -> Run:
     )
 
 
+def _resumed(store: CheckpointStore) -> Resumed | None:
+    """What the checkpoint that the run will resume from says of its model."""
+    path = store.latest()
+    return None if path is None else Resumed.of(read_state(path)["identity"])
+
+
 def identity(run: Run) -> dict[str, Any]:
     """What a resumed run must share with the one that wrote the checkpoint."""
     return {
         "manifest_root": run.manifest.root,
         "tokenizer_sha256": run.manifest.tokenizer.sha256,
         "model": run.built.model_identity,
+        "trainable": run.settings.trainable,
+        "new_rows": None if run.built.new_rows is None else list(run.built.new_rows),
+        "first_sample": run.settings.first_sample,
         "seed": run.settings.seed,
         "batch": run.settings.batch.model_dump(mode="json", exclude={"microbatch"}),
     }
@@ -164,7 +216,8 @@ def save(run: Run) -> Path:
     return run.store.save(trainer.step, tensors, state)
 
 
-def _train(run: Run) -> None:
+def _train(run: Run) -> bool:
+    """Train to the end; False where the run was asked to stop before."""
     trainer, settings = run.trainer, run.settings
     flag = StopFlag()
     items = microbatches(
@@ -203,8 +256,9 @@ def _train(run: Run) -> None:
             metrics.close()
     if is_stopped:
         logger.info("asked to stop: saved step %d in %s", trainer.step, saved)
-        return
+        return False
     _finish(run)
+    return True
 
 
 def _record(run: Run, outcome: StepOutcome, *, waited: float) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Rows of new tokens: how they begin, and how they are trained alone."""

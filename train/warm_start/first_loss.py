@@ -1,0 +1,152 @@
+"""How far the first loss is from what it should be.
+
+Uniform guessing costs ln V nats per token. New weights begin near it; loaded ones well below, as
+long as weights, tokenizer and objective belong together. New rows take a share p of the mass from
+the old ones, which costs exactly -ln(1 - p) at each label that the base knows; a label that it
+does not know begins near ln V.
+
+Shapes: B rows, T tokens, V vocabulary, N labelled places.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from train.batch import NO_LABEL, Batch
+from train.model.transformer import Model
+
+_NEAR = 0.1  # of ln V: how far new weights may begin from it without a warning
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstLoss:
+    """Means over labels, in nats.
+
+    Attributes:
+        labels: How many were read.
+        loss: Over all.
+        uniform: ln V.
+        known_loss: Over labels that the base knows, where rows are new.
+        new_rows_cost: The part of `known_loss` that is mass given to new rows.
+        new_labels: Labels that the base does not know.
+        new_loss: Over these; None where there is none.
+        heldout_loss: What the source's own run measured at its end, on its own data.
+    """
+
+    labels: int
+    loss: float
+    uniform: float
+    known_loss: float | None = None
+    new_rows_cost: float | None = None
+    new_labels: int | None = None
+    new_loss: float | None = None
+    heldout_loss: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    def lines(self, *, is_loaded: bool) -> list[str]:
+        """For people."""
+        lines = [
+            f"first loss {self.loss:.3f} nats per label over {self.labels:,} labels; uniform "
+            f"guessing costs ln V = {self.uniform:.3f} ({self.loss - self.uniform:+.3f})"
+        ]
+        if is_loaded and self.heldout_loss is not None:
+            lines.append(
+                f"the source ended at {self.heldout_loss:.3f} on its own held-out split "
+                f"({self.loss - self.heldout_loss:+.3f})"
+            )
+        if self.known_loss is not None:
+            cost = self.new_rows_cost or 0.0
+            lines.append(
+                f"labels that the base knows: {self.known_loss:.3f}, of which {cost:.3f} is mass "
+                f"that new rows take; the base alone would have {self.known_loss - cost:.3f}"
+            )
+        if self.new_loss is not None:
+            lines.append(
+                f"labels that are new ({self.new_labels:,}): {self.new_loss:.3f}, expected near "
+                f"ln V = {self.uniform:.3f} ({self.new_loss - self.uniform:+.3f})"
+            )
+        return lines
+
+    def warning(self, *, is_loaded: bool) -> str | None:
+        """What is wrong, if anything is."""
+        if is_loaded:
+            loss = self.loss if self.known_loss is None else self.known_loss
+            if loss > self.uniform:
+                return (
+                    f"loaded weights guess worse than chance ({loss:.3f} > {self.uniform:.3f}): "
+                    "do tokenizer, objective and language belong to them?"
+                )
+        elif abs(self.loss - self.uniform) > _NEAR * self.uniform:
+            return (
+                f"new weights begin at {self.loss:.3f}, expected near {self.uniform:.3f}: is the "
+                "initialisation too wide?"
+            )
+        return None
+
+
+@torch.no_grad()
+def first_loss(
+    model: Model,
+    batches: Iterable[Batch],
+    *,
+    new_rows: tuple[int, int] | None,
+    heldout_loss: float | None = None,
+) -> FirstLoss | None:
+    """Measure it on a few rows, one batch at a time; None where they hold no label.
+
+    Args:
+        model: Not yet laid out over ranks.
+        batches: Small ones: logits of all places are made.
+        new_rows: First and one past the last id that the base does not know.
+        heldout_loss: Passed on.
+    """
+    was_training = model.training
+    model.eval()
+    parts = [_sums(model, batch, new_rows) for batch in batches]
+    model.train(was_training)
+    total = torch.stack(parts).sum(0).tolist() if parts else [0.0] * 5
+    known, known_loss, cost, new, new_loss = total
+    if known + new == 0:
+        return None
+    uniform = math.log(model.config.vocab_size)
+    has_new = new_rows is not None
+    return FirstLoss(
+        labels=int(known + new),
+        loss=(known_loss + new_loss) / (known + new),
+        uniform=uniform,
+        known_loss=known_loss / known if has_new and known else None,
+        new_rows_cost=cost / known if has_new and known else None,
+        new_labels=int(new) if has_new else None,
+        new_loss=new_loss / new if new else None,
+        heldout_loss=heldout_loss,
+    )
+
+
+def _sums(model: Model, batch: Batch, new_rows: tuple[int, int] | None) -> torch.Tensor:
+    """Count and loss of known labels, cost of the new rows there; count and loss of new labels."""
+    labels = batch.labels.reshape(-1)
+    places = torch.nonzero(labels != NO_LABEL).squeeze(1)
+    logits = model.logits(batch).flatten(0, 1)[places].double()
+    wanted = labels[places]
+    losses = logits.logsumexp(-1) - logits.gather(1, wanted[:, None]).squeeze(1)
+    start, stop = new_rows or (0, 0)
+    is_new = (wanted >= start) & (wanted < stop)
+    old = torch.cat((logits[:, :start], logits[:, stop:]), dim=1)
+    cost = logits.logsumexp(-1) - old.logsumexp(-1)
+    return torch.stack(
+        (
+            (~is_new).sum().double(),
+            losses[~is_new].sum(),
+            cost[~is_new].sum(),
+            is_new.sum().double(),
+            losses[is_new].sum(),
+        )
+    )

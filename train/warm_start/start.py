@@ -1,0 +1,283 @@
+"""Where a run begins: new weights of a preset, or loaded ones, grown where the tokenizer was.
+
+The choice of the shape and the loading are apart: objective and settings are judged in between,
+before any weight is read.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import ContractError, SettingsError
+from schemas.manifest import Manifest
+from schemas.settings import parse_settings
+from train.model.config import ModelConfig
+from train.model.presets import PRESETS, resolve_model
+from train.model.transformer import Model, build_model, make_model
+from train.settings import TrainSettings
+from train.vocabulary.extension import NAME as EXTENSION_NAME
+from train.vocabulary.extension import Extension, read_extension
+from train.vocabulary.growth import Growth, grow_vocabulary
+from train.vocabulary.trainable import train_rows_only
+from train.warm_start.config import WarmStartConfig
+from train.warm_start.match import our_weights
+from train.warm_start.source import Source, find_source, read_weights
+from train.warm_start.tokenizers import first_difference, texts_by_id
+
+logger = logging.getLogger(__name__)
+
+# What a recipe may change of a loaded shape: nothing that a tensor depends on.
+_FREE = ("dropout", "init_std", "attend_across_documents", "vocab_size", "max_positions")
+# Ids that a model may have beyond an unknown tokenizer: tables are padded to multiples of 128.
+_SPARE = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """A shape, and how to fill it.
+
+    Attributes:
+        config: Shape of the run.
+        source: Where the weights come from; None for new ones, or where a checkpoint fills them.
+        extension: New tokens of the manifest's tokenizer; None where it is nobody's extension.
+        grows: Whether the source lacks the rows of the new tokens.
+        new_rows: First and one past the last id that the base does not know.
+    """
+
+    config: ModelConfig
+    source: Source | None = None
+    extension: Extension | None = None
+    grows: bool = False
+    new_rows: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """A model at its start.
+
+    Attributes:
+        model: Filled; only the new rows are trainable where the recipe says so.
+        growth: Of the vocabulary.
+        loaded: Tensors and parameters that came from the source.
+        fresh: Our names of tensors that the source lacks.
+    """
+
+    model: Model
+    growth: Growth | None = None
+    loaded: tuple[int, int] = (0, 0)
+    fresh: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resumed:
+    """What a checkpoint that fills the weights says of its run."""
+
+    model: dict[str, Any]
+    new_rows: tuple[int, int] | None = None
+
+    @classmethod
+    def of(cls, identity: dict[str, Any]) -> Resumed:
+        """From the identity in a checkpoint's state."""
+        rows = identity.get("new_rows")
+        return cls(model=identity["model"], new_rows=None if rows is None else (rows[0], rows[1]))
+
+
+def choose_start(
+    settings: TrainSettings,
+    manifest: Manifest,
+    *,
+    tokenizer: Callable[[], Path] | None = None,
+    resumed: Resumed | None = None,
+) -> Start:
+    """Decide the shape of a run.
+
+    Args:
+        settings: The recipe.
+        manifest: What it reads.
+        tokenizer: Gives the folder of the manifest's tokenizer; called for warm starts only.
+        resumed: Of the checkpoint that will fill the weights: the source is not needed any more.
+
+    Raises:
+        SettingsError: The recipe contradicts the source.
+        ContractError: The source is no model, or its tokenizer and the manifest's do not agree.
+    """
+    warm = settings.warm_start
+    if warm is None or (resumed is None and warm.source in PRESETS):
+        if settings.trainable != "all":
+            raise SettingsError(
+                f"trainable: {settings.trainable} needs weights that exist; give warm_start.source"
+            )
+        return Start(config=_new_shape(settings, manifest))
+    if resumed is not None:
+        shape = parse_settings(ModelConfig, resumed.model, where="checkpoint")
+        return Start(config=_changed(shape, settings, "checkpoint"), new_rows=resumed.new_rows)
+    source = find_source(warm.source)
+    assert source is not None  # presets are handled above
+    folder = tokenizer() if tokenizer is not None else None
+    extension = _extension(warm, folder)
+    grows = _check_tokenizers(source, manifest, folder, extension)
+    rows = max(source.config.vocab_size, manifest.tokenizer.vocab_size)
+    config = _changed(source.config, settings, str(source.path))
+    config = config.model_copy(update={"vocab_size": max(rows, config.vocab_size)})
+    _check_positions(config, manifest, source)
+    new_rows = (extension.base_size, extension.size) if extension is not None else None
+    if settings.trainable == "new_embeddings" and new_rows is None:
+        raise SettingsError(
+            f"trainable: new_embeddings, but no row is new: the manifest's tokenizer has no "
+            f"{EXTENSION_NAME} that says which base it extends"
+        )
+    return Start(config=config, source=source, extension=extension, grows=grows, new_rows=new_rows)
+
+
+def begin(start: Start, settings: TrainSettings) -> Begun:
+    """Build the model and fill it.
+
+    Raises:
+        ContractError: The source's tensors do not fit its shape.
+    """
+    begun = _filled(start, settings)
+    if settings.trainable == "new_embeddings":
+        assert start.new_rows is not None  # choose_start refuses it otherwise
+        train_rows_only(begun.model, *start.new_rows)
+    return begun
+
+
+def _filled(start: Start, settings: TrainSettings) -> Begun:
+    source = start.source
+    if source is None:
+        return Begun(model=build_model(start.config, seed=settings.seed))
+    state, fresh = our_weights(source, read_weights(source), seed=settings.seed)
+    loaded = len(state) - len(fresh), sum(v.numel() for n, v in state.items() if n not in fresh)
+    growth = None
+    if start.grows:
+        assert start.extension is not None
+        assert settings.warm_start is not None
+        growth = grow_vocabulary(
+            state,
+            start.extension,
+            rows=start.config.vocab_size,
+            rule=settings.warm_start.new_rows,
+            seed=settings.seed,
+        )
+        state = growth.state
+    model = make_model(start.config)
+    model.load_state_dict(state, assign=True)
+    model.requires_grad_(requires_grad=True)
+    return Begun(model=model, growth=growth, loaded=loaded, fresh=tuple(fresh))
+
+
+def _new_shape(settings: TrainSettings, manifest: Manifest) -> ModelConfig:
+    choice = settings.model
+    if settings.warm_start is not None:
+        given = choice if "model" in settings.model_fields_set else {}
+        choice = {**given, "preset": settings.warm_start.source}
+    return resolve_model(choice, vocab_size=manifest.tokenizer.vocab_size, seq_len=manifest.seq_len)
+
+
+def _changed(shape: ModelConfig, settings: TrainSettings, where: str) -> ModelConfig:
+    """The shape with what the recipe may change of it."""
+    if "model" not in settings.model_fields_set:
+        return shape
+    choice = dict(settings.model)
+    preset = choice.pop("preset", None)
+    fields = shape.model_dump()
+    derived = {
+        "kv_heads": shape.num_kv_heads,
+        "head_dim": shape.head_width,
+        "mlp_width": shape.hidden_width,
+    }
+    wanted = {**PRESETS.get(preset, {}), **choice}
+    for name, value in wanted.items():
+        found = derived.get(name, fields.get(name, value))
+        if name not in _FREE and value is not None and found != value:
+            raise SettingsError(
+                f"model.{name}: {value!r} in the recipe, {found!r} in {where}; leave it "
+                "out to take the shape of the weights"
+            )
+    free = {name: value for name, value in choice.items() if name in _FREE or name not in fields}
+    if shape.positions == "learned":
+        free.pop("max_positions", None)
+    return parse_settings(ModelConfig, {**fields, **free}, where="model")
+
+
+def _extension(warm: WarmStartConfig, folder: Path | None) -> Extension | None:
+    if warm.vocabulary is not None:
+        return read_extension(Path(warm.vocabulary))
+    path = folder / EXTENSION_NAME if folder is not None else None
+    return read_extension(path) if path is not None and path.is_file() else None
+
+
+def _check_tokenizers(
+    source: Source, manifest: Manifest, folder: Path | None, extension: Extension | None
+) -> bool:
+    """Whether the vocabulary grows.
+
+    Raises:
+        ContractError: The manifest's ids are not those that the source was trained with.
+    """
+    ids, rows = manifest.tokenizer.vocab_size, source.config.vocab_size
+    if source.tokenizer_sha256 == manifest.tokenizer.sha256:
+        return False
+    theirs = texts_by_id(source.tokenizer) if source.tokenizer is not None else None
+    ours = texts_by_id(folder) if folder is not None else None
+    if extension is not None and extension.size != ids:
+        raise ContractError(
+            f"{extension.path}: {extension.size:,} ids, the manifest's tokenizer has {ids:,}"
+        )
+    same = ids if theirs is None else max(theirs, default=-1) + 1
+    grows = False
+    if extension is not None and theirs is None:
+        # An own run of another tokenizer, or tables that end where the base does.
+        is_other = source.tokenizer_sha256 is not None
+        grows = is_other or rows < ids or rows - extension.base_size < _SPARE
+    elif extension is not None:
+        grows = same == extension.base_size
+    bound = extension.base_size if extension is not None and grows else ids
+    if bound > rows or (not grows and theirs is None and rows - ids >= _SPARE):
+        raise ContractError(_sizes(source, rows, ids, extension))
+    if theirs is not None and ours is not None:
+        if not grows and same != ids:
+            raise ContractError(
+                f"{source.tokenizer}: its tokenizer has {same:,} ids, the manifest's {ids:,}; "
+                + _remedy(extension)
+            )
+        different = first_difference(theirs, ours, below=bound)
+        if different is not None:
+            number, found, expected = different
+            raise ContractError(
+                f"{source.tokenizer}: id {number} is {found!r} in the tokenizer of the weights, "
+                f"{expected!r} in the manifest's; ids must not move. " + _remedy(extension)
+            )
+    elif theirs is None:
+        logger.warning(
+            "%s has no tokenizer.json: only sizes were compared with the manifest's", source.path
+        )
+    return grows
+
+
+def _sizes(source: Source, rows: int, ids: int, extension: Extension | None) -> str:
+    text = f"{source.path}: its vocabulary has {rows:,} rows, the manifest's tokenizer {ids:,} ids"
+    if extension is not None:
+        text += f", extended from {extension.base_size:,} ({extension.path.name})"
+    return f"{text}; {_remedy(extension)}"
+
+
+def _remedy(extension: Extension | None) -> str:
+    if extension is not None:
+        return "expected the base that this tokenizer extends"
+    return (
+        "tokenise the data with the model's own tokenizer, or extend it: "
+        "refinery vocabulary extend --base DIR"
+    )
+
+
+def _check_positions(config: ModelConfig, manifest: Manifest, source: Source) -> None:
+    if config.positions == "learned" and config.max_positions < manifest.seq_len:
+        raise ContractError(
+            f"{source.path}: {config.max_positions} learned positions, rows have "
+            f"{manifest.seq_len} tokens; pack shorter rows"
+        )
