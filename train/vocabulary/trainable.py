@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
@@ -39,6 +40,21 @@ class JoinedRows(nn.Module):
         return kept, whole[self.start : self.stop].clone()
 
 
+class WholeTable(nn.Module):
+    """Stands for an embedding or a head; no `nn.Embedding`, so tensor ranks leave it whole.
+
+    They hold equal copies then, so a vocabulary need not divide.
+    """
+
+    def __init__(self, weight: nn.Parameter) -> None:
+        super().__init__()
+        self.weight = weight
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Rows of the ids."""
+        return F.embedding(ids, self.weight)
+
+
 def train_rows_only(model: nn.Module, start: int, stop: int) -> list[str]:
     """Freeze a model but for rows `start .. stop` of its embedding, head and head's bias.
 
@@ -53,6 +69,9 @@ def train_rows_only(model: nn.Module, start: int, stop: int) -> list[str]:
         if not isinstance(getattr(module, attribute, None), nn.Parameter):
             continue
         assert module is not None
+        if isinstance(module, nn.Embedding | nn.Linear):
+            module = WholeTable(nn.Parameter(module.weight.detach()))
+            model.set_submodule(owner, module)
         parametrize.register_parametrization(module, attribute, JoinedRows(start, stop))
         parts = module.get_submodule(f"parametrizations.{attribute}")
         parts.get_parameter(_KEPT).requires_grad = False
