@@ -15,6 +15,7 @@ VERBS = {
     "init": "write a commented recipe from a folder's files",
     "doctor": "check Java, memory, packages and write access",
     "refine": "run the jobs of a recipe in order, skipping what is published",
+    "estimate": "say what a run will cost, from a small sample",
     "plan": "show tokens and epochs per source before anything is packed",
     "explain": "show what happens to single files, without Spark",
     "whatif": "answer 'what if the threshold were X' from a ledger",

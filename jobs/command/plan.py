@@ -12,6 +12,7 @@ from rich.table import Table
 
 from refinery.mixture.counted import count_tokens, newest_record
 from refinery.mixture.plan import MANY_EPOCHS, MixturePlan, plan_mixture
+from refinery.mixture.plot import mixture_svg
 from refinery.publish import storage
 from refinery.publish.store import Store
 from refinery.recipe import load_recipe
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", nargs="?", type=Path, help="settings file (YAML)")
     parser.add_argument("--recipe", dest="recipe_option", type=Path, help="the same, as an option")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw the table as a picture")
     parser.add_argument("--json", action="store_true", help="one JSON object, for machines")
 
 
@@ -39,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
     names = [source.name for source in settings.recipe.sources]
     counted = count_tokens(store.table_uri(record, "tokens"), names)
     plan = plan_mixture(counted.tokens, counted.documents, settings.recipe.mixture)
+    if args.plot is not None:
+        storage.replace(str(args.plot), mixture_svg(plan.sources, standalone=True).encode())
     if args.json:
         rows = [{**vars(p), "planned_tokens": round(p.planned_tokens)} for p in plan.sources]
         print(json.dumps({"sources": rows, "warnings": plan.warnings}, ensure_ascii=False))

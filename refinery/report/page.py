@@ -7,6 +7,7 @@ from difflib import SequenceMatcher
 from html import escape
 from importlib.resources import files
 
+from refinery.mixture.plot import mixture_svg
 from refinery.publish.records import StageCost
 from refinery.report import charts
 from refinery.report.data import PairSample, ReportData, Sample, SourceFunnel
@@ -323,8 +324,10 @@ def _mixture(data: ReportData) -> str:
         "epochs",
         "packed tokens",
     )
-    return _table("Asked and got", (*head, "bytes per token"), rows) + (
-        f'<ul class="notes" aria-label="Warnings">{notes}</ul>' if notes else ""
+    return (
+        f'<figure class="broad">{mixture_svg(data.mixture)}</figure>'
+        + _table("Asked and got", (*head, "bytes per token"), rows)
+        + (f'<ul class="notes" aria-label="Warnings">{notes}</ul>' if notes else "")
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.manifest import Manifest
+from schemas.manifest import Manifest, read_manifest
 from tests.support.corpus import write_corpus
 from tests.support.submitting import refine
 
@@ -18,6 +18,14 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Manifest:
-    """What a run on two cores makes of it."""
-    return refine(corpus, tmp_path_factory.mktemp("two") / "out", "local[2]")
+def undisturbed_output(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a run on two cores put its tables and its dataset."""
+    output = tmp_path_factory.mktemp("two") / "out"
+    refine(corpus, output, "local[2]")
+    return output
+
+
+@pytest.fixture(scope="session")
+def undisturbed(undisturbed_output: Path) -> Manifest:
+    """What that run made."""
+    return read_manifest(undisturbed_output / "dataset")
