@@ -19,9 +19,10 @@ VERBS = {
     "pretrain": ("train.commands.pretrain", "train a model on a manifest"),
     "evaluate": ("train.commands.evaluate", "held-out loss and multiple choice of a checkpoint"),
     "plan": ("train.commands.plan", "steps, tokens and learning rates of a recipe"),
+    "selftest": ("train.commands.selftest", "every layout against one process"),
     "trace": ("train.commands.trace", "the documents that a step read"),
-    "models": ("train.model.list_command", "presets with parameters and memory"),
-    "generate": ("train.generate", "text from a checkpoint"),
+    "models": ("train.commands.models", "presets with parameters, memory and FLOPs"),
+    "generate": ("train.commands.generate", "text from a run, a checkpoint or a folder"),
 }
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from train.vocabulary.extension import Extension
+from schemas.vocabulary import ExtendedVocabulary
+from train.vocabulary.extension import without_text
 from train.vocabulary.rows import RowStart, grow_tensor, plan_rows
 from train.vocabulary.trainable import VOCABULARY_TENSORS
 from train.warm_start.config import NewRows
@@ -36,7 +37,7 @@ class Growth:
 
 
 def grow_vocabulary(
-    state: State, extension: Extension, *, rows: int, rule: NewRows, seed: int
+    state: State, extension: ExtendedVocabulary, *, rows: int, rule: NewRows, seed: int
 ) -> Growth:
     """Give each new token its row in the embedding, the head and the head's bias.
 
@@ -47,9 +48,9 @@ def grow_vocabulary(
         rule: How new rows begin.
         seed: Of the Gaussian draws.
     """
-    without_text = extension.without_text
-    starts = plan_rows(extension.tokens, rule, without_text=without_text)
-    trained = torch.tensor([i for i in range(extension.base_size) if i not in without_text])
+    barred = without_text(extension)
+    starts = plan_rows(extension.tokens, rule, without_text=barred)
+    trained = torch.tensor([i for i in range(extension.base.size) if i not in barred])
     names = tuple(name for name in VOCABULARY_TENSORS if name in state)
     grown = {
         name: grow_tensor(

@@ -18,26 +18,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from schemas.vocabulary import NewToken
 from train.warm_start.config import NewRows
 
 Rule = Literal["subword_mean", "mean", "gaussian", "gaussian_no_pieces"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewToken:
-    """A token that the base lacks.
-
-    Attributes:
-        id: Its row.
-        text: As the tokenizer writes it.
-        origin: `new`, or `support` for one that only lets others be reached.
-        base_ids: Its pieces under the base tokenizer.
-    """
-
-    id: int
-    text: str
-    origin: str
-    base_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

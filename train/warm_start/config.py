@@ -23,7 +23,7 @@ class WarmStartConfig(Settings):
     )
     vocabulary: str | None = Field(
         default=None,
-        description="vocabulary.json of the extended tokenizer; null: beside the manifest's",
+        description="folder with the vocabulary.json of the extension; null: the tokenizer's",
     )
     first_loss_rows: int | None = Field(
         default=4, gt=0, description="rows read to judge the first loss; null: it is not judged"

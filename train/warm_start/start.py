@@ -15,12 +15,12 @@ from typing import Any
 from schemas.errors import ContractError, SettingsError
 from schemas.manifest import Manifest
 from schemas.settings import parse_settings
+from schemas.vocabulary import VOCABULARY_FILE, ExtendedVocabulary
 from train.model.config import ModelConfig
 from train.model.presets import PRESETS, resolve_model
 from train.model.transformer import Model, build_model, make_model
 from train.settings import TrainSettings
-from train.vocabulary.extension import NAME as EXTENSION_NAME
-from train.vocabulary.extension import Extension, read_extension
+from train.vocabulary.extension import read_extension
 from train.vocabulary.growth import Growth, grow_vocabulary
 from train.vocabulary.trainable import train_rows_only
 from train.warm_start.config import WarmStartConfig
@@ -50,7 +50,7 @@ class Start:
 
     config: ModelConfig
     source: Source | None = None
-    extension: Extension | None = None
+    extension: ExtendedVocabulary | None = None
     grows: bool = False
     new_rows: tuple[int, int] | None = None
 
@@ -124,11 +124,11 @@ def choose_start(
     config = _changed(source.config, settings, str(source.path))
     config = config.model_copy(update={"vocab_size": max(rows, config.vocab_size)})
     _check_positions(config, manifest, source)
-    new_rows = (extension.base_size, extension.size) if extension is not None else None
+    new_rows = (extension.base.size, extension.size) if extension is not None else None
     if settings.trainable == "new_embeddings" and new_rows is None:
         raise SettingsError(
             f"trainable: new_embeddings, but no row is new: the manifest's tokenizer has no "
-            f"{EXTENSION_NAME} that says which base it extends"
+            f"{VOCABULARY_FILE} that says which base it extends"
         )
     return Start(config=config, source=source, extension=extension, grows=grows, new_rows=new_rows)
 
@@ -204,15 +204,17 @@ def _changed(shape: ModelConfig, settings: TrainSettings, where: str) -> ModelCo
     return parse_settings(ModelConfig, {**fields, **free}, where="model")
 
 
-def _extension(warm: WarmStartConfig, folder: Path | None) -> Extension | None:
-    if warm.vocabulary is not None:
-        return read_extension(Path(warm.vocabulary))
-    path = folder / EXTENSION_NAME if folder is not None else None
-    return read_extension(path) if path is not None and path.is_file() else None
+def _extension(warm: WarmStartConfig, folder: Path | None) -> ExtendedVocabulary | None:
+    if warm.vocabulary is None:
+        return read_extension(folder) if folder is not None else None
+    found = read_extension(Path(warm.vocabulary))
+    if found is None:
+        raise ContractError(f"warm_start.vocabulary: {warm.vocabulary} has no {VOCABULARY_FILE}")
+    return found
 
 
 def _check_tokenizers(
-    source: Source, manifest: Manifest, folder: Path | None, extension: Extension | None
+    source: Source, manifest: Manifest, folder: Path | None, extension: ExtendedVocabulary | None
 ) -> bool:
     """Whether the vocabulary grows.
 
@@ -226,17 +228,17 @@ def _check_tokenizers(
     ours = texts_by_id(folder) if folder is not None else None
     if extension is not None and extension.size != ids:
         raise ContractError(
-            f"{extension.path}: {extension.size:,} ids, the manifest's tokenizer has {ids:,}"
+            f"{VOCABULARY_FILE}: {extension.size:,} ids, the manifest's tokenizer has {ids:,}"
         )
     same = ids if theirs is None else max(theirs, default=-1) + 1
     grows = False
     if extension is not None and theirs is None:
         # An own run of another tokenizer, or tables that end where the base does.
         is_other = source.tokenizer_sha256 is not None
-        grows = is_other or rows < ids or rows - extension.base_size < _SPARE
+        grows = is_other or rows < ids or rows - extension.base.size < _SPARE
     elif extension is not None:
-        grows = same == extension.base_size
-    bound = extension.base_size if extension is not None and grows else ids
+        grows = same == extension.base.size
+    bound = extension.base.size if extension is not None and grows else ids
     if bound > rows or (not grows and theirs is None and rows - ids >= _SPARE):
         raise ContractError(_sizes(source, rows, ids, extension))
     if theirs is not None and ours is not None:
@@ -259,14 +261,14 @@ def _check_tokenizers(
     return grows
 
 
-def _sizes(source: Source, rows: int, ids: int, extension: Extension | None) -> str:
+def _sizes(source: Source, rows: int, ids: int, extension: ExtendedVocabulary | None) -> str:
     text = f"{source.path}: its vocabulary has {rows:,} rows, the manifest's tokenizer {ids:,} ids"
     if extension is not None:
-        text += f", extended from {extension.base_size:,} ({extension.path.name})"
+        text += f", extended from {extension.base.size:,} ({VOCABULARY_FILE})"
     return f"{text}; {_remedy(extension)}"
 
 
-def _remedy(extension: Extension | None) -> str:
+def _remedy(extension: ExtendedVocabulary | None) -> str:
     if extension is not None:
         return "expected the base that this tokenizer extends"
     return (

@@ -15,7 +15,6 @@ from train.data.packed import PackedRows
 from train.exchange.describe import read_shape
 from train.exchange.folder import export_folder, load_folder
 from train.exchange.names import to_hugging_face
-from train.generate import Sampling, generate
 from train.model.presets import resolve_model
 from train.model.transformer import Transformer, build_model
 from train.objectives.causal import CausalObjective
@@ -103,31 +102,6 @@ def test_loss_and_every_gradient_equal_transformers(model: Transformer, tmp_path
     largest = max(float(grad.abs().max()) for grad in expected.values())
     for name, grad in grads.items():
         assert relative(grad, expected[name], 1e-6 * largest) <= 1e-5, name
-
-
-def test_greedy_generation_of_a_ragged_batch_equals_transformers(
-    model: Transformer, tmp_path: Path
-) -> None:
-    theirs = exported(model, tmp_path)
-    prompts = [[5, 6, 7, 8, 9], [10, 11]]
-
-    found = generate(model, prompts, Sampling(max_new_tokens=12), eos=None)
-
-    for prompt, ids in zip(prompts, found, strict=True):
-        whole = theirs.generate(  # type: ignore[operator]
-            torch.tensor([prompt]), max_new_tokens=12, do_sample=False, eos_token_id=None
-        )
-        assert ids == whole[0, len(prompt) :].tolist()
-
-
-def test_sampling_repeats_with_its_seed_and_keeps_to_top_k(model: Transformer) -> None:
-    prompts = [[5, 6], [7]]
-    drawn = Sampling(max_new_tokens=8, temperature=1.0, seed=4)
-
-    assert generate(model, prompts, drawn, eos=None) == generate(model, prompts, drawn, eos=None)
-    only_best = Sampling(max_new_tokens=8, temperature=1.0, top_k=1)
-    greedy = generate(model, prompts, Sampling(max_new_tokens=8), eos=None)
-    assert generate(model, prompts, only_best, eos=None) == greedy
 
 
 def test_a_folder_loads_back_to_the_same_weights(model: Transformer, tmp_path: Path) -> None:

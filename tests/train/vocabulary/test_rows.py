@@ -5,23 +5,20 @@ from __future__ import annotations
 import pytest
 import torch
 
-from train.vocabulary.extension import Extension
+from schemas.vocabulary import BaseTokenizer, ExtendedVocabulary, NewToken
 from train.vocabulary.growth import grow_vocabulary
-from train.vocabulary.rows import NewToken
 
 OLD = torch.arange(24, dtype=torch.float32).reshape(6, 4)
 
 
-def _extension(*pieces: tuple[int, ...], base_size: int = 6) -> Extension:
-    from pathlib import Path
-
+def _extension(*pieces: tuple[int, ...], base_size: int = 6) -> ExtendedVocabulary:
     tokens = tuple(
-        NewToken(id=base_size + n, text=f"t{n}", origin="new", base_ids=ids)
+        NewToken(id=base_size + n, text=f"t{n}", piece=f"t{n}", origin="new", base_ids=ids, frequency=1)
         for n, ids in enumerate(pieces)
-    )
-    return Extension(
-        path=Path("vocabulary.json"),
-        base_size=base_size,
+    )  # fmt: skip
+    return ExtendedVocabulary(
+        kind="wordpiece",
+        base=BaseTokenizer(name="base", size=base_size, fingerprint="0"),
         size=base_size + len(tokens),
         tokens=tokens,
         unk_id=0,
@@ -29,7 +26,9 @@ def _extension(*pieces: tuple[int, ...], base_size: int = 6) -> Extension:
     )
 
 
-def _grown(extension: Extension, rule: str, rows: int, old: torch.Tensor = OLD) -> torch.Tensor:
+def _grown(
+    extension: ExtendedVocabulary, rule: str, rows: int, old: torch.Tensor = OLD
+) -> torch.Tensor:
     growth = grow_vocabulary(
         {"embedding.weight": old, "other": torch.ones(2)},
         extension,

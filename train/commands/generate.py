@@ -1,0 +1,112 @@
+"""`train generate`: text from a run, a checkpoint or a Hugging Face folder, as JSON lines."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from schemas.settings import parse_settings
+from train.generation.config import GenerationConfig
+
+if TYPE_CHECKING:
+    from train.generation.open import Opened
+
+_SETTINGS = (
+    "max_new_tokens", "temperature", "top_k", "top_p", "beams", "length_penalty", "seed",
+)  # fmt: skip
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "--model", type=Path, required=True, help="run, checkpoint or Hugging Face folder"
+    )
+    parser.add_argument(
+        "--prompt", nargs="+", required=True, help="texts to go on from; for t5, texts with ___"
+    )
+    parser.add_argument("--tokenizer", type=Path, help="folder; that of the model by default")
+    parser.add_argument("--max-new-tokens", type=int)
+    parser.add_argument("--temperature", type=float, help="sample; without it, greedy")
+    parser.add_argument("--top-k", type=int, help="sample among the k likeliest tokens")
+    parser.add_argument("--top-p", type=float, help="sample among the likeliest of this mass")
+    parser.add_argument("--beams", type=int, help="search with so many lines")
+    parser.add_argument("--length-penalty", type=float, help="rank beams by score / tokens ** it")
+    parser.add_argument("--seed", type=int)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print one JSON line per prompt."""
+    given = {name: getattr(args, name) for name in _SETTINGS if getattr(args, name) is not None}
+    config = parse_settings(GenerationConfig, given, where="generate")
+    from train.generation.open import open_model  # torch starts only now
+
+    opened = open_model(args.model, tokenizer=args.tokenizer)
+    for record in write_texts(opened, args.prompt, config):
+        print(json.dumps(record, ensure_ascii=False))
+    return 0
+
+
+def write_texts(
+    opened: Opened, prompts: list[str], config: GenerationConfig
+) -> list[dict[str, Any]]:
+    """What the model writes for each prompt; all prompts go on in one batch.
+
+    Raises:
+        ContractError: The family does not write text, or a prompt is empty.
+    """
+    from schemas.errors import ContractError
+    from train.generation.search import generate
+    from train.generation.steppers import CausalStepper, TextToTextStepper
+    from train.model.encoder_decoder import EncoderDecoder
+    from train.model.transformer import Transformer
+
+    tokenizer, model = opened.tokenizer, opened.model
+    if isinstance(model, EncoderDecoder):
+        stepper = TextToTextStepper(model, start_id=opened.start_id)
+        return _text_to_text(opened, prompts, config, stepper)
+    if not isinstance(model, Transformer):
+        raise ContractError(
+            f"generate: a {model.config.family} predicts masked tokens and writes no text; expected "
+            "a decoder or a t5"
+        )
+    ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in prompts]
+    causal = CausalStepper(model, max_new_tokens=config.max_new_tokens)
+    found = generate(causal, ids, config, ends=opened.ends)
+    return [
+        {"prompt": text, "text": tokenizer.decode(line, skip_special_tokens=True)}
+        for text, line in zip(prompts, found, strict=True)
+    ]
+
+
+def _text_to_text(
+    opened: Opened, prompts: list[str], config: GenerationConfig, stepper: Any
+) -> list[dict[str, Any]]:
+    from train.generation.infill import filled, spans_of, with_sentinels
+    from train.generation.search import generate
+
+    tokenizer = opened.tokenizer
+    blanks = [with_sentinels(text) for text in prompts]
+    most = max(blank.count for blank in blanks)
+    names = [f"<extra_id_{number}>" for number in range(most + 1)]
+    sentinels = tokenizer.convert_tokens_to_ids(names) if most else []
+    ids = [_encoded(opened, blank.text) for blank in blanks]
+    found = generate(stepper, ids, config, ends=opened.ends)
+    records = []
+    for text, blank, line in zip(prompts, blanks, found, strict=True):
+        record: dict[str, Any] = {"prompt": text}
+        if blank.count:
+            ids_by_blank = spans_of(line, sentinels, blank.count)
+            spans = [tokenizer.decode(span, skip_special_tokens=True) for span in ids_by_blank]
+            record |= {"blanks": spans, "text": filled(text, spans)}
+        else:
+            record["text"] = tokenizer.decode(line, skip_special_tokens=True)
+        records.append(record)
+    return records
+
+
+def _encoded(opened: Opened, text: str) -> list[int]:
+    """Ids with the end mark that the encoder's inputs have in training."""
+    ids: list[int] = opened.tokenizer(text, add_special_tokens=False)["input_ids"]
+    return [*ids, *sorted(opened.ends)[:1]]

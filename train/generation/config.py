@@ -1,0 +1,31 @@
+"""Settings of generation; imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from schemas.settings import Settings
+
+
+class GenerationConfig(Settings):
+    """How the next token is chosen: the likeliest, a drawn one, or those of the best beams."""
+
+    max_new_tokens: int = Field(default=64, gt=0)
+    temperature: float | None = Field(default=None, gt=0, description="null: nothing is drawn")
+    top_k: int | None = Field(default=None, gt=0, description="draw among the k likeliest")
+    top_p: float | None = Field(default=None, gt=0, le=1, description="among those of this mass")
+    beams: int | None = Field(default=None, gt=1, description="null: one line is followed")
+    length_penalty: float = Field(
+        default=1.0, description="beams are ranked by log-probability over tokens to this power"
+    )
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.temperature is None and (self.top_k is not None or self.top_p is not None):
+            raise ValueError("top_k and top_p choose among what is drawn; give a temperature")
+        if self.beams is not None and self.temperature is not None:
+            raise ValueError(f"give either {self.beams} beams or a temperature; beams do not draw")
+        return self
