@@ -22,6 +22,8 @@ TEXT_BATCH_VERSION = 1
 NUM_CODE_POINTS = 0x110000
 OTHER, WORD, CJK, SPACE = 0, 1, 2, 3
 
+SHORT_CHARS, BASIC_PLANE = 16, 0x10000
+
 _CJK_RANGES = (
     (0x2E80, 0x2FDF),  # radicals
     (0x3005, 0x3007),  # iteration mark, closing mark, zero
@@ -216,19 +218,58 @@ def _token_bounds(kinds: NDArray[np.uint8], starts: Places) -> tuple[Places, Pla
 def hash_spans(codes: Codes | Hashes, starts: Places, ends: Places) -> Hashes:
     """Hash each span by its characters and their places within it, vectorised.
 
-    Sum over the span of mix(code, place) is order-aware through the place and is one `reduceat`
-    away; arithmetic wraps modulo 2**64 by design.
+    The hash is mix(length + sum over the span of mix(code, place)): order-aware through the place;
+    arithmetic wraps modulo 2**64 by design. Short spans, nearly all of a batch's tokens, go by
+    place: all first characters, all second ones; so each step is one look-up for many spans.
     """
-    if len(starts) == 0:
-        return np.zeros(0, np.uint64)
     lengths = ends - starts
-    total = int(lengths.sum())
-    firsts = np.cumsum(lengths) - lengths
-    place = np.arange(total) - np.repeat(firsts, lengths)
-    values = codes[place + np.repeat(starts, lengths)].astype(np.uint64)
-    mixed = mix(values * _MIX + (place.astype(np.uint64) << np.uint64(32)) + np.uint64(1))
-    sums = np.add.reduceat(mixed, firsts) if total else np.zeros(0, np.uint64)
+    sums = np.zeros(len(starts), np.uint64)
+    is_long = lengths > SHORT_CHARS
+    if is_long.any():
+        sums[is_long] = _sum_long(codes, starts[is_long], lengths[is_long])
+    short = np.flatnonzero(~is_long)
+    sums[short] = _sum_short(codes, starts[short], lengths[short])
     return mix(sums + lengths.astype(np.uint64))
+
+
+def _hash_chars(codes: NDArray[np.integer], places: NDArray[np.integer]) -> Hashes:
+    return mix(
+        codes.astype(np.uint64) * _MIX + (places.astype(np.uint64) << np.uint64(32)) + np.uint64(1)
+    )
+
+
+@functools.cache
+def _short_table() -> Hashes:
+    """[SHORT_CHARS, 65,536] hashes by place and code point of the basic plane; 8 MB."""
+    return _hash_chars(np.arange(BASIC_PLANE)[None, :], np.arange(SHORT_CHARS)[:, None])
+
+
+def _sum_short(codes: Codes | Hashes, starts: Places, lengths: Places) -> Hashes:
+    """Sums of spans of at most SHORT_CHARS, longest first: those that go on are a prefix."""
+    order = np.argsort(SHORT_CHARS - lengths.astype(np.uint8), kind="stable")  # radix on bytes
+    counts = np.bincount(lengths, minlength=SHORT_CHARS + 1)
+    num_longer = len(starts) - np.cumsum(counts)
+    first, table = starts[order], _short_table()
+    sums = np.zeros(len(starts), np.uint64)
+    for place in range(SHORT_CHARS):
+        count = num_longer[place]
+        if count == 0:
+            break
+        chars = codes.take(first[:count] + place)
+        values = table[place].take(chars, mode="clip")
+        beyond = np.flatnonzero(chars >= BASIC_PLANE)
+        values[beyond] = _hash_chars(chars[beyond], np.array([place]))
+        sums[:count] += values
+    in_place = np.empty_like(sums)
+    in_place[order] = sums
+    return in_place
+
+
+def _sum_long(codes: Codes | Hashes, starts: Places, lengths: Places) -> Hashes:
+    firsts = np.cumsum(lengths) - lengths
+    place = np.arange(int(lengths.sum())) - np.repeat(firsts, lengths)
+    values = codes[place + np.repeat(starts, lengths)]
+    return np.asarray(np.add.reduceat(_hash_chars(values, place), firsts), np.uint64)
 
 
 def ngram_hashes(token_hashes: Hashes, n: int) -> Hashes:
