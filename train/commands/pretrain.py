@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import json
 
 from train.commands.arguments import add_recipe_arguments, settings_of
 from train.parallel.environment import world_size_of_environment
+from train.stages import split_stages
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_recipe_arguments(parser)
+    parser.add_argument(
+        "--from",
+        dest="source",
+        metavar="DIR|PRESET",
+        help="start from a Hugging Face folder, a run or a checkpoint; or new, from a preset",
+    )
     parser.add_argument(
         "--fresh", action="store_true", help="refuse to resume: fail where checkpoints exist"
     )
@@ -18,8 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train until the recipe's end; resumes by itself from the last good checkpoint."""
+    if args.source is not None:
+        # The shape is that of the weights, whatever preset the recipe names.
+        args.overrides += ["model.preset=null", f"warm_start.source={json.dumps(args.source)}"]
     settings = settings_of(args)
-    settings.parallel.replicas(world_size_of_environment())
+    for stage in split_stages(settings):
+        stage.parallel.replicas(world_size_of_environment())
     from train.loop.run import pretrain  # torch starts only now
 
     return pretrain(settings, is_fresh=args.fresh)
