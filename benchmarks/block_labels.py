@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import bisect
-import itertools
 import re
 from collections import Counter
 
 _WIDE = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3"
 _WORD = re.compile(rf"[{_WIDE}]|[^\W_{_WIDE}]+")
 GRAM = 4
+MOST_PLACES = 60
 
 
 def words_of(text: str) -> list[str]:
@@ -26,65 +25,82 @@ def word_f1(found: str, truth: str) -> float:
     return 2 * common / (sum(a.values()) + sum(b.values()))
 
 
+def segment_counts(text: str, wanted: list[str], unwanted: list[str]) -> list[int]:
+    """[wanted segments that are there, wanted ones missing, unwanted ones that are there]."""
+    found = " ".join(words_of(text))
+    present = [" ".join(words_of(segment)) in found for segment in wanted]
+    extra = sum(" ".join(words_of(segment)) in found for segment in unwanted)
+    return [sum(present), len(present) - sum(present), extra]
+
+
 def label_blocks(texts: list[str], truth: str) -> list[float]:
-    """Share of each block that is content: long ones by n-grams, short ones only in their place."""
+    """Share of each block that is content: long ones by n-grams, short ones only in their place.
+
+    "Home" and "Share" occur in many truths by chance. So blocks are aligned with the truth in
+    order: of all places where a block's words stand in it, the chain of rising places that covers
+    the most words is taken; a short block off the chain is not content.
+    """
     target = words_of(truth)
-    places: dict[tuple[str, ...], list[int]] = {}
-    for i in range(len(target) - GRAM + 1):
-        places.setdefault(tuple(target[i : i + GRAM]), []).append(i)
-    singles: dict[str, list[int]] = {}
-    for i, word in enumerate(target):
-        singles.setdefault(word, []).append(i)
     blocks = [words_of(text) for text in texts]
+    places = _places(target)
     labels = [0.0] * len(blocks)
-    anchors: list[tuple[int, int, int]] = []
+    candidates: list[tuple[int, int, int, float]] = []
     for b, block in enumerate(blocks):
         if len(block) < 2 * GRAM:
+            candidates += _exact(b, block, target, places)
             continue
         grams = [tuple(block[i : i + GRAM]) for i in range(len(block) - GRAM + 1)]
         hits = [i for i, gram in enumerate(grams) if gram in places]
         labels[b] = len(hits) / len(grams)
         if labels[b] > 0.5:
-            first = places[grams[hits[0]]][0]
-            anchors.append((b, first, first + len(block)))
-    chain = _increasing(anchors)
-    _label_short(blocks, target, singles, chain, labels)
+            first = places[grams[hits[0]]][:MOST_PLACES]
+            candidates += [(b, i, i + len(block), 4.0 * len(block)) for i in first]
+    for b in _best_chain(candidates, len(target) + 1):
+        labels[b] = max(labels[b], 1.0) if len(blocks[b]) < 2 * GRAM else labels[b]
     return labels
 
 
-def _increasing(anchors: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    """Longest chain of anchors whose places in the truth rise."""
-    tails: list[int] = []
-    ends: list[int] = []
+def _places(target: list[str]) -> dict[tuple[str, ...], list[int]]:
+    """Where each n-gram of up to GRAM words stands."""
+    places: dict[tuple[str, ...], list[int]] = {}
+    for size in (1, GRAM):
+        for i in range(len(target) - size + 1):
+            places.setdefault(tuple(target[i : i + size]), []).append(i)
+    return places
+
+
+def _exact(
+    b: int, block: list[str], target: list[str], places: dict[tuple[str, ...], list[int]]
+) -> list[tuple[int, int, int, float]]:
+    if not block:
+        return []
+    size = len(block)
+    starts = places.get(tuple(block[:1]), [])
+    found = [i for i in starts if target[i : i + size] == block]
+    return [(b, i, i + size, float(size)) for i in found[:MOST_PLACES]]
+
+
+def _best_chain(candidates: list[tuple[int, int, int, float]], size: int) -> set[int]:
+    """Blocks of the heaviest chain in which both block and place in the truth rise.
+
+    A Fenwick tree over places holds the best chain that ends before each. Gaps cost a little, so
+    that of equal chains the denser is taken.
+    """
+    tree: list[tuple[float, int]] = [(0.0, -1)] * (size + 1)
     back: list[int] = []
-    for i, (_, first, _) in enumerate(anchors):
-        k = bisect.bisect_right(tails, first)
-        back.append(ends[k - 1] if k else -1)
-        tails[k : k + 1] = [first]
-        ends[k : k + 1] = [i]
-    chain, i = [], ends[-1] if ends else -1
-    while i >= 0:
-        chain.append(anchors[i])
-        i = back[i]
-    return chain[::-1]
-
-
-def _label_short(blocks, target, singles, chain, labels) -> None:  # type: ignore[no-untyped-def]
-    """Between two anchors, a short block is content where its words come next in the truth."""
-    bounds = [(-1, 0, 0), *chain, (len(blocks), len(target), len(target))]
-    for (b0, _, end), (b1, start, _) in itertools.pairwise(bounds):
-        cursor = max(0, end - 2)
-        limit = start + 2
-        for b in range(b0 + 1, b1):
-            block = blocks[b]
-            if not block or len(block) >= 2 * GRAM:
-                continue
-            options = singles.get(block[0], [])
-            k = bisect.bisect_left(options, cursor)
-            while k < len(options) and options[k] + len(block) <= limit + 2:
-                i = options[k]
-                if target[i : i + len(block)] == block and i - cursor < 400:
-                    labels[b] = 1.0
-                    cursor = i + len(block)
-                    break
-                k += 1
+    candidates.sort(key=lambda c: (c[0], -c[1]))
+    best = (0.0, -1)
+    for number, (_, first, end, weight) in enumerate(candidates):
+        found, i = (0.0, -1), first
+        while i > 0:
+            found, i = max(found, tree[i]), i - (i & -i)
+        back.append(found[1])
+        here = (found[0] + weight, number)
+        best, i = max(best, here), min(end, size)
+        while i <= size:
+            tree[i], i = max(tree[i], here), i + (i & -i)
+    chain, number = set(), best[1]
+    while number >= 0:
+        chain.add(candidates[number][0])
+        number = back[number]
+    return chain

@@ -9,15 +9,20 @@ import functools
 import hashlib
 import importlib.resources
 import io
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from refinery.extract.blocks import TAG_IDS, Blocks, read_blocks
-from refinery.extract.features import compute_features
+from refinery.extract.blocks import read_blocks
+from refinery.extract.features import PageFeatures, compute_context, compute_features
+from refinery.extract.metadata import linked_text
+from refinery.extract.structure import Style, render
 from refinery.extract.trees import Forest, choose_cut
 
-_ITEM = TAG_IDS["li"]
-_CELLS = (TAG_IDS["td"], TAG_IDS["th"])
+# A page whose blocks give less is asked for the text of its JSON-LD, which must be much longer.
+SHORT_CHARS = 1_000
+LINKED_FACTOR = 2
 
 
 @functools.cache
@@ -25,11 +30,24 @@ def _weights() -> bytes:
     return importlib.resources.files("refinery.extract.weights").joinpath("blocks.npz").read_bytes()
 
 
+@dataclass(frozen=True)
+class Judge:
+    """Two looks at a page: each block by itself, then each block among the first judgements."""
+
+    first: Forest
+    second: Forest
+
+    def judge(self, page: PageFeatures) -> NDArray[np.float32]:
+        """Probability that each block is content."""
+        return self.second.predict(compute_context(page, self.first.predict(page.rows)))
+
+
 @functools.cache
-def load_forest() -> Forest:
+def load_judge() -> Judge:
     """The trained trees, read once per process."""
-    with np.load(io.BytesIO(_weights()), allow_pickle=False) as arrays:
-        return Forest.of(dict(arrays))
+    with np.load(io.BytesIO(_weights()), allow_pickle=False) as file:
+        arrays = dict(file)
+    return Judge(Forest.of(arrays, "first_"), Forest.of(arrays, "second_"))
 
 
 def weights_sha256() -> str:
@@ -37,29 +55,25 @@ def weights_sha256() -> str:
     return hashlib.sha256(_weights()).hexdigest()
 
 
-def extract_main_text(html: str) -> tuple[str, str | None]:
-    """Main text and title of a page; empty where no block is left."""
+@dataclass(frozen=True)
+class MainText:
+    """Main text and title of a page; `is_linked` where the text came from JSON-LD."""
+
+    text: str
+    title: str | None
+    is_linked: bool = False
+
+
+def extract_main_text(html: str, style: Style) -> MainText:
+    """Keep the likely blocks; a page that shows next to nothing may hold its text as plain data."""
     blocks = read_blocks(html)
-    if not blocks.texts:
-        return "", blocks.title
-    features, words = compute_features(blocks)
-    kept = choose_cut(load_forest().predict(features), words)
-    return join_blocks(blocks, np.flatnonzero(kept).tolist()), blocks.title
-
-
-def join_blocks(blocks: Blocks, kept: list[int]) -> str:
-    """Kept blocks as plain text: items with a dash, cells of one row on one line."""
-    pieces: list[str] = []
-    last_row = last_tag = -1
-    for place in kept:
-        element = blocks.elements[place]
-        tag, text = blocks.tags[element], blocks.texts[place]
-        row = blocks.parents[element] if tag in _CELLS else -1
-        if row >= 0 and row == last_row:
-            pieces.append(" | ")
-        elif pieces:
-            together = (tag == _ITEM and last_tag == _ITEM) or (row >= 0 and last_row >= 0)
-            pieces.append("\n" if together else "\n\n")
-        pieces.append(f"- {text}" if tag == _ITEM else text)
-        last_row, last_tag = row, tag
-    return "".join(pieces)
+    text = ""
+    if blocks.texts:
+        page = compute_features(blocks)
+        kept = choose_cut(load_judge().judge(page), page.words)
+        text = render(blocks, np.flatnonzero(kept).tolist(), style)
+    if len(text) < SHORT_CHARS:
+        linked = linked_text(html)
+        if len(linked) > LINKED_FACTOR * len(text):
+            return MainText(linked, blocks.title, is_linked=True)
+    return MainText(text, blocks.title)

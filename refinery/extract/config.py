@@ -34,5 +34,8 @@ class ExtractConfig(Settings):
     """How pages become text."""
 
     engine: Literal["blocks", "resiliparse", "trafilatura", "plain"] = "resiliparse"
+    structure: Literal["plain", "markdown"] = Field(
+        default="plain", description="form of headings, lists, tables and code (engine blocks)"
+    )
     limits: PageLimits = PageLimits()
     guard: GuardConfig = GuardConfig()

@@ -5,24 +5,22 @@ Shapes: N blocks, E elements, F features. Everything is counted on the whole pag
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from refinery.extract.blocks import TAG_IDS, WORDS, Blocks
+from refinery.extract.blocks import Blocks
+from refinery.extract.tree import NUM_LEVELS, PageTree
 
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
 Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
 
-NUM_LEVELS = 6
+# Columns of the first look that the second sees too: text and place in the tree.
+NUM_KEPT = 40
 _PAGE = 1 << 16
 _UPPER, _DIGIT, _STOP, _COMMA, _SPACE, _WIDE, _SYMBOL = (1 << i for i in range(7))
-_ANCESTORS = (
-    "article", "main", "nav", "header", "footer", "aside", "form", "table", "ul", "ol", "section",
-    "blockquote", "pre", "figure", "button", "noscript", "details", "dl", "p", "li", "tr",
-)  # fmt: skip
 
 
 def _kinds() -> NDArray[np.uint8]:
@@ -41,10 +39,19 @@ def _kinds() -> NDArray[np.uint8]:
 _KINDS = _kinds()
 
 
-def compute_features(blocks: Blocks) -> tuple[Floats, Floats]:
-    """Features [N, F] and words per block [N]; a wide (CJK) character is a word."""
+@dataclass(frozen=True)
+class PageFeatures:
+    """Features [N, F] of a page's blocks, their words [N], and the tree that they stand in."""
+
+    rows: Floats
+    words: Floats
+    tree: PageTree
+
+
+def compute_features(blocks: Blocks) -> PageFeatures:
+    """What is known of each block before any is judged; a wide (CJK) character is a word."""
     text_NK, words = _text_features(blocks)
-    tree = _Tree(blocks)
+    tree = PageTree(blocks)
     columns = [text_NK, tree.own_NK, _position_features(words, text_NK)]
     base = np.column_stack([text_NK[:, :8], text_NK[:, 12], tree.own_NK[:, :2]])
     columns += [_shift(base, by) for by in (-2, -1, 1, 2)]
@@ -52,7 +59,42 @@ def compute_features(blocks: Blocks) -> tuple[Floats, Floats]:
     columns += [_windows(sums, reach) for reach in (3, 10)]
     columns += [tree.container(sums, level) for level in range(NUM_LEVELS)]
     columns += [tree.siblings(words, text_NK)]
-    return np.concatenate(columns, axis=1, dtype=np.float32, casting="unsafe"), words
+    rows = np.concatenate(columns, axis=1, dtype=np.float32, casting="unsafe")
+    return PageFeatures(rows, words, tree)
+
+
+def compute_context(page: PageFeatures, probability: Floats) -> Floats:
+    """Features [N, G] of the second look: a first judgement of each block, around each block."""
+    words, tree = page.words.astype(np.float64), page.tree
+    likely = probability.astype(np.float64)
+    num = len(words)
+    sums = np.zeros((num + 1, 2))
+    np.cumsum(np.column_stack([likely * words, words]), axis=0, out=sums[1:])
+    whole = sums[-1, 0] + 1e-9
+    here = np.arange(num)
+    single = probability[:, None]
+    columns: list[NDArray[Any]] = [likely, *(_shift(single, by) for by in (-2, -1, 1, 2))]
+    for reach in (3, 8, 25):
+        low, high = np.maximum(here - reach, 0), np.minimum(here + reach + 1, num)
+        columns += [_mean(sums[here] - sums[low]), _mean(sums[high] - sums[here + 1])]
+    for box in tree.levels:
+        inside = sums[tree.ends[box]] - sums[tree.starts[box]]
+        columns += [_mean(inside), inside[:, 0] / whole]
+    for element in (tree.elements, tree.parents[tree.elements]):
+        group = tree.paths[element]
+        inside = np.column_stack([np.bincount(group, likely * words), np.bincount(group, words)])
+        columns.append(_mean(inside)[group])
+    page_values = (whole / sums[-1, 1], np.log1p(whole), likely.max())
+    columns += [sums[:-1, 0] / whole, *(np.full(num, value) for value in page_values)]
+    context: NDArray[Any] = np.column_stack(columns)
+    return np.concatenate(
+        [context, page.rows[:, :NUM_KEPT]], axis=1, dtype=np.float32, casting="unsafe"
+    )
+
+
+def _mean(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    mean: NDArray[np.float64] = sums[:, 0] / np.maximum(sums[:, 1], 1)
+    return mean
 
 
 def _text_features(blocks: Blocks) -> tuple[Floats, Floats]:
@@ -88,81 +130,6 @@ def _title_match(blocks: Blocks) -> list[float]:
         (1.0 if text == title else 0.5) if 3 < len(text) <= len(title) and text in title else 0.0
         for text in blocks.texts
     ]
-
-
-class _Tree:
-    """Elements as arrays; `tops[e]` is the outermost element with the same blocks as e."""
-
-    def __init__(self, blocks: Blocks) -> None:
-        self.elements = np.array(blocks.elements, np.int64)
-        self.parents = np.array(blocks.parents, np.int64)
-        self.starts = np.array(blocks.starts, np.int64)
-        self.ends = np.array(blocks.ends, np.int64)
-        self.tags = np.array(blocks.tags, np.int64)
-        self.paths = np.array(blocks.paths, np.int64)
-        self.masks = np.array(blocks.masks, np.int64)
-        self.num_blocks = len(blocks.texts)
-        parents = self.parents
-        same = (self.starts == self.starts[parents]) & (self.ends == self.ends[parents])
-        tops = np.where(same, parents, np.arange(len(parents)))
-        for _ in range(7):
-            tops = tops[tops]
-        self.levels = [tops[self.elements]]
-        for _ in range(NUM_LEVELS - 1):
-            self.levels.append(tops[parents[self.levels[-1]]])
-        self.own_NK = self._own(np.array(blocks.depths, np.float32))
-
-    def _own(self, depths: Floats) -> Floats:
-        bits = np.zeros(len(self.tags), np.int64)
-        for place, name in enumerate(_ANCESTORS):
-            bits |= (self.tags == TAG_IDS[name]).astype(np.int64) << place
-        marks = bits | (self.masks << len(_ANCESTORS))
-        above, parents = marks.copy(), self.parents
-        for _ in range(6):
-            above |= above[parents]
-            parents = parents[parents]
-        e = self.elements
-        flags = (above[e][:, None] >> np.arange(len(_ANCESTORS) + len(WORDS))) & 1
-        own = self.masks[e] | self.masks[self.parents[e]]
-        near = (own[:, None] >> np.arange(len(WORDS))) & 1
-        tags: list[NDArray[Any]] = [self.tags[e], self.tags[self.parents[e]], depths[e]]
-        is_heading = (self.tags[e] >= TAG_IDS["h1"]) & (self.tags[e] <= TAG_IDS["h6"])
-        seen_h1 = np.cumsum(self.tags[e] == TAG_IDS["h1"])
-        return np.column_stack([*tags, is_heading, seen_h1, seen_h1 > 0, flags, near]).astype(
-            np.float32
-        )
-
-    def container(self, sums: Floats, level: int) -> Floats:
-        """What the level-th distinct container above each block holds."""
-        box = self.levels[level]
-        first, last = self.starts[box], self.ends[box]
-        inside = sums[last] - sums[first]
-        whole = np.maximum(sums[-1], 1)
-        size = np.maximum(last - first, 1)[:, None]
-        place = (np.arange(self.num_blocks) - first) / size[:, 0]
-        return np.column_stack(
-            [
-                inside[:, :5] / size, inside / whole,
-                inside[:, 1] / np.maximum(inside[:, 0], 1), np.log1p(size), np.log1p(inside[:, 0]),
-                place, self.tags[box], first / self.num_blocks,
-            ]
-        ).astype(np.float32)  # fmt: skip
-
-    def siblings(self, words: Floats, text_NK: Floats) -> Floats:
-        """Blocks elsewhere on the page under the same path of tags and classes."""
-        columns = []
-        for element in (self.elements, self.parents[self.elements]):
-            group = self.paths[element]
-            count = np.bincount(group)
-            total = np.bincount(group, words)
-            linked = np.bincount(group, words * text_NK[:, 2])
-            stops = np.bincount(group, text_NK[:, 12])
-            num = count[group]
-            columns += [
-                np.log1p(num), total[group] / num, linked[group] / total[group],
-                stops[group] / num, total[group] / words.sum(),
-            ]  # fmt: skip
-        return np.column_stack(columns).astype(np.float32)
 
 
 def _position_features(words: Floats, text_NK: Floats) -> Floats:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date
 
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
 from refinery.extract.charset import decode
-from refinery.extract.classifier import extract_main_text
+from refinery.extract.classifier import MainText, extract_main_text
 from refinery.extract.config import ExtractConfig
 from refinery.extract.limits import PageRejected, check_page
+from refinery.extract.metadata import read_facts
 
-EXTRACT_VERSION = 2
+EXTRACT_VERSION = 3
 TITLE_CHARS = 500
 MARKUP_TYPES = ("text/html", "application/xhtml+xml")
 
@@ -22,12 +24,18 @@ _SPACES = re.compile(r"\s+")
 
 @dataclass(frozen=True)
 class Page:
-    """Text of a payload, its title, and how its bytes were decoded."""
+    """Text of a payload, what the page says of itself, and how its bytes were decoded.
+
+    `is_linked` marks text that the page holds only as JSON-LD.
+    """
 
     text: str
     title: str | None
     encoding: str
     num_replaced: int
+    language: str | None = None
+    published: date | None = None
+    is_linked: bool = False
 
 
 def extract_page(payload: bytes, *, mime: str, charset: str | None, config: ExtractConfig) -> Page:
@@ -50,17 +58,26 @@ def extract_page(payload: bytes, *, mime: str, charset: str | None, config: Extr
         raise PageRejected("page:undecodable", message)
     if not is_html:
         return Page(decoded.text, None, decoded.encoding, decoded.num_replaced)
-    text, title = _extract_html(decoded.text, config)
-    return Page(text, title, decoded.encoding, decoded.num_replaced)
+    main = _extract_html(decoded.text, config)
+    facts = read_facts(decoded.text)
+    return Page(
+        main.text,
+        main.title[:TITLE_CHARS] if main.title else None,
+        decoded.encoding,
+        decoded.num_replaced,
+        facts.language,
+        facts.published,
+        main.is_linked,
+    )
 
 
-def _extract_html(html: str, config: ExtractConfig) -> tuple[str, str | None]:
+def _extract_html(html: str, config: ExtractConfig) -> MainText:
     if config.engine == "blocks":
-        return _with_short_title(*extract_main_text(html))
+        return extract_main_text(html, config.structure)
     tree = HTMLTree.parse(html)
-    title = _SPACES.sub(" ", tree.title or "").strip()[:TITLE_CHARS] or None
+    title = _SPACES.sub(" ", tree.title or "").strip() or None
     if config.engine == "trafilatura":
-        return _trafilatura(html), title
+        return MainText(_trafilatura(html), title)
     text = extract_plain_text(
         tree,
         preserve_formatting=True,
@@ -71,11 +88,7 @@ def _extract_html(html: str, config: ExtractConfig) -> tuple[str, str | None]:
         form_fields=False,
         comments=False,
     )
-    return str(text), title
-
-
-def _with_short_title(text: str, title: str | None) -> tuple[str, str | None]:
-    return text, (title[:TITLE_CHARS] if title else None)
+    return MainText(str(text), title)
 
 
 def _trafilatura(html: str) -> str:

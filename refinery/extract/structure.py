@@ -1,0 +1,146 @@
+"""Kept blocks as text that keeps headings, lists, tables and code: plain, or as markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal
+
+from refinery.extract.blocks import TAG_IDS, TAGS, Blocks
+
+Style = Literal["plain", "markdown"]
+
+# A row with a longer cell, or with several paragraphs in one, lays out a page and is no table.
+CELL_CHARS = 300
+_HEADINGS = {TAG_IDS[f"h{level}"]: level for level in range(1, 7)}
+_LISTS = {TAG_IDS["ul"], TAG_IDS["ol"]}
+_CELLS = {TAG_IDS["td"], TAG_IDS["th"]}
+_ITEM, _ORDERED, _PRE, _QUOTE, _TERM, _MEANING = (
+    TAG_IDS[name] for name in ("li", "ol", "pre", "blockquote", "dt", "dd")
+)
+_NAMED = {*_HEADINGS, *_CELLS, _ITEM, _PRE, _TERM, _MEANING}
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Text of one block and the element that gives it its form; -1 where none does."""
+
+    text: str
+    form: int
+    tag: int
+
+
+def render(blocks: Blocks, kept: Sequence[int], style: Style) -> str:
+    """Join the blocks with these numbers, in their order."""
+    return _Renderer(blocks, style).render(kept)
+
+
+class _Renderer:
+    def __init__(self, blocks: Blocks, style: Style) -> None:
+        self._blocks = blocks
+        self._is_markdown = style == "markdown"
+        self._forms: dict[int, int] = {}
+        self._numbers: dict[int, dict[int, int]] = {}
+
+    def render(self, kept: Sequence[int]) -> str:
+        pieces = [self._piece(place) for place in kept]
+        lines: list[str] = []
+        last = -1
+        for key, group in groupby(pieces, key=self._group_of):
+            members = list(group)
+            text, tag = self._group_text(members), members[0].tag
+            if lines:
+                lines.append("\n" if _stand_together(last, tag) else "\n\n")
+            lines.append(text)
+            last = tag if key[0] != "p" else -1
+        return "".join(lines)
+
+    def _piece(self, place: int) -> _Piece:
+        element = self._blocks.elements[place]
+        form = self._forms.get(element)
+        if form is None:
+            form = self._forms[element] = self._form_of(element)
+        tag = self._blocks.tags[form] if form >= 0 else -1
+        return _Piece(self._blocks.texts[place], form, tag)
+
+    def _form_of(self, element: int) -> int:
+        """The nearest element at or above that names a form."""
+        while element > 0:
+            if self._blocks.tags[element] in _NAMED:
+                return element
+            element = self._blocks.parents[element]
+        return -1
+
+    def _group_of(self, piece: _Piece) -> tuple[str, int]:
+        """Blocks that are written together: of one item, of the rows of one table, of one code."""
+        if piece.tag in _CELLS:
+            return "table", self._table_of(piece.form)
+        if piece.tag in (_ITEM, _PRE):
+            return "one", piece.form
+        return "p", id(piece)
+
+    def _table_of(self, cell: int) -> int:
+        row = self._blocks.parents[cell]
+        body = self._blocks.parents[row]
+        name = TAGS[self._blocks.tags[body]]
+        return self._blocks.parents[body] if name in ("tbody", "thead") else body
+
+    def _group_text(self, members: list[_Piece]) -> str:
+        tag = members[0].tag
+        if tag in _CELLS:
+            return self._table(members)
+        if tag == _ITEM:
+            return self._item(members)
+        text = "\n".join(piece.text for piece in members)
+        if tag == _PRE:
+            return f"```\n{text}\n```" if self._is_markdown else text
+        if self._is_markdown and tag in _HEADINGS:
+            return f"{'#' * _HEADINGS[tag]} {' '.join(text.split())}"
+        if self._is_markdown and tag == _MEANING:
+            return f": {text}"
+        return text
+
+    def _item(self, members: list[_Piece]) -> str:
+        blocks, form = self._blocks, members[0].form
+        parent = blocks.parents[form]
+        depth, above = 0, parent
+        while above > 0:
+            depth += blocks.tags[above] in _LISTS
+            above = blocks.parents[above]
+        is_numbered = self._is_markdown and blocks.tags[parent] == _ORDERED
+        mark = f"{self._number(form)}. " if is_numbered else "- "
+        indent = "  " * max(0, depth - 1)
+        following = "\n" + indent + " " * len(mark)
+        return indent + mark + following.join("\n".join(p.text for p in members).split("\n"))
+
+    def _number(self, item: int) -> int:
+        """Place of an item in its list, from 1."""
+        parents, tags = self._blocks.parents, self._blocks.tags
+        parent = parents[item]
+        numbers = self._numbers.get(parent)
+        if numbers is None:
+            items = [e for e, up in enumerate(parents) if up == parent and tags[e] == _ITEM]
+            numbers = self._numbers[parent] = {e: place for place, e in enumerate(items, 1)}
+        return numbers[item]
+
+    def _table(self, members: list[_Piece]) -> str:
+        rows = [list(row) for _, row in groupby(members, lambda p: self._blocks.parents[p.form])]
+        if max(map(len, rows)) < 2 or not all(map(_is_row, rows)):
+            return "\n\n".join(piece.text for piece in members)
+        lines = [" | ".join(" ".join(p.text.split()) for p in row) for row in rows]
+        if self._is_markdown:
+            lines = [f"| {line} |" for line in lines]
+            lines.insert(1, "|" + " --- |" * len(rows[0]))
+        return "\n".join(lines)
+
+
+def _is_row(row: list[_Piece]) -> bool:
+    return len({piece.form for piece in row}) == len(row) and all(
+        len(piece.text) <= CELL_CHARS for piece in row
+    )
+
+
+def _stand_together(before: int, after: int) -> bool:
+    """Items of lists follow line by line, and so does a meaning its term."""
+    return (before == _ITEM and after == _ITEM) or (before == _TERM and after == _MEANING)
