@@ -8,12 +8,13 @@ from typing import Any
 from jobs.runner import stage_main
 from jobs.stage import Contents, Stage, StageContext
 from refinery.clean import CLEAN_VERSIONS
-from refinery.clean_rows import ModelUris, clean_documents
+from refinery.clean_rows import clean_documents
+from refinery.extract.classifier import weights_sha256
 from refinery.filters.rules import rules_for
 from refinery.language.identify import model_path
 from refinery.publish import storage
 from refinery.publish.store import Store
-from refinery.quality.classifier import CARD_NAME, MODEL_NAME
+from refinery.quality.classifier import ModelFiles, card_name, model_name
 from refinery.recipe import Recipe
 from refinery.sources.selection import documents, is_excluded, sample_documents
 from schemas.errors import ContractError, run_main
@@ -35,6 +36,7 @@ def _contents(recipe: Recipe, store: Store) -> Contents:
     lists = recipe.clean.rules.urls.lists
     return [
         ("language model", sha256_file(model_path(recipe.clean.language))),
+        ("block classifier", weights_sha256()),
         *((f"url list {i}", sha256_hex(storage.read_bytes(uri))) for i, uri in enumerate(lists)),
     ]
 
@@ -43,11 +45,13 @@ def _run(context: StageContext) -> None:
     recipe = context.recipe
     every = documents(context.read("fetches"), context.read("refetches"))
     rows = sample_documents(every, recipe.sample_fraction, recipe.seed)
-    models = None
-    if recipe.quality is not None:
-        models = ModelUris(
-            context.artefact_uri("quality", MODEL_NAME), context.artefact_uri("quality", CARD_NAME)
+    models = {
+        head: ModelFiles(
+            context.artefact_uri("quality", model_name(head)),
+            context.artefact_uri("quality", card_name(head)),
         )
+        for head in recipe.trained_heads
+    }
     rows = rows.withColumn("is_excluded", is_excluded(recipe.exclude))
     context.write_many(clean_documents(rows, recipe.clean, models))
     _check(context)
@@ -70,7 +74,7 @@ def _check(context: StageContext) -> None:
 
 STAGE = Stage(
     name="clean",
-    version=1,
+    version=2,
     inputs=("ingest", "quality"),
     settings=_settings,
     contents=_contents,

@@ -1,7 +1,8 @@
-"""Train the quality classifier from the recipe's positive and negative sources."""
+"""Train the recipe's classifiers, each from its positive and negative sources."""
 
 from __future__ import annotations
 
+import json
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -15,12 +16,13 @@ from jobs.stage import Stage, StageContext
 from refinery.clean import CLEAN_VERSIONS
 from refinery.clean_rows import normalize_documents
 from refinery.quality.classifier import (
-    CARD_NAME,
     CLASSIFIER_VERSION,
-    MODEL_NAME,
+    card_name,
     make_examples,
+    model_name,
     train,
 )
+from refinery.quality.config import QualityTrainingConfig
 from refinery.recipe import Recipe
 from refinery.sources.selection import documents, hash_share, sample_documents
 from schemas.errors import run_main
@@ -28,7 +30,7 @@ from schemas.errors import run_main
 
 def _settings(recipe: Recipe) -> dict[str, Any]:
     return {
-        "quality": recipe.quality,
+        "heads": recipe.trained_heads,
         "extract": recipe.clean.extract,
         "normalize": recipe.clean.normalize,
         "sample_fraction": recipe.sample_fraction,
@@ -52,27 +54,33 @@ def _sample(context: StageContext, sources: tuple[str, ...], most: int) -> DataF
 
 
 def _run(context: StageContext) -> None:
-    config = context.recipe.quality
-    assert config is not None, "the stage runs only where the recipe trains a classifier"
+    cards = {}
+    for head, config in context.recipe.trained_heads.items():
+        cards[head] = _train_head(context, head, config)
+    context.facts["cards"] = json.dumps(cards, sort_keys=True)
+
+
+def _train_head(context: StageContext, head: str, config: QualityTrainingConfig) -> Any:
+    """Train and publish one head; returns its card."""
     good = _sample(context, config.positive, config.max_documents)
     noisy = _sample(context, config.negative, config.max_documents)
     rows = normalize_documents(good.unionByName(noisy), context.recipe.clean).collect()
     examples = make_examples(((r["doc_id"], r["source"], r["text"]) for r in rows), config)
-    context.counts["examples"] = len(examples)
+    context.counts[f"{head}_examples"] = len(examples)
     with tempfile.TemporaryDirectory() as scratch:
-        train(examples, config, Path(scratch))
-        context.facts["card"] = (Path(scratch) / CARD_NAME).read_text(encoding="utf-8")
-        for name in (MODEL_NAME, CARD_NAME):
+        train(examples, config, Path(scratch), head)
+        for name in (model_name(head), card_name(head)):
             context.add_artefact(name, Path(scratch) / name)
+        return json.loads((Path(scratch) / card_name(head)).read_text(encoding="utf-8"))
 
 
 STAGE = Stage(
     name="quality",
-    version=1,
+    version=2,
     inputs=("ingest",),
     settings=_settings,
     run=_run,
-    enabled=lambda recipe: recipe.quality is not None,
+    enabled=lambda recipe: bool(recipe.trained_heads),
 )
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ whole batch, vectorised, on text that the child has bounded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from datetime import date
 
 from refinery.clean_config import CleanConfig
 from refinery.extract.limits import PageRejected
@@ -22,7 +22,13 @@ from refinery.filters.values import VALUES_VERSION, compute_values
 from refinery.guard import Guard, Killed
 from refinery.language.identify import Language, identify, language_reason
 from refinery.normalize.text import NORMALIZER_VERSION, normalize_text
-from refinery.quality.classifier import load_classifier, quality_reasons
+from refinery.quality.classifier import (
+    ModelFiles,
+    head_reasons,
+    load_classifier,
+    quality_reasons,
+)
+from refinery.quality.config import QUALITY
 from refinery.sources.record import short_message, to_valid_text
 from refinery.text_batch import TEXT_BATCH_VERSION, TextBatch
 
@@ -61,6 +67,8 @@ class NormalizedPage:
     counters: dict[str, int]
     url: str | None = None
     edits: tuple[MarkedEdit, ...] = ()
+    page_lang: str | None = None
+    published: date | None = None
 
 
 @dataclass(frozen=True)
@@ -94,18 +102,11 @@ class CleanDocument:
         return self.reasons[0] if self.reasons else None
 
 
-@dataclass(frozen=True)
-class Models:
-    """Local paths of the quality model and its card; None where the recipe trains none."""
-
-    quality_model: Path
-    quality_card: Path
-
-
 class Cleaner:
     """Cleans batches of payloads; owns the guarded child. Close it, or use it as a context."""
 
-    def __init__(self, config: CleanConfig, models: Models | None) -> None:
+    def __init__(self, config: CleanConfig, models: Mapping[str, ModelFiles]) -> None:
+        """`models` holds local files by head; empty where the recipe trains none."""
         self._config = config
         self._models = models
         self._guard: Guard[Payload, NormalizedPage | Rejected] = Guard(
@@ -133,13 +134,23 @@ class Cleaner:
             return Rejected("page:parser", short_message(error))
         raw = to_valid_text(page.text)
         done = normalize_text(raw, self._config.normalize)
-        counters = (
-            {**done.counters, "undecodable": page.num_replaced}
-            if page.num_replaced
-            else (done.counters)
-        )
+        counters = dict(done.counters)
+        if page.num_replaced:
+            counters["undecodable"] = page.num_replaced
+        if page.is_linked:
+            counters["linked_data"] = 1
         title = to_valid_text(page.title) if page.title else None
-        return self._with_edits(NormalizedPage(raw, done.text, title, counters, payload.url))
+        return self._with_edits(
+            NormalizedPage(
+                raw,
+                done.text,
+                title,
+                counters,
+                payload.url,
+                page_lang=page.language,
+                published=page.published,
+            )
+        )
 
     def _with_edits(self, page: NormalizedPage) -> NormalizedPage:
         """Find what line rules and masks take out; patterns run in the child, under its limits."""
@@ -184,12 +195,14 @@ class Cleaner:
         batch = TextBatch.of(texts)
         values = compute_values(batch)
         failed = failed_rules(values, [one.label for one in languages], self._config.rules)
-        scores = self._score(texts)
+        scores = {head: load_classifier(files).score(texts) for head, files in self._models.items()}
         documents = []
         for place, page in enumerate(pages):
             reasons = self._reasons(page, languages[place], failed[place])
-            if scores:
-                reasons += quality_reasons(scores[place], self._config.quality)
+            own = {head: column[place] for head, column in scores.items()}
+            if QUALITY in own:
+                reasons += quality_reasons(own[QUALITY], self._config.quality)
+            reasons += head_reasons(own, self._config.heads)
             documents.append(
                 CleanDocument(
                     page=page,
@@ -197,7 +210,7 @@ class Cleaner:
                     lang_score=languages[place].score,
                     num_words=int(batch.num_tokens[place]),
                     values={name: float(column[place]) for name, column in values.items()},
-                    scores={"quality": scores[place]} if scores else {},
+                    scores=own,
                     reasons=reasons,
                 )
             )
@@ -213,11 +226,6 @@ class Cleaner:
             if removed_word_fraction(page.text, cuts) > rules.max_removed_words:
                 reasons.append(REMOVED_WORDS)
         return reasons
-
-    def _score(self, texts: Sequence[str]) -> list[float]:
-        if self._models is None:
-            return []
-        return load_classifier(self._models.quality_model, self._models.quality_card).score(texts)
 
 
 def _groups(pages: Sequence[NormalizedPage]) -> Iterator[list[NormalizedPage]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from refinery.extract.config import ExtractConfig
 from refinery.filters.config import RulesConfig
 from refinery.language.config import LanguageConfig
 from refinery.normalize.config import NormalizeConfig
-from refinery.quality.config import QualityConfig
+from refinery.quality.config import HeadConfig, QualityConfig
 from schemas.settings import Settings
 
 
@@ -18,3 +20,6 @@ class CleanConfig(Settings):
     language: LanguageConfig = LanguageConfig()
     rules: RulesConfig = RulesConfig()
     quality: QualityConfig = QualityConfig()
+    heads: dict[str, HeadConfig] = Field(
+        default_factory=dict, description="bounds on the scores of `recipe.heads`, by name"
+    )

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from refinery.clean import CleanDocument, Cleaner, Models, NormalizedPage, Payload, Rejected
+from refinery.clean import CleanDocument, Cleaner, NormalizedPage, Payload, Rejected
 from refinery.clean_config import CleanConfig
-from refinery.publish import storage
+from refinery.quality.classifier import ModelFiles, local_models
 from refinery.sources.selection import EXCLUDED
 from refinery.tables import UnionRows, union_ddl
 
@@ -23,24 +22,12 @@ INPUT_COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class ModelUris:
-    """Where executors fetch the classifier."""
-
-    model: str
-    card: str
-
-    def local(self) -> Models:
-        """Local copies, fetched once per process."""
-        return Models(storage.local_copy(self.model), storage.local_copy(self.card))
-
-
 def clean_documents(
-    documents: DataFrame, config: CleanConfig, models: ModelUris | None
+    documents: DataFrame, config: CleanConfig, models: Mapping[str, ModelFiles]
 ) -> DataFrame:
     """Rows of `cleaned`, `ledger`, `edits` and `rejects`; lazy, one crossing into Python.
 
-    `documents` carries INPUT_COLUMNS. No document is removed: each gives one row of `cleaned` (and
+    `documents` carries INPUT_COLUMNS, `models` the URIs by head. No document is removed: each gives one row of `cleaned` (and
     its twin in `ledger`) or one of `rejects`.
     """
     run = functools.partial(_clean_batches, config=config, models=models)
@@ -62,7 +49,7 @@ def _payloads(batch: pa.RecordBatch) -> list[Payload]:
 def _normalize_batches(
     batches: Iterator[pa.RecordBatch], *, config: CleanConfig
 ) -> Iterator[pa.RecordBatch]:
-    with Cleaner(config, None) as cleaner:
+    with Cleaner(config, {}) as cleaner:
         for batch in batches:
             pages = cleaner.normalize(_payloads(batch))
             kept = [i for i, page in enumerate(pages) if isinstance(page, NormalizedPage)]
@@ -79,10 +66,10 @@ def _normalize_batches(
 
 
 def _clean_batches(
-    batches: Iterator[pa.RecordBatch], *, config: CleanConfig, models: ModelUris | None
+    batches: Iterator[pa.RecordBatch], *, config: CleanConfig, models: Mapping[str, ModelFiles]
 ) -> Iterator[pa.RecordBatch]:
     rows = UnionRows(TABLES_WRITTEN)
-    with Cleaner(config, models.local() if models else None) as cleaner:
+    with Cleaner(config, local_models(models)) as cleaner:
         for batch in batches:
             excluded = batch.column("is_excluded").to_pylist()
             payloads = [p for p, out in zip(_payloads(batch), excluded, strict=True) if not out]
@@ -126,6 +113,8 @@ def _add_row(
 def _verdict_row(document: CleanDocument) -> dict[str, Any]:
     text = document.page.text
     return {
+        "page_lang": document.page.page_lang,
+        "published": document.page.published.isoformat() if document.page.published else None,
         "lang": document.lang,
         "lang_score": document.lang_score,
         "num_chars": len(text),
@@ -141,6 +130,6 @@ def _verdict_row(document: CleanDocument) -> dict[str, Any]:
 
 def _excluded_row() -> dict[str, Any]:
     return {
-        "lang": None, "lang_score": None, "num_chars": 0, "num_words": 0, "num_bytes": 0,
+        "page_lang": None, "published": None, "lang": None, "lang_score": None, "num_chars": 0, "num_words": 0, "num_bytes": 0,
         "values": [], "scores": [], "counters": [], "reasons": [EXCLUDED], "drop_reason": EXCLUDED,
     }  # fmt: skip

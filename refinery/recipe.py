@@ -12,10 +12,10 @@ from refinery.decontaminate.config import DecontaminateConfig
 from refinery.dedup.config import DedupConfig
 from refinery.mixture.config import MixtureConfig
 from refinery.packing.config import PackingConfig
-from refinery.quality.config import QualityTrainingConfig
+from refinery.quality.config import QUALITY, QualityTrainingConfig
 from refinery.sources.config import ExcludeConfig, ReadLimits, SourceConfig
 from refinery.vocabulary.config import SplitConfig, VocabularyConfig
-from schemas.settings import Settings, load_settings
+from schemas.settings import Settings, load_settings, nearest
 
 
 class Recipe(Settings):
@@ -30,6 +30,10 @@ class Recipe(Settings):
         default=None, gt=0, le=1, description="keep this share of documents, by hash of their id"
     )
     quality: QualityTrainingConfig | None = None
+    heads: dict[str, QualityTrainingConfig] = Field(
+        default_factory=dict,
+        description="further classifiers by name, e.g. likeness to named sources, or harm",
+    )
     clean: CleanConfig = CleanConfig()
     dedup: DedupConfig = DedupConfig()
     decontaminate: DecontaminateConfig | None = None
@@ -37,6 +41,24 @@ class Recipe(Settings):
     split: SplitConfig = SplitConfig()
     mixture: MixtureConfig = MixtureConfig()
     packing: PackingConfig = PackingConfig()
+
+    @property
+    def trained_heads(self) -> dict[str, QualityTrainingConfig]:
+        """All classifiers to train, by the name of their score."""
+        quality = {} if self.quality is None else {QUALITY: self.quality}
+        return {**quality, **self.heads}
+
+    @model_validator(mode="after")
+    def _heads_are_trained(self) -> Self:
+        if QUALITY in self.heads:
+            raise ValueError(f"heads: '{QUALITY}' is the name of recipe.quality's score")
+        wanted = set(self.clean.heads) - set(self.heads)
+        if self.mixture.weight_by is not None:
+            wanted |= {self.mixture.weight_by.score} - set(self.trained_heads)
+        for name in sorted(wanted):
+            hint = nearest(name, set(self.trained_heads))
+            raise ValueError(f"no head '{name}' is trained by this recipe{hint}")
+        return self
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

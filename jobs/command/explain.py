@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from refinery.clean import CleanDocument, Cleaner, Models, Payload, Rejected
+from refinery.clean import CleanDocument, Cleaner, Payload, Rejected
 from refinery.clean_config import CleanConfig
 from refinery.edits import apply_edits
 from refinery.publish import storage
 from refinery.publish.records import StageRecord
 from refinery.publish.store import Store
-from refinery.quality.classifier import CARD_NAME, MODEL_NAME
+from refinery.quality.classifier import ModelFiles, card_name, local_models, model_name
+from refinery.quality.config import QUALITY
 from refinery.recipe import RefineSettings, load_recipe
 from refinery.sources.record import document_id, short_message, to_valid_text
 from schemas.errors import SettingsError
@@ -82,25 +83,31 @@ def _settings(args: argparse.Namespace) -> RefineSettings | None:
     return load_recipe(args.recipe, tuple(args.overrides))
 
 
-def _models(folder: Path | None, settings: RefineSettings | None) -> Models | None:
-    """The classifier of a folder, or the newest one that a run of the recipe published."""
+def _models(folder: Path | None, settings: RefineSettings | None) -> dict[str, ModelFiles]:
+    """The classifiers of a folder, or the newest ones that a run of the recipe published."""
+    heads = list(settings.recipe.trained_heads) if settings is not None else []
     if folder is not None:
-        models = Models(folder / MODEL_NAME, folder / CARD_NAME)
-        for path in (models.quality_model, models.quality_card):
+        files = {h: (folder / model_name(h), folder / card_name(h)) for h in heads or [QUALITY]}
+        for path in (path for pair in files.values() for path in pair):
             if not path.is_file():
                 raise SettingsError(f"--model {folder}: no file '{path.name}' there")
-        return models
-    if settings is None or settings.recipe.quality is None:
-        return None
+        return {head: ModelFiles(str(model), str(card)) for head, (model, card) in files.items()}
+    if settings is None or not heads:
+        return {}
     store = Store(storage.join_uri(settings.runtime.output, "tables"))
     record = _newest_record(store, "quality")
     if record is None:
         print("note: the recipe trains a classifier that no run has published; no score",
               file=sys.stderr)  # fmt: skip
-        return None
-    return Models(
-        storage.local_copy(store.artefact_uri(record, MODEL_NAME)),
-        storage.local_copy(store.artefact_uri(record, CARD_NAME)),
+        return {}
+    return local_models(
+        {
+            head: ModelFiles(
+                store.artefact_uri(record, model_name(head)),
+                store.artefact_uri(record, card_name(head)),
+            )
+            for head in heads
+        }
     )
 
 

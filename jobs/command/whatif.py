@@ -22,7 +22,7 @@ from schemas.settings import apply_overrides, parse_settings, read_yaml
 PREFIX = "recipe.clean."
 # Parts of the settings that a ledger can answer for.
 ANSWERABLE = ("language.", "quality.min_score", "rules.bounds", "rules.disabled", "rules.optional",
-              "rules.enabled")  # fmt: skip
+              "rules.enabled", "heads.")  # fmt: skip
 NOT_LANGUAGE = ("language.model", "language.sample_chars")
 
 

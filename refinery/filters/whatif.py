@@ -27,6 +27,7 @@ BYTES_PER_TOKEN = 4.0
 # Reasons that follow from values in the ledger; all others are taken over as they stand.
 LANGUAGE = ("language:unwanted", "language:unsure")
 QUALITY = "quality:score"
+HEAD = "head:"
 
 Mask = NDArray[np.bool_]
 
@@ -109,6 +110,16 @@ class _Judged:
             score = map_columns(self._batch.column("scores")).get("quality")
             if score is not None:
                 yield QUALITY, np.asarray(score < least)
+        yield from self._heads()
+
+    def _heads(self) -> Iterator[tuple[str, Mask]]:
+        scores = map_columns(self._batch.column("scores"))
+        for head, config in self._config.heads.items():
+            if head in scores:
+                low, high = config.min_score, config.max_score
+                below = scores[head] < (-np.inf if low is None else low)
+                above = scores[head] > (np.inf if high is None else high)
+                yield HEAD + head, below | above
 
     def _rules(self) -> Iterator[tuple[str, Mask]]:
         """Each language's rules in its own order, on its own documents.
@@ -156,7 +167,7 @@ class _Judged:
         before: list[tuple[str, Mask]] = []
         after: list[tuple[str, Mask]] = []
         for name in pc.unique(flat).to_pylist():
-            if name in known or name in LANGUAGE or name == QUALITY:
+            if name in known or name in LANGUAGE or name == QUALITY or name.startswith(HEAD):
                 continue
             mask = np.zeros(self._rows, bool)
             mask[parents.filter(pc.equal(flat, name)).to_numpy(zero_copy_only=False)] = True

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,46 @@ from typing import Any
 import numpy as np
 
 from refinery.normalize.text import NORMALIZER_VERSION
-from refinery.quality.config import QualityConfig, QualityTrainingConfig
+from refinery.publish import storage
+from refinery.quality.config import QUALITY, HeadConfig, QualityConfig, QualityTrainingConfig
 from refinery.text_batch import CJK, kind_table
 from schemas.errors import ContractError, SettingsError
 from schemas.fingerprints import sha256_hex
 
 CLASSIFIER_VERSION = 1
-MODEL_NAME = "quality.bin"
-CARD_NAME = "quality.json"
 LOW_SCORE = "quality:score"
 GOOD, NOISY = "__label__good", "__label__noisy"
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """Where a head's model and its card lie: paths, or URIs that executors fetch."""
+
+    model: str
+    card: str
+
+
+def local_models(models: Mapping[str, ModelFiles]) -> dict[str, ModelFiles]:
+    """Local copies by head, fetched once per process."""
+    return {
+        head: ModelFiles(str(storage.local_copy(files.model)), str(storage.local_copy(files.card)))
+        for head, files in models.items()
+    }
+
+
+def model_name(head: str) -> str:
+    """File name of a head's model."""
+    return f"{head}.bin"
+
+
+def card_name(head: str) -> str:
+    """File name of a head's card."""
+    return f"{head}.json"
+
+
+def head_reason(head: str) -> str:
+    """The reason that a head's bounds give."""
+    return f"head:{head}"
 
 
 @dataclass(frozen=True, order=True)
@@ -70,8 +100,10 @@ def make_examples(
     return sorted(e for examples in by_label.values() for e in sorted(examples.values())[:most])
 
 
-def train(examples: Sequence[Example], config: QualityTrainingConfig, folder: Path) -> None:
-    """Train on all but the test share, then write the model and its card into `folder`."""
+def train(
+    examples: Sequence[Example], config: QualityTrainingConfig, folder: Path, head: str = QUALITY
+) -> None:
+    """Train on all but the test share, then write the head's model and card into `folder`."""
     import fasttext
 
     border = int(config.test_fraction * 16**8)
@@ -95,7 +127,7 @@ def train(examples: Sequence[Example], config: QualityTrainingConfig, folder: Pa
             verbose=0,
         )
     folder.mkdir(parents=True, exist_ok=True)
-    model.save_model(str(folder / MODEL_NAME))
+    model.save_model(str(folder / model_name(head)))
     card = {
         "classifier_version": CLASSIFIER_VERSION,
         "normalizer_version": NORMALIZER_VERSION,
@@ -106,7 +138,7 @@ def train(examples: Sequence[Example], config: QualityTrainingConfig, folder: Pa
         **evaluate(score_lines(model, [e.text for e in test]), [e.label == GOOD for e in test]),
     }
     text = json.dumps(card, indent=2, sort_keys=True) + "\n"
-    (folder / CARD_NAME).write_text(text, encoding="utf-8")
+    (folder / card_name(head)).write_text(text, encoding="utf-8")
 
 
 def evaluate(scores: Sequence[float], is_good: Sequence[bool]) -> dict[str, float | None]:
@@ -152,7 +184,7 @@ class Classifier:
 
 
 @functools.cache
-def load_classifier(model: Path, card: Path) -> Classifier:
+def load_classifier(files: ModelFiles) -> Classifier:
     """Load once per process.
 
     Raises:
@@ -160,16 +192,27 @@ def load_classifier(model: Path, card: Path) -> Classifier:
     """
     import fasttext
 
-    facts = json.loads(card.read_text(encoding="utf-8"))
+    facts = json.loads(Path(files.card).read_text(encoding="utf-8"))
     if facts["normalizer_version"] != NORMALIZER_VERSION:
         raise ContractError(
-            f"{model}: trained on text of normaliser {facts['normalizer_version']}, "
+            f"{files.model}: trained on text of normaliser {facts['normalizer_version']}, "
             f"this is {NORMALIZER_VERSION}; train it again"
         )
-    return Classifier(fasttext.load_model(str(model)), facts)
+    return Classifier(fasttext.load_model(files.model), facts)
 
 
 def quality_reasons(score: float, config: QualityConfig) -> list[str]:
     """What a score says against a document."""
     low = config.min_score is not None and score < config.min_score
     return [LOW_SCORE] if low else []
+
+
+def head_reasons(scores: Mapping[str, float], configs: Mapping[str, HeadConfig]) -> list[str]:
+    """What the scores of the further heads say against a document, in the recipe's order."""
+    reasons = []
+    for head, config in configs.items():
+        low = config.min_score is not None and scores[head] < config.min_score
+        high = config.max_score is not None and scores[head] > config.max_score
+        if low or high:
+            reasons.append(head_reason(head))
+    return reasons

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from schemas.settings import Settings
 
+QUALITY = "quality"
+
 
 class QualityTrainingConfig(Settings):
     """A two-class fastText model from positive and negative sources of the recipe.
@@ -33,3 +35,14 @@ class QualityConfig(Settings):
     min_score: float | None = Field(
         default=None, ge=0, le=1, description="drop below it; None only scores"
     )
+
+
+class HeadConfig(Settings):
+    """What the score of a further head does to a document; without bounds it only scores.
+
+    Resemblance to documents that the recipe names (its positive sources) wants a minimum, harmful
+    text a maximum.
+    """
+
+    min_score: float | None = Field(default=None, ge=0, le=1, description="drop below it")
+    max_score: float | None = Field(default=None, ge=0, le=1, description="drop above it")

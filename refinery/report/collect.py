@@ -39,6 +39,8 @@ from refinery.report.tables import Tables
 from schemas.errors import ContractError
 from schemas.manifest import Manifest, Split
 
+CARD_FACTS = ("auc", "precision", "recall", "training_documents", "test_documents")
+
 
 def collect(store: Store, records: Mapping[str, StageRecord], manifest: Manifest) -> ReportData:
     """The numbers of a finished run.
@@ -56,7 +58,7 @@ def collect(store: Store, records: Mapping[str, StageRecord], manifest: Manifest
     ledger = ledger_numbers(tables)
     dropped, kept = _sample_ids(tables)
     texts = _texts(tables, [*dropped, *kept, *pair_ids(tables), *hit_ids(tables)])
-    card = json.loads(records["quality"].facts["card"]) if "quality" in records else {}
+    cards = json.loads(records["quality"].facts["cards"]) if "quality" in records else {}
     return ReportData(
         name=manifest.name,
         root=manifest.root,
@@ -69,11 +71,7 @@ def collect(store: Store, records: Mapping[str, StageRecord], manifest: Manifest
         dropped_samples=tuple(offence(texts[i], why) for i, why in dropped.items() if i in texts),
         dedup=dedup_numbers(tables, texts),
         contamination=contamination_numbers(tables, texts),
-        quality_card={
-            key: card[key]
-            for key in ("auc", "precision", "recall", "training_documents", "test_documents")
-            if key in card
-        },
+        cards={head: {key: card[key] for key in CARD_FACTS} for head, card in cards.items()},
         mixture=_mixture(tables, manifest),
         mixture_warnings=tuple(json.loads(records["mixture"].facts.get("warnings", "[]"))),
         packing={"train": _packing(manifest.train), "heldout": _packing(manifest.heldout)},

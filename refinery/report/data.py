@@ -87,24 +87,45 @@ class DedupNumbers(Settings):
     pairs: tuple[PairSample, ...]
 
 
+class BenchmarkCoverage(Settings):
+    """How the items of one benchmark are searched."""
+
+    benchmark: str
+    ngram_tokens: int
+    items: int
+    whole_line: int
+    uncovered: int
+
+
+class FrequentNgram(Settings):
+    """An n-gram that many documents of one source hold, or many items (`documents` counts these)."""
+
+    ngram: str
+    documents: int
+    item: str | None = None
+
+
 class ContaminationNumbers(Settings):
-    """Hits and the search's own error."""
+    """Hits and the search's own error.
+
+    `recall` is (found, planted) by mutation for items of 13 tokens or more; `recall_by_group` the
+    same by language and length.
+    """
 
     documents_by_benchmark: dict[str, int]
     items_by_benchmark: dict[str, int]
     items: int
     uncovered_items: int
     recall: dict[str, tuple[int, int]]
+    recall_by_group: dict[str, dict[str, tuple[int, int]]] = Field(default_factory=dict)
     clean_documents: int
     false_positives: int
+    false_positives_per_million_below: float | None = None
+    coverage: tuple[BenchmarkCoverage, ...] = ()
+    ignored_ngrams: int = 0
+    ignored: tuple[FrequentNgram, ...] = ()
+    last: tuple[FrequentNgram, ...] = ()
     samples: tuple[Sample, ...]
-
-    @property
-    def false_positive_bound(self) -> float | None:
-        """95 % upper bound of the rate by the rule of three where none was seen."""
-        if self.false_positives or not self.clean_documents:
-            return None
-        return 3 / self.clean_documents
 
 
 class MixtureRow(Settings):
@@ -162,7 +183,7 @@ class ReportData(Settings):
     dropped_samples: tuple[Sample, ...]
     dedup: DedupNumbers | None
     contamination: ContaminationNumbers | None
-    quality_card: dict[str, float | int | None]
+    cards: dict[str, dict[str, float | int | None]]
     mixture: tuple[MixtureRow, ...]
     mixture_warnings: tuple[str, ...]
     packing: dict[str, PackingNumbers]

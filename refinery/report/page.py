@@ -10,7 +10,13 @@ from importlib.resources import files
 from refinery.mixture.plot import mixture_svg
 from refinery.publish.records import StageCost
 from refinery.report import charts
-from refinery.report.data import PairSample, ReportData, Sample, SourceFunnel
+from refinery.report.data import (
+    ContaminationNumbers,
+    PairSample,
+    ReportData,
+    Sample,
+    SourceFunnel,
+)
 
 TEXT_CHARS = 700
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -177,17 +183,20 @@ def _samples(data: ReportData) -> str:
 
 
 def _shapes(data: ReportData) -> str:
-    titles = {"chars": "Length", "lang": "Language confidence", "quality": "Quality score"}
     figures = "".join(
-        charts.histogram(data.histograms[key], title)
-        for key, title in titles.items()
-        if sum(data.histograms[key].counts)
+        charts.histogram(shape, name.capitalize())
+        for name, shape in data.histograms.items()
+        if sum(shape.counts)
     )
     rules = "".join(charts.histogram(shape, name) for name, shape in data.rule_histograms.items())
-    card = ", ".join(
-        f"{name.replace('_', ' ')} {value}" for name, value in data.quality_card.items()
+    cards = _table(
+        "Classifiers on documents held out from their training; precision and recall at 0.5",
+        ("score", "AUC", "precision", "recall", "trained on", "tested on"),
+        [
+            (escape(head), *("" if value is None else f"{value:,}" for value in card.values()))
+            for head, card in data.cards.items()
+        ],
     )
-    note = f"<p>The quality classifier on held-out documents: {escape(card)}.</p>" if card else ""
     changed = _table(
         "What normalisation changed",
         ("step", "places"),
@@ -195,7 +204,7 @@ def _shapes(data: ReportData) -> str:
     )
     languages = _bars("Languages", data.languages, sum(data.languages.values()))
     return (
-        f'<div class="figures">{figures}</div>{note}<div class="beside">{languages}{changed}</div>'
+        f'<div class="figures">{figures}</div>{cards}<div class="beside">{languages}{changed}</div>'
         + (
             "<h3>The rules that failed most documents</h3>"
             "<p>All documents of the languages that share the bounds; dashed lines are the bounds."
@@ -268,35 +277,81 @@ def _contamination(data: ReportData) -> str:
     found = data.contamination
     if found is None:
         return "<p class=none>This recipe names no benchmark.</p>"
-    hits = [
-        (escape(name), f"{found.items_by_benchmark[name]:,}", f"{count:,}")
-        for name, count in found.documents_by_benchmark.items()
-    ]
-    recall = [
+    coverage = [
         (
-            escape(name.replace("_", " ")),
-            f"{hit:,}",
-            f"{planted:,}",
-            f"{hit / planted:.3f}" if planted else "",
+            escape(row.benchmark),
+            f"{row.items:,}",
+            f"{row.ngram_tokens}",
+            f"{row.whole_line:,}",
+            f"{row.uncovered:,} ({row.uncovered / row.items:.1%})",
+            f"{found.items_by_benchmark.get(row.benchmark, 0):,}",
+            f"{found.documents_by_benchmark.get(row.benchmark, 0):,}",
         )
-        for name, (hit, planted) in found.recall.items()
+        for row in found.coverage
     ]
-    bound = found.false_positive_bound
     honest = (
         f"{found.false_positives} false positives in {found.clean_documents:,} documents that hold "
         "an item's words in another order"
     )
+    bound = found.false_positives_per_million_below
     if bound is not None:
-        honest += f" (95 % bound: fewer than {1e6 * bound:,.0f} per million)"
+        honest += f" (95 % bound: fewer than {bound:,.0f} per million)"
     return (
-        _table("Hits", ("benchmark", "items found", "documents"), hits)
-        + f"<p>{found.items:,} items; {found.uncovered_items:,} are too short to be searched. {honest}.</p>"
-        + _table(
-            "The search measured on itself: planted items",
-            ("change", "found", "planted", "recall"),
-            recall,
+        _table(
+            "Benchmarks, and what the corpus holds of them",
+            ("benchmark", "items", "n", "whole line", "not searched", "found", "documents"),
+            coverage,
         )
+        + f"<p>{found.items:,} items; {found.uncovered_items:,} are too short to be searched. {honest}.</p>"
+        + _recall_table(found)
+        + _frequent(found)
         + f'<div class="samples">{"".join(map(_sample, found.samples))}</div>'
+    )
+
+
+GROUPS = {
+    "en": "English",
+    "zh": "Chinese",
+    "en_short": "English, under 13 words",
+    "zh_short": "Chinese, under 13 characters",
+}
+
+
+def _recall_table(found: ContaminationNumbers) -> str:
+    groups = [name for name in GROUPS if name in found.recall_by_group]
+    by_group = found.recall_by_group if groups else {"en": found.recall}
+    rows = [
+        (
+            escape(mutation.replace("_", " ")),
+            *(_found_share(*by_group[group][mutation]) for group in groups or ["en"]),
+        )
+        for mutation in found.recall
+    ]
+    heads = [GROUPS[name] for name in groups] or ["found"]
+    return _table("The search measured on itself: planted items", ("change", *heads), rows)
+
+
+def _found_share(found: int, planted: int) -> str:
+    return f"{found:,} of {planted:,} ({found / planted:.3f})" if planted else ""
+
+
+def _frequent(found: ContaminationNumbers) -> str:
+    """n-grams that the search ignores, and items that would be lost if it ignored theirs."""
+    if not found.ignored and not found.last:
+        return ""
+    shown = [(escape(row.ngram), f"{row.documents:,}") for row in found.ignored[:10]]
+    kept = [
+        (escape(row.item or ""), escape(row.ngram), f"{row.documents:,}") for row in found.last[:10]
+    ]
+    ignored = _table(
+        f"{found.ignored_ngrams:,} n-grams are in so many documents of one source that they are no "
+        "sign of a leak",
+        ("ignored n-gram", "documents"),
+        shown,
+    )
+    heads = ("item", "its rarest n-gram, which still counts", "documents")
+    return ignored + (
+        _table("Items all of whose n-grams are frequent", heads, kept) if kept else ""
     )
 
 

@@ -18,6 +18,7 @@ from refinery.report.tables import Tables
 
 SHOWN_RULES = 9
 TOP_LANGUAGES = 30
+LANGUAGE = "language confidence"
 SHARE_EDGES = np.linspace(0, 1, 26)
 COUNT_EDGES = np.concatenate(([0.0], np.logspace(0, 6, 25)))
 
@@ -28,7 +29,8 @@ def ledger_numbers(tables: Tables) -> dict[str, Any]:
     every: Counter[str] = Counter()
     languages: Counter[str] = Counter()
     counters: Counter[str] = Counter()
-    shapes = {name: np.zeros(len(edges) - 1, np.int64) for name, (edges, _) in _SHAPES.items()}
+    chars = np.zeros(len(COUNT_EDGES) - 1, np.int64)
+    shares: dict[str, NDArray[np.int64]] = {LANGUAGE: np.zeros(len(SHARE_EDGES) - 1, np.int64)}
     columns = ("lang", "lang_score", "num_chars", "scores", "counters", "reasons", "drop_reason")
     for batch in tables.batches("clean", "ledger", columns):
         first.update(r for r in batch.column("drop_reason").to_pylist() if r is not None)
@@ -37,19 +39,16 @@ def ledger_numbers(tables: Tables) -> dict[str, Any]:
         for entries in batch.column("counters").to_pylist():
             for name, count in entries or ():
                 counters[name] += count
-        scores = map_columns(batch.column("scores")).get("quality", np.zeros(0))
-        shapes["chars"] += _histogram(_floats(batch.column("num_chars")), COUNT_EDGES)
-        shapes["lang"] += _histogram(_floats(batch.column("lang_score")), SHARE_EDGES)
-        shapes["quality"] += _histogram(scores, SHARE_EDGES)
+        chars += _histogram(_floats(batch.column("num_chars")), COUNT_EDGES)
+        scores = {LANGUAGE: _floats(batch.column("lang_score"))}
+        scores |= {f"score: {n}": s for n, s in map_columns(batch.column("scores")).items()}
+        for name, values in scores.items():
+            found = _histogram(values, SHARE_EDGES)
+            shares[name] = shares[name] + found if name in shares else found
     marks = _score_marks(clean_settings(tables))
-    histograms = {
-        name: Histogram(
-            edges=_plain(edges),
-            counts=tuple(shapes[name].tolist()),
-            marks=marks.get(name, ()),
-            unit=unit,
-        )
-        for name, (edges, unit) in _SHAPES.items()
+    histograms = {"length": _made(COUNT_EDGES, chars, (), "characters")} | {
+        name: _made(SHARE_EDGES, shares[name], marks.get(name, ()), "score")
+        for name in sorted(shares)
     }
     return {
         "drop_reasons": dict(first.most_common()),
@@ -61,18 +60,21 @@ def ledger_numbers(tables: Tables) -> dict[str, Any]:
     }
 
 
-_SHAPES = {
-    "chars": (COUNT_EDGES, "characters"),
-    "lang": (SHARE_EDGES, "language confidence"),
-    "quality": (SHARE_EDGES, "quality score"),
-}
-
-
 def _score_marks(config: CleanConfig | None) -> dict[str, tuple[float, ...]]:
     if config is None:
         return {}
-    least = {"lang": config.language.min_score, "quality": config.quality.min_score}
-    return {name: (value,) for name, value in least.items() if value is not None}
+    bounds = {
+        LANGUAGE: (config.language.min_score,),
+        "score: quality": (config.quality.min_score,),
+        **{f"score: {n}": (head.min_score, head.max_score) for n, head in config.heads.items()},
+    }
+    return {name: tuple(v for v in pair if v is not None) for name, pair in bounds.items()}
+
+
+def _made(
+    edges: NDArray[np.float64], counts: NDArray[np.int64], marks: tuple[float, ...], unit: str
+) -> Histogram:
+    return Histogram(edges=_plain(edges), counts=tuple(counts.tolist()), marks=marks, unit=unit)
 
 
 def _floats(column: pa.Array) -> NDArray[np.float64]:
@@ -97,13 +99,11 @@ def rule_histograms(tables: Tables) -> dict[str, Histogram]:
             if column is not None:
                 counts[name, group] += _histogram(column[groups == group], edges_of(rule))
     return {
-        f"{name} · {group}": Histogram(
-            edges=_plain(edges_of(rule)),
-            counts=tuple(counts[name, group].tolist()),
-            marks=tuple(
-                edge for edge in (rule.bounds.minimum, rule.bounds.maximum) if edge is not None
-            ),
-            unit=rule.value.replace("_", " "),
+        f"{name} · {group}": _made(
+            edges_of(rule),
+            counts[name, group],
+            tuple(edge for edge in (rule.bounds.minimum, rule.bounds.maximum) if edge is not None),
+            rule.value.replace("_", " "),
         )
         for (name, group), rule in chosen.items()
         if counts[name, group].any()

@@ -54,7 +54,7 @@ def _report(text: str = HOSTILE) -> ReportData:
         languages={text: 2},
         histograms={
             name: Histogram(edges=(0.0, 0.5, 1.0), counts=(1, 1), marks=(0.5,), unit=text)
-            for name in ("chars", "lang", "quality")
+            for name in ("length", text)
         },
         counters={text: 1},
         kept_samples=(sample,),
@@ -69,7 +69,7 @@ def _report(text: str = HOSTILE) -> ReportData:
             documents_by_benchmark={text: 1}, items_by_benchmark={text: 1}, items=1, uncovered_items=0,
             recall={"verbatim": (1, 1)}, clean_documents=10, false_positives=0, samples=(sample,),
         ),
-        quality_card={"auc": 0.9},
+        cards={text: {"auc": 0.9, "precision": None}},
         mixture=(
             MixtureRow(
                 source=text, documents=1, tokens=8, weight_asked=1.0, weight_got=1.0, epochs=1.0,

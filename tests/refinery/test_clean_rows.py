@@ -29,7 +29,7 @@ def documents(spark: SparkSession) -> DataFrame:
 def test_each_document_has_one_row_and_edits_stand_apart(spark: SparkSession) -> None:
     config = CleanConfig(rules=RulesConfig(pii=PiiConfig()))
 
-    rows = clean_documents(documents(spark), config, None).collect()
+    rows = clean_documents(documents(spark), config, {}).collect()
 
     by_table: dict[str, list] = {}
     for row in sorted(rows, key=lambda row: row["doc_id"]):

@@ -25,7 +25,7 @@ TEXTS = [
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Path:
-    with Cleaner(CleanConfig(), None) as cleaner:
+    with Cleaner(CleanConfig(), {}) as cleaner:
         payloads = [Payload(text.encode(), "text/plain", "utf-8") for text in TEXTS]
         rows = [_row(n, doc) for n, doc in enumerate(cleaner.clean(payloads))]
     schema = arrow_schema({column.name: column.type for column in LEDGER.columns})
@@ -70,7 +70,7 @@ def test_the_answer_is_what_cleaning_again_gives(capsys, ledger: Path, setting: 
     from schemas.settings import apply_overrides, parse_settings
 
     config = parse_settings(CleanConfig, apply_overrides({}, [setting]), where="test")
-    with Cleaner(config, None) as cleaner:
+    with Cleaner(config, {}) as cleaner:
         payloads = [Payload(text.encode(), "text/plain", "utf-8") for text in TEXTS]
         verdicts = [doc.drop_reason for doc in cleaner.clean(payloads)]  # type: ignore[union-attr]
 

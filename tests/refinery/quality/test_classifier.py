@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from refinery.quality.classifier import (
-    CARD_NAME,
-    MODEL_NAME,
+    ModelFiles,
     evaluate,
+    head_reasons,
     load_classifier,
     make_examples,
     quality_reasons,
     train,
 )
-from refinery.quality.config import QualityConfig, QualityTrainingConfig
+from refinery.quality.config import HeadConfig, QualityConfig, QualityTrainingConfig
 from schemas.errors import ContractError, SettingsError
 from schemas.fingerprints import sha256_hex
 
@@ -47,8 +47,8 @@ def test_equal_texts_count_once_and_classes_are_balanced() -> None:
 def test_the_model_tells_the_classes_apart_on_documents_it_has_not_seen(tmp_path: Path) -> None:
     train(make_examples(rows(), CONFIG), CONFIG, tmp_path)
 
-    card = json.loads((tmp_path / CARD_NAME).read_text())
-    scorer = load_classifier(tmp_path / MODEL_NAME, tmp_path / CARD_NAME)
+    card = json.loads((tmp_path / "quality.json").read_text())
+    scorer = load_classifier(_files(tmp_path))
     good, noisy = scorer.score(["the history of the old town 历史", "click here buy cheap 便宜"])
 
     assert card["auc"] == 1.0
@@ -57,10 +57,25 @@ def test_the_model_tells_the_classes_apart_on_documents_it_has_not_seen(tmp_path
 
 
 def test_a_model_of_another_normaliser_is_refused(tmp_path: Path) -> None:
-    (tmp_path / CARD_NAME).write_text(json.dumps({"normalizer_version": -1}))
+    (tmp_path / "quality.json").write_text(json.dumps({"normalizer_version": -1}))
 
     with pytest.raises(ContractError, match="train it again"):
-        load_classifier(tmp_path / MODEL_NAME, tmp_path / CARD_NAME)
+        load_classifier(_files(tmp_path))
+
+
+def _files(folder: Path) -> ModelFiles:
+    return ModelFiles(str(folder / "quality.bin"), str(folder / "quality.json"))
+
+
+def test_heads_say_what_is_outside_of_their_bounds() -> None:
+    heads = {
+        "like": HeadConfig(min_score=0.3),
+        "harm": HeadConfig(max_score=0.5),
+        "n": HeadConfig(),
+    }
+
+    assert head_reasons({"like": 0.3, "harm": 0.5, "n": 0.0}, heads) == []
+    assert head_reasons({"like": 0.2, "harm": 0.6, "n": 1.0}, heads) == ["head:like", "head:harm"]
 
 
 def test_a_class_without_documents_is_named() -> None:
