@@ -112,9 +112,18 @@ class DecontaminationSummary(Settings):
     """What decontamination removed, and its own measured error."""
 
     benchmarks: dict[str, int] = Field(description="contaminated documents by benchmark")
-    recall: dict[str, RecallByMutation]
+    recall: dict[str, RecallByMutation] = Field(
+        description="by mutation, over items of 13 tokens or more"
+    )
+    recall_by_group: dict[str, dict[str, RecallByMutation]] = Field(
+        default_factory=dict,
+        description="the same by language and length: en, zh, and en_short, zh_short below 13",
+    )
     clean_documents: int
     false_positives: int
+    false_positives_per_million_below: float | None = Field(
+        default=None, description="95 % upper bound of the rate in clean documents"
+    )
 
 
 class Manifest(Settings):
@@ -127,6 +136,9 @@ class Manifest(Settings):
     seq_len: int = Field(gt=0)
     lanes: int = Field(gt=0, description="equal stretches of rows that ranks read side by side")
     layout: str = Field(description="concat, document, ...: how rows were cut")
+    columns: tuple[str, ...] = Field(
+        default=(), description="optional columns of the rows, in their order"
+    )
     tokenizer: TokenizerIdentity
     train: Split
     heldout: Split

@@ -45,6 +45,30 @@ ROW_SCHEMA = pa.schema(
     ]
 )
 
+_FLAGS = pa.list_(pa.field("item", pa.bool_(), nullable=False))
+# Columns that a dataset has where its recipe or layout asks for them; the manifest names them.
+OPTIONAL_COLUMNS: dict[str, pa.Field] = {
+    field.name: field
+    for field in (
+        # one flag for each token: whether a word begins with it
+        pa.field("word_starts", _FLAGS, nullable=False),
+        # likewise a sentence
+        pa.field("sentence_starts", _FLAGS, nullable=False),
+        # place in the row of the first token of the second half
+        pa.field("segment_b_start", pa.int32(), nullable=False),
+        # 1 where the second half follows the first one in its document, 0 where it was drawn
+        pa.field("is_next", pa.int32(), nullable=False),
+        # place in the row of the first token of the target
+        pa.field("target_start", pa.int32(), nullable=False),
+    )
+}
+
+
+def row_schema(columns: Iterable[str] = ()) -> pa.Schema:
+    """Schema of rows with optional columns, behind the usual ones."""
+    return pa.schema([*ROW_SCHEMA, *(OPTIONAL_COLUMNS[name] for name in columns)])
+
+
 _HASHED_SEGMENT_FIELDS = ("doc_id", "source", "copy", "doc_start", "row_start", "length")
 
 
@@ -68,6 +92,9 @@ class ContentHasher:
         for name in _HASHED_SEGMENT_FIELDS:
             self._add(f"segments.{name}", flat.field(name))
         self._add("next_token", rows.column("next_token"))
+        for name in rows.schema.names[len(ROW_SCHEMA) :]:
+            column = rows.column(name)
+            self._add(name, column.flatten() if pa.types.is_list(column.type) else column)
 
     def _add(self, name: str, values: pa.Array) -> None:
         if pa.types.is_string(values.type):
@@ -112,10 +139,17 @@ def read_row_groups(path: Path) -> Iterable[pa.RecordBatch]:
     try:
         with pq.ParquetFile(path) as file:
             found = file.schema_arrow.names
-            if found != ROW_SCHEMA.names:
-                raise ContractError(f"{path}: columns are {found}, expected {ROW_SCHEMA.names}")
+            extra = found[len(ROW_SCHEMA) :]
+            if found[: len(ROW_SCHEMA)] != ROW_SCHEMA.names or not set(extra) <= {
+                *OPTIONAL_COLUMNS
+            }:
+                raise ContractError(
+                    f"{path}: columns are {found}, expected {ROW_SCHEMA.names} and some of "
+                    f"{[*OPTIONAL_COLUMNS]}"
+                )
+            schema = row_schema(extra)
             for group in range(file.num_row_groups):
-                table = file.read_row_group(group).cast(ROW_SCHEMA)
+                table = file.read_row_group(group).cast(schema)
                 yield from table.combine_chunks().to_batches()
     except (OSError, pa.ArrowInvalid) as error:
         raise ContractError(f"{path}: not a readable shard: {error}") from error

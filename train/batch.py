@@ -31,7 +31,10 @@ class Batch:
         num_sources: O.
         decoder_ids: [B, U] what a decoder reads; then `labels` and `segment` are [B, U].
         token_types: [B, T], 0 and 1 for the first and second of a pair.
-        pair_labels: [B], 1 where the second does not follow the first.
+        pair_labels: [B], 1 where the second does not follow the first, NO_LABEL for no pair.
+        pair_weight: Labels that a full row has; a pair counts as much as these together.
+        visible: [B, T], true for tokens that all of their document may look at; the others are
+            seen by later ones only. None: what the family does.
         is_whole: Every row is one segment without padding, so a causal mask is enough.
     """
 
@@ -46,6 +49,8 @@ class Batch:
     decoder_ids: Tensor | None = None
     token_types: Tensor | None = None
     pair_labels: Tensor | None = None
+    pair_weight: float = 1.0
+    visible: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """The batch on another device."""
@@ -67,8 +72,8 @@ class LossSums:
         labels_by_segment: [S].
         loss_by_source: [O].
         labels_by_source: [O].
-        pair_loss: Scalar with a gradient, over the rows; it has a count of its own, so it is not in
-            `loss`.
+        pair_loss: Scalar without one, the sum over pairs; `loss` holds it times `pair_weight`.
+        pairs: Scalar, how many.
     """
 
     loss: Tensor
@@ -77,6 +82,7 @@ class LossSums:
     loss_by_source: Tensor
     labels_by_source: Tensor
     pair_loss: Tensor | None = None
+    pairs: Tensor | None = None
 
     @classmethod
     def of(
@@ -95,7 +101,7 @@ class LossSums:
             token_losses: [N] loss at each place.
             places: [N] places in the flattened [B * T].
             batch: Where the segments are.
-            pair_loss: Kept apart.
+            pair_loss: Differentiable sum over the pairs.
         """
         segments = batch.segment.reshape(-1)[places]
         size = len(batch.segment_source)
@@ -104,13 +110,19 @@ class LossSums:
         counts = values.new_zeros(size).index_add_(0, segments, torch.ones_like(values))
         of_source = batch.segment_source
         zeros = values.new_zeros(batch.num_sources)
+        pairs = None
+        if pair_loss is not None and batch.pair_labels is not None:
+            # One division by the count of labels follows, so a mean over pairs needs this weight.
+            loss = loss + pair_loss * batch.pair_weight
+            pairs = (batch.pair_labels != NO_LABEL).sum()
         return cls(
             loss=loss,
             loss_by_segment=by_segment,
             labels_by_segment=counts,
             loss_by_source=zeros.index_add(0, of_source, by_segment),
             labels_by_source=zeros.index_add(0, of_source, counts),
-            pair_loss=pair_loss,
+            pair_loss=None if pair_loss is None else pair_loss.detach(),
+            pairs=pairs,
         )
 
 

@@ -50,6 +50,7 @@ def open_dataset(
         sources=sources,
         cache_groups=groups,
         verify=config.verify,
+        extra_columns=manifest.columns,
     )
     lanes = manifest.lanes if split == "train" else 1
     cursor = Cursor.of_split(part, lanes=lanes, seed=seed)
@@ -79,6 +80,10 @@ def gather_rows(
         segment_length=_joined(located, spans, lambda group: group.segment_length),
         segment_source=_joined(located, spans, lambda group: group.segment_source),
         sources=sources,
+        extra={
+            name: np.stack([group.extra[name][place] for group, place in located])
+            for name in reader.extra_columns
+        },
     )
 
 

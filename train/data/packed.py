@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,7 @@ class PackedRows:
         segment_length: [S], in tokens; what no segment covers is padding.
         segment_source: [S], numbers into `sources`.
         sources: Names.
+        extra: Optional columns of the manifest by name: [B] numbers, or [B, T] one for each token.
     """
 
     input_ids: Int32s
@@ -35,3 +38,4 @@ class PackedRows:
     segment_length: Int32s
     segment_source: Int32s
     sources: tuple[str, ...]
+    extra: Mapping[str, NDArray[Any]] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -31,7 +32,10 @@ _READ_BYTES = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class RowGroup:
-    """Decoded rows: [N, T], [N], [N + 1], then [S] for the S segments of all N rows in order."""
+    """Decoded rows: [N, T], [N], [N + 1], then [S] for the S segments of all N rows in order.
+
+    `extra` holds optional columns: [N] or, for lists, [N, T].
+    """
 
     input_ids: Int32s
     next_token: Int32s
@@ -39,6 +43,7 @@ class RowGroup:
     segment_start: Int32s
     segment_length: Int32s
     segment_source: Int32s
+    extra: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +79,7 @@ class ShardReader:
         sources: Sequence[str],
         cache_groups: int = 64,
         verify: str = "file",
+        extra_columns: Sequence[str] = (),
     ) -> None:
         self._files = files
         self._shards = tuple(shards)
@@ -84,7 +90,13 @@ class ShardReader:
         self._cache_groups = cache_groups
         self._open: dict[int, _OpenShard] = {}
         self._verify = verify
+        self._extra_columns = tuple(extra_columns)
         self._lock = threading.Lock()
+
+    @property
+    def extra_columns(self) -> tuple[str, ...]:
+        """Optional columns that are read."""
+        return self._extra_columns
 
     @property
     def num_rows(self) -> int:
@@ -142,7 +154,7 @@ class ShardReader:
         if key in self._cache:
             self._cache.move_to_end(key)
             return self._cache[key]
-        columns = ["input_ids", "segments", "next_token"]
+        columns = ["input_ids", "segments", "next_token", *self._extra_columns]
         table = self._open[index].file.read_row_group(group, columns=columns, use_threads=False)
         decoded = self._decode(table, self._shards[index].path)
         self._cache[key] = decoded
@@ -171,7 +183,17 @@ class ShardReader:
             segment_start=parts.field("row_start").to_numpy(),
             segment_length=parts.field("length").to_numpy(),
             segment_source=codes.to_numpy().astype(np.int32),
+            extra={name: _optional(table.column(name)) for name in self._extra_columns},
         )
+
+
+def _optional(column: pa.ChunkedArray) -> NDArray[Any]:
+    """One value per row, or one per token."""
+    values = column.combine_chunks()
+    if pa.types.is_list(values.type):
+        flat = values.flatten().to_numpy(zero_copy_only=False)
+        return flat.reshape(len(values), -1)  # type: ignore[no-any-return]
+    return values.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
 
 
 def verify_shard(path: Path, shard: Shard, *, how: str) -> None:

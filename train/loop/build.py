@@ -14,7 +14,7 @@ from schemas.manifest import Manifest
 from train.batch import Batch
 from train.data.packed import PackedRows
 from train.exchange.folder import export_folder
-from train.objectives.build import build_objective
+from train.objectives.build import build_for_manifest
 from train.objectives.config import parse_objective
 from train.settings import TrainSettings
 from train.vocabulary.trainable import merge_rows
@@ -66,12 +66,12 @@ def build_run(
     """
     start = choose_start(settings, manifest, tokenizer=tokenizer, resumed=resumed)
     config = start.config
-    objective = build_objective(
+    objective = build_for_manifest(
         parse_objective(settings.objective),
-        manifest.tokenizer.special_ids,
+        manifest,
         family=config.family,
         vocab_size=config.vocab_size,
-        seq_len=manifest.seq_len,
+        max_positions=config.max_positions if config.positions == "learned" else None,
     )
 
     def make_batch(rows: PackedRows) -> Batch:

@@ -19,6 +19,13 @@ class StepTotals:
     loss_by_source: dict[str, float]
     labels_by_source: dict[str, float]
     stop_asked: bool
+    pair_loss: float = 0.0
+    pairs: float = 0.0
+
+    @property
+    def pair_mean(self) -> float | None:
+        """Loss per sentence pair, in nats; None without pairs."""
+        return self.pair_loss / self.pairs if self.pairs else None
 
     @property
     def mean(self) -> float:
@@ -39,8 +46,8 @@ class LossMeter:
 
     def __init__(self, sources: tuple[str, ...], device: torch.device) -> None:
         self._sources = sources
-        # loss, labels, stop flag, then loss and labels of each source
-        self._sums = torch.zeros(3 + 2 * len(sources), dtype=torch.float64, device=device)
+        # loss, labels, stop flag, loss and labels of each source, then loss and number of pairs
+        self._sums = torch.zeros(5 + 2 * len(sources), dtype=torch.float64, device=device)
 
     def add(self, loss_by_source: Tensor, labels_by_source: Tensor) -> None:
         """Add a micro-batch's sums: [sources] each."""
@@ -48,7 +55,12 @@ class LossMeter:
         self._sums[0] += loss_by_source.sum()
         self._sums[1] += labels_by_source.sum()
         self._sums[3 : 3 + count] += loss_by_source
-        self._sums[3 + count :] += labels_by_source
+        self._sums[3 + count : 3 + 2 * count] += labels_by_source
+
+    def add_pairs(self, loss: Tensor, pairs: Tensor) -> None:
+        """Add a micro-batch's sentence pairs: the sum of their losses and their number."""
+        self._sums[-2] += loss
+        self._sums[-1] += pairs
 
     def total(self, world: World, *, stop_asked: bool, copies: int = 1) -> StepTotals:
         """Sums over all ranks, `copies` of which read the same rows; a wish to stop rides along."""
@@ -60,5 +72,7 @@ class LossMeter:
             labels=sums[1],
             stop_asked=sums[2] > 0,
             loss_by_source=dict(zip(self._sources, sums[3 : 3 + count], strict=True)),
-            labels_by_source=dict(zip(self._sources, sums[3 + count :], strict=True)),
+            labels_by_source=dict(zip(self._sources, sums[3 + count : -2], strict=True)),
+            pair_loss=sums[-2],
+            pairs=sums[-1],
         )

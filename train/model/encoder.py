@@ -36,7 +36,7 @@ class Encoder(nn.Module):
         self.pair_head = nn.Linear(config.width, 2)
 
     def forward(self, batch: Batch) -> LossSums:
-        """Losses at masked tokens, as sums; that of the pairs apart, in `pair_loss`."""
+        """Losses at masked tokens, as sums, and of pairs, which `loss` holds too."""
         return self.sums(self.encode(batch), batch)
 
     def sums(self, hidden_BTD: Tensor, batch: Batch) -> LossSums:
@@ -72,7 +72,9 @@ class Encoder(nn.Module):
     def through(self, blocks: Iterable[nn.Module], x_BTD: Tensor, batch: Batch) -> Tensor:
         """Some of the blocks; pipeline stages have no others."""
         mask = None
-        if not batch.is_whole:
+        if batch.visible is not None:
+            mask = partly_visible_mask(batch.document, batch.visible)
+        elif not batch.is_whole:
             mask = both_ways_mask(
                 batch.document, across_documents=self.config.attend_across_documents
             )
@@ -95,6 +97,14 @@ class Encoder(nn.Module):
 
     def _transformed(self, hidden: Tensor) -> Tensor:
         return self.transform_norm(F.gelu(self.transform(hidden)))  # type: ignore[no-any-return]
+
+
+def partly_visible_mask(document_BT: Tensor, visible_BT: Tensor) -> Tensor:
+    """[B, 1, T, T]: visible and earlier tokens of the same document (UniLM, Dong et al. 2019)."""
+    tokens = document_BT.shape[1]
+    causal = torch.ones(tokens, tokens, dtype=torch.bool, device=document_BT.device).tril()
+    same = document_BT[:, :, None] == document_BT[:, None, :]
+    return (same & (causal | visible_BT[:, None, :]))[:, None]
 
 
 def both_ways_mask(document_BT: Tensor, *, across_documents: bool) -> Tensor:

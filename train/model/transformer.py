@@ -59,8 +59,8 @@ class Transformer(nn.Module):
     def through(self, blocks: Iterable[nn.Module], x_BTD: Tensor, batch: Batch) -> Tensor:
         """Some of the blocks; pipeline stages have no others."""
         mask = None
-        if not (batch.is_whole or self.config.attend_across_documents):
-            mask = document_mask(batch.document)
+        if batch.visible is not None or not (batch.is_whole or self.config.attend_across_documents):
+            mask = document_mask(batch.document, batch.visible)
         rotary = self._rotary(batch.positions)
         for block in blocks:
             x_BTD = block(x_BTD, mask, rotary)
@@ -116,15 +116,17 @@ class Transformer(nn.Module):
         return self.embedding.weight if self.head is None else self.head.weight
 
 
-def document_mask(document_BT: Tensor) -> Tensor:
+def document_mask(document_BT: Tensor, visible_BT: Tensor | None = None) -> Tensor:
     """[B, 1, T, T]: earlier tokens of the same document; padding looks at itself.
 
-    Every row keeps one true entry: a row of none would turn softmax into NaN.
+    Every row keeps one true entry: a row of none would turn softmax into NaN. Tokens that are
+    `visible` are seen by earlier ones too (prefix language model, Raffel et al. 2020, figure 4).
     """
     tokens = document_BT.shape[1]
     causal = torch.ones(tokens, tokens, dtype=torch.bool, device=document_BT.device).tril()
     same = document_BT[:, :, None] == document_BT[:, None, :]
-    return (same & causal)[:, None]
+    allowed = causal if visible_BT is None else causal | visible_BT[:, None, :]
+    return (same & allowed)[:, None]
 
 
 Model = Transformer | EncoderDecoder | Encoder

@@ -9,19 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from train.batch import NO_LABEL, Batch
 from train.data.packed import PackedRows
-from train.objectives.config import CausalConfig
+from train.objectives.arrange import make_batch
 from train.objectives.rows import token_places
+from train.objectives.tokens import Tokens
 
 
 @dataclass(frozen=True)
 class CausalObjective:
     """See the module."""
-
-    config: CausalConfig
 
     def build(self, rows: PackedRows, *, seed: int) -> Batch:
         """Inputs, labels and places; nothing is random here."""
@@ -32,14 +30,10 @@ class CausalObjective:
         labels[:, :-1][goes_on] = ids[:, 1:][goes_on]
         has_next = rows.next_token >= 0
         labels[has_next, -1] = rows.next_token[has_next]
-        is_whole = bool((places.document == 1).all())
-        return Batch(
-            input_ids=torch.from_numpy(ids),
-            labels=torch.from_numpy(labels),
-            document=torch.from_numpy(places.document),
-            positions=torch.from_numpy(places.positions),
-            segment=torch.from_numpy(places.segment),
-            segment_source=torch.from_numpy(rows.segment_source.astype(np.int64)),
-            num_sources=len(rows.sources),
-            is_whole=is_whole,
+        return make_batch(
+            rows,
+            Tokens(ids, places.document, places.segment),
+            labels=labels,
+            segment=places.segment,
+            positions=places.positions,
         )

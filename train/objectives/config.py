@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, field_validator, model_validator
 
 from schemas.errors import SettingsError
 from schemas.settings import Settings, nearest, parse_settings
+
+Arrangement = Annotated[
+    Literal["family", "language_model", "prefix_lm"],
+    Field(
+        description="family: t5 reads inputs and writes targets, a decoder is a prefix_lm; "
+        "language_model: a decoder predicts inputs and targets; prefix_lm: the targets alone, "
+        "inputs see each other"
+    ),
+]
+
+
+class AugmentConfig(Settings):
+    """Changes of what is read; labels of tokens stay. Case, width and BPE noise: see packing."""
+
+    token_dropout: float | None = Field(
+        default=None, gt=0, lt=1, description="share of inputs without a label that are hidden"
+    )
+    shuffled_span_tokens: float | None = Field(
+        default=None, ge=1, description="mean length of the spans that change places in a document"
+    )
 
 
 class CausalConfig(Settings):
     """Predict each next token of the same document."""
 
     name: Literal["causal"] = "causal"
+    augment: AugmentConfig | None = None
 
 
 class SpanCorruptionConfig(Settings):
@@ -22,22 +44,166 @@ class SpanCorruptionConfig(Settings):
     name: Literal["span_corruption"] = "span_corruption"
     noise_density: float = Field(default=0.15, gt=0, lt=1)
     mean_span_tokens: float = Field(default=3.0, ge=1)
+    input_tokens: int | None = Field(
+        default=None, gt=2, description="inputs that rows must give; null: what they give"
+    )
+    arrangement: Arrangement = "family"
+    augment: AugmentConfig | None = None
 
 
-class MaskedConfig(Settings):
-    """Predict chosen tokens; most are masked, some replaced, some kept (Devlin et al. 2019)."""
+GRID_NAME = re.compile(
+    r"(?P<pattern>iid|span_(?P<span>\d+))_(?P<density>\d+)"
+    r"_(?P<inputs>m|s|u|d|p|r|r10s90)_(?P<targets>f|d|s|u)"
+)
+WHOLE_NAMES = ("all_permute", "prefix_lm", "lm", "mass")
+# What tables 3 to 7 of Raffel et al. 2020 compare, and MASS (Song et al. 2019).
+PUBLISHED_GRID = (
+    "prefix_lm",
+    "lm",
+    "all_permute",
+    "iid_15_r10s90_f",
+    "iid_15_m_f",
+    "iid_15_u_u",
+    "iid_15_d_d",
+    "iid_10_u_u",
+    "iid_25_u_u",
+    "iid_50_u_u",
+    "span_2_15_u_u",
+    "span_3_15_u_u",
+    "span_5_15_u_u",
+    "span_10_15_u_u",
+    "mass",
+)
 
-    name: Literal["masked"] = "masked"
+
+class DenoisingConfig(Settings):
+    """One cell of the grid of the T5 paper, by t5's name for it."""
+
+    name: Literal["denoising"] = "denoising"
+    grid: str = Field(
+        default="span_3_15_u_u",
+        description="PATTERN_DENSITY_INPUTS_TARGETS as in t5's objectives: iid or span_N; percent; "
+        "m, s, u, d, p, r or r10s90; f, d, s or u. Or all_permute, prefix_lm, lm, mass",
+    )
+    arrangement: Arrangement = "family"
+    augment: AugmentConfig | None = None
+
+    @field_validator("grid")
+    @classmethod
+    def _known(cls, grid: str) -> str:
+        found = GRID_NAME.fullmatch(grid)
+        if grid in WHOLE_NAMES:
+            return grid
+        if found is None:
+            hint = nearest(grid, {*PUBLISHED_GRID})
+            raise ValueError(f"'{grid}' is no name of an objective{hint}")
+        if not 0 < int(found["density"]) < 100 or found["span"] == "0":
+            raise ValueError(f"'{grid}': the density is a percentage, spans have tokens")
+        return grid
+
+
+class Denoiser(Settings):
+    """One of a mixture."""
+
+    weight: float = Field(default=1.0, gt=0)
+    density: float = Field(gt=0, lt=1)
+    mean_span_tokens: float | None = Field(
+        default=None, ge=1, description="null: the row's end is the noise (S denoiser)"
+    )
+    mode: Literal["R", "S", "X"]
+
+
+# Source: Tay et al. 2022, table 1: two regular, four extreme and one sequential denoiser.
+UL2_DENOISERS = (
+    Denoiser(density=0.15, mean_span_tokens=3, mode="R"),
+    Denoiser(density=0.15, mean_span_tokens=8, mode="R"),
+    Denoiser(density=0.25, mode="S"),
+    Denoiser(density=0.5, mean_span_tokens=3, mode="X"),
+    Denoiser(density=0.5, mean_span_tokens=8, mode="X"),
+    Denoiser(density=0.15, mean_span_tokens=64, mode="X"),
+    Denoiser(density=0.5, mean_span_tokens=64, mode="X"),
+)
+
+
+class MixtureConfig(Settings):
+    """Each row by one of several denoisers, drawn by weight (UL2, Tay et al. 2022)."""
+
+    name: Literal["ul2"] = "ul2"
+    denoisers: tuple[Denoiser, ...] = Field(default=UL2_DENOISERS, min_length=1)
+    mode_sentinels: bool = Field(
+        default=True, description="begin rows with one of the last three sentinels: R, S, X"
+    )
+    arrangement: Arrangement = "family"
+    augment: AugmentConfig | None = None
+
+
+class _Masking(Settings):
     rate: float = Field(default=0.15, gt=0, lt=1)
     masked_fraction: float = Field(default=0.8, ge=0, le=1)
     random_fraction: float = Field(default=0.1, ge=0, le=1)
+    whole_words: bool = Field(default=False, description="choose words; needs `word_starts`")
+    augment: AugmentConfig | None = None
+
+    @model_validator(mode="after")
+    def _at_most_one(self) -> Self:
+        if self.masked_fraction + self.random_fraction > 1:
+            raise ValueError(
+                f"masked_fraction {self.masked_fraction} and random_fraction "
+                f"{self.random_fraction} are more than 1 together"
+            )
+        return self
 
 
-ObjectiveConfig = CausalConfig | SpanCorruptionConfig | MaskedConfig
+class MaskedConfig(_Masking):
+    """Predict chosen tokens; most are masked, some replaced, some kept (Devlin et al. 2019)."""
+
+    name: Literal["masked"] = "masked"
+    pairs: Literal["next_sentence", "sentence_order"] | None = Field(
+        default=None, description="a second loss on [CLS]: BERT's, or ALBERT's"
+    )
+
+
+class UnilmConfig(_Masking):
+    """Masked tokens under a mixture of attention masks (Dong et al. 2019)."""
+
+    name: Literal["unilm"] = "unilm"
+    both_ways: float = Field(default=1 / 3, ge=0)
+    to_target: float = Field(default=1 / 3, ge=0, description="a source, then left to right")
+    left_to_right: float = Field(default=1 / 6, ge=0)
+    right_to_left: float = Field(default=1 / 6, ge=0)
+
+    @model_validator(mode="after")
+    def _some_weight(self) -> Self:
+        if self.both_ways + self.to_target + self.left_to_right + self.right_to_left == 0:
+            raise ValueError("all masks have weight 0")
+        return self
+
+
+class TextToTextConfig(Settings):
+    """Read inputs and write targets of supervised rows (layout `pairs`)."""
+
+    name: Literal["text_to_text"] = "text_to_text"
+    arrangement: Arrangement = "family"
+    augment: AugmentConfig | None = None
+
+
+ObjectiveConfig = (
+    CausalConfig
+    | SpanCorruptionConfig
+    | DenoisingConfig
+    | MixtureConfig
+    | MaskedConfig
+    | UnilmConfig
+    | TextToTextConfig
+)
 _KINDS: dict[str, type[Settings]] = {
     "causal": CausalConfig,
     "span_corruption": SpanCorruptionConfig,
+    "denoising": DenoisingConfig,
+    "ul2": MixtureConfig,
     "masked": MaskedConfig,
+    "unilm": UnilmConfig,
+    "text_to_text": TextToTextConfig,
 }
 _UNION: TypeAdapter[ObjectiveConfig] = TypeAdapter(
     Annotated[ObjectiveConfig, Field(discriminator="name")]

@@ -1,4 +1,7 @@
-"""BERT's masked tokens: 15 % are predicted, of them 80 % masked, 10 % random, 10 % kept."""
+"""BERT's masked tokens: 15 % are predicted, of them 80 % masked, 10 % random, 10 % kept.
+
+With pairs, a second loss on [CLS]; with a mixture of attention masks, UniLM.
+"""
 
 from __future__ import annotations
 
@@ -7,48 +10,105 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from schemas.manifest import SpecialIds
 from train.batch import NO_LABEL, Batch
 from train.data.packed import PackedRows
-from train.objectives.config import MaskedConfig
+from train.objectives.arrange import make_batch
+from train.objectives.choice import Masking
+from train.objectives.pairs import Paired, next_sentence, sentence_order
 from train.objectives.randomness import uniform
 from train.objectives.rows import token_places
+from train.objectives.tokens import Tokens
 
 
 @dataclass(frozen=True, kw_only=True)
 class MaskedObjective:
     """Control tokens are never chosen; a row with any other token has at least one label."""
 
-    config: MaskedConfig
-    special: SpecialIds
-    vocab_size: int
+    masking: Masking
+    whole_words: bool
+    pairs: str | None
+
+    def build(self, rows: PackedRows, *, seed: int) -> Batch:
+        """Inputs and labels; a pure function of rows, seed and sample indices."""
+        if self.pairs is not None:
+            return self._build_pairs(rows, seed)
+        places = token_places(rows)
+        tokens = Tokens(rows.input_ids.astype(np.int64), places.document, places.segment)
+        words = rows.extra["word_starts"] if self.whole_words else None
+        read, labels = _mask(self.masking, tokens, words, rows, seed)
+        return make_batch(
+            rows, read, labels=labels, segment=places.segment, positions=places.positions
+        )
+
+    def _build_pairs(self, rows: PackedRows, seed: int) -> Batch:
+        paired: Paired
+        if self.pairs == "next_sentence":
+            paired = next_sentence(rows)
+        else:
+            paired = sentence_order(rows, self.masking.special, seed=seed)
+        words = paired.words if self.whole_words else None
+        read, labels = _mask(self.masking, paired.tokens, words, rows, seed)
+        return make_batch(
+            rows,
+            read,
+            labels=labels,
+            segment=paired.tokens.segment,
+            token_types=torch.from_numpy(paired.types),
+            pair_labels=torch.from_numpy(paired.labels),
+            pair_weight=float(max(1, round(rows.input_ids.shape[1] * self.masking.rate))),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnilmObjective:
+    """Masked tokens, each row under one of four attention masks (Dong et al. 2019, section 2.3).
+
+    From right to left is from left to right with tokens and their positions turned round.
+
+    Attributes:
+        shares: Weights of both ways, source and target, left to right, right to left.
+    """
+
+    masking: Masking
+    whole_words: bool
+    shares: tuple[float, float, float, float]
 
     def build(self, rows: PackedRows, *, seed: int) -> Batch:
         """Inputs and labels; a pure function of rows, seed and sample indices."""
         places = token_places(rows)
-        ids = rows.input_ids.astype(np.int64)
-        special = self.special
-        control = [special.pad, special.eos, special.bos, special.cls, special.sep, special.mask]
-        eligible = places.document > 0
-        eligible &= ~np.isin(ids, [mark for mark in control if mark is not None])
-        order, kind, other = uniform(seed, rows.sample_index, 3, ids.shape[1]).swapaxes(0, 1)
-        num_eligible = eligible.sum(1)
-        wanted = np.maximum(1, np.rint(num_eligible * self.config.rate).astype(np.int64))
-        ranks = np.where(eligible, order, 2.0).argsort(1).argsort(1)
-        chosen = eligible & (ranks < wanted[:, None])
-        masked = chosen & (kind < self.config.masked_fraction)
-        limit = self.config.masked_fraction + self.config.random_fraction
-        randomised = chosen & ~masked & (kind < limit)
-        assert special.mask is not None  # build_objective refuses tokenizers without it
-        inputs = np.where(masked, special.mask, ids)
-        inputs = np.where(randomised, (other * self.vocab_size).astype(np.int64), inputs)
-        return Batch(
-            input_ids=torch.from_numpy(inputs),
-            labels=torch.from_numpy(np.where(chosen, ids, NO_LABEL)),
-            document=torch.from_numpy(places.document),
-            positions=torch.from_numpy(places.positions),
-            segment=torch.from_numpy(places.segment),
-            segment_source=torch.from_numpy(rows.segment_source.astype(np.int64)),
-            num_sources=len(rows.sources),
-            is_whole=bool((places.document == 1).all()),
+        tokens = Tokens(rows.input_ids.astype(np.int64), places.document, places.segment)
+        words = rows.extra["word_starts"] if self.whole_words else None
+        read, labels = _mask(self.masking, tokens, words, rows, seed)
+        number = self.chosen(seed, rows)
+        draw = uniform(seed, rows.sample_index, 1, stream="source")[:, 0]
+        source = 1 + (draw * np.maximum(tokens.counts - 1, 0)).astype(np.int64)
+        order = np.arange(tokens.ids.shape[1])
+        visible = (number == 0)[:, None] | ((number == 1)[:, None] & (order < source[:, None]))
+        turned = number == 3
+        arrays = [read.ids, read.document, labels, read.segment, places.positions]
+        ids, document, labels, segment, positions = (
+            np.where(turned[:, None], array[:, ::-1], array) for array in arrays
         )
+        return make_batch(
+            rows,
+            Tokens(ids, document, segment),
+            labels=labels,
+            segment=segment,
+            positions=positions,
+            visible=torch.from_numpy(np.broadcast_to(visible, ids.shape).copy()),
+        )
+
+    def chosen(self, seed: int, rows: PackedRows) -> np.ndarray:
+        """[B] the mask of each row."""
+        borders = np.cumsum(self.shares) / sum(self.shares)
+        draw = uniform(seed, rows.sample_index, 1, stream="attention")[:, 0]
+        return np.minimum(np.searchsorted(borders, draw, side="right"), len(borders) - 1)
+
+
+def _mask(
+    masking: Masking, tokens: Tokens, words: np.ndarray | None, rows: PackedRows, seed: int
+) -> tuple[Tokens, np.ndarray]:
+    """What is read, and the labels."""
+    chosen = masking.chosen(seed, rows.sample_index, tokens, words)
+    ids = masking.read(seed, rows.sample_index, tokens, chosen)
+    return tokens.with_ids(ids), np.where(chosen, tokens.ids, NO_LABEL)

@@ -119,7 +119,7 @@ def test_bert_with_pairs_and_padding_equals_transformers(tmp_path: Path) -> None
     batch = make_batch(ids, labels, token_types=types, pair_labels=pairs)
 
     sums = model(batch)
-    (sums.loss + sums.pair_loss).backward()
+    sums.loss.backward()
 
     found = theirs(
         input_ids=ids,
@@ -134,7 +134,8 @@ def test_bert_with_pairs_and_padding_equals_transformers(tmp_path: Path) -> None
     real = DOCUMENT > 0
     difference = (model.logits(batch) - found.prediction_logits)[real].detach().abs().max()
     assert float(difference) <= 1e-5 * float(found.prediction_logits.abs().max().detach())
-    assert sums.loss.item() == pytest.approx(masked.item(), rel=1e-5)
+    assert sums.loss.item() == pytest.approx((masked + follows).item(), rel=1e-5)
+    assert float(sums.loss_by_source.sum()) == pytest.approx(masked.item(), rel=1e-5)
     assert sums.pair_loss.item() == pytest.approx(follows.item(), rel=1e-5)
     assert_gradients_equal(model, theirs, config)
 

@@ -1,0 +1,73 @@
+"""Augmentation of any objective: spans change places in the rows, inputs are hidden in the batch.
+
+What needs text (case, width, spelling, BPE-dropout) is made by packing, for each copy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from train.batch import NO_LABEL, Batch, Objective
+from train.data.packed import PackedRows
+from train.objectives.config import AugmentConfig
+from train.objectives.randomness import sort_keys, uniform
+from train.objectives.rows import token_places
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmented:
+    """An objective over changed rows.
+
+    Attributes:
+        inner: The objective.
+        config: What is changed.
+        hidden: Id that takes the place of hidden inputs ([MASK], or the first sentinel).
+        kept_ids: Control tokens, which are neither moved nor hidden.
+    """
+
+    inner: Objective
+    config: AugmentConfig
+    hidden: int
+    kept_ids: tuple[int, ...]
+
+    def build(self, rows: PackedRows, *, seed: int) -> Batch:
+        """Shuffle spans, build, hide inputs; a pure function of rows, seed and sample indices."""
+        if self.config.shuffled_span_tokens is not None:
+            rows = self._shuffled(rows, self.config.shuffled_span_tokens, seed)
+        batch = self.inner.build(rows, seed=seed)
+        if self.config.token_dropout is None:
+            return batch
+        ids = batch.input_ids.numpy()
+        draw = uniform(seed, rows.sample_index, ids.shape[1], stream="token dropout")
+        hide = (draw < self.config.token_dropout) & ~np.isin(ids, self.kept_ids)
+        if batch.decoder_ids is None and batch.visible is None and self.hides_chosen_only:
+            hide &= batch.labels.numpy() == NO_LABEL
+        return replace(batch, input_ids=torch.from_numpy(np.where(hide, self.hidden, ids)))
+
+    @property
+    def hides_chosen_only(self) -> bool:
+        """BERT's chosen tokens have shares of their own."""
+        return hasattr(self.inner, "masking")
+
+    def _shuffled(self, rows: PackedRows, mean_tokens: float, seed: int) -> PackedRows:
+        """Cut documents into spans of geometric length and put these into another order."""
+        places = token_places(rows)
+        width = rows.input_ids.shape[1]
+        fixed = np.isin(rows.input_ids, self.kept_ids) | (places.document == 0)
+        cuts = uniform(seed, rows.sample_index, width, stream="span cuts") < 1 / mean_tokens
+        cuts[:, 0] = True
+        cuts[:, 1:] |= (places.segment[:, 1:] != places.segment[:, :-1]) | fixed[:, 1:]
+        cuts[:, 1:] |= fixed[:, :-1]
+        span = np.cumsum(cuts, axis=1) - 1
+        keys = sort_keys(seed, rows.sample_index, width, stream="span order")
+        span_key = np.take_along_axis(keys, span, axis=1)
+        # A fixed token keeps its place: the runs between fixed tokens are shuffled apart.
+        block = np.cumsum(fixed | np.roll(fixed, 1, axis=1), axis=1)
+        order = np.lexsort((span, span_key, block, places.segment), axis=1)
+        stable = np.lexsort((span, block, places.segment), axis=1)
+        ids = rows.input_ids.copy()
+        np.put_along_axis(ids, stable, np.take_along_axis(rows.input_ids, order, axis=1), axis=1)
+        return replace(rows, input_ids=ids)

@@ -1,0 +1,108 @@
+"""Lengths that objectives make of rows, in tokens: known before anything is read."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from train.objectives.config import (
+    GRID_NAME,
+    DenoisingConfig,
+    MixtureConfig,
+    ObjectiveConfig,
+    SpanCorruptionConfig,
+)
+from train.objectives.span_lengths import lengths_from_raw
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectiveLengths:
+    """Bounds for full rows.
+
+    Attributes:
+        read: What the encoder, or a decoder alone, reads at most.
+        written: What a decoder behind an encoder predicts at most; None for one stack.
+    """
+
+    read: int
+    written: int | None = None
+
+
+def objective_lengths(
+    config: ObjectiveConfig, *, seq_len: int, arrangement: str
+) -> ObjectiveLengths:
+    """Bounds for rows of `seq_len` tokens; exact for spans, which fix their number."""
+    one_stack = arrangement != "encoder_decoder"
+    match config:
+        case SpanCorruptionConfig():
+            found = lengths_from_raw(
+                seq_len,
+                noise_density=config.noise_density,
+                mean_span_tokens=config.mean_span_tokens,
+            )
+            sides = found.inputs, found.targets
+        case DenoisingConfig():
+            sides = _grid_sides(config.grid, seq_len, one_stack=one_stack)
+        case MixtureConfig():
+            sides = _mixture_sides(config, seq_len, one_stack=one_stack)
+        case _:
+            return ObjectiveLengths(read=seq_len)
+    if one_stack:
+        # The last token predicts nothing and is not read.
+        return ObjectiveLengths(read=sum(sides) - 1)
+    return ObjectiveLengths(read=sides[0], written=sides[1])
+
+
+def _grid_sides(grid: str, seq_len: int, *, one_stack: bool) -> tuple[int, int]:
+    """Bounds of both sides; of their sum, where one stack reads both."""
+    whole = seq_len + 1
+    found = GRID_NAME.fullmatch(grid)
+    if grid in ("prefix_lm", "lm"):
+        sides = (seq_len, seq_len) if grid == "prefix_lm" else (1, whole)
+        return (0, whole) if one_stack else sides
+    if found is None or found["inputs"] != "u" or found["targets"] != "u":
+        return whole, whole
+    if found["span"] is not None:
+        lengths = lengths_from_raw(
+            seq_len,
+            noise_density=int(found["density"]) / 100,
+            mean_span_tokens=float(found["span"]),
+        )
+        return lengths.inputs, lengths.targets
+    if one_stack:  # each run of noise and each kept run has a sentinel
+        return whole, 1 + 2 * spans_needed(grid, seq_len)
+    return whole, whole
+
+
+def _mixture_sides(config: MixtureConfig, seq_len: int, *, one_stack: bool) -> tuple[int, int]:
+    modes = int(config.mode_sentinels)
+    spans = [
+        lengths_from_raw(
+            seq_len, noise_density=each.density, mean_span_tokens=each.mean_span_tokens
+        ).spans
+        for each in config.denoisers
+        if each.mean_span_tokens is not None
+    ]
+    if one_stack:
+        return seq_len + 1 + modes, 1 + 2 * max([1, *spans])
+    # A kept token or a token of noise stands before each sentinel, so no side exceeds the row.
+    return seq_len + 1 + modes, seq_len + 1
+
+
+def spans_needed(grid: str, seq_len: int) -> int:
+    """Sentinels that rows of `seq_len` tokens may need; runs beyond them are left alone.
+
+    Single tokens: four deviations above the mean. The number of runs among L tokens of density p
+    has mean about L p (1 - p) and variance about L p (1 - p) (1 - 3 p (1 - p)).
+    """
+    found = GRID_NAME.fullmatch(grid)
+    if found is None:
+        return 1 if grid == "mass" else 0
+    if "u" not in (found["inputs"], found["targets"]):
+        return 1 if {found["inputs"], found["targets"]} & {"m", "s", "r10s90"} else 0
+    density = int(found["density"]) / 100
+    if found["span"] is not None:
+        noise = min(max(round(seq_len * density), 1), max(seq_len - 1, 1))
+        return max(round(noise / int(found["span"])), 1)
+    mean = seq_len * density * (1 - density)
+    return math.ceil(mean + 4 * math.sqrt(mean * (1 - 3 * density * (1 - density)))) + 1

@@ -1,0 +1,29 @@
+"""Supervised rows of the layout `pairs`: an input with its end mark, then a target with its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from train.batch import Batch
+from train.data.packed import PackedRows
+from train.objectives.arrange import ARRANGEMENTS
+from train.objectives.tokens import Tokens, row_tokens
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextToTextObjective:
+    """Nothing is random: which tasks, how often and in which order was decided by packing."""
+
+    pad: int
+    arrangement: str = "encoder_decoder"
+
+    def build(self, rows: PackedRows, *, seed: int) -> Batch:
+        """Inputs and targets; attention sees the whole input."""
+        tokens = row_tokens(rows)
+        tokens = Tokens(tokens.ids, tokens.real.astype(np.int64), tokens.segment)
+        is_input = np.arange(tokens.ids.shape[1]) < rows.extra["target_start"][:, None]
+        inputs = tokens.kept(is_input, pad=self.pad)
+        targets = tokens.kept(~is_input, pad=self.pad)
+        return ARRANGEMENTS[self.arrangement](inputs, targets, rows, pad=self.pad)

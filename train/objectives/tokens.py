@@ -1,0 +1,100 @@
+"""Rows of tokens with their places, and what keeps, drops or ends them. All vectorised.
+
+Shapes: B rows, W places; a row's tokens come first, padding behind them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from train.data.packed import PackedRows
+from train.objectives.rows import token_places
+
+Ids = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """[B, W] ids, number of the document in the row from 1 (0 padding), segment (-1 padding)."""
+
+    ids: Ids
+    document: Ids
+    segment: Ids
+
+    @property
+    def real(self) -> Mask:
+        """Where no padding is."""
+        return self.document > 0
+
+    @property
+    def counts(self) -> Ids:
+        """[B] tokens of each row."""
+        counts: Ids = self.real.sum(1)
+        return counts
+
+    def with_ids(self, ids: Ids) -> Tokens:
+        """Other ids at the same places."""
+        return replace(self, ids=ids)
+
+    def kept(self, keep: Mask, *, pad: int) -> Tokens:
+        """The tokens where `keep`, moved together; padding is never kept."""
+        keep = keep & self.real
+        counts = keep.sum(1)
+        places = np.arange(max(int(counts.max(initial=0)), 1)) < counts[:, None]
+        return self._moved(keep, places, pad)
+
+    def ended(self, mark: int, *, pad: int) -> Tokens:
+        """An end mark behind the last token, in its document; empty rows stay empty."""
+        counts, rows = self.counts, np.flatnonzero(self.counts)
+        wide = self.widened(self.ids.shape[1] + 1, pad=pad)
+        last = counts[rows] - 1
+        wide.ids[rows, last + 1] = mark
+        wide.document[rows, last + 1] = self.document[rows, last]
+        wide.segment[rows, last + 1] = self.segment[rows, last]
+        return wide
+
+    def widened(self, width: int, *, pad: int) -> Tokens:
+        """A copy with padding to `width` places; tokens beyond are cut."""
+        size = min(width, self.ids.shape[1])
+        made = empty_tokens(len(self.ids), width, pad=pad)
+        made.ids[:, :size] = self.ids[:, :size]
+        made.document[:, :size] = self.document[:, :size]
+        made.segment[:, :size] = self.segment[:, :size]
+        return made
+
+    def _moved(self, keep: Mask, places: Mask, pad: int) -> Tokens:
+        made = empty_tokens(*places.shape, pad=pad)
+        made.ids[places] = self.ids[keep]
+        made.document[places] = self.document[keep]
+        made.segment[places] = self.segment[keep]
+        return made
+
+
+def empty_tokens(rows: int, width: int, *, pad: int) -> Tokens:
+    """Padding alone."""
+    shape = (rows, width)
+    return Tokens(np.full(shape, pad, np.int64), np.zeros(shape, np.int64), np.full(shape, -1))
+
+
+def row_tokens(rows: PackedRows) -> Tokens:
+    """The tokens of packed rows."""
+    places = token_places(rows)
+    return Tokens(rows.input_ids.astype(np.int64), places.document, places.segment)
+
+
+def joined(first: Tokens, second: Tokens, *, pad: int) -> Tokens:
+    """Each row of `second` directly behind the same row of `first`."""
+    sides = (first, second)
+    counts = first.counts + second.counts
+    places = np.arange(max(int(counts.max(initial=0)), 1)) < counts[:, None]
+    both = Tokens(
+        *(
+            np.concatenate([getattr(side, name) for side in sides], axis=1)
+            for name in ("ids", "document", "segment")
+        )
+    )
+    return both._moved(both.real, places, pad)
