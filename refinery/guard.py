@@ -37,6 +37,12 @@ class Killed:
     message: str
 
 
+# Limits of our own end a child with MemoryError, SIGABRT or by our own hand. SIGKILL from elsewhere
+# is the kernel's, for a machine out of memory: the document may be innocent, and load must not
+# change the data. So it has one more try, first in a fresh child.
+_KILLED_OUTSIDE = Killed("guard:memory", "the kernel killed the parser's process twice")
+
+
 class Guard(Generic[DocumentT, ResultT]):
     """A child process that maps a function over documents, replaced when it dies.
 
@@ -58,7 +64,7 @@ class Guard(Generic[DocumentT, ResultT]):
             yield from self._run(documents[start : start + MESSAGE_DOCUMENTS])
 
     def _run(self, documents: Sequence[DocumentT]) -> Iterator[ResultT | Killed]:
-        done = 0
+        done, tried_again = 0, -1
         while done < len(documents):
             pipe = self._connect()
             results, killed = self._converse(pipe, documents[done:])
@@ -66,6 +72,9 @@ class Guard(Generic[DocumentT, ResultT]):
             done += len(results)
             if killed is not None:
                 self.close()
+                if killed is _KILLED_OUTSIDE and tried_again != done:
+                    tried_again = done
+                    continue
                 yield killed
                 done += 1
 
@@ -102,7 +111,9 @@ class Guard(Generic[DocumentT, ResultT]):
         assert self._child is not None
         self._child.join(1)
         code = self._child.exitcode
-        if code in (-signal.SIGKILL, -signal.SIGABRT, MEMORY_EXIT):
+        if code == -signal.SIGKILL:
+            return _KILLED_OUTSIDE
+        if code in (-signal.SIGABRT, MEMORY_EXIT):
             return Killed("guard:memory", f"over {self._config.memory_bytes} bytes of memory")
         return Killed("guard:crash", f"the parser's process ended with code {code}")
 

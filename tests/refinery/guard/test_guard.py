@@ -1,5 +1,7 @@
 import os
+import signal
 import time
+from pathlib import Path
 
 from refinery.extract.config import GuardConfig
 from refinery.guard import Guard, Killed
@@ -15,11 +17,22 @@ def work(job: str) -> str:
         return str(len(bytearray(1_000_000_000)))
     if job == "die":
         os._exit(3)
+    if job.startswith("killed:"):
+        return _killed(Path(job.removeprefix("killed:")))
     if job == "recurse":
         return work(job)
     if job == "pid":
         return str(os.getpid())
     return job.upper()
+
+
+def _killed(left: Path) -> str:
+    """As the kernel ends a process of a machine out of memory, as often as the file says."""
+    times = int(left.read_text())
+    if times:
+        left.write_text(str(times - 1))
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "SURVIVED"
 
 
 def outcomes(*jobs: str) -> list[str]:
@@ -49,3 +62,12 @@ def test_closing_leaves_no_child() -> None:
     time.sleep(0.1)
 
     assert not os.path.exists(f"/proc/{pid}")
+
+
+def test_a_child_killed_from_outside_costs_no_document(tmp_path: Path) -> None:
+    (tmp_path / "once").write_text("1")
+    (tmp_path / "again").write_text("2")
+
+    found = outcomes("a", f"killed:{tmp_path / 'once'}", "b", f"killed:{tmp_path / 'again'}", "c")
+
+    assert found == ["A", "SURVIVED", "B", "guard:memory", "C"]
