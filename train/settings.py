@@ -89,8 +89,9 @@ class TrainSettings(Settings):
     optimizer: OptimizerConfig = OptimizerConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     precision: PrecisionConfig = PrecisionConfig()
-    recompute: Literal["none", "full"] = Field(
-        default="none", description="activations that are computed again in the backward pass"
+    recompute: Literal["none", "selective", "full"] = Field(
+        default="none",
+        description="activations computed again in the backward pass; selective: all but products",
     )
     compile: bool = Field(default=False, description="torch.compile for each block")
     parallel: ParallelConfig = ParallelConfig()

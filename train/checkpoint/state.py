@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
@@ -14,6 +15,7 @@ from torch.distributed.checkpoint.state_dict import (
     set_model_state_dict,
     set_optimizer_state_dict,
 )
+from torch.distributed.tensor import DTensor
 
 # Flat keys (`state.<parameter>.exp_avg`) let pipeline stages load what another split wrote.
 _OPTIONS = StateDictOptions(flatten_optimizer_state_dict=True)
@@ -56,9 +58,31 @@ def restore_model(parts: Sequence[nn.Module], tensors: dict[str, Any]) -> None:
 
 
 def whole_weights(parts: Sequence[nn.Module]) -> dict[str, Tensor]:
-    """Unsharded weights on the CPU by logical name; all ranks call it, the first one uses it."""
-    options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+    """Unsharded weights on the CPU by logical name; all ranks call it, the first one uses it.
+
+    Stages of pipelines send theirs to the first rank.
+    """
     model: dict[str, Any] = {}
     for part in parts:
-        model.update(get_model_state_dict(part, options=options))
+        for name, value in get_model_state_dict(part).items():
+            whole: Any = value.full_tensor() if isinstance(value, DTensor) else value
+            model[name] = whole.detach().cpu()
+    if dist.is_initialized() and dist.get_world_size() > 1:
+        _add_missing(model)
     return model
+
+
+def _add_missing(model: dict[str, Any]) -> None:
+    """Send each tensor that the first rank lacks from the first rank that has it."""
+    names: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(names, {n: (tuple(v.shape), v.dtype) for n, v in model.items()})
+    rank = dist.get_rank()
+    for owner, held in enumerate(names):
+        lacking = [name for name in sorted(held) if not any(name in n for n in names[:owner])]
+        for name in lacking if owner else []:
+            if rank == owner:
+                dist.send(model[name].contiguous(), dst=0)
+            elif rank == 0:
+                shape, dtype = held[name]
+                model[name] = torch.empty(shape, dtype=dtype)
+                dist.recv(model[name], src=owner)

@@ -12,12 +12,16 @@ import logging
 import os
 import shutil
 import warnings
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch.distributed as dist
+from torch.distributed import ProcessGroup
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict_loader import load as load_distributed
+from torch.distributed.checkpoint.state_dict_saver import async_save
 from torch.distributed.checkpoint.state_dict_saver import save as save_distributed
 
 from schemas.errors import ContractError
@@ -41,36 +45,94 @@ _WEIGHTS, _ASIDE = "weights", ".incomplete"
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Pending:
+    """A save whose files are being written by a thread."""
+
+    step: int
+    done: Future[Any]
+    state: dict[str, Any]
+
+
+@dataclass(kw_only=True)
 class CheckpointStore:
-    """The checkpoints of one run."""
+    """The checkpoints of one run.
+
+    An asynchronous save copies the tensors, then writes from a thread, with collectives in a
+    process group of its own. The first rank's part of it ends when all ranks have written, so it
+    alone can then rename the folder: no rank waits for another.
+    """
 
     folder: Path
     config: CheckpointConfig
     world: World
+    _pending: _Pending | None = None
+    _group: ProcessGroup | None = None
 
     def path(self, step: int) -> Path:
         """Where the checkpoint after `step` updates lies."""
         return self.folder / f"step-{step:08d}"
 
     def save(self, step: int, tensors: dict[str, Any], state: dict[str, Any]) -> Path:
-        """Write a checkpoint; all ranks call it, and all return when it is complete."""
+        """Write a checkpoint; all ranks call it.
+
+        It is complete on return, or, where saves are asynchronous, after the next `finish`.
+        """
+        self.finish()
         target = self.path(step)
-        aside = target.with_name(target.name + _ASIDE)
+        aside = _aside(target)
         if self.world.is_first:
             shutil.rmtree(aside, ignore_errors=True)
             aside.mkdir(parents=True)
         self.world.barrier()
-        save_distributed(tensors, checkpoint_id=aside / _WEIGHTS, no_dist=self.world.size == 1)
-        self.world.barrier()
-        if self.world.is_first:
-            _write_json(aside / STATE_NAME, {"format_version": FORMAT_VERSION, **state})
-            if target.exists():
-                shutil.rmtree(target)
-            aside.rename(target)
-            _replace_text(self.folder / LATEST_NAME, target.name)
-            self._retire(step)
+        alone = self.world.size == 1
+        if self.config.asynchronous:
+            done = async_save(
+                tensors,
+                checkpoint_id=aside / _WEIGHTS,
+                process_group=None if alone else self._own_group(),
+                no_dist=alone,
+            )
+            assert isinstance(done, Future)
+            self._pending = _Pending(step=step, done=done, state=state)
+            return target
+        save_distributed(tensors, checkpoint_id=aside / _WEIGHTS, no_dist=alone)
+        self._publish(step, state)
         self.world.barrier()
         return target
+
+    def poll(self) -> None:
+        """Publish a save that has been written meanwhile; costs nothing, talks to no rank."""
+        pending = self._pending
+        if self.world.is_first and pending is not None and pending.done.done():
+            self._complete(pending)
+
+    def finish(self) -> None:
+        """Wait until the last save is published; all ranks call it."""
+        if self._pending is not None:
+            self._complete(self._pending)
+        self.world.barrier()
+
+    def _complete(self, pending: _Pending) -> None:
+        pending.done.result()
+        self._pending = None
+        self._publish(pending.step, pending.state)
+
+    def _publish(self, step: int, state: dict[str, Any]) -> None:
+        if not self.world.is_first:
+            return
+        target = self.path(step)
+        aside = _aside(target)
+        _write_json(aside / STATE_NAME, {"format_version": FORMAT_VERSION, **state})
+        if target.exists():
+            shutil.rmtree(target)
+        aside.rename(target)
+        _replace_text(self.folder / LATEST_NAME, target.name)
+        self._retire(step)
+
+    def _own_group(self) -> ProcessGroup:
+        if self._group is None:
+            self._group = dist.new_group(backend="gloo")
+        return self._group
 
     def latest(self) -> Path | None:
         """The last good checkpoint."""
@@ -128,6 +190,10 @@ def refuse_other_run(path: Path, state: dict[str, Any], expected: dict[str, Any]
     ]
     if faults:
         raise ContractError(f"{path}: is of another run: " + "; ".join(faults))
+
+
+def _aside(target: Path) -> Path:
+    return target.with_name(target.name + _ASIDE)
 
 
 def _write_json(path: Path, data: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -17,6 +17,16 @@ from train.data.loader import Dataset
 from train.data.packed import PackedRows
 from train.loop.losses import LossMeter, StepTotals
 from train.parallel.world import World
+
+
+class Evaluates(Protocol):
+    """The parts of a layout that evaluation needs."""
+
+    share: RankShare
+    copies: int
+
+    def evaluate(self, batch: Any) -> Any:
+        """Sums of one batch; None on ranks where another one counts them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,36 +72,40 @@ def heldout_loss(
     *,
     microbatch: int,
     max_rows: int | None = None,
+    layout: Evaluates | None = None,
 ) -> HeldoutLoss:
     """Read the split once, each rank its share; the model's training mode is put back.
 
     Args:
-        model: Gives sums for a batch.
+        model: Gives sums for a batch, unless a layout does.
         data: The held-out split.
         make_batch: The objective.
         world: All ranks; the sums are over them.
         microbatch: Rows per forward pass.
         max_rows: Read only so many rows.
+        layout: How several ranks share the model; by default each has a whole one.
     """
     split = data.manifest.heldout
     count = split.rows if max_rows is None else min(split.rows, max_rows)
-    share = RankShare(rank=world.rank, ranks=world.size)
+    share = RankShare(rank=world.rank, ranks=world.size) if layout is None else layout.share
+    evaluate = model if layout is None else layout.evaluate
     samples = rank_samples(start=0, count=count, share=share)
     meter = LossMeter(data.sources, world.device)
     was_training = model.training
     model.eval()
     try:
         # Sharded models talk in every forward pass: each rank does as many, the last ones unread.
-        passes = -(-count // (world.size * microbatch))
+        passes = -(-count // (share.ranks * microbatch))
         for number in range(passes):
             cut = samples[number * microbatch : (number + 1) * microbatch]
-            sums = model(make_batch(data.read(cut if len(cut) else np.zeros(1, np.int64))))
-            if len(cut):
+            sums = evaluate(make_batch(data.read(cut if len(cut) else np.zeros(1, np.int64))))
+            if len(cut) and sums is not None:
                 meter.add(sums.loss_by_source, sums.labels_by_source)
     finally:
         model.train(was_training)
     data.reader.close()
-    totals = meter.total(world, stop_asked=False)
+    copies = 1 if layout is None else layout.copies
+    totals = meter.total(world, stop_asked=False, copies=copies)
     return HeldoutLoss(
         totals=totals, bytes_by_source=_bytes(split) if count == split.rows else None
     )

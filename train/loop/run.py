@@ -270,6 +270,8 @@ def _record(run: Run, outcome: StepOutcome, *, waited: float) -> dict[str, Any]:
         "tokens": (outcome.span.start + outcome.span.count) * run.trainer.plan.seq_len,
         "loss": outcome.totals.mean,
         "labels": int(outcome.totals.labels),
+        "pair_loss": outcome.totals.pair_mean,
+        "pairs": int(outcome.totals.pairs),
         "loss_by_source": outcome.totals.means_by_source(),
         "labels_by_source": {k: int(v) for k, v in outcome.totals.labels_by_source.items()},
         "grad_norm": outcome.grad_norm,
@@ -310,6 +312,7 @@ def evaluate_heldout(run: Run) -> HeldoutLoss:
         run.world,
         microbatch=config.microbatch,
         max_rows=config.max_rows,
+        layout=run.trainer.layout,
     )
 
 

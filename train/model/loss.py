@@ -9,6 +9,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.distributed.tensor import DTensor
+
+from train.parallel.vocabulary import split_cross_entropy_sums
 
 CHUNK_BYTES = 64 << 20
 
@@ -17,7 +20,15 @@ def cross_entropy_sums(
     hidden_ND: Tensor, weight_VD: Tensor, labels_N: Tensor, bias_V: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Sum of the losses, with a gradient, and the loss at each place, without one."""
+    if isinstance(weight_VD, DTensor):
+        rows = chunk_rows(len(weight_VD))
+        return split_cross_entropy_sums(hidden_ND, weight_VD, labels_N, bias_V, rows=rows)
     return _ChunkedCrossEntropy.apply(hidden_ND, weight_VD, labels_N, bias_V)  # type: ignore[no-any-return,no-untyped-call]
+
+
+def chunk_rows(vocab_size: int) -> int:
+    """Places whose logits are in memory at once."""
+    return max(16, CHUNK_BYTES // (4 * vocab_size))
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
@@ -36,7 +47,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         else:
             compute = hidden.dtype
         matrix = weight.to(compute)
-        rows = max(16, CHUNK_BYTES // (4 * weight.shape[0]))
+        rows = chunk_rows(len(weight))
         wants_hidden, wants_weight = ctx.needs_input_grad[:2]
         grad_hidden = torch.empty_like(hidden) if wants_hidden else None
         grad_weight = torch.zeros_like(weight) if wants_weight else None

@@ -9,24 +9,34 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
 
 def gradient_norm(gradients: Iterable[Tensor]) -> Tensor:
     """The 2-norm over all gradients, as a plain fp32 (or wider) scalar equal on every rank."""
-    meshes: dict[object, list[Tensor]] = {}
+    layouts: dict[object, list[Tensor]] = {}
     for gradient in gradients:
-        mesh = gradient.device_mesh if isinstance(gradient, DTensor) else None
-        meshes.setdefault(mesh, []).append(gradient)
-    squares = [_square_of(members) for members in meshes.values()]
+        layout = None
+        if isinstance(gradient, DTensor):
+            layout = (gradient.device_mesh, gradient.placements)
+        layouts.setdefault(layout, []).append(gradient)
+    squares = [_square_of(members) for members in layouts.values()]
     return torch.stack(squares).sum().sqrt() if squares else torch.zeros(())
 
 
 def _square_of(gradients: Sequence[Tensor]) -> Tensor:
-    norms = torch.stack(torch._foreach_norm(list(gradients), 2.0))
+    """Of gradients that lie alike: the local squares, summed over the axes that split them."""
+    parts = [g.to_local() if isinstance(g, DTensor) else g for g in gradients]
+    norms = torch.stack(torch._foreach_norm(parts, 2.0))
     square = norms.to(torch.promote_types(norms.dtype, torch.float32)).square().sum()
-    return square.full_tensor() if isinstance(square, DTensor) else square
+    first = gradients[0]
+    if isinstance(first, DTensor):
+        for axis, placement in enumerate(first.placements):
+            if not placement.is_replicate():
+                dist.all_reduce(square, group=first.device_mesh.get_group(axis))
+    return square
 
 
 def clip_gradients(gradients: Sequence[Tensor], norm: Tensor, max_norm: float) -> None:

@@ -1,29 +1,43 @@
-"""A chain of model -> model functions, applied once: tensor, recompute, compile, shard."""
+"""A chain of model -> model functions, applied once: cut, tensor, recompute, compile, shard."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+import torch
+import torch.distributed as dist
 from torch import nn
-from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
+from torch.distributed import ProcessGroup
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import fully_shard
-from torch.distributed.tensor.parallel import (
-    ColwiseParallel,
-    RowwiseParallel,
-    parallelize_module,
-)
+from torch.distributed.tensor import DTensor, Shard
 from torch.utils import _pytree
 
 from schemas.errors import SettingsError
 from train.batch import LossSums
 from train.data.cursor import RankShare
 from train.loop.precision import autocast_type
+from train.model.encoder import Encoder
+from train.model.encoder_decoder import EncoderDecoder
+from train.parallel.config import ParallelConfig
+from train.parallel.gradients import GradientSums
 from train.parallel.layout import DataLayout, Layout
+from train.parallel.pipeline import PipelineLayout, check_microbatches
+from train.parallel.recompute import recompute_blocks
+from train.parallel.stages import (
+    StageCut,
+    count_layers,
+    cut_layers,
+    keep_stages,
+    make_stage,
+    needed_modules,
+)
+from train.parallel.tensor import TensorSplit, block_lists, split_matrices
 from train.parallel.world import World
 from train.settings import TrainSettings
 
-REPLICATE, SHARD, TENSOR = "dp_replicate", "dp_shard", "tp"
+REPLICATE, SHARD, PIPELINE, TENSOR = "dp_replicate", "dp_shard", "pp", "tp"
 
 # FSDP hooks the tensors that it finds in a module's output: it must see into our sums.
 if LossSums not in _pytree.SUPPORTED_NODES:
@@ -34,105 +48,247 @@ def build_layout(settings: TrainSettings, model: nn.Module, world: World) -> Lay
     """The layout of the recipe's `parallel:` block.
 
     Raises:
-        SettingsError: The degrees do not fit the world, the heads, or the batch.
+        SettingsError: The degrees do not fit the world, the heads, the layers or the batch.
     """
     parallel = settings.parallel
     replicas = parallel.replicas(world.size)
-    if parallel.pp > 1:
-        raise SettingsError(f"parallel.pp: {parallel.pp}, but pipelines are not built yet; use 1")
+    check_layout(settings, model, world.size)
     model = model.to(world.device)
-    mesh = None
-    if world.size > 1:
-        mesh = init_device_mesh(
-            world.device.type,
-            (replicas, parallel.dp_shard, parallel.tp),
-            mesh_dim_names=(REPLICATE, SHARD, TENSOR),
+    if world.size == 1:
+        _recompute_and_compile(settings, model)
+        return DataLayout(
+            model=model,
+            world=world,
+            seed=settings.seed,
+            share=RankShare(),
+            sums=GradientSums(),
+            autocast=autocast_type(settings.precision.compute, world.device),
         )
-    if parallel.tp > 1 and mesh is not None:
-        split_matrices(model, mesh[TENSOR])
-    if settings.recompute != "none":
-        recompute_blocks(model)
-    if settings.compile:
-        for block in blocks_of(model):
-            block.compile()
-    if parallel.dp_shard > 1 and mesh is not None:
-        _check_even_batches(settings, parallel.data_ranks(world.size))
-        shard(model, mesh, replicas)
-    inner = parallel.tp
-    is_sharded = parallel.dp_shard > 1
-    ranks = RankShare(rank=world.rank // inner, ranks=world.size // inner)
+    mesh = init_device_mesh(
+        world.device.type,
+        (replicas, parallel.dp_shard, parallel.pp, parallel.tp),
+        mesh_dim_names=(REPLICATE, SHARD, PIPELINE, TENSOR),
+    )
+    if parallel.pp > 1:
+        return _pipeline(settings, model, world, mesh)
+    split = _split(parallel, model, mesh)
+    _recompute_and_compile(settings, model)
+    if parallel.dp_shard > 1:
+        shard(model, _data_mesh(mesh, replicas))
     return DataLayout(
         model=model,
         world=world,
         seed=settings.seed,
+        share=_share(mesh),
+        sums=GradientSums(
+            partial_names=split.partial_names if split else frozenset(),
+            tensor=split.group if split else None,
+            data=mesh[REPLICATE].get_group() if parallel.dp_shard == 1 else None,
+        ),
+        copies=parallel.tp,
         autocast=autocast_type(settings.precision.compute, world.device),
-        group=mesh[REPLICATE].get_group() if mesh is not None and not is_sharded else None,
-        ranks=ranks,
-        sums_gradients=not is_sharded,
     )
 
 
-def blocks_of(model: nn.Module) -> list[nn.Module]:
-    """The layers that are sharded, recomputed and compiled one by one."""
-    blocks = getattr(model, "blocks", None)
-    if not isinstance(blocks, nn.ModuleList):
-        raise SettingsError(f"{type(model).__name__}: has no list `blocks` of layers to lay out")
-    return list(blocks)
-
-
-def split_matrices(model: nn.Module, mesh: DeviceMesh) -> None:
-    """Tensor parallel as in Megatron (Shoeybi et al. 2019): one all-reduce per half block and way.
-
-    Heads and hidden units are split; embeddings, norms and the head are whole on every rank and get
-    equal gradients there.
+def check_layout(settings: TrainSettings, model: nn.Module, world_size: int) -> None:
+    """Refuse what cannot work before any rank waits for another.
 
     Raises:
-        SettingsError: Heads or hidden units do not divide.
+        SettingsError: With the numbers that do not fit.
     """
-    ranks = mesh.size()
-    for block in blocks_of(model):
-        attention, mlp = block.get_submodule("attention"), block.get_submodule("mlp")
-        config: Any = attention.config
-        sizes = {
-            "heads": config.heads,
-            "kv_heads": config.num_kv_heads,
-            "mlp_width": config.hidden_width,
-        }
-        for name, size in sizes.items():
-            if size % ranks:
-                raise SettingsError(f"parallel.tp: {ranks} ranks do not divide {name} {size}")
-        columns = {name: ColwiseParallel() for name in ("query", "key", "value")}
-        parallelize_module(attention, mesh, {**columns, "output": RowwiseParallel()})
-        ups = {
-            name: ColwiseParallel() for name, _ in mlp.named_children() if name in ("up", "gate")
-        }
-        parallelize_module(mlp, mesh, {**ups, "down": RowwiseParallel()})
+    parallel = settings.parallel
+    data_ranks = parallel.data_ranks(world_size)
+    if settings.trainable != "all" and parallel.pp > 1:
+        raise SettingsError(
+            f"trainable: {settings.trainable} works with data and tensor ranks, not with "
+            f"pp {parallel.pp}; pipelines serve the stage that trains all"
+        )
+    if settings.compile and parallel.tp > 1:
+        raise SettingsError(f"compile: not together with tp {parallel.tp}; use one of them")
+    ramp = settings.batch.ramp
+    sizes = {settings.batch.sequences}
+    if ramp is not None:
+        steps = range(ramp.start_sequences, settings.batch.sequences, ramp.quantum)
+        sizes |= set(steps)
+    if parallel.dp_shard > 1:
+        # Sharded ranks talk in every forward pass: all must do equally many.
+        for size in sorted(sizes):
+            if size % data_ranks:
+                raise SettingsError(
+                    f"batch: {size} sequences do not split over {data_ranks} data ranks with "
+                    "dp_shard > 1"
+                )
+    if parallel.pp > 1:
+        _check_pipeline(settings, model, data_ranks, sizes)
 
 
-def recompute_blocks(model: nn.Module) -> None:
-    """Compute each block's activations again in the backward pass; names stay logical."""
-    blocks = model.get_submodule("blocks")
-    for name, block in list(blocks.named_children()):
-        setattr(blocks, name, checkpoint_wrapper(block, preserve_rng_state=True))
+def _check_pipeline(
+    settings: TrainSettings, model: nn.Module, data_ranks: int, sizes: set[int]
+) -> None:
+    parallel = settings.parallel
+    if parallel.schedule == "zero_bubble" and isinstance(model, EncoderDecoder):
+        raise SettingsError(
+            "parallel.schedule: zero_bubble splits the backward pass, which torch cannot do for "
+            "stages with cross attention or a shared bias; for t5 use gpipe, 1f1b or interleaved"
+        )
+    if parallel.dp_shard > 1:
+        raise SettingsError(
+            f"parallel: pp {parallel.pp} with dp_shard {parallel.dp_shard} is not built; "
+            "use dp_replicate for the data ranks of a pipeline"
+        )
+    cut_layers(count_layers(model), parallel.num_stages)
+    unit = data_ranks * settings.batch.microbatch
+    for size in sorted(sizes):
+        if size % unit:
+            raise SettingsError(
+                f"batch: {size} sequences are no multiple of {data_ranks} data ranks x "
+                f"microbatch {settings.batch.microbatch}, as pp {parallel.pp} needs"
+            )
+        check_microbatches(parallel.schedule, size // unit, parallel.pp)
 
 
-def shard(model: nn.Module, mesh: DeviceMesh, replicas: int) -> None:
+def _share(mesh: DeviceMesh) -> RankShare:
+    """Ranks of one tensor group and one pipeline read the same rows."""
+    replicas, shards = mesh[REPLICATE], mesh[SHARD]
+    rank = replicas.get_local_rank() * shards.size() + shards.get_local_rank()
+    return RankShare(rank=rank, ranks=replicas.size() * shards.size())
+
+
+def _split(parallel: ParallelConfig, model: nn.Module, mesh: DeviceMesh) -> TensorSplit | None:
+    if parallel.tp == 1:
+        return None
+    return split_matrices(model, mesh[TENSOR], sequence_parallel=parallel.sequence_parallel)
+
+
+def _recompute_and_compile(settings: TrainSettings, model: nn.Module) -> None:
+    lists = block_lists(model).values()
+    if settings.recompute != "none":
+        for blocks in lists:
+            recompute_blocks(blocks, settings.recompute)
+    if settings.compile:
+        for blocks in lists:
+            for block in blocks.children():
+                block.compile()
+
+
+def _data_mesh(mesh: DeviceMesh, replicas: int) -> DeviceMesh:
+    return mesh[REPLICATE, SHARD] if replicas > 1 else mesh[SHARD]
+
+
+def shard(model: nn.Module, mesh: DeviceMesh) -> None:
     """FSDP2 over `dp_shard`, replicated over `dp_replicate` (HSDP) where there are several.
 
     Gradients are summed, not averaged: losses are sums, divided once by the global label count.
     """
-    data = mesh[REPLICATE, SHARD] if replicas > 1 else mesh[SHARD]
-    for module in [*blocks_of(model), model]:
-        sharded = fully_shard(module, mesh=data)
+
+    def placement(parameter: nn.Parameter) -> Shard | None:
+        # Rows that tensor ranks have split, unevenly perhaps, are sharded by columns: two uneven
+        # splits of one dimension have no layout.
+        is_split = isinstance(parameter, DTensor) and Shard(0) in parameter.placements
+        columns = parameter.shape[1] if parameter.ndim > 1 else 0
+        return Shard(1) if is_split and columns and columns % shards == 0 else None
+
+    shards = mesh.size(mesh.ndim - 1)
+    blocks = [block for found in block_lists(model).values() for block in found.children()]
+    for module in [*blocks, model]:
+        sharded = fully_shard(module, mesh=mesh, shard_placement_fn=placement)
         sharded.set_gradient_divide_factor(1.0)
         sharded.set_force_sum_reduction_for_comms(True)
 
 
-def _check_even_batches(settings: TrainSettings, data_ranks: int) -> None:
-    """Sharded ranks talk in every forward pass: all must do equally many."""
-    ramp = settings.batch.ramp
-    unit = settings.batch.sequences if ramp is None else ramp.quantum
-    if unit % data_ranks:
-        raise SettingsError(
-            f"batch: {unit} sequences do not split over {data_ranks} data ranks with dp_shard > 1"
+@dataclass(frozen=True, kw_only=True)
+class _Cuts:
+    """The stages of a pipeline and the rank of each."""
+
+    cuts: list[StageCut]
+    owners: list[int]
+
+    def of(self, rank: int) -> list[StageCut]:
+        return [cut for cut, owner in zip(self.cuts, self.owners, strict=True) if owner == rank]
+
+
+def _pipeline(
+    settings: TrainSettings, model: nn.Module, world: World, mesh: DeviceMesh
+) -> PipelineLayout:
+    parallel = settings.parallel
+    cuts = cut_layers(count_layers(model), parallel.num_stages)
+    plan = _Cuts(cuts=cuts, owners=[index % parallel.pp for index in range(len(cuts))])
+    group = mesh[PIPELINE].get_group()
+    mine = plan.of(dist.get_rank(group))
+    holders = _holders(model, plan, parallel.pp)
+    whole_order = [name for name, _ in model.named_parameters()]
+    keep_stages(model, mine)
+    split = None
+    if parallel.tp > 1:
+
+        def runs(blocks: nn.Module) -> list[list[nn.Module]]:
+            stages = [make_stage(model, cut) for cut in mine]
+            found = [
+                [block for block in blocks.children() if block in set(stage.modules())]
+                for stage in stages
+            ]
+            return [run for run in found if run]
+
+        split = split_matrices(
+            model, mesh[TENSOR], sequence_parallel=parallel.sequence_parallel, runs=runs
         )
+    _recompute_and_compile(settings, model)
+    shared = _shared_groups(holders, whole_order, mesh)
+    rank = dist.get_rank(group)
+    return PipelineLayout(
+        model=model,
+        stages=[make_stage(model, cut) for cut in mine],
+        world=world,
+        seed=settings.seed,
+        kind=parallel.schedule,
+        group=group,
+        rank_of_stage=plan.owners,
+        share=_share(mesh),
+        sums=GradientSums(
+            shared=shared,
+            repeated=frozenset(name for name in shared if min(holders[name]) != rank),
+            partial_names=split.partial_names if split else frozenset(),
+            tensor=split.group if split else None,
+            data=mesh[REPLICATE].get_group(),
+            pipeline=group,
+        ),
+        copies=parallel.tp,
+        autocast=autocast_type(settings.precision.compute, world.device),
+    )
+
+
+def _holders(model: nn.Module, plan: _Cuts, pp: int) -> dict[str, frozenset[int]]:
+    """The pipeline ranks that hold each parameter."""
+    found: dict[str, set[int]] = {}
+    for rank in range(pp):
+        modules = {name for cut in plan.of(rank) for name in needed_modules(model, cut)}
+        for module in modules:
+            for name, _ in model.get_submodule(module).named_parameters(prefix=module):
+                found.setdefault(name, set()).add(rank)
+    if isinstance(model, Encoder):
+        found["head_bias"] = {plan.owners[-1]}
+    return {name: frozenset(ranks) for name, ranks in found.items()}
+
+
+def _shared_groups(
+    holders: dict[str, frozenset[int]], order: Sequence[str], mesh: DeviceMesh
+) -> dict[str, ProcessGroup]:
+    """A group for each set of stages with a common parameter; every rank makes all, in one order."""
+    kinds = sorted({tuple(sorted(ranks)) for ranks in holders.values() if len(ranks) > 1})
+    coordinate = mesh.get_coordinate()
+    assert coordinate is not None
+    grid = mesh.mesh
+    made: dict[tuple[int, ...], ProcessGroup] = {}
+    for kind in kinds:
+        for outer in torch.cartesian_prod(*(torch.arange(grid.shape[d]) for d in (0, 1, 3))):
+            replica, part, tensor = (int(n) for n in outer)
+            ranks = [int(grid[replica, part, stage, tensor]) for stage in kind]
+            created = dist.new_group(ranks)
+            if mesh.get_rank() in ranks:
+                made[kind] = created
+    mine = coordinate[2]
+    return {
+        name: made[tuple(sorted(holders[name]))]
+        for name in order
+        if len(holders.get(name, ())) > 1 and mine in holders[name]
+    }

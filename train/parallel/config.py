@@ -2,22 +2,47 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
 
 from schemas.errors import SettingsError
 from schemas.settings import Settings
+
+ScheduleKind = Literal["gpipe", "1f1b", "interleaved", "zero_bubble"]
+_LOOPED = ("interleaved", "zero_bubble")
 
 
 class ParallelConfig(Settings):
     """Degrees along each axis of the mesh; their product is the world size.
 
-    `dp_replicate: null` takes the ranks that the others leave.
+    Tensor ranks are neighbours, pipeline stages come next, data ranks lie outside, so that the
+    tensor groups of a node stay inside of it. `dp_replicate: null` takes the ranks that the others
+    leave.
     """
 
     dp_replicate: int | None = Field(default=None, gt=0)
     dp_shard: int = Field(default=1, gt=0, description="FSDP2: ranks that share one copy")
     tp: int = Field(default=1, gt=0, description="ranks that share every matrix")
-    pp: int = Field(default=1, gt=0, description="pipeline stages")
+    pp: int = Field(default=1, gt=0, description="pipeline ranks")
+    schedule: ScheduleKind = Field(default="1f1b", description="order of the pipeline's work")
+    stages_per_rank: int = Field(
+        default=2, gt=1, description="stages of each pipeline rank, interleaved and zero_bubble"
+    )
+    sequence_parallel: bool = Field(
+        default=False, description="with tp: split tokens where matrices are whole"
+    )
+
+    @model_validator(mode="after")
+    def _sequence_needs_tensor(self) -> Self:
+        if self.sequence_parallel and self.tp == 1:
+            raise ValueError("sequence_parallel splits tokens over the ranks of tp, which is 1")
+        return self
+
+    @property
+    def num_stages(self) -> int:
+        """Stages that the layers are cut into."""
+        return self.pp * (self.stages_per_rank if self.schedule in _LOOPED else 1)
 
     def replicas(self, world_size: int) -> int:
         """Return the replicas that fill the world.

@@ -1,0 +1,59 @@
+"""Layouts that cannot work are refused before any rank waits, with the numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from schemas.errors import SettingsError
+from train.model.presets import resolve_model
+from train.model.transformer import build_model
+from train.parallel.compose import check_layout
+from train.parallel.stages import cut_layers
+from train.settings import TrainSettings
+
+
+def check(world: int, parallel: dict[str, Any], preset: str = "gpt2-test", **changes: Any) -> None:
+    settings = TrainSettings.model_validate(
+        {
+            "manifest": "none",
+            "output": "none",
+            "stop": {"steps": 1},
+            "batch": {"sequences": 16, "microbatch": 2},
+            "model": {"preset": preset, "width": 32, "heads": 2, "layers": 4},
+            "parallel": parallel,
+        }
+        | changes
+    )
+    config = resolve_model(settings.model, vocab_size=50, seq_len=16)
+    check_layout(settings, build_model(config, seed=1), world)
+
+
+@pytest.mark.parametrize(
+    ("world", "parallel", "message"),
+    [
+        (6, {"tp": 4}, "= 4 ranks, but the world has 6"),
+        (16, {"pp": 16}, "16 stages, but the model has 4 layers"),
+        (3, {"dp_shard": 3}, "16 sequences do not split over 3 data ranks"),
+        (6, {"pp": 2, "dp_replicate": 3}, "16 sequences are no multiple of 3 data ranks x "),
+        (16, {"pp": 4, "dp_replicate": 4}, "needs at least 4 micro-batches .* got 2"),
+    ],
+)
+def test_numbers_that_do_not_fit_are_named(
+    world: int, parallel: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SettingsError, match=message):
+        check(world, parallel)
+
+
+def test_zero_bubble_is_refused_for_an_encoder_with_a_decoder() -> None:
+    parallel = {"pp": 2, "schedule": "zero_bubble"}
+
+    check(2, parallel)
+    with pytest.raises(SettingsError, match="for t5 use gpipe, 1f1b or interleaved"):
+        check(2, parallel, preset="t5-small")
+
+
+def test_layers_that_do_not_divide_leave_the_first_stages_one_more() -> None:
+    assert [len(cut.layers) for cut in cut_layers(17, 4)] == [5, 4, 4, 4]

@@ -1,0 +1,224 @@
+"""Pipelines through torch.distributed.pipelining: a layout as any other.
+
+Every rank of a pipeline reads the same rows, so each stage has the whole micro-batch: decoder ids
+and masks need not travel. Only hidden states do, and a T5's memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed import ProcessGroup
+from torch.distributed.pipelining import PipelineStage
+from torch.distributed.pipelining.schedules import (
+    Schedule1F1B,
+    ScheduleGPipe,
+    ScheduleInterleaved1F1B,
+    ScheduleInterleavedZeroBubble,
+)
+
+from schemas.errors import SettingsError
+from train.batch import LossSums
+from train.data.cursor import RankShare
+from train.loop.losses import LossMeter, StepTotals
+from train.parallel.config import ScheduleKind
+from train.parallel.gradients import GradientSums
+from train.parallel.padding import pad_alike
+from train.parallel.seeds import seed_microbatch
+from train.parallel.stages import Stage, stage_shapes
+from train.parallel.world import World
+
+_SCHEDULES: dict[str, Any] = {
+    "gpipe": ScheduleGPipe,
+    "1f1b": Schedule1F1B,
+    "interleaved": ScheduleInterleaved1F1B,
+    "zero_bubble": ScheduleInterleavedZeroBubble,
+}
+
+
+def check_microbatches(kind: ScheduleKind, count: int, pp: int) -> None:
+    """Refuse numbers of micro-batches that a schedule cannot order.
+
+    Raises:
+        SettingsError: With the numbers.
+    """
+    rounds = max(1, count // pp)
+    if kind != "gpipe" and count < pp:
+        raise SettingsError(
+            f"parallel.schedule: {kind} needs at least {pp} micro-batches per rank and step for "
+            f"pp {pp}, got {count}; lower batch.microbatch or raise batch.sequences"
+        )
+    if kind in ("interleaved", "zero_bubble") and count % rounds:
+        raise SettingsError(
+            f"parallel.schedule: {kind} with pp {pp} takes multiples of {pp} micro-batches per "
+            f"rank and step, got {count}"
+        )
+
+
+class _Runner(nn.Module):
+    """A stage as torch's schedules call it: tensors in, tensors out."""
+
+    def __init__(self, stage: Stage, layout: PipelineLayout) -> None:
+        super().__init__()
+        self.stage = stage
+        self.__dict__["layout"] = layout
+
+    def forward(self, *received: Tensor, item: Any) -> Any:
+        layout: PipelineLayout = self.layout  # type: ignore[assignment]
+        seed_microbatch(
+            seed=layout.seed,
+            step=item.step,
+            microbatch=item.number,
+            data_rank=layout.share.rank,
+            stage=self.stage.cut.index,
+        )
+        with layout.precision():
+            out = self.stage(received[0], item.content, *received[1:])
+        if isinstance(out, LossSums):
+            assert layout.meter is not None
+            layout.meter.add(out.loss_by_source.detach(), out.labels_by_source)
+            return out.loss * layout.backward_scale
+        return out
+
+
+@dataclass(kw_only=True)
+class PipelineLayout:
+    """This rank's stages of a pipeline; see `train.parallel.layout.Layout`.
+
+    Attributes:
+        model: What the stages left of the model, under logical names.
+        stages: Those of this rank, in order.
+        group: The ranks of this pipeline.
+        rank_of_stage: Rank within the group that has each stage.
+        sums: Over which ranks each gradient is summed.
+        copies: Ranks that count the same losses.
+    """
+
+    model: nn.Module
+    stages: Sequence[Stage]
+    world: World
+    seed: int
+    kind: ScheduleKind
+    group: ProcessGroup
+    rank_of_stage: Sequence[int]
+    share: RankShare
+    sums: GradientSums
+    copies: int
+    autocast: torch.dtype | None = None
+    parts: Sequence[nn.Module] = field(init=False)
+    meter: LossMeter | None = None
+    backward_scale: float = 1.0
+    _schedules: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.parts = (self.model,)
+        self._runners = [_Runner(stage, self) for stage in self.stages]
+
+    def precision(self) -> AbstractContextManager[Any]:
+        """Autocast of forward passes."""
+        if self.autocast is None:
+            return nullcontext()
+        return torch.autocast(self.world.device.type, dtype=self.autocast)
+
+    def accumulate(
+        self, batches: Iterator[Any], meter: LossMeter, *, backward_scale: float
+    ) -> None:
+        """See `Layout`; all micro-batches of a step are in the pipeline at once."""
+        items = list(batches)
+        if not items:
+            return
+        contents = pad_alike([item.content for item in items])
+        items = [replace(i, content=c) for i, c in zip(items, contents, strict=True)]
+        self.meter, self.backward_scale = meter, backward_scale
+        schedule = self._schedule(len(items), items[0].content)
+        nothing = torch.zeros(1, device=self.world.device)
+        kwargs = [{"item": item} for item in items]
+        targets = [nothing] * len(items)
+        # `step` would cut tensors into micro-batches; ours are objects, cut already.
+        for stage in schedule._stages if hasattr(schedule, "_stages") else [schedule._stage]:
+            stage.has_backward = True
+            stage.clear_runtime_states()
+        schedule._step_microbatches(
+            [(nothing,)] * len(items), kwargs, targets, None, return_outputs=False
+        )
+
+    def _schedule(self, count: int, batch: Any) -> Any:
+        key = (count, batch.input_ids.shape, batch.labels.shape)
+        if key not in self._schedules:
+            check_microbatches(self.kind, count, dist.get_world_size(self.group))
+            stages = [self._torch_stage(runner, batch) for runner in self._runners]
+            taken = stages if self.kind in ("interleaved", "zero_bubble") else stages[0]
+            self._schedules[key] = _SCHEDULES[self.kind](
+                taken, count, loss_fn=lambda loss, _: loss, scale_grads=False
+            )
+        return self._schedules[key]
+
+    def _torch_stage(self, runner: _Runner, batch: Any) -> PipelineStage:
+        cut = runner.stage.cut
+        comes, leaves = stage_shapes(self.model, cut, batch=batch)
+        dtype = next(self.model.parameters()).dtype
+        made = [torch.empty(shape, dtype=dtype, device="meta") for shape in comes]
+        given = [torch.empty(shape, dtype=dtype, device="meta") for shape in leaves]
+        nothing = torch.empty(1, device="meta")
+        return PipelineStage(
+            runner,
+            cut.index,
+            cut.num_stages,
+            self.world.device,
+            input_args=(nothing,) if cut.is_first else tuple(t.requires_grad_() for t in made),
+            output_args=(torch.empty((), dtype=dtype, device="meta").requires_grad_(),)
+            if cut.is_last
+            else tuple(t.requires_grad_() for t in given),
+            group=self.group,
+        )
+
+    def evaluate(self, batch: Any) -> LossSums | None:
+        """Sums of one batch on the rank of the last stage, None on the others."""
+        rank = dist.get_rank(self.group)
+        at_hand: tuple[Tensor, ...] = (torch.zeros(1, device=self.world.device),)
+        mine = {stage.cut.index: stage for stage in self.stages}
+        for index, owner in enumerate(self.rank_of_stage):
+            if owner != rank:
+                continue
+            stage = mine[index]
+            if index > 0 and self.rank_of_stage[index - 1] != rank:
+                at_hand = self._receive(stage, batch)
+            with self.precision():
+                out = stage(at_hand[0], batch, *at_hand[1:])
+            if isinstance(out, LossSums):
+                return out
+            at_hand = out if isinstance(out, tuple) else (out,)
+            following = self.rank_of_stage[index + 1]
+            if following != rank:
+                for tensor in at_hand:
+                    dist.send(tensor.contiguous(), group=self.group, group_dst=following)
+        return None
+
+    def _receive(self, stage: Stage, batch: Any) -> tuple[Tensor, ...]:
+        comes, _ = stage_shapes(self.model, stage.cut, batch=batch)
+        dtype = next(self.model.parameters()).dtype
+        tensors = tuple(
+            torch.empty(shape, dtype=dtype, device=self.world.device) for shape in comes
+        )
+        before = self.rank_of_stage[stage.cut.index - 1]
+        for tensor in tensors:
+            dist.recv(tensor, group=self.group, group_src=before)
+        return tensors
+
+    def total(self, meter: LossMeter, *, stop_asked: bool) -> StepTotals:
+        """See `Layout`."""
+        return meter.total(self.world, copies=self.copies, stop_asked=stop_asked)
+
+    def reduce_gradients(self) -> list[Tensor]:
+        """See `Layout`."""
+        return self.sums.reduce(self.parts)
+
+    def norm(self, gradients: Sequence[Tensor]) -> Tensor:
+        """See `Layout`."""
+        return self.sums.norm(gradients)

@@ -1,0 +1,96 @@
+"""`events.jsonl`: what bent the order of samples or the settings, as a chain of hashes.
+
+The order of samples is arithmetic, so a run needs no record of it; this holds the exceptions: the
+start, each resume and what had changed, changes of manifest, stops. Each line carries the SHA-256
+of the line before, and each checkpoint the lines up to it, so that none can be altered or lost
+unseen.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import ContractError
+from schemas.fingerprints import canonical_json, sha256_hex
+
+EVENTS_NAME = "events.jsonl"
+_FIRST = "0" * 64
+Event = dict[str, Any]
+
+
+class EventLog:
+    """Append to the events of a run; only the first rank has one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.events = read_events(path) if path.is_file() else []
+
+    def append(self, kind: str, *, step: int, **details: Any) -> Event:
+        """Write one line, at once on disk.
+
+        Args:
+            kind: `start`, `resume`, `manifest`, `stop` and the like.
+            step: The first step that it is about.
+            details: Plain JSON.
+        """
+        body = {
+            "number": len(self.events),
+            "time": round(time.time(), 3),
+            "kind": kind,
+            "step": step,
+            **details,
+            "previous": self.events[-1]["sha256"] if self.events else _FIRST,
+        }
+        event = {**body, "sha256": sha256_hex(canonical_json(body))}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(event, ensure_ascii=False) + "\n")
+        self.events.append(event)
+        return event
+
+    def restore(self, events: list[Event]) -> None:
+        """Go on from the events of a checkpoint; later ones, of lost steps, stay in the file.
+
+        Raises:
+            ContractError: The file is not a continuation of them.
+        """
+        if not self.events:
+            self.events = check_events(events, where="the checkpoint")
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            lines = "".join(json.dumps(e, ensure_ascii=False) + "\n" for e in events)
+            self.path.write_text(lines, encoding="utf-8")
+        elif self.events[: len(events)] != events:
+            raise ContractError(
+                f"{self.path}: is not a continuation of the {len(events)} events in the checkpoint"
+            )
+
+
+def read_events(path: Path) -> list[Event]:
+    """Events of a run; a last line cut short by a kill is removed from the file.
+
+    Raises:
+        ContractError: The chain is broken, with the line.
+    """
+    text = path.read_text(encoding="utf-8")
+    whole, newline, rest = text.rpartition("\n")
+    if rest:
+        path.write_text(whole + newline, encoding="utf-8")
+    return check_events([json.loads(line) for line in whole.splitlines()], where=str(path))
+
+
+def check_events(events: list[Event], *, where: str) -> list[Event]:
+    """The events, if each names the one before.
+
+    Raises:
+        ContractError: The chain is broken, with the line.
+    """
+    previous = _FIRST
+    for number, event in enumerate(events):
+        body = {key: value for key, value in event.items() if key != "sha256"}
+        if event.get("previous") != previous or sha256_hex(canonical_json(body)) != event["sha256"]:
+            raise ContractError(f"{where}: line {number + 1} was altered, or one before it is gone")
+        previous = event["sha256"]
+    return events
