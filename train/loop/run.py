@@ -101,7 +101,7 @@ def _run_stage(
 def _end(run: Run) -> StageEnd:
     plan = run.trainer.plan
     end = StageEnd(
-        checkpoint=str(run.store.latest()),
+        checkpoint=str(run.store.path(run.trainer.step)),
         manifest=run.settings.manifest,
         next_sample=plan.span(plan.total_steps).start,
         settings_sha256=settings_sha256(run.settings),
@@ -254,6 +254,7 @@ def _train(run: Run) -> bool:
         stream.close()
         if metrics is not None:
             metrics.close()
+    run.store.finish()
     if is_stopped:
         logger.info("asked to stop: saved step %d in %s", trainer.step, saved)
         return False
