@@ -8,15 +8,18 @@ from pydantic import Field
 
 from schemas.settings import Settings
 
-Format = Literal["warc", "html", "jsonl", "text"]
+Format = Literal["warc", "html", "jsonl", "parquet", "csv", "text"]
 
 
 class FieldMapping(Settings):
-    """Names of the fields in JSONL rows."""
+    """Names of the fields in rows of JSONL, Parquet and CSV."""
 
-    text: str = "text"
+    text: str = Field(default="text", description="field of text, or of HTML: see mime")
     url: str | None = "url"
     fetched_at: str | None = None
+    mime: Literal["text/plain", "text/html"] = Field(
+        default="text/plain", description="what the text field holds"
+    )
 
 
 class SourceConfig(Settings):
@@ -24,7 +27,9 @@ class SourceConfig(Settings):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     uri: str = Field(description="folder or file; local path or object-store URI")
-    format: Format
+    format: Format = Field(
+        description="warc reads ARC and WET too, html reads zips of pages, csv reads TSV by name"
+    )
     pattern: str = Field(default="**", description="glob below the folder")
     fields: FieldMapping = FieldMapping()
     url_prefix: str | None = Field(

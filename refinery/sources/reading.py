@@ -11,10 +11,12 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from refinery.publish import storage
+from refinery.sources.arc import read_arc
 from refinery.sources.config import ReadLimits, SourceConfig
-from refinery.sources.files import open_compressed, read_jsonl, read_whole
+from refinery.sources.files import open_compressed, read_whole, read_zip
 from refinery.sources.listing import InputFile
 from refinery.sources.record import Broken, Fetch, NoDocument, Outcome, document_id, short_message
+from refinery.sources.rows import read_csv, read_jsonl, read_parquet
 from refinery.sources.warc import read_warc
 from refinery.tables import UnionRows, union_ddl
 
@@ -86,12 +88,22 @@ def read_stream(
 ) -> Iterator[Outcome]:
     """Outcomes of one opened file, by the source's format."""
     most = limits.max_document_bytes
+    plain_name = name.lower().removesuffix(".gz").removesuffix(".zst")
     if source.format == "warc":
+        if plain_name.endswith(".arc"):
+            return read_arc(open_compressed(stream, name), max_bytes=most)
         return read_warc(stream, max_bytes=most)
+    if source.format == "parquet":
+        return read_parquet(stream, fields=source.fields, max_bytes=most)
     plain = open_compressed(stream, name)
     if source.format == "jsonl":
         return read_jsonl(plain, fields=source.fields, max_bytes=most)
+    if source.format == "csv":
+        delimiter = "\t" if plain_name.endswith((".tsv", ".tab")) else ","
+        return read_csv(plain, delimiter=delimiter, fields=source.fields, max_bytes=most)
     mime = "text/html" if source.format == "html" else "text/plain"
+    if plain_name.endswith(".zip"):
+        return read_zip(stream, mime=mime, url_prefix=source.url_prefix, max_bytes=most)
     url = f"{source.url_prefix}{name}" if source.url_prefix is not None else None
     return read_whole(plain, mime=mime, url=url, max_bytes=most)
 

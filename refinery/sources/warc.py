@@ -10,19 +10,19 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, BinaryIO
 
-import brotli
 from fastwarc.warc import ArchiveIterator
 
+from refinery.sources.bodies import (
+    BodyError,
+    Response,
+    decode_body,
+    is_document,
+    parse_response,
+)
 from refinery.sources.record import Broken, Fetch, NoDocument, Outcome, short_message
 
 TRUNCATED = "archive:truncated"
-TEXT_TYPES = {"text/html", "application/xhtml+xml", "text/plain"}
-_HTML_STARTS = (b"<!doctype html", b"<html", b"<head", b"<?xml")
-_DOCUMENTS = ("response", "resource")
-
-
-class BodyError(ValueError):
-    """A body that its declared encoding does not fit."""
+_DOCUMENTS = ("response", "resource", "conversion")
 
 
 def read_warc(stream: BinaryIO, *, max_bytes: int) -> Iterator[Outcome]:
@@ -34,7 +34,7 @@ def read_warc(stream: BinaryIO, *, max_bytes: int) -> Iterator[Outcome]:
     """
     offset, is_cut = 0, False
     try:
-        for record in ArchiveIterator(stream, parse_http=True):
+        for record in ArchiveIterator(stream, parse_http=False):
             offset = int(record.stream_pos)
             outcome = _outcome(record, offset, max_bytes)
             is_cut = isinstance(outcome, Broken) and outcome.reason == TRUNCATED
@@ -75,31 +75,18 @@ def _outcome(record: Any, offset: int, max_bytes: int) -> Outcome:
     if record.content_length > max_bytes:
         message = f"{record.content_length} bytes, at most {max_bytes}"
         return Broken(offset=offset, reason="document:too_large", message=message, url=url)
-    http, expected = record.http_headers, int(record.content_length)
-    body = record.reader.read(max_bytes + 1)
-    if len(body) < expected:
-        message = f"{len(body)} of {expected} bytes are there"
+    expected = int(record.content_length)
+    block = record.reader.read(max_bytes + 1)
+    if len(block) < expected:
+        message = f"{len(block)} of {expected} bytes are there"
         return Broken(offset=offset, reason=TRUNCATED, message=message, url=url)
-    mime = (record.http_content_type or record.headers.get("Content-Type", "")).split(";")[0]
-    mime = mime.strip().lower()
-    try:
-        body = _decode_body(body, http, max_bytes)
-    except BodyError as error:
-        return Broken(offset=offset, reason="body:broken", message=str(error), url=url)
-    if mime not in TEXT_TYPES and not (mime == "" and _looks_like_html(body)):
-        return NoDocument(type="not_html")
-    return Fetch(
-        payload=body,
-        offset=offset,
-        mime="text/plain" if mime == "text/plain" else "text/html",
-        url=url,
-        fetched_at=_fetched_at(record),
-        charset=record.http_charset or None,
+    declared = record.headers.get("Content-Type", "")
+    if kind == "conversion":  # WET files: text that the archive extracted
+        declared = declared or "text/plain"
+    response = parse_response(block, declared)
+    return outcome_of(
+        response, offset=offset, url=url, fetched_at=_fetched_at(record), max_bytes=max_bytes
     )
-
-
-def _looks_like_html(body: bytes) -> bool:
-    return body[:256].lstrip().lower().startswith(_HTML_STARTS)
 
 
 def _fetched_at(record: Any) -> datetime | None:
@@ -107,68 +94,21 @@ def _fetched_at(record: Any) -> datetime | None:
     return date.replace(tzinfo=None) if date is not None else None
 
 
-def _decode_body(body: bytes, http: Any, max_bytes: int) -> bytes:
-    """Undo transfer and content encodings that the archive kept.
-
-    Many archives store bodies already decoded under their old headers: what does not start like the
-    declared encoding is taken as it is.
-    """
-    if http is None:
-        return body
-    headers = {key.lower(): value.lower() for key, value in http.asdict().items()}
-    if "chunked" in headers.get("transfer-encoding", ""):
-        body = _unchunk(body)
-    encoding = headers.get("content-encoding", "").strip()
-    if encoding in ("gzip", "x-gzip") and body[:2] == b"\x1f\x8b":
-        return _inflate(body, 31, max_bytes)
-    if encoding == "deflate" and body:
-        wbits = 15 if body[0] & 0x0F == 8 else -15
-        return _inflate(body, wbits, max_bytes)
-    if encoding == "br":
-        return _unbrotli(body, max_bytes)
-    return body
-
-
-def _inflate(body: bytes, wbits: int, max_bytes: int) -> bytes:
+def outcome_of(
+    response: Response, *, offset: int, url: str | None, fetched_at: datetime | None, max_bytes: int
+) -> Outcome:
+    """A response as a document, or as what it is instead."""
     try:
-        inflater = zlib.decompressobj(wbits)
-        data = inflater.decompress(body, max_bytes + 1)
-    except zlib.error as error:
-        raise BodyError(f"content encoding: {error}") from error
-    if len(data) > max_bytes:
-        raise BodyError(f"inflates to more than {max_bytes} bytes")
-    return data
-
-
-def _unbrotli(body: bytes, max_bytes: int) -> bytes:
-    decoder = brotli.Decompressor()
-    pieces, size = [], 0
-    try:
-        for start in range(0, len(body), 1 << 14):
-            piece = decoder.process(body[start : start + (1 << 14)])
-            size += len(piece)
-            if size > max_bytes:
-                raise BodyError(f"brotli inflates to more than {max_bytes} bytes")
-            pieces.append(piece)
-    except brotli.error:
-        return body
-    return b"".join(pieces)
-
-
-def _unchunk(body: bytes) -> bytes:
-    """Join HTTP chunks; a body that is not chunked after all is returned as it is."""
-    pieces: list[bytes] = []
-    place = 0
-    while True:
-        end = body.find(b"\r\n", place, place + 32)
-        size_text = body[place:end].split(b";")[0].strip() if end >= 0 else b""
-        try:
-            size = int(size_text, 16)
-        except ValueError:
-            return b"".join(pieces) if pieces else body
-        if size == 0:
-            return b"".join(pieces)
-        pieces.append(body[end + 2 : end + 2 + size])
-        place = end + 2 + size + 2
-        if place >= len(body):
-            return b"".join(pieces)
+        body = decode_body(response, max_bytes)
+    except BodyError as error:
+        return Broken(offset=offset, reason="body:broken", message=str(error), url=url)
+    if not is_document(response, body):
+        return NoDocument(type="not_html")
+    return Fetch(
+        payload=body,
+        offset=offset,
+        mime="text/plain" if response.mime == "text/plain" else "text/html",
+        url=url,
+        fetched_at=fetched_at,
+        charset=response.charset,
+    )

@@ -1,12 +1,18 @@
 import gzip
 import io
+import zipfile
 from datetime import datetime
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
 import zstandard
 
-from refinery.sources.config import FieldMapping
-from refinery.sources.files import open_compressed, read_jsonl, read_whole
-from refinery.sources.record import Broken, Fetch
+from refinery.sources.config import FieldMapping, ReadLimits, SourceConfig
+from refinery.sources.files import open_compressed, read_whole, read_zip
+from refinery.sources.reading import read_stream
+from refinery.sources.record import Broken, Fetch, NoDocument
+from refinery.sources.rows import read_csv, read_jsonl, read_parquet
 
 LINES = (
     b'{"text": "one", "url": "http://a/", "at": "2024-01-02T03:04:05+01:00", "n": 1}\n'
@@ -46,7 +52,7 @@ def test_a_bad_line_is_one_reject() -> None:
 
     assert [r.reason for r in rows if isinstance(r, Broken)] == [
         "json:broken",
-        "json:no_text",
+        "row:no_text",
         "document:too_large",
     ]
     assert [r.payload for r in rows if isinstance(r, Fetch)] == [b"a", b"c"]
@@ -71,3 +77,82 @@ def test_a_file_over_the_bound_is_a_reject() -> None:
     (row,) = read_whole(io.BytesIO(b"x" * 11), mime="text/plain", url=None, max_bytes=10)
 
     assert isinstance(row, Broken)
+
+
+def test_a_zip_gives_its_pages_and_counts_the_rest() -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/one.html", "<p>one")
+        archive.writestr("logo.png", b"\x89PNG")
+        archive.writestr("big.htm", "x" * 101)
+
+    rows = list(read_zip(buffer, mime="text/html", url_prefix="http://z/", max_bytes=100))
+
+    page, other, big = rows
+    assert isinstance(page, Fetch)
+    assert (page.payload, page.url, page.offset) == (b"<p>one", "http://z/a/one.html", 0)
+    assert isinstance(other, NoDocument)
+    assert isinstance(big, Broken)
+    assert big.reason == "document:too_large"
+
+
+def test_a_file_that_is_no_zip_is_one_reject() -> None:
+    (outcome,) = read_zip(io.BytesIO(b"PK nothing"), mime="text/html", url_prefix=None, max_bytes=9)
+
+    assert isinstance(outcome, Broken)
+    assert outcome.reason == "archive:broken"
+
+
+def test_parquet_rows_become_documents() -> None:
+    table = pa.table({"body": ["<p>一", None], "link": ["http://a/", "http://b/"], "n": [1, 2]})
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    fields = FieldMapping(text="body", url="link", mime="text/html")
+
+    first, second = read_parquet(buffer, fields=fields, max_bytes=100)
+
+    assert isinstance(first, Fetch)
+    assert (first.payload.decode(), first.url, first.mime, first.meta) == (
+        "<p>一", "http://a/", "text/html", '{"n": 1}',
+    )  # fmt: skip
+    assert isinstance(second, Broken)
+    assert second.reason == "row:no_text"
+
+
+def test_a_truncated_parquet_file_is_one_reject() -> None:
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"text": ["a"]}), buffer)
+
+    (outcome,) = read_parquet(
+        io.BytesIO(buffer.getvalue()[:-20]), fields=FieldMapping(), max_bytes=9
+    )
+
+    assert isinstance(outcome, Broken)
+    assert outcome.reason == "archive:broken"
+
+
+def test_csv_cells_may_hold_line_ends_and_delimiters() -> None:
+    data = '\ufefftext,url\n"one,\nmore",http://a/\n'.encode()
+
+    (row,) = read_csv(io.BytesIO(data), delimiter=",", fields=FieldMapping(), max_bytes=100)
+
+    assert isinstance(row, Fetch)
+    assert (row.payload, row.url) == (b"one,\nmore", "http://a/")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "data"),
+    [
+        ("a.tsv", "csv", b"text\turl\nhello\thttp://a/\n"),
+        ("a.csv.gz", "csv", gzip.compress(b"text,url\nhello,http://a/\n")),
+        ("notes.md", "text", b"hello"),
+        ("a.html.zst", "html", zstandard.compress(b"hello")),
+    ],
+)
+def test_the_format_and_the_name_choose_the_reader(name: str, kind: str, data: bytes) -> None:
+    source = SourceConfig.model_validate({"name": "s", "uri": "/x", "format": kind})
+
+    (row,) = read_stream(io.BytesIO(data), source=source, name=name, limits=ReadLimits())
+
+    assert isinstance(row, Fetch)
+    assert row.payload == b"hello"
