@@ -18,6 +18,27 @@ class VocabularyConfig(Settings):
     train_bytes: int = Field(default=50_000_000, gt=0, description="of text, by hash of the id")
 
 
+class ExtendConfig(Settings):
+    """How a base tokenizer takes the tokens of a donor."""
+
+    scripts: tuple[str, ...] = Field(
+        default=("Han",),
+        min_length=1,
+        description="Script_Extensions of which a new token holds a character; 'all' lifts the filter",
+    )
+    characters: str = Field(
+        default="", description=r"more such characters, the inside of a regex class: \u2460-\u24ff"
+    )
+    size: int | None = Field(default=None, gt=0, description="ids in all; None takes every piece")
+    min_gain: int | None = Field(
+        default=None, gt=0, description="tokens a piece must save on the sample"
+    )
+    exact: bool = Field(
+        default=False, description="take the donor whole, without support and without the filter"
+    )
+    allow: tuple[str, ...] = Field(default=(), description="proofs that may fail")
+
+
 class SplitConfig(Settings):
     """The held-out share of each source, by hash of (seed, id)."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, normalizers
 
 from refinery.vocabulary import documents
 from refinery.vocabulary.controls import control_texts, guard_controls
@@ -58,6 +58,18 @@ class TokenizerFolder:
         """Control tokens by text."""
         return {text: self.vocab[text] for text in control_texts(self.document)}
 
+    @functools.cached_property
+    def text_normalizer(self) -> normalizers.Normalizer | None:
+        """The normaliser without the steps that write spaces in another way."""
+        steps = _steps(self.document.get("normalizer"))
+        kept = [step for step in steps if step["type"] not in ("Prepend", "Replace", "Strip")]
+        if not kept:
+            return None
+        whole = {"type": "Sequence", "normalizers": kept}
+        model = {"type": "WordLevel", "vocab": {"?": 0}, "unk_token": "?"}
+        document = {"version": "1.0", "added_tokens": [], "normalizer": whole, "model": model}
+        return Tokenizer.from_str(json.dumps(document)).normalizer
+
     @property
     def unk_id(self) -> int | None:
         """The id of the unknown token."""
@@ -66,6 +78,14 @@ class TokenizerFolder:
             unk_id: int | None = model.get("unk_id")
             return unk_id
         return self.vocab.get(model.get("unk_token") or "")
+
+
+def _steps(normalizer: Mapping[str, Any] | None) -> list[Any]:
+    if normalizer is None:
+        return []
+    if normalizer["type"] == "Sequence":
+        return [step for inner in normalizer["normalizers"] for step in _steps(inner)]
+    return [normalizer]
 
 
 def build_tokenizer(document: Mapping[str, Any]) -> Tokenizer:
