@@ -57,6 +57,10 @@ class MetricsConfig(Settings):
     """What is written while training."""
 
     every_steps: int = Field(default=1, gt=0)
+    tensorboard: bool = Field(default=True, description="event files in tensorboard/ too")
+    peak_flops: float | None = Field(
+        default=None, gt=0, description="per rank and second, for MFU; null: known or measured"
+    )
 
 
 class TrainSettings(Settings):

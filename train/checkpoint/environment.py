@@ -6,50 +6,81 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
-_PACKAGES = ("torch", "numpy", "pyarrow", "pydantic", "transformers", "safetensors", "tokenizers")
-_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "WORLD_SIZE", "CUDA_VISIBLE_DEVICES")
+from schemas.fingerprints import sha256_hex
+
+# Of all variables, those whose names begin so; others may hold secrets.
+_VARIABLES = (
+    "OMP_", "MKL_", "OPENBLAS_", "KMP_", "ATEN_", "DNNL_", "ONEDNN_", "TORCH_", "PYTORCH_",
+    "NCCL_", "GLOO_", "CUDA_", "CUBLAS_", "WORLD_SIZE", "PYTHONHASHSEED",
+)  # fmt: skip
 
 
 def environment_lock() -> dict[str, Any]:
     """Versions, commit, hardware, threads and variables that can change bits."""
     return {
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in _PACKAGES},
-        "commit": _commit(),
+        "packages": _packages(),
+        "commit": _git("rev-parse", "HEAD"),
+        "uncommitted_sha256": _uncommitted(),
         "machine": platform.machine(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
+        "cpu_model": _cpu_model(),
         "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "cuda": torch.version.cuda,
         "threads": torch.get_num_threads(),
-        "variables": {name: os.environ[name] for name in _VARIABLES if name in os.environ},
+        "variables": {k: v for k, v in sorted(os.environ.items()) if k.startswith(_VARIABLES)},
     }
 
 
 def changed_environment(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """One line for each entry that differs and can change bits."""
-    return [
+    changes = [
         f"{key}: {before.get(key)} -> {now[key]}"
-        for key in ("python", "packages", "machine", "cpu", "accelerator", "threads")
+        for key in ("python", "machine", "cpu", "cpu_model", "accelerator", "cuda", "threads")
         if before.get(key) != now[key]
+    ]
+    old, new = before.get("packages", {}), now["packages"]
+    return changes + [
+        f"{name}: {old.get(name)} -> {new.get(name)}"
+        for name in sorted({*old, *new})
+        if old.get(name) != new.get(name)
     ]
 
 
-def _version(name: str) -> str | None:
+@cache
+def _packages() -> dict[str, str]:
+    found = importlib.metadata.distributions()
+    return dict(sorted((item.metadata["Name"], item.version) for item in found))
+
+
+def _cpu_model() -> str:
+    """The processor's name where the system tells it."""
     try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":", 1)[1].strip() for line in lines if "model name" in line), "")
 
 
-def _commit() -> str | None:
-    """Commit of the checkout; `None` for an installed package or without git."""
+@cache
+def _uncommitted() -> str | None:
+    """Of changes that the commit does not tell; None without any."""
+    difference = _git("diff", "HEAD")
+    return sha256_hex(difference.encode()) if difference else None
+
+
+@cache
+def _git(*arguments: str) -> str | None:
+    """Output of git in the checkout; `None` for an installed package or without git."""
     try:
         done = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
+            ["git", *arguments],
             cwd=Path(__file__).parent,
             capture_output=True,
             text=True,

@@ -12,6 +12,7 @@ import logging
 import os
 import shutil
 import warnings
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,8 +177,19 @@ def load_tensors(path: Path, tensors: dict[str, Any], *, world_size: int) -> Non
         raise ContractError(f"{path}: weights cannot be loaded: {reason}") from error
 
 
-def refuse_other_run(path: Path, state: dict[str, Any], expected: dict[str, Any]) -> None:
+def refuse_other_run(
+    path: Path, state: dict[str, Any], expected: dict[str, Any], *, accepted: Sequence[str] = ()
+) -> list[str]:
     """Compare what must be equal for a resumed run to be the same run.
+
+    Args:
+        path: Of the checkpoint.
+        state: Its state.
+        expected: The identity of this run.
+        accepted: Entries that may differ.
+
+    Returns:
+        The accepted differences.
 
     Raises:
         ContractError: Another manifest, tokenizer or model; it names both sides of each difference.
@@ -186,10 +198,13 @@ def refuse_other_run(path: Path, state: dict[str, Any], expected: dict[str, Any]
     faults = [
         f"{key} is {json.dumps(found.get(key))} in the checkpoint, {json.dumps(value)} here"
         for key, value in expected.items()
-        if found.get(key) != value
+        if key in found and found[key] != value
     ]
+    allowed = [fault for fault in faults if fault.split(" ", 1)[0] in accepted]
+    faults = [fault for fault in faults if fault not in allowed]
     if faults:
         raise ContractError(f"{path}: is of another run: " + "; ".join(faults))
+    return allowed
 
 
 def _aside(target: Path) -> Path:

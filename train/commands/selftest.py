@@ -13,6 +13,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--layout", action="append", default=[], help="only this one, as printed")
     parser.add_argument(
+        "--reshard", action="store_true", help="checkpoints from every layout into every other"
+    )
+    parser.add_argument(
         "--plant",
         choices=("mean_of_means", "bias_per_rank"),
         help="break the mathematics, to see that it is found",
@@ -24,5 +27,9 @@ def run(args: argparse.Namespace) -> int:
     from train.parallel.selftest import selftest  # torch starts only now
 
     return selftest(
-        args.world, plant=args.plant, families=tuple(args.family), layouts=tuple(args.layout)
+        args.world,
+        plant=args.plant,
+        families=tuple(args.family),
+        layouts=tuple(args.layout),
+        reshards=args.reshard,
     )

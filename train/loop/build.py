@@ -14,6 +14,7 @@ from schemas.manifest import Manifest
 from train.batch import Batch
 from train.data.packed import PackedRows
 from train.exchange.folder import export_folder
+from train.model.config import ModelConfig
 from train.objectives.build import build_for_manifest
 from train.objectives.config import parse_objective
 from train.settings import TrainSettings
@@ -33,6 +34,7 @@ class Built:
         model_identity: Fields that a checkpoint must share with the run that resumes it.
         export: Write a Hugging Face folder: (target, whole weights by name, tokenizer folder).
         new_rows: First and one past the last id that the base does not know, where one was extended.
+        model_config: The shape; None for models that are not ours.
         opening: What was loaded, what is new, how the first loss compares; None after a resume and
             for a run that starts from nothing.
     """
@@ -42,6 +44,7 @@ class Built:
     model_identity: dict[str, Any]
     export: Callable[[Path, dict[str, torch.Tensor], Path], None]
     new_rows: tuple[int, int] | None = None
+    model_config: ModelConfig | None = None
     opening: Opening | None = None
 
 
@@ -86,6 +89,7 @@ def build_run(
     begun = begin(start, settings)
     return Built(
         model=begun.model,
+        model_config=config,
         make_batch=make_batch,
         model_identity=identity,
         export=export,

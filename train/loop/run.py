@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,11 @@ from train.loop.trainer import StepOutcome, Trainer
 from train.optim.groups import build_optimizer
 from train.parallel.compose import build_layout
 from train.parallel.world import World, open_world
+from train.report.events import EVENTS_NAME, EventLog
 from train.report.metrics import MetricsFile, ProgressLine
+from train.report.page import write_report
+from train.report.speed import peak_flops
+from train.report.tensorboard import TensorBoardFile, scalars
 from train.settings import TrainSettings
 from train.stages import StageEnd, follow, read_end, settings_sha256, split_stages, write_end
 from train.warm_start.start import Resumed
@@ -38,6 +43,7 @@ from train.warm_start.start import Resumed
 logger = logging.getLogger(__name__)
 
 SETTINGS_NAME, METRICS_NAME, CHECKPOINTS_NAME = "settings.yaml", "metrics.jsonl", "checkpoints"
+TENSORBOARD_NAME = "tensorboard"
 EXPORT_NAME, EVALUATION_NAME = "export", "evaluation.json"
 
 
@@ -53,11 +59,26 @@ class Run:
     trainer: Trainer
     store: CheckpointStore
     world: World
+    events: EventLog | None = None
 
     @property
     def output(self) -> Path:
         """Folder of the run."""
         return Path(self.settings.output)
+
+    @cached_property
+    def _peak_flops(self) -> float:
+        """Of all ranks together."""
+        given = self.settings.metrics.peak_flops
+        return (given or peak_flops(self.world.device)) * self.world.size
+
+    def mfu(self, tokens_per_second: float) -> float | None:
+        """Share of the peak that the model's own operations are; None for models that cannot say."""
+        config = self.built.model_config
+        if config is None or not self.world.is_first:
+            return None
+        flops = config.flops_per_token(self.trainer.plan.seq_len)
+        return tokens_per_second * flops / self._peak_flops
 
 
 def pretrain(settings: TrainSettings, *, is_fresh: bool = False) -> int:
@@ -155,6 +176,7 @@ def open_run(settings: TrainSettings, world: World) -> Run:
         trainer=trainer,
         store=store,
         world=world,
+        events=EventLog(Path(settings.output) / EVENTS_NAME) if world.is_first else None,
     )
 
 
@@ -175,17 +197,36 @@ def identity(run: Run) -> dict[str, Any]:
         "first_sample": run.settings.first_sample,
         "seed": run.settings.seed,
         "batch": run.settings.batch.model_dump(mode="json", exclude={"microbatch"}),
+        **_changeable(run.settings, run.trainer.plan),
+    }
+
+
+def _changeable(settings: TrainSettings, plan: RunPlan) -> dict[str, Any]:
+    """Blocks that a resumed run may change where `checkpoint.accept_changes` names them.
+
+    The schedule counts with the length of the run: most curves bend with it.
+    """
+    return {
+        "optimizer": settings.optimizer.model_dump(mode="json"),
+        "schedule": {
+            **settings.schedule.model_dump(mode="json"),
+            "total_steps": plan.total_steps if settings.schedule.needs_end else None,
+        },
+        "objective": settings.objective,
     }
 
 
 def _resume(run: Run, *, is_fresh: bool) -> None:
     path = run.store.latest()
     if path is None:
+        if run.events is not None:
+            run.events.append("start", step=0, manifest_root=run.manifest.root)
         return
     if is_fresh:
         raise SettingsError(f"{path}: the output already holds a checkpoint, and --fresh was given")
     state = read_state(path)
-    refuse_other_run(path, state, identity(run))
+    accepted = run.settings.checkpoint.accept_changes
+    changed = refuse_other_run(path, state, identity(run), accepted=accepted)
     trainer = run.trainer
     tensors = collect_tensors(trainer.layout.parts, trainer.optimizer)
     load_tensors(path, tensors, world_size=run.world.size)
@@ -195,6 +236,17 @@ def _resume(run: Run, *, is_fresh: bool) -> None:
         trainer.scaler.restore(state["scaler"])
     changes = changed_environment(state["environment"], environment_lock())
     logger.info("resumed %s at step %d", path, trainer.step)
+    if run.events is not None:
+        run.events.restore(state.get("events", []))
+        parallel = run.settings.parallel.model_dump(mode="json")
+        run.events.append(
+            "resume",
+            step=trainer.step,
+            world_size=run.world.size,
+            parallel=parallel,
+            settings_changed=changed,
+            environment_changed=changes,
+        )
     for change in changes:
         logger.warning("the environment changed, bits may differ: %s", change)
 
@@ -211,6 +263,7 @@ def save(run: Run) -> Path:
         "manifest": run.files.base,
         "environment": environment_lock(),
         "world_size": run.world.size,
+        "events": run.events.events if run.events is not None else [],
     }
     tensors = collect_tensors(trainer.layout.parts, trainer.optimizer)
     return run.store.save(trainer.step, tensors, state)
@@ -232,6 +285,9 @@ def _train(run: Run) -> bool:
     metrics = None
     if run.world.is_first:
         metrics = MetricsFile(run.output / METRICS_NAME, resume_step=trainer.step)
+    board = None
+    if run.world.is_first and settings.metrics.tensorboard:
+        board = TensorBoardFile(run.output / TENSORBOARD_NAME, first_step=trainer.step)
     saved: Path | None = None
     total = trainer.plan.total_steps
     is_stopped = False
@@ -249,17 +305,33 @@ def _train(run: Run) -> bool:
                 record |= _evaluated(run, is_last=is_last and not is_stopped)
                 if metrics is not None and trainer.step % settings.metrics.every_steps == 0:
                     metrics.write(record)
+                    if board is not None:
+                        board.write(record["step"], scalars(record))
+                run.store.poll()
                 line.show(record)
     finally:
         stream.close()
         if metrics is not None:
             metrics.close()
+        if board is not None:
+            board.close()
+    run.store.finish()
     run.store.finish()
     if is_stopped:
+        if run.events is not None:
+            run.events.append("stop", step=trainer.step)
         logger.info("asked to stop: saved step %d in %s", trainer.step, saved)
+        _report(run)
         return False
     _finish(run)
+    _report(run)
     return True
+
+
+def _report(run: Run) -> None:
+    metrics = run.output / METRICS_NAME
+    if run.world.is_first and metrics.stat().st_size:
+        logger.info("report: %s", write_report(run.output))
 
 
 def _record(run: Run, outcome: StepOutcome, *, waited: float) -> dict[str, Any]:
@@ -281,6 +353,7 @@ def _record(run: Run, outcome: StepOutcome, *, waited: float) -> dict[str, Any]:
         "skipped": outcome.is_skipped,
         "seconds": outcome.seconds,
         "tokens_per_second": tokens / outcome.seconds,
+        "mfu": run.mfu(tokens / outcome.seconds),
         "wait_share": waited / outcome.seconds,
         "time": time.time(),
     }

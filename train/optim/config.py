@@ -45,6 +45,11 @@ class ScheduleConfig(Settings):
         default=False, description="multiply by sqrt(batch / final batch) while the batch ramps"
     )
 
+    @property
+    def needs_end(self) -> bool:
+        """Whether the curve depends on the length of the run."""
+        return self.lr_scheduler_type in ("linear_warmup_cosine_lr", "wsd")
+
     @field_validator("lr_scheduler_type", mode="before")
     @classmethod
     def _familiar_spelling(cls, name: object) -> object:

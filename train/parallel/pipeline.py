@@ -83,6 +83,8 @@ class _Runner(nn.Module):
         if isinstance(out, LossSums):
             assert layout.meter is not None
             layout.meter.add(out.loss_by_source.detach(), out.labels_by_source)
+            if out.pair_loss is not None and out.pairs is not None:
+                layout.meter.add_pairs(out.pair_loss, out.pairs)
             return out.loss * layout.backward_scale
         return out
 

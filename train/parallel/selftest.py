@@ -21,35 +21,22 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-from train.data.packed import PackedRows
-from train.loop.plan import RunPlan
-from train.loop.stream import microbatches
 from train.loop.trainer import Trainer
-from train.model.presets import resolve_model
-from train.model.transformer import build_model
-from train.objectives.build import build_objective
-from train.objectives.config import parse_objective
-from train.optim.groups import build_optimizer
-from train.parallel.compose import build_layout
 from train.parallel.gradients import filled_gradients
 from train.parallel.layout import DataLayout
+from train.parallel.reshard import RESHARD_FAMILY, print_matrix, reshard_cells
 from train.parallel.selftest_cases import (
     FAMILIES,
-    ROWS,
     SEQ_LEN,
-    SOURCES,
-    SPECIAL,
     STEPS,
-    VOCAB,
     Case,
     Family,
     cases,
-    make_rows,
     refused,
 )
+from train.parallel.selftest_run import build_trainer, train_steps
 from train.parallel.tensor import RowLinear
 from train.parallel.world import World, open_world
-from train.settings import TrainSettings
 
 DOUBLE, SINGLE = "float64", "float32"
 _CHECKED_STEPS = (0, STEPS - 1)
@@ -94,68 +81,15 @@ class Wanted:
     families: tuple[str, ...] = ()
     layouts: tuple[str, ...] = ()
     plant: str | None = None
-
-
-class _Rows:
-    """Stands in for a dataset."""
-
-    def read(self, samples: Any) -> PackedRows:
-        """Rows of the samples."""
-        return make_rows(samples)
+    reshards: bool = False
 
 
 def trace(family: Family, case: Case, world: World, dtype: str) -> Trace:
     """Train 5 steps in a layout."""
-    settings = TrainSettings.model_validate(
-        {
-            "manifest": "none",
-            "output": "none",
-            "model": family.model,
-            "objective": family.objective,
-            "batch": {"sequences": ROWS, "microbatch": case.microbatch},
-            "stop": {"steps": STEPS},
-            "schedule": {"lr_scheduler_type": "constant", "init_lr": 0.003},
-            "optimizer": {"max_norm": 0.5},
-            "parallel": case.parallel,
-        }
-    )
-    config = resolve_model(settings.model, vocab_size=VOCAB, seq_len=SEQ_LEN)
-    objective = build_objective(
-        parse_objective(settings.objective),
-        SPECIAL,
-        family=config.family,
-        vocab_size=VOCAB,
-        seq_len=SEQ_LEN,
-    )
-    model = build_model(config, seed=3).to(getattr(torch, dtype))
-    layout = build_layout(settings, model, world)
-    optimizer = build_optimizer(layout.parts, settings.optimizer)
-    plan = RunPlan(batch=settings.batch, stop=settings.stop, seq_len=SEQ_LEN, rows_per_pass=1 << 20)
-    trainer = Trainer(
-        settings=settings,
-        plan=plan,
-        layout=layout,
-        optimizer=optimizer,
-        world=world,
-        sources=SOURCES,
-        scaler=None,
-    )
+    trainer, items = build_trainer(family, case, world, dtype)
     found = Trace()
-    optimizer.register_step_pre_hook(lambda *_: _keep(found, trainer))
-    items = microbatches(
-        plan,
-        _Rows(),  # type: ignore[arg-type]
-        layout.share,
-        lambda rows: objective.build(rows, seed=1),
-        microbatch=case.microbatch,
-        start_step=0,
-    )
-    by_step: dict[int, list[Any]] = {}
-    for item in items:
-        by_step.setdefault(item.step, []).append(item)
-    for _ in range(STEPS):
-        outcome = trainer.update(lambda span: iter(by_step.get(span.step, [])), stop_asked=False)
-        found.losses.append(outcome.totals.mean)
+    trainer.optimizer.register_step_pre_hook(lambda *_: _keep(found, trainer))
+    found.losses = train_steps(trainer, items, STEPS)
     return found
 
 
@@ -279,6 +213,7 @@ def selftest(
     plant: str | None = None,
     families: tuple[str, ...] = (),
     layouts: tuple[str, ...] = (),
+    reshards: bool = False,
 ) -> int:
     """Spawn the ranks once, run every cell, print the matrix; 1 where a cell failed."""
     with socket.socket() as listener:
@@ -288,11 +223,13 @@ def selftest(
     results = context.SimpleQueue()
     mp.spawn(  # type: ignore[attr-defined, no-untyped-call]
         _rank,
-        (world_size, port, Wanted(families, layouts, plant), results),
+        (world_size, port, Wanted(families, layouts, plant, reshards), results),
         nprocs=world_size,
         join=True,
     )
     passed, failed = results.get()
+    if reshards:
+        return 1 if failed else 0
     print(f"selftest: world {world_size}: {passed} cells passed, {failed} failed")
     return 1 if failed else 0
 
@@ -303,6 +240,11 @@ def _rank(rank: int, size: int, port: int, wanted: Wanted, results: Any) -> None
     )
     torch.set_num_threads(1)
     with open_world(timeout_seconds=300) as world:
+        if wanted.reshards:
+            pairs = reshard_cells(world, RESHARD_FAMILY, wanted.layouts)
+            if rank == 0:
+                results.put((0, print_matrix(pairs)))
+            return
         cells = run_cells(world, wanted)
     if rank == 0:
         results.put((sum(cell.passed for cell in cells), sum(not cell.passed for cell in cells)))

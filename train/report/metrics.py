@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -46,11 +48,12 @@ class ProgressLine:
         self._console = Console(stderr=True)
         self._enabled = enabled
         self._total = total_steps
+        self._started, self._shown = time.monotonic(), 0
         self._bar: Progress | None = None
         if enabled and self._console.is_terminal:
             self._bar = Progress(
                 TextColumn("train"),
-                BarColumn(),
+                BarColumn(bar_width=20),
                 MofNCompleteColumn(),
                 TextColumn("{task.fields[figures]}"),
                 TimeRemainingColumn(),
@@ -77,11 +80,16 @@ class ProgressLine:
         if not self._enabled:
             return
         done = int(record["step"]) + 1
+        self._shown += 1
         figures = (
             f"loss {record['loss']:.3f}  {record['tokens_per_second']:,.0f} tokens/s  "
             f"lr {record['lr']:.2e}  wait {100 * record['wait_share']:.1f} %"
         )
+        if record.get("mfu") is not None:
+            figures += f"  MFU {100 * record['mfu']:.1f} %"
         if self._bar is not None:
             self._bar.update(self._task, completed=done, figures=figures)
         elif done == self._total or done == 1 or done % max(self._total // 20, 1) == 0:
-            self._console.print(f"step {done}/{self._total}  {figures}", highlight=False)
+            left = (self._total - done) * (time.monotonic() - self._started) / self._shown
+            eta = f"  ETA {timedelta(seconds=round(left))}" if done < self._total else ""
+            self._console.print(f"step {done}/{self._total}  {figures}{eta}", highlight=False)

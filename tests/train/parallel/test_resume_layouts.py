@@ -1,0 +1,114 @@
+"""Stopped and resumed is never stopped, bit for bit, at 4 ranks in each kind of layout."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.support.datasets import DatasetShape, write_dataset
+from tests.support.ranks import run_on_ranks
+from train.loop import run as run_module
+from train.loop.run import pretrain
+from train.settings import TrainSettings
+
+LAYOUTS: dict[str, dict[str, Any]] = {
+    "ddp": {"dp_replicate": 4},
+    "fsdp2": {"dp_shard": 4},
+    "tp": {"tp": 4, "sequence_parallel": True},
+    "pp": {"pp": 4, "schedule": "1f1b"},
+}
+
+
+def settings(dataset: str, output: str, parallel: dict[str, Any]) -> TrainSettings:
+    return TrainSettings.model_validate(
+        {
+            "manifest": dataset,
+            "output": output,
+            "model": {
+                "preset": "gpt2-test", "layers": 4, "heads": 4, "width": 16, "dropout": 0.1,
+            },
+            "batch": {"sequences": 16, "microbatch": 1 if "pp" in parallel else 2},
+            "stop": {"steps": 4},
+            "schedule": {"init_lr": 0.01, "warmup": 2},
+            "optimizer": {"max_norm": 0.05},
+            "parallel": parallel,
+            "checkpoint": {"every_steps": 100, "export": False},
+            "evaluation": None,
+            "threads": 1,
+        }
+    )  # fmt: skip
+
+
+def train_all(dataset: str, root: str, ports: list[int]) -> None:
+    """Each layout: 4 steps at once; then 2, and the rest as another run."""
+    for name, parallel in LAYOUTS.items():
+        for output, count in (("whole", 100), ("cut", 2), ("cut", 100)):
+            os.environ["MASTER_PORT"] = str(ports.pop())
+            _stop_after(settings(dataset, f"{root}/{name}-{output}", parallel), count)
+
+
+def _stop_after(changed: TrainSettings, count: int) -> None:
+    class StopAt:
+        calls = 0
+
+        @property
+        def is_set(self) -> bool:
+            StopAt.calls += 1
+            return StopAt.calls >= count
+
+    original, run_module.StopFlag = run_module.StopFlag, StopAt  # type: ignore[misc, assignment]
+    try:
+        pretrain(changed)
+    finally:
+        run_module.StopFlag = original  # type: ignore[misc]
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def tensors(output: Path) -> dict[str, torch.Tensor]:
+    from torch.distributed.checkpoint.format_utils import dcp_to_torch_save
+
+    dcp_to_torch_save(output / "checkpoints" / "step-00000004" / "weights", output / "whole.pt")
+    loaded = torch.load(output / "whole.pt", weights_only=False)
+    return {
+        f"{part}.{key}": value
+        for part in ("model", "optimizer")
+        for key, value in loaded[part].items()
+        if torch.is_tensor(value)
+    }
+
+
+def losses(output: Path) -> list[float]:
+    return [
+        json.loads(line)["loss"] for line in (output / "metrics.jsonl").read_text().splitlines()
+    ]
+
+
+@pytest.mark.distributed
+def test_resumed_runs_equal_unbroken_ones_in_every_layout(tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path / "data", DatasetShape(rows_per_shard=(60, 40))).parent
+    run_on_ranks(train_all, 4, str(dataset), str(tmp_path), free_ports(3 * len(LAYOUTS)))
+
+    for name in LAYOUTS:
+        whole, cut = tmp_path / f"{name}-whole", tmp_path / f"{name}-cut"
+        assert losses(whole) == losses(cut), name
+        expected, found = tensors(whole), tensors(cut)
+        assert expected.keys() == found.keys()
+        differing = [key for key in expected if not torch.equal(expected[key], found[key])]
+        assert not differing, (name, differing)
+        kinds = [json.loads(line)["kind"] for line in (cut / "events.jsonl").open()]
+        assert kinds == ["start", "stop", "resume"]

@@ -1,0 +1,37 @@
+"""How much of the hardware a run uses: MFU (Chowdhery et al. 2022, appendix B)."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+# Dense bf16 products per second, from the makers' data sheets.
+_PEAKS = {
+    "H200": 989e12,
+    "H100": 989e12,
+    "A100": 312e12,
+    "L40S": 362e12,
+    "RTX 4090": 165e12,
+    "V100": 125e12,
+}
+_SIZE, _REPEATS = 768, 6
+
+
+def peak_flops(device: torch.device) -> float:
+    """Operations per second at most: of the data sheet, elsewhere those of a matrix product here.
+
+    A measured peak moves with the load of the machine; a fifth of a second is spent on it.
+    """
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+        for known, peak in _PEAKS.items():
+            if known in name:
+                return peak
+    matrix = torch.rand(_SIZE, _SIZE, device=device)
+    best = float("inf")
+    for _ in range(_REPEATS):
+        started = time.perf_counter()
+        float((matrix @ matrix)[0, 0])
+        best = min(best, time.perf_counter() - started)
+    return 2 * _SIZE**3 / best
