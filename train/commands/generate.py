@@ -83,6 +83,7 @@ def write_texts(
 def _text_to_text(
     opened: Opened, prompts: list[str], config: GenerationConfig, stepper: Any
 ) -> list[dict[str, Any]]:
+    from schemas.errors import ContractError
     from train.generation.infill import filled, spans_of, with_sentinels
     from train.generation.search import generate
 
@@ -91,6 +92,9 @@ def _text_to_text(
     most = max(blank.count for blank in blanks)
     names = [f"<extra_id_{number}>" for number in range(most + 1)]
     sentinels = tokenizer.convert_tokens_to_ids(names) if most else []
+    lacking = [name for name in names[:most] if name not in tokenizer.get_vocab()]
+    if lacking:
+        raise ContractError(f"generate: the tokenizer has no {lacking[0]} to stand for a blank")
     ids = [_encoded(opened, blank.text) for blank in blanks]
     found = generate(stepper, ids, config, ends=opened.ends)
     records = []
