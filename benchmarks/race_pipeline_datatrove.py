@@ -50,7 +50,7 @@ def steps(
     ]
     return {
         "extract_filter": (
-            [WarcReader(folder), Trafilatura(favour_precision=True), *filters, JsonlWriter(texts)],
+            [WarcReader(folder), Trafilatura(timeout=20), *filters, JsonlWriter(texts)],
             True,
         ),
         "signatures": ([JsonlReader(texts), MinhashDedupSignature(sigs, config=config)], True),
