@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from schemas.settings import Settings, apply_overrides, parse_settings, read_yaml
 from train.checkpoint.config import CheckpointConfig
-from train.data.config import BatchConfig, LoaderConfig
+from train.data.config import BatchConfig, DataSpan, LoaderConfig
 from train.familiar import translate_familiar
 from train.optim.config import OptimizerConfig, ScheduleConfig
 from train.parallel.config import ParallelConfig
@@ -67,6 +67,11 @@ class TrainSettings(Settings):
     """One run. Paths are relative to the working directory."""
 
     manifest: str = Field(description="manifest.json, or the folder that holds it")
+    data: tuple[DataSpan, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="manifests in turn, each until a token of the run; instead of `manifest`",
+    )
     output: str
     seed: int = 1
     model: dict[str, Any] = Field(
@@ -107,6 +112,38 @@ class TrainSettings(Settings):
     step_timeout_seconds: float = Field(
         default=600.0, gt=0, description="collectives fail after it"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_manifest(cls, values: Any) -> Any:
+        """The first of `data` stands for the run wherever one manifest is asked for."""
+        if isinstance(values, dict) and values.get("data") and "manifest" not in values:
+            first = values["data"][0]
+            name = first.get("manifest") if isinstance(first, dict) else first.manifest
+            return {**values, "manifest": name}
+        return values
+
+    @model_validator(mode="after")
+    def _spans_follow(self) -> Self:
+        if self.data is None:
+            return self
+        if self.data[0].manifest != self.manifest:
+            raise ValueError(
+                f"manifest {self.manifest} and the first of data, {self.data[0].manifest}, differ; "
+                "give one of them"
+            )
+        ends = [span.until_tokens for span in self.data]
+        if ends[-1] is not None or None in ends[:-1]:
+            raise ValueError("data: all but the last manifest need until_tokens, the last has none")
+        known = [end for end in ends if end is not None]
+        if known != sorted(set(known)):
+            raise ValueError(f"data: until_tokens must grow, got {known}")
+        return self
+
+    @property
+    def spans(self) -> tuple[DataSpan, ...]:
+        """The manifests of the run in their order."""
+        return self.data or (DataSpan(manifest=self.manifest),)
 
 
 def load_train_settings(path: Path, overrides: Sequence[str] = ()) -> TrainSettings:

@@ -6,12 +6,11 @@ import argparse
 import json
 from dataclasses import asdict
 
-import numpy as np
-
 from schemas.errors import SettingsError
 from train.commands.arguments import add_recipe_arguments, settings_of
-from train.data.loader import open_dataset, shard_files
+from train.data.loader import shard_files
 from train.data.remote import open_manifest
+from train.data.spliced import open_spans
 from train.loop.plan import RunPlan
 
 
@@ -29,15 +28,18 @@ def run(args: argparse.Namespace) -> int:
     plan = RunPlan.of(settings, manifest)
     if not 0 <= args.step < plan.total_steps:
         raise SettingsError(f"--step {args.step}: the run has steps 0 to {plan.total_steps - 1}")
-    data = open_dataset(files, manifest, settings.loader, split="train", seed=settings.seed)
+    data = open_spans(
+        settings.spans, settings.loader, seed=settings.seed, first_sample=settings.first_sample
+    )
     span = plan.span(args.step)
-    samples = np.arange(span.start, span.start + span.count, dtype=np.int64)
-    for sample, row in zip(samples.tolist(), data.cursor.rows(samples).tolist(), strict=True):
-        documents = [asdict(segment) for segment in data.reader.segments(row)]
-        print(
-            json.dumps(
-                {"step": args.step, "sample": sample, "row": row, "documents": documents},
-                ensure_ascii=False,
-            )
-        )
+    for sample in range(span.start, span.start + span.count):
+        root, row, segments = data.place(sample)
+        line = {
+            "step": args.step,
+            "sample": sample,
+            "manifest": root[:12],
+            "row": row,
+            "documents": [asdict(segment) for segment in segments],
+        }
+        print(json.dumps(line, ensure_ascii=False))
     return 0

@@ -9,6 +9,15 @@ from pydantic import Field, model_validator
 from schemas.settings import Settings
 
 
+class DataSpan(Settings):
+    """A manifest, and the token of the run at which the next one takes over."""
+
+    manifest: str = Field(description="manifest.json, or the folder that holds it")
+    until_tokens: int | None = Field(
+        default=None, gt=0, description="packed tokens of the whole run; null: to its end"
+    )
+
+
 class LoaderConfig(Settings):
     """How rows reach the loop; nothing here changes which rows."""
 

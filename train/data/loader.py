@@ -17,7 +17,7 @@ from train.data.config import LoaderConfig
 from train.data.cursor import Cursor, Int64s
 from train.data.packed import Int32s, PackedRows
 from train.data.remote import ShardFiles
-from train.data.shards import RowGroup, ShardReader
+from train.data.shards import RowGroup, Segment, ShardReader
 
 ItemT = TypeVar("ItemT")
 
@@ -35,13 +35,38 @@ class Dataset:
         """Rows of the samples, in their order."""
         return gather_rows(self.reader, self.cursor.rows(samples), samples, self.sources)
 
+    @property
+    def num_rows(self) -> int:
+        """Rows of a pass."""
+        return self.cursor.num_rows
+
+    def place(self, sample: int) -> tuple[str, int, list[Segment]]:
+        """Root of the manifest that gives a sample, row number there, documents."""
+        row = self.cursor.place(sample).row
+        return self.manifest.root, row, self.reader.segments(row)
+
 
 def open_dataset(
-    files: ShardFiles, manifest: Manifest, config: LoaderConfig, *, split: str, seed: int
+    files: ShardFiles,
+    manifest: Manifest,
+    config: LoaderConfig,
+    *,
+    split: str,
+    seed: int,
+    sources: tuple[str, ...] | None = None,
 ) -> Dataset:
-    """Open a split; shards are opened and verified when their first row is read."""
+    """Open a split; shards are opened and verified when their first row is read.
+
+    Args:
+        files: Where the shards are.
+        manifest: What they hold.
+        config: How to read.
+        split: `train` or `heldout`.
+        seed: Of the order of later passes.
+        sources: Names that the numbers of sources point into; by default the split's own.
+    """
     part = manifest.train if split == "train" else manifest.heldout
-    sources = tuple(sorted(part.sources))
+    sources = sources or tuple(sorted(part.sources))
     groups = config.cache_row_groups or manifest.lanes + 2
     reader = ShardReader(
         files,

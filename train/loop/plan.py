@@ -72,6 +72,14 @@ class RunPlan:
             start = ramp[-1] + (step - len(ramp) + 1) * self.batch.sequences
         return StepSpan(step, self.first_sample + start, self.batch_at(start))
 
+    def step_of(self, sample: int) -> int:
+        """The step that reads a sample; 0 for those before the run."""
+        low, high = 0, max(sample - self.first_sample, 0) + 1
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self.span(middle).start <= sample else (low, middle)
+        return low
+
     @cached_property
     def total_steps(self) -> int:
         """Steps until the run stops; the last one is a whole batch."""

@@ -18,8 +18,9 @@ from schemas.manifest import Manifest
 from train.checkpoint.environment import changed_environment, environment_lock
 from train.checkpoint.state import collect_tensors, restore_tensors, whole_weights
 from train.checkpoint.store import CheckpointStore, load_tensors, read_state, refuse_other_run
-from train.data.loader import Dataset, open_dataset, shard_files
+from train.data.loader import open_dataset, shard_files
 from train.data.remote import ShardFiles, local_tokenizer, open_manifest
+from train.data.spliced import SplicedDataset, open_spans
 from train.evaluation.heldout import HeldoutLoss, heldout_loss
 from train.loop.build import Built, build_run
 from train.loop.plan import RunPlan
@@ -54,7 +55,7 @@ class Run:
     settings: TrainSettings
     manifest: Manifest
     files: ShardFiles
-    data: Dataset
+    data: SplicedDataset
     built: Built
     trainer: Trainer
     store: CheckpointStore
@@ -137,9 +138,9 @@ def open_run(settings: TrainSettings, world: World) -> Run:
     """Open the dataset and build model, layout and optimizer."""
     files = shard_files(settings.manifest, settings.loader)
     manifest = open_manifest(files)
-    data = open_dataset(files, manifest, settings.loader, split="train", seed=settings.seed)
-    if data.cursor.num_rows == 0:
-        raise SettingsError(f"{settings.manifest}: its train split holds no row")
+    data = open_spans(
+        settings.spans, settings.loader, seed=settings.seed, first_sample=settings.first_sample
+    )
     store = CheckpointStore(
         folder=Path(settings.output) / CHECKPOINTS_NAME, config=settings.checkpoint, world=world
     )
@@ -150,7 +151,9 @@ def open_run(settings: TrainSettings, world: World) -> Run:
         resumed=_resumed(store),
     )
     if built.opening is not None and world.is_first:
-        built.opening.show(Path(settings.output), built.make_batch, data, settings.first_sample)
+        built.opening.show(
+            Path(settings.output), built.make_batch, data.parts[0].data, settings.first_sample
+        )
     built = replace(built, opening=None)  # it holds tensors that are needed no longer
     layout = build_layout(settings, built.model, world)
     plan = RunPlan.of(settings, manifest)
@@ -190,6 +193,7 @@ def identity(run: Run) -> dict[str, Any]:
     """What a resumed run must share with the one that wrote the checkpoint."""
     return {
         "manifest_root": run.manifest.root,
+        "spans": _spans(run),
         "tokenizer_sha256": run.manifest.tokenizer.sha256,
         "model": run.built.model_identity,
         "trainable": run.settings.trainable,
@@ -220,13 +224,19 @@ def _resume(run: Run, *, is_fresh: bool) -> None:
     path = run.store.latest()
     if path is None:
         if run.events is not None:
-            run.events.append("start", step=0, manifest_root=run.manifest.root)
+            run.events.append("start", step=0)
+            _note_manifests(run, from_sample=run.settings.first_sample)
         return
     if is_fresh:
         raise SettingsError(f"{path}: the output already holds a checkpoint, and --fresh was given")
     state = read_state(path)
     accepted = run.settings.checkpoint.accept_changes
-    changed = refuse_other_run(path, state, identity(run), accepted=accepted)
+    expected = identity(run)
+    consumed = int(state["consumed_samples"])
+    # What comes later may change; what was read may not.
+    for spans in (expected, state["identity"]):
+        spans["spans"] = [span for span in spans.get("spans", []) if span[0] <= consumed]
+    changed = refuse_other_run(path, state, expected, accepted=accepted)
     trainer = run.trainer
     tensors = collect_tensors(trainer.layout.parts, trainer.optimizer)
     load_tensors(path, tensors, world_size=run.world.size)
@@ -247,8 +257,27 @@ def _resume(run: Run, *, is_fresh: bool) -> None:
             settings_changed=changed,
             environment_changed=changes,
         )
+        _note_manifests(run, from_sample=int(state["consumed_samples"]))
     for change in changes:
         logger.warning("the environment changed, bits may differ: %s", change)
+
+
+def _spans(run: Run) -> list[list[Any]]:
+    """First sample and root of each manifest."""
+    return [[part.first_sample, part.data.manifest.root] for part in run.data.parts]
+
+
+def _note_manifests(run: Run, *, from_sample: int) -> None:
+    """Note the manifests that are still to come, unless they are noted already."""
+    assert run.events is not None
+    manifests = [event for event in run.events.events if event["kind"] == "manifest"]
+    noted = [(event["manifest_root"], event["from_tokens"]) for event in manifests]
+    for number, (first, root) in enumerate(_spans(run)):
+        tokens = max(first - run.settings.first_sample, 0) * run.trainer.plan.seq_len
+        if (root, tokens) in noted or (number > 0 and first < from_sample):
+            continue
+        step = run.trainer.plan.step_of(first)
+        run.events.append("manifest", step=step, manifest_root=root, from_tokens=tokens)
 
 
 def save(run: Run) -> Path:

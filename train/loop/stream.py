@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from train.data.cursor import RankShare, rank_samples
-from train.data.loader import Dataset, Prefetch
-from train.data.packed import PackedRows
+from train.data.loader import Prefetch
+from train.data.packed import Int64s, PackedRows
 from train.loop.plan import RunPlan, StepSpan
 from train.loop.trainer import MicroBatch
 
 MakeBatch = Callable[[PackedRows], Any]
 
 
+class ReadsRows(Protocol):
+    """The part of a dataset that the loop needs."""
+
+    def read(self, samples: Int64s) -> PackedRows:
+        """Rows of the samples, in their order."""
+
+
 def microbatches(
     plan: RunPlan,
-    data: Dataset,
+    data: ReadsRows,
     share: RankShare,
     make_batch: MakeBatch,
     *,

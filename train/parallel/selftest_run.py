@@ -88,7 +88,7 @@ def build_trainer(
     items: Items = {}
     for item in microbatches(
         plan,
-        _Rows(),  # type: ignore[arg-type]
+        _Rows(),
         layout.share,
         lambda rows: objective.build(rows, seed=1),
         microbatch=case.microbatch,

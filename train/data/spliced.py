@@ -1,0 +1,135 @@
+"""Several manifests read one after the other: a change of weights is a change of manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from schemas.errors import ContractError, SettingsError
+from schemas.manifest import Manifest
+from train.data.config import DataSpan, LoaderConfig
+from train.data.cursor import Int64s
+from train.data.loader import Dataset, open_dataset, shard_files
+from train.data.packed import PackedRows
+from train.data.remote import ShardFiles, open_manifest
+from train.data.shards import Segment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A manifest, and the first sample of the run that it gives."""
+
+    first_sample: int
+    files: ShardFiles
+    data: Dataset
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplicedDataset:
+    """As `Dataset`; samples count through all parts, each part's order starts at its beginning."""
+
+    parts: tuple[Part, ...]
+
+    @property
+    def manifest(self) -> Manifest:
+        """The first one: model and plan follow it."""
+        return self.parts[0].data.manifest
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Of all parts."""
+        return self.parts[0].data.sources
+
+    @property
+    def num_rows(self) -> int:
+        """Rows of a pass over the first part."""
+        return self.parts[0].data.num_rows
+
+    def read(self, samples: Int64s) -> PackedRows:
+        """Rows of the samples, in their order; a batch may lie across a change."""
+        read = []
+        for number, part in enumerate(self.parts):
+            chosen = samples[self._number_of(samples) == number]
+            if len(chosen):
+                rows = part.data.read(chosen - part.first_sample)
+                read.append(replace(rows, sample_index=chosen))
+        return read[0] if len(read) == 1 else join_rows(read)
+
+    def place(self, sample: int) -> tuple[str, int, list[Segment]]:
+        """Root of the manifest that gives a sample, row number there, documents."""
+        number = int(self._number_of(np.array([sample], np.int64))[0])
+        part = self.parts[number]
+        return part.data.place(sample - part.first_sample)
+
+    def _number_of(self, samples: Int64s) -> Int64s:
+        starts = np.array([part.first_sample for part in self.parts], np.int64)
+        return np.searchsorted(starts, samples, side="right") - 1
+
+
+def join_rows(parts: Sequence[PackedRows]) -> PackedRows:
+    """Rows of several reads as one; their sources are the same."""
+
+    def joined(name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    offsets = np.cumsum([0, *(len(part.sample_index) for part in parts)])[:-1]
+    rows = [part.segment_row + offset for part, offset in zip(parts, offsets, strict=True)]
+    return PackedRows(
+        input_ids=joined("input_ids"),
+        next_token=joined("next_token"),
+        sample_index=np.concatenate([part.sample_index for part in parts]),
+        segment_row=np.concatenate(rows).astype(np.int32),
+        segment_start=joined("segment_start"),
+        segment_length=joined("segment_length"),
+        segment_source=joined("segment_source"),
+        sources=parts[0].sources,
+        extra={
+            name: np.concatenate([part.extra[name] for part in parts]) for name in parts[0].extra
+        },
+    )
+
+
+def open_spans(
+    spans: Sequence[DataSpan], config: LoaderConfig, *, seed: int, first_sample: int = 0
+) -> SplicedDataset:
+    """Open the training split of each manifest.
+
+    Raises:
+        ContractError: They differ in tokenizer, length of rows or columns.
+        SettingsError: A change does not fall on a whole row.
+    """
+    files = [shard_files(span.manifest, config) for span in spans]
+    manifests = [open_manifest(each) for each in files]
+    sources = tuple(sorted({name for each in manifests for name in each.train.sources}))
+    parts = []
+    start = 0
+    for span, where, manifest in zip(spans, files, manifests, strict=True):
+        _check_alike(span, manifest, manifests[0])
+        data = open_dataset(where, manifest, config, split="train", seed=seed, sources=sources)
+        if data.num_rows == 0:
+            raise SettingsError(f"{span.manifest}: its train split holds no row")
+        # Only the first part continues what an earlier stage of the recipe began.
+        parts.append(Part(first_sample=start, files=where, data=data))
+        if span.until_tokens is not None:
+            rows, rest = divmod(span.until_tokens, manifest.seq_len)
+            if rest:
+                raise SettingsError(
+                    f"data: until_tokens {span.until_tokens} is no multiple of the rows' "
+                    f"{manifest.seq_len} tokens; use {rows * manifest.seq_len}"
+                )
+            start = first_sample + rows
+    return SplicedDataset(parts=tuple(parts))
+
+
+def _check_alike(span: DataSpan, manifest: Manifest, first: Manifest) -> None:
+    for name, found, expected in (
+        ("tokenizer", manifest.tokenizer.sha256, first.tokenizer.sha256),
+        ("seq_len", manifest.seq_len, first.seq_len),
+        ("columns", manifest.columns, first.columns),
+    ):
+        if found != expected:
+            raise ContractError(
+                f"{span.manifest}: its {name} is {found}, that of the first manifest {expected}"
+            )
