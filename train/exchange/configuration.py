@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+from schemas.errors import SettingsError
 from train.model.config import ModelConfig
 
+# What config.json of transformers can say of each family beyond sizes.
+_FIXED: dict[str, dict[str, Any]] = {
+    "gpt2": {"positions": "learned", "norm": "layernorm", "place": "pre", "bias": True},
+    "opt": {"positions": "learned", "norm": "layernorm", "position_offset": 2, "bias": True},
+    "neox": {"positions": "rotary", "norm": "layernorm", "place": "pre", "bias": True},
+    "llama": {"positions": "rotary", "norm": "rmsnorm", "place": "pre", "bias": False},
+    "t5": {"positions": "relative", "norm": "rmsnorm", "place": "pre", "bias": False},
+    "bert": {"positions": "learned", "norm": "layernorm", "place": "post", "bias": True},
+}
+_ALWAYS: dict[str, Any] = {"width_ratio": 1.0}
 _ACTIVATIONS = {"gelu_tanh": "gelu_new", "gelu": "gelu", "relu": "relu"}
 
 
 def hugging_face_config(config: ModelConfig) -> dict[str, Any]:
-    """config.json of transformers for a shape."""
+    """config.json of transformers for a shape.
+
+    Raises:
+        SettingsError: The shape has something that transformers has no word for.
+    """
+    refuse_unknown_shape(config)
     if config.family == "t5":
         return _t5(config)
     if config.family == "bert":
@@ -33,6 +49,10 @@ def hugging_face_config(config: ModelConfig) -> dict[str, Any]:
             "attn_pdrop": config.dropout,
             "torch_dtype": "float32",
         }
+    if config.family == "opt":
+        return _opt(config)
+    if config.family == "neox":
+        return _neox(config)
     return {
         "model_type": "llama",
         "architectures": ["LlamaForCausalLM"],
@@ -46,6 +66,80 @@ def hugging_face_config(config: ModelConfig) -> dict[str, Any]:
         "hidden_act": "silu",
         "rms_norm_eps": config.norm_eps,
         "rope_theta": config.rotary_base,
+        "tie_word_embeddings": config.tied_head,
+        "torch_dtype": "float32",
+    }
+
+
+def refuse_unknown_shape(config: ModelConfig) -> None:
+    """Refuse to export what would be read back as another model.
+
+    Raises:
+        SettingsError: With the field, its value and the one that the family has.
+    """
+    wanted = {**_ALWAYS, **_FIXED[config.family]}
+    if config.family not in ("neox", "llama"):
+        wanted["kv_heads"] = None
+    if config.family != "neox":
+        wanted |= {"parallel_residual": False, "rotary_fraction": 1.0}
+    if config.family == "gpt2":
+        wanted["position_offset"] = 0
+    for name, value in wanted.items():
+        found = getattr(config, name)
+        if name == "kv_heads" and found == config.heads:
+            continue
+        if found != value:
+            raise SettingsError(
+                f"model.{'norm_place' if name == 'place' else name}: {found!r} has no counterpart "
+                f"in {config.family} of transformers, which has {value!r}; train on, but without "
+                "an export"
+            )
+    gated = {"llama": ("swiglu",), "t5": ("geglu", "relu")}
+    known = gated.get(config.family, tuple(_ACTIVATIONS))
+    if config.activation not in known:
+        raise SettingsError(
+            f"model.activation: {config.activation!r} has no counterpart in {config.family} of "
+            f"transformers, which has {', '.join(known)}"
+        )
+
+
+def _opt(config: ModelConfig) -> dict[str, Any]:
+    return {
+        "model_type": "opt",
+        "architectures": ["OPTForCausalLM"],
+        "vocab_size": config.vocab_size,
+        "hidden_size": config.width,
+        "word_embed_proj_dim": config.width,
+        "num_hidden_layers": config.layers,
+        "num_attention_heads": config.heads,
+        "ffn_dim": config.hidden_width,
+        "max_position_embeddings": config.max_positions,
+        "do_layer_norm_before": config.place == "pre",
+        "activation_function": _ACTIVATIONS[config.activation],
+        "dropout": config.dropout,
+        "attention_dropout": config.dropout,
+        "tie_word_embeddings": config.tied_head,
+        "torch_dtype": "float32",
+    }
+
+
+def _neox(config: ModelConfig) -> dict[str, Any]:
+    return {
+        "model_type": "gpt_neox",
+        "architectures": ["GPTNeoXForCausalLM"],
+        "vocab_size": config.vocab_size,
+        "hidden_size": config.width,
+        "num_hidden_layers": config.layers,
+        "num_attention_heads": config.heads,
+        "intermediate_size": config.hidden_width,
+        "hidden_act": _ACTIVATIONS[config.activation],
+        "max_position_embeddings": config.max_positions,
+        "rotary_pct": config.rotary_fraction,
+        "rotary_emb_base": config.rotary_base,
+        "use_parallel_residual": config.parallel_residual,
+        "layer_norm_eps": config.norm_eps,
+        "hidden_dropout": config.dropout,
+        "attention_dropout": config.dropout,
         "tie_word_embeddings": config.tied_head,
         "torch_dtype": "float32",
     }

@@ -10,7 +10,13 @@ from schemas.errors import ContractError
 from schemas.settings import parse_settings
 from train.model.config import ModelConfig
 
-_ACTIVATIONS = {"gelu_new": "gelu_tanh", "gelu": "gelu", "relu": "relu"}
+_ACTIVATIONS = {
+    "gelu_new": "gelu_tanh",
+    "gelu_fast": "gelu_tanh",  # the same polynomial, written in another order
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu": "gelu",
+    "relu": "relu",
+}
 
 
 def read_shape(folder: Path) -> ModelConfig:
@@ -27,6 +33,8 @@ def read_shape(folder: Path) -> ModelConfig:
     readers = {
         "gpt2": _gpt2_fields,
         "llama": _llama_fields,
+        "opt": _opt_fields,
+        "gpt_neox": _neox_fields,
         "t5": _t5_fields,
         "bert": _bert_fields,
     }
@@ -54,6 +62,53 @@ def _gpt2_fields(described: dict[str, Any]) -> dict[str, Any]:
         "activation": _ACTIVATIONS[described.get("activation_function", "gelu_new")],
         "norm_eps": described.get("layer_norm_epsilon", 1e-5),
         "tied_head": described.get("tie_word_embeddings", True),
+    }
+
+
+def _opt_fields(described: dict[str, Any]) -> dict[str, Any]:
+    projected = described.get("word_embed_proj_dim", described["hidden_size"])
+    if projected != described["hidden_size"] or not described.get("enable_bias", True):
+        raise ContractError(
+            "config.json: this OPT embeds in another width than it computes in, or has no biases "
+            "(as opt-350m); it is not supported"
+        )
+    return {
+        "family": "opt",
+        "vocab_size": described["vocab_size"],
+        "max_positions": described["max_position_embeddings"],
+        "position_offset": 2,
+        "width": described["hidden_size"],
+        "layers": described["num_hidden_layers"],
+        "heads": described["num_attention_heads"],
+        "mlp_width": described["ffn_dim"],
+        "norm_place": "pre" if described.get("do_layer_norm_before", True) else "post",
+        "activation": _ACTIVATIONS[described.get("activation_function", "relu")],
+        "tied_head": described.get("tie_word_embeddings", True),
+    }
+
+
+def _neox_fields(described: dict[str, Any]) -> dict[str, Any]:
+    rope = described.get("rope_parameters") or described.get("rope_scaling") or {}
+    if rope.get("rope_type", "default") != "default" or not described.get("attention_bias", True):
+        raise ContractError(
+            "config.json: scaled rotary positions and attention without biases are not supported"
+        )
+    fraction = rope.get("partial_rotary_factor", described.get("rotary_pct", 0.25))
+    return {
+        "family": "neox",
+        "vocab_size": described["vocab_size"],
+        "max_positions": described["max_position_embeddings"],
+        "width": described["hidden_size"],
+        "layers": described["num_hidden_layers"],
+        "heads": described["num_attention_heads"],
+        "mlp_width": described["intermediate_size"],
+        "positions": "rotary",
+        "rotary_fraction": fraction,
+        "rotary_base": rope.get("rope_theta", described.get("rotary_emb_base", 10_000.0)),
+        "norm_eps": described["layer_norm_eps"],
+        "activation": _ACTIVATIONS[described["hidden_act"]],
+        "parallel_residual": described.get("use_parallel_residual", True),
+        "tied_head": described.get("tie_word_embeddings", False),
     }
 
 

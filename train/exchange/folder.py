@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+import torch
 
-from schemas.errors import ContractError
+from schemas.errors import ContractError, SettingsError
 from schemas.manifest import SpecialIds
 from train.exchange.configuration import hugging_face_config
 from train.exchange.names import (
@@ -18,16 +18,33 @@ from train.exchange.names import (
     to_hugging_face,
     unexpected_names,
 )
+from train.exchange.plain_names import plain_names
+from train.exchange.weights import SHARD_BYTES, WEIGHTS, read_weights, write_weights
 from train.model.config import ModelConfig
-from train.model.transformer import Model, build_model
+from train.model.transformer import Model, build_model, make_model
 
-WEIGHTS = "model.safetensors"
+__all__ = ["WEIGHTS", "export_folder", "load_folder"]
+
+logger = logging.getLogger(__name__)
+
+OWN_SHAPE = "shape.json"
+# Heads of bert that checkpoints of the bare encoder come without; they begin as in a new model.
+_HEADS = ("pooler.", "pair_head.", "transform.", "transform_norm.", "head_bias")
 
 
 def export_folder(
-    folder: Path, state: State, config: ModelConfig, special: SpecialIds, tokenizer: Path | None
+    folder: Path,
+    state: State,
+    config: ModelConfig,
+    special: SpecialIds,
+    tokenizer: Path | None,
+    *,
+    shard_bytes: int = SHARD_BYTES,
 ) -> None:
     """Write weights, configuration and tokenizer.
+
+    A shape that transformers has no word for is written under our own names, with `shape.json`
+    in place of config.json, and a warning says what it is.
 
     Args:
         folder: Made if it is not there.
@@ -35,41 +52,51 @@ def export_folder(
         config: Shape.
         special: Control ids, for generation.
         tokenizer: Folder whose files are copied beside the weights.
+        shard_bytes: Largest file of weights.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: value.detach().cpu() for name, value in to_hugging_face(state, config).items()}
-    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
-    ids = {"bos_token_id": special.bos, "eos_token_id": special.eos, "pad_token_id": special.pad}
-    if config.family == "t5":
-        ids["decoder_start_token_id"] = special.pad  # what the objective starts targets with
-    described = {**hugging_face_config(config), **ids}
-    text = json.dumps(described, indent=2, sort_keys=True) + "\n"
-    (folder / "config.json").write_text(text, encoding="utf-8")
-    generation = json.dumps({k: v for k, v in ids.items() if v is not None}, indent=2) + "\n"
-    (folder / "generation_config.json").write_text(generation, encoding="utf-8")
     if tokenizer is not None:
         for path in tokenizer.iterdir():
             shutil.copyfile(path, folder / path.name)
+    try:
+        described = hugging_face_config(config)
+    except SettingsError as error:
+        logger.warning("%s: written under our own names: %s", folder, error)
+        whole = {name: value.detach().cpu().contiguous() for name, value in state.items()}
+        write_weights(folder, whole, shard_bytes=shard_bytes)
+        (folder / OWN_SHAPE).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        return
+    tensors = {name: value.detach().cpu() for name, value in to_hugging_face(state, config).items()}
+    write_weights(folder, tensors, shard_bytes=shard_bytes)
+    ids = {"bos_token_id": special.bos, "eos_token_id": special.eos, "pad_token_id": special.pad}
+    if config.family == "t5":
+        ids["decoder_start_token_id"] = special.pad  # what the objective starts targets with
+    text = json.dumps({**described, **ids}, indent=2, sort_keys=True) + "\n"
+    (folder / "config.json").write_text(text, encoding="utf-8")
+    generation = json.dumps({k: v for k, v in ids.items() if v is not None}, indent=2) + "\n"
+    (folder / "generation_config.json").write_text(generation, encoding="utf-8")
 
 
 def load_folder(folder: Path, config: ModelConfig) -> Model:
     """A model with the weights of a Hugging Face folder.
 
+    The heads of a bert that the folder does not have begin anew, with a warning.
+
     Raises:
         ContractError: No readable weights, or tensors that are missing, unexpected or misshapen.
     """
-    try:
-        state = load_file(folder / WEIGHTS)
-    except (OSError, SafetensorError) as error:
-        raise ContractError(f"{folder / WEIGHTS}: not readable: {error}") from error
-    ours = from_hugging_face(state, config)
+    state = _with_prefix(read_weights(folder), config)
+    model = build_model(config, seed=0)
+    begun = _missing_heads(state, model.state_dict(), config)
+    if begun:
+        logger.warning("%s: without %s; they begin anew", folder, ", ".join(begun))
+    ours = from_hugging_face(state | begun, config)
     unexpected = unexpected_names(state, ours, config)
     if unexpected:
         raise ContractError(
             f"{folder}: {len(unexpected)} tensors have no place in a {config.family}, the first is "
             f"{unexpected[0]}"
         )
-    model = build_model(config, seed=0)
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in ours.items()}
     if expected != found:
@@ -83,3 +110,24 @@ def load_folder(folder: Path, config: ModelConfig) -> Model:
         )
     model.load_state_dict(ours)
     return model
+
+
+def _with_prefix(state: State, config: ModelConfig) -> State:
+    """Checkpoints of a bare model have names without their first part."""
+    with torch.device("meta"):
+        expected = to_hugging_face(dict(make_model(config).state_dict()), config)
+    firsts = sorted({name.partition(".")[0] for name in expected})
+    if any(name.startswith(tuple(f"{first}." for first in firsts)) for name in state):
+        return state
+    full = {name.partition(".")[2]: name for name in expected}
+    return {full.get(name, name): value for name, value in state.items()}
+
+
+def _missing_heads(state: State, fresh: State, config: ModelConfig) -> State:
+    if config.family != "bert":
+        return {}
+    return {
+        theirs: fresh[ours]
+        for ours, theirs in plain_names(config).items()
+        if ours.startswith(_HEADS) and theirs not in state
+    }

@@ -18,9 +18,23 @@ _GPT2_BLOCK = {
     "mlp.up": "mlp.c_fc",
     "mlp.down": "mlp.c_proj",
 }
+_NEOX_BLOCK = {
+    "attention_norm": "input_layernorm",
+    "attention.output": "attention.dense",
+    "mlp_norm": "post_attention_layernorm",
+    "mlp.up": "mlp.dense_h_to_4h",
+    "mlp.down": "mlp.dense_4h_to_h",
+}
+_NEOX_OUTER = {
+    "embedding.weight": "gpt_neox.embed_in.weight",
+    "final_norm.weight": "gpt_neox.final_layer_norm.weight",
+    "final_norm.bias": "gpt_neox.final_layer_norm.bias",
+}
 _HARMLESS = (
     ".attn.bias",
     ".attn.masked_bias",
+    ".attention.bias",
+    ".attention.masked_bias",
     "position_ids",
     "inv_freq",
     "embed_tokens.weight",
@@ -35,6 +49,8 @@ def to_hugging_face(state: State, config: ModelConfig) -> State:
     """Rename and reshape for transformers."""
     if config.family == "gpt2":
         return _to_gpt2(state, config)
+    if config.family == "neox":
+        return _to_neox(state, config)
     return {theirs: state[ours].contiguous() for ours, theirs in plain_names(config).items()}
 
 
@@ -47,6 +63,8 @@ def from_hugging_face(state: State, config: ModelConfig) -> State:
     try:
         if config.family == "gpt2":
             return _from_gpt2(state, config)
+        if config.family == "neox":
+            return _from_neox(state, config)
         return {ours: state[theirs] for ours, theirs in plain_names(config).items()}
     except KeyError as error:
         raise ContractError(f"the checkpoint has no tensor {error}; it has {len(state)}") from error
@@ -109,4 +127,43 @@ def _from_gpt2(state: State, config: ModelConfig) -> State:
                 out[f"{ours}.{name}.{kind}"] = _turn(state[f"{theirs}.{other}.{kind}"])
     if not config.tied_head:
         out["head.weight"] = state["lm_head.weight"]
+    return out
+
+
+def _to_neox(state: State, config: ModelConfig) -> State:
+    """GPT-NeoX keeps queries, keys and values in one, head by head."""
+    out = {theirs: state[ours] for ours, theirs in _NEOX_OUTER.items()}
+    if not config.tied_head:
+        out["embed_out.weight"] = state["head.weight"]
+    for layer in range(config.layers):
+        ours, theirs = f"blocks.{layer}", f"gpt_neox.layers.{layer}"
+        for kind in ("weight", "bias"):
+            parts = [state[f"{ours}.attention.{part}.{kind}"] for part in _QKV]
+            by_head = [
+                part.view(config.heads, config.head_width, *part.shape[1:]) for part in parts
+            ]
+            joined = torch.stack(by_head, dim=1).flatten(0, 2)
+            out[f"{theirs}.attention.query_key_value.{kind}"] = joined
+            for name, other in _NEOX_BLOCK.items():
+                out[f"{theirs}.{other}.{kind}"] = state[f"{ours}.{name}.{kind}"]
+    return {name: value.contiguous() for name, value in out.items()}
+
+
+def _from_neox(state: State, config: ModelConfig) -> State:
+    # transformers 5.20 and later may call the head lm_head.
+    out = {ours: state[theirs] for ours, theirs in _NEOX_OUTER.items()}
+    if not config.tied_head:
+        out["head.weight"] = state[
+            "lm_head.weight" if "embed_out.weight" not in state else "embed_out.weight"
+        ]
+    for layer in range(config.layers):
+        ours, theirs = f"blocks.{layer}", f"gpt_neox.layers.{layer}"
+        for kind in ("weight", "bias"):
+            joined = state[f"{theirs}.attention.query_key_value.{kind}"]
+            by_head = joined.view(config.heads, 3, config.head_width, *joined.shape[1:])
+            for number, part in enumerate(_QKV):
+                chosen = by_head[:, number].flatten(0, 1).contiguous()
+                out[f"{ours}.attention.{part}.{kind}"] = chosen
+            for name, other in _NEOX_BLOCK.items():
+                out[f"{ours}.{name}.{kind}"] = state[f"{theirs}.{other}.{kind}"]
     return out

@@ -32,6 +32,16 @@ _BERT_HEADS = {
     "transform_norm": "cls.predictions.transform.LayerNorm",
     "pair_head": "cls.seq_relationship",
 }
+_OPT_BLOCK = {
+    "attention_norm": "self_attn_layer_norm",
+    "attention.query": "self_attn.q_proj",
+    "attention.key": "self_attn.k_proj",
+    "attention.value": "self_attn.v_proj",
+    "attention.output": "self_attn.out_proj",
+    "mlp_norm": "final_layer_norm",
+    "mlp.up": "fc1",
+    "mlp.down": "fc2",
+}
 _T5_QKVO = {"query": "q", "key": "k", "value": "v", "output": "o"}
 
 
@@ -42,8 +52,27 @@ def plain_names(config: ModelConfig) -> dict[str, str]:
             return _t5_names(config)
         case "bert":
             return _bert_names(config)
+        case "opt":
+            return _opt_names(config)
         case _:
             return _llama_names(config)
+
+
+def _opt_names(config: ModelConfig) -> dict[str, str]:
+    decoder = "model.decoder"
+    names = {
+        "embedding.weight": f"{decoder}.embed_tokens.weight",
+        "position.weight": f"{decoder}.embed_positions.weight",
+    }
+    for kind in ("weight", "bias"):
+        if config.has_final_norm:
+            names[f"final_norm.{kind}"] = f"{decoder}.final_layer_norm.{kind}"
+        for layer in range(config.layers):
+            for ours, theirs in _OPT_BLOCK.items():
+                names[f"blocks.{layer}.{ours}.{kind}"] = f"{decoder}.layers.{layer}.{theirs}.{kind}"
+    if not config.tied_head:
+        names["head.weight"] = "lm_head.weight"
+    return names
 
 
 def _llama_names(config: ModelConfig) -> dict[str, str]:

@@ -13,8 +13,10 @@ from torch import Tensor, nn
 
 from train.batch import NO_LABEL, Batch, LossSums
 from train.model.config import ModelConfig
-from train.model.layers import Block, make_norm
-from train.model.loss import cross_entropy_sums
+from train.model.layers import Block
+from train.model.loss import cross_entropy_sums, penalties
+from train.model.norms import make_norm, set_real_tokens
+from train.model.positions import rotary_tables, sinusoids
 
 
 class Encoder(nn.Module):
@@ -24,11 +26,14 @@ class Encoder(nn.Module):
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.vocab_size, config.width)
-        self.position = nn.Embedding(config.max_positions, config.width)
+        self.position: nn.Embedding | None = None
+        if config.positions == "learned":
+            self.position = nn.Embedding(config.max_positions, config.width)
         self.token_type = nn.Embedding(config.token_types, config.width)
         self.embedding_norm = make_norm(config)
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.final_norm = make_norm(config) if config.has_final_norm else nn.Identity()
         self.pooler = nn.Linear(config.width, config.width)
         self.transform = nn.Linear(config.width, config.width)
         self.transform_norm = make_norm(config)
@@ -45,7 +50,11 @@ class Encoder(nn.Module):
         places = torch.nonzero(labels != NO_LABEL).squeeze(1)
         chosen_ND = self._transformed(hidden_BTD.flatten(0, 1)[places])
         loss, losses = cross_entropy_sums(
-            chosen_ND, self.embedding.weight, labels[places], self.head_bias
+            chosen_ND,
+            self.embedding.weight,
+            labels[places],
+            self.head_bias,
+            extra=penalties(self.config),
         )
         pair_loss = None
         if batch.pair_labels is not None:
@@ -55,18 +64,19 @@ class Encoder(nn.Module):
 
     def encode(self, batch: Batch) -> Tensor:
         """Hidden states [B, T, D]; packed documents stay apart unless the configuration says."""
-        return self.through(self.blocks, self.begin(batch), batch)
+        return self.finish(self.through(self.blocks, self.begin(batch), batch))
 
     def begin(self, batch: Batch) -> Tensor:
         """What the first block reads, [B, T, D]."""
         types = batch.token_types
         if types is None:
             types = torch.zeros_like(batch.input_ids)
-        x_BTD = (
-            self.embedding(batch.input_ids)
-            + self.token_type(types)
-            + self.position(batch.positions)
-        )
+        x_BTD = self.embedding(batch.input_ids) + self.token_type(types)
+        if self.position is not None:
+            x_BTD = x_BTD + self.position(batch.positions)
+        elif self.config.positions == "sinusoidal":
+            x_BTD = x_BTD + sinusoids(batch.positions, self.config.width)
+        set_real_tokens(self, batch.document)
         return self.dropout(self.embedding_norm(x_BTD))  # type: ignore[no-any-return]
 
     def through(self, blocks: Iterable[nn.Module], x_BTD: Tensor, batch: Batch) -> Tensor:
@@ -78,13 +88,19 @@ class Encoder(nn.Module):
             mask = both_ways_mask(
                 batch.document, across_documents=self.config.attend_across_documents
             )
+        set_real_tokens(self, batch.document)
+        rotary = None
+        if self.config.positions == "rotary":
+            rotary = rotary_tables(
+                batch.positions, self.config.rotary_width, self.config.rotary_base
+            )
         for block in blocks:
-            x_BTD = block(x_BTD, mask, None)
+            x_BTD = block(x_BTD, mask, rotary)
         return x_BTD
 
     def finish(self, x_BTD: Tensor) -> Tensor:
-        """Nothing comes after the last block: its norm is its own."""
-        return x_BTD
+        """Hidden states after the last block; the norm of post-norm blocks is their own."""
+        return self.final_norm(x_BTD)  # type: ignore[no-any-return]
 
     def logits(self, batch: Batch) -> Tensor:
         """Logits [B, T, V] of every place."""
@@ -110,8 +126,10 @@ def partly_visible_mask(document_BT: Tensor, visible_BT: Tensor) -> Tensor:
 def both_ways_mask(document_BT: Tensor, *, across_documents: bool) -> Tensor:
     """[B, 1, T or 1, T]: tokens of the same document, or all but padding.
 
-    A query keeps one true entry as long as its row holds a token, so softmax gives no NaN.
+    A row that holds no token sees all of itself: every query keeps one true entry, for softmax
+    over none is NaN.
     """
     if across_documents:
-        return (document_BT > 0)[:, None, None, :]
+        real = document_BT > 0
+        return (real | ~real.any(1, keepdim=True))[:, None, None, :]
     return (document_BT[:, :, None] == document_BT[:, None, :])[:, None]

@@ -6,7 +6,7 @@ Shapes: B rows, T tokens read, U tokens decoded, D width, N heads, V vocabulary.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from train.batch import NO_LABEL, Batch, LossSums
 from train.model.config import ModelConfig
 from train.model.encoder import both_ways_mask
-from train.model.layers import MLP, Attention, LayerCache, make_norm
-from train.model.loss import cross_entropy_sums
+from train.model.layers import MLP, Attention, LayerCache, make_after_norm
+from train.model.loss import cross_entropy_sums, penalties
+from train.model.norms import make_norm, set_real_tokens
 
 
 class CrossCache:
@@ -31,19 +32,27 @@ class CrossCache:
 
 
 class StackBlock(nn.Module):
-    """Self-attention, in the decoder attention over the encoder's states, MLP; norms before."""
+    """Self-attention, in the decoder attention over the encoder's states, MLP.
+
+    Norms as in `Block`.
+    """
 
     def __init__(self, config: ModelConfig, *, has_memory: bool) -> None:
         super().__init__()
+        self.is_post_norm = config.place == "post"
         self.attention_norm = make_norm(config)
         self.attention = Attention(config)
+        self.attention_after = make_after_norm(config)
         self.cross_norm: nn.Module | None = None
         self.cross_attention: Attention | None = None
+        self.cross_after: nn.Module | None = None
         if has_memory:
             self.cross_norm = make_norm(config)
             self.cross_attention = Attention(config)
+            self.cross_after = make_after_norm(config)
         self.mlp_norm = make_norm(config)
         self.mlp = MLP(config)
+        self.mlp_after = make_after_norm(config)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(
@@ -53,14 +62,36 @@ class StackBlock(nn.Module):
         memory: Tensor | None,
         memory_mask: Tensor | None,
         cache: CrossCache | None = None,
+        mask: Tensor | None = None,
     ) -> Tensor:
-        """One layer; `bias` [B or 1, N, T, S] is added to the scores of self-attention."""
+        """One layer; `bias` [1, N, T, S] is added to the scores of self-attention, where `mask`."""
         own, other = (None, None) if cache is None else (cache.own, cache.memory)
-        x_BTD = x_BTD + self.dropout(self.attention(self.attention_norm(x_BTD), bias, None, own))
-        if self.cross_attention is not None and self.cross_norm is not None:
-            seen = self.cross_attention(self.cross_norm(x_BTD), memory_mask, None, other, memory)
-            x_BTD = x_BTD + self.dropout(seen)
-        return x_BTD + self.dropout(self.mlp(self.mlp_norm(x_BTD)))  # type: ignore[no-any-return]
+
+        def look(y_BTD: Tensor) -> Tensor:
+            return self.attention(y_BTD, mask, None, own, None, bias)  # type: ignore[no-any-return]
+
+        x_BTD = self._add(x_BTD, look, self.attention_norm, self.attention_after)
+        if self.cross_attention is not None:
+            cross = self.cross_attention
+
+            def recall(y_BTD: Tensor) -> Tensor:
+                return cross(y_BTD, memory_mask, None, other, memory)  # type: ignore[no-any-return]
+
+            x_BTD = self._add(x_BTD, recall, self.cross_norm, self.cross_after)
+        return self._add(x_BTD, self.mlp, self.mlp_norm, self.mlp_after)
+
+    def _add(
+        self,
+        x_BTD: Tensor,
+        part: Callable[[Tensor], Tensor],
+        norm: nn.Module | None,
+        after: nn.Module | None,
+    ) -> Tensor:
+        assert norm is not None
+        assert after is not None
+        if self.is_post_norm:
+            return norm(x_BTD + self.dropout(part(x_BTD)))  # type: ignore[no-any-return]
+        return x_BTD + self.dropout(after(part(norm(x_BTD))))  # type: ignore[no-any-return]
 
 
 class Stack(nn.Module):
@@ -109,11 +140,11 @@ class Stack(nn.Module):
         """Some of the blocks; pipeline stages have no others."""
         seen = 0 if caches is None else caches[0].own.tokens
         bias = self._bias(x_BTD.shape[1], x_BTD.device, seen=seen)
-        if mask is not None:
-            bias = bias.masked_fill(~mask, -torch.inf)
+        if mask is not None and mask.ndim == 2:
+            mask = mask[None, None]
         for layer, block in enumerate(blocks):
             cache = None if caches is None else caches[layer]
-            x_BTD = block(x_BTD, bias, memory, memory_mask, cache)
+            x_BTD = block(x_BTD, bias, memory, memory_mask, cache, mask)
         return x_BTD
 
     def finish(self, x_BTD: Tensor) -> Tensor:
@@ -153,7 +184,9 @@ class EncoderDecoder(nn.Module):
         labels = batch.labels.reshape(-1)
         places = torch.nonzero(labels != NO_LABEL).squeeze(1)
         chosen_ND = hidden_BUD.flatten(0, 1)[places]
-        loss, losses = cross_entropy_sums(chosen_ND, self.head_weight(), labels[places])
+        loss, losses = cross_entropy_sums(
+            chosen_ND, self.head_weight(), labels[places], extra=penalties(self.config)
+        )
         return LossSums.of(loss, losses, places, batch)
 
     def encode(self, batch: Batch) -> Tensor:
@@ -161,14 +194,16 @@ class EncoderDecoder(nn.Module):
         if batch.decoder_ids is None:
             raise ValueError("a t5 needs decoder_ids; the objective gives none")
         mask, memory_mask = self.masks(batch)
+        set_real_tokens(self.encoder, batch.document)
+        set_real_tokens(self.decoder, batch.segment + 1)
         memory = self.encoder(self.embedding(batch.input_ids), mask)
         return self._decoded(batch.decoder_ids, memory, memory_mask, None)
 
     def masks(self, batch: Batch) -> tuple[Tensor | None, Tensor | None]:
         """Where the encoder's tokens may look, and the decoder's into the memory."""
         mask = memory_mask = None
-        if not bool((batch.document > 0).all()):
-            memory_mask = (batch.document > 0)[:, None, None, :]
+        if not (batch.is_whole or bool((batch.document > 0).all())):
+            memory_mask = both_ways_mask(batch.document, across_documents=True)
             mask = memory_mask
         if not (self.config.attend_across_documents or batch.is_whole):
             mask = both_ways_mask(batch.document, across_documents=False)
@@ -242,24 +277,3 @@ def relative_buckets(
     ratio = torch.log(distance.clamp(min=1).float() / exact) / math.log(max_distance / exact)
     far = (exact + (ratio * (num_buckets - exact)).long()).clamp(max=num_buckets - 1)
     return offset + torch.where(distance < exact, distance, far)
-
-
-def init_t5(model: EncoderDecoder, config: ModelConfig, generator: torch.Generator) -> None:
-    """T5's initial values: normal, by the width that feeds a matrix.
-
-    Queries are smaller by the root of the head width, which replaces the scale of attention. An
-    untied head starts at width ** -0.5 as in t5x, not at 1 as in transformers, whose first loss
-    is far above ln V.
-    """
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if parameter.ndim < 2:
-                continue
-            std = float(parameter.shape[1]) ** -0.5
-            if name == "embedding.weight":
-                std = 1.0
-            elif name.endswith("query.weight"):
-                std = (config.width * config.head_width) ** -0.5
-            elif name.endswith("relative.weight"):
-                std = config.width**-0.5
-            parameter.normal_(0.0, std, generator=generator)

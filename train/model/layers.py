@@ -9,44 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from train.model.attention import attend_with_bias
 from train.model.config import ModelConfig
-
-
-class RMSNorm(nn.Module):
-    """Scale by the root of the mean square (Zhang and Sennrich 2019), in fp32 at least."""
-
-    def __init__(self, width: int, eps: float) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(width))
-        self.eps = eps
-
-    def forward(self, x_BTD: Tensor) -> Tensor:
-        """Normalise the last dimension."""
-        wide = x_BTD.to(torch.promote_types(x_BTD.dtype, torch.float32))
-        scale = torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)
-        return (wide * scale).to(x_BTD.dtype) * self.weight
-
-
-def make_norm(config: ModelConfig) -> nn.Module:
-    """The norm that the configuration names."""
-    if config.norm == "rmsnorm":
-        return RMSNorm(config.width, config.norm_eps)
-    return nn.LayerNorm(config.width, eps=config.norm_eps)
-
-
-def rotary_tables(positions_BT: Tensor, width: int, base: float) -> tuple[Tensor, Tensor]:
-    """Cosines and sines [B, 1, T, H] of rotary positions (Su et al. 2021), halves side by side."""
-    exponents = torch.arange(0, width, 2, device=positions_BT.device, dtype=torch.float32) / width
-    angles = positions_BT[..., None].float() / base**exponents
-    angles = torch.cat((angles, angles), dim=-1)[:, None]
-    return angles.cos(), angles.sin()
-
-
-def rotate(x_BNTH: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn pairs (i, i + H/2) by their angles."""
-    first, second = x_BNTH.chunk(2, dim=-1)
-    turned = torch.cat((-second, first), dim=-1)
-    return (x_BNTH * cos + turned * sin).to(x_BNTH.dtype)
+from train.model.norms import make_norm
+from train.model.positions import rotate
 
 
 class LayerCache:
@@ -87,6 +53,8 @@ class Attention(nn.Module):
         inner = config.heads * config.head_width
         self.config = config
         kv_width = config.num_kv_heads * config.head_width
+        # T5 has its scale in the initialisation of the queries.
+        self.scale = 1.0 if config.family == "t5" else config.head_width**-0.5
         self.query = nn.Linear(config.width, inner, bias=config.bias)
         self.key = nn.Linear(config.width, kv_width, bias=config.bias)
         self.value = nn.Linear(config.width, kv_width, bias=config.bias)
@@ -99,16 +67,18 @@ class Attention(nn.Module):
         rotary: tuple[Tensor, Tensor] | None,
         cache: LayerCache | None = None,
         memory: Tensor | None = None,
+        bias: Tensor | None = None,
     ) -> Tensor:
         """Attend.
 
         Args:
             x_BTD: Queries come from it, and keys and values where there is no memory.
-            mask: [B or 1, 1 or N, T, S], true where a token may look, or a bias to add to scores;
-                None lets a decoder see what is before, an encoder and cross attention all.
+            mask: [B or 1, 1, 1 or T, S], true where a token may look; None lets a decoder see what
+                is before, an encoder and cross attention all.
             rotary: Cosines and sines of the positions.
             cache: Keys and values of earlier tokens; of the memory, which is projected once.
             memory: What the encoder gave, [B, S, D].
+            bias: [1, N, T, S] to add to the scores.
         """
         seen = x_BTD if memory is None else memory
         q = self._heads(self.query(x_BTD))
@@ -122,18 +92,39 @@ class Attention(nn.Module):
                 k, v = cache.extend(k, v)
         if rotary is not None:
             q = rotate(q, *rotary)
-        mixed_BNTH = F.scaled_dot_product_attention(
-            q,
-            k,
-            v,
-            attn_mask=mask,
-            dropout_p=self.config.dropout if self.training else 0.0,
-            is_causal=mask is None and memory is None and self.config.family not in ("t5", "bert"),
-            # T5 has its scale in the initialisation of the queries.
-            scale=1.0 if self.config.family == "t5" else None,
-            enable_gqa=self.config.num_kv_heads != self.config.heads,
-        )
+        mixed_BNTH = self._mix(q, k, v, mask, bias, is_causal=mask is None and memory is None)
         return self.output(mixed_BNTH.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+
+    def _mix(
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        mask: Tensor | None,
+        bias: Tensor | None,
+        *,
+        is_causal: bool,
+    ) -> Tensor:
+        config = self.config
+        dropout = config.dropout if self.training else 0.0
+        is_causal = is_causal and config.family not in ("t5", "bert")
+        if bias is None and not dropout:
+            return F.scaled_dot_product_attention(
+                q,
+                k,
+                v,
+                attn_mask=mask,
+                is_causal=is_causal,
+                scale=self.scale,
+                enable_gqa=config.num_kv_heads != config.heads,
+            )
+        if is_causal:
+            ones = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=q.device)
+            mask = ones.tril(k.shape[2] - q.shape[2])[None, None]
+        if config.num_kv_heads != config.heads:
+            times = q.shape[1] // k.shape[1]
+            k, v = k.repeat_interleave(times, 1), v.repeat_interleave(times, 1)
+        return attend_with_bias(q, k, v, bias, mask, scale=self.scale, dropout=dropout)
 
     def _heads(self, x_BTD: Tensor) -> Tensor:
         heads: Tensor = x_BTD.unflatten(-1, (-1, self.config.head_width))  # type: ignore[no-untyped-call]
@@ -167,16 +158,27 @@ class MLP(nn.Module):
         return self.down(F.gelu(hidden, approximate=approximate))  # type: ignore[no-any-return]
 
 
+def make_after_norm(config: ModelConfig) -> nn.Module:
+    """The second norm of a part, in sandwich blocks (Ding et al. 2021, section 2.4)."""
+    return make_norm(config) if config.place == "sandwich" else nn.Identity()
+
+
 class Block(nn.Module):
-    """Attention and MLP, each added to the residual stream; norms before, in bert after."""
+    """Attention and MLP, each added to the residual stream, and norms where `place` says.
+
+    `attention_after` and `mlp_after` are the second norms of sandwich blocks and nothing otherwise.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.is_post_norm = config.family == "bert"
+        self.is_post_norm = config.place == "post"
+        self.is_parallel = config.parallel_residual
         self.attention_norm = make_norm(config)
         self.attention = Attention(config)
+        self.attention_after = make_after_norm(config)
         self.mlp_norm = make_norm(config)
         self.mlp = MLP(config)
+        self.mlp_after = make_after_norm(config)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(
@@ -191,6 +193,11 @@ class Block(nn.Module):
             mixed = self.dropout(self.attention(x_BTD, mask, rotary, cache))
             x_BTD = self.attention_norm(x_BTD + mixed)
             return self.mlp_norm(x_BTD + self.dropout(self.mlp(x_BTD)))  # type: ignore[no-any-return]
-        mixed = self.attention(self.attention_norm(x_BTD), mask, rotary, cache)
+        mixed = self.attention_after(
+            self.attention(self.attention_norm(x_BTD), mask, rotary, cache)
+        )
+        seen = x_BTD
         x_BTD = x_BTD + self.dropout(mixed)
-        return x_BTD + self.dropout(self.mlp(self.mlp_norm(x_BTD)))  # type: ignore[no-any-return]
+        # Wang and Komatsuzaki 2021 (GPT-J): both parts read what came in.
+        changed = self.mlp_after(self.mlp(self.mlp_norm(seen if self.is_parallel else x_BTD)))
+        return x_BTD + self.dropout(changed)  # type: ignore[no-any-return]

@@ -1,7 +1,8 @@
 """Published shapes by name.
 
 GPT-3: Brown et al. 2020, table 2.1, with 16 heads for 1.3B and a width of 5,120 for 13B, where the
-printed 24 heads and 5,140 do not divide. LLaMA: Touvron et al. 2023, table 2.
+printed 24 heads and 5,140 do not divide. OPT: Zhang et al. 2022, table 1 (the 350M of that table
+embeds in another width and is not reproduced). GPT-NeoX-20B: Black et al. 2022. LLaMA: Touvron et al. 2023, table 2.
 """
 
 from __future__ import annotations
@@ -15,6 +16,34 @@ from train.model.config import ModelConfig
 
 def _gpt(width: int, layers: int, heads: int, positions: int) -> dict[str, Any]:
     return {"width": width, "layers": layers, "heads": heads, "max_positions": positions}
+
+
+def _opt(width: int, layers: int, heads: int, positions: int = 2048) -> dict[str, Any]:
+    return {
+        "family": "opt",
+        "vocab_size": 50_272,
+        "width": width,
+        "layers": layers,
+        "heads": heads,
+        "max_positions": positions,
+        "position_offset": 2,
+        "activation": "relu",
+    }
+
+
+def _neox(width: int, layers: int, heads: int) -> dict[str, Any]:
+    return {
+        "family": "neox",
+        "vocab_size": 50_432,
+        "width": width,
+        "layers": layers,
+        "heads": heads,
+        "max_positions": 2048,
+        "positions": "rotary",
+        "rotary_fraction": 0.25,
+        "parallel_residual": True,
+        "tied_head": False,
+    }
 
 
 def _llama(width: int, layers: int, heads: int, mlp_width: int, **more: Any) -> dict[str, Any]:
@@ -87,6 +116,17 @@ PRESETS: dict[str, dict[str, Any]] = {
     "gpt3-6.7b": _gpt(4096, 32, 32, 2048),
     "gpt3-13b": _gpt(5120, 40, 40, 2048),
     "gpt3-175b": _gpt(12288, 96, 96, 2048),
+    "opt-test": _opt(32, 2, 4, 64),
+    "opt-125m": _opt(768, 12, 12),
+    "opt-1.3b": _opt(2048, 24, 32),
+    "opt-2.7b": _opt(2560, 32, 32),
+    "opt-6.7b": _opt(4096, 32, 32),
+    "opt-13b": _opt(5120, 40, 40),
+    "opt-30b": _opt(7168, 48, 56),
+    "opt-66b": _opt(9216, 64, 72),
+    "opt-175b": _opt(12_288, 96, 96),
+    "neox-test": _neox(64, 2, 4),
+    "neox-20b": _neox(6144, 44, 64),
     "llama-test": _llama(32, 2, 4, 64, kv_heads=2, max_positions=64),
     "llama-tiny": _llama(256, 4, 4, 688),
     "llama-7b": _llama(4096, 32, 32, 11_008),

@@ -5,7 +5,6 @@ Shapes: B rows, T tokens, D width, V vocabulary, N labelled places.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 import torch
@@ -14,9 +13,12 @@ from torch import Tensor, nn
 from train.batch import NO_LABEL, Batch, LossSums
 from train.model.config import ModelConfig
 from train.model.encoder import Encoder
-from train.model.encoder_decoder import EncoderDecoder, init_t5
-from train.model.layers import Block, LayerCache, make_norm, rotary_tables
-from train.model.loss import cross_entropy_sums
+from train.model.encoder_decoder import EncoderDecoder
+from train.model.initial import init_weights
+from train.model.layers import Block, LayerCache
+from train.model.loss import cross_entropy_sums, penalties
+from train.model.norms import make_norm, set_real_tokens
+from train.model.positions import rotary_tables, sinusoids
 
 
 class Transformer(nn.Module):
@@ -28,10 +30,11 @@ class Transformer(nn.Module):
         self.embedding = nn.Embedding(config.vocab_size, config.width)
         self.position: nn.Embedding | None = None
         if config.positions == "learned":
-            self.position = nn.Embedding(config.max_positions, config.width)
+            rows = config.max_positions + config.position_offset
+            self.position = nn.Embedding(rows, config.width)
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
-        self.final_norm = make_norm(config)
+        self.final_norm = make_norm(config) if config.has_final_norm else nn.Identity()
         self.head: nn.Linear | None = None
         if not config.tied_head:
             self.head = nn.Linear(config.width, config.vocab_size, bias=False)
@@ -45,7 +48,9 @@ class Transformer(nn.Module):
         labels = batch.labels.reshape(-1)
         places = torch.nonzero(labels != NO_LABEL).squeeze(1)
         chosen_ND = hidden_BTD.flatten(0, 1)[places]
-        loss, losses = cross_entropy_sums(chosen_ND, self.head_weight(), labels[places])
+        loss, losses = cross_entropy_sums(
+            chosen_ND, self.head_weight(), labels[places], extra=penalties(self.config)
+        )
         return LossSums.of(loss, losses, places, batch)
 
     def encode(self, batch: Batch) -> Tensor:
@@ -61,6 +66,7 @@ class Transformer(nn.Module):
         mask = None
         if batch.visible is not None or not (batch.is_whole or self.config.attend_across_documents):
             mask = document_mask(batch.document, batch.visible)
+        set_real_tokens(self, batch.document)
         rotary = self._rotary(batch.positions)
         for block in blocks:
             x_BTD = block(x_BTD, mask, rotary)
@@ -68,7 +74,9 @@ class Transformer(nn.Module):
 
     def finish(self, x_BTD: Tensor) -> Tensor:
         """Hidden states [B, T, D] after the last block."""
-        return self.final_norm(x_BTD)  # type: ignore[no-any-return]
+        x_BTD = self.final_norm(x_BTD)
+        # Of muP, for the head: logits stay of one size while the width grows.
+        return x_BTD if self.config.width_ratio == 1 else x_BTD / self.config.width_ratio
 
     def decode(
         self, ids_BT: Tensor, positions_BT: Tensor, mask: Tensor, cache: list[LayerCache]
@@ -94,18 +102,21 @@ class Transformer(nn.Module):
         rotary = self._rotary(positions_BT)
         for layer, block in enumerate(self.blocks):
             x_BTD = block(x_BTD, mask, rotary, None if cache is None else cache[layer])
-        return self.final_norm(x_BTD)  # type: ignore[no-any-return]
+        return self.finish(x_BTD)
 
     def _embedded(self, ids_BT: Tensor, positions_BT: Tensor) -> Tensor:
         x_BTD = self.embedding(ids_BT)
         if self.position is not None:
-            x_BTD = x_BTD + self.position(positions_BT)
+            x_BTD = x_BTD + self.position(positions_BT + self.config.position_offset)
+        elif self.config.positions == "sinusoidal":
+            # The factor of Vaswani et al. 2017, section 3.4: else positions drown the tokens.
+            x_BTD = x_BTD * self.config.width**0.5 + sinusoids(positions_BT, self.config.width)
         return self.dropout(x_BTD)  # type: ignore[no-any-return]
 
     def _rotary(self, positions_BT: Tensor) -> tuple[Tensor, Tensor] | None:
         if self.config.positions != "rotary":
             return None
-        return rotary_tables(positions_BT, self.config.head_width, self.config.rotary_base)
+        return rotary_tables(positions_BT, self.config.rotary_width, self.config.rotary_base)
 
     def logits(self, batch: Batch) -> Tensor:
         """Logits [B, T, V] of every place; for evaluation of few tokens."""
@@ -144,27 +155,7 @@ def make_model(config: ModelConfig) -> Model:
 
 
 def build_model(config: ModelConfig, *, seed: int) -> Model:
-    """A model with its family's initialisation, a function of the seed alone.
-
-    Decoders start as GPT-2, BERT normal with `init_std` everywhere, T5 as `init_t5` says.
-
-    Weights are normal with `init_std`; matrices that write into the residual stream are divided by
-    the root of twice the layers (Radford et al. 2019); biases are zero, norms one.
-    """
+    """A model with its initialisation, a function of the configuration and the seed alone."""
     model = make_model(config)
-    generator = torch.Generator().manual_seed(seed)
-    if isinstance(model, EncoderDecoder):
-        init_t5(model, config, generator)
-        return model
-    shrink = 1.0 if config.family == "bert" else math.sqrt(2 * config.layers)
-    residual_std = config.init_std / shrink
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if parameter.ndim < 2:
-                if name.endswith("bias"):
-                    parameter.zero_()
-                continue
-            is_output = name.endswith(("attention.output.weight", "mlp.down.weight"))
-            std = residual_std if is_output else config.init_std
-            parameter.normal_(0.0, std, generator=generator)
+    init_weights(model, config, torch.Generator().manual_seed(seed))
     return model

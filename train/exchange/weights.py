@@ -1,0 +1,70 @@
+"""Safetensors of a Hugging Face folder, in one file or several with an index; never pickles."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from schemas.errors import ContractError
+
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+SHARD_BYTES = 5_000_000_000  # as transformers
+
+State = dict[str, Tensor]
+
+
+def write_weights(folder: Path, tensors: State, *, shard_bytes: int = SHARD_BYTES) -> None:
+    """Write tensors in their order, a new file before one would exceed `shard_bytes`."""
+    shards: list[State] = [{}]
+    size = 0
+    for name, value in tensors.items():
+        if shards[-1] and size + value.nbytes > shard_bytes:
+            shards.append({})
+            size = 0
+        shards[-1][name] = value
+        size += value.nbytes
+    if len(shards) == 1:
+        save_file(shards[0], folder / WEIGHTS, metadata={"format": "pt"})
+        return
+    places: dict[str, str] = {}
+    for number, shard in enumerate(shards, start=1):
+        file = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
+        save_file(shard, folder / file, metadata={"format": "pt"})
+        places |= dict.fromkeys(shard, file)
+    total = sum(value.nbytes for value in tensors.values())
+    index = {"metadata": {"total_size": total}, "weight_map": places}
+    (folder / INDEX).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+
+
+def read_weights(folder: Path) -> State:
+    """All tensors of a folder.
+
+    Raises:
+        ContractError: No safetensors, a file that cannot be read, or one that the index names and
+            that is not there.
+    """
+    index = folder / INDEX
+    files = [WEIGHTS]
+    if index.is_file():
+        try:
+            places = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        except (ValueError, KeyError, OSError) as error:
+            raise ContractError(f"{index}: not readable: {error}") from error
+        files = sorted(set(places.values()))
+    elif not (folder / WEIGHTS).is_file():
+        found = sorted(path.name for path in folder.glob("*.bin"))
+        raise ContractError(
+            f"{folder}: not readable: neither {WEIGHTS} nor {INDEX}"
+            + (f"; {found[0]} is a pickle, which is never read" if found else "")
+        )
+    state: State = {}
+    for file in files:
+        try:
+            state |= load_file(folder / file)
+        except (OSError, SafetensorError) as error:
+            raise ContractError(f"{folder / file}: not readable: {error}") from error
+    return state

@@ -1,0 +1,93 @@
+"""Normalisations.
+
+Shapes: B rows, T tokens, D width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from train.model.config import ModelConfig
+
+
+class RMSNorm(nn.Module):
+    """Scale by the root of the mean square (Zhang and Sennrich 2019), in fp32 at least."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.eps = eps
+
+    def forward(self, x_BTD: Tensor) -> Tensor:
+        """Normalise the last dimension."""
+        wide = x_BTD.to(torch.promote_types(x_BTD.dtype, torch.float32))
+        scale = torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)
+        return (wide * scale).to(x_BTD.dtype) * self.weight
+
+
+class MaskedBatchNorm(nn.Module):
+    """Batch normalisation over real tokens only (Ioffe and Szegedy 2015; Shen et al. 2020).
+
+    Padding enters neither mean nor variance. `real_BT` is set by the model before its blocks run;
+    None means that every token is real. Statistics of training are those of the rank's rows;
+    evaluation uses the running ones, which are buffers of the checkpoint.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, width: int, eps: float, momentum: float = 0.1) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.bias = nn.Parameter(torch.zeros(width))
+        self.eps, self.momentum = eps, momentum
+        self.register_buffer("running_mean", torch.zeros(width))
+        self.register_buffer("running_var", torch.ones(width))
+        self.real_BT: Tensor | None = None
+
+    def forward(self, x_BTD: Tensor) -> Tensor:
+        """Normalise each of D over the real tokens; padding is scaled alike, and ignored."""
+        mean, var = self.running_mean, self.running_var
+        if self.training:
+            mean, var = self._statistics(x_BTD)
+        scaled = (x_BTD - mean) * torch.rsqrt(var + self.eps)
+        return (scaled * self.weight + self.bias).to(x_BTD.dtype)
+
+    def _statistics(self, x_BTD: Tensor) -> tuple[Tensor, Tensor]:
+        is_chosen = x_BTD.ndim == 2 or self.real_BT is None  # chosen places are real, all of them
+        tokens = x_BTD.flatten(0, -2) if is_chosen else x_BTD[self.real_BT]
+        tokens = tokens.to(torch.promote_types(tokens.dtype, torch.float32))
+        var, mean = torch.var_mean(tokens, 0, unbiased=False)
+        with torch.no_grad():
+            # As torch's own: the running variance is the unbiased one.
+            unbiased = var * len(tokens) / max(len(tokens) - 1, 1)
+            self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
+            self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
+        return mean, var
+
+
+def make_norm(config: ModelConfig) -> nn.Module:
+    """The norm that the configuration names."""
+    match config.norm:
+        case "rmsnorm":
+            return RMSNorm(config.width, config.norm_eps)
+        case "batchnorm":
+            return MaskedBatchNorm(config.width, config.norm_eps)
+        case "none":
+            return nn.Identity()
+        case "layernorm":
+            return nn.LayerNorm(config.width, eps=config.norm_eps)
+
+
+def batch_norms(model: nn.Module) -> Iterator[MaskedBatchNorm]:
+    """All that must know which tokens are real."""
+    return (module for module in model.modules() if isinstance(module, MaskedBatchNorm))
+
+
+def set_real_tokens(model: nn.Module, document_BT: Tensor | None) -> None:
+    """Tell batch norms where tokens are, before the blocks run."""
+    for norm in batch_norms(model):
+        norm.real_BT = None if document_BT is None else document_BT > 0

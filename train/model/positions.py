@@ -1,0 +1,36 @@
+"""Positions that have no parameters: rotary and sinusoidal.
+
+Shapes: B rows, T tokens, N heads, H head width, R rotated width, D width.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def rotary_tables(positions_BT: Tensor, width: int, base: float) -> tuple[Tensor, Tensor]:
+    """Cosines and sines [B, 1, T, R] of rotary positions (Su et al. 2021), halves side by side."""
+    exponents = torch.arange(0, width, 2, device=positions_BT.device, dtype=torch.float32) / width
+    angles = positions_BT[..., None].float() / base**exponents
+    angles = torch.cat((angles, angles), dim=-1)[:, None]
+    return angles.cos(), angles.sin()
+
+
+def rotate(x_BNTH: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn pairs (i, i + R/2) of the first R by their angles; the rest has no position."""
+    width = cos.shape[-1]
+    if width < x_BNTH.shape[-1]:
+        turned, plain = x_BNTH[..., :width], x_BNTH[..., width:]
+        return torch.cat((rotate(turned, cos, sin), plain), dim=-1)
+    first, second = x_BNTH.chunk(2, dim=-1)
+    turned = torch.cat((-second, first), dim=-1)
+    return (x_BNTH * cos + turned * sin).to(x_BNTH.dtype)
+
+
+def sinusoids(positions_BT: Tensor, width: int) -> Tensor:
+    """[B, T, D], sine at even and cosine at odd places (Vaswani et al. 2017, section 3.5)."""
+    exponents = torch.arange(0, width, 2, device=positions_BT.device, dtype=torch.float32) / width
+    angles = positions_BT[..., None].float() / 10_000.0**exponents
+    both = torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(-2)
+    return both[..., :width]
