@@ -15,7 +15,9 @@ from refinery.packing import dataset
 from refinery.packing.shards import (
     PACKING_VERSION,
     ShardJob,
+    check_controls,
     collect_shards,
+    has_end_marks,
     number_of_shards,
     write_shards,
 )
@@ -28,12 +30,13 @@ from schemas.manifest import MANIFEST_NAME, DecontaminationSummary, SourceSummar
 
 def _write_split(context: StageContext, copies: DataFrame, job: ShardJob) -> Split:
     """Write one split; `copies` has a row per copy, with doc_id, source, copy and the tokens."""
+    end_mark = int(has_end_marks(job.config, job.special_ids))
     totals = (
         copies.groupBy("source")
         .agg(
             F.count("*").alias("copies"),
             F.countDistinct("doc_id").alias("documents"),
-            F.sum(F.col("num_tokens") + 1).alias("copied"),
+            F.sum(F.col("num_tokens") + end_mark).alias("copied"),
             F.sum(F.when(F.col("copy") == 0, F.col("num_tokens")).otherwise(0)).alias("tokens"),
             F.sum(F.when(F.col("copy") == 0, F.col("num_bytes")).otherwise(0)).alias("text_bytes"),
         )
@@ -43,9 +46,11 @@ def _write_split(context: StageContext, copies: DataFrame, job: ShardJob) -> Spl
     copied = {row["source"]: row["copied"] for row in totals}
     num_shards = number_of_shards(sum(copied.values()), context.recipe.packing)
     num_tasks = min(num_shards, context.runtime.shard_tasks or num_shards)
-    shards, arrived = collect_shards(write_shards(copies, job, num_shards, num_tasks))
+    written = collect_shards(write_shards(copies, job, num_shards, num_tasks))
+    shards, arrived = written.shards, dict(written.tokens_in)
     if arrived != copied:
         raise ContractError(f"tokens by source to pack: {copied}; arrived at executors: {arrived}")
+    drawn = written.drawn
     packed = {name: sum(s.tokens_by_source.get(name, 0) for s in shards) for name in copied}
     plan = {row["source"]: row for row in json.loads(context.records["mixture"].facts["plan"])}
     sources = {
@@ -55,7 +60,8 @@ def _write_split(context: StageContext, copies: DataFrame, job: ShardJob) -> Spl
             tokens=row["tokens"],
             text_bytes=row["text_bytes"],
             packed_tokens=packed[row["source"]],
-            dropped_tokens=copied[row["source"]] - packed[row["source"]],
+            dropped_tokens=copied[row["source"]] + drawn[row["source"]] - packed[row["source"]],
+            drawn_tokens=drawn[row["source"]],
             epochs=1.0 if job.pad_last else round(plan[row["source"]]["epochs"], 9),
         )
         for row in totals
@@ -70,6 +76,7 @@ def _run(context: StageContext) -> None:
         storage.local_path(folder).mkdir(parents=True, exist_ok=True)
     tokenizer = storage.local_copy(context.artefact_uri("vocabulary", "tokenizer"))
     identity = identify_tokenizer(tokenizer, relative_path=dataset.TOKENIZER_FOLDER)
+    check_controls(recipe.packing, identity.special_ids)
     tokens = context.read("tokens")
     mixture = context.read("mixture").where("copies > 0").select("doc_id", "copies")
     train = tokens.where("split = 'train'").join(mixture, ["doc_id"], how="inner")

@@ -45,14 +45,19 @@ def _run(context: StageContext) -> None:
         raise ContractError("no document is kept; see `fates.reason` and `ledger.reasons`")
     texts = kept_texts(context.read("cleaned"), fates, collect_edits(context))
     texts = texts.withColumn("is_heldout", is_heldout(recipe.split, recipe.seed))
-    rows = tokenise(texts, context.artefact_uri("vocabulary", "tokenizer"))
+    rows = tokenise(texts, context.artefact_uri("vocabulary", "tokenizer"), recipe.packing.marks)
     split = F.when(F.col("is_heldout"), "heldout").otherwise("train")
     tokens = rows.withColumn("split", split).select(*TABLES["tokens"].column_names)
     context.write("tokens", tokens)
 
 
 def _settings(recipe: Recipe) -> dict[str, Any]:
-    return {"seed": recipe.seed, "split": recipe.split, "version": TOKENISE_VERSION}
+    return {
+        "seed": recipe.seed,
+        "split": recipe.split,
+        "marks": recipe.packing.marks,
+        "version": TOKENISE_VERSION,
+    }
 
 
 STAGE = Stage(

@@ -53,6 +53,9 @@ class Shard(Settings):
     rows: int = Field(ge=0)
     tokens: int = Field(ge=0, description="tokens of documents and end marks, padding apart")
     padding: int = Field(ge=0)
+    control: int = Field(
+        default=0, ge=0, description="control tokens outside of segments: [CLS] and [SEP] of pairs"
+    )
     bytes: int = Field(ge=0, description="size of the file")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="of the file; for fast checks only")
     content_sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="of the canonical rows")
@@ -68,16 +71,21 @@ class SourceSummary(Settings):
     text_bytes: int = Field(ge=0, description="UTF-8 bytes of the distinct documents")
     packed_tokens: int = Field(ge=0, description="tokens in the shards, copies and end marks in")
     dropped_tokens: int = Field(default=0, ge=0, description="tokens of tails that were left out")
+    drawn_tokens: int = Field(
+        default=0, ge=0, description="packed once more: second halves drawn from other documents"
+    )
     epochs: float = Field(ge=0, description="copies asked for per document")
 
 
 class TokenAccount(Settings):
-    """tokens_in = packed + dropped, exactly; padding stands apart."""
+    """tokens_in + drawn = packed + dropped, exactly; padding and control tokens stand apart."""
 
     tokens_in: int = Field(ge=0)
     packed: int = Field(ge=0)
     dropped: int = Field(ge=0, description="tails shorter than a row that the layout leaves out")
     padding: int = Field(ge=0)
+    drawn: int = Field(default=0, ge=0, description="repeated as drawn halves of pairs")
+    control: int = Field(default=0, ge=0)
 
 
 class Split(Settings):

@@ -226,6 +226,8 @@ MIXTURE = Table(
         SOURCE,
         Column("num_tokens", "int", "tokens of one copy"),
         Column("copies", "int", "whole copies plus one by the hashed fraction; may be 0"),
+        Column("word_starts", "array<int>", "tokens that begin a word; null where not asked for"),
+        Column("sentence_starts", "array<int>", "likewise a sentence"),
     ),
 )
 

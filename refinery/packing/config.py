@@ -2,20 +2,84 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from schemas.settings import Settings
+
+CONTROLS_OF_A_PAIR = 3  # [CLS] first [SEP] second [SEP]
+
+
+class NoiseConfig(Settings):
+    """Noise of text and of tokens, another one in each copy; a function of (seed, id, copy).
+
+    Fractions are of the characters, or of the merges, that can change.
+    """
+
+    first_copy: int = Field(
+        default=1, ge=0, description="earlier copies stay as they are; 0 changes all"
+    )
+    bpe_dropout: float | None = Field(
+        default=None, gt=0, lt=1, description="merges left out (Provilkov et al. 2020)"
+    )
+    spelling: float | None = Field(
+        default=None, gt=0, lt=1, description="letters swapped, doubled, lost or replaced"
+    )
+    case: float | None = Field(default=None, gt=0, lt=1, description="letters of the other case")
+    width: float | None = Field(
+        default=None, gt=0, lt=1, description="ASCII characters in their full-width form"
+    )
 
 
 class PackingConfig(Settings):
     """Rows, shards and lanes."""
 
     seq_len: int = Field(default=2048, ge=8, description="tokens per row")
-    layout: Literal["concat", "document", "bestfit"] = "concat"
+    layout: Literal["concat", "document", "bestfit", "sentences", "next_sentence"] = Field(
+        default="concat",
+        description="sentences: whole ones of one document per row; next_sentence: pairs as BERT's",
+    )
+    word_starts: bool = Field(
+        default=False, description="a column that says which tokens begin a word"
+    )
+    short_fraction: float = Field(
+        default=0.1, ge=0, lt=1, description="next_sentence: documents whose pairs are short"
+    )
+    noise: NoiseConfig | None = Field(
+        default=None, description="of the copies of training documents; null: all copies are equal"
+    )
     shard_tokens: int = Field(
         default=32_000_000, gt=0, description="about, per shard; a task holds one in memory"
     )
     row_group_rows: int = Field(default=256, gt=0)
     lanes: int = Field(default=48, gt=0)
+
+    @model_validator(mode="after")
+    def _rows_are_long_enough(self) -> Self:
+        if self.layout == "next_sentence" and self.noise is not None:
+            raise ValueError("noise changes tokens, so sentences are lost; use another layout")
+        if self.layout == "sentences" and self.noise is not None:
+            raise ValueError("noise changes tokens, so sentences are lost; use another layout")
+        return self
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What tokenising has to find beside the ids."""
+        wanted = {
+            "word_starts": self.word_starts,
+            "sentence_starts": self.layout in ("sentences", "next_sentence"),
+        }
+        return tuple(name for name, is_wanted in wanted.items() if is_wanted)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Optional columns of the rows."""
+        names = ("word_starts",) if self.word_starts else ()
+        match self.layout:
+            case "sentences":
+                return (*names, "sentence_starts")
+            case "next_sentence":
+                return (*names, "segment_b_start", "is_next")
+            case _:
+                return names

@@ -58,9 +58,19 @@ def make_split(shards: list[Shard], sources: dict[str, SourceSummary], *, tokens
     """
     packed, padding = sum(s.tokens for s in shards), sum(s.padding for s in shards)
     dropped = sum(source.dropped_tokens for source in sources.values())
-    if tokens_in != packed + dropped:
-        raise ContractError(f"{tokens_in} tokens in != {packed} packed + {dropped} dropped")
-    account = TokenAccount(tokens_in=tokens_in, packed=packed, dropped=dropped, padding=padding)
+    drawn = sum(source.drawn_tokens for source in sources.values())
+    if tokens_in + drawn != packed + dropped:
+        raise ContractError(
+            f"{tokens_in} tokens in + {drawn} drawn != {packed} packed + {dropped} dropped"
+        )
+    account = TokenAccount(
+        tokens_in=tokens_in,
+        packed=packed,
+        dropped=dropped,
+        padding=padding,
+        drawn=drawn,
+        control=sum(s.control for s in shards),
+    )
     return Split(shards=tuple(shards), sources=sources, account=account)
 
 
@@ -93,6 +103,7 @@ def make_manifest(
         seq_len=config.seq_len,
         lanes=config.lanes,
         layout=config.layout,
+        columns=config.columns,
         tokenizer=tokenizer,
         train=train,
         heldout=heldout,

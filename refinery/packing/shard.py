@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from refinery.packing.config import PackingConfig
+from refinery.packing.config import CONTROLS_OF_A_PAIR, PackingConfig
 from refinery.packing.layouts import LAYOUTS, Segments, drop_short_tail
-from schemas.rows import NO_TOKEN, ROW_SCHEMA, SEGMENT
+from refinery.packing.sentences import PairWalk, pair_segments, sentence_rows
+from schemas.rows import NO_TOKEN, ROW_SCHEMA, SEGMENT, row_schema
 
 ROW_ID_DIGITS = 16
 Tokens = npt.NDArray[np.int32]
@@ -24,15 +25,21 @@ class ShardForm:
 
     Attributes:
         config: Layout, row length, row groups.
-        eos: Id put after each document.
+        eos: Id put after each document; None where the layout has no end marks.
         pad: Id that fills short rows.
         keep_tail: Pad a short last row instead of leaving it out (held-out split).
+        cls: Id before a pair.
+        sep: Id behind each half of a pair.
+        seed: Of what a layout draws.
     """
 
     config: PackingConfig
-    eos: int
+    eos: int | None
     pad: int
     keep_tail: bool
+    cls: int | None = None
+    sep: int | None = None
+    seed: int = 0
 
 
 class ShardBuilder:
@@ -45,11 +52,24 @@ class ShardBuilder:
         self._doc_ids: list[str] = []
         self._sources: list[str] = []
         self._copies: list[int] = []
+        self._starts: dict[str, list[Tokens]] = {name: [] for name in form.config.marks}
 
-    def add(self, *, doc_id: str, source: str, copy: int, input_ids: Tokens) -> None:
-        """Append a document and its end mark."""
-        self._stream += np.append(input_ids, self._form.eos).astype(np.int32).tobytes()
-        self._lengths.append(len(input_ids) + 1)
+    def add(
+        self,
+        *,
+        doc_id: str,
+        source: str,
+        copy: int,
+        input_ids: Tokens,
+        starts: Mapping[str, Tokens] | None = None,
+    ) -> None:
+        """Append a document and its end mark; `starts` holds the tokens that `config.marks` asks."""
+        eos = self._form.eos
+        ids = input_ids if eos is None else np.append(input_ids, eos)
+        self._stream += ids.astype(np.int32).tobytes()
+        self._lengths.append(len(ids))
+        for name, found in self._starts.items():
+            found.append((starts or {})[name])
         self._doc_ids.append(doc_id)
         self._sources.append(source)
         self._copies.append(copy)
@@ -58,10 +78,27 @@ class ShardBuilder:
         """Cut into rows and order them by their ids."""
         config = self._form.config
         lengths = np.array(self._lengths, np.int64)
-        segments = LAYOUTS[config.layout](lengths, config.seq_len)
+        row_values: dict[str, npt.NDArray[np.int32]] = {}
+        drawn = np.zeros(0, np.int64)
+        match config.layout:
+            case "sentences":
+                starts = [found.astype(np.int64) for found in self._starts["sentence_starts"]]
+                segments = sentence_rows(lengths, starts, config.seq_len)
+            case "next_sentence":
+                pairs = list(self._walk(lengths).pairs())
+                segments = pair_segments(pairs)
+                is_next = np.array([pair.is_next for pair in pairs], np.int32)
+                second = segments.row_start[1::2].astype(np.int32)
+                row_values = {"segment_b_start": second, "is_next": is_next}
+                drawn = 2 * np.flatnonzero(is_next == 0) + 1
+            case _:
+                segments = LAYOUTS[config.layout](lengths, config.seq_len)
         if config.layout == "concat" and not self._form.keep_tail:
             segments = drop_short_tail(segments, config.seq_len)
         return PackedShard(
+            row_values=row_values,
+            drawn=drawn,
+            flags=self._flags(lengths),
             form=self._form,
             stream=np.frombuffer(self._stream, np.int32),
             lengths=lengths,
@@ -71,10 +108,50 @@ class ShardBuilder:
             copies=np.array(self._copies, np.int32),
         )
 
+    def _walk(self, lengths: npt.NDArray[np.int64]) -> PairWalk:
+        bounds = []
+        for length, starts in zip(lengths.tolist(), self._starts["sentence_starts"], strict=True):
+            inner = starts[(starts > 0) & (starts < length)].tolist()
+            bounds.append([0, *inner, length] if length else [0])
+        keys = [f"{d}\x1f{c}" for d, c in zip(self._doc_ids, self._copies, strict=True)]
+        return PairWalk(
+            sentences=bounds,
+            keys=keys,
+            seq_len=self._form.config.seq_len,
+            short_fraction=self._form.config.short_fraction,
+            seed=self._form.seed,
+        )
+
+    def _flags(self, lengths: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.bool_]]:
+        """Per token of the stream, whether a word or sentence begins; end marks are words."""
+        firsts = np.cumsum(lengths) - lengths
+        found = {}
+        for name, starts in self._starts.items():
+            flags = np.zeros(int(lengths.sum()), np.bool_)
+            for first, places in zip(firsts.tolist(), starts, strict=True):
+                flags[first + places] = True
+            if name == "word_starts" and self._form.eos is not None:
+                flags[firsts + lengths - 1] = True
+            found[name] = flags
+        return found
+
 
 @dataclass(frozen=True, kw_only=True)
 class PackedShard:
-    """A shard's documents and their cutting; rows are made when they are written."""
+    """A shard's documents and their cutting; rows are made when they are written.
+
+    Attributes:
+        form: What rows look like.
+        stream: Tokens of all documents.
+        lengths: Of the documents, in tokens.
+        segments: Where they lie.
+        doc_ids: Names of the documents.
+        sources: Theirs.
+        copies: Theirs.
+        flags: By optional column, one for each token of the stream.
+        row_values: By optional column, one number for each row.
+        drawn: Segments that repeat tokens which another row has: drawn second halves.
+    """
 
     form: ShardForm
     stream: Tokens
@@ -83,6 +160,19 @@ class PackedShard:
     doc_ids: list[str]
     sources: list[str]
     copies: npt.NDArray[np.int32]
+    flags: dict[str, npt.NDArray[np.bool_]]
+    row_values: dict[str, npt.NDArray[np.int32]]
+    drawn: npt.NDArray[np.int64]
+
+    @property
+    def controls_of_a_row(self) -> int:
+        """Control tokens that the layout puts into each row, outside of segments."""
+        return CONTROLS_OF_A_PAIR if self.form.config.layout == "next_sentence" else 0
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Of the rows."""
+        return row_schema(self.form.config.columns)
 
     @property
     def num_rows(self) -> int:
@@ -92,6 +182,11 @@ class PackedShard:
     def tokens_by_source(self) -> dict[str, int]:
         """Tokens in rows, end marks in, by source."""
         return self._sum_by_source(self.segments.document, self.segments.length)
+
+    def drawn_by_source(self) -> dict[str, int]:
+        """Tokens in rows that are drawn once more, by source."""
+        parts = self.segments
+        return self._sum_by_source(parts.document[self.drawn], parts.length[self.drawn])
 
     def tokens_in_by_source(self) -> dict[str, int]:
         """Tokens that came in, end marks in, by source."""
@@ -120,12 +215,22 @@ class PackedShard:
         self, row: int, bounds: npt.NDArray[np.int64], offsets: npt.NDArray[np.int64]
     ) -> Tokens:
         """Tokens of a row, padding left out."""
-        parts = self.segments
-        pieces = []
-        for segment in range(bounds[row], bounds[row + 1]):
-            begin = offsets[parts.document[segment]] + parts.doc_start[segment]
-            pieces.append(self.stream[begin : begin + parts.length[segment]])
+        pieces = [self.stream[span] for span in self._spans(row, bounds, offsets)]
+        if self.controls_of_a_row:
+            sep = np.array([self.form.sep], np.int32)
+            pieces = [np.array([self.form.cls], np.int32), pieces[0], sep, pieces[1], sep]
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def _spans(
+        self, row: int, bounds: npt.NDArray[np.int64], offsets: npt.NDArray[np.int64]
+    ) -> list[slice]:
+        """Where the stream holds the segments of a row."""
+        parts = self.segments
+        spans = []
+        for segment in range(bounds[row], bounds[row + 1]):
+            begin = int(offsets[parts.document[segment]] + parts.doc_start[segment])
+            spans.append(slice(begin, begin + int(parts.length[segment])))
+        return spans
 
     def _row_id(
         self, row: int, bounds: npt.NDArray[np.int64], offsets: npt.NDArray[np.int64]
@@ -170,8 +275,33 @@ class PackedShard:
             _lists(ends, pa.array(tokens.reshape(-1)), "input_ids"),
             _lists(starts, pa.StructArray.from_arrays(values, fields=list(SEGMENT)), "segments"),
             pa.array(self._next_tokens(last, offsets)),
+            *self._optional(rows, bounds, offsets),
         ]
-        return pa.RecordBatch.from_arrays(columns, schema=ROW_SCHEMA)
+        return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+
+    def _optional(
+        self,
+        rows: npt.NDArray[np.int64],
+        bounds: npt.NDArray[np.int64],
+        offsets: npt.NDArray[np.int64],
+    ) -> Iterator[pa.Array]:
+        seq_len, parts = self.form.config.seq_len, self.segments
+        ends = np.arange(len(rows) + 1, dtype=np.int32) * seq_len
+        for name in self.form.config.columns:
+            if name in self.row_values:
+                yield pa.array(self.row_values[name][rows])
+                continue
+            flags = np.zeros((len(rows), seq_len), np.bool_)
+            for place, row in enumerate(rows.tolist()):
+                spans = self._spans(row, bounds, offsets)
+                for start, span in zip(
+                    parts.row_start[bounds[row] : bounds[row + 1]].tolist(), spans, strict=True
+                ):
+                    flags[place, start : start + span.stop - span.start] = self.flags[name][span]
+            kind = self.schema.field(name).type
+            yield pa.ListArray.from_arrays(
+                pa.array(ends), pa.array(flags.reshape(-1), pa.bool_()), type=kind
+            )
 
     def _next_tokens(
         self, last: npt.NDArray[np.int64], offsets: npt.NDArray[np.int64]

@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +23,12 @@ from refinery.packing.config import PackingConfig
 from refinery.packing.shard import PackedShard, ShardBuilder, ShardForm
 from refinery.publish import storage
 from refinery.sources.selection import HASH_BITS, hash_share
+from schemas.errors import SettingsError
 from schemas.fingerprints import sha256_file
 from schemas.manifest import Shard, SpecialIds
-from schemas.rows import ROW_SCHEMA, ContentHasher
+from schemas.rows import ContentHasher
 
-PACKING_VERSION = 3
+PACKING_VERSION = 4
 # Ids go in plain: on GPT-2 ids of English and Chinese text zstd finds more in them (0.99 bytes per
 # token) than in the bit-packed indices of a dictionary (1.25), see benchmarks/encodings.py. Byte
 # stream split decodes faster (192 against 170 M tokens per core-second), but fewer readers know it.
@@ -36,7 +38,7 @@ WRITER_OPTIONS: dict[str, Any] = {
     "use_dictionary": ["segments.list.element.doc_id", "segments.list.element.source"],
     "write_statistics": False,
 }
-SUMMARY_DDL = "shard int, summary string, tokens_in string"
+SUMMARY_DDL = "shard int, summary string, tokens_in string, drawn string"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,18 +72,25 @@ def write_shards(copies: DataFrame, job: ShardJob, num_shards: int, num_tasks: i
     ordered = placed.repartitionById(num_tasks, F.expr(f"shard % {num_tasks}"))
     ordered = ordered.sortWithinPartitions("shard", "place", "doc_id", "copy")
     run = functools.partial(_write_batches, job=job)
-    columns = ("shard", "doc_id", "source", "copy", "input_ids")
+    columns = ("shard", "doc_id", "source", "copy", "input_ids", *job.config.marks)
     return ordered.select(*columns).mapInArrow(run, SUMMARY_DDL)
 
 
 def _write_batches(batches: Iterator[pa.RecordBatch], *, job: ShardJob) -> Iterator[pa.RecordBatch]:
+    special = job.special_ids
     form = ShardForm(
-        config=job.config, eos=job.special_ids.eos, pad=job.special_ids.pad, keep_tail=job.pad_last
+        config=job.config,
+        eos=special.eos if has_end_marks(job.config, special) else None,
+        pad=special.pad,
+        keep_tail=job.pad_last,
+        cls=special.cls,
+        sep=special.sep,
+        seed=job.seed,
     )
     current: int | None = None
     builder = ShardBuilder(form)
     for batch in batches:
-        for number, document in _documents(batch):
+        for number, document in _documents(batch, job.config.marks):
             if current is not None and number != current:
                 yield _publish(current, builder.finish(), job)
                 builder = ShardBuilder(form)
@@ -91,13 +100,38 @@ def _write_batches(batches: Iterator[pa.RecordBatch], *, job: ShardJob) -> Itera
         yield _publish(current, builder.finish(), job)
 
 
-def _documents(batch: pa.RecordBatch) -> Iterator[tuple[int, dict[str, Any]]]:
+def check_controls(config: PackingConfig, special: SpecialIds) -> None:
+    """Refuse pairs without [CLS] and [SEP].
+
+    Raises:
+        SettingsError: Naming what the tokenizer lacks.
+    """
+    missing = [name for name in ("cls", "sep") if getattr(special, name) is None]
+    if config.layout == "next_sentence" and missing:
+        raise SettingsError(
+            f"packing.layout: next_sentence needs [CLS] and [SEP], the tokenizer has no "
+            f"{missing[0]}_token; `refinery vocabulary train FILES --out DIR` makes one that has "
+            "(recipe.vocabulary.tokenizer)"
+        )
+
+
+def has_end_marks(config: PackingConfig, special: SpecialIds) -> bool:
+    """Whether documents end in `eos`: pairs end in [SEP], which BERT's tokenizers take for it."""
+    if config.layout == "next_sentence":
+        return False
+    return config.layout != "sentences" or special.eos != special.sep
+
+
+def _documents(
+    batch: pa.RecordBatch, marks: tuple[str, ...]
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """(shard number, the arguments of `ShardBuilder.add`) of each row."""
     shards, copies = batch.column("shard").to_pylist(), batch.column("copy").to_pylist()
     names, sources = batch.column("doc_id").to_pylist(), batch.column("source").to_pylist()
     lists = batch.column("input_ids")
     flat = lists.flatten().to_numpy()
     ends = np.concatenate(([0], np.cumsum(lists.value_lengths().to_numpy())))
+    starts = {name: _arrays(batch.column(name)) for name in marks}
     for row, shard in enumerate(shards):
         yield (
             shard,
@@ -106,8 +140,14 @@ def _documents(batch: pa.RecordBatch) -> Iterator[tuple[int, dict[str, Any]]]:
                 "source": sources[row],
                 "copy": copies[row],
                 "input_ids": flat[ends[row] : ends[row + 1]],
+                "starts": {name: found[row] for name, found in starts.items()},
             },
         )
+
+
+def _arrays(lists: pa.ListArray) -> list[np.ndarray]:
+    ends = np.cumsum(lists.value_lengths().to_numpy())[:-1]
+    return np.split(lists.flatten().to_numpy(), ends)
 
 
 def _publish(number: int, packed: PackedShard, job: ShardJob) -> pa.RecordBatch:
@@ -134,25 +174,28 @@ def _publish(number: int, packed: PackedShard, job: ShardJob) -> pa.RecordBatch:
             pa.array([number], pa.int32()),
             pa.array([shard.model_dump_json()]),
             pa.array([tokens_in]),
+            pa.array([json.dumps(packed.drawn_by_source())]),
         ],
-        ["shard", "summary", "tokens_in"],
+        ["shard", "summary", "tokens_in", "drawn"],
     )
 
 
 def write_shard(path: Path, name: str, packed: PackedShard) -> Shard:
     """Write the rows of a shard, one row group at a time; whole row groups give stable bytes."""
     hasher = ContentHasher()
-    with pq.ParquetWriter(path, ROW_SCHEMA, **WRITER_OPTIONS) as writer:
+    with pq.ParquetWriter(path, packed.schema, **WRITER_OPTIONS) as writer:
         for rows in packed.row_groups():
             writer.write_table(pa.Table.from_batches([rows]), row_group_size=rows.num_rows)
             hasher.update(rows)
     by_source = packed.tokens_by_source()
     tokens = sum(by_source.values())
+    control = packed.num_rows * packed.controls_of_a_row
     return Shard(
         path=name,
         rows=packed.num_rows,
         tokens=tokens,
-        padding=packed.num_rows * packed.form.config.seq_len - tokens,
+        padding=packed.num_rows * packed.form.config.seq_len - tokens - control,
+        control=control,
         bytes=path.stat().st_size,
         sha256=sha256_file(path),
         content_sha256=hasher.hexdigest(),
@@ -160,11 +203,21 @@ def write_shard(path: Path, name: str, packed: PackedShard) -> Shard:
     )
 
 
-def collect_shards(summaries: DataFrame) -> tuple[list[Shard], dict[str, int]]:
-    """Shards in their order and the tokens that came in by source; one row per shard is fetched."""
+@dataclass(frozen=True)
+class WrittenShards:
+    """Shards in their order; tokens by source that came in, and that were drawn once more."""
+
+    shards: list[Shard]
+    tokens_in: Counter[str]
+    drawn: Counter[str]
+
+
+def collect_shards(summaries: DataFrame) -> WrittenShards:
+    """What the executors wrote; one row per shard is fetched."""
     rows = sorted(summaries.collect(), key=lambda row: row["shard"])
-    tokens_in: dict[str, int] = {}
+    found = WrittenShards([], Counter(), Counter())
     for row in rows:
-        for source, count in json.loads(row["tokens_in"]).items():
-            tokens_in[source] = tokens_in.get(source, 0) + count
-    return [Shard.model_validate(json.loads(row["summary"])) for row in rows], tokens_in
+        found.shards.append(Shard.model_validate(json.loads(row["summary"])))
+        found.tokens_in.update(json.loads(row["tokens_in"]))
+        found.drawn.update(json.loads(row["drawn"]))
+    return found

@@ -105,7 +105,7 @@ def _check_rows(file: Path, shard: Shard, manifest: Manifest) -> Iterator[Differ
     for what, found_value, expected_value in (
         ("number of rows", rows, shard.rows),
         ("number of tokens", tokens, shard.tokens),
-        ("padding", rows * manifest.seq_len - tokens, shard.padding),
+        ("padding", rows * manifest.seq_len - tokens - shard.control, shard.padding),
         (f"rows not of {manifest.seq_len} tokens", wrong_lengths, 0),
         (f"ids outside 0..{manifest.tokenizer.vocab_size - 1}", wrong_ids, 0),
         ("tokens by source", found_sources, expected_sources),
@@ -134,7 +134,11 @@ def _check_tokenizer(folder: Path, manifest: Manifest) -> Iterator[Difference]:
 def _check_sums(name: str, split: Split) -> Iterator[Difference]:
     account = split.account
     for what, found, expected in (
-        ("packed + dropped tokens", account.packed + account.dropped, account.tokens_in),
+        (
+            "packed + dropped - drawn tokens",
+            account.packed + account.dropped - account.drawn,
+            account.tokens_in,
+        ),
         ("tokens of its shards", sum(shard.tokens for shard in split.shards), account.packed),
         ("padding of its shards", sum(shard.padding for shard in split.shards), account.padding),
         (

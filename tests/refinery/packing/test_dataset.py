@@ -51,7 +51,7 @@ def test_account_adds_up_over_shards_and_sources() -> None:
 
 
 def test_lost_token_is_a_broken_contract() -> None:
-    with pytest.raises(ContractError, match="17 tokens in != 14 packed \\+ 2 dropped"):
+    with pytest.raises(ContractError, match="17 tokens in \\+ 0 drawn != 14 packed \\+ 2 dropped"):
         make_split([shard(8), shard(6)], {"web": source(14, 2)}, tokens_in=17)
 
 

@@ -53,7 +53,8 @@ def pack(
     )
     total = sum(len(row["input_ids"]) + 1 for row in rows)
     frame = spark.createDataFrame(rows, DDL).repartition(partitions)
-    return collect_shards(write_shards(frame, job, number_of_shards(total, job.config), tasks))
+    found = collect_shards(write_shards(frame, job, number_of_shards(total, job.config), tasks))
+    return found.shards, dict(found.tokens_in)
 
 
 @pytest.fixture(scope="module")

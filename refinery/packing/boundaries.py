@@ -1,0 +1,93 @@
+"""Where words and sentences begin in a text, and which tokens begin with them.
+
+English words are runs of letters and digits; runs of Han characters are cut by jieba's dictionary
+(rjieba, MIT). Places are code points.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+
+_HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+# A run of Han, a word of anything else with an apostrophe inside, or any other visible character.
+_WORD = re.compile(rf"(?P<han>[{_HAN}]+)|[^\W{_HAN}]+(?:['’][^\W{_HAN}]+)*|[^\w\s]")
+_CLOSING = "\"'”’»)\\]」』）】》"
+_SENTENCE_END = re.compile(rf"(?P<latin>[.!?…]+[{_CLOSING}]*(?=\s))|[。！？；…]+[{_CLOSING}]*|\n")
+# Words after whose full stop a sentence goes on; a single letter is an initial.
+_ABBREVIATIONS = frozenset(
+    {
+        *("mr", "mrs", "ms", "dr", "prof", "st", "sr", "jr", "vs", "etc", "e.g", "i.e", "cf"),
+        *("no", "fig", "vol", "pp", "al", "inc", "ltd", "co", "dept", "approx"),
+    }
+)
+
+
+def word_starts(text: str) -> Ints:
+    """Sorted places at which a word begins."""
+    found: list[int] = []
+    for match in _WORD.finditer(text):
+        run = match["han"]
+        if run is None or len(run) == 1:
+            found.append(match.start())
+        else:
+            found += _han_starts(run, match.start())
+    return np.array(found, np.int64)
+
+
+def _han_starts(run: str, start: int) -> list[int]:
+    import rjieba
+
+    starts = []
+    for word in rjieba.cut(run, hmm=False):
+        starts.append(start)
+        start += len(word)
+    return starts
+
+
+def sentence_starts(text: str) -> Ints:
+    """Sorted places of the first character of each sentence; none in an empty text."""
+    starts, place = [], 0
+    for match in _SENTENCE_END.finditer(text):
+        if match["latin"] is not None and _goes_on(text, match):
+            continue
+        if text[place : match.end()].strip():
+            starts.append(place)
+        place = match.end()
+    if text[place:].strip():
+        starts.append(place)
+    return np.array([_first_visible(text, start) for start in starts], np.int64)
+
+
+def _goes_on(text: str, match: re.Match[str]) -> bool:
+    """Whether a mark is that of an abbreviation, an initial, or before a small letter."""
+    if text[match.end() : match.end() + 4].lstrip()[:1].islower():
+        return True
+    if match[0][0] != ".":
+        return False
+    before = re.search(r"[^\s(]*$", text[max(0, match.start() - 12) : match.start()])
+    word = before[0].lower() if before else ""
+    return word in _ABBREVIATIONS or (len(word) == 1 and word.isalpha())
+
+
+def _first_visible(text: str, start: int) -> int:
+    while text[start].isspace():
+        start += 1
+    return start
+
+
+def tokens_at(places: Ints, offsets: Ints) -> Ints:
+    """Sorted distinct numbers of the tokens that hold these places.
+
+    Args:
+        places: Code points, sorted.
+        offsets: [T, 2] first and one past the last code point of each token.
+    """
+    if not len(offsets):
+        return np.zeros(0, np.int64)
+    number = np.searchsorted(offsets[:, 1], places, side="right")
+    return np.unique(number[number < len(offsets)])
