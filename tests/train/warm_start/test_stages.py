@@ -49,12 +49,21 @@ def train(settings: dict[str, Any]) -> None:
     pretrain(TrainSettings.model_validate(settings))
 
 
-@pytest.fixture(scope="module", params=["gpt2-test", "llama-test"])  # tied, untied
-def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp(request.param)
-    data = write_two_datasets(folder)
-    train(_settings(data.base, folder / "base-run", model={"preset": request.param}))
-    return folder
+@pytest.fixture(scope="module")
+def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A folder with datasets and a trained base of each kind: tied and untied."""
+    found = {}
+    for preset in ("gpt2-test", "llama-test"):
+        folder = tmp_path_factory.mktemp(preset)
+        data = write_two_datasets(folder)
+        train(_settings(data.base, folder / "base-run", model={"preset": preset}))
+        found[preset] = folder
+    return found
+
+
+@pytest.fixture
+def base(bases: dict[str, Path]) -> Path:
+    return bases["gpt2-test"]
 
 
 def _data(folder: Path) -> TwoDatasets:
@@ -76,8 +85,11 @@ def _losses(output: Path) -> list[float]:
     return [json.loads(line)["loss"] for line in lines]
 
 
-def test_both_stages_run_from_one_recipe(base: Path, tmp_path: Path) -> None:
-    output = tmp_path / "run"
+@pytest.mark.parametrize("preset", ["gpt2-test", "llama-test"])
+def test_both_stages_run_from_one_recipe(
+    bases: dict[str, Path], preset: str, tmp_path: Path
+) -> None:
+    base, output = bases[preset], tmp_path / "run"
 
     train(_two_stages(_data(base), output, base / "base-run"))
 
@@ -108,20 +120,27 @@ def _lines(output: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
 
 
+LAYOUTS = [
+    ("gpt2-test", "adafactor", {"dp_replicate": 2}),
+    ("gpt2-test", "adamw", {"dp_shard": 2}),
+    ("gpt2-test", "adamw", {"tp": 2}),
+    ("llama-test", "adafactor", {"dp_shard": 2}),
+    ("llama-test", "adafactor", {"tp": 2}),
+]
+
+
 @pytest.mark.distributed
-@pytest.mark.parametrize(
-    "parallel",
-    [{"dp_replicate": 2}, {"dp_shard": 2}, {"tp": 2}],
-    ids=["replicated", "sharded", "tensor"],
-)
+@pytest.mark.parametrize(("preset", "optimizer", "parallel"), LAYOUTS)
 def test_old_rows_stay_under_every_layout(
-    base: Path, tmp_path: Path, parallel: dict[str, int]
+    bases: dict[str, Path], tmp_path: Path, preset: str, optimizer: str, parallel: dict[str, int]
 ) -> None:
+    base = bases[preset]
     data = _data(base)
     one, two = tmp_path / "one", tmp_path / "two"
-    train(_two_stages(data, one, base / "base-run"))
+    chosen = {"optimizer": {"name": optimizer, "weight_decay": 0.5, "decay_exclude": ()}}
+    train(_two_stages(data, one, base / "base-run", **chosen))
 
-    run_on_ranks(train, 2, _two_stages(data, two, base / "base-run", parallel=parallel))
+    run_on_ranks(train, 2, _two_stages(data, two, base / "base-run", **chosen, parallel=parallel))
 
     _check_first_stage(base, two)
     for part in ("stages/1-new_embeddings", "."):
