@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from train.optim.sharded import local, rms, shard_of, whole
+
 _EPS_SQUARE, _EPS_SCALE, _CLIP, _DECAY_EXPONENT = 1e-30, 1e-3, 1.0, 0.8
 _FACTORED_FROM = 128
 
@@ -15,7 +17,8 @@ _FACTORED_FROM = 128
 class Adafactor(torch.optim.Optimizer):
     """Factored second moments, no first one, updates clipped to RMS 1, steps relative to weights.
 
-    A matrix is factored when both sides are at least 128, as in t5x.
+    A matrix is factored when both sides are at least 128, as in t5x. Statistics of sharded matrices
+    are of the whole ones: their gradients are gathered, one at a time.
     """
 
     def __init__(self, params: Any, *, lr: float) -> None:
@@ -37,12 +40,15 @@ class Adafactor(torch.optim.Optimizer):
         if not state:
             state["step"] = torch.zeros(())
             if factored:
-                state["row"] = parameter.new_zeros(parameter.shape[0])
-                state["column"] = parameter.new_zeros(parameter.shape[1])
+                # Small, and the same on every rank.
+                state["row"] = local(parameter).new_zeros(parameter.shape[0])
+                state["column"] = local(parameter).new_zeros(parameter.shape[1])
             else:
                 state["square"] = torch.zeros_like(parameter)
         state["step"] += 1
         decay = 1.0 - float(state["step"]) ** -_DECAY_EXPONENT
+        if factored:
+            gradient = whole(gradient)
         square = gradient.square() + _EPS_SQUARE
         if factored:
             row = state["row"].lerp_(square.mean(dim=1), 1 - decay)
@@ -51,11 +57,9 @@ class Adafactor(torch.optim.Optimizer):
         else:
             inverse = state["square"].lerp_(square, 1 - decay).rsqrt()
         update = gradient * inverse
-        update /= (_rms(update) / _CLIP).clamp(min=1.0)
-        scale = _rms(parameter).clamp(min=_EPS_SCALE)
-        parameter.mul_(1 - group["lr"] * group["weight_decay"])
-        parameter.sub_(update * (group["lr"] * scale))
-
-
-def _rms(tensor: Tensor) -> Tensor:
-    return tensor.square().mean().sqrt()
+        shrink = (rms(update) / _CLIP).clamp(min=1.0)
+        scale = rms(parameter).clamp(min=_EPS_SCALE)
+        step = shard_of(update, parameter) if factored else local(update)
+        held = local(parameter)
+        held.mul_(1 - group["lr"] * group["weight_decay"])
+        held.sub_(step * (group["lr"] * scale / shrink))

@@ -80,4 +80,13 @@ class OptimizerConfig(Settings):
         default=("bias", "norm"),
         description="parameters with such a part in their name, and all vectors, do not decay",
     )
+    l1: float | None = Field(
+        default=None, gt=0, description="penalty on the sum of sizes of what decays: adds l1 * sign"
+    )
+    l2: float | None = Field(
+        default=None,
+        gt=0,
+        description="penalty on half the sum of squares of what decays: adds l2 * weight to its "
+        "gradient, where weight_decay shrinks the weight itself",
+    )
     max_norm: float | None = Field(default=1.0, gt=0, description="clip the gradient; null: never")

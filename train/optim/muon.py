@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from train.optim.sharded import local, shard_of, whole
+
 # Coefficients of the quintic Newton-Schulz iteration, from the Muon reference code.
 _A, _B, _C = 3.4445, -4.7750, 2.0315
 _EMBEDDING_PARTS = ("embed", "wte", "wpe", "head", "position")
@@ -49,7 +51,9 @@ class Muon(torch.optim.Optimizer):
         momentum = state["momentum"].mul_(group["momentum"]).add_(parameter.grad)
         nesterov = parameter.grad.add(momentum, alpha=group["momentum"])
         scale = 0.2 * math.sqrt(max(parameter.shape))
-        parameter.add_(orthogonalise(nesterov), alpha=-group["lr"] * scale)
+        # A sharded matrix is gathered: its singular vectors belong to the whole.
+        direction = shard_of(orthogonalise(whole(nesterov)), parameter)
+        local(parameter).add_(direction, alpha=-group["lr"] * scale)
 
     def _adam_update(self, parameter: Tensor, group: dict[str, Any]) -> None:
         assert parameter.grad is not None
