@@ -12,120 +12,140 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.dedup_checks import check_contamination, scratch, written_edits
+from jobs.register_benchmarks import INDEX, ITEMS
 from jobs.runner import stage_main
-from jobs.stage import Contents, Stage, StageContext
+from jobs.stage import Stage, StageContext
 from refinery.decontaminate import marking
-from refinery.decontaminate.benchmarks import benchmark_files, read_items
-from refinery.decontaminate.frequency import frequent_to_ignore
-from refinery.decontaminate.index import INDEX_VERSION, BenchmarkIndex
-from refinery.decontaminate.measure import measure, upper_bound
-from refinery.decontaminate.summary import found_items, item_lines, uncovered_shares
+from refinery.decontaminate.benchmarks import Item
+from refinery.decontaminate.config import DecontaminateConfig
+from refinery.decontaminate.frequency import Frequent, frequent_to_ignore
+from refinery.decontaminate.index import BenchmarkIndex
+from refinery.decontaminate.index_file import open_index
+from refinery.decontaminate.measure import Search, measure
+from refinery.decontaminate.summary import coverage, found_items, item_lines, read_item_lines
 from refinery.dedup.signing import with_spans
-from refinery.publish.store import Store
+from refinery.publish import storage
 from refinery.recipe import Recipe
 from refinery.sources.selection import hash_share
 from schemas.errors import run_main
-from schemas.fingerprints import sha256_file
 
 HELD_OUT_CHARS = 20_000
+SHOWN = 50
 
 
-def _contents(recipe: Recipe, store: Store) -> Contents:
-    assert recipe.decontaminate is not None
-    return [
-        (f"{benchmark.name}/{path.name}", sha256_file(path))
-        for benchmark in recipe.decontaminate.benchmarks
-        for path in benchmark_files(benchmark)
-    ]
+def _config(recipe: Recipe) -> DecontaminateConfig:
+    assert recipe.decontaminate is not None, "the stage runs only where the recipe names benchmarks"
+    return recipe.decontaminate
 
 
 def _settings(recipe: Recipe) -> dict[str, Any]:
-    assert recipe.decontaminate is not None
-    plain = recipe.decontaminate.model_dump(mode="json")
-    for benchmark in plain["benchmarks"]:
-        del benchmark["path"]
-    return {"decontaminate": plain, "seed": recipe.seed, "index": INDEX_VERSION}
+    # What the benchmarks are enters through the stage that read them.
+    plain = _config(recipe).model_dump(mode="json", exclude={"benchmarks"})
+    return {"decontaminate": plain, "seed": recipe.seed}
 
 
 def _run(context: StageContext) -> None:
-    config = context.recipe.decontaminate
-    assert config is not None, "the stage runs only where the recipe names benchmarks"
-    items = [item for benchmark in config.benchmarks for item in read_items(benchmark)]
-    index = BenchmarkIndex.build(items, config)
+    config = _config(context.recipe)
+    path = storage.local_copy(context.artefact_uri("benchmarks", INDEX))
+    index, items = open_index(path), _items(context)
     removed = context.read("duplicates").select("doc_id")
     documents = with_spans(
         context.read("cleaned").join(removed, ["doc_id"], how="left_anti"),
         written_edits(context, ("clean", "dedup")),
     )
+    fingerprint = context.records["benchmarks"].artefacts[INDEX]
+    shared = marking.share_index(context.spark, path, fingerprint)
     with scratch(context) as persist:
-        matches = persist(marking.find_matches(documents, index))
-        counted = _without_frequent(context, matches, index)
-        context.write_many(marking.decide_documents(counted, index, config))
-        _measure(context, documents, matches, index)
-    hits = context.read_back("contamination")
-    context.facts["ngram_tokens"] = json.dumps(index.ngram_tokens)
-    context.facts["uncovered"] = json.dumps(uncovered_shares(index))
-    context.counts.update(
-        items=len(items), uncovered_items=len(index.uncovered), index_ngrams=index.num_ngrams
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        for name, lines in (("items.jsonl", item_lines(index)), ("found.json", found_items(hits))):
-            (Path(folder) / name).write_text(lines, encoding="utf-8")
-            context.add_artefact(name, Path(folder) / name)
+        matches = persist(marking.find_matches(documents, shared))
+        frequent = _frequent(context, matches, index)
+        counted = _without(matches, frequent)
+        context.write_many(marking.decide_documents(counted, shared, config))
+        held_out = _held_out(context, documents, matches)
+    search = Search(index, frequent.ignored)
+    measured = measure(search, items, held_out, most=config.planted_items, seed=context.recipe.seed)
+    context.facts["recall"] = json.dumps(measured.as_json())
+    _write_items(context, index, items)
     check_contamination(context, num_documents=documents.count())
 
 
-def _without_frequent(
-    context: StageContext, matches: DataFrame, index: BenchmarkIndex
-) -> DataFrame:
-    """Matches without those of frequent n-grams; at most the index's own n-grams are collected."""
-    config = context.recipe.decontaminate
-    assert config is not None
-    if config.max_ngram_documents is None:
-        return matches
-    rows = marking.frequent_grams(matches, config.max_ngram_documents).orderBy("gram").collect()
-    ignored = frequent_to_ignore(index, {row["gram"]: row["documents"] for row in rows})
-    shown = sorted((row for row in rows if row["gram"] in ignored), key=lambda r: -r["documents"])
+def _items(context: StageContext) -> list[Item]:
+    path = storage.local_copy(context.artefact_uri("benchmarks", ITEMS))
+    with path.open(encoding="utf-8") as lines:
+        return read_item_lines(lines)
+
+
+def _frequent(context: StageContext, matches: DataFrame, index: BenchmarkIndex) -> Frequent:
+    """Frequent n-grams among the matches; at most the index's own n-grams are collected."""
+    most = _config(context.recipe).max_ngram_documents
+    if most is None:
+        return Frequent()
+    rows = marking.frequent_grams(matches, most).orderBy("gram").collect()
+    by_gram = {row["gram"]: row for row in rows}
+    frequent = frequent_to_ignore(index, {gram: row["documents"] for gram, row in by_gram.items()})
+    ignored = sorted((by_gram[g] for g in frequent.ignored), key=lambda r: -r["documents"])
     context.counts["ignored_ngrams"] = len(ignored)
+    context.counts["items_with_only_frequent_ngrams"] = len(frequent.last)
     context.facts["ignored_ngrams"] = json.dumps(
-        [{"ngram": r["ngram"], "documents": r["documents"]} for r in shown[:50]]
+        [{"ngram": r["ngram"], "documents": r["documents"]} for r in ignored[:SHOWN]],
+        ensure_ascii=False,
     )
-    if not ignored:
+    last = sorted(frequent.last.items(), key=lambda pair: (-by_gram[pair[1]]["documents"], pair))
+    context.facts["last_ngrams"] = json.dumps(
+        [
+            {
+                "benchmark": index.names[item][0],
+                "item": index.names[item][1],
+                "ngram": by_gram[gram]["ngram"],
+                "documents": by_gram[gram]["documents"],
+            }
+            for item, gram in last[:SHOWN]
+        ],
+        ensure_ascii=False,
+    )
+    return frequent
+
+
+def _without(matches: DataFrame, frequent: Frequent) -> DataFrame:
+    if not frequent.ignored:
         return matches
-    gone = context.spark.createDataFrame([(gram,) for gram in sorted(ignored)], "gram bigint")
+    rows = [(gram,) for gram in sorted(frequent.ignored)]
+    gone = matches.sparkSession.createDataFrame(rows, "gram bigint")
     return matches.join(F.broadcast(gone), ["gram"], how="left_anti")
 
 
-def _measure(
-    context: StageContext, documents: DataFrame, matches: DataFrame, index: BenchmarkIndex
-) -> None:
-    """Plant items into documents without a match, in memory."""
-    config = context.recipe.decontaminate
-    assert config is not None
-    seed = context.recipe.seed
+def _held_out(context: StageContext, documents: DataFrame, matches: DataFrame) -> list[str]:
+    """Texts of some documents without a match, by hash of their ids."""
     clean = (
         documents.join(matches.select("doc_id").distinct(), ["doc_id"], how="left_anti")
         .select(
             F.substring("text", 1, HELD_OUT_CHARS).alias("text"),
-            hash_share(seed, "doc_id").alias("share"),
+            hash_share(context.recipe.seed, "doc_id").alias("share"),
             "doc_id",
         )
         .orderBy("share", "doc_id")
-        .limit(config.planted_items)
+        .limit(_config(context.recipe).planted_items)
     )
-    texts = [row["text"] for row in clean.collect()]
-    result = measure(index, texts, most=config.planted_items, seed=seed)
-    context.facts["recall"] = json.dumps(result.as_json())
-    bound = upper_bound(result.false_positives, result.clean_documents)
-    context.facts["false_positive_upper_95"] = f"{bound:.3g}"
+    return [row["text"] for row in clean.collect()]
+
+
+def _write_items(context: StageContext, index: BenchmarkIndex, items: list[Item]) -> None:
+    """All items with the number of documents that hold them, for evaluation."""
+    found = found_items(context.read_back("contamination"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / ITEMS
+        path.write_text(item_lines(index, items, found), encoding="utf-8")
+        context.add_artefact(ITEMS, path)
+    context.facts["coverage"] = json.dumps(coverage(index))
+    registered = context.records["benchmarks"].counts
+    names = ("items", "uncovered_items", "index_ngrams", "template_ngrams")
+    context.counts.update({name: registered[name] for name in names}, found_items=len(found))
 
 
 STAGE = Stage(
     name="decontaminate",
-    version=3,
-    inputs=("clean", "dedup"),
+    version=4,
+    inputs=("benchmarks", "clean", "dedup"),
     settings=_settings,
-    contents=_contents,
     run=_run,
     enabled=lambda recipe: recipe.decontaminate is not None,
 )

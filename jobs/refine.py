@@ -13,6 +13,7 @@ from jobs import (
     ingest_documents,
     pack_shards,
     plan_mixture,
+    register_benchmarks,
     tokenise_documents,
     train_quality,
 )
@@ -25,6 +26,7 @@ STAGES = (
     train_quality.STAGE,
     clean_documents.STAGE,
     dedup_documents.STAGE,
+    register_benchmarks.STAGE,
     decontaminate_documents.STAGE,
     extend_vocabulary.STAGE,
     tokenise_documents.STAGE,

@@ -17,6 +17,7 @@ VERBS = {
     "refine": "run the jobs of a recipe in order, skipping what is published",
     "estimate": "say what a run will cost, from a small sample",
     "plan": "show tokens and epochs per source before anything is packed",
+    "benchmarks": "list benchmark items, and those that the corpus holds",
     "explain": "show what happens to single files, without Spark",
     "whatif": "answer 'what if the threshold were X' from a ledger",
     "report": "write the HTML report of a run again",

@@ -2,23 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from schemas.settings import Settings
 
 
+class QuestionConfig(Settings):
+    """Where an item's question, choices and answer stand, for evaluation by multiple choice."""
+
+    question: str = Field(description="field of the question")
+    choices: tuple[str, ...] = Field(
+        min_length=1, description="a field per choice, or one field that holds a list"
+    )
+    answer: str | None = Field(
+        default=None, description="field of the answer: its number, letter or text"
+    )
+    first_answer: int = Field(default=0, description="number of the first choice: 0 or 1")
+    labels: str | None = Field(
+        default=None, description="file with one answer per line, for all files of the benchmark"
+    )
+
+
 class BenchmarkConfig(Settings):
-    """One benchmark, in the form that its authors publish."""
+    """One benchmark, in the form that its authors publish.
+
+    Files may be compressed by gzip or bzip2, or lie in a zip archive; `lines` has `columns` lines
+    per item (HellaSwag's text form).
+    """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     path: str = Field(description="a file, a folder of files, or a pattern such as test/*.csv")
-    format: Literal["jsonl", "csv", "tsv"] = "jsonl"
+    format: Literal["jsonl", "csv", "tsv", "xml", "lines"] = "jsonl"
+    members: str = Field(default="*", description="pattern of the files inside a zip archive")
+    columns: tuple[str, ...] | None = Field(
+        default=None, description="names of the columns where a file has no header line"
+    )
+    element: str = Field(default="pair", description="XML element that holds one item")
     fields: tuple[str, ...] = Field(
         min_length=1, description="joined, they are the item's text; dots lead into objects"
     )
     id_field: str | None = None
+    multiple_choice: QuestionConfig | None = None
+
+    @model_validator(mode="after")
+    def _lines_have_columns(self) -> Self:
+        if self.format == "lines" and not self.columns:
+            raise ValueError("format 'lines' needs columns: the names of an item's lines")
+        return self
 
 
 class DecontaminateConfig(Settings):
@@ -32,6 +64,11 @@ class DecontaminateConfig(Settings):
     action: Literal["drop", "cut", "mark"] = "drop"
     max_ngram: int = Field(default=13, gt=0)
     min_ngram: int = Field(default=8, gt=0)
+    max_ngram_items: int | None = Field(
+        default=10,
+        gt=0,
+        description="n-grams of more items are a template and ignored, never an item's last one",
+    )
     max_ngram_documents: int | None = Field(
         default=10,
         gt=0,
@@ -43,4 +80,6 @@ class DecontaminateConfig(Settings):
     max_removal_fraction: float = Field(
         default=0.001, gt=0, le=1, description="more contaminated documents stop the job"
     )
-    planted_items: int = Field(default=200, gt=0, description="items per self-measurement")
+    planted_items: int = Field(
+        default=200, gt=0, description="items per language and length in the self-measurement"
+    )

@@ -7,14 +7,28 @@ its rarest one stays, so an item that leaked into many documents is still found 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from refinery.decontaminate.index import BenchmarkIndex
 
 
-def frequent_to_ignore(index: BenchmarkIndex, documents_by_gram: Mapping[int, int]) -> set[int]:
-    """Hashes to ignore.
+@dataclass(frozen=True)
+class Frequent:
+    """What became of frequent n-grams.
+
+    Attributes:
+        ignored: Hashes of those that matches no longer count by.
+        last: Item -> the frequent n-gram that stays, because the item has no rarer one.
+    """
+
+    ignored: frozenset[int] = frozenset()
+    last: Mapping[int, int] = field(default_factory=dict)
+
+
+def frequent_to_ignore(index: BenchmarkIndex, documents_by_gram: Mapping[int, int]) -> Frequent:
+    """Which n-grams to ignore.
 
     Args:
         index: The index.
@@ -22,14 +36,14 @@ def frequent_to_ignore(index: BenchmarkIndex, documents_by_gram: Mapping[int, in
             holds most; as many as the index has at most.
     """
     if not documents_by_gram:
-        return set()
+        return Frequent()
     items, hashes = index.entries()
     frequent = np.isin(hashes, np.array(list(documents_by_gram), np.int64))
-    rare = np.bincount(items[~frequent], minlength=len(index.items))
+    rare = np.bincount(items[~frequent], minlength=len(index.names))
     at_risk = frequent & (rare[items] == 0)
     last: dict[int, int] = {}
     for item, gram in zip(items[at_risk].tolist(), hashes[at_risk].tolist(), strict=True):
         best = last.setdefault(item, gram)
         if (documents_by_gram[gram], gram) < (documents_by_gram[best], best):
             last[item] = gram
-    return set(documents_by_gram) - set(last.values())
+    return Frequent(frozenset(documents_by_gram) - frozenset(last.values()), last)

@@ -1,13 +1,14 @@
 """The index of benchmark n-grams and the scan of documents against it.
 
-A bitmap over the hash lets nearly every clean position pass without a look-up; what is left is
-found by binary search and confirmed against the item's own words before it counts.
+One pass over a text's tokens hashes the runs of the shortest n and asks a Bloom filter; for the few
+that pass, the hash grows to each benchmark's n and is looked up. Every hit is confirmed against the
+item's own words before it counts.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,13 +16,13 @@ from numpy.typing import NDArray
 
 from refinery.decontaminate.benchmarks import Item
 from refinery.decontaminate.config import DecontaminateConfig
-from refinery.text_batch import Hashes, TextBatch, hash_spans, mix
+from refinery.decontaminate.grams import RunFilter, Runs, grow, prefix_hashes, run_hashes
+from refinery.decontaminate.words import ItemWords
+from refinery.text_batch import Hashes, Places, TextBatch, mix
 
-INDEX_VERSION = 2
-MIN_BITMAP_BITS, MAX_BITMAP_BITS = 20, 30
+INDEX_VERSION = 3
 MIN_LINE_TOKENS = 4
-LINE = 0
-_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+TEMPLATES_SHOWN = 50
 
 
 @dataclass(frozen=True)
@@ -36,172 +37,166 @@ class Match:
 
 
 @dataclass(frozen=True)
-class _Grams:
-    """Sorted hashes of one length (LINE: whole items), and the token where each begins.
-
-    `bits` has one bit per slot of the hash's upper bits, 32 slots or more per hash: about 3 % of
-    clean positions pass. Ten million n-grams take 40 MB of bits and 120 MB of hashes and places.
-    """
-
-    tokens: int
-    hashes: Hashes
-    firsts: NDArray[np.int32]
-    shift: int
-    bits: NDArray[np.uint8]
-
-    @classmethod
-    def of(cls, tokens: int, hashes: Hashes, firsts: NDArray[np.int64]) -> _Grams:
-        order = np.lexsort((firsts, hashes))
-        wanted = int(np.ceil(np.log2(max(1, 32 * len(hashes)))))
-        shift = 64 - min(MAX_BITMAP_BITS, max(MIN_BITMAP_BITS, wanted))
-        bits = np.zeros(1 << (64 - shift - 3), np.uint8)
-        slots = hashes >> np.uint64(shift)
-        np.bitwise_or.at(bits, (slots >> np.uint64(3)).astype(np.int64), _bit(slots))
-        return cls(tokens, hashes[order], firsts[order].astype(np.int32), shift, bits)
-
-    def candidates(self, hashes: Hashes) -> NDArray[np.int64]:
-        """Positions whose hash may be in the index."""
-        slots = hashes >> np.uint64(self.shift)
-        found = self.bits[(slots >> np.uint64(3)).view(np.int64)] & _bit(slots)
-        return np.flatnonzero(found)
-
-
-def _bit(slots: Hashes) -> NDArray[np.uint8]:
-    return np.left_shift(np.uint8(1), (slots & np.uint64(7)).astype(np.uint8))
-
-
-@dataclass(frozen=True)
 class BenchmarkIndex:
-    """n-grams of all items by length, and the items' folded words for confirmation.
+    """n-grams of all items by length, and the items' words for confirmation.
 
     Attributes:
-        items: All items, in the order of their benchmarks.
+        names: (benchmark, item id) of all items, in the order of their benchmarks.
         ngram_tokens: n of each benchmark.
-        uncovered: Items too short for an n-gram and for a line match.
-        words: Items as one batch; confirmation reads its folded code points.
-        grams: One group by length, whole lines apart.
+        num_templates: n-grams left out because they stand in too many items.
+        templates: (words, items) of the commonest of them.
+        words: The items' folded tokens.
+        runs: n-grams by length, then whole lines by length.
+        filters: Over the beginnings of n-grams, and of whole lines.
     """
 
-    items: Sequence[Item]
+    names: Sequence[tuple[str, str]]
     ngram_tokens: dict[str, int]
-    uncovered: Sequence[int]
-    words: TextBatch = field(repr=False)
-    grams: Sequence[_Grams] = field(repr=False)
+    num_templates: int
+    templates: Sequence[tuple[str, int]]
+    words: ItemWords = field(repr=False)
+    runs: Sequence[Runs] = field(repr=False)
+    filters: Sequence[RunFilter] = field(repr=False)
 
     @classmethod
     def build(cls, items: Sequence[Item], config: DecontaminateConfig) -> BenchmarkIndex:
         """Index the items of all benchmarks."""
-        words = TextBatch.of([item.text for item in items])
+        words, hashes = ItemWords.of([item.text for item in items])
         lengths = words.num_tokens
-        by_benchmark: dict[str, list[int]] = defaultdict(list)
-        for place, item in enumerate(items):
-            by_benchmark[item.benchmark].append(place)
-        ngram_tokens = {
-            name: int(
-                np.clip(np.percentile(lengths[places], 5), config.min_ngram, config.max_ngram)
-            )
-            for name, places in by_benchmark.items()
-        }
-        n_of = np.array([ngram_tokens[item.benchmark] for item in items], np.int64)
-        grams = []
-        for n, hashes in running_ngrams(words.token_hashes, sorted(set(ngram_tokens.values()))):
+        names = [(item.benchmark, item.item_id) for item in items]
+        ngram_tokens = _ngram_tokens(names, lengths, config)
+        n_of = np.array([ngram_tokens[name] for name, _ in names], np.int64)
+        runs, prefixes, templates = [], [], []
+        shortest = min(ngram_tokens.values(), default=1)
+        for n in sorted(set(ngram_tokens.values())):
             firsts = _firsts_inside(words, (n_of == n) & (lengths >= n), n)
-            grams.append(_Grams.of(n, hashes[firsts], firsts))
-        short = np.flatnonzero((lengths < n_of) & (lengths >= MIN_LINE_TOKENS))
-        firsts, lasts = words.token_bounds[:-1][short], words.token_bounds[1:][short]
-        grams.append(_Grams.of(LINE, hash_spans(words.token_hashes, firsts, lasts), firsts))
+            finished = run_hashes(hashes, firsts, n)[1]
+            num_items = _items_by_gram(words.items_of(firsts), finished)
+            kept = _without_templates(words.items_of(firsts), num_items, config.max_ngram_items)
+            templates += _shown(words, finished[~kept], firsts[~kept], num_items[~kept], n)
+            prefixes.append(run_hashes(hashes, firsts[kept], shortest)[0])
+            runs.append(Runs.of(n, finished[kept], firsts[kept], whole_line=False))
+        filters = [RunFilter.of(shortest, np.concatenate([np.zeros(0, np.uint64), *prefixes]))]
+        lines = []
+        for n in range(MIN_LINE_TOKENS, int(n_of.max(initial=0))):
+            firsts = words.item_bounds[:-1][(lengths == n) & (n < n_of)]
+            lines.append(run_hashes(hashes, firsts, MIN_LINE_TOKENS)[0])
+            finished = run_hashes(hashes, firsts, n)[1]
+            runs.append(Runs.of(n, finished, firsts, whole_line=True))
+        begins = np.concatenate([np.zeros(0, np.uint64), *lines])
+        filters.append(RunFilter.of(MIN_LINE_TOKENS, begins))
+        used = [one for one in runs if len(one.hashes)]
+        templates.sort(key=lambda shown: (-shown[1], shown[0]))
         return cls(
-            items=items,
-            ngram_tokens=ngram_tokens,
-            uncovered=np.flatnonzero(lengths < np.minimum(n_of, MIN_LINE_TOKENS)).tolist(),
-            words=words,
-            grams=[g for g in grams if len(g.hashes)],
+            names,
+            ngram_tokens,
+            len(templates),
+            templates[:TEMPLATES_SHOWN],
+            words,
+            used,
+            filters,
         )
 
     @property
     def num_ngrams(self) -> int:
         """Entries of all lengths."""
-        return sum(len(grams.hashes) for grams in self.grams)
+        return sum(len(runs.hashes) for runs in self.runs)
 
-    def item_words(self, item: int) -> tuple[str, ...]:
-        """The folded tokens of one item."""
-        first, last = self.words.token_bounds[item], self.words.token_bounds[item + 1]
-        return tuple(_folded(self.words, token) for token in range(first, last))
+    @property
+    def uncovered(self) -> list[int]:
+        """Items too short for an n-gram and for a line match."""
+        n_of = np.array([self.ngram_tokens[name] for name, _ in self.names], np.int64)
+        least = np.minimum(n_of, MIN_LINE_TOKENS)
+        return [int(item) for item in np.flatnonzero(self.words.num_tokens < least)]
 
     def entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(item, n-gram hash as signed 64-bit integer) of every entry."""
-        bounds = self.words.token_bounds
         none = np.zeros(0, np.int64)
-        items = [np.searchsorted(bounds, g.firsts, side="right") - 1 for g in self.grams]
-        hashes = [g.hashes.view(np.int64) for g in self.grams]
+        items = [self.words.items_of(runs.firsts) for runs in self.runs]
+        hashes = [runs.hashes.view(np.int64) for runs in self.runs]
         return np.concatenate([none, *items]), np.concatenate([none, *hashes])
 
     def scan(self, batch: TextBatch) -> list[Match]:
         """Confirmed matches in the order of texts and places."""
         found: set[Match] = set()
-        lengths = [grams.tokens for grams in self.grams if grams.tokens != LINE]
-        by_length = {grams.tokens: grams for grams in self.grams}
-        for n, hashes in running_ngrams(batch.token_hashes, lengths):
-            firsts = by_length[n].candidates(hashes)
-            lasts = firsts + n
-            inside = batch.token_doc[firsts] == batch.token_doc[lasts - 1]
-            firsts, lasts = firsts[inside], lasts[inside]
-            found.update(self._confirmed(batch, by_length[n], hashes[firsts], firsts, lasts))
-        if LINE in by_length:
-            firsts, lasts = _line_tokens(batch)
-            hashes = hash_spans(batch.token_hashes, firsts, lasts)
-            maybe = by_length[LINE].candidates(hashes)
+        ngrams, lines = self.filters
+        if any(not runs.whole_line for runs in self.runs):
+            prefixes = prefix_hashes(batch.token_hashes, ngrams.tokens)
+            firsts = ngrams.passing(prefixes)
             found.update(
-                self._confirmed(batch, by_length[LINE], hashes[maybe], firsts[maybe], lasts[maybe])
+                self._matches(batch, firsts, prefixes[firsts], ngrams.tokens, whole_line=False)
             )
+        if any(runs.whole_line for runs in self.runs):
+            found.update(self._line_matches(batch, lines))
         return sorted(found, key=lambda m: (m.text, m.start, m.end, m.item, m.gram))
 
-    def _confirmed(
-        self,
-        batch: TextBatch,
-        grams: _Grams,
-        hashes: Hashes,
-        firsts: NDArray[np.int64],
-        lasts: NDArray[np.int64],
-    ) -> Iterator[Match]:
-        low = np.searchsorted(grams.hashes, hashes, side="left")
-        high = np.searchsorted(grams.hashes, hashes, side="right")
-        for position in np.flatnonzero(high > low):
-            first, last = int(firsts[position]), int(lasts[position])
-            text = int(batch.token_doc[first])
-            base = int(batch.starts[text])
-            for own in grams.firsts[low[position] : high[position]].tolist():
-                item = int(np.searchsorted(self.words.token_bounds, own, side="right")) - 1
-                if self._same_words(batch, first, last, own):
-                    yield Match(
-                        text,
-                        item,
-                        int(hashes[position : position + 1].view(np.int64)[0]),
-                        int(batch.token_starts[first]) - base,
-                        int(batch.token_ends[last - 1]) - base,
-                    )
+    def _line_matches(self, batch: TextBatch, begins: RunFilter) -> Iterator[Match]:
+        is_first = line_firsts(batch)
+        firsts = np.flatnonzero(is_first[:-1])
+        firsts = firsts[firsts + begins.tokens <= len(batch.token_hashes)]
+        prefixes = run_hashes(batch.token_hashes, firsts, begins.tokens)[0]
+        passed = begins.passing(prefixes)
 
-    def _same_words(self, batch: TextBatch, first: int, last: int, own: int) -> bool:
-        return all(
-            _folded(batch, token) == _folded(self.words, own + token - first)
-            for token in range(first, last)
+        def ends_with_line(lasts: Places) -> NDArray[np.bool_]:
+            return is_first[lasts]
+
+        yield from self._matches(
+            batch,
+            firsts[passed],
+            prefixes[passed],
+            begins.tokens,
+            whole_line=True,
+            accept=ends_with_line,
         )
 
+    def _matches(
+        self,
+        batch: TextBatch,
+        firsts: Places,
+        value: Hashes,
+        tokens: int,
+        *,
+        whole_line: bool,
+        accept: Callable[[Places], NDArray[np.bool_]] | None = None,
+    ) -> Iterator[Match]:
+        """Grow the runs that begin at `firsts` to every indexed length and look them up."""
+        by_length = {runs.tokens: runs for runs in self.runs if runs.whole_line == whole_line}
+        for n in range(tokens, max(by_length) + 1):
+            fits = firsts + n <= len(batch.token_hashes)
+            firsts, value = firsts[fits], value[fits]
+            fits = batch.token_doc[firsts] == batch.token_doc[firsts + n - 1]
+            firsts, value = firsts[fits], value[fits]
+            if n > tokens:
+                value = grow(value, batch.token_hashes, firsts + n - 1)
+            if n in by_length:
+                chosen = slice(None) if accept is None else accept(firsts + n)
+                hashes, places = mix(value[chosen]), firsts[chosen]
+                yield from self._confirmed(batch, by_length[n], hashes, places)
 
-def running_ngrams(token_hashes: Hashes, lengths: Sequence[int]) -> Iterator[tuple[int, Hashes]]:
-    """(n, hashes of every run of n tokens) for ascending lengths, in one pass for all of them."""
-    if not lengths:
-        return
-    value = np.zeros(len(token_hashes), np.uint64)
-    for place in range(max(lengths)):
-        count = len(token_hashes) - place
-        if count <= 0:
-            return
-        value = value[:count]
-        value *= _FACTOR
-        value += token_hashes[place : place + count]
-        if place + 1 in lengths:
-            yield place + 1, mix(value)
+    def _confirmed(
+        self, batch: TextBatch, runs: Runs, hashes: Hashes, firsts: Places
+    ) -> Iterator[Match]:
+        low, high = runs.bounds(hashes)
+        for position in np.flatnonzero(high > low):
+            first = int(firsts[position])
+            text = int(batch.token_doc[first])
+            base = int(batch.starts[text])
+            start = int(batch.token_starts[first]) - base
+            end = int(batch.token_ends[first + runs.tokens - 1]) - base
+            gram = int(hashes[position : position + 1].view(np.int64)[0])
+            for own in runs.firsts[low[position] : high[position]].tolist():
+                if self.words.is_same(own, batch, first, runs.tokens):
+                    item = int(self.words.items_of(np.array([own]))[0])
+                    yield Match(text, item, gram, start, end)
+
+
+def line_firsts(batch: TextBatch) -> NDArray[np.bool_]:
+    """[K + 1] whether a line begins at a token; the place after the last one counts as a begin."""
+    begins = np.concatenate((batch.starts[:-1], np.flatnonzero(batch.codes == 10) + 1))
+    is_first = np.zeros(len(batch.token_starts) + 1, bool)
+    is_first[np.searchsorted(batch.token_starts, begins)] = True
+    is_first[-1] = True
+    return is_first
 
 
 def joined_spans(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -215,22 +210,61 @@ def joined_spans(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return joined
 
 
-def _folded(batch: TextBatch, token: int) -> str:
-    codes = batch.folded[batch.token_starts[token] : batch.token_ends[token]]
-    return codes.astype("<u4").tobytes().decode("utf-32-le")
+def _ngram_tokens(
+    names: Sequence[tuple[str, str]], lengths: Places, config: DecontaminateConfig
+) -> dict[str, int]:
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, (name, _) in enumerate(names):
+        places[name].append(place)
+    return {
+        name: int(np.clip(np.percentile(lengths[own], 5), config.min_ngram, config.max_ngram))
+        for name, own in places.items()
+    }
 
 
-def _firsts_inside(words: TextBatch, members: NDArray[np.bool_], n: int) -> NDArray[np.int64]:
-    """First tokens of the runs of n tokens that lie inside one of the member texts."""
-    last_first = np.repeat(words.token_bounds[1:] - n, words.num_tokens)
+def _firsts_inside(words: ItemWords, members: NDArray[np.bool_], n: int) -> Places:
+    """First tokens of the runs of n tokens that lie inside one of the member items."""
+    last_first = np.repeat(words.item_bounds[1:] - n, words.num_tokens)
     inside = np.repeat(members, words.num_tokens) & (np.arange(len(last_first)) <= last_first)
     return np.flatnonzero(inside)
 
 
-def _line_tokens(batch: TextBatch) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(first token, one past the last) of lines with enough tokens."""
-    lines = batch.lines()
-    firsts = np.searchsorted(batch.token_starts, lines.starts)
-    lasts = np.searchsorted(batch.token_starts, lines.ends)
-    enough = lasts - firsts >= MIN_LINE_TOKENS
-    return firsts[enough].astype(np.int64), lasts[enough].astype(np.int64)
+def _items_by_gram(items: Places, hashes: Hashes) -> Places:
+    """[entries] in how many items the n-gram of each entry stands."""
+    if not len(hashes):
+        return np.zeros(0, np.int64)
+    order = np.lexsort((items, hashes))
+    ordered, owners = hashes[order], items[order]
+    new_gram = np.concatenate(([True], ordered[1:] != ordered[:-1]))
+    new_pair = new_gram | np.concatenate(([True], owners[1:] != owners[:-1]))
+    gram = np.cumsum(new_gram) - 1
+    counts = np.empty(len(hashes), np.int64)
+    counts[order] = np.bincount(gram, weights=new_pair).astype(np.int64)[gram]
+    return counts
+
+
+def _without_templates(items: Places, num_items: Places, most: int | None) -> NDArray[np.bool_]:
+    """Entries that stay where n-grams of more than `most` items go; no item loses all of its own.
+
+    An item made of nothing but template keeps its rarest n-grams.
+    """
+    kept = np.ones(len(items), bool)
+    if most is None or not len(items):
+        return kept
+    kept = num_items <= most
+    num_kept = np.bincount(items[kept], minlength=int(items.max()) + 1)
+    lost = num_kept[items] == 0
+    rarest = np.full(int(items.max()) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(rarest, items, num_items)
+    return np.asarray(kept | (lost & (num_items == rarest[items])))
+
+
+def _shown(
+    words: ItemWords, hashes: Hashes, firsts: Places, num_items: Places, n: int
+) -> list[tuple[str, int]]:
+    """Each n-gram once, with its words and its number of items."""
+    _, places = np.unique(hashes, return_index=True)
+    return [
+        (" ".join(words.word(int(firsts[p]) + i) for i in range(n)), int(num_items[p]))
+        for p in places
+    ]

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import functools
+import os
+import shutil
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark import SparkFiles
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from refinery.decontaminate.config import DecontaminateConfig
 from refinery.decontaminate.index import BenchmarkIndex, joined_spans
+from refinery.decontaminate.index_file import open_index
 from refinery.edits import Edit, EditMap, apply_edits, merge_edits
 from refinery.tables import UnionRows, arrow_schema, union_ddl
 from refinery.text_batch import TextBatch
@@ -34,20 +39,46 @@ MATCH_COLUMNS = {
 MATCH_DDL = ", ".join(f"`{name}` {kind}" for name, kind in MATCH_COLUMNS.items())
 
 
-def find_matches(documents: DataFrame, index: BenchmarkIndex) -> DataFrame:
+SharedIndex = Callable[[], BenchmarkIndex]
+
+
+def share_index(spark: SparkSession, path: Path, fingerprint: str) -> SharedIndex:
+    """Send an index file to every executor once; its Python workers map the same pages.
+
+    Spark keeps one file of a name per session, so the name tells the content.
+    """
+    name = f"benchmarks-{fingerprint}.index"
+    # Executors fetch it with their first task, so it stays until Spark removes its own folder.
+    named = Path(SparkFiles.getRootDirectory()) / "sent" / name
+    if not named.exists():
+        named.parent.mkdir(exist_ok=True)
+        try:
+            os.link(path, named)
+        except OSError:  # another file system
+            shutil.copyfile(path, named)
+        spark.sparkContext.addFile(str(named))
+    return functools.partial(_shared_index, name)
+
+
+def _shared_index(name: str) -> BenchmarkIndex:
+    return open_index(Path(SparkFiles.get(name)))
+
+
+def find_matches(documents: DataFrame, index: SharedIndex) -> DataFrame:
     """Confirmed n-grams of all documents (`MATCH_COLUMNS`).
 
     Args:
         documents: doc_id, source, text and spans (the edits of earlier stages, or null).
-        index: Broadcast to the executors.
+        index: Opens the index, on the executors.
     """
-    shared = documents.sparkSession.sparkContext.broadcast(index)
-    run = functools.partial(_match_batches, index=shared)
+    run = functools.partial(_match_batches, index=index)
     return documents.select("doc_id", "source", "text", "spans").mapInArrow(run, MATCH_DDL)
 
 
-def _match_batches(batches: Iterator[pa.RecordBatch], *, index: Any) -> Iterator[pa.RecordBatch]:
-    value: BenchmarkIndex = index.value
+def _match_batches(
+    batches: Iterator[pa.RecordBatch], *, index: SharedIndex
+) -> Iterator[pa.RecordBatch]:
+    opened = index()
     schema = arrow_schema(MATCH_COLUMNS)
     for batch in batches:
         originals = batch.column("text").to_pylist()
@@ -57,7 +88,7 @@ def _match_batches(batches: Iterator[pa.RecordBatch], *, index: Any) -> Iterator
         ]
         texts = [apply_edits(t, e) if e else t for t, e in zip(originals, edits, strict=True)]
         rows = []
-        for match in value.scan(TextBatch.of(texts)):
+        for match in opened.scan(TextBatch.of(texts)):
             place = match.text
             start, end = EditMap(edits[place]).to_original(match.start, match.end)
             rows.append(
@@ -89,22 +120,21 @@ def frequent_grams(matches: DataFrame, max_documents: int) -> DataFrame:
 
 
 def decide_documents(
-    matches: DataFrame, index: BenchmarkIndex, config: DecontaminateConfig
+    matches: DataFrame, index: SharedIndex, config: DecontaminateConfig
 ) -> DataFrame:
     """Rows of `contamination` and `edits`: each document's matches come together first."""
     hit = F.struct("item", "start", "end", "ngram")
     documents = matches.groupBy("doc_id", "source", "num_chars").agg(
         F.array_sort(F.collect_set(hit)).alias("hits")
     )
-    names = [(item.benchmark, item.item_id) for item in index.items]
-    shared = matches.sparkSession.sparkContext.broadcast(names)
-    run = functools.partial(_decide_batches, names=shared, config=config)
+    run = functools.partial(_decide_batches, index=index, config=config)
     return documents.mapInArrow(run, union_ddl(TABLES_WRITTEN))
 
 
 def _decide_batches(
-    batches: Iterator[pa.RecordBatch], *, names: Any, config: DecontaminateConfig
+    batches: Iterator[pa.RecordBatch], *, index: SharedIndex, config: DecontaminateConfig
 ) -> Iterator[pa.RecordBatch]:
+    names = index().names
     rows = UnionRows(TABLES_WRITTEN)
     for batch in batches:
         for document in batch.to_pylist():
@@ -112,7 +142,7 @@ def _decide_batches(
             action, edits = decide(document["num_chars"], spans, config)
             head = {"doc_id": document["doc_id"], "source": document["source"]}
             for hit in _by_item(document["hits"]):
-                benchmark, item = names.value[hit.pop("item")]
+                benchmark, item = names[hit.pop("item")]
                 yield from rows.add(
                     "contamination", **head, benchmark=benchmark, item=item, action=action, **hit
                 )

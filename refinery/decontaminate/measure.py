@@ -1,140 +1,154 @@
-"""Measure the index on itself: planted items must be found, shuffled ones must not.
+"""Measure the search on itself: planted items must be found, shuffled ones must not.
 
-Planted documents pass through the same scan in memory and never reach a table.
+Planted documents pass through the same scan in memory, without the n-grams that the run ignores,
+and never reach a table.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 
-from refinery.decontaminate.index import BenchmarkIndex
-from refinery.text_batch import CJK, WORD, TextBatch, kind_table
+from refinery.decontaminate.benchmarks import Item
+from refinery.decontaminate.index import BenchmarkIndex, Match
+from refinery.decontaminate.mutations import EMBEDDED, MUTATIONS, embed, plant
+from refinery.text_batch import CJK, TextBatch, kind_table
 
-WRAP_CHARS = 40
+LONG_TOKENS = 13
+DECOYS_PER_ITEM = 5
+SCANNED_TEXTS = 200
+
+Counts = dict[str, dict[str, int]]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Measurement:
-    """Planted and found items by mutation, and hits on texts that hold no item."""
+    """Planted and found items by group and mutation, and hits on texts that hold no item.
 
-    planted: dict[str, int]
-    found: dict[str, int]
-    clean_documents: int
-    false_positives: int
+    Groups are `en` (spaced scripts) and `zh` (mostly CJK characters) for items of 13 tokens or
+    more, `en_short` and `zh_short` for shorter ones, which n-grams of 8 to 12 or whole lines cover.
+    """
+
+    groups: dict[str, Counts] = field(default_factory=dict)
+    clean_documents: int = 0
+    false_positives: int = 0
+
+    def recall(self) -> Counts:
+        """By mutation, over all items of 13 tokens or more."""
+        return {
+            name: {
+                kind: sum(
+                    counts[name][kind]
+                    for group, counts in self.groups.items()
+                    if not group.endswith("_short")
+                )
+                for kind in ("planted", "found")
+            }
+            for name in MUTATIONS
+        }
 
     def as_json(self) -> dict[str, object]:
         """The form of the stage's facts and of the manifest."""
-        recall = {
-            name: {"planted": self.planted[name], "found": self.found[name]}
-            for name in self.planted
-        }
+        bound = upper_bound(self.false_positives, self.clean_documents)
         return {
-            "recall": recall,
+            "recall": self.recall(),
+            "recall_by_group": self.groups,
             "clean_documents": self.clean_documents,
             "false_positives": self.false_positives,
+            "false_positives_per_million_below": round(1e6 * bound, 3),
         }
 
 
-def _wrapped(text: str) -> str:
-    flat = " ".join(text.split())
-    pieces = [flat[i : i + WRAP_CHARS] for i in range(0, len(flat), WRAP_CHARS)]
-    # A break inside a Latin word would be another word: break at blanks only, or between CJK.
-    return "".join(
-        piece + ("\n" if piece.endswith(" ") or not piece[-1].isascii() else "") for piece in pieces
-    )
+@dataclass(frozen=True)
+class Search:
+    """The scan of a run: matches of n-grams that it ignores do not count."""
+
+    index: BenchmarkIndex
+    ignored: Collection[int] = ()
+
+    def matches(self, texts: Sequence[str]) -> Iterator[Match]:
+        """Matches in many texts; `text` counts through all of them."""
+        for start in range(0, len(texts), SCANNED_TEXTS):
+            for match in self.index.scan(TextBatch.of(texts[start : start + SCANNED_TEXTS])):
+                if match.gram not in self.ignored:
+                    place = start + match.text
+                    yield Match(place, match.item, match.gram, match.start, match.end)
 
 
-def _repunctuated(text: str) -> str:
-    kinds = kind_table()
-    return "".join(
-        char if kinds[ord(char)] in (WORD, CJK) else " ; " if not char.isspace() else char
-        for char in text
-    )
-
-
-def _full_width(text: str) -> str:
-    return "".join(chr(ord(char) + 0xFEE0) if "!" <= char <= "~" else char for char in text)
-
-
-def _one_word_edit(text: str) -> str:
-    words = text.split(" ")
-    middle = len(words) // 2
-    if len(words) > 2:
-        return " ".join([*words[:middle], "qqzx", *words[middle + 1 :]])
-    return text[: len(text) // 2] + "□" + "龘" + text[len(text) // 2 + 1 :]
-
-
-MUTATIONS: dict[str, Callable[[str], str]] = {
-    "verbatim": lambda text: text,
-    "wrapped": _wrapped,
-    "cased": str.upper,
-    "punctuated": _repunctuated,
-    "width": _full_width,
-    "embedded": lambda text: text,
-    "one_word_edit": _one_word_edit,
-}
-DECOYS_PER_ITEM = 5
-
-
-def measure(index: BenchmarkIndex, held_out: Sequence[str], *, most: int, seed: int) -> Measurement:
-    """Plant up to `most` items that have an n-gram into held-out texts, in every mutation.
+def measure(
+    search: Search, items: Sequence[Item], held_out: Sequence[str], *, most: int, seed: int
+) -> Measurement:
+    """Plant up to `most` items of each group into held-out texts, in every mutation.
 
     False positives are counted on held-out texts that hold an item's words in another order:
     texts that were chosen for having no match would count nothing.
 
     Args:
-        index: The index of the run.
-        held_out: Texts; each takes one item in its middle.
-        most: Items planted.
+        search: The scan of the run.
+        items: The items of its index.
+        held_out: Texts; each takes one item in its middle. Chinese items go into Chinese ones where
+            there are any.
+        most: Items planted in each group.
         seed: Fixes which items, and the shuffles.
     """
     generator = random.Random(seed)
-    lengths = index.words.num_tokens
-    long = [
-        place
-        for place, item in enumerate(index.items)
-        if lengths[place] >= index.ngram_tokens[item.benchmark]
-    ]
-    chosen = sorted(generator.sample(long, min(most, len(long))))
-    words = {place: index.item_words(place) for place in chosen}
-    hosts = list(held_out) or [""]
-    found = {}
+    hosts: dict[str, list[str]] = {"en": [], "zh": []}
+    for text in held_out:
+        hosts[_language(text)].append(text)
+    result = Measurement()
+    for group, members in _groups(search.index).items():
+        chosen = sorted(generator.sample(members, min(most, len(members))))
+        own = hosts[group[:2]] or list(held_out) or [""]
+        result.groups[group] = _recall(search, [items[p].text for p in chosen], chosen, own)
+        decoys = []
+        for number, place in enumerate(chosen * DECOYS_PER_ITEM):
+            words = list(search.index.words.of_item(place))
+            generator.shuffle(words)
+            decoys.append(plant(own[number % len(own)], " ".join(words)))
+        result.clean_documents += len(decoys)
+        result.false_positives += len({match.text for match in search.matches(decoys)})
+    return result
+
+
+def _groups(index: BenchmarkIndex) -> dict[str, list[int]]:
+    """Covered items by language and length, in the order of the index."""
+    groups: dict[str, list[int]] = {"en": [], "zh": [], "en_short": [], "zh_short": []}
+    chinese, lengths = index.words.is_chinese().tolist(), index.words.num_tokens.tolist()
+    uncovered = set(index.uncovered)
+    for place, (is_chinese, length) in enumerate(zip(chinese, lengths, strict=True)):
+        if place not in uncovered:
+            name = "zh" if is_chinese else "en"
+            groups[name if length >= LONG_TOKENS else f"{name}_short"].append(place)
+    return {name: members for name, members in groups.items() if members}
+
+
+def _recall(
+    search: Search, texts: Sequence[str], places: Sequence[int], hosts: Sequence[str]
+) -> Counts:
+    words = {place: search.index.words.of_item(place) for place in places}
+    counts = {}
     for name, mutate in MUTATIONS.items():
-        plant = _embed if name == "embedded" else _plant
-        texts = [
-            plant(hosts[i % len(hosts)], mutate(index.items[p].text)) for i, p in enumerate(chosen)
-        ]
-        # An item that stands twice in a benchmark counts as found under either of its ids.
+        into = embed if name == EMBEDDED else plant
+        pages = [into(hosts[i % len(hosts)], mutate(text)) for i, text in enumerate(texts)]
         hits: dict[int, set[int]] = {}
-        for match in index.scan(TextBatch.of(texts)):
+        for match in search.matches(pages):
             hits.setdefault(match.text, set()).add(match.item)
-        found[name] = sum(
-            p in hits.get(i, ()) or any(index.item_words(h) == words[p] for h in hits.get(i, ()))
-            for i, p in enumerate(chosen)
+        # An item that stands twice in a benchmark counts as found under either of its ids.
+        found = sum(
+            p in hits.get(i, ())
+            or any(search.index.words.of_item(h) == words[p] for h in hits.get(i, ()))
+            for i, p in enumerate(places)
         )
-    decoys = []
-    for i, place in enumerate(chosen * DECOYS_PER_ITEM):
-        shuffled = list(words[place])
-        generator.shuffle(shuffled)
-        decoys.append(_plant(hosts[i % len(hosts)], " ".join(shuffled)))
-    hit_texts = {match.text for match in index.scan(TextBatch.of(decoys))}
-    planted = dict.fromkeys(MUTATIONS, len(chosen))
-    return Measurement(planted, found, len(decoys), len(hit_texts))
+        counts[name] = {"planted": len(places), "found": found}
+    return counts
 
 
-def _plant(host: str, text: str) -> str:
-    """On lines of its own, in the middle."""
-    middle = host.rfind("\n", 0, len(host) // 2) + 1
-    return host[:middle] + "\n" + text + "\n" + host[middle:]
-
-
-def _embed(host: str, text: str) -> str:
-    """Inside a line of the host, without a line end before or after it."""
-    middle = host.rfind(" ", 0, len(host) // 2) + 1
-    return f"{host[:middle]} {text} {host[middle:]}"
+def _language(text: str) -> str:
+    kinds = kind_table()
+    sample = text[:500]
+    return "zh" if 3 * sum(kinds[ord(c)] == CJK for c in sample) > len(sample) else "en"
 
 
 def upper_bound(count: int, trials: int) -> float:

@@ -71,6 +71,31 @@ class PairSample(Settings):
     containment: float
 
 
+class LargeCluster(Settings):
+    """A connected component of verified pairs; the least similarity is that of all its edges."""
+
+    cluster: str
+    kept: int
+    removed: int
+    weakest_jaccard: float
+
+
+class LargeBucket(Settings):
+    """A bucket too large to compare each with each, named by its first document."""
+
+    band: int
+    size: int
+    first: str
+
+
+class RecurringPassage(Settings):
+    """A line, paragraph or span of sentences that many kept documents hold."""
+
+    kind: str
+    documents: int
+    text: str
+
+
 class DedupNumbers(Settings):
     """Duplicates, clusters and the S-curve of the bands."""
 
@@ -84,6 +109,10 @@ class DedupNumbers(Settings):
     cluster_sizes: dict[str, int]
     weakest_jaccard: float | None
     capped_buckets: int
+    largest_clusters: tuple[LargeCluster, ...] = ()
+    largest_buckets: tuple[LargeBucket, ...] = ()
+    recurring: dict[str, int] = Field(default_factory=dict)
+    recurring_examples: tuple[RecurringPassage, ...] = ()
     pairs: tuple[PairSample, ...]
 
 

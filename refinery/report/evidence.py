@@ -9,13 +9,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from refinery.filters.locate import offending_span
-from refinery.report.data import ContaminationNumbers, DedupNumbers, PairSample, Sample
+from refinery.report.data import (
+    BenchmarkCoverage,
+    ContaminationNumbers,
+    DedupNumbers,
+    FrequentNgram,
+    PairSample,
+    Sample,
+)
+from refinery.report.dedup import dedup_details
 from refinery.report.tables import Tables
 
 EXCERPT_CHARS = 600
 CONTEXT_CHARS = 200
 SAMPLES = 6
 PAIRS = 4
+_COVERAGE_COLUMNS = ("ngram_tokens", "items", "whole_line", "uncovered")
 CLUSTER_BINS = (2, 3, 4, 8, 16, 64, 256)
 
 
@@ -124,6 +133,7 @@ def dedup_numbers(tables: Tables, texts: Mapping[str, dict[str, Any]]) -> DedupN
         cluster_sizes=dict(sorted(sizes.items(), key=lambda item: int(item[0].rstrip("+")))),
         weakest_jaccard=pairs[0].jaccard if pairs else None,
         capped_buckets=record.counts.get("capped_buckets", 0),
+        **dedup_details(record),
         pairs=tuple(pairs),
     )
 
@@ -151,8 +161,34 @@ def contamination_numbers(
         items_by_benchmark={name: len(ids) for name, ids in sorted(items.items())},
         items=record.counts.get("items", 0),
         uncovered_items=record.counts.get("uncovered_items", 0),
-        recall={name: (r["found"], r["planted"]) for name, r in measured["recall"].items()},
+        recall=_shares(measured["recall"]),
+        recall_by_group={
+            group: _shares(counts) for group, counts in measured["recall_by_group"].items()
+        },
         clean_documents=measured["clean_documents"],
         false_positives=measured["false_positives"],
+        false_positives_per_million_below=measured["false_positives_per_million_below"],
+        coverage=tuple(
+            BenchmarkCoverage(
+                benchmark=name, **{key: row[key] for key in row if key in _COVERAGE_COLUMNS}
+            )
+            for name, row in json.loads(record.facts["coverage"]).items()
+        ),
+        ignored_ngrams=record.counts.get("ignored_ngrams", 0),
+        ignored=tuple(
+            FrequentNgram(**row) for row in json.loads(record.facts.get("ignored_ngrams", "[]"))
+        ),
+        last=tuple(
+            FrequentNgram(
+                ngram=row["ngram"],
+                documents=row["documents"],
+                item=f"{row['benchmark']} {row['item']}",
+            )
+            for row in json.loads(record.facts.get("last_ngrams", "[]"))
+        ),
         samples=tuple(samples),
     )
+
+
+def _shares(counts: Mapping[str, Mapping[str, int]]) -> dict[str, tuple[int, int]]:
+    return {name: (row["found"], row["planted"]) for name, row in counts.items()}

@@ -18,7 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--checkpoint", type=Path, required=True, help="step-N, or a run's folder")
     parser.add_argument("--manifest", required=True, help="manifest with the held-out split")
-    parser.add_argument("--tasks", type=Path, nargs="*", default=[], help="JSONL task files")
+    parser.add_argument(
+        "--tasks",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="JSONL task files, or the items.jsonl of a decontaminated dataset",
+    )
     parser.add_argument("--shots", type=int, default=0, help="examples before each question")
     parser.add_argument(
         "--output", type=Path, help="the JSON file; evaluation.json of the run where not given"

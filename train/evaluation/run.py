@@ -16,7 +16,8 @@ from train.checkpoint.store import load_tensors, read_state
 from train.data.loader import open_dataset, shard_files
 from train.data.remote import ShardFiles, open_manifest
 from train.evaluation.heldout import heldout_loss
-from train.evaluation.multiple_choice import Scorer, evaluate_task, read_task
+from train.evaluation.multiple_choice import Scorer, evaluate_task
+from train.evaluation.registered import read_tasks
 from train.loop.build import Built, build_run
 from train.parallel.world import World, open_world
 from train.settings import TrainSettings
@@ -27,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 def evaluate_checkpoint(args: argparse.Namespace, path: Path) -> dict[str, Any] | None:
     """Run `train evaluate` on a checkpoint; `None` on all ranks but the first."""
-    tasks = {path.stem: read_task(path) for path in args.tasks}
+    tasks = {name: task for path in args.tasks for name, task in read_tasks(path).items()}
     with open_world(timeout_seconds=600) as world:
         state = read_state(path)
         settings = parse_settings(TrainSettings, state["settings"], where=str(path))

@@ -3,17 +3,19 @@ from __future__ import annotations
 import random
 import re
 import unicodedata
+from pathlib import Path
 
 import pytest
 
 from refinery.decontaminate.benchmarks import Item
 from refinery.decontaminate.config import BenchmarkConfig, DecontaminateConfig
 from refinery.decontaminate.frequency import frequent_to_ignore
-from refinery.decontaminate.index import BenchmarkIndex, Match, joined_spans, running_ngrams
+from refinery.decontaminate.index import BenchmarkIndex, Match, joined_spans
+from refinery.decontaminate.index_file import open_index, write_index
 from refinery.decontaminate.marking import decide
-from refinery.decontaminate.measure import MUTATIONS, measure, upper_bound
 from refinery.edits import Edit
-from refinery.text_batch import TextBatch, ngram_hashes
+from refinery.text_batch import TextBatch
+from schemas.errors import ContractError
 
 CONFIG = DecontaminateConfig(benchmarks=(BenchmarkConfig(name="b", path="b", fields=("q",)),))
 
@@ -64,13 +66,6 @@ def test_matches_equal_brute_force_over_token_lists(language: str) -> None:
         }
 
 
-def test_running_ngrams_equal_those_of_one_length() -> None:
-    hashes = TextBatch.of(["one two three four five six"]).token_hashes
-
-    for n, found in running_ngrams(hashes, [2, 3, 6, 7]):
-        assert (found == ngram_hashes(hashes, n)).all()
-
-
 def test_spans_are_code_points_of_the_text() -> None:
     question = "one two three four five six seven eight nine ten eleven twelve thirteen"
     text = "前文。 " + question.upper().replace(" ", " , ") + " 后文"
@@ -96,6 +91,61 @@ def test_short_items_match_as_whole_lines_only() -> None:
     assert scan(index, ["what is the capital of france now"]) == []
 
 
+def test_a_short_item_may_stand_on_several_whole_lines() -> None:
+    long = " ".join(f"w{i}" for i in range(20))
+    index = build([*[long] * 30, "two and two make\nfour"])
+
+    assert [m.item for m in scan(index, ["Sums\nTwo and two\nmake four.\nEnd"])] == [30]
+    assert scan(index, ["two and two", "make four"]) == []
+
+
+def test_templates_go_but_never_the_last_ngram_of_an_item() -> None:
+    template = " ".join(f"t{i}" for i in range(13))
+    own = [" ".join(f"x{j}y{i}" for i in range(13)) for j in range(4)]
+    texts = [f"{template} {one}" for one in own] + [template]
+    index = build(texts, max_ngram_items=3)
+
+    assert [m.item for m in scan(index, [template])] == [4]
+    index = build(texts[:4], max_ngram_items=3)
+    assert scan(index, [template]) == []
+    assert (index.num_templates, index.templates) == (1, [(template, 4)])
+    assert {m.item for m in scan(index, [texts[2]])} == {2}
+
+
+def test_benchmarks_of_different_n_are_found_in_one_scan() -> None:
+    items = [
+        Item(name, str(i), " ".join(f"{name}{i}w{k}" for k in range(n)))
+        for name, n in (("a", 8), ("b", 10), ("c", 13), ("d", 40))
+        for i in range(20)
+    ]
+    index = BenchmarkIndex.build(items, CONFIG)
+
+    assert index.ngram_tokens == {"a": 8, "b": 10, "c": 13, "d": 13}
+    found = scan(index, [f"before {item.text} after" for item in items])
+    assert {(m.text, m.item) for m in found} == {(i, i) for i in range(80)}
+
+
+def test_a_mapped_index_finds_what_the_built_one_finds(tmp_path: Path) -> None:
+    items = sentences(1, 200, "en") + sentences(2, 200, "zh")
+    documents = ["\n".join(items[i : i + 3]) for i in range(0, 400, 5)]
+    built = build(items)
+    write_index(tmp_path / "a.index", built)
+    write_index(tmp_path / "b.index", build(items))
+
+    mapped = open_index(tmp_path / "a.index")
+
+    assert scan(mapped, documents) == scan(built, documents)
+    assert (mapped.names, mapped.uncovered) == (list(built.names), built.uncovered)
+    assert (tmp_path / "a.index").read_bytes() == (tmp_path / "b.index").read_bytes()
+
+
+def test_a_file_that_is_no_index_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"something else entirely")
+
+    with pytest.raises(ContractError, match="no benchmark index"):
+        open_index(tmp_path / "x")
+
+
 def test_items_under_four_tokens_are_listed_as_uncovered() -> None:
     long = " ".join(f"w{i}" for i in range(20))
 
@@ -118,27 +168,6 @@ def test_equal_hashes_with_other_words_are_no_match() -> None:
     assert index.scan(batch) == []
 
 
-def test_planted_items_are_found_in_english_and_chinese() -> None:
-    english = [" ".join(f"q{j}x{i}" for i in range(15)) for j in range(20)]
-    chinese = sentences(5, 40, "zh")
-    hosts = ["A page about nothing.\nIt has two lines.", "一个没有内容的页面。\n它有两行。"]
-
-    for items in (english, [c for c in chinese if len(c) > 13]):
-        result = measure(build(items), hosts, most=20, seed=1)
-
-        for name in MUTATIONS:
-            if name != "one_word_edit":
-                assert result.found[name] == result.planted[name], name
-        assert result.false_positives == 0
-
-
-def test_one_word_edit_in_13_words_is_missed_and_in_40_found() -> None:
-    short, long = ([" ".join(f"q{i}" for i in range(n))] for n in (13, 40))
-
-    assert measure(build(short), ["host"], most=1, seed=0).found["one_word_edit"] == 0
-    assert measure(build(long), ["host"], most=1, seed=0).found["one_word_edit"] == 1
-
-
 def test_frequent_ngrams_go_but_never_the_last_of_an_item() -> None:
     licence = " ".join(f"w{i}" for i in range(14))
     index = build([licence, licence + " and more words of its own"], min_ngram=13, max_ngram=13)
@@ -146,10 +175,11 @@ def test_frequent_ngrams_go_but_never_the_last_of_an_item() -> None:
     of_first = grams[items == 0].tolist()
     counts = {gram: 20 + place for place, gram in enumerate(of_first)}
 
-    ignored = frequent_to_ignore(index, counts)
+    frequent = frequent_to_ignore(index, counts)
 
-    assert ignored == {of_first[1]}
-    assert frequent_to_ignore(index, {}) == set()
+    assert frequent.ignored == {of_first[1]}
+    assert frequent.last == {0: of_first[0]}
+    assert frequent_to_ignore(index, {}).ignored == frozenset()
 
 
 def test_a_cut_takes_200_characters_on_each_side_and_short_pieces() -> None:
@@ -165,8 +195,3 @@ def test_a_cut_takes_200_characters_on_each_side_and_short_pieces() -> None:
 
 def test_joined_spans_touch_or_overlap() -> None:
     assert joined_spans([(5, 9), (1, 3), (3, 4), (6, 7)]) == [(1, 4), (5, 9)]
-
-
-@pytest.mark.parametrize(("count", "mean"), [(0, 2.9957), (1, 4.7439), (5, 10.513)])
-def test_upper_bounds_are_those_of_the_poisson_table(count: int, mean: float) -> None:
-    assert upper_bound(count, 1000) == pytest.approx(mean / 1000, rel=1e-3)

@@ -1,17 +1,27 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from pyspark.sql import SparkSession
 
 from refinery.decontaminate.benchmarks import Item
 from refinery.decontaminate.config import BenchmarkConfig, DecontaminateConfig
 from refinery.decontaminate.index import BenchmarkIndex
-from refinery.decontaminate.marking import decide_documents, find_matches, frequent_grams
+from refinery.decontaminate.index_file import write_index
+from refinery.decontaminate.marking import (
+    decide_documents,
+    find_matches,
+    frequent_grams,
+    share_index,
+)
 from refinery.dedup.signing import with_spans
 
 QUESTION = " ".join(f"q{i}" for i in range(13))
 
 
-def test_hits_are_rows_with_spans_of_the_text_before_edits(spark: SparkSession) -> None:
+def test_hits_are_rows_with_spans_of_the_text_before_edits(
+    spark: SparkSession, tmp_path: Path
+) -> None:
     text = f"banner\nbefore {QUESTION} after"
     cleaned = spark.createDataFrame(
         [("a", "web", text, None), ("b", "web", "clean", None), ("c", "web", QUESTION, "rule")],
@@ -23,7 +33,9 @@ def test_hits_are_rows_with_spans_of_the_text_before_edits(spark: SparkSession) 
     config = DecontaminateConfig(
         benchmarks=(BenchmarkConfig(name="b", path="b", fields=("q",)),), action="drop"
     )
-    index = BenchmarkIndex.build([Item("b", "x", QUESTION)], config)
+    path = tmp_path / "written"
+    write_index(path, BenchmarkIndex.build([Item("b", "x", QUESTION)], config))
+    index = share_index(spark, path, "test-marking")
 
     matches = find_matches(with_spans(cleaned, edits), index).localCheckpoint()
     rows = decide_documents(matches, index, config).collect()

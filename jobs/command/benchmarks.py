@@ -1,0 +1,59 @@
+"""`refinery benchmarks --recipe R`: what is registered, and what the corpus holds of it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from pathlib import Path
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from jobs.register_benchmarks import ITEMS
+from refinery.mixture.counted import newest_record
+from refinery.publish import storage
+from refinery.publish.records import StageRecord
+from refinery.publish.store import Store
+from refinery.recipe import load_recipe
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--recipe", required=True, type=Path, help="settings file (YAML)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+    parser.add_argument(
+        "--output", type=Path, metavar="items.jsonl", help="copy the items there, for evaluation"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print items by benchmark; those of the newest decontamination of the recipe's output."""
+    settings = load_recipe(args.recipe, tuple(args.overrides))
+    store = Store(storage.join_uri(settings.runtime.output, "tables"))
+    record = newest_record(store, "decontaminate")
+    path = storage.local_copy(store.artefact_uri(record, ITEMS))
+    _print(record, path)
+    if args.output is not None:
+        storage.replace(str(args.output), path.read_bytes())
+        Console().print(args.output)
+    return 0
+
+
+def _print(record: StageRecord, path: Path) -> None:
+    found: Counter[str] = Counter()
+    answers: Counter[str] = Counter()
+    with path.open(encoding="utf-8") as lines:
+        for item in map(json.loads, lines):
+            found[item["benchmark"]] += bool(item["documents"])
+            answers[item["benchmark"]] += item["answer"] is not None
+    heads = ("benchmark", "items", "n", "whole line", "not searched", "found", "can be scored")
+    table = Table(*heads, box=SIMPLE, padding=(0, 1, 0, 0))
+    for name, row in json.loads(record.facts["coverage"]).items():
+        missed = f"{row['uncovered']:,} ({row['share']:.1%})"
+        counts = (row["items"], row["ngram_tokens"], row["whole_line"])
+        table.add_row(
+            name, *(f"{n:,}" for n in counts), missed, f"{found[name]:,}", f"{answers[name]:,}"
+        )
+    Console().print(table)

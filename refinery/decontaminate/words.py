@@ -1,0 +1,103 @@
+"""Tokens of the items, packed: what a hit is confirmed against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refinery.text_batch import CJK, Codes, Hashes, Places, TextBatch, kind_table
+
+CHUNK_ITEMS = 2000
+
+
+@dataclass(frozen=True)
+class ItemWords:
+    """Folded tokens of all items, without what stands between them.
+
+    Attributes:
+        codes: [C] code points of the tokens, one token after the other.
+        token_offsets: [K + 1] first code point of each token.
+        item_bounds: [I + 1] first token of each item.
+    """
+
+    codes: Codes
+    token_offsets: Places
+    item_bounds: Places
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> tuple[ItemWords, Hashes]:
+        """The words of some texts and the [K] hashes of their tokens, a chunk at a time."""
+        codes, lengths, counts, hashes = [], [], [], []
+        for chunk in _chunks(texts):
+            batch = TextBatch.of(chunk)
+            inside = np.zeros(len(batch.folded) + 1, np.int32)
+            np.add.at(inside, batch.token_starts, 1)
+            np.add.at(inside, batch.token_ends, -1)
+            codes.append(batch.folded[np.cumsum(inside[:-1]) > 0])
+            lengths.append(batch.token_ends - batch.token_starts)
+            counts.append(batch.num_tokens)
+            hashes.append(batch.token_hashes)
+        none = np.zeros(0, np.int64)
+        return (
+            cls(
+                np.concatenate([np.zeros(0, np.uint32), *codes]),
+                _offsets(np.concatenate([none, *lengths])),
+                _offsets(np.concatenate([none, *counts])),
+            ),
+            np.concatenate([np.zeros(0, np.uint64), *hashes]),
+        )
+
+    @property
+    def num_tokens(self) -> Places:
+        """[I] tokens of each item."""
+        return np.diff(self.item_bounds)
+
+    def of_item(self, item: int) -> tuple[str, ...]:
+        """The folded tokens of one item."""
+        first, last = int(self.item_bounds[item]), int(self.item_bounds[item + 1])
+        return tuple(self.word(token) for token in range(first, last))
+
+    def word(self, token: int) -> str:
+        """One folded token."""
+        codes = self.codes[self.token_offsets[token] : self.token_offsets[token + 1]]
+        return str(codes.astype("<u4").tobytes().decode("utf-32-le"))
+
+    def items_of(self, tokens: NDArray[np.signedinteger]) -> Places:
+        """The items that tokens belong to."""
+        return np.searchsorted(self.item_bounds, tokens, side="right") - 1
+
+    def is_same(self, own: int, batch: TextBatch, first: int, num: int) -> bool:
+        """Whether `num` tokens from `own` are those of the batch from `first`, by their letters."""
+        offsets = self.token_offsets[own : own + num + 1]
+        starts, ends = (
+            batch.token_starts[first : first + num],
+            batch.token_ends[first : first + num],
+        )
+        if not np.array_equal(np.diff(offsets), ends - starts):
+            return False
+        theirs = [batch.folded[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+        return np.array_equal(
+            self.codes[int(offsets[0]) : int(offsets[-1])], np.concatenate(theirs)
+        )
+
+    def is_chinese(self) -> NDArray[np.bool_]:
+        """[I] whether most tokens of an item are single CJK characters."""
+        single = np.diff(self.token_offsets) == 1
+        firsts = self.codes[self.token_offsets[:-1]] if len(single) else self.codes[:0]
+        total = _offsets((single & (kind_table()[firsts] == CJK)).astype(np.int64))
+        share = total[self.item_bounds[1:]] - total[self.item_bounds[:-1]]
+        return 2 * share > self.num_tokens
+
+
+def _chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(texts), CHUNK_ITEMS):
+        yield texts[start : start + CHUNK_ITEMS]
+
+
+def _offsets(lengths: NDArray[np.int64]) -> Places:
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets
