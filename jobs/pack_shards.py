@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from jobs.runner import stage_main
 from jobs.stage import Stage, StageContext
 from refinery.packing import dataset
+from refinery.packing.noise import noise_copies
 from refinery.packing.shards import (
     PACKING_VERSION,
     ShardJob,
@@ -81,6 +82,9 @@ def _run(context: StageContext) -> None:
     mixture = context.read("mixture").where("copies > 0").select("doc_id", "copies")
     train = tokens.where("split = 'train'").join(mixture, ["doc_id"], how="inner")
     train = train.withColumn("copy", F.explode(F.sequence(F.lit(0), F.col("copies") - 1)))
+    if recipe.packing.noise is not None:
+        uri = context.artefact_uri("vocabulary", "tokenizer")
+        train = noise_copies(train, uri, recipe.packing.noise, recipe.seed)
     heldout = tokens.where("split = 'heldout'").withColumn("copy", F.lit(0))
     job = partial(
         ShardJob,

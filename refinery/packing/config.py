@@ -36,9 +36,10 @@ class PackingConfig(Settings):
     """Rows, shards and lanes."""
 
     seq_len: int = Field(default=2048, ge=8, description="tokens per row")
-    layout: Literal["concat", "document", "bestfit", "sentences", "next_sentence"] = Field(
+    layout: Literal["concat", "document", "bestfit", "sentences", "next_sentence", "pairs"] = Field(
         default="concat",
-        description="sentences: whole ones of one document per row; next_sentence: pairs as BERT's",
+        description="sentences: whole ones of one document per row; next_sentence: pairs as BERT's; "
+        "pairs: inputs and targets, by jobs.pack_pairs alone",
     )
     word_starts: bool = Field(
         default=False, description="a column that says which tokens begin a word"
@@ -56,11 +57,14 @@ class PackingConfig(Settings):
     lanes: int = Field(default=48, gt=0)
 
     @model_validator(mode="after")
-    def _rows_are_long_enough(self) -> Self:
-        if self.layout == "next_sentence" and self.noise is not None:
-            raise ValueError("noise changes tokens, so sentences are lost; use another layout")
-        if self.layout == "sentences" and self.noise is not None:
-            raise ValueError("noise changes tokens, so sentences are lost; use another layout")
+    def _noise_leaves_no_marks(self) -> Self:
+        if self.noise is None:
+            return self
+        if self.marks:
+            raise ValueError(
+                f"noise changes tokens, so {' and '.join(self.marks)} are lost: give up noise, "
+                "word_starts or the layout of sentences"
+            )
         return self
 
     @property
@@ -81,5 +85,7 @@ class PackingConfig(Settings):
                 return (*names, "sentence_starts")
             case "next_sentence":
                 return (*names, "segment_b_start", "is_next")
+            case "pairs":
+                return (*names, "target_start")
             case _:
                 return names

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from refinery.packing.config import CONTROLS_OF_A_PAIR, PackingConfig
-from refinery.packing.layouts import LAYOUTS, Segments, drop_short_tail
+from refinery.packing.layouts import LAYOUTS, Segments, document_rows, drop_short_tail
 from refinery.packing.sentences import PairWalk, pair_segments, sentence_rows
 from schemas.rows import NO_TOKEN, ROW_SCHEMA, SEGMENT, row_schema
 
@@ -52,6 +52,7 @@ class ShardBuilder:
         self._doc_ids: list[str] = []
         self._sources: list[str] = []
         self._copies: list[int] = []
+        self._target_starts: list[int] = []
         self._starts: dict[str, list[Tokens]] = {name: [] for name in form.config.marks}
 
     def add(
@@ -62,12 +63,23 @@ class ShardBuilder:
         copy: int,
         input_ids: Tokens,
         starts: Mapping[str, Tokens] | None = None,
+        target_start: int = 0,
     ) -> None:
-        """Append a document and its end mark; `starts` holds the tokens that `config.marks` asks."""
+        """Append a document and its end mark.
+
+        Args:
+            doc_id: Its name.
+            source: Its source.
+            copy: Number of the copy.
+            input_ids: Its tokens.
+            starts: By `config.marks`, the tokens at which something begins.
+            target_start: Layout `pairs`: first token of the target.
+        """
         eos = self._form.eos
         ids = input_ids if eos is None else np.append(input_ids, eos)
         self._stream += ids.astype(np.int32).tobytes()
         self._lengths.append(len(ids))
+        self._target_starts.append(target_start)
         for name, found in self._starts.items():
             found.append((starts or {})[name])
         self._doc_ids.append(doc_id)
@@ -91,6 +103,9 @@ class ShardBuilder:
                 second = segments.row_start[1::2].astype(np.int32)
                 row_values = {"segment_b_start": second, "is_next": is_next}
                 drawn = 2 * np.flatnonzero(is_next == 0) + 1
+            case "pairs":
+                segments = document_rows(lengths, config.seq_len)
+                row_values = {"target_start": np.array(self._target_starts, np.int32)}
             case _:
                 segments = LAYOUTS[config.layout](lengths, config.seq_len)
         if config.layout == "concat" and not self._form.keep_tail:

@@ -106,6 +106,11 @@ def check_controls(config: PackingConfig, special: SpecialIds) -> None:
     Raises:
         SettingsError: Naming what the tokenizer lacks.
     """
+    if config.layout == "pairs":
+        raise SettingsError(
+            "packing.layout: pairs come from supervised tables; pack them with "
+            "`python -m jobs.pack_pairs RECIPE` (docs/training.md)"
+        )
     missing = [name for name in ("cls", "sep") if getattr(special, name) is None]
     if config.layout == "next_sentence" and missing:
         raise SettingsError(

@@ -206,7 +206,9 @@ def _check_rows(config: ObjectiveConfig, needs: Needs) -> None:
     """Columns that the rows must have."""
     wanted: list[tuple[str, str, str]] = []
     if isinstance(config, TextToTextConfig):
-        wanted.append(("target_start", "text_to_text", "`refinery pairs RECIPE` packs such rows"))
+        wanted.append(
+            ("target_start", "text_to_text", "`python -m jobs.pack_pairs RECIPE` packs such rows")
+        )
     if isinstance(config, MaskedConfig | UnilmConfig) and config.whole_words:
         hint = "pack with recipe.packing.word_starts: true"
         wanted.append(("word_starts", "whole_words", hint))
