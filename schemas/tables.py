@@ -108,6 +108,8 @@ CLEANED = Table(
         SOURCE,
         URL,
         Column("title", "string", "title of the page, null where it has none"),
+        Column("page_lang", "string", "language that the page declares, as written in lower case"),
+        Column("published", "string", "ISO day of publication that the page gives"),
         Column("lang", "string", "language label of fastText lid.176"),
         Column("lang_score", "float", "confidence of that label, 0..1"),
         Column("text", "string", "extracted and normalised text"),
@@ -147,15 +149,24 @@ EDITS = Table(
 SIGNATURES = Table(
     "signatures",
     "dedup",
-    "document ever seen, with its MinHash signature",
+    "document ever seen, with its MinHash signature and its fate",
     (
         DOC_ID,
         SOURCE,
+        Column("dump", "int", "place of its dump, earlier runs' dumps first"),
+        Column("place", "int", "place of its source in the recipe"),
+        Column("worse", "int", "quality score in millionths, negative: smaller is kept"),
+        Column("shorter", "int", "code points of the text, negative"),
         Column("scheme", "string", "hash family, seed, bands, shingle and text version"),
         Column("text_sha256", "string", "of the text with the edits of cleaning applied"),
+        Column("payload_sha256", "string", "of the raw bytes; null where they are not compared"),
         Column("num_shingles", "int", "distinct shingles"),
         Column("bands", "array<bigint>", "one hash per band"),
-        Column("shingles", "array<bigint>", "sorted distinct shingle hashes"),
+        Column("fate", "string", "kept or duplicate"),
+        Column("shingles", "array<bigint>", "sorted distinct hashes, of kept ones in an index"),
+        Column(
+            "bucket", "int", "folder of an index: the first 16 bits of doc_id x buckets / 2**16"
+        ),
     ),
 )
 
@@ -168,6 +179,7 @@ EDGES = Table(
         Column("right", "string", "the other doc_id"),
         Column("jaccard", "float", "measured Jaccard similarity of the shingle sets"),
         Column("containment", "float", "share of the smaller set inside the other"),
+        Column("method", "string", "minhash, or exact_bytes: equal payloads with unlike texts"),
     ),
 )
 
@@ -180,7 +192,7 @@ DUPLICATES = Table(
         SOURCE,
         Column("kept_id", "string", "kept document that it was compared with"),
         Column("kept_source", "string", "source of the kept document"),
-        Column("method", "string", "exact_text or minhash"),
+        Column("method", "string", "exact_bytes, exact_text, minhash, or seen: in an earlier dump"),
         Column("jaccard", "float", "measured Jaccard similarity of the shingle sets"),
         Column("containment", "float", "share of the smaller set inside the other"),
         Column("cluster", "string", "smallest doc_id of the connected component"),
@@ -214,6 +226,8 @@ TOKENS = Table(
         Column("num_tokens", "int", "length of input_ids"),
         Column("num_bytes", "bigint", "UTF-8 bytes of the tokenised text"),
         Column("split", "string", "train or heldout"),
+        Column("word_starts", "array<int>", "tokens that begin a word; null where not asked for"),
+        Column("sentence_starts", "array<int>", "likewise a sentence"),
     ),
 )
 
@@ -226,8 +240,6 @@ MIXTURE = Table(
         SOURCE,
         Column("num_tokens", "int", "tokens of one copy"),
         Column("copies", "int", "whole copies plus one by the hashed fraction; may be 0"),
-        Column("word_starts", "array<int>", "tokens that begin a word; null where not asked for"),
-        Column("sentence_starts", "array<int>", "likewise a sentence"),
     ),
 )
 

@@ -125,8 +125,8 @@ class _Walk:
             if kind == _BLOCK:
                 if buffer:
                     self._flush()
-                    if len(texts) >= MAX_BLOCKS:
-                        break
+                if len(texts) >= MAX_BLOCKS:
+                    break
                 self._open(name, node.attributes)
             elif kind != _LINE and kind != _SKIP:
                 self._enter(kind)

@@ -18,7 +18,7 @@ from refinery.extract.blocks import read_blocks
 from refinery.extract.features import PageFeatures, compute_context, compute_features
 from refinery.extract.metadata import linked_text
 from refinery.extract.structure import Style, render
-from refinery.extract.trees import Forest, choose_cut
+from refinery.extract.trees import Forest, choose_cut, is_unsure
 
 # A page whose blocks give less is asked for the text of its JSON-LD, which must be much longer.
 SHORT_CHARS = 1_000
@@ -38,8 +38,13 @@ class Judge:
     second: Forest
 
     def judge(self, page: PageFeatures) -> NDArray[np.float32]:
-        """Probability that each block is content."""
-        return self.second.predict(compute_context(page, self.first.predict(page.rows)))
+        """Probability that each block is content; only doubtful ones get the second look."""
+        probability = self.first.predict(page.rows)
+        doubtful = np.flatnonzero(is_unsure(probability))
+        if len(doubtful):
+            context = compute_context(page, probability)[doubtful]
+            probability[doubtful] = self.second.predict(context)
+        return probability
 
 
 @functools.cache

@@ -19,8 +19,8 @@ class PageLimits(Settings):
     max_bytes: int = Field(default=10_000_000, gt=0)
     max_tags: int = Field(default=200_000, gt=0)
     max_depth: int = Field(default=2_000, gt=0, description="opening tags of containers in a row")
-    max_attributes: int = Field(default=2_000, gt=0, description="in one tag")
-    max_tag_bytes: int = Field(default=1_000_000, gt=0, description="longest single tag")
+    max_attributes: int = Field(default=10_000, gt=0, description="in one tag")
+    max_tag_bytes: int = Field(default=2_000_000, gt=0, description="longest single tag")
 
 
 class GuardConfig(Settings):
@@ -33,7 +33,7 @@ class GuardConfig(Settings):
 class ExtractConfig(Settings):
     """How pages become text."""
 
-    engine: Literal["blocks", "resiliparse", "trafilatura", "plain"] = "resiliparse"
+    engine: Literal["blocks", "resiliparse", "trafilatura", "plain"] = "blocks"
     structure: Literal["plain", "markdown"] = Field(
         default="plain", description="form of headings, lists, tables and code (engine blocks)"
     )

@@ -6,6 +6,7 @@ import re
 
 from refinery.extract.config import PageLimits
 
+_QUOTED = re.compile(rb"=\s*(?:\"[^\"]*\"|'[^']*')")
 _TAG = re.compile(rb"<(/?)([a-zA-Z][a-zA-Z0-9]*)([^<>]*)>")
 # Never closed in practice, or closed by the parser itself: they add no depth.
 _NO_DEPTH = frozenset(
@@ -43,7 +44,8 @@ def _require(what: str, found: int, most: int) -> None:
 
 
 def _longest_tag(payload: bytes) -> int:
-    return max(len(piece.split(b">", 1)[0]) for piece in payload.split(b"<"))
+    pieces = payload.split(b"<")[1:]
+    return max((len(piece.split(b">", 1)[0]) for piece in pieces), default=0)
 
 
 def _depth(payload: bytes, most: int) -> int:
@@ -66,6 +68,7 @@ def _most_attributes(payload: bytes, limits: PageLimits) -> int:
     most = 0
     for piece in payload.split(b"<"):
         if len(piece) > shortest:
-            tag = piece.split(b">", 1)[0]
+            # Words inside quoted values are none: pages hold whole texts in one data- attribute.
+            tag = _QUOTED.sub(b"", piece).split(b">", 1)[0]
             most = max(most, len(tag.split()) - 1)
     return most

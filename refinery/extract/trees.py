@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# Log odds beyond which more trees change nothing: e**-4 is a probability of 0.018.
-SURE_SCORE = 4.0
+# Log odds beyond which more trees change little: e**-3 is a probability of 0.05.
+SURE_SCORE = 3.0
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,7 @@ class Forest:
         score = self.score(rows, slice(0, first))
         unsure = np.flatnonzero(np.abs(score) < SURE_SCORE)
         score[unsure] += self.score(rows[unsure], slice(first, None))
-        probability: NDArray[np.float32] = (1 / (1 + np.exp(-score))).astype(np.float32)
-        return probability
+        return probability_of(score)
 
     def score(self, rows: NDArray[np.float32], chosen: slice) -> NDArray[np.float64]:
         """Sum of the leaves that each row [N, F] reaches in the chosen trees."""
@@ -64,6 +63,19 @@ class Forest:
         leaf = self.leaves[chosen].ravel().take(place + (base // num_nodes - num_nodes))
         score: NDArray[np.float64] = leaf.sum(axis=0, dtype=np.float64)
         return score
+
+
+def probability_of(score: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The logistic function."""
+    probability: NDArray[np.float32] = (1 / (1 + np.exp(-score))).astype(np.float32)
+    return probability
+
+
+def is_unsure(probability: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Where the log odds are within SURE_SCORE of even."""
+    edge = 1 / (1 + np.exp(SURE_SCORE))
+    unsure: NDArray[np.bool_] = (probability > edge) & (probability < 1 - edge)
+    return unsure
 
 
 def choose_cut(probability: NDArray[np.float32], words: NDArray[np.float32]) -> NDArray[np.bool_]:
