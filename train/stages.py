@@ -15,6 +15,7 @@ from schemas.errors import SettingsError
 from schemas.fingerprints import canonical_json, sha256_hex
 from schemas.settings import parse_settings
 from train.settings import TrainSettings
+from train.warm_start.config import WarmStartConfig
 
 FOLDER, END_NAME = "stages", "end.json"
 _FIXED = ("stages", "output", "warm_start", "first_sample", "seed")
@@ -63,6 +64,9 @@ def split_stages(settings: TrainSettings) -> list[TrainSettings]:
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """Blocks merge key by key, but `stop`, of which exactly one key is given, is replaced."""
     merged = dict(base)
+    if "manifest" in changes or "data" in changes:  # a stage that reads something else
+        merged.pop("data", None)
+        merged.pop("manifest", None)
     for key, value in changes.items():
         old = merged.get(key)
         is_block = isinstance(value, dict) and isinstance(old, dict) and key != "stop"
@@ -72,8 +76,6 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 def follow(stage: TrainSettings, before: StageEnd) -> TrainSettings:
     """The stage as it starts from the end of the one before."""
-    from train.warm_start.config import WarmStartConfig
-
     start = stage.warm_start or WarmStartConfig(source=before.checkpoint)
     changes: dict[str, Any] = {
         "warm_start": start.model_copy(update={"source": before.checkpoint}),

@@ -69,7 +69,9 @@ def open_model(path: Path, *, tokenizer: Path | None = None) -> Opened:
 
 def _described(source: Source) -> dict[str, Any]:
     """Control ids: of the folder's config.json, or of the manifest that a checkpoint read."""
-    if not source.is_ours:
+    if not source.is_checkpoint:
+        if source.is_ours:
+            return {}
         described: dict[str, Any] = json.loads((source.path / "config.json").read_text("utf-8"))
         return described
     path = Path(read_state(source.path)["manifest"]) / MANIFEST_NAME
@@ -80,7 +82,7 @@ def _described(source: Source) -> dict[str, Any]:
 
 
 def _tokenizer_folder(source: Source) -> Path:
-    if not source.is_ours:
+    if not source.is_checkpoint:
         return source.path
     if source.tokenizer is not None:
         return source.tokenizer

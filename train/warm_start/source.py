@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.filesystem import FileSystemReader
@@ -19,13 +18,14 @@ from schemas.settings import nearest, parse_settings
 from train.checkpoint.pointer import STATE_NAME, find_checkpoint
 from train.checkpoint.store import load_tensors, read_state
 from train.exchange.describe import read_shape
+from train.exchange.folder import OWN_SHAPE
+from train.exchange.weights import read_weights as read_folder
 from train.model.config import ModelConfig
 from train.model.presets import PRESETS
 from train.vocabulary.trainable import merge_rows
 
 State = dict[str, Tensor]
-EXPORT, WEIGHTS, INDEX = "export", "model.safetensors", "model.safetensors.index.json"
-EVALUATION = "evaluation.json"
+EXPORT, EVALUATION = "export", "evaluation.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class Source:
     Attributes:
         path: Folder of the weights: a checkpoint of ours, or a Hugging Face folder.
         config: Shape.
-        is_ours: Whether it is a checkpoint of ours, with our names.
+        is_ours: Whether its tensors have our names.
         tokenizer: Folder of the tokenizer that it was trained with, where it is known.
         tokenizer_sha256: Of that tokenizer, where a checkpoint of ours names it.
         heldout_loss: Nats per label at the end of its run, where that was measured.
@@ -47,6 +47,11 @@ class Source:
     tokenizer: Path | None = None
     tokenizer_sha256: str | None = None
     heldout_loss: float | None = None
+
+    @property
+    def is_checkpoint(self) -> bool:
+        """Whether it is a checkpoint of ours, not a folder of weights."""
+        return (self.path / STATE_NAME).is_file()
 
 
 def find_source(name: str) -> Source | None:
@@ -63,24 +68,34 @@ def find_source(name: str) -> Source | None:
         raise SettingsError(
             f"warm_start: {name} is neither a folder nor a preset{nearest(name, set(PRESETS))}"
         )
-    if (path / "config.json").is_file():
+    if _has_shape(path):
         return _folder(path)
     try:
         return _checkpoint(find_checkpoint(path))
     except ContractError as error:
-        if (path / EXPORT / "config.json").is_file():
+        if _has_shape(path / EXPORT):
             return _folder(path / EXPORT)
         raise ContractError(
             f"{path}: no config.json of a Hugging Face folder, and no checkpoint ({error})"
         ) from error
 
 
+def _has_shape(path: Path) -> bool:
+    return (path / "config.json").is_file() or (path / OWN_SHAPE).is_file()
+
+
 def _folder(path: Path) -> Source:
     has_tokenizer = (path / "tokenizer.json").is_file()
+    own = path / OWN_SHAPE
+    config = (
+        ModelConfig.model_validate_json(own.read_text(encoding="utf-8"))
+        if own.is_file()
+        else read_shape(path)
+    )
     return Source(
         path=path,
-        config=read_shape(path),
-        is_ours=False,
+        config=config,
+        is_ours=own.is_file(),
         tokenizer=path if has_tokenizer else None,
         heldout_loss=_heldout_loss(path.parent) if path.name == EXPORT else None,
     )
@@ -115,7 +130,7 @@ def read_weights(source: Source) -> State:
     Raises:
         ContractError: The files are missing or damaged.
     """
-    return _read_checkpoint(source.path) if source.is_ours else _read_folder(source.path)
+    return _read_checkpoint(source.path) if source.is_checkpoint else read_folder(source.path)
 
 
 def _read_checkpoint(path: Path) -> State:
@@ -131,23 +146,3 @@ def _read_checkpoint(path: Path) -> State:
     # Each rank reads for itself: the whole model is needed before it is laid out.
     load_tensors(path, {"model": tensors}, world_size=1)
     return merge_rows(tensors)
-
-
-def _read_folder(folder: Path) -> State:
-    names = [WEIGHTS]
-    index = folder / INDEX
-    if index.is_file():
-        described = json.loads(index.read_text(encoding="utf-8"))
-        names = sorted(set(described["weight_map"].values()))
-    elif not (folder / WEIGHTS).is_file():
-        raise ContractError(
-            f"{folder}: has a config.json but neither {WEIGHTS} nor {INDEX}; pickles are not read"
-        )
-    state: State = {}
-    for name in names:
-        try:
-            with safe_open(folder / name, framework="pt") as file:
-                state |= {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError) as error:
-            raise ContractError(f"{folder / name}: not readable: {error}") from error
-    return state

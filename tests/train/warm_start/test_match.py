@@ -105,7 +105,7 @@ def test_pickles_and_unknown_names_are_refused(tmp_path: Path) -> None:
     _folder(tmp_path, "gpt2-test")
     (tmp_path / WEIGHTS).rename(tmp_path / "pytorch_model.bin")
 
-    with pytest.raises(ContractError, match="pickles are not read"):
+    with pytest.raises(ContractError, match="is a pickle, which is never read"):
         _load(tmp_path)
     with pytest.raises(SettingsError, match="neither a folder nor a preset; did you mean"):
         find_source("gpt2-smal1")
