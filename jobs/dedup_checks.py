@@ -1,9 +1,8 @@
-"""What the dedup and decontamination jobs share: scratch tables, earlier edits, the alarm."""
+"""What the dedup and decontamination jobs share: scratch tables, earlier edits, a gate."""
 
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
@@ -12,7 +11,6 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.stage import StageContext
-from refinery.dedup.clusters import cluster_sizes, largest
 from refinery.dedup.components import Persist
 from refinery.publish import storage
 from schemas.errors import QualityGateError
@@ -46,28 +44,6 @@ def written_edits(context: StageContext, stages: Sequence[str]) -> DataFrame | N
         if record is not None and "edits" in record.tables and record.tables["edits"].rows:
             found.append(context.read("edits", stage=stage))
     return reduce(DataFrame.unionByName, found) if found else None
-
-
-def check_losses(context: StageContext) -> None:
-    """Stop where a source loses more than the recipe's share.
-
-    Raises:
-        QualityGateError: With the source's ten largest clusters and a sample of each.
-    """
-    most = context.recipe.dedup.max_source_loss
-    if most is None:
-        return
-    documents = context.read("ledger").where("drop_reason is null").groupBy("source").count()
-    duplicates = context.read_back("duplicates")
-    lost = duplicates.groupBy("source").agg(F.count("*").alias("lost"))
-    for row in documents.join(lost, ["source"], how="inner").orderBy("source").collect():
-        if row["lost"] > most * row["count"]:
-            own = duplicates.where(F.col("source") == row["source"])
-            shown = "\n  ".join(json.dumps(c) for c in largest(cluster_sizes(own), most=10))
-            raise QualityGateError(
-                f"dedup removes {row['lost']} of {row['count']} documents of '{row['source']}', "
-                f"more than recipe.dedup.max_source_loss {most}; its largest clusters:\n  {shown}"
-            )
 
 
 def check_contamination(context: StageContext, *, num_documents: int) -> None:

@@ -3,59 +3,94 @@
 from __future__ import annotations
 
 import json
-from functools import partial
+import sys
+from functools import partial, reduce
 from typing import Any
 
-from jobs.dedup_checks import check_losses, scratch, written_edits
+from pyspark.sql import DataFrame
+
+from jobs.dedup_alarm import check_losses
+from jobs.dedup_checks import scratch, written_edits
+from jobs.dedup_tables import payload_hashes, publish_signatures, read_known, write_recurring
 from jobs.runner import stage_main
-from jobs.stage import Stage, StageContext
+from jobs.stage import Contents, Stage, StageContext
 from refinery.dedup import marking
 from refinery.dedup.clusters import cluster_sizes, histogram, largest
-from refinery.dedup.lsh import SCurve, scheme_name
+from refinery.dedup.dumps import Compared, compare_dump, dumps_of, known_after
+from refinery.dedup.earlier import check_earlier, earlier_runs, num_dumps
+from refinery.dedup.lsh import SCurve, scheme_name, with_bands
 from refinery.dedup.signing import sign, with_spans
-from refinery.dedup.solving import solve
+from refinery.publish.store import Store
 from refinery.recipe import Recipe
 from schemas.errors import run_main
 
 
 def _settings(recipe: Recipe) -> dict[str, Any]:
-    order = [source.name for source in recipe.sources]
-    return {"dedup": recipe.dedup, "order": order, "scheme": scheme_name(recipe.dedup)}
+    sources = [source.name for source in recipe.sources]
+    dumps_of(recipe.dedup, sources)
+    plain = recipe.dedup.model_dump(mode="json", exclude={"earlier"})
+    return {"dedup": plain, "order": sources, "scheme": scheme_name(with_bands(recipe.dedup))}
+
+
+def _contents(recipe: Recipe, store: Store) -> Contents:
+    runs = earlier_runs(recipe.dedup.earlier)
+    config = with_bands(recipe.dedup)
+    check_earlier(runs, scheme_name(config), config.index_buckets)
+    return [(f"earlier/{place}", run.record.identity) for place, run in enumerate(runs)]
 
 
 def _run(context: StageContext) -> None:
-    config, sources = context.recipe.dedup, [source.name for source in context.recipe.sources]
-    order = marking.keeper_order(context.read("ledger"), sources)
-    documents = with_spans(context.read("cleaned"), written_edits(context, ("clean",)))
-    context.write("signatures", sign(documents, config))
-    signed = context.read_back("signatures")
-    with scratch(context) as persist:
-        exact = persist(marking.mark_exact(signed, order))
-        signatures = signed.join(exact, ["doc_id"], how="left_anti")
-        members = persist(marking.bucket_members(signatures, order))
-        pairs = persist(marking.candidate_pairs(members, config))
-        context.write("edges", marking.verified_edges(pairs, signatures, config))
-        edges = context.read_back("edges")
-        near = solve(edges, order, config, persist)
-        context.write("duplicates", marking.duplicates(exact, near, edges, order))
-        context.counts.update(
-            candidate_pairs=pairs.count(),
-            verified_pairs=edges.count(),
-            capped_buckets=marking.capped_buckets(members, config).count(),
-        )
+    config = with_bands(context.recipe.dedup)
+    sources = [source.name for source in context.recipe.sources]
     curve = SCurve(config.num_bands, config.rows_per_band, config.threshold)
+    print(f"{'dedup':<14} {curve}", file=sys.stderr)
     context.facts["s_curve"] = json.dumps(curve.as_json())
-    clusters = cluster_sizes(context.read_back("duplicates"))
+    earlier = earlier_runs(config.earlier)
+    dumps = dumps_of(config, sources)
+    order = marking.keeper_order(context.read("ledger"), dumps, sources, num_dumps(earlier))
+    documents = with_spans(context.read("cleaned"), written_edits(context, ("clean",)))
+    with scratch(context) as persist:
+        signed = persist(sign(documents, config))
+        sets = signed.select("doc_id", "shingles")
+        fresh = persist(
+            marking.fresh_documents(signed, order, payload_hashes(context, config, persist))
+        )
+        known, parts = read_known(context.spark, earlier, config), list[Compared]()
+        for number in range(len(dumps)):
+            own = fresh.where(fresh["dump"] == num_dumps(earlier) + number)
+            parts.append(compare_dump(own, sets, known, config, persist))
+            known = known_after(known, parts[-1], sets)
+        context.write("edges", _union([part.edges for part in parts]))
+        context.write("duplicates", _union([part.duplicates for part in parts]))
+        publish_signatures(context, _union([part.documents for part in parts]), sets, config)
+        capped = _union([marking.capped_buckets(part.members, config) for part in parts])
+        context.counts.update(
+            dumps=len(dumps),
+            candidate_pairs=sum(part.pairs.count() for part in parts),
+            verified_pairs=context.read_back("edges").count(),
+            capped_buckets=capped.count(),
+        )
+        largest_buckets = capped.orderBy(capped["size"].desc(), "band", "key").limit(10)
+        context.facts["largest_buckets"] = json.dumps(
+            [r.asDict() for r in largest_buckets.collect()]
+        )
+        write_recurring(context, documents, fresh, config, persist)
+    clusters = cluster_sizes(context.read_back("duplicates"), context.read_back("edges"))
     context.facts["cluster_sizes"] = json.dumps(histogram(clusters))
     context.facts["largest_clusters"] = json.dumps(largest(clusters, most=10))
     check_losses(context)
 
 
+def _union(tables: list[DataFrame]) -> DataFrame:
+    return reduce(DataFrame.unionByName, tables)
+
+
 STAGE = Stage(
     name="dedup",
-    version=2,
-    inputs=("clean",),
+    version=3,
+    inputs=("ingest", "clean"),
     settings=_settings,
+    contents=_contents,
     run=_run,
     enabled=lambda recipe: recipe.dedup.enabled,
 )

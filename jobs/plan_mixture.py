@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from jobs.runner import stage_main
 from jobs.stage import Stage, StageContext
-from refinery.mixture.copies import MICRO, count_copies, with_factor
+from refinery.mixture.copies import MICRO, count_copies, rehydrated, with_factor
 from refinery.mixture.plan import plan_mixture
 from refinery.recipe import Recipe
 from schemas.errors import run_main
@@ -25,6 +25,7 @@ def _run(context: StageContext) -> None:
         context.read("ledger").select("doc_id", "scores"),
         recipe.mixture.weight_by,
     )
+    training = rehydrated(training, context.read("duplicates"), recipe.mixture.rehydrate)
     rows = {
         row["source"]: row
         for row in training.groupBy("source")
@@ -57,7 +58,9 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
     return {"mixture": recipe.mixture, "seed": recipe.seed, "sources": names}
 
 
-STAGE = Stage(name="mixture", version=3, inputs=("clean", "tokenise"), settings=_settings, run=_run)
+STAGE = Stage(
+    name="mixture", version=4, inputs=("clean", "dedup", "tokenise"), settings=_settings, run=_run
+)
 
 if __name__ == "__main__":
     run_main(partial(stage_main, STAGE))

@@ -8,14 +8,25 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 
-def cluster_sizes(duplicates: DataFrame) -> DataFrame:
-    """(cluster, kept, removed, weakest, sample_kept, sample_removed) by connected component."""
-    return duplicates.groupBy("cluster").agg(
+def cluster_sizes(duplicates: DataFrame, edges: DataFrame) -> DataFrame:
+    """(cluster, kept, removed, weakest, sample) by connected component.
+
+    `weakest` is the least similarity of all edges inside the cluster, not only of those that
+    removed a document. One end of each edge is removed, so its row names the edge's cluster.
+    """
+    sizes = duplicates.groupBy("cluster").agg(
         F.countDistinct("kept_id").alias("kept"),
         F.count("*").alias("removed"),
-        F.min("jaccard").alias("weakest"),
-        F.min(F.struct("kept_id", "doc_id", "source")).alias("sample"),
+        F.min(F.struct("jaccard", "kept_id", "doc_id", "source")).alias("sample"),
     )
+    named = duplicates.select("doc_id", "cluster")
+    sides = [
+        edges.select(F.col(end).alias("doc_id"), "jaccard").join(named, ["doc_id"], how="inner")
+        for end in ("left", "right")
+    ]
+    links = sides[0].union(sides[1]).groupBy("cluster").agg(F.min("jaccard").alias("link"))
+    joined = sizes.join(links, ["cluster"], how="left")
+    return joined.withColumn("weakest", F.coalesce("link", F.lit(1.0).cast("float"))).drop("link")
 
 
 def histogram(clusters: DataFrame) -> dict[str, int]:
@@ -26,7 +37,7 @@ def histogram(clusters: DataFrame) -> dict[str, int]:
 
 
 def largest(clusters: DataFrame, *, most: int) -> list[dict[str, Any]]:
-    """The clusters with most removed documents, each with one removed document and its keeper."""
+    """The clusters with most removed documents, each with its least alike removed pair."""
     rows = clusters.orderBy(F.desc("removed"), "cluster").limit(most).collect()
     return [
         {
@@ -34,7 +45,7 @@ def largest(clusters: DataFrame, *, most: int) -> list[dict[str, Any]]:
             "kept": row["kept"],
             "removed": row["removed"],
             "weakest_jaccard": round(float(row["weakest"]), 4),
-            "sample": row["sample"].asDict(),
+            "sample": {k: row["sample"][k] for k in ("kept_id", "doc_id", "source")},
         }
         for row in rows
     ]

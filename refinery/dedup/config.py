@@ -2,11 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from schemas.settings import Settings
+
+
+class BandTarget(Settings):
+    """Choose bands and rows for a threshold, as datasketch's `MinHashLSH` does.
+
+    Of all splits of the permutations, the one whose weighted areas of missed and of needless
+    candidates are least. Verification removes needless candidates, so a weight above 0.5 trades
+    time for recall.
+    """
+
+    permutations: int = Field(default=112, gt=0, le=1024)
+    threshold: float | None = Field(default=None, gt=0, le=1, description="None: dedup.threshold")
+    false_negative_weight: float = Field(default=0.5, ge=0, le=1)
+
+
+class RecurringConfig(Settings):
+    """Passages that many kept documents hold: taken out as edits, the documents stay.
+
+    Counted over the documents that dedup keeps, so a page that was copied a thousand times does not
+    make all of its lines frequent. Each rule that is left out is off.
+    """
+
+    line_documents: int | None = Field(
+        default=None, gt=1, description="remove lines that so many documents hold, e.g. navigation"
+    )
+    paragraph_documents: int | None = Field(
+        default=None, gt=1, description="remove paragraphs that so many documents hold"
+    )
+    span_documents: int | None = Field(
+        default=None,
+        gt=1,
+        description="three sentences in a row that so many documents hold stay in the first one "
+        "only; C4 (Raffel et al. 2020, section 2.2) has 2",
+    )
+    min_chars: int = Field(default=8, gt=0, description="shorter passages are not counted")
 
 
 class DedupConfig(Settings):
@@ -21,8 +56,14 @@ class DedupConfig(Settings):
     measure: Literal["jaccard", "containment"] = "jaccard"
     num_bands: int = Field(default=14, gt=0)
     rows_per_band: int = Field(default=8, gt=0)
+    bands_for: BandTarget | None = Field(
+        default=None, description="instead of num_bands and rows_per_band"
+    )
     shingle_tokens: int = Field(default=5, gt=0, description="words; for Chinese, characters")
     seed: int = 1
+    exact_bytes: bool = Field(
+        default=True, description="compare payloads too; reads every payload once"
+    )
     full_bucket: int = Field(
         default=64, gt=1, description="members that are compared each with each"
     )
@@ -34,3 +75,26 @@ class DedupConfig(Settings):
     max_source_loss: float | None = Field(
         default=None, gt=0, le=1, description="stop when a source loses a larger share"
     )
+    dumps: tuple[tuple[str, ...], ...] | None = Field(
+        default=None, description="sources by dump, the earliest dump first; None: one dump"
+    )
+    earlier: tuple[str, ...] = Field(
+        default=(),
+        description="outputs of earlier runs with keep_index, in order: their documents stay first",
+    )
+    keep_index: bool = Field(
+        default=False, description="publish what a later run needs to compare with this one"
+    )
+    index_buckets: int = Field(default=64, gt=0, le=65_536, description="folders of the index")
+    recurring: RecurringConfig | None = None
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        given = {"num_bands", "rows_per_band"} & self.model_fields_set
+        if self.bands_for is not None and given:
+            raise ValueError(f"give bands_for or {', '.join(sorted(given))}, not both")
+        named = [source for dump in self.dumps or () for source in dump]
+        twice = sorted({name for name in named if named.count(name) > 1})
+        if twice:
+            raise ValueError(f"dumps name a source twice: {', '.join(twice)}")
+        return self

@@ -19,6 +19,19 @@ SIGNATURE_VERSION = 2
 EMPTY_SLOT = np.uint32(0xFFFFFFFF)
 
 
+def with_bands(config: DedupConfig) -> DedupConfig:
+    """The settings with bands and rows filled in where they are to be chosen for a threshold."""
+    target = config.bands_for
+    if target is None:
+        return config
+    bands, rows = best_bands(
+        target.threshold or config.threshold,
+        target.permutations,
+        false_negative_weight=target.false_negative_weight,
+    )
+    return config.model_copy(update={"num_bands": bands, "rows_per_band": rows, "bands_for": None})
+
+
 def scheme_name(config: DedupConfig) -> str:
     """What signatures must share to be compared; stored with each of them."""
     return (
@@ -111,6 +124,14 @@ class SCurve:
     def false_positive_area(self) -> float:
         """Integral of candidates from 0 to the threshold; verification removes these."""
         return self._integral(0.0, self.threshold, missed=False)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.num_bands} bands of {self.rows_per_band} rows at threshold {self.threshold:g}: "
+            f"false-negative area {self.false_negative_area:.5f}, "
+            f"false-positive area {self.false_positive_area:.5f}; a pair is found with probability "
+            + ", ".join(f"{self.at(j):.4f} at {j:g}" for j in (0.5, 0.7, 0.8, 0.9))
+        )
 
     def as_json(self) -> dict[str, object]:
         """The form of the stage's facts."""

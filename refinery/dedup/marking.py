@@ -1,6 +1,8 @@
 """Near and exact duplicates in Spark: signatures, candidates, verified edges, greedy removal.
 
-Shuffles carry ids, order keys and hashes; texts are read once, for the signatures.
+Shuffles carry ids, order keys and hashes; texts are read once, for the signatures. "Documents" are
+narrow rows here: the keys of the order, hashes and bands, and `fresh`, whether the dump at hand
+brought them; those that are not come from earlier dumps and precede all that are.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from refinery.dedup.config import DedupConfig
@@ -17,60 +19,100 @@ from refinery.dedup.similarity import compare
 from refinery.dedup.solving import ORDER
 from schemas.tables import TABLES
 
-EDGE_DDL = "left string, right string, jaccard float, containment float"
+MEASURED_DDL = "left string, right string, by_bytes boolean, jaccard float, containment float"
+MINHASH, EXACT_BYTES, EXACT_TEXT, SEEN = "minhash", "exact_bytes", "exact_text", "seen"
 
 
-def keeper_order(ledger: DataFrame, sources: Sequence[str]) -> DataFrame:
-    """(doc_id, source, place, worse, shorter): smaller tuples are kept first.
+def keeper_order(
+    ledger: DataFrame, dumps: Sequence[Sequence[str]], sources: Sequence[str], first_dump: int = 0
+) -> DataFrame:
+    """(doc_id, source, dump, place, worse, shorter): smaller tuples are kept first.
 
-    The order is source priority, quality score, length, id; the score enters as an integer.
+    The order is dump, source priority, quality score, length, id; the score enters as an integer.
+
+    Args:
+        ledger: Documents that cleaning dropped are left out.
+        dumps: Sources of each dump, in order.
+        sources: In the order of the recipe.
+        first_dump: Dumps of earlier runs.
     """
-    places = F.create_map(*(F.lit(x) for i, s in enumerate(sources) for x in (s, i)))
+    dump_of = {name: first_dump + i for i, names in enumerate(dumps) for name in names}
     score = F.coalesce(F.try_element_at("scores", F.lit("quality")), F.lit(0.0))
     return ledger.where("drop_reason is null").select(
         "doc_id",
         "source",
-        places[F.col("source")].alias("place"),
+        _by_source(dump_of).alias("dump"),
+        _by_source({name: place for place, name in enumerate(sources)}).alias("place"),
         (-F.round(score * 1_000_000)).cast("int").alias("worse"),
         (-F.col("num_chars")).alias("shorter"),
     )
 
 
-def mark_exact(signatures: DataFrame, order: DataFrame) -> DataFrame:
-    """(doc_id, first_id) of documents whose text another one has that comes first."""
-    rows = signatures.select("doc_id", "text_sha256").join(order, ["doc_id"], how="inner")
-    groups = rows.groupBy("text_sha256").agg(
-        F.min(F.struct(*ORDER)).alias("first"), F.count("*").alias("size")
+def _by_source(values: dict[str, int]) -> Column:
+    return F.create_map(*(F.lit(x) for item in values.items() for x in item))[F.col("source")]
+
+
+def fresh_documents(signed: DataFrame, order: DataFrame, payloads: DataFrame | None) -> DataFrame:
+    """Narrow rows of signed documents; `payloads` has (doc_id, payload_sha256)."""
+    narrow = signed.drop("shingles").join(order, ["doc_id", "source"], how="inner")
+    if payloads is None:
+        hashed = narrow.withColumn("payload_sha256", F.lit(None).cast("string"))
+    else:
+        hashed = narrow.join(payloads, ["doc_id"], how="left")
+    return hashed.withColumn("fresh", F.lit(True))
+
+
+def mark_exact(fresh: DataFrame, documents: DataFrame, seen: DataFrame | None) -> DataFrame:
+    """(doc_id, source, first_id, method) of fresh documents whose text another one has that comes first.
+
+    Args:
+        fresh: Of this dump.
+        documents: Fresh and earlier ones, each once.
+        seen: (doc_id) of fresh ones that earlier dumps hold; all of these are marked.
+    """
+    groups = documents.groupBy("text_sha256").agg(
+        F.min(F.struct(*ORDER, "payload_sha256")).alias("first")
     )
-    firsts = groups.where("size > 1").select("text_sha256", F.col("first.doc_id").alias("first_id"))
+    rows = fresh.select("doc_id", "source", "text_sha256", "payload_sha256")
+    if seen is None:
+        rows = rows.withColumn("is_seen", F.lit(False))
+    else:
+        known = seen.select("doc_id", F.lit(True).alias("is_seen"))
+        rows = rows.join(known, ["doc_id"], how="left").withColumn(
+            "is_seen", F.coalesce("is_seen", F.lit(False))
+        )
+    first = F.coalesce("first.doc_id", "doc_id")
+    same_bytes = F.coalesce(F.col("payload_sha256") == F.col("first.payload_sha256"), F.lit(False))
+    method = F.when(F.col("is_seen"), SEEN).when(same_bytes, EXACT_BYTES).otherwise(EXACT_TEXT)
     return (
-        rows.join(firsts, ["text_sha256"], how="inner")
-        .where("doc_id != first_id")
-        .select("doc_id", "first_id")
+        rows.join(groups, ["text_sha256"], how="left")
+        .select("doc_id", "source", first.alias("first_id"), method.alias("method"), "is_seen")
+        .where("is_seen or doc_id != first_id")
+        .drop("is_seen")
     )
 
 
-def bucket_members(signatures: DataFrame, order: DataFrame) -> DataFrame:
-    """(band, key, doc_id, rank, size) of buckets with two members or more; rank from 1."""
-    members = signatures.where("num_shingles > 0").join(order, ["doc_id", "source"], how="inner")
-    rows = members.select(*ORDER, F.posexplode("bands").alias("band", "key"))
+def bucket_members(documents: DataFrame) -> DataFrame:
+    """(band, key, doc_id, fresh, rank, size) of buckets with two members or more; rank from 1."""
+    members = documents.where("num_shingles > 0")
+    rows = members.select(*ORDER, "fresh", F.posexplode("bands").alias("band", "key"))
     bucket = Window.partitionBy("band", "key")
     whole = bucket.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
     ranked = rows.withColumn("rank", F.row_number().over(bucket.orderBy(*ORDER))).withColumn(
         "size", F.count("*").over(whole)
     )
-    return ranked.where("size > 1").select("band", "key", "doc_id", "rank", "size")
+    return ranked.where("size > 1").select("band", "key", "doc_id", "fresh", "rank", "size")
 
 
 def capped_buckets(members: DataFrame, config: DedupConfig) -> DataFrame:
-    """(band, key) of buckets whose pairs are not complete."""
+    """(band, key, size, doc_id of the first) of buckets whose pairs are not complete."""
     return members.where((F.col("size") > config.full_bucket) & (F.col("rank") == 1)).select(
-        "band", "key"
+        "band", "key", "size", "doc_id"
     )
 
 
 def candidate_pairs(members: DataFrame, config: DedupConfig) -> DataFrame:
-    """Distinct (left, right), left first in the order.
+    """Distinct (left, right) whose right is fresh, left first in the order.
 
     Buckets up to `full_bucket` members give every pair; larger ones compare each member with the
     first `anchors` in the order.
@@ -79,22 +121,64 @@ def candidate_pairs(members: DataFrame, config: DedupConfig) -> DataFrame:
         (F.col("size") <= config.full_bucket) | (F.col("rank") <= config.anchors)
     )
     left = firsts.select("band", "key", F.col("doc_id").alias("left"), F.col("rank").alias("first"))
-    right = members.select("band", "key", F.col("doc_id").alias("right"), "rank")
+    right = members.where("fresh").select("band", "key", F.col("doc_id").alias("right"), "rank")
     pairs = left.join(right, ["band", "key"], how="inner").where("first < rank")
     return pairs.select("left", "right").distinct()
 
 
-def verified_edges(pairs: DataFrame, signatures: DataFrame, config: DedupConfig) -> DataFrame:
-    """Candidate pairs whose true similarity passes, with both measures."""
-    ends = pairs.select(F.col("left").alias("doc_id")).union(pairs.select("right")).distinct()
-    sets = signatures.select("doc_id", "shingles").join(ends, ["doc_id"], how="left_semi")
+def same_payload_pairs(documents: DataFrame) -> DataFrame:
+    """(left, right) of fresh documents with the bytes of one that comes first, but another text.
+
+    The same bytes give another text where their charset was declared otherwise.
+    """
+    rows = documents.where("payload_sha256 is not null").select(
+        "payload_sha256", "text_sha256", "fresh", F.struct(*ORDER).alias("key")
+    )
+    firsts = rows.groupBy("payload_sha256").agg(F.min("key").alias("first"))
+    return (
+        rows.where("fresh")
+        .join(firsts, ["payload_sha256"], how="inner")
+        .where("key.doc_id != first.doc_id")
+        .select(F.col("first.doc_id").alias("left"), F.col("key.doc_id").alias("right"))
+    )
+
+
+def with_payload_pairs(pairs: DataFrame, same_payload: DataFrame | None) -> DataFrame:
+    """(left, right, by_bytes), each pair once."""
+    if same_payload is None:
+        return pairs.withColumn("by_bytes", F.lit(False))
+    both = pairs.withColumn("by_bytes", F.lit(False)).union(
+        same_payload.withColumn("by_bytes", F.lit(True))
+    )
+    return both.groupBy("left", "right").agg(F.max("by_bytes").alias("by_bytes"))
+
+
+def verified_edges(pairs: DataFrame, sets: DataFrame, config: DedupConfig) -> DataFrame:
+    """Pairs (left, right, by_bytes) that may remove: the `edges` table, with both measures.
+
+    A candidate passes by its true similarity, a pair of equal bytes always.
+
+    Args:
+        sets: (doc_id, shingles) of all ends.
+    """
     left = sets.select(F.col("doc_id").alias("left"), F.col("shingles").alias("left_set"))
     right = sets.select(F.col("doc_id").alias("right"), F.col("shingles").alias("right_set"))
     joined = pairs.join(left, ["left"], how="inner").join(right, ["right"], how="inner")
-    compared = joined.select("left", "right", "left_set", "right_set").mapInArrow(
-        _compare_batches, EDGE_DDL
+    measured = joined.select("left", "right", "by_bytes", "left_set", "right_set").mapInArrow(
+        _compare_batches, MEASURED_DDL
     )
-    return compared.where(F.col(config.measure) >= config.threshold)
+    passes = F.col(config.measure) >= config.threshold
+    method = F.when(passes, MINHASH).otherwise(EXACT_BYTES)
+    return (
+        measured.where(passes | F.col("by_bytes"))
+        .withColumn("method", method)
+        .select(*TABLES["edges"].column_names)
+    )
+
+
+def pair_ends(pairs: DataFrame) -> DataFrame:
+    """(doc_id) of both sides, each once."""
+    return pairs.select(F.col("left").alias("doc_id")).union(pairs.select("right")).distinct()
 
 
 def _compare_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -111,33 +195,47 @@ def _compare_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBat
             [
                 batch.column("left"),
                 batch.column("right"),
+                batch.column("by_bytes"),
                 pa.array([p.jaccard for p in pairs], pa.float32()),
                 pa.array([p.containment for p in pairs], pa.float32()),
             ],
-            ["left", "right", "jaccard", "containment"],
+            ["left", "right", "by_bytes", "jaccard", "containment"],
         )
 
 
-def duplicates(exact: DataFrame, near: DataFrame, edges: DataFrame, order: DataFrame) -> DataFrame:
-    """The `duplicates` table: exact copies follow their first copy to whatever document is kept."""
+def duplicates(
+    exact: DataFrame, near: DataFrame, edges: DataFrame, documents: DataFrame
+) -> DataFrame:
+    """The `duplicates` table of the dump.
+
+    Exact copies follow their first copy to whatever document is kept.
+
+    Args:
+        exact: See `mark_exact`.
+        near: (doc_id, kept_id, cluster) over all edges; those of earlier dumps are left out.
+        edges: Of this dump and the earlier ones.
+        documents: Fresh and earlier ones, each once.
+    """
     measured = edges.select(
-        F.col("right").alias("doc_id"), F.col("left").alias("kept_id"), "jaccard", "containment"
+        F.col("right").alias("doc_id"),
+        F.col("left").alias("kept_id"),
+        "jaccard",
+        "containment",
+        "method",
     )
-    by_edge = near.join(measured, ["doc_id", "kept_id"], how="inner").withColumn(
-        "method", F.lit("minhash")
-    )
-    copies = exact.join(
-        by_edge.withColumnRenamed("doc_id", "first_id"), ["first_id"], how="left"
-    ).select(
+    by_edge = near.join(measured, ["doc_id", "kept_id"], how="inner")
+    firsts = by_edge.withColumnRenamed("doc_id", "first_id").withColumnRenamed("method", "by")
+    copies = exact.join(firsts, ["first_id"], how="left").select(
         "doc_id",
+        "source",
         F.coalesce("kept_id", "first_id").alias("kept_id"),
         F.coalesce("jaccard", F.lit(1.0)).alias("jaccard"),
         F.coalesce("containment", F.lit(1.0)).alias("containment"),
-        F.coalesce("method", F.lit("exact_text")).alias("method"),
+        F.when(F.col("method") == SEEN, SEEN).otherwise(F.coalesce("by", "method")).alias("method"),
         F.coalesce("cluster", "first_id").alias("cluster"),
     )
-    rows = by_edge.unionByName(copies)
-    named = order.select("doc_id", "source")
-    kept = order.select(F.col("doc_id").alias("kept_id"), F.col("source").alias("kept_source"))
-    joined = rows.join(named, ["doc_id"], how="inner").join(kept, ["kept_id"], how="inner")
+    named = documents.where("fresh").select("doc_id", "source")
+    rows = by_edge.join(named, ["doc_id"], how="inner").select(copies.columns).union(copies)
+    kept = documents.select(F.col("doc_id").alias("kept_id"), F.col("source").alias("kept_source"))
+    joined = rows.join(kept, ["kept_id"], how="inner")
     return joined.select(*TABLES["duplicates"].column_names)

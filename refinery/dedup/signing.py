@@ -13,10 +13,15 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from refinery.dedup.config import DedupConfig
-from refinery.dedup.lsh import band_hashes, scheme_name, shingle_sets, signature
+from refinery.dedup.lsh import band_hashes, shingle_sets, signature
 from refinery.edits import Edit, apply_edits
 from refinery.text_batch import TextBatch
-from schemas.tables import SIGNATURES
+
+SIGNED_COLUMNS = ("doc_id", "source", "text_sha256", "num_shingles", "bands", "shingles")
+SIGNED_DDL = (
+    "doc_id string, source string, text_sha256 string, num_shingles int, bands array<bigint>,"
+    " shingles array<bigint>"
+)
 
 
 def with_spans(cleaned: DataFrame, edits: DataFrame | None) -> DataFrame:
@@ -41,27 +46,26 @@ def edit_list(spans: list[dict[str, Any]] | None) -> list[Edit]:
 
 
 def sign(documents: DataFrame, config: DedupConfig) -> DataFrame:
-    """The `signatures` table of the rows of `with_spans`."""
+    """(SIGNED_COLUMNS) of the rows of `with_spans`; `config` has its bands filled in."""
     run = functools.partial(_sign_batches, config=config)
-    return documents.select("doc_id", "source", "text", "spans").mapInArrow(run, SIGNATURES.ddl)
+    return documents.select("doc_id", "source", "text", "spans").mapInArrow(run, SIGNED_DDL)
 
 
 def _sign_batches(
     batches: Iterator[pa.RecordBatch], *, config: DedupConfig
 ) -> Iterator[pa.RecordBatch]:
-    scheme = scheme_name(config)
     for batch in batches:
         texts = batch.column("text").to_pylist()
         if batch.column("spans").null_count < len(texts):
             spans = batch.column("spans").to_pylist()
             texts = [apply_edits(t, edit_list(s)) for t, s in zip(texts, spans, strict=True)]
-        yield from sign_texts(texts, batch.column("doc_id"), batch.column("source"), config, scheme)
+        yield from sign_texts(texts, batch.column("doc_id"), batch.column("source"), config)
 
 
 def sign_texts(
-    texts: list[str], doc_ids: pa.Array, sources: pa.Array, config: DedupConfig, scheme: str
+    texts: list[str], doc_ids: pa.Array, sources: pa.Array, config: DedupConfig
 ) -> Iterator[pa.RecordBatch]:
-    """Rows of `signatures` for one batch."""
+    """Signed rows of one batch."""
     num = config.num_bands * config.rows_per_band
     sets = shingle_sets(TextBatch.of(texts), config.shingle_tokens)
     slots = np.stack([signature(s, num, config.seed) for s in sets]) if sets else None
@@ -76,11 +80,10 @@ def sign_texts(
         [
             doc_ids,
             sources,
-            pa.array([scheme] * len(sets), pa.string()),
             pa.array([hashlib.sha256(text.encode()).hexdigest() for text in texts], pa.string()),
             pa.array(lengths),
             pa.ListArray.from_arrays(pa.array(band_offsets), pa.array(bands.reshape(-1))),
             pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat)),
         ],
-        SIGNATURES.column_names,
+        list(SIGNED_COLUMNS),
     )

@@ -17,7 +17,7 @@ from refinery.dedup.config import DedupConfig
 from refinery.dedup.greedy import KEPT, greedy_keepers, smallest_members
 from schemas.errors import PipelineError
 
-ORDER = ("place", "worse", "shorter", "doc_id")
+ORDER = ("dump", "place", "worse", "shorter", "doc_id")
 SOLVED_DDL = "doc_id string, kept_id string, cluster string"
 CHUNK_ROWS = 100_000
 
@@ -93,7 +93,7 @@ def _solve_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch
 
 
 def _solve_table(edges: pa.Table) -> pa.RecordBatch:
-    keys: dict[tuple[int, int, int, str], int] = {}
+    keys: dict[tuple[int, int, int, int, str], int] = {}
     sides = []
     for side in ("left", "right"):
         columns = [edges.column(f"{side}_{name}").to_pylist() for name in ORDER]
@@ -104,7 +104,7 @@ def _solve_table(edges: pa.Table) -> pa.RecordBatch:
         rank[keys[key]] = place
     left, right = rank[sides[0]], rank[sides[1]]
     keepers = greedy_keepers(len(keys), left, right)
-    ids = [key[3] for key in in_order]
+    ids = [key[-1] for key in in_order]
     # Clusters are named by their smallest id, whatever the order of keepers.
     by_id = np.argsort(np.array(ids))
     place_of = np.empty(len(ids), np.int64)

@@ -26,6 +26,29 @@ class ScoreWeights(Settings):
         return self
 
 
+class Rehydration(Settings):
+    """Give a kept document more or fewer copies by the duplicates that it stands for.
+
+    The idea of FineWeb-2's rehydration (Penedo et al. 2025): what was copied some times is better
+    than average, what was copied very often is boilerplate. The tokens that a source gives stay as
+    planned; only shares inside it move.
+    """
+
+    factors: dict[int, float] = Field(
+        description="size of the group, the kept document counted, from which a factor holds: "
+        "{1: 1, 2: 2, 5: 3, 100: 1}"
+    )
+
+    @model_validator(mode="after")
+    def _starts_at_one(self) -> Self:
+        if 1 not in self.factors or min(self.factors) != 1:
+            raise ValueError(f"factors must begin at size 1, got {sorted(self.factors)}")
+        wrong = {size: factor for size, factor in self.factors.items() if not 0 <= factor <= 100}
+        if wrong:
+            raise ValueError(f"factors must lie in 0..100, got {wrong}")
+        return self
+
+
 class MixtureConfig(Settings):
     """Weights of the sources and the token budget.
 
@@ -44,6 +67,7 @@ class MixtureConfig(Settings):
         description="instead of weights: share of a source ~ tokens ** (1 / temperature)",
     )
     weight_by: ScoreWeights | None = None
+    rehydrate: Rehydration | None = None
     max_epochs: float | None = Field(default=None, gt=0, description="cap on epochs of a source")
     spread_capped: bool = Field(
         default=True, description="give what capped sources cannot take to the others"

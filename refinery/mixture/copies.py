@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from refinery.mixture.config import ScoreWeights
+from refinery.mixture.config import Rehydration, ScoreWeights
 from refinery.sources.selection import HASH_BITS, hash_share
 
 MICRO = 1_000_000
@@ -36,6 +36,27 @@ def with_factor(training: DataFrame, scores: DataFrame, config: ScoreWeights | N
     factors = scores.select("doc_id", factor.alias("factor"))
     joined = training.join(factors, ["doc_id"], how="left")
     return joined.withColumn("factor", F.coalesce("factor", F.lit(MICRO).cast("bigint")))
+
+
+def rehydrated(training: DataFrame, duplicates: DataFrame, config: Rehydration | None) -> DataFrame:
+    """Multiply `factor` by that of the size of the group that each document was kept of.
+
+    Args:
+        training: With doc_id and factor.
+        duplicates: With kept_id, one row per removed document.
+        config: None leaves the factors.
+    """
+    if config is None:
+        return training
+    sizes = duplicates.groupBy(F.col("kept_id").alias("doc_id")).agg(
+        (F.count("*") + 1).alias("group_size")
+    )
+    joined = training.join(sizes, ["doc_id"], how="left")
+    size, chosen = F.coalesce("group_size", F.lit(1)), F.lit(0)
+    for start, factor in sorted(config.factors.items()):
+        chosen = F.when(size >= start, F.lit(round(factor * MICRO))).otherwise(chosen)
+    product = F.floor(F.col("factor") * chosen.cast("bigint") / F.lit(MICRO)).cast("bigint")
+    return joined.withColumn("factor", product).drop("group_size")
 
 
 def count_copies(training: DataFrame, epochs: Mapping[str, float], seed: int) -> DataFrame:

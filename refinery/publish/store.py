@@ -122,7 +122,9 @@ def summarise_table(uri: str) -> TableSummary:
     """Count rows and bytes of a table from its Parquet footers, never from a running job."""
     system, path = storage.file_system(uri)
     rows = size = 0
-    files: list[Any] = system.glob(f"{path}/*.parquet") if system.exists(path) else []
+    # A table in folders (an index by bucket) has its files below them.
+    found: list[Any] = system.find(path) if system.exists(path) else []
+    files = [file for file in found if file.endswith(".parquet")]
     for file in files:
         with system.open(file, "rb") as stream:
             rows += pq.ParquetFile(stream).metadata.num_rows

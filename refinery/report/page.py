@@ -10,6 +10,7 @@ from importlib.resources import files
 from refinery.mixture.plot import mixture_svg
 from refinery.publish.records import StageCost
 from refinery.report import charts
+from refinery.report import dedup as details
 from refinery.report.data import (
     ContaminationNumbers,
     PairSample,
@@ -235,6 +236,7 @@ def _dedup(data: ReportData) -> str:
         + _table("Removed by method", ("method", "documents"), methods)
         + _table("Clusters by size", ("size", "clusters"), sizes)
         + "</div>"
+        + "".join(_table(c, head, rows, words=n) for c, head, rows, n in details.tables(dedup))
         + "<h3>The least alike of the removed pairs</h3>"
         + ("".join(map(_pair, dedup.pairs)) or "<p class=none>No near duplicates.</p>")
     )

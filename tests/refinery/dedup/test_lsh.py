@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from datasketch import MinHash
 from datasketch.lsh import _optimal_param
 
-from refinery.dedup.config import DedupConfig
+from refinery.dedup.config import BandTarget, DedupConfig
 from refinery.dedup.lsh import (
     EMPTY_SLOT,
     SCurve,
     band_hashes,
     best_bands,
     permutations,
+    scheme_name,
     shingle_sets,
     signature,
+    with_bands,
 )
 from refinery.text_batch import TextBatch
 
@@ -104,3 +107,52 @@ def test_s_curve_of_fourteen_by_eight() -> None:
     assert curve.at(0.8) == pytest.approx(0.9236, abs=1e-4)
     assert curve.at(0.9) == pytest.approx(0.999622, abs=1e-6)
     assert curve.at(1.0) == 1.0
+
+
+@pytest.mark.parametrize("jaccard", [0.5, 0.8])
+def test_estimates_agree_with_datasketch_within_theory(jaccard: float) -> None:
+    generator, num, pairs = np.random.default_rng(9), 112, 100
+    shared = round(300 * jaccard)
+    own = (300 - shared) // 2
+    true = shared / (shared + 2 * own)
+    ours, theirs = [], []
+    for _ in range(pairs):
+        pool = generator.integers(0, 2**64, shared + 2 * own, dtype=np.uint64)
+        sides = pool[: shared + own], np.concatenate((pool[:shared], pool[shared + own :]))
+        ours.append(np.mean(signature(sides[0], num, 1) == signature(sides[1], num, 1)))
+        sketches = []
+        for side in sides:
+            sketches.append(MinHash(num, seed=1, hashfunc=int))
+            sketches[-1].update_batch(side >> np.uint64(32))
+        theirs.append(sketches[0].jaccard(sketches[1]))
+
+    deviation = np.sqrt(true * (1 - true) / num)
+    assert abs(np.mean(ours) - true) < 4 * deviation / np.sqrt(pairs)
+    assert abs(np.mean(ours) - np.mean(theirs)) < 4 * deviation * np.sqrt(2 / pairs)
+    assert 0.7 < np.std(ours) / np.std(theirs) < 1.4
+
+
+def test_bands_are_chosen_for_a_threshold() -> None:
+    given = DedupConfig()
+    chosen = with_bands(DedupConfig(threshold=0.6, bands_for=BandTarget(permutations=64)))
+    other = with_bands(
+        DedupConfig(threshold=0.6, bands_for=BandTarget(permutations=64, threshold=0.9))
+    )
+
+    assert with_bands(given) is given
+    assert (chosen.num_bands, chosen.rows_per_band) == _optimal_param(0.6, 64, 0.5, 0.5)
+    assert (other.num_bands, other.rows_per_band) == _optimal_param(0.9, 64, 0.5, 0.5)
+    assert scheme_name(chosen) != scheme_name(other)
+
+
+def test_bands_are_given_or_chosen_not_both() -> None:
+    with pytest.raises(ValueError, match="bands_for or num_bands, not both"):
+        DedupConfig(num_bands=20, bands_for=BandTarget())
+
+
+def test_the_curve_prints_both_areas() -> None:
+    assert str(SCurve(14, 8, 0.8)) == (
+        "14 bands of 8 rows at threshold 0.8: false-negative area 0.00206, false-positive area "
+        "0.12828; a pair is found with probability 0.0533 at 0.5, 0.5645 at 0.7, 0.9235 at 0.8, "
+        "0.9996 at 0.9"
+    )

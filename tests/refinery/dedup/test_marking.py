@@ -4,16 +4,19 @@ import itertools
 import random
 from pathlib import Path
 
+import networkx as nx
 import numpy as np
 import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from refinery.dedup import marking
+from refinery.dedup.clusters import cluster_sizes
 from refinery.dedup.components import connected_components
 from refinery.dedup.config import DedupConfig
+from refinery.dedup.dumps import Compared, compare_dump
 from refinery.dedup.lsh import shingle_sets
 from refinery.dedup.signing import sign, with_spans
-from refinery.dedup.solving import solve
+from refinery.dedup.solving import ORDER, solve
 from refinery.text_batch import TextBatch
 from schemas.errors import PipelineError
 
@@ -35,15 +38,19 @@ def corpus(spark: SparkSession, texts: dict[str, str], *, parts: int = 2) -> Dat
 def deduplicate(
     cleaned: DataFrame, config: DedupConfig, edits: DataFrame | None = None
 ) -> list[Row]:
-    order = marking.keeper_order(cleaned, ["web"])
+    return sorted(compare(cleaned, config, edits).duplicates.collect())
+
+
+def compare(
+    cleaned: DataFrame,
+    config: DedupConfig,
+    edits: DataFrame | None = None,
+    payloads: DataFrame | None = None,
+) -> Compared:
+    order = marking.keeper_order(cleaned, [["web"]], ["web"])
     signed = persist(sign(with_spans(cleaned, edits), config))
-    exact = persist(marking.mark_exact(signed, order))
-    signatures = signed.join(exact, ["doc_id"], how="left_anti")
-    members = marking.bucket_members(signatures, order)
-    pairs = marking.candidate_pairs(members, config)
-    edges = persist(marking.verified_edges(pairs, signatures, config))
-    near = solve(edges, order, config, persist)
-    return sorted(marking.duplicates(exact, near, edges, order).collect())
+    fresh = persist(marking.fresh_documents(signed, order, payloads))
+    return compare_dump(fresh, signed.select("doc_id", "shingles"), None, config, persist)
 
 
 def planted() -> dict[str, str]:
@@ -125,17 +132,47 @@ def test_one_page_many_times_in_small_variants_is_capped_and_verified(spark: Spa
     cleaned = corpus(spark, texts)
     config = DedupConfig()
 
-    rows = deduplicate(cleaned, config)
+    compared = compare(cleaned, config)
+    rows = compared.duplicates.collect()
 
     assert len(rows) == 149
     assert {r.kept_id for r in rows} == {"000"}
     assert min(r.jaccard for r in rows) == pytest.approx(296 / 298)
-    members = marking.bucket_members(
-        sign(with_spans(cleaned, None), config), marking.keeper_order(cleaned, ["web"])
+    assert marking.capped_buckets(compared.members, config).count() > 0
+    assert 28 + 142 * 8 <= compared.pairs.count() < 150 * 149 / 4
+
+
+def test_equal_bytes_are_told_from_equal_text(spark: SparkSession) -> None:
+    words = " ".join(f"w{i}" for i in range(50))
+    other = " ".join(f"v{i}" for i in range(40))
+    cleaned = corpus(spark, {"a": words, "b": words, "c": words, "d": other})
+    payloads = spark.createDataFrame(
+        [("a", "x"), ("b", "x"), ("c", "y"), ("d", "x")], "doc_id string, payload_sha256 string"
     )
-    pairs = marking.candidate_pairs(members, config)
-    assert marking.capped_buckets(members, config).count() > 0
-    assert 28 + 142 * 8 <= pairs.count() < 150 * 149 / 4
+
+    rows = compare(cleaned, DedupConfig(), None, payloads).duplicates.collect()
+
+    # The bytes of d are those of a, read in another charset: the row says how unlike the texts are.
+    assert sorted((r.doc_id, r.kept_id, r.method, r.jaccard) for r in rows) == [
+        ("b", "a", "exact_bytes", 1.0),
+        ("c", "a", "exact_text", 1.0),
+        ("d", "a", "exact_bytes", 0.0),
+    ]
+
+
+def test_the_weakest_link_is_that_of_all_edges(spark: SparkSession) -> None:
+    duplicates = spark.createDataFrame(
+        [("b", "web", "a", 0.9, "a"), ("c", "web", "a", 0.95, "a")],
+        "doc_id string, source string, kept_id string, jaccard float, cluster string",
+    )
+    edges = spark.createDataFrame(
+        [("a", "b", 0.9), ("a", "c", 0.95), ("b", "c", 0.81)],
+        "left string, right string, jaccard float",
+    )
+
+    (row,) = cluster_sizes(duplicates, edges).collect()
+
+    assert (row.kept, row.removed, round(row.weakest, 2)) == (1, 2, 0.81)
 
 
 def test_edits_of_cleaning_are_applied_before_the_comparison(spark: SparkSession) -> None:
@@ -151,17 +188,72 @@ def test_edits_of_cleaning_are_applied_before_the_comparison(spark: SparkSession
     assert [(r.doc_id, r.kept_id, r.method) for r in rows] == [("a", "b", "exact_text")]
 
 
-def test_components_in_spark_end_at_the_smallest_id(spark: SparkSession) -> None:
-    chain = [(f"c{i:02}", f"c{i + 1:02}") for i in range(20)]
-    star = [("s0", f"s{i}") for i in range(1, 9)]
-    edges = spark.createDataFrame([*chain, *star], "left string, right string")
-
-    found = connected_components(edges, persist, max_rounds=20).collect()
-
-    assert {r.doc_id: r.cluster for r in found} == {
-        **{f"c{i:02}": "c00" for i in range(21)},
-        **{f"s{i}": "s0" for i in range(9)},
+def graphs() -> dict[str, nx.Graph]:
+    """Kinds of graphs that stars converge on at different speeds."""
+    path = list(nx.path_graph(40).edges)
+    scrambled = {n: (n * 17) % 40 for n in range(40)}
+    return {
+        "random": nx.gnm_random_graph(60, 70, seed=4),
+        "sparse": nx.gnm_random_graph(60, 25, seed=5),
+        "star": nx.star_graph(30),
+        "chain": nx.Graph(path),
+        # Neighbours of a chain whose ids lie far apart: the slowest case of small-star.
+        "adversarial": nx.relabel_nodes(nx.Graph(path), scrambled),
+        "skewed": nx.barabasi_albert_graph(60, 2, seed=1),
+        "dense": nx.complete_graph(12),
     }
+
+
+def named_edges() -> tuple[list[tuple[str, str]], nx.Graph]:
+    edges = [
+        (f"{name}-{a:02}", f"{name}-{b:02}")
+        for name, graph in graphs().items()
+        for a, b in graph.edges
+    ]
+    return edges, nx.Graph(edges)
+
+
+def test_components_in_spark_are_those_of_networkx(spark: SparkSession) -> None:
+    edges, graph = named_edges()
+
+    found = connected_components(
+        spark.createDataFrame(edges, "left string, right string"), persist, max_rounds=40
+    ).collect()
+
+    expected = {n: min(part) for part in nx.connected_components(graph) for n in part}
+    assert {r.doc_id: r.cluster for r in found} == expected
+
+
+# 40: chains and the star are solved in one task each, the dense ones by rounds.
+@pytest.mark.parametrize("most_edges", [1_000_000, 40])
+def test_solving_equals_the_rule_as_written_on_every_graph(
+    spark: SparkSession, most_edges: int
+) -> None:
+    edges, graph = named_edges()
+    ids = sorted(graph.nodes)
+    place = {n: int.from_bytes(n.encode()[::-1]) % 97 for n in ids}
+    order = spark.createDataFrame(
+        [(0, place[n], 0, 0, n) for n in ids],
+        "dump int, place int, worse int, shorter int, doc_id string",
+    ).select(*ORDER)
+    config = DedupConfig(max_component_edges=most_edges)
+
+    oriented = [tuple(sorted(edge, key=lambda n: (place[n], n))) for edge in edges]
+    solved = solve(
+        spark.createDataFrame(oriented, "left string, right string"), order, config, persist
+    ).collect()
+
+    kept: list[str] = []
+    removed = {}
+    for node in sorted(ids, key=lambda n: (place[n], n)):
+        near = [k for k in kept if graph.has_edge(k, node)]
+        if near:
+            removed[node] = near[0]
+        else:
+            kept.append(node)
+    assert {r.doc_id: r.kept_id for r in solved} == removed
+    components = {n: min(part) for part in nx.connected_components(graph) for n in part}
+    assert all(r.cluster == components[r.doc_id] for r in solved)
 
 
 def test_components_that_do_not_converge_fail(spark: SparkSession) -> None:

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from refinery.mixture.config import ScoreWeights
-from refinery.mixture.copies import count_copies, with_factor
+from refinery.mixture.config import Rehydration, ScoreWeights
+from refinery.mixture.copies import count_copies, rehydrated, with_factor
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -55,3 +55,26 @@ def test_factor_is_linear_in_the_score(spark: SparkSession) -> None:
         "d": 1.0,
         "e": 1.0,
     }
+
+
+def test_rehydration_follows_the_size_of_the_group(spark: SparkSession) -> None:
+    training = spark.createDataFrame(
+        [("alone", 500_000), ("pair", 500_000), ("boilerplate", 500_000)],
+        "doc_id string, factor bigint",
+    )
+    duplicates = spark.createDataFrame([("pair",)] + [("boilerplate",)] * 9, "kept_id string")
+    config = Rehydration(factors={1: 1.0, 2: 1.5, 10: 0.5})
+
+    found = rehydrated(training, duplicates, config)
+
+    assert {r.doc_id: r.factor for r in found.collect()} == {
+        "alone": 500_000,
+        "pair": 750_000,
+        "boilerplate": 250_000,
+    }
+    assert rehydrated(training, duplicates, None) is training
+
+
+def test_rehydration_begins_at_single_documents() -> None:
+    with pytest.raises(ValueError, match="begin at size 1"):
+        Rehydration(factors={2: 1.5})

@@ -1,0 +1,75 @@
+"""Indexes of earlier runs: found by their output folders, checked before anything is compared."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from refinery.mixture.counted import newest_record
+from refinery.publish import storage
+from refinery.publish.records import StageRecord
+from refinery.publish.store import Store
+from schemas.errors import ContractError
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """One earlier run's dedup stage, published with an index."""
+
+    output: str
+    store: Store
+    record: StageRecord
+
+    def table_uri(self, table: str) -> str:
+        """Where its table lies."""
+        return self.store.table_uri(self.record, table)
+
+
+def earlier_runs(outputs: tuple[str, ...]) -> list[EarlierRun]:
+    """The newest dedup record below each output.
+
+    Raises:
+        SettingsError: No dedup stage was published there.
+    """
+    runs = []
+    for output in outputs:
+        store = Store(storage.join_uri(output, "tables"))
+        runs.append(EarlierRun(output, store, newest_record(store, "dedup")))
+    return runs
+
+
+def check_earlier(runs: list[EarlierRun], scheme: str, num_buckets: int) -> None:
+    """Refuse what cannot be compared with this run.
+
+    Raises:
+        ContractError: No index, another scheme of signatures, other buckets, or a run that was
+            itself made after runs that are not listed before it.
+    """
+    for place, run in enumerate(runs):
+        where, facts = f"recipe.dedup.earlier[{place}] ({run.output})", run.record.facts
+        if "index_buckets" not in facts:
+            raise ContractError(
+                f"{where}: published without an index; run it again with recipe.dedup.keep_index"
+            )
+        if facts["scheme"] != scheme:
+            raise ContractError(
+                f"{where}: signatures of scheme {facts['scheme']}, this recipe makes {scheme}; "
+                "signatures of two schemes cannot be compared: give both runs the same seed, "
+                "bands and shingles, or sign the earlier one again"
+            )
+        if int(facts["index_buckets"]) != num_buckets:
+            raise ContractError(
+                f"{where}: {facts['index_buckets']} index buckets, recipe.dedup.index_buckets is "
+                f"{num_buckets}"
+            )
+        before = [other.record.identity for other in runs[:place]]
+        if json.loads(facts["earlier"]) != before:
+            raise ContractError(
+                f"{where}: was compared with {len(json.loads(facts['earlier']))} earlier runs, which "
+                f"are not the {len(before)} listed before it; list them all, in their order"
+            )
+
+
+def num_dumps(runs: list[EarlierRun]) -> int:
+    """Dumps of all these runs."""
+    return sum(run.record.counts["dumps"] for run in runs)
