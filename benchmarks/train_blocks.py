@@ -21,13 +21,11 @@ from block_labels import label_blocks, segment_counts, word_f1, words_of
 
 from refinery.extract.blocks import read_blocks
 from refinery.extract.charset import decode
-from refinery.extract.classifier import Judge
-from refinery.extract.features import FEATURES_VERSION, compute_context, compute_features
+from refinery.extract.features import FEATURES_VERSION, compute_features
 from refinery.extract.trees import Forest, choose_cut
 
 DEPTH = 7
 NUM_TREES = 120
-SECOND_TREES = 60
 SETS = ("wcxb-dev", "multilingual-articles", "multilingual-segments")
 WEIGHTS = Path(__file__).parents[1] / "refinery" / "extract" / "weights"
 PARAMETERS = {
@@ -36,7 +34,6 @@ PARAMETERS = {
     "lambda_l2": 5.0, "max_bin": 63, "num_threads": 2, "seed": 0, "deterministic": True,
     "force_col_wise": True, "verbose": -1,
 }  # fmt: skip
-SECOND_PARAMETERS = {**PARAMETERS, "num_leaves": 24, "feature_fraction": 0.4}
 # What the blocks of one page weigh: whole truths of articles are few, segments tell of few blocks.
 PAGE_WEIGHTS = {"wcxb-dev": 1.0, "multilingual-articles": 2.0, "multilingual-segments": 0.5}
 _COUNTRY_SECOND = {"co", "com", "org", "net", "ac", "gov", "edu", "or", "ne"}
@@ -51,9 +48,9 @@ def site_of(url: str | None) -> str:
     return ".".join(parts[-keep:])
 
 
-def fold_of(url: str | None, num_folds: int, salt: str = "") -> int:
+def fold_of(url: str | None, num_folds: int) -> int:
     """Fold by hash of the domain."""
-    return int(hashlib.sha256((salt + site_of(url)).encode()).hexdigest()[:8], 16) % num_folds
+    return int(hashlib.sha256(site_of(url).encode()).hexdigest()[:8], 16) % num_folds
 
 
 def read_pages(folder: Path) -> list[dict]:  # type: ignore[type-arg]
@@ -90,30 +87,11 @@ def _segment_label(text: str, wanted: list[str], unwanted: list[str]) -> float:
     return 1.0 if hits(wanted) else 0.0 if hits(unwanted) else -1.0
 
 
-def train(pages: list[dict]) -> Judge:  # type: ignore[type-arg]
-    """Fit both looks on the blocks of these pages.
-
-    The second look learns from judgements by trees that have not seen the page's domain, as it will
-    meet them later: each half of the domains is judged by trees of the other half.
-    """
-    pages = [page for page in pages if "page" in page]
-    rows = [page["page"].rows for page in pages]
-    halves = np.array([fold_of(page["url"], 2, salt="half") for page in pages])
-    context: list[np.ndarray] = [np.zeros(0)] * len(pages)
-    for half in (0, 1):
-        known = [i for i in range(len(pages)) if halves[i] != half]
-        forest = _fit([pages[i] for i in known], [rows[i] for i in known], PARAMETERS, NUM_TREES)
-        for i in np.flatnonzero(halves == half):
-            context[i] = compute_context(pages[i]["page"], forest.predict(rows[i]))
-    return Judge(
-        _fit(pages, rows, PARAMETERS, NUM_TREES),
-        _fit(pages, context, SECOND_PARAMETERS, SECOND_TREES),
-    )
-
-
-def _fit(pages, rows, parameters, num_trees) -> Forest:  # type: ignore[no-untyped-def]
+def train(pages: list[dict]) -> Forest:  # type: ignore[type-arg]
+    """Fit the trees on the blocks of these pages."""
     import lightgbm
 
+    pages = [page for page in pages if "page" in page]
     weights = []
     for page in pages:
         weight = page["page"].words ** 0.7
@@ -122,8 +100,9 @@ def _fit(pages, rows, parameters, num_trees) -> Forest:  # type: ignore[no-untyp
     weight = np.concatenate(weights)
     known = weight > 0
     labels = np.concatenate([page["y"] for page in pages])[known]
-    data = lightgbm.Dataset(np.concatenate(rows)[known], labels, weight=weight[known])
-    return export(lightgbm.train(parameters, data, num_boost_round=num_trees))
+    rows = np.concatenate([page["page"].rows for page in pages])[known]
+    data = lightgbm.Dataset(rows, labels, weight=weight[known])
+    return export(lightgbm.train(PARAMETERS, data, num_boost_round=NUM_TREES))
 
 
 def export(booster) -> Forest:  # type: ignore[no-untyped-def]
@@ -155,11 +134,11 @@ def export(booster) -> Forest:  # type: ignore[no-untyped-def]
     return Forest(features, thresholds, leaves)
 
 
-def extract(page: dict, judge: Judge) -> str:  # type: ignore[type-arg]
+def extract(page: dict, forest: Forest) -> str:  # type: ignore[type-arg]
     """Text of a page by these trees."""
     if "page" not in page:
         return ""
-    kept = choose_cut(judge.judge(page["page"]), page["page"].words)
+    kept = choose_cut(forest.predict(page["page"].rows), page["page"].words)
     return "\n".join(text for text, keep in zip(page["texts"], kept, strict=True) if keep)
 
 
@@ -167,11 +146,11 @@ def evaluate(pages: list[dict], num_folds: int) -> list[dict]:  # type: ignore[t
     """Per page: word F1 where the truth is whole, segments found where only they are known."""
     scores = []
     for fold in range(num_folds):
-        judge = train([p for p in pages if fold_of(p["url"], num_folds) != fold])
+        forest = train([p for p in pages if fold_of(p["url"], num_folds) != fold])
         for number, page in enumerate(pages):
             if fold_of(page["url"], num_folds) != fold:
                 continue
-            text = extract(page, judge)
+            text = extract(page, forest)
             score = {"page": number, "set": page["set"], "type": page["type"], "url": page["url"]}
             if page["set"] == "multilingual-segments":
                 score["found"] = segment_counts(text, page["wanted"], page["unwanted"])
@@ -199,25 +178,23 @@ def main() -> None:
         options.save_folds.write_text(json.dumps(scores))
 
 
-def write(judge: Judge, folder: Path) -> None:
+def write(forest: Forest, folder: Path) -> None:
     """The weights, and beside them where they come from."""
     WEIGHTS.mkdir(exist_ok=True)
     path = WEIGHTS / "blocks.npz"
     np.savez_compressed(
         path,
-        **{
-            f"{look}_{name}": array.astype(np.int16) if name == "features" else array
-            for look, forest in (("first", judge.first), ("second", judge.second))
-            for name, array in vars(forest).items()
-        },
+        features=forest.features.astype(np.int16),
+        thresholds=forest.thresholds,
+        leaves=forest.leaves,
     )
     digests = {
         name: hashlib.sha256((folder / f"{name}.parquet").read_bytes()).hexdigest() for name in SETS
     }
     facts = {
         "trained_by": "benchmarks/train_blocks.py", "features_version": FEATURES_VERSION,
-        "num_trees": [NUM_TREES, SECOND_TREES], "depth": DEPTH, "page_weights": PAGE_WEIGHTS,
-        "parameters": PARAMETERS, "second_parameters": SECOND_PARAMETERS, "data_sha256": digests,
+        "num_trees": NUM_TREES, "depth": DEPTH, "page_weights": PAGE_WEIGHTS,
+        "parameters": PARAMETERS, "data_sha256": digests,
         "sources": {
             "wcxb-dev": "WCXB development pages, annotations CC-BY-4.0 (Murrough-Foley 2026)",
             "multilingual-articles": "magic-html benchmark, Apache-2.0",

@@ -12,13 +12,12 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from refinery.extract.blocks import read_blocks
-from refinery.extract.features import PageFeatures, compute_context, compute_features
+from refinery.extract.features import compute_features
 from refinery.extract.metadata import linked_text
 from refinery.extract.structure import Style, render
-from refinery.extract.trees import Forest, choose_cut, is_unsure
+from refinery.extract.trees import Forest, choose_cut
 
 # A page whose blocks give less is asked for the text of its JSON-LD, which must be much longer.
 SHORT_CHARS = 1_000
@@ -30,29 +29,11 @@ def _weights() -> bytes:
     return importlib.resources.files("refinery.extract.weights").joinpath("blocks.npz").read_bytes()
 
 
-@dataclass(frozen=True)
-class Judge:
-    """Two looks at a page: each block by itself, then each block among the first judgements."""
-
-    first: Forest
-    second: Forest
-
-    def judge(self, page: PageFeatures) -> NDArray[np.float32]:
-        """Probability that each block is content; only doubtful ones get the second look."""
-        probability = self.first.predict(page.rows)
-        doubtful = np.flatnonzero(is_unsure(probability))
-        if len(doubtful):
-            context = compute_context(page, probability)[doubtful]
-            probability[doubtful] = self.second.predict(context)
-        return probability
-
-
 @functools.cache
-def load_judge() -> Judge:
+def load_forest() -> Forest:
     """The trained trees, read once per process."""
-    with np.load(io.BytesIO(_weights()), allow_pickle=False) as file:
-        arrays = dict(file)
-    return Judge(Forest.of(arrays, "first_"), Forest.of(arrays, "second_"))
+    with np.load(io.BytesIO(_weights()), allow_pickle=False) as arrays:
+        return Forest.of(dict(arrays))
 
 
 def weights_sha256() -> str:
@@ -75,7 +56,7 @@ def extract_main_text(html: str, style: Style) -> MainText:
     text = ""
     if blocks.texts:
         page = compute_features(blocks)
-        kept = choose_cut(load_judge().judge(page), page.words)
+        kept = choose_cut(load_forest().predict(page.rows), page.words)
         text = render(blocks, np.flatnonzero(kept).tolist(), style)
     if len(text) < SHORT_CHARS:
         linked = linked_text(html)

@@ -6,7 +6,6 @@ Shapes: N blocks, E elements, F features. Everything is counted on the whole pag
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +16,6 @@ from refinery.extract.tree import NUM_LEVELS, PageTree
 FEATURES_VERSION = 2
 Floats = NDArray[np.float32]
 
-# Columns of the first look that the second sees too: text and place in the tree.
-NUM_KEPT = 40
 _PAGE = 1 << 16
 _UPPER, _DIGIT, _STOP, _COMMA, _SPACE, _WIDE, _SYMBOL = (1 << i for i in range(7))
 
@@ -41,15 +38,14 @@ _KINDS = _kinds()
 
 @dataclass(frozen=True)
 class PageFeatures:
-    """Features [N, F] of a page's blocks, their words [N], and the tree that they stand in."""
+    """Features [N, F] of a page's blocks, and their words [N]."""
 
     rows: Floats
     words: Floats
-    tree: PageTree
 
 
 def compute_features(blocks: Blocks) -> PageFeatures:
-    """What is known of each block before any is judged; a wide (CJK) character is a word."""
+    """What is known of each block; a wide (CJK) character is a word."""
     text_NK, words = _text_features(blocks)
     tree = PageTree(blocks)
     columns = [text_NK, tree.own_NK, _position_features(words, text_NK)]
@@ -60,41 +56,7 @@ def compute_features(blocks: Blocks) -> PageFeatures:
     columns += [tree.container(sums, level) for level in range(NUM_LEVELS)]
     columns += [tree.siblings(words, text_NK)]
     rows = np.concatenate(columns, axis=1, dtype=np.float32, casting="unsafe")
-    return PageFeatures(rows, words, tree)
-
-
-def compute_context(page: PageFeatures, probability: Floats) -> Floats:
-    """Features [N, G] of the second look: a first judgement of each block, around each block."""
-    words, tree = page.words.astype(np.float64), page.tree
-    likely = probability.astype(np.float64)
-    num = len(words)
-    sums = np.zeros((num + 1, 2))
-    np.cumsum(np.column_stack([likely * words, words]), axis=0, out=sums[1:])
-    whole = sums[-1, 0] + 1e-9
-    here = np.arange(num)
-    single = probability[:, None]
-    columns: list[NDArray[Any]] = [likely, *(_shift(single, by) for by in (-2, -1, 1, 2))]
-    for reach in (3, 8, 25):
-        low, high = np.maximum(here - reach, 0), np.minimum(here + reach + 1, num)
-        columns += [_mean(sums[here] - sums[low]), _mean(sums[high] - sums[here + 1])]
-    for box in tree.levels:
-        inside = sums[tree.ends[box]] - sums[tree.starts[box]]
-        columns += [_mean(inside), inside[:, 0] / whole]
-    for element in (tree.elements, tree.parents[tree.elements]):
-        group = tree.paths[element]
-        inside = np.column_stack([np.bincount(group, likely * words), np.bincount(group, words)])
-        columns.append(_mean(inside)[group])
-    page_values = (whole / sums[-1, 1], np.log1p(whole), likely.max())
-    columns += [sums[:-1, 0] / whole, *(np.full(num, value) for value in page_values)]
-    context: NDArray[Any] = np.column_stack(columns)
-    return np.concatenate(
-        [context, page.rows[:, :NUM_KEPT]], axis=1, dtype=np.float32, casting="unsafe"
-    )
-
-
-def _mean(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    mean: NDArray[np.float64] = sums[:, 0] / np.maximum(sums[:, 1], 1)
-    return mean
+    return PageFeatures(rows, words)
 
 
 def _text_features(blocks: Blocks) -> tuple[Floats, Floats]:

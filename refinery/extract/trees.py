@@ -24,12 +24,12 @@ class Forest:
     leaves: NDArray[np.float32]
 
     @classmethod
-    def of(cls, arrays: Mapping[str, NDArray[np.generic]], prefix: str = "") -> Forest:
+    def of(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Forest:
         """Read from the arrays of a file of weights."""
         return cls(
-            arrays[f"{prefix}features"].astype(np.int32),
-            arrays[f"{prefix}thresholds"].astype(np.float32),
-            arrays[f"{prefix}leaves"].astype(np.float32),
+            arrays["features"].astype(np.int32),
+            arrays["thresholds"].astype(np.float32),
+            arrays["leaves"].astype(np.float32),
         )
 
     def predict(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -42,7 +42,8 @@ class Forest:
         score = self.score(rows, slice(0, first))
         unsure = np.flatnonzero(np.abs(score) < SURE_SCORE)
         score[unsure] += self.score(rows[unsure], slice(first, None))
-        return probability_of(score)
+        probability: NDArray[np.float32] = (1 / (1 + np.exp(-score))).astype(np.float32)
+        return probability
 
     def score(self, rows: NDArray[np.float32], chosen: slice) -> NDArray[np.float64]:
         """Sum of the leaves that each row [N, F] reaches in the chosen trees."""
@@ -63,19 +64,6 @@ class Forest:
         leaf = self.leaves[chosen].ravel().take(place + (base // num_nodes - num_nodes))
         score: NDArray[np.float64] = leaf.sum(axis=0, dtype=np.float64)
         return score
-
-
-def probability_of(score: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The logistic function."""
-    probability: NDArray[np.float32] = (1 / (1 + np.exp(-score))).astype(np.float32)
-    return probability
-
-
-def is_unsure(probability: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Where the log odds are within SURE_SCORE of even."""
-    edge = 1 / (1 + np.exp(SURE_SCORE))
-    unsure: NDArray[np.bool_] = (probability > edge) & (probability < 1 - edge)
-    return unsure
 
 
 def choose_cut(probability: NDArray[np.float32], words: NDArray[np.float32]) -> NDArray[np.bool_]:

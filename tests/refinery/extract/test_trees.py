@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from refinery.extract.classifier import load_judge, weights_sha256
+from refinery.extract.classifier import load_forest, weights_sha256
 from refinery.extract.trees import Forest, choose_cut
 
 BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
@@ -55,4 +55,4 @@ def test_the_weights_are_those_that_their_card_names() -> None:
     card = importlib.resources.files("refinery.extract.weights").joinpath("blocks.json")
 
     assert json.loads(card.read_text())["weights_sha256"] == weights_sha256()
-    assert load_judge().first.leaves.shape[1] == 128
+    assert load_forest().leaves.shape[1] == 128
