@@ -1,95 +1,120 @@
-"""`refinery vocabulary train`: a byte-level BPE from text files, as the recipe's stage makes it.
+"""`refinery vocabulary train | extend | view`: tokenizers from files, without a recipe.
 
-The bytes of the result depend on the set of texts alone, not on their order or on threads.
+`train` counts with Spark; its result depends on the set of lines alone, not on their order.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
-import hashlib
-import json
-import shutil
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
-from refinery.vocabulary.bpe import train_bpe, write_tokenizer
-from refinery.vocabulary.config import VocabularyConfig
-from refinery.vocabulary.identity import identify_tokenizer
+from refinery.vocabulary.config import ExtendConfig, TrainConfig, TrainKind
 from schemas.errors import SettingsError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
+    """Declare the arguments of each action."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    train = actions.add_parser("train", help="train a byte-level BPE")
+    train = actions.add_parser("train", help="train a tokenizer of any kind")
     train.add_argument("files", nargs="+", type=Path, metavar="FILE", help=".txt, .jsonl, also .gz")
     train.add_argument("--out", type=Path, required=True, help="folder of the tokenizer")
-    train.add_argument("--size", type=int, default=16_384, help="ids, control tokens included")
-    train.add_argument("--sentinels", type=int, default=100)
-    train.add_argument("--max-bytes", type=int, default=50_000_000, help="of text, by hash of it")
-    train.add_argument("--field", default="text", help="field of JSONL lines")
+    _train_arguments(train, size=16_384)
+    train.add_argument(
+        "--weight",
+        action="append",
+        default=[],
+        metavar="FILE=SHARE",
+        help="share of a file's lines, by hash; a file name without folder",
+    )
+    _extend_arguments(actions)
+    view = actions.add_parser("view", help="show a text's tokens side by side")
+    view.add_argument("tokenizers", nargs="+", type=Path, metavar="TOKENIZER")
+    view.add_argument("--text", action="append", default=[], help="a text; may be repeated")
+    view.add_argument("--file", type=Path, help="a text file")
+    view.add_argument("--find", action="append", default=[], help="a token's text or id")
+    view.add_argument("--html", type=Path, help="write a page that works offline")
+
+
+def _train_arguments(parser: argparse.ArgumentParser, *, size: int) -> None:
+    parser.add_argument("--kind", choices=get_args(TrainKind), default="byte_level_bpe")
+    parser.add_argument("--size", type=int, default=size, help="ids, control tokens included")
+    parser.add_argument("--sentinels", type=int, default=100)
+    parser.add_argument("--max-bytes", type=int, default=500_000_000, help="of lines, by hash")
+    parser.add_argument("--min-line-chars", type=int, default=1)
+    parser.add_argument("--max-line-chars", type=int, default=100_000)
+    parser.add_argument("--field", default="text", help="field of JSONL lines")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a key of the training settings, such as character_coverage=0.9995",
+    )
+
+
+def _extend_arguments(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    extend = actions.add_parser("extend", help="give a base tokenizer new tokens, and prove it")
+    extend.add_argument("--base", type=Path, required=True, help="folder of the base tokenizer")
+    source = extend.add_mutually_exclusive_group(required=True)
+    source.add_argument("--donor", type=Path, help="folder or file of a donor tokenizer")
+    source.add_argument(
+        "--train", nargs="+", type=Path, metavar="FILE", help="train the new tokens on these texts"
+    )
+    extend.add_argument("--out", type=Path, required=True, help="folder of the extended tokenizer")
+    extend.add_argument("--size", type=int, help="ids in all; needed with --train")
+    extend.add_argument("--min-gain", type=int, help="tokens a piece must save on the sample")
+    extend.add_argument(
+        "--scripts", default="Han", help="Unicode scripts of the new tokens, comma-separated"
+    )
+    extend.add_argument("--characters", default="", help=r"more characters, as in \u2460-\u24ff")
+    extend.add_argument("--all-scripts", action="store_true", help="tokens of any script")
+    extend.add_argument("--exact", action="store_true", help="take the donor whole, no support")
+    extend.add_argument("--allow", action="append", default=[], metavar="PROOF")
+    extend.add_argument(
+        "--sample", nargs="+", type=Path, default=[], help="new-language text files"
+    )
+    extend.add_argument(
+        "--base-sample", nargs="+", type=Path, default=[], help="base-language text"
+    )
+    extend.add_argument("--field", default="text", help="field of JSONL lines")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, write aside, rename."""
-    config = VocabularyConfig(size=args.size, sentinels=args.sentinels, train_bytes=args.max_bytes)
-    if args.out.exists():
-        raise SettingsError(f"--out {args.out}: exists already")
-    texts = sample_texts(read_texts(args.files, args.field), config.train_bytes)
-    if not texts:
-        raise SettingsError(f"no text in {', '.join(map(str, args.files))}")
-    aside = args.out.with_name(f".{args.out.name}.{uuid.uuid4().hex}")
-    try:
-        write_tokenizer(train_bpe(texts, config), aside, config.sentinels)
-        identity = identify_tokenizer(aside, relative_path=args.out.name)
-        aside.rename(args.out)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    if identity.vocab_size < args.size:
-        print(f"warning: the text gives {identity.vocab_size:,} ids, {args.size:,} were asked for")
-    print(f"{args.out}: {identity.vocab_size:,} ids, sha256 {identity.sha256}")
-    return 0
+    """Do one action."""
+    actions = {"train": _train, "extend": _extend, "view": _view}
+    return actions[args.action](args)
 
 
-def read_texts(files: list[Path], field: str) -> Iterator[str]:
-    """The texts of JSONL lines, and text files whole.
+def _train(args: argparse.Namespace) -> int:
+    from jobs.command.vocabulary_train import train_folder
 
-    Raises:
-        SettingsError: A file that cannot be read, or a line without that field.
-    """
-    for path in files:
-        opener = gzip.open if path.suffix == ".gz" else open
-        try:
-            with opener(path, "rt", encoding="utf-8") as stream:
-                if ".jsonl" not in path.suffixes:
-                    yield stream.read()
-                    continue
-                for number, line in enumerate(stream, 1):
-                    yield _field(line, field, f"{path}:{number}")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{path}: cannot be read: {error}") from error
+    given = dict(item.split("=", 1) if "=" in item else (item, "") for item in args.set)
+    config = TrainConfig.model_validate(
+        {"kind": args.kind, "size": args.size, "sentinels": args.sentinels, **given}
+    )
+    return train_folder(args, config)
 
 
-def _field(line: str, field: str, where: str) -> str:
-    try:
-        record = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise SettingsError(f"{where}: not JSON: {error}") from error
-    value = record.get(field) if isinstance(record, dict) else None
-    if not isinstance(value, str):
-        raise SettingsError(f"{where}: no text in field '{field}'")
-    return value
+def _extend(args: argparse.Namespace) -> int:
+    from jobs.command.vocabulary_extend import extend_folder
+
+    scripts = ("all",) if args.all_scripts else tuple(s.strip() for s in args.scripts.split(","))
+    if args.train and args.size is None:
+        raise SettingsError("--train: needs --size, the number of ids in all")
+    config = ExtendConfig(
+        scripts=scripts,
+        characters=args.characters,
+        size=args.size,
+        min_gain=args.min_gain,
+        exact=args.exact,
+        allow=tuple(args.allow),
+    )
+    return extend_folder(args, config)
 
 
-def sample_texts(texts: Iterator[str], max_bytes: int) -> list[str]:
-    """Distinct texts in the order of their hashes, up to the byte budget."""
-    by_hash = {hashlib.sha256(text.encode()).digest(): text for text in texts if text}
-    chosen, size = [], 0
-    for key in sorted(by_hash):
-        if size >= max_bytes:
-            break
-        chosen.append(by_hash[key])
-        size += len(by_hash[key].encode())
-    return chosen
+def _view(args: argparse.Namespace) -> int:
+    from jobs.command.vocabulary_view import view_texts
+
+    return view_texts(args)

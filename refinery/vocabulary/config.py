@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from schemas.settings import Settings
@@ -16,6 +18,38 @@ class VocabularyConfig(Settings):
     size: int = Field(default=16_384, ge=400, description="ids, control tokens included")
     sentinels: int = Field(default=100, ge=0)
     train_bytes: int = Field(default=50_000_000, gt=0, description="of text, by hash of the id")
+
+
+TrainKind = Literal[
+    "byte_level_bpe", "bpe", "wordpiece", "sentencepiece_bpe", "sentencepiece_unigram"
+]
+
+
+class TrainConfig(Settings):
+    """A tokenizer trained on counted clauses."""
+
+    kind: TrainKind = "byte_level_bpe"
+    size: int = Field(default=16_384, ge=300, description="ids, control tokens included")
+    sentinels: int = Field(default=100, ge=0)
+    normalization: Literal["identity", "nfc", "nfkc", "nfkc_lower"] = "identity"
+    character_coverage: float = Field(
+        default=0.9999, gt=0.9, le=1, description="SentencePiece: share of characters kept"
+    )
+    split_digits: bool = Field(default=True, description="each digit a token of its own")
+    keep_spaces: bool = Field(default=True, description="SentencePiece: runs of spaces stay")
+    byte_fallback: bool = Field(
+        default=True, description="SentencePiece: bytes for rare characters"
+    )
+    isolate_ideographs: bool = Field(
+        default=True, description="WordPiece: each ideograph a word, as BERT does"
+    )
+    min_count: int = Field(default=1, ge=1, description="clauses seen less often are pruned")
+    max_clauses: int = Field(
+        default=1_000_000,
+        gt=0,
+        description="distinct clauses the trainer sees: the most frequent, ties by hash",
+    )
+    threads: int = Field(default=1, ge=1, description="of the trainer; part of the result")
 
 
 class ExtendConfig(Settings):

@@ -142,7 +142,11 @@ def merges_of_scores(pieces: Iterable[tuple[str, float]]) -> list[list[str]]:
 
 def from_byte_level(vocab: dict[str, int], merge_lines: list[str]) -> dict[str, Any]:
     """GPT-2's two files, under OpenAI's or Hugging Face's names."""
-    lines = merge_lines[1:] if merge_lines[:1] and merge_lines[0].startswith("#version") else merge_lines
+    lines = (
+        merge_lines[1:]
+        if merge_lines[:1] and merge_lines[0].startswith("#version")
+        else merge_lines
+    )
     byte_level = {"add_prefix_space": False, "trim_offsets": True, "use_regex": True}
     return {
         "version": "1.0",

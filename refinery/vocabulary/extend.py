@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ import numpy as np
 from refinery.vocabulary.added import AddedToken
 from refinery.vocabulary.config import ExtendConfig
 from refinery.vocabulary.documents import SPACE, merges_of_scores
-from refinery.vocabulary.donors import Candidate, piece_bytes
+from refinery.vocabulary.donors import Candidate, piece_bytes, to_byte_piece
 from refinery.vocabulary.folder import TokenizerFolder, build_tokenizer
 from refinery.vocabulary.joins import JoinVocabulary, append_characters, append_piece
 from refinery.vocabulary.scripts import NewCharacters
@@ -87,8 +86,9 @@ def count_ids(document: dict[str, Any], sample: Sequence[str]) -> Counter[int]:
     """Occurrences of each id in the encoded sample."""
     tokenizer = build_tokenizer(document)
     counts: Counter[int] = Counter()
-    for lines in itertools.batched(sample, 1000) if hasattr(itertools, "batched") else [sample]:
-        for encoding in tokenizer.encode_batch_fast(list(lines), add_special_tokens=False):
+    for start in range(0, len(sample), 1000):
+        lines = list(sample[start : start + 1000])
+        for encoding in tokenizer.encode_batch_fast(lines, add_special_tokens=False):
             counts.update(encoding.ids)
     return counts
 
@@ -117,8 +117,10 @@ def _append(
             vocabulary.undo(before)
         if reason is not None:
             refused[reason] += 1
-        elif room is not None and len(vocabulary.added) == before and entry.piece not in (
-            vocabulary.pieces
+        elif (
+            room is not None
+            and len(vocabulary.added) == before
+            and entry.piece not in (vocabulary.pieces)
         ):
             refused[BEYOND_SIZE] += len(entries) - place
             break
@@ -182,19 +184,13 @@ def _grow(
     holds = _holds(base, new)
     if base.kind == "byte_level_bpe":
         for character in entry.text:
-            if character in new.characters and (piece := _as_bytes(character)) != entry.piece:
+            if character in new.characters and (piece := to_byte_piece(character)) != entry.piece:
                 reason = append_piece(vocabulary, piece, holds=holds, text=character)
                 if reason is not None:
                     return reason
         return append_piece(vocabulary, entry.piece, holds=holds, text=entry.text)
     reason = append_characters(vocabulary, entry.piece, new)
     return reason or append_piece(vocabulary, entry.piece, holds=holds, text=entry.text)
-
-
-def _as_bytes(character: str) -> str:
-    from refinery.vocabulary.donors import to_byte_piece
-
-    return to_byte_piece(character)
 
 
 def _grow_exactly(

@@ -68,7 +68,8 @@ class TokenizerFolder:
         whole = {"type": "Sequence", "normalizers": kept}
         model = {"type": "WordLevel", "vocab": {"?": 0}, "unk_token": "?"}
         document = {"version": "1.0", "added_tokens": [], "normalizer": whole, "model": model}
-        return Tokenizer.from_str(json.dumps(document)).normalizer
+        normalizer: normalizers.Normalizer = Tokenizer.from_str(json.dumps(document)).normalizer
+        return normalizer
 
     @property
     def unk_id(self) -> int | None:

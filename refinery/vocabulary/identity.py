@@ -9,6 +9,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from refinery.vocabulary.controls import guard_controls
 from schemas.errors import ContractError, SettingsError
 from schemas.fingerprints import sha256_files
 from schemas.manifest import SpecialIds, TokenizerIdentity
@@ -27,7 +28,8 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     if not path.is_file():
         found = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else "no such folder"
         raise SettingsError(f"{folder}: no tokenizer.json ({found})")
-    tokenizer = Tokenizer.from_file(str(path))
+    document = guard_controls(json.loads(path.read_text("utf-8")))
+    tokenizer = Tokenizer.from_str(json.dumps(document))
     tokenizer.encode_special_tokens = True
     tokenizer.no_truncation()
     tokenizer.no_padding()

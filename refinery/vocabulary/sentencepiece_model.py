@@ -73,6 +73,38 @@ def parse_model(raw: bytes, where: str) -> SentencePieceModel:
     )
 
 
+def without_paths(raw: bytes) -> bytes:
+    """The file without the trainer's input and output paths: they differ from run to run."""
+    out = bytearray()
+    for number, value in _fields(raw):
+        if number == _TRAINER and isinstance(value, bytes):
+            value = b"".join(_encode_field(n, v) for n, v in _raw_fields(value) if n > 2)
+            out += _encode_field(number, (2, value))
+        elif isinstance(value, bytes):
+            out += _encode_field(number, (2, value))
+        else:
+            out += _encode_field(number, (0, value))
+    return bytes(out)
+
+
+def _raw_fields(data: bytes) -> Iterator[tuple[int, tuple[int, int | bytes]]]:
+    """Fields with their wire types, so that they can be written again."""
+    place = 0
+    while place < len(data):
+        wire = _varint(data, place)[0] & 7
+        number, value = next(_fields(data[place:]))
+        yield number, (wire, value)
+        place += len(_encode_field(number, (wire, value)))
+
+
+def _encode_field(number: int, typed: tuple[int, int | bytes]) -> bytes:
+    wire, value = typed
+    key = _encode_varint(number << 3 | wire)
+    if isinstance(value, int):
+        return key + _encode_varint(value)
+    return key + (_encode_varint(len(value)) if wire == 2 else b"") + value
+
+
 def _last(fields: list[tuple[int, int | bytes]], number: int) -> bytes:
     found = [value for key, value in fields if key == number and isinstance(value, bytes)]
     return found[-1] if found else b""

@@ -50,7 +50,7 @@ def tokenise_batch(
     batch: pa.RecordBatch, tokenizer: Tokenizer, marks: tuple[str, ...] = ()
 ) -> pa.RecordBatch:
     """Edit and encode one batch; lists of ids reach Arrow as one array, never as Python objects."""
-    texts = _edited_texts(batch)
+    texts = edited_texts(batch)
     # Offsets cost time: without marks they are left out.
     encode = tokenizer.encode_batch if marks else tokenizer.encode_batch_fast
     encodings = encode(texts, add_special_tokens=False)
@@ -88,7 +88,8 @@ def _marked(
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat))
 
 
-def _edited_texts(batch: pa.RecordBatch) -> list[str]:
+def edited_texts(batch: pa.RecordBatch) -> list[str]:
+    """Texts of a batch with `text` and `edits`, the edits applied."""
     texts: list[str] = batch.column("text").to_pylist()
     spans = batch.column("edits")
     for place in np.flatnonzero(spans.is_valid().to_numpy(zero_copy_only=False)).tolist():
