@@ -29,7 +29,7 @@ from refinery.recipe import Recipe
 from refinery.sources.selection import hash_share
 from schemas.errors import run_main
 
-HELD_OUT_CHARS = 20_000
+HELD_OUT_CHARS = 2_000
 SHOWN = 50
 
 
