@@ -3,44 +3,159 @@
 from __future__ import annotations
 
 import argparse
+import math
+from datetime import timedelta
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from schemas.manifest import Manifest
 from train.commands.arguments import add_recipe_arguments, settings_of
 from train.data.remote import open_manifest
 from train.loop.plan import RunPlan
 from train.optim.schedules import learning_rate
+from train.settings import TrainSettings
 
-_LINES = 20
+_LINES, _DRAWN = 12, 400
+# Shares of the peak that the published runs of section 5 of Chowdhery et al. 2022 lie between.
+_LIKELY_MFU = (0.3, 0.5)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_recipe_arguments(parser)
+    parser.add_argument(
+        "--world", type=int, help="ranks; by default what `parallel:` multiplies to"
+    )
+    parser.add_argument("--seq-len", type=int, help="plan without a manifest: tokens of a row")
+    parser.add_argument("--vocab-size", type=int, help="and ids of its tokenizer")
+    parser.add_argument("--page", type=Path, help="draw the curves into an HTML page")
+    parser.add_argument(
+        "--fit-microbatch",
+        action="store_true",
+        help="find the largest micro-batch that fits on this machine, by trying",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print steps, tokens, checkpoints and a table of batch and learning rate."""
+    """Print steps, tokens, checkpoints, curves, memory, messages and time."""
     settings = settings_of(args)
     from train.data.loader import shard_files
 
-    manifest = open_manifest(shard_files(settings.manifest, settings.loader))
-    plan = RunPlan.of(settings, manifest)
     console = Console()
+    vocab_size, seq_len = args.vocab_size, args.seq_len
+    if seq_len is None or vocab_size is None:
+        manifest = open_manifest(shard_files(settings.manifest, settings.loader))
+        vocab_size, seq_len = manifest.tokenizer.vocab_size, manifest.seq_len
+        _show_course(console, settings, manifest, args.page)
+    degrees = settings.parallel
+    inner = degrees.dp_shard * degrees.tp * degrees.pp
+    world = args.world or inner * (degrees.dp_replicate or 1)
+    _show_ranks(console, settings, world, (vocab_size, seq_len))
+    if args.fit_microbatch:
+        from train.parallel.fitting import largest_microbatch
+
+        found = largest_microbatch(settings, vocab_size=vocab_size, seq_len=seq_len)
+        console.print(found.describe())
+    return 0
+
+
+def _show_course(
+    console: Console, settings: TrainSettings, manifest: Manifest, page: Path | None
+) -> None:
+    plan = RunPlan.of(settings, manifest)
     total = plan.total_steps
+    every = settings.checkpoint.every_steps
     console.print(
         f"{total:,} steps, {plan.total_samples:,} rows of {plan.seq_len} tokens = "
         f"{plan.total_samples * plan.seq_len:,} tokens, "
         f"{plan.total_samples / plan.rows_per_pass:.2f} passes over {manifest.name} "
-        f"({manifest.root[:12]}), a checkpoint every {settings.checkpoint.every_steps} steps"
+        f"({manifest.root[:12]}), {math.ceil(total / every)} checkpoints, one every {every} steps"
     )
-    table = Table("step", "tokens", "batch", "learning rate", "")
+    table = Table("step", "tokens", "batch", "weight decay", "learning rate", "")
     for step in sorted({round(i * (total - 1) / _LINES) for i in range(_LINES + 1)}):
         rate = learning_rate(plan.progress(step), settings.schedule)
         span = plan.span(step)
         bar = "#" * round(40 * rate / settings.schedule.init_lr)
-        tokens = span.start * plan.seq_len
-        table.add_row(f"{step:,}", f"{tokens:,}", str(span.count), f"{rate:.3e}", bar)
+        tokens = (span.start - plan.first_sample) * plan.seq_len
+        decay = f"{settings.optimizer.weight_decay:g}"
+        table.add_row(f"{step:,}", f"{tokens:,}", str(span.count), decay, f"{rate:.3e}", bar)
     console.print(table)
-    return 0
+    if page is not None:
+        page.write_text(_page(settings, plan), encoding="utf-8")
+        console.print(f"curves: {page}")
+
+
+def _page(settings: TrainSettings, plan: RunPlan) -> str:
+    from train.report.curves import Chart, draw
+    from train.report.page import wrap
+
+    total = plan.total_steps
+    steps = sorted({round(i * (total - 1) / _DRAWN) for i in range(_DRAWN + 1)})
+    rates = [(s, learning_rate(plan.progress(s), settings.schedule)) for s in steps]
+    charts = [
+        Chart(title="Learning rate", lines={"": rates}),
+        Chart(title="Batch (rows)", lines={"": [(s, plan.span(s).count) for s in steps]}),
+        Chart(
+            title="Weight decay x learning rate",
+            lines={"": [(s, rate * settings.optimizer.weight_decay) for s, rate in rates]},
+        ),
+        Chart(
+            title="Tokens",
+            lines={
+                "": [(s, (plan.span(s).start - plan.first_sample) * plan.seq_len) for s in steps]
+            },
+        ),
+    ]
+    figures = "".join(f"<figure>{draw(chart)}</figure>" for chart in charts)
+    return wrap("Plan", f'<div class="charts">{figures}</div>')
+
+
+def _readable(size: int) -> str:
+    unit, name = (1e9, "G") if size >= 1e9 else (1e6, "M")
+    return f"{size / unit:.3g}{name}"
+
+
+def _show_ranks(
+    console: Console, settings: TrainSettings, world: int, sizes: tuple[int, int]
+) -> None:
+    """Memory and messages of each pipeline position, and the time, from the meta device."""
+    from train.model.presets import resolve_model
+    from train.parallel.estimate import estimate
+
+    vocab_size, seq_len = sizes
+    config = resolve_model(settings.model, vocab_size=vocab_size, seq_len=seq_len)
+    found = estimate(settings, config, world=world, seq_len=seq_len)
+    console.print(
+        f"{found.parameters:,} parameters on {world:,} ranks, {found.microbatches} micro-batches "
+        f"per rank and step, bubble {100 * found.bubble:.1f} %"
+    )
+    table = Table(
+        "stage", "layers", "weights", "grads", "states", "activ.", "all",
+        "tensor", "data", "pipeline", title="bytes of a rank: held, and sent in a step",
+    )  # fmt: skip
+    shown = found.ranks if len(found.ranks) <= 4 else [*found.ranks[:2], *found.ranks[-2:]]
+    for load in shown:
+        sizes_of = (
+            load.weights_bytes, load.gradients_bytes, load.states_bytes, load.activations_bytes,
+            load.memory_bytes, load.tensor_bytes, load.data_bytes, load.pipeline_bytes,
+        )  # fmt: skip
+        cells = [_readable(size) for size in sizes_of]
+        table.add_row(str(load.pipeline_rank), str(load.layers), *cells)
+    console.print(table)
+    peak = settings.metrics.peak_flops
+    if peak is None:
+        console.print("time: give metrics.peak_flops (per rank) for an estimate")
+        return
+    per_token = config.flops_per_token(seq_len) * (1 + (settings.recompute == "full") / 3)
+    step_tokens = settings.batch.sequences * seq_len
+    seconds = [per_token * step_tokens / (world * peak * mfu) for mfu in _LIKELY_MFU]
+    low, high = (one * (1 + found.bubble) for one in reversed(seconds))
+    console.print(
+        f"time: {low:.3g} to {high:.3g} s a step at {_LIKELY_MFU[0]:.0%} to {_LIKELY_MFU[1]:.0%} "
+        f"of {peak:.3g} FLOP/s a rank"
+    )
+    if settings.stop.steps is not None:
+        ends = [timedelta(seconds=round(one * settings.stop.steps)) for one in (low, high)]
+        console.print(f"the run: {ends[0]} to {ends[1]}")

@@ -55,7 +55,7 @@ def build_layout(settings: TrainSettings, model: nn.Module, world: World) -> Lay
     check_layout(settings, model, world.size)
     model = model.to(world.device)
     if world.size == 1:
-        _recompute_and_compile(settings, model)
+        recompute_and_compile(settings, model)
         return DataLayout(
             model=model,
             world=world,
@@ -72,7 +72,7 @@ def build_layout(settings: TrainSettings, model: nn.Module, world: World) -> Lay
     if parallel.pp > 1:
         return _pipeline(settings, model, world, mesh)
     split = _split(parallel, model, mesh)
-    _recompute_and_compile(settings, model)
+    recompute_and_compile(settings, model)
     if parallel.dp_shard > 1:
         shard(model, _data_mesh(mesh, replicas))
     return DataLayout(
@@ -160,7 +160,8 @@ def _split(parallel: ParallelConfig, model: nn.Module, mesh: DeviceMesh) -> Tens
     return split_matrices(model, mesh[TENSOR], sequence_parallel=parallel.sequence_parallel)
 
 
-def _recompute_and_compile(settings: TrainSettings, model: nn.Module) -> None:
+def recompute_and_compile(settings: TrainSettings, model: nn.Module) -> None:
+    """Wrap and compile blocks as the recipe says."""
     lists = block_lists(model).values()
     if settings.recompute != "none":
         for blocks in lists:
@@ -232,7 +233,7 @@ def _pipeline(
         split = split_matrices(
             model, mesh[TENSOR], sequence_parallel=parallel.sequence_parallel, runs=runs
         )
-    _recompute_and_compile(settings, model)
+    recompute_and_compile(settings, model)
     shared = _shared_groups(holders, whole_order, mesh)
     rank = dist.get_rank(group)
     return PipelineLayout(

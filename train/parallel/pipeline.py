@@ -34,7 +34,7 @@ from train.parallel.seeds import seed_microbatch
 from train.parallel.stages import Stage, stage_shapes
 from train.parallel.world import World
 
-_SCHEDULES: dict[str, Any] = {
+SCHEDULES: dict[str, Any] = {
     "gpipe": ScheduleGPipe,
     "1f1b": Schedule1F1B,
     "interleaved": ScheduleInterleaved1F1B,
@@ -156,7 +156,7 @@ class PipelineLayout:
             check_microbatches(self.kind, count, dist.get_world_size(self.group))
             stages = [self._torch_stage(runner, batch) for runner in self._runners]
             taken = stages if self.kind in ("interleaved", "zero_bubble") else stages[0]
-            self._schedules[key] = _SCHEDULES[self.kind](
+            self._schedules[key] = SCHEDULES[self.kind](
                 taken, count, loss_fn=lambda loss, _: loss, scale_grads=False
             )
         return self._schedules[key]

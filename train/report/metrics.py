@@ -92,4 +92,6 @@ class ProgressLine:
         elif done == self._total or done == 1 or done % max(self._total // 20, 1) == 0:
             left = (self._total - done) * (time.monotonic() - self._started) / self._shown
             eta = f"  ETA {timedelta(seconds=round(left))}" if done < self._total else ""
-            self._console.print(f"step {done}/{self._total}  {figures}{eta}", highlight=False, soft_wrap=True)
+            self._console.print(
+                f"step {done}/{self._total}  {figures}{eta}", highlight=False, soft_wrap=True
+            )

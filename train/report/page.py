@@ -56,12 +56,17 @@ def render(run: Path) -> str:
         _section("Environment", _environment(run)),
         _section("Settings", _file(run / "settings.yaml")),
     ]
-    title = html.escape(run.resolve().name)
+    return wrap(run.resolve().name, "".join(sections))
+
+
+def wrap(title: str, body: str) -> str:
+    """A whole page around some sections."""
+    title = html.escape(title)
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{title}: training report</title><style>{_STYLE}</style>"
-        f"<h1>{title}</h1>" + "".join(sections) + "</html>\n"
+        f"<h1>{title}</h1>{body}</html>\n"
     )
 
 
