@@ -68,7 +68,7 @@ class Trainer:
         span = self.plan.span(self.step)
         rate = learning_rate(self.plan.progress(self.step), self.settings.schedule)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["lr_scale"]
         self.optimizer.zero_grad(set_to_none=True)
         meter = LossMeter(self.sources, self.world.device)
         backward_scale = self._backward_scale(span)

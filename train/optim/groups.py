@@ -86,7 +86,7 @@ def parameter_groups(
     With muP, matrices between hidden units are a group whose `lr_scale` is one over the width
     ratio; the loop multiplies the learning rate by it (Yang et al. 2022, table 8, Adam).
     """
-    members: dict[tuple[bool, float, object], list[nn.Parameter]] = {}
+    members: dict[tuple[bool, float, object], list[tuple[str, nn.Parameter]]] = {}
     for name, parameter in named:
         if not parameter.requires_grad:
             continue
@@ -95,7 +95,7 @@ def parameter_groups(
         scale = 1.0 / width_ratio if is_hidden else 1.0
         # foreach kernels refuse plain tensors beside DTensors, and DTensors of two meshes.
         mesh = parameter.device_mesh if isinstance(parameter, DTensor) else None
-        members.setdefault((excluded, scale, mesh), []).append(parameter)
+        members.setdefault((excluded, scale, mesh), []).append((name, parameter))
     return [
         {
             "params": chosen,
