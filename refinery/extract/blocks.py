@@ -11,22 +11,25 @@ from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from refinery.extract.inline import formula_of, image_name, sticker_name
+
 _SKIPPED_NAMES = (
     "script style template svg iframe noembed noframes object select textarea canvas video audio "
     "map datalist dialog"
 )
 # What does not end a line of text.
 _INLINE_NAMES = (
-    "abbr acronym bdi bdo big cite code data del dfn em font i img input ins kbd label mark q "
-    "rp rt ruby s samp small span strike sub sup time tt u var wbr nobr math mi mo mn "
+    "abbr acronym bdi bdo big cite code data del dfn em font i input ins kbd label mark q "
+    "rp rt ruby s samp small span strike sub sup time tt u var wbr nobr mi mo mn "
     "mrow msup msub mfrac semantics annotation path picture source embed param track"
 )
-_BLOCK, _TEXT, _LINE, _LINK, _BOLD, _BREAK_TAG, _VOID, _SKIP = range(8)
+_BLOCK, _TEXT, _LINE, _LINK, _BOLD, _BREAK_TAG, _VOID, _SKIP, _IMAGE, _MATH = range(10)
 _KINDS = {
     **dict.fromkeys(_INLINE_NAMES.split(), _LINE),
     **dict.fromkeys("area base basefont col hr link meta frame bgsound".split(), _VOID),  # noqa: SIM905
     **dict.fromkeys(_SKIPPED_NAMES.split(), _SKIP),
     "a": _LINK, "b": _BOLD, "strong": _BOLD, "br": _BREAK_TAG, "-text": _TEXT, "-comment": _SKIP,
+    "img": _IMAGE, "math": _MATH,
 }  # fmt: skip
 TAGS = (
     "other", "p", "li", "div", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "blockquote",
@@ -71,10 +74,13 @@ class Blocks:
     title: str | None = None
 
 
-def read_blocks(html: str) -> Blocks:
-    """Split a page into blocks of text that no block-level tag interrupts."""
+def read_blocks(html: str, *, image_text: bool = False) -> Blocks:
+    """Split a page into blocks of text that no block-level tag interrupts.
+
+    Emoji and stickers that are images give their names; other images only with `image_text`.
+    """
     tree = LexborHTMLParser(html)
-    walk = _Walk()
+    walk = _Walk(image_text=image_text)
     if tree.body is not None:
         walk.run(tree.body)
     title = tree.css_first("title")
@@ -86,8 +92,9 @@ def read_blocks(html: str) -> Blocks:
 class _Walk:
     """State of one pass over the nodes of a page."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, image_text: bool) -> None:
         self.blocks = Blocks()
+        self._name_of_image = image_name if image_text else sticker_name
         self._described: dict[tuple[str | None, ...], tuple[int, str]] = {}
         self._paths: dict[tuple[int, str, str], int] = {}
         self._buffer: list[str] = []
@@ -128,6 +135,11 @@ class _Walk:
                 if len(texts) >= MAX_BLOCKS:
                     break
                 self._open(name, node.attributes)
+            elif kind >= _IMAGE:
+                text = self._name_of_image(node) if kind == _IMAGE else formula_of(node)
+                buffer.append(text)
+                if kind == _MATH and text:
+                    kind = _SKIP
             elif kind != _LINE and kind != _SKIP:
                 self._enter(kind)
             ids.append(node.mem_id)

@@ -50,9 +50,9 @@ class MainText:
     is_linked: bool = False
 
 
-def extract_main_text(html: str, style: Style) -> MainText:
+def extract_main_text(html: str, style: Style, *, image_text: bool = False) -> MainText:
     """Keep the likely blocks; a page that shows next to nothing may hold its text as plain data."""
-    blocks = read_blocks(html)
+    blocks = read_blocks(html, image_text=image_text)
     text = ""
     if blocks.texts:
         page = compute_features(blocks)

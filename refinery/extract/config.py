@@ -37,5 +37,8 @@ class ExtractConfig(Settings):
     structure: Literal["plain", "markdown"] = Field(
         default="plain", description="form of headings, lists, tables and code (engine blocks)"
     )
+    image_text: bool = Field(
+        default=False, description="alternative text of all images, not of stickers alone (blocks)"
+    )
     limits: PageLimits = PageLimits()
     guard: GuardConfig = GuardConfig()

@@ -85,3 +85,31 @@ def test_a_table_that_lays_out_a_page_is_paragraphs() -> None:
     page = "<body><table><tr><td><p>first</p><p>second</p><td>menu</table>"
 
     assert rendered(page, "plain") == "first\n\nsecond\n\nmenu"
+
+
+@pytest.mark.parametrize(
+    ("image", "text"),
+    [
+        ('<img class="wp-smiley" alt="smile">', "a smile b"),
+        ('<img src="/static/twemoji/1f602.png" alt="😂">', "a 😂 b"),
+        ('<img alt="[微笑]">', "a [微笑] b"),
+        ('<img src="e.gif" title=":doge:">', "a :doge: b"),
+        ('<img src="photo.jpg" alt="A view of the lake">', "a b"),
+    ],
+)
+def test_images_that_stand_for_emoji_give_their_names(image: str, text: str) -> None:
+    assert texts(f"<body><p>a {image} b") == [text]
+
+
+def test_other_images_give_their_text_by_choice() -> None:
+    page = '<body><p>a <img src="photo.jpg" alt="the lake"> b'
+
+    assert read_blocks(page, image_text=True).texts == ["a the lake b"]
+
+
+def test_a_formula_is_its_tex_once() -> None:
+    mathml = "<math><semantics><mi>x</mi><annotation encoding='application/x-tex'>x^2</annotation>"
+
+    assert texts(f"<body><p>so {mathml}</semantics></math> is") == ["so $x^2$ is"]
+    assert texts("<body><p><math alttext='\\pi'><mi>π</mi></math>") == ["$\\pi$"]
+    assert texts("<body><p><math><mi>x</mi><mo>+</mo></math>") == ["x+"]
