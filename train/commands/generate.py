@@ -43,9 +43,23 @@ def run(args: argparse.Namespace) -> int:
     from train.generation.open import open_model  # torch starts only now
 
     opened = open_model(args.model, tokenizer=args.tokenizer)
+    if args.max_new_tokens is None:
+        config = _with_room(opened, args.prompt, config)
     for record in write_texts(opened, args.prompt, config):
         print(json.dumps(record, ensure_ascii=False))
     return 0
+
+
+def _with_room(opened: Opened, prompts: list[str], config: GenerationConfig) -> GenerationConfig:
+    """No more tokens by default than learned positions leave beside the longest prompt."""
+    shape = opened.model.config
+    if shape.positions != "learned":
+        return config
+    longest = max(
+        len(opened.tokenizer(text, add_special_tokens=False).input_ids) for text in prompts
+    )
+    room = max(1, shape.max_positions - longest)
+    return config.model_copy(update={"max_new_tokens": min(config.max_new_tokens, room)})
 
 
 def write_texts(
