@@ -79,7 +79,7 @@ def build_for_manifest(
         columns=manifest.columns,
         max_positions=max_positions,
     )
-    return _build(config, needs)
+    return build_checked(config, needs)
 
 
 def build_objective(
@@ -90,12 +90,17 @@ def build_objective(
     Raises:
         SettingsError: The family cannot train with it, or the tokenizer lacks what it needs.
     """
-    return _build(
+    return build_checked(
         config, Needs(special=special, family=family, vocab_size=vocab_size, seq_len=seq_len)
     )
 
 
-def _build(config: ObjectiveConfig, needs: Needs) -> Objective:
+def build_checked(config: ObjectiveConfig, needs: Needs) -> Objective:
+    """The objective, if everything that it needs is there.
+
+    Raises:
+        SettingsError: With both sides of what does not fit.
+    """
     _check_family(config, needs.family)
     _check_rows(config, needs)
     _check_tokens(config, needs)
