@@ -2,7 +2,7 @@
 
     python benchmarks/decontaminate_measure.py BENCHMARKS TEXTS [--documents 400000]
 
-Index: every benchmark below BENCHMARKS. Recall: 1,000 items of each group, planted into pieces of
+Index: every benchmark below BENCHMARKS. Recall: `--planted` items of each group, planted into pieces of
 the real texts (the stage measures the same way on every run). False positives are counted on
 
 - real pieces: all `*.jsonl.gz` and `*.txt` below TEXTS, cut at line ends to about 600 characters. A
@@ -29,7 +29,8 @@ from refinery.decontaminate.benchmarks import read_items
 from refinery.decontaminate.config import DecontaminateConfig
 from refinery.decontaminate.index import BenchmarkIndex
 from refinery.decontaminate.measure import Search, measure, upper_bound
-from refinery.text_batch import TextBatch
+from refinery.decontaminate.words import ItemWords
+from refinery.text_batch import Hashes, TextBatch
 
 PIECE_CHARS, BATCH = 600, 2000
 JUMP = 0.25
@@ -59,19 +60,20 @@ def _texts(path: Path) -> Iterator[str]:
         yield path.read_text(encoding="utf-8", errors="replace")
 
 
-def written_pieces(index: BenchmarkIndex, count: int, *, chinese: bool) -> Iterator[str]:
+def written_pieces(
+    index: BenchmarkIndex, hashes: Hashes, count: int, *, chinese: bool
+) -> Iterator[str]:
     """Chains over pairs of the items' words; one step in four jumps to any word."""
     words = index.words
-    items = np.flatnonzero(words.is_chinese() == chinese)
-    places = np.concatenate(
-        [np.arange(words.item_bounds[i], words.item_bounds[i + 1]) for i in items]
-    )
-    vocabulary, tokens = np.unique([words.word(int(p)) for p in places], return_inverse=True)
+    is_chosen = np.repeat(words.is_chinese() == chinese, words.num_tokens)
+    places = np.flatnonzero(is_chosen)
+    _, examples, tokens = np.unique(hashes[places], return_index=True, return_inverse=True)
+    vocabulary = [words.word(int(places[example])) for example in examples]
     order = np.argsort(tokens, kind="stable")
     firsts = np.searchsorted(tokens[order], np.arange(len(vocabulary)))
     counts = np.bincount(tokens)
     generator = np.random.default_rng(11)
-    blank, length = ("", 150) if chinese else (" ", 100)
+    blank, length = ("", 90) if chinese else (" ", 60)
     for start in range(0, count, BATCH):
         size = min(BATCH, count - start)
         current = tokens[generator.integers(0, len(tokens), size)]
@@ -83,8 +85,8 @@ def written_pieces(index: BenchmarkIndex, count: int, *, chinese: bool) -> Itera
             jumps = (generator.random(size) < JUMP) | (follower >= len(tokens))
             anywhere = generator.integers(0, len(tokens), size)
             current = tokens[np.where(jumps, anywhere, follower)]
-        for row in vocabulary[np.stack(columns, axis=1)]:
-            yield blank.join(row.tolist())
+        for row in np.stack(columns, axis=1).tolist():
+            yield blank.join([vocabulary[token] for token in row])
 
 
 def judged(index: BenchmarkIndex, texts: Iterator[str]) -> dict[str, int]:
@@ -138,7 +140,7 @@ def main() -> None:
     parser.add_argument("benchmarks", type=Path)
     parser.add_argument("texts", type=Path)
     parser.add_argument("--documents", type=int, default=400_000)
-    parser.add_argument("--planted", type=int, default=1000)
+    parser.add_argument("--planted", type=int, default=250)
     args = parser.parse_args()
     configs = published(args.benchmarks)
     items = [item for config in configs for item in read_items(config)]
@@ -147,8 +149,9 @@ def main() -> None:
     result = measure(Search(index), items, hosts, most=args.planted, seed=1)
     real = judged(index, real_pieces(args.texts))
     rest = max(0, args.documents - (real["documents"] - real["hold_an_item"]))
-    english = judged(index, written_pieces(index, (rest + 1) // 2, chinese=False))
-    chinese = judged(index, written_pieces(index, (rest + 1) // 2, chinese=True))
+    hashes = ItemWords.of([item.text for item in items])[1]
+    english = judged(index, written_pieces(index, hashes, (rest + 1) // 2, chinese=False))
+    chinese = judged(index, written_pieces(index, hashes, (rest + 1) // 2, chinese=True))
     false = real["flagged"] - real["hold_an_item"] + english["flagged"] + chinese["flagged"]
     clean = sum(kind["documents"] for kind in (real, english, chinese)) - real["hold_an_item"]
     print(
