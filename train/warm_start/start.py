@@ -6,7 +6,6 @@ before any weight is read.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,14 +25,10 @@ from train.vocabulary.trainable import train_rows_only
 from train.warm_start.config import WarmStartConfig
 from train.warm_start.match import our_weights
 from train.warm_start.source import Source, find_source, read_weights
-from train.warm_start.tokenizers import first_difference, texts_by_id
-
-logger = logging.getLogger(__name__)
+from train.warm_start.tokenizers import vocabulary_grows
 
 # What a recipe may change of a loaded shape: nothing that a tensor depends on.
-_FREE = ("dropout", "init_std", "attend_across_documents", "vocab_size", "max_positions")
-# Ids that a model may have beyond an unknown tokenizer: tables are padded to multiples of 128.
-_SPARE = 128
+_FREE = ("classes", "dropout", "init_std", "attend_across_documents", "vocab_size", "max_positions")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +114,7 @@ def choose_start(
     assert source is not None  # presets are handled above
     folder = tokenizer() if tokenizer is not None else None
     extension = _extension(warm, folder)
-    grows = _check_tokenizers(source, manifest, folder, extension)
+    grows = vocabulary_grows(source, manifest, folder, extension)
     rows = max(source.config.vocab_size, manifest.tokenizer.vocab_size)
     config = _changed(source.config, settings, str(source.path))
     config = config.model_copy(update={"vocab_size": max(rows, config.vocab_size)})
@@ -211,70 +206,6 @@ def _extension(warm: WarmStartConfig, folder: Path | None) -> ExtendedVocabulary
     if found is None:
         raise ContractError(f"warm_start.vocabulary: {warm.vocabulary} has no {VOCABULARY_FILE}")
     return found
-
-
-def _check_tokenizers(
-    source: Source, manifest: Manifest, folder: Path | None, extension: ExtendedVocabulary | None
-) -> bool:
-    """Whether the vocabulary grows.
-
-    Raises:
-        ContractError: The manifest's ids are not those that the source was trained with.
-    """
-    ids, rows = manifest.tokenizer.vocab_size, source.config.vocab_size
-    if source.tokenizer_sha256 == manifest.tokenizer.sha256:
-        return False
-    theirs = texts_by_id(source.tokenizer) if source.tokenizer is not None else None
-    ours = texts_by_id(folder) if folder is not None else None
-    if extension is not None and extension.size != ids:
-        raise ContractError(
-            f"{VOCABULARY_FILE}: {extension.size:,} ids, the manifest's tokenizer has {ids:,}"
-        )
-    same = ids if theirs is None else max(theirs, default=-1) + 1
-    grows = False
-    if extension is not None and theirs is None:
-        # An own run of another tokenizer, or tables that end where the base does.
-        is_other = source.tokenizer_sha256 is not None
-        grows = is_other or rows < ids or rows - extension.base.size < _SPARE
-    elif extension is not None:
-        grows = same == extension.base.size
-    bound = extension.base.size if extension is not None and grows else ids
-    if bound > rows or (not grows and theirs is None and rows - ids >= _SPARE):
-        raise ContractError(_sizes(source, rows, ids, extension))
-    if theirs is not None and ours is not None:
-        if not grows and same != ids:
-            raise ContractError(
-                f"{source.tokenizer}: its tokenizer has {same:,} ids, the manifest's {ids:,}; "
-                + _remedy(extension)
-            )
-        different = first_difference(theirs, ours, below=bound)
-        if different is not None:
-            number, found, expected = different
-            raise ContractError(
-                f"{source.tokenizer}: id {number} is {found!r} in the tokenizer of the weights, "
-                f"{expected!r} in the manifest's; ids must not move. " + _remedy(extension)
-            )
-    elif theirs is None:
-        logger.warning(
-            "%s has no tokenizer.json: only sizes were compared with the manifest's", source.path
-        )
-    return grows
-
-
-def _sizes(source: Source, rows: int, ids: int, extension: ExtendedVocabulary | None) -> str:
-    text = f"{source.path}: its vocabulary has {rows:,} rows, the manifest's tokenizer {ids:,} ids"
-    if extension is not None:
-        text += f", extended from {extension.base.size:,} ({VOCABULARY_FILE})"
-    return f"{text}; {_remedy(extension)}"
-
-
-def _remedy(extension: ExtendedVocabulary | None) -> str:
-    if extension is not None:
-        return "expected the base that this tokenizer extends"
-    return (
-        "tokenise the data with the model's own tokenizer, or extend it: "
-        "refinery vocabulary extend --base DIR"
-    )
 
 
 def _check_positions(config: ModelConfig, manifest: Manifest, source: Source) -> None:
