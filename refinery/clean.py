@@ -21,6 +21,7 @@ from refinery.filters.urls import URL_RULES_VERSION, url_reasons
 from refinery.filters.values import VALUES_VERSION, compute_values
 from refinery.guard import Guard, Killed
 from refinery.language.identify import Language, identify, language_reason
+from refinery.language.mixture import SecondLanguage, Variety, chinese_variety, second_languages
 from refinery.normalize.text import NORMALIZER_VERSION, normalize_text
 from refinery.quality.classifier import (
     ModelFiles,
@@ -86,6 +87,8 @@ class CleanDocument:
     page: NormalizedPage
     lang: str
     lang_score: float
+    second_lang: SecondLanguage | None
+    chinese: Variety | None
     num_words: int
     values: dict[str, float]
     scores: dict[str, float]
@@ -192,6 +195,7 @@ class Cleaner:
     def _judge_group(self, pages: Sequence[NormalizedPage]) -> list[CleanDocument]:
         texts = [page.text for page in pages]
         languages = identify(texts, self._config.language)
+        seconds = second_languages(texts, languages, self._config.language)
         batch = TextBatch.of(texts)
         values = compute_values(batch)
         failed = failed_rules(values, [one.label for one in languages], self._config.rules)
@@ -208,6 +212,12 @@ class Cleaner:
                     page=page,
                     lang=languages[place].label,
                     lang_score=languages[place].score,
+                    second_lang=seconds[place],
+                    chinese=(
+                        chinese_variety(page.text, self._config.language)
+                        if languages[place].label == "zh"
+                        else None
+                    ),
                     num_words=int(batch.num_tokens[place]),
                     values={name: float(column[place]) for name, column in values.items()},
                     scores=own,

@@ -117,6 +117,9 @@ def _verdict_row(document: CleanDocument) -> dict[str, Any]:
         "published": document.page.published.isoformat() if document.page.published else None,
         "lang": document.lang,
         "lang_score": document.lang_score,
+        "second_lang": document.second_lang.label if document.second_lang else None,
+        "second_lang_share": document.second_lang.share if document.second_lang else None,
+        "chinese": document.chinese,
         "num_chars": len(text),
         "num_words": document.num_words,
         "num_bytes": len(text.encode()),
@@ -130,6 +133,7 @@ def _verdict_row(document: CleanDocument) -> dict[str, Any]:
 
 def _excluded_row() -> dict[str, Any]:
     return {
-        "page_lang": None, "published": None, "lang": None, "lang_score": None, "num_chars": 0, "num_words": 0, "num_bytes": 0,
+        "page_lang": None, "published": None, "lang": None, "lang_score": None,
+        "second_lang": None, "second_lang_share": None, "chinese": None, "num_chars": 0, "num_words": 0, "num_bytes": 0,
         "values": [], "scores": [], "counters": [], "reasons": [EXCLUDED], "drop_reason": EXCLUDED,
     }  # fmt: skip

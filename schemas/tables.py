@@ -112,6 +112,9 @@ CLEANED = Table(
         Column("published", "string", "ISO day of publication that the page gives"),
         Column("lang", "string", "language label of fastText lid.176"),
         Column("lang_score", "float", "confidence of that label, 0..1"),
+        Column("second_lang", "string", "other language with most text, by paragraph; null: none"),
+        Column("second_lang_share", "float", "share of the text in other languages, 0..1"),
+        Column("chinese", "string", "Hans, Hant or mixed, by characters of one of them only"),
         Column("text", "string", "extracted and normalised text"),
         Column("num_chars", "int", "code points of the text"),
         Column("num_words", "int", "words; a CJK character counts as one"),
@@ -163,7 +166,9 @@ SIGNATURES = Table(
         Column("num_shingles", "int", "distinct shingles"),
         Column("bands", "array<bigint>", "one hash per band"),
         Column("fate", "string", "kept or duplicate"),
-        Column("shingles", "array<bigint>", "sorted distinct hashes, of kept ones in an index"),
+        Column(
+            "shingles", "array<int>", "sorted distinct unsigned hashes; of kept ones in an index"
+        ),
         Column(
             "bucket", "int", "folder of an index: the first 16 bits of doc_id x buckets / 2**16"
         ),
