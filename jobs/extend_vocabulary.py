@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pyspark.sql import DataFrame
+
 from jobs.runner import stage_main
 from jobs.stage import Contents, Stage, StageContext, sha256_path
 from jobs.tokenise_documents import collect_edits, compute_fates
@@ -17,8 +19,10 @@ from refinery.publish import storage
 from refinery.publish.store import Store
 from refinery.recipe import Recipe
 from refinery.vocabulary.bpe import TRAINER_VERSION, train_bpe, write_tokenizer
+from refinery.vocabulary.clauses import collect_clauses
 from refinery.vocabulary.identity import identify_tokenizer
 from refinery.vocabulary.sample import sample_by_bytes
+from refinery.vocabulary.training import train_tokenizer
 from schemas.errors import ContractError, run_main
 
 TOKENIZER = "tokenizer"
@@ -39,12 +43,17 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _training_texts(context: StageContext) -> list[str]:
+def _training_sample(context: StageContext) -> DataFrame:
     """Kept training documents by hash of their id, up to the byte budget."""
     recipe = context.recipe
     texts = kept_texts(context.read("cleaned"), compute_fates(context), collect_edits(context))
     training = texts.where(~is_heldout(recipe.split, recipe.seed))
-    rows = sample_by_bytes(training, budget=recipe.vocabulary.train_bytes, seed=recipe.seed)
+    return sample_by_bytes(training, budget=recipe.vocabulary.train_bytes, seed=recipe.seed)
+
+
+def _training_texts(context: StageContext) -> list[str]:
+    """The texts of the sample; a byte-level BPE sees them whole."""
+    rows = _training_sample(context)
     ordered = sorted(rows.select("doc_id", "text", "edits").collect(), key=lambda r: r["doc_id"])
     return [
         apply_edits(
@@ -59,7 +68,11 @@ def _run(context: StageContext) -> None:
     config = context.recipe.vocabulary
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / TOKENIZER
-        if config.tokenizer is None:
+        if config.train is not None:
+            clauses = collect_clauses(_training_sample(context), config.train)
+            train_tokenizer(clauses, config.train, folder)
+            context.counts["training_clauses"] = len(clauses)
+        elif config.tokenizer is None:
             texts = _training_texts(context)
             if not texts:
                 raise ContractError(

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from schemas.settings import Settings
-
-
-class VocabularyConfig(Settings):
-    """A byte-level BPE trained on kept training documents, or a given folder."""
-
-    tokenizer: str | None = Field(
-        default=None, description="folder with tokenizer.json; None trains one"
-    )
-    size: int = Field(default=16_384, ge=400, description="ids, control tokens included")
-    sentinels: int = Field(default=100, ge=0)
-    train_bytes: int = Field(default=50_000_000, gt=0, description="of text, by hash of the id")
-
 
 TrainKind = Literal[
     "byte_level_bpe", "bpe", "wordpiece", "sentencepiece_bpe", "sentencepiece_unigram"
@@ -50,6 +38,27 @@ class TrainConfig(Settings):
         description="distinct clauses the trainer sees: the most frequent, ties by hash",
     )
     threads: int = Field(default=1, ge=1, description="of the trainer; part of the result")
+
+
+class VocabularyConfig(Settings):
+    """A byte-level BPE trained on kept training documents, or a given folder."""
+
+    tokenizer: str | None = Field(
+        default=None, description="folder with tokenizer.json; None trains one"
+    )
+    size: int = Field(default=16_384, ge=400, description="ids, control tokens included")
+    sentinels: int = Field(default=100, ge=0)
+    train_bytes: int = Field(default=50_000_000, gt=0, description="of text, by hash of the id")
+    train: TrainConfig | None = Field(
+        default=None,
+        description="another kind, trained on counted clauses; then `size` and `sentinels` are its own",
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.tokenizer is not None and self.train is not None:
+            raise ValueError("vocabulary: give `tokenizer` or `train`, not both")
+        return self
 
 
 class ExtendConfig(Settings):

@@ -18,7 +18,7 @@ from refinery.vocabulary.joins import JoinVocabulary, append_characters, append_
 from refinery.vocabulary.scripts import NewCharacters
 from refinery.vocabulary.select import Entry, select_entries
 from refinery.vocabulary.sentencepiece_model import CONTROL, NORMAL, Piece
-from refinery.vocabulary.unigram import score_pieces
+from refinery.vocabulary.unigram import rank_scores, score_pieces
 from schemas.errors import ContractError, SettingsError
 
 BEYOND_SIZE = "beyond the size"
@@ -144,12 +144,12 @@ def _append_unigram(
     controls = set(base.controls)
     vocab = base.document["model"]["vocab"]
     scores = {text: score for text, score in vocab if text not in controls}
+    ranked = rank_scores(len(entries))
     kept = list(entries)
     while True:
         characters = sorted({c for entry in kept for c in entry.text if c in new.characters})
-        tokens = score_pieces(
-            [(e.piece, e.text, e.score) for e in kept], base_scores=scores, characters=characters
-        )
+        pieces = [(e.piece, e.text, e.score or ranked[n]) for n, e in enumerate(kept)]
+        tokens = score_pieces(pieces, base_scores=scores, characters=characters)
         if room is None or len(tokens) <= room:
             break
         kept = kept[: max(0, len(kept) - max(1, len(tokens) - room))]

@@ -1,6 +1,7 @@
 """Append pieces to a Unigram model so that each wins against its best split.
 
-By increasing length, score = max(donor's score, best split + 0.001, the base's minimum): a longer
+By increasing length, score = max(donor's score, best split + 0.001, the base's minimum) plus less
+than a hundredth by hash: a longer
 piece can take part in no split of a shorter one, so what wins stays the winner. No score lies below
 the base's minimum: the unknown token costs minimum - 10, and its decisions must stay what they were.
 No two scores are equal: the libraries break ties differently.
@@ -8,6 +9,8 @@ No two scores are equal: the libraries break ties differently.
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -15,6 +18,7 @@ import numpy as np
 from refinery.vocabulary.added import AddedToken
 
 MARGIN = 0.001
+JITTER = 0.01
 UNKNOWN_PENALTY = 10.0
 
 
@@ -41,7 +45,8 @@ def score_pieces(
     chosen: dict[str, tuple[float, int]] = {}
     for piece, _, donated, _ in sorted(entries, key=lambda e: (len(e[0]), e[0])):
         split, parts = _best_split(piece, scores, longest, minimum - UNKNOWN_PENALTY)
-        wanted = np.float32(max(donated or -np.inf, split + MARGIN, minimum))
+        floor = max(-np.inf if donated is None else donated, split + MARGIN, minimum)
+        wanted = np.float32(floor + _jitter(piece))
         while float(wanted) in used:
             wanted = np.nextafter(wanted, np.float32(np.inf))
         used.add(float(wanted))
@@ -58,6 +63,17 @@ def score_pieces(
         )
         for piece, text, _, origin in entries
     ]
+
+
+def _jitter(piece: str) -> float:
+    """In [0, JITTER), by hash: sums of unequal scores tie too, and float32 and float64 part there."""
+    return JITTER * int.from_bytes(hashlib.sha256(piece.encode()).digest()[:4]) / 2**32
+
+
+def rank_scores(count: int) -> list[float]:
+    """Log probabilities for a donor that has only an order (BPE): Zipf's law over the ranks."""
+    harmonic = sum(1 / rank for rank in range(1, count + 1))
+    return [-math.log(rank * harmonic) for rank in range(1, count + 1)]
 
 
 def _best_split(

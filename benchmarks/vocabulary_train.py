@@ -1,0 +1,123 @@
+"""Train 50,000 tokens of each kind on 1.2 million lines: seconds, peak memory, and twice the text.
+
+python benchmarks/vocabulary_train.py DATA_FOLDER [--only KIND,...] [--times 1,2]
+
+The corpus is made from the Chinese documents and English books of DATA_FOLDER/text: lines of 3 to 9
+clauses drawn at random (seeded), every third clause spliced from the halves of two, so that, as in real
+text, most clauses are distinct. Writes benchmarks/results/vocabulary_train.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import platform
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import get_args
+
+from refinery.vocabulary.clauses import cut_clauses
+from refinery.vocabulary.config import TrainKind
+
+LINES = 1_200_000
+BYTES = 150_000_000
+RESULT = Path("benchmarks/results/vocabulary_train.json")
+
+
+def make_corpus(data: Path, path: Path, times: int) -> int:
+    clauses: list[str] = []
+    for name, share in (("docs-zh", 1.0), ("history-zh", 1.0), ("books-en", 0.3)):
+        with gzip.open(data / f"text/{name}.jsonl.gz", "rt", encoding="utf-8") as stream:
+            texts = [json.loads(line)["text"] for line in stream]
+        for text in texts[: max(1, int(len(texts) * share))]:
+            clauses += cut_clauses(text)
+    chance = random.Random(7)
+    size = 0
+    with path.open("w", encoding="utf-8") as out:
+        for _ in range(LINES * times):
+            parts, length = [], 0
+            while length < BYTES / LINES:
+                clause = chance.choice(clauses)
+                if len(parts) % 3 == 2:
+                    other = chance.choice(clauses)
+                    clause = clause[: len(clause) // 2] + other[len(other) // 2 :]
+                parts.append(clause)
+                length += len(clause.encode())
+            line = "".join(parts) + "\n"
+            size += len(line.encode())
+            out.write(line)
+    return size
+
+
+def tree_memory(root: int) -> int:
+    """Proportional set size in bytes of a process and all below it."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            parents[int(entry.name)] = int(fields[1])
+    family = {root}
+    while grown := {pid for pid, parent in parents.items() if parent in family} - family:
+        family |= grown
+    total = 0
+    for pid in family:
+        try:
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return total
+
+
+def train(corpus: Path, kind: str) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [
+            *(sys.executable, "-m", "jobs.command.main", "vocabulary", "train", str(corpus)),
+            *("--out", f"{scratch}/out", "--kind", kind, "--size", "50000"),
+        ]
+        began = time.perf_counter()
+        process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": "."})
+        peak = 0
+        while process.poll() is None:
+            peak = max(peak, tree_memory(process.pid))
+            time.sleep(0.5)
+        seconds = time.perf_counter() - began
+    return {"seconds": round(seconds, 1), "peak_bytes": peak, "exit": process.returncode}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--only", default=",".join(get_args(TrainKind)))
+    parser.add_argument("--times", default="1,2")
+    args = parser.parse_args()
+    result = json.loads(RESULT.read_text()) if RESULT.exists() else {"rows": {}}
+    for times in map(int, args.times.split(",")):
+        with tempfile.TemporaryDirectory() as scratch:
+            corpus = Path(scratch) / "corpus.txt"
+            size = make_corpus(args.data, corpus, times)
+            for kind in args.only.split(","):
+                row = {"lines": LINES * times, "bytes": size, **train(corpus, kind)}
+                result["rows"][f"{kind} x{times}"] = row
+                result["machine"] = {
+                    "cpu_count": os.cpu_count(),
+                    "machine": platform.machine(),
+                    "load_average": round(os.getloadavg()[0], 1),
+                    "conditions": "wall clock beside other work; memory is the sum over the process "
+                    "tree (JVM, Python workers, trainer), proportional set size",
+                }
+                print(json.dumps({"kind": kind, **row}), flush=True)
+                RESULT.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
