@@ -62,7 +62,7 @@ def largest_microbatch(
     fit = Fit(limit_bytes=limit, fixed_bytes=fixed)
     rows = 1
     while rows <= settings.batch.sequences:
-        peak = fixed + _activations(model, _batch(rows, seq_len, vocab_size).to(device))
+        peak = fixed + activation_bytes(model, any_batch(rows, seq_len, vocab_size).to(device))
         fit.peaks[rows] = peak
         if peak > limit:
             break
@@ -74,7 +74,7 @@ def largest_microbatch(
     return fit
 
 
-def _activations(model: torch.nn.Module, batch: Batch) -> int:
+def activation_bytes(model: torch.nn.Module, batch: Batch) -> int:
     """Bytes kept for the backward pass, as autograd saves them; each storage counts once."""
     seen: dict[int, int] = {}
     own = {p.untyped_storage().data_ptr() for p in model.parameters()}
@@ -104,7 +104,7 @@ def _free_bytes(device: torch.device) -> int:
     return resource.getrlimit(resource.RLIMIT_AS)[0]
 
 
-def _batch(rows: int, seq_len: int, vocab_size: int) -> Batch:
+def any_batch(rows: int, seq_len: int, vocab_size: int) -> Batch:
     """Any tokens, each with a label: the worst case of an objective."""
     rng = np.random.default_rng(0)
     ids = torch.from_numpy(rng.integers(0, vocab_size, (rows, seq_len)))
