@@ -43,7 +43,10 @@ class Viewed:
             encoding.ids, encoding.tokens, encoding.offsets, strict=True
         ):
             covered = "" if span in seen else text[span[0] : span[1]]
-            seen.add(span)
+            if covered.strip() and not self._text(piece).strip():
+                covered = ""  # a space that the normaliser put before the text
+            else:
+                seen.add(span)
             boxes.append(self.box(number, piece, covered))
         return boxes
 
