@@ -60,6 +60,12 @@ OPTIONAL_COLUMNS: dict[str, pa.Field] = {
         pa.field("is_next", pa.int32(), nullable=False),
         # place in the row of the first token of the target
         pa.field("target_start", pa.int32(), nullable=False),
+        # number of the row's class, -100 for none
+        pa.field("class_label", pa.int32(), nullable=False),
+        # one for each token: number of its class, -100 for none
+        pa.field(
+            "token_labels", pa.list_(pa.field("item", pa.int32(), nullable=False)), nullable=False
+        ),
     )
 }
 

@@ -33,6 +33,7 @@ class Batch:
         token_types: [B, T], 0 and 1 for the first and second of a pair.
         pair_labels: [B], 1 where the second does not follow the first, NO_LABEL for no pair.
         pair_weight: Labels that a full row has; a pair counts as much as these together.
+        classes_at: Where `labels` are classes instead of tokens: at [CLS] ("cls") or at "tokens".
         visible: [B, T], true for tokens that all of their document may look at; the others are
             seen by later ones only. None: what the family does.
         is_whole: Every row is one segment without padding, so a causal mask is enough.
@@ -51,6 +52,7 @@ class Batch:
     pair_labels: Tensor | None = None
     pair_weight: float = 1.0
     visible: Tensor | None = None
+    classes_at: str | None = None
 
     def to(self, device: torch.device) -> Batch:
         """The batch on another device."""

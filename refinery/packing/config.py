@@ -47,6 +47,9 @@ class PackingConfig(Settings):
     short_fraction: float = Field(
         default=0.1, ge=0, lt=1, description="next_sentence: documents whose pairs are short"
     )
+    labels: tuple[Literal["class_label", "token_labels"], ...] = Field(
+        default=(), description="pairs: columns of classes, as the tasks have them"
+    )
     noise: NoiseConfig | None = Field(
         default=None, description="of the copies of training documents; null: all copies are equal"
     )
@@ -86,6 +89,6 @@ class PackingConfig(Settings):
             case "next_sentence":
                 return (*names, "segment_b_start", "is_next")
             case "pairs":
-                return (*names, "target_start")
+                return (*names, "target_start", *self.labels)
             case _:
                 return names

@@ -12,13 +12,19 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from refinery.packing.config import PackingConfig
 from refinery.packing.dataset import TOKENIZER_FOLDER, make_split, write_dataset
-from refinery.packing.shard import ShardBuilder, ShardForm
+from refinery.packing.shard import NO_CLASS, Answer, ShardBuilder, ShardForm
 from refinery.packing.shards import write_shard
-from refinery.packing.tasks import PairsRecipe, copies_of, epochs_of_tasks, task_examples
+from refinery.packing.tasks import (
+    PairsRecipe,
+    TaskExample,
+    copies_of,
+    epochs_of_tasks,
+    task_examples,
+)
 from refinery.vocabulary.identity import identify_tokenizer, load_tokenizer
 from schemas.errors import ContractError
 from schemas.fingerprints import canonical_json, sha256_file, sha256_hex
@@ -44,23 +50,37 @@ class Example:
     target: np.ndarray
     lost: int
     num_bytes: int
+    class_label: int
+    token_labels: np.ndarray
 
 
 def encode_examples(recipe: PairsRecipe, tokenizer: Tokenizer) -> Iterator[Example]:
     """Every example of every task, cut to the lengths of the recipe; doubles are left out."""
     seen: set[str] = set()
     for task in recipe.tasks:
-        for doc_id, source, target in task_examples(task):
-            if doc_id in seen:
+        for each in task_examples(task):
+            if each.doc_id in seen:
                 continue
-            seen.add(doc_id)
-            sides = tokenizer.encode_batch_fast([source, target], add_special_tokens=False)
+            seen.add(each.doc_id)
+            sides = tokenizer.encode_batch([each.source, each.target], add_special_tokens=False)
             first, second = (np.asarray(side.ids, np.int32) for side in sides)
             kept_target = second[: recipe.target_tokens - 1]
             kept_source = first[: recipe.seq_len - len(kept_target) - 2]
             lost = len(first) + len(second) - len(kept_source) - len(kept_target)
-            size = len(source.encode()) + len(target.encode())
-            yield Example(doc_id, task.name, kept_source, kept_target, lost, size)
+            tags = _token_labels(each, sides[0])[: len(kept_source)]
+            size = len(each.source.encode()) + len(each.target.encode())
+            label = NO_CLASS if each.class_label is None else each.class_label
+            yield Example(each.doc_id, task.name, kept_source, kept_target, lost, size, label, tags)
+
+
+def _token_labels(example: TaskExample, encoding: Encoding) -> np.ndarray:
+    """The tag of each word at its first token, as in Devlin et al. 2019, section 5.3."""
+    labels = np.full(len(encoding.ids), NO_CLASS, np.int32)
+    if example.tags:
+        places, tags = np.array(example.tags, np.int64).T
+        ends = np.asarray(encoding.offsets, np.int64)[:, 1]
+        labels[np.searchsorted(ends, places, side="right")] = tags
+    return labels
 
 
 def pack_pairs(recipe: PairsRecipe) -> Manifest:
@@ -119,7 +139,7 @@ def _publish(
         seq_len=recipe.seq_len,
         lanes=recipe.lanes,
         layout="pairs",
-        columns=("target_start",),
+        columns=("target_start", *recipe.labels),
         tokenizer=identity,
         train=splits["train"],
         heldout=splits["heldout"],
@@ -161,7 +181,10 @@ class _Writer:
     ) -> Shard:
         special = self.identity.special_ids
         config = PackingConfig(
-            seq_len=self.recipe.seq_len, layout="pairs", row_group_rows=self.recipe.row_group_rows
+            seq_len=self.recipe.seq_len,
+            layout="pairs",
+            labels=self.recipe.labels,
+            row_group_rows=self.recipe.row_group_rows,
         )
         form = ShardForm(config=config, eos=special.eos, pad=special.pad, keep_tail=True)
         builder = ShardBuilder(form)
@@ -172,7 +195,7 @@ class _Writer:
                 source=each.task,
                 copy=copy,
                 input_ids=np.concatenate((each.source, [special.eos], each.target)),
-                target_start=len(each.source) + 1,
+                answer=Answer(len(each.source) + 1, each.class_label, each.token_labels),
             )
         aside = self.folder / f".{name}"
         shard = write_shard(aside, name, builder.finish())

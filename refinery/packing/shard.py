@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from refinery.packing.sentences import PairWalk, pair_segments, sentence_rows
 from schemas.rows import NO_TOKEN, ROW_SCHEMA, SEGMENT, row_schema
 
 ROW_ID_DIGITS = 16
+NO_CLASS = -100  # what torch's cross-entropy leaves out
 Tokens = npt.NDArray[np.int32]
 
 
@@ -42,6 +44,21 @@ class ShardForm:
     seed: int = 0
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a supervised row knows besides its tokens.
+
+    Attributes:
+        target_start: First token of the target.
+        class_label: Number of the class.
+        token_labels: Those of the first tokens; the others have none.
+    """
+
+    target_start: int
+    class_label: int
+    token_labels: Tokens
+
+
 class ShardBuilder:
     """Collect the documents of one shard; memory is its tokens once (4 bytes each) plus names."""
 
@@ -52,7 +69,8 @@ class ShardBuilder:
         self._doc_ids: list[str] = []
         self._sources: list[str] = []
         self._copies: list[int] = []
-        self._target_starts: list[int] = []
+        self._answers: list[Answer] = []
+        self._token_labels: list[Tokens] = []
         self._starts: dict[str, list[Tokens]] = {name: [] for name in form.config.marks}
 
     def add(
@@ -63,7 +81,7 @@ class ShardBuilder:
         copy: int,
         input_ids: Tokens,
         starts: Mapping[str, Tokens] | None = None,
-        target_start: int = 0,
+        answer: Answer | None = None,
     ) -> None:
         """Append a document and its end mark.
 
@@ -73,13 +91,17 @@ class ShardBuilder:
             copy: Number of the copy.
             input_ids: Its tokens.
             starts: By `config.marks`, the tokens at which something begins.
-            target_start: Layout `pairs`: first token of the target.
+            answer: What the layout `pairs` knows besides.
         """
         eos = self._form.eos
         ids = input_ids if eos is None else np.append(input_ids, eos)
         self._stream += ids.astype(np.int32).tobytes()
         self._lengths.append(len(ids))
-        self._target_starts.append(target_start)
+        if answer is not None:
+            labels = np.full(len(ids), NO_CLASS, np.int32)
+            labels[: len(answer.token_labels)] = answer.token_labels
+            self._answers.append(answer)
+            self._token_labels.append(labels)
         for name, found in self._starts.items():
             found.append((starts or {})[name])
         self._doc_ids.append(doc_id)
@@ -105,7 +127,10 @@ class ShardBuilder:
                 drawn = 2 * np.flatnonzero(is_next == 0) + 1
             case "pairs":
                 segments = document_rows(lengths, config.seq_len)
-                row_values = {"target_start": np.array(self._target_starts, np.int32)}
+                row_values = {
+                    "target_start": np.array([a.target_start for a in self._answers], np.int32),
+                    "class_label": np.array([a.class_label for a in self._answers], np.int32),
+                }
             case _:
                 segments = LAYOUTS[config.layout](lengths, config.seq_len)
         if config.layout == "concat" and not self._form.keep_tail:
@@ -137,10 +162,12 @@ class ShardBuilder:
             seed=self._form.seed,
         )
 
-    def _flags(self, lengths: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.bool_]]:
+    def _flags(self, lengths: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[Any]]:
         """Per token of the stream, whether a word or sentence begins; end marks are words."""
         firsts = np.cumsum(lengths) - lengths
-        found = {}
+        found: dict[str, npt.NDArray[Any]] = {}
+        if self._token_labels:
+            found["token_labels"] = np.concatenate(self._token_labels)
         for name, starts in self._starts.items():
             flags = np.zeros(int(lengths.sum()), np.bool_)
             for first, places in zip(firsts.tolist(), starts, strict=True):
@@ -175,7 +202,7 @@ class PackedShard:
     doc_ids: list[str]
     sources: list[str]
     copies: npt.NDArray[np.int32]
-    flags: dict[str, npt.NDArray[np.bool_]]
+    flags: dict[str, npt.NDArray[Any]]
     row_values: dict[str, npt.NDArray[np.int32]]
     drawn: npt.NDArray[np.int64]
 
@@ -306,17 +333,17 @@ class PackedShard:
             if name in self.row_values:
                 yield pa.array(self.row_values[name][rows])
                 continue
-            flags = np.zeros((len(rows), seq_len), np.bool_)
+            of_stream = self.flags[name]
+            empty = NO_CLASS if name == "token_labels" else False
+            flags = np.full((len(rows), seq_len), empty, of_stream.dtype)
             for place, row in enumerate(rows.tolist()):
                 spans = self._spans(row, bounds, offsets)
                 for start, span in zip(
                     parts.row_start[bounds[row] : bounds[row + 1]].tolist(), spans, strict=True
                 ):
-                    flags[place, start : start + span.stop - span.start] = self.flags[name][span]
+                    flags[place, start : start + span.stop - span.start] = of_stream[span]
             kind = self.schema.field(name).type
-            yield pa.ListArray.from_arrays(
-                pa.array(ends), pa.array(flags.reshape(-1), pa.bool_()), type=kind
-            )
+            yield pa.ListArray.from_arrays(pa.array(ends), pa.array(flags.reshape(-1)), type=kind)
 
     def _next_tokens(
         self, last: npt.NDArray[np.int64], offsets: npt.NDArray[np.int64]

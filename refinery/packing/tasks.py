@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -33,8 +34,27 @@ class TaskConfig(Settings):
         description="score: a number to the nearest 0.2 as text: 21 strings from 1.0 to 5.0",
     )
     labels: dict[str, str] | None = Field(
-        default=None, description="what the target is called: {0: not_entailment, 1: entailment}"
+        default=None,
+        description="what the target is called, which also numbers the classes: "
+        "{0: not_entailment, 1: entailment}",
     )
+    words: str | None = Field(
+        default=None, description="field with a list of words, which take the place of {words}"
+    )
+    tags: str | None = Field(
+        default=None, description="field with the list of their tags, which take that of {tags}"
+    )
+    tag_names: tuple[str, ...] = Field(default=(), description="tags in the order of their numbers")
+
+    @model_validator(mode="after")
+    def _words_have_tags(self) -> Self:
+        if (self.words is None) != (self.tags is None) or (self.words is None) != (
+            not self.tag_names
+        ):
+            raise ValueError("words, tags and tag_names are given together or not at all")
+        if self.words is not None and self.input.count("{words}") != 1:
+            raise ValueError("the input template needs {words} once")
+        return self
 
 
 class TaskMixing(Settings):
@@ -67,6 +87,15 @@ class PairsRecipe(Settings):
     row_group_rows: int = Field(default=256, gt=0)
     lanes: int = Field(default=48, gt=0)
 
+    @property
+    def labels(self) -> tuple[Literal["class_label", "token_labels"], ...]:
+        """Columns of classes that some task has."""
+        has_classes = any(task.labels is not None for task in self.tasks)
+        has_tags = any(task.words is not None for task in self.tasks)
+        classes: tuple[Literal["class_label"], ...] = ("class_label",) if has_classes else ()
+        tags: tuple[Literal["token_labels"], ...] = ("token_labels",) if has_tags else ()
+        return (*classes, *tags)
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.target_tokens > self.seq_len - 2:
@@ -87,8 +116,27 @@ def score_text(score: float) -> str:
     return f"{round(score * 5) / 5:.1f}"
 
 
-def task_examples(task: TaskConfig) -> Iterator[tuple[str, str, str]]:
-    """(id, input, target) of each row; the id is a hash of the task and both texts.
+@dataclass(frozen=True)
+class TaskExample:
+    """One row as text.
+
+    Attributes:
+        doc_id: A hash of the task and both texts.
+        source: Input.
+        target: What is to be written.
+        class_label: Number of the label, None without `labels`.
+        tags: (place in the input, number of the tag) of each word.
+    """
+
+    doc_id: str
+    source: str
+    target: str
+    class_label: int | None = None
+    tags: tuple[tuple[int, int], ...] = ()
+
+
+def task_examples(task: TaskConfig) -> Iterator[TaskExample]:
+    """Each row of a task's files.
 
     Raises:
         SettingsError: A file or a field of a template that is not there.
@@ -97,10 +145,36 @@ def task_examples(task: TaskConfig) -> Iterator[tuple[str, str, str]]:
     for name in task.files:
         for place, row in enumerate(_rows(Path(name))):
             where = f"{name}: row {place + 1}"
+            tags: tuple[tuple[int, int], ...] = ()
+            if task.words is not None:
+                row, tags = _with_words(task, row, where)
             source = _filled(task.input, row, where)
-            target = _target(task, _filled(task.target, row, where), where)
+            value = _filled(task.target, row, where)
+            target = _target(task, value, where)
+            label = None if task.labels is None else [*task.labels].index(value)
             digest = hashlib.sha256(f"{task.name}\x1f{source}\x1f{target}".encode()).hexdigest()
-            yield digest[:32], source, target
+            yield TaskExample(digest[:32], source, target, label, tags)
+
+
+def _with_words(
+    task: TaskConfig, row: Mapping[str, Any], where: str
+) -> tuple[Mapping[str, Any], tuple[tuple[int, int], ...]]:
+    """The row with `words` and `tags` as text, and where each word lies in the input."""
+    words, tags = row.get(task.words or ""), row.get(task.tags or "")
+    if not isinstance(words, list) or not isinstance(tags, list) or len(words) != len(tags):
+        raise ContractError(
+            f"{where}: fields '{task.words}' and '{task.tags}' are no lists of one length"
+        )
+    unknown = sorted({str(tag) for tag in tags} - set(task.tag_names))
+    if unknown:
+        raise ContractError(f"{where}: tag '{unknown[0]}' is not in tag_names {task.tag_names}")
+    whole = {**row, "words": " ".join(words), "tags": " ".join(map(str, tags))}
+    before, _ = task.input.split("{words}")
+    place, found = len(_filled(before, row, where)), []
+    for word, tag in zip(words, tags, strict=True):
+        found.append((place, task.tag_names.index(str(tag))))
+        place += len(word) + 1
+    return whole, tuple(found)
 
 
 def _target(task: TaskConfig, value: str, where: str) -> str:

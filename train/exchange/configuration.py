@@ -168,10 +168,19 @@ def _t5(config: ModelConfig) -> dict[str, Any]:
     }
 
 
+def _class_fields(classes: int) -> dict[str, Any]:
+    """Of a head for classes; transformers counts the labels: it writes no `num_labels`."""
+    return {
+        "architectures": ["BertForPreTraining", "BertForSequenceClassification"],
+        "id2label": {str(number): f"LABEL_{number}" for number in range(classes)},
+    }
+
+
 def _bert(config: ModelConfig) -> dict[str, Any]:
     return {
         "model_type": "bert",
         "architectures": ["BertForPreTraining"],
+        **({} if config.classes is None else _class_fields(config.classes)),
         "vocab_size": config.vocab_size,
         "hidden_size": config.width,
         "num_hidden_layers": config.layers,

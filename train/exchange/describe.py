@@ -177,4 +177,12 @@ def _bert_fields(described: dict[str, Any]) -> dict[str, Any]:
         "token_types": described["type_vocab_size"],
         "norm_eps": described["layer_norm_eps"],
         "activation": _ACTIVATIONS[described["hidden_act"]],
+        "classes": _num_classes(described),
     }
+
+
+def _num_classes(described: dict[str, Any]) -> int | None:
+    """Classes of a head; configurations without one may list labels too."""
+    names = described.get("architectures") or []
+    has_head = any(name.endswith("Classification") for name in names)
+    return len(described.get("id2label", "01")) if has_head else None

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 OWN_SHAPE = "shape.json"
 # Heads of bert that checkpoints of the bare encoder come without; they begin as in a new model.
-_HEADS = ("pooler.", "pair_head.", "transform.", "transform_norm.", "head_bias")
+_HEADS = ("pooler.", "pair_head.", "transform.", "transform_norm.", "head_bias", "class_head.")
 
 
 def export_folder(

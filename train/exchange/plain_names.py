@@ -97,6 +97,8 @@ def _bert_names(config: ModelConfig) -> dict[str, str]:
     }
     for kind in ("weight", "bias"):
         names |= {f"{ours}.{kind}": f"{theirs}.{kind}" for ours, theirs in _BERT_HEADS.items()}
+        if config.classes is not None:
+            names[f"class_head.{kind}"] = f"classifier.{kind}"
         for layer in range(config.layers):
             for ours, theirs in _BERT_BLOCK.items():
                 theirs_full = f"bert.encoder.layer.{layer}.{theirs}.{kind}"

@@ -35,6 +35,9 @@ class ModelConfig(Settings):
     relative_buckets: int = Field(default=32, gt=1)
     relative_distance: int = Field(default=128, gt=1, description="in tokens, the last bucket")
     token_types: int = Field(default=2, gt=0, description="segment embeddings of bert")
+    classes: int | None = Field(
+        default=None, gt=1, description="bert: a head for classes of [CLS] or of tokens; null: none"
+    )
     norm: Literal["layernorm", "rmsnorm", "batchnorm", "none"] = Field(
         default="layernorm", description="batchnorm counts real tokens only; none needs tfixup"
     )
@@ -86,6 +89,8 @@ class ModelConfig(Settings):
     def _fits_together(self) -> Self:
         if (self.init == "tfixup") != (self.norm == "none"):
             raise ValueError("init tfixup takes the place of norms: use it with norm none, only")
+        if self.classes is not None and self.family != "bert":
+            raise ValueError("classes belong to bert; other families write them as text")
         if self.parallel_residual and (self.place != "pre" or self.family in ("t5", "bert")):
             raise ValueError("parallel_residual belongs to decoders with norms before the parts")
         if self.mup_base_width is not None and self.family in ("t5", "bert"):
@@ -148,6 +153,7 @@ class ModelConfig(Settings):
         if self.family == "bert":
             # Pooler, transform with its norm, output bias, next sentence.
             heads = 2 * (width * width + width) + norm + self.vocab_size + 2 * width + 2
+            heads += (self.classes or 0) * (width + 1)
             norms = norm * (1 + int(self.has_final_norm))
             return embeddings + places + self.token_types * width + norms + blocks + heads
         return embeddings + places + blocks + int(self.has_final_norm) * norm

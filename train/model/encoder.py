@@ -39,6 +39,9 @@ class Encoder(nn.Module):
         self.transform_norm = make_norm(config)
         self.head_bias = nn.Parameter(torch.zeros(config.vocab_size))
         self.pair_head = nn.Linear(config.width, 2)
+        self.class_head: nn.Linear | None = None
+        if config.classes is not None:
+            self.class_head = nn.Linear(config.width, config.classes)
 
     def forward(self, batch: Batch) -> LossSums:
         """Losses at masked tokens, as sums, and of pairs, which `loss` holds too."""
@@ -48,6 +51,11 @@ class Encoder(nn.Module):
         """Losses of hidden states, as sums."""
         labels = batch.labels.reshape(-1)
         places = torch.nonzero(labels != NO_LABEL).squeeze(1)
+        if batch.classes_at is not None:
+            chosen_ND = self._class_features(hidden_BTD.flatten(0, 1)[places], batch.classes_at)
+            head = self._class_head()
+            loss, losses = cross_entropy_sums(chosen_ND, head.weight, labels[places], head.bias)
+            return LossSums.of(loss, losses, places, batch)
         chosen_ND = self._transformed(hidden_BTD.flatten(0, 1)[places])
         loss, losses = cross_entropy_sums(
             chosen_ND,
@@ -110,6 +118,23 @@ class Encoder(nn.Module):
     def pair_logits(self, hidden_BTD: Tensor) -> Tensor:
         """[B, 2], follows or not, from the first token."""
         return self.pair_head(torch.tanh(self.pooler(hidden_BTD[:, 0])))  # type: ignore[no-any-return]
+
+    def class_logits(self, batch: Batch) -> Tensor:
+        """[B, classes] at [CLS], or [B, T, classes], as the batch says."""
+        hidden = self.encode(batch)
+        at = batch.classes_at or "cls"
+        chosen = hidden[:, 0] if at == "cls" else hidden
+        return self._class_head()(self._class_features(chosen, at))  # type: ignore[no-any-return]
+
+    def _class_features(self, hidden: Tensor, at: str) -> Tensor:
+        """Pooled at [CLS], as they are at tokens (Devlin et al. 2019, section 4)."""
+        pooled = torch.tanh(self.pooler(hidden)) if at == "cls" else hidden
+        return self.dropout(pooled)  # type: ignore[no-any-return]
+
+    def _class_head(self) -> nn.Linear:
+        if self.class_head is None:
+            raise ValueError("a bert without model.classes has no head for classes")
+        return self.class_head
 
     def _transformed(self, hidden: Tensor) -> Tensor:
         return self.transform_norm(F.gelu(self.transform(hidden)))  # type: ignore[no-any-return]

@@ -82,6 +82,7 @@ def make_batch(
     segment: np.ndarray,
     positions: np.ndarray | None = None,
     pair_weight: float = 1.0,
+    classes_at: str | None = None,
     **more: torch.Tensor | None,
 ) -> Batch:
     """The tensors of a batch; positions count the places of the row unless given."""
@@ -100,5 +101,6 @@ def make_batch(
         token_types=more.get("token_types"),
         pair_labels=more.get("pair_labels"),
         pair_weight=pair_weight,
+        classes_at=classes_at,
         visible=more.get("visible"),
     )

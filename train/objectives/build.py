@@ -11,8 +11,10 @@ from train.batch import Objective
 from train.objectives.augment import Augmented
 from train.objectives.causal import CausalObjective
 from train.objectives.choice import Masking
+from train.objectives.classify import ClassifyObjective
 from train.objectives.config import (
     CausalConfig,
+    ClassifyConfig,
     DenoisingConfig,
     MaskedConfig,
     MixtureConfig,
@@ -155,6 +157,8 @@ def _make(config: ObjectiveConfig, needs: Needs) -> Objective:
             return TextToTextObjective(
                 pad=special.pad, arrangement=arrangement(config.arrangement, needs.family)
             )
+        case ClassifyConfig():
+            return ClassifyObjective(at=config.at, special=special)
         case MaskedConfig() | UnilmConfig():
             return _make_masked(config, needs)
 
@@ -189,9 +193,11 @@ def arrangement(wanted: str, family: str) -> str:
 
 
 def _check_family(config: ObjectiveConfig, family: str) -> None:
-    masked = ("masked", "unilm")
+    masked = ("masked", "unilm", "classify")
     if (family == "bert") != (config.name in masked):
-        fit = "'masked' or 'unilm'" if family == "bert" else "'causal' or a denoising one"
+        fit = (
+            "'masked', 'unilm' or 'classify'" if family == "bert" else "'causal' or a denoising one"
+        )
         raise SettingsError(
             f"objective.name: '{config.name}' does not train a {family}; expected {fit}"
         )
@@ -214,6 +220,10 @@ def _check_rows(config: ObjectiveConfig, needs: Needs) -> None:
         wanted.append(
             ("target_start", "text_to_text", "`python -m jobs.pack_pairs RECIPE` packs such rows")
         )
+    if isinstance(config, ClassifyConfig):
+        hint = "give the tasks labels, or words and tags, for `python -m jobs.pack_pairs`"
+        column = "class_label" if config.at == "cls" else "token_labels"
+        wanted.append((column, f"classify at {config.at}", hint))
     if isinstance(config, MaskedConfig | UnilmConfig) and config.whole_words:
         hint = "pack with recipe.packing.word_starts: true"
         wanted.append(("word_starts", "whole_words", hint))
@@ -234,10 +244,10 @@ def _check_rows(config: ObjectiveConfig, needs: Needs) -> None:
             f"objective: '{config.name}' cannot use rows of sentence pairs (layout "
             "next_sentence); set objective.pairs: next_sentence, or pack with another layout"
         )
-    if needs.layout == "pairs" and not isinstance(config, TextToTextConfig):
+    if needs.layout == "pairs" and not isinstance(config, TextToTextConfig | ClassifyConfig):
         raise SettingsError(
             f"objective: '{config.name}' cannot use supervised rows (layout pairs); "
-            "set objective.name: text_to_text"
+            "set objective.name: text_to_text, or classify for a bert"
         )
 
 
@@ -247,11 +257,12 @@ def _check_tokens(config: ObjectiveConfig, needs: Needs) -> None:
         raise SettingsError(
             f"objective: '{config.name}' needs a [MASK] token, the tokenizer has none; {EXTEND}"
         )
-    if isinstance(config, MaskedConfig) and config.pairs is not None:
+    pairs = config.pairs if isinstance(config, MaskedConfig) else None
+    if pairs is not None or isinstance(config, ClassifyConfig):
         missing = [name for name in ("cls", "sep") if getattr(special, name) is None]
         if missing:
             raise SettingsError(
-                f"objective: pairs need [CLS] and [SEP], the tokenizer has no {missing[0]}; "
+                f"objective: {config.name} needs [CLS] and [SEP], the tokenizer has no {missing[0]}; "
                 f"{EXTEND}"
             )
     needed = sentinels_needed(config, needs.seq_len)

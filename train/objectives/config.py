@@ -187,6 +187,14 @@ class TextToTextConfig(Settings):
     augment: AugmentConfig | None = None
 
 
+class ClassifyConfig(Settings):
+    """Predict a row's class at [CLS], or each word's at its first token (layout `pairs`)."""
+
+    name: Literal["classify"] = "classify"
+    at: Literal["cls", "tokens"] = "cls"
+    augment: AugmentConfig | None = None
+
+
 ObjectiveConfig = (
     CausalConfig
     | SpanCorruptionConfig
@@ -195,6 +203,7 @@ ObjectiveConfig = (
     | MaskedConfig
     | UnilmConfig
     | TextToTextConfig
+    | ClassifyConfig
 )
 _KINDS: dict[str, type[Settings]] = {
     "causal": CausalConfig,
@@ -204,6 +213,7 @@ _KINDS: dict[str, type[Settings]] = {
     "masked": MaskedConfig,
     "unilm": UnilmConfig,
     "text_to_text": TextToTextConfig,
+    "classify": ClassifyConfig,
 }
 _UNION: TypeAdapter[ObjectiveConfig] = TypeAdapter(
     Annotated[ObjectiveConfig, Field(discriminator="name")]

@@ -27,7 +27,7 @@ from train.warm_start.match import our_weights
 from train.warm_start.source import Source, find_source, read_weights
 from train.warm_start.tokenizers import vocabulary_grows
 
-# What a recipe may change of a loaded shape: nothing that a tensor depends on.
+# What a recipe may change of a loaded shape: no loaded tensor but the table depends on it.
 _FREE = ("classes", "dropout", "init_std", "attend_across_documents", "vocab_size", "max_positions")
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from transformers import BertForSequenceClassification, BertForTokenClassification
 
 from refinery.packing.pairs import pack_pairs
 from refinery.packing.tasks import (
@@ -23,8 +25,13 @@ from refinery.vocabulary.config import VocabularyConfig
 from refinery.vocabulary.identity import load_tokenizer
 from schemas.errors import ContractError, SettingsError
 from schemas.manifest import Manifest
+from train.batch import Batch
 from train.data.config import LoaderConfig
 from train.data.loader import open_dataset, shard_files
+from train.exchange.folder import export_folder
+from train.model.config import ModelConfig
+from train.model.encoder import Encoder
+from train.model.transformer import build_model
 from train.objectives.build import build_for_manifest
 from train.objectives.config import parse_objective
 
@@ -166,3 +173,121 @@ def test_a_field_that_is_not_there_is_named_with_the_nearest(tmp_path: Path) -> 
 
     with pytest.raises(SettingsError, match=r"row 1: no field 'sentense'.*'sentence'"):
         list(task_examples(task))
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
+    """Sentences with a class and with tags of their words."""
+    folder = tmp_path_factory.mktemp("labelled")
+    rows = [
+        {"words": ["Ann", "met", f"Bob{n}", "here"], "tags": ["P", "O", "P", "O"], "kind": n % 2}
+        for n in range(30)
+    ]
+    (folder / "ner.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    config = VocabularyConfig(size=400)
+    texts = ["met here Ann Bob tag: no yes"]
+    write_tokenizer(train_bpe(texts, config), folder / "tok", config.sentinels)
+    recipe = PairsRecipe(
+        name="ner",
+        output=str(folder / "out"),
+        tokenizer=str(folder / "tok"),
+        seq_len=64,
+        target_tokens=8,
+        heldout_fraction=0,
+        tasks=(
+            TaskConfig(
+                name="ner",
+                files=(str(folder / "ner.jsonl"),),
+                input="tag: {words}",
+                target="{kind}",
+                labels={"0": "no", "1": "yes"},
+                words="words",
+                tags="tags",
+                tag_names=("O", "P"),
+            ),
+        ),
+    )
+    return folder, pack_pairs(recipe)
+
+
+@pytest.mark.parametrize("at", ["cls", "tokens"])
+def test_bert_has_heads_on_cls_and_on_tokens(labelled: tuple[Path, Manifest], at: str) -> None:
+    folder, manifest = labelled
+    files = shard_files(str(folder / "out" / "manifest.json"), LoaderConfig())
+    data = open_dataset(files, manifest, LoaderConfig(), split="train", seed=0)
+    vocab_size = manifest.tokenizer.vocab_size
+    objective = build_for_manifest(
+        parse_objective({"name": "classify", "at": at}),
+        manifest,
+        family="bert",
+        vocab_size=vocab_size,
+        max_positions=64,
+    )
+    batch = objective.build(data.read(np.arange(30)), seed=0)
+    tokenizer = load_tokenizer(folder / "tok")
+
+    assert verify_dataset(folder / "out").differences == ()
+    for ids, labels in zip(batch.input_ids.tolist(), batch.labels.tolist(), strict=True):
+        text = tokenizer.decode(ids, skip_special_tokens=True)
+        assert text.startswith("tag: Ann met Bob")
+        found = {place: label for place, label in enumerate(labels) if label >= 0}
+        if at == "cls":
+            number = int(text.split("Bob")[1].split()[0])
+            assert found == {0: number % 2}
+        else:
+            assert [*found.values()] == [1, 0, 1, 0]
+            firsts = [tokenizer.decode([ids[place]]).strip() for place in found]
+            words = ["Ann", "met", "Bob", "here"]
+            assert all(word.startswith(first) for word, first in zip(words, firsts, strict=True))
+    config = ModelConfig(
+        family="bert", vocab_size=vocab_size, width=16, max_positions=64, classes=2
+    )
+    model = build_model(config, seed=0)
+    sums = model(batch)
+    sums.loss.backward()
+    assert isinstance(model, Encoder)
+    assert model.class_head is not None
+    assert model.class_head.weight.grad is not None
+    counted = sum(parameter.numel() for parameter in model.parameters())
+    assert config.num_parameters() == counted
+    mean = float(sums.loss.detach()) / float(sums.labels_by_source.sum())
+    assert mean == pytest.approx(np.log(2), abs=0.1)
+
+
+@pytest.mark.parametrize("at", ["cls", "tokens"])
+def test_the_heads_of_classes_load_in_transformers_with_equal_logits(
+    labelled: tuple[Path, Manifest], at: str, tmp_path: Path
+) -> None:
+    _, manifest = labelled
+    config = ModelConfig(
+        family="bert",
+        vocab_size=manifest.tokenizer.vocab_size,
+        width=16,
+        max_positions=64,
+        classes=3,
+        activation="gelu",
+        norm_eps=1e-12,
+    )
+    model = build_model(config, seed=0)
+    assert isinstance(model, Encoder)
+    export_folder(tmp_path, model.state_dict(), config, manifest.tokenizer.special_ids, None)
+    kind = BertForSequenceClassification if at == "cls" else BertForTokenClassification
+    theirs = kind.from_pretrained(tmp_path).eval()
+    ids = torch.randint(5, config.vocab_size, (2, 12))
+    ones = torch.ones_like(ids)
+    batch = Batch(
+        input_ids=ids,
+        labels=ones,
+        document=ones,
+        positions=torch.arange(12).expand(2, 12),
+        segment=ones - 1,
+        segment_source=torch.zeros(1, dtype=torch.long),
+        num_sources=1,
+        is_whole=True,
+        classes_at=at,
+    )
+
+    with torch.no_grad():
+        ours, expected = model.class_logits(batch), theirs(input_ids=ids).logits
+
+    assert torch.allclose(ours, expected, atol=1e-6)

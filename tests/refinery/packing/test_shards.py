@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
+from pyspark.sql import functions as F
 
 from refinery.packing.config import PackingConfig
 from refinery.packing.shards import ShardJob, collect_shards, number_of_shards, write_shards
+from refinery.vocabulary.bpe import train_bpe, write_tokenizer
+from refinery.vocabulary.config import VocabularyConfig
+from refinery.vocabulary.identity import identify_tokenizer, load_tokenizer
+from refinery.vocabulary.tokenise import tokenise
 from schemas.manifest import Shard, SpecialIds
 
 if TYPE_CHECKING:
@@ -129,3 +134,41 @@ def test_no_temporary_file_stays(reference: tuple[Path, list[Shard], dict[str, i
     folder, shards, _ = reference
 
     assert sorted(p.name for p in folder.iterdir()) == [shard.path for shard in shards]
+
+
+def test_pairs_of_tokenised_texts_account_for_every_token(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    config = VocabularyConfig(size=420)
+    texts = [f"One fox {n} ran. Two dogs {n} slept! 三只猫{n}坐着。它们走了。" for n in range(30)]
+    write_tokenizer(train_bpe(texts, config), tmp_path / "tok", config.sentinels)
+    ddl = (
+        "doc_id string, source string, is_heldout boolean, text string, "
+        "edits array<struct<rank: int, start: int, end: int, replacement: string>>"
+    )
+    rows = [(f"{n:032x}", "web", False, text, None) for n, text in enumerate(texts)]
+    packing = PackingConfig(seq_len=48, layout="next_sentence", word_starts=True)
+    tokens = tokenise(spark.createDataFrame(rows, ddl), str(tmp_path / "tok"), packing.marks)
+    identity = identify_tokenizer(tmp_path / "tok", relative_path="tok")
+    (tmp_path / "out").mkdir()
+    job = ShardJob(
+        folder=str(tmp_path / "out"),
+        prefix="train",
+        config=packing,
+        special_ids=identity.special_ids,
+        pad_last=False,
+        seed=1,
+    )
+
+    found = collect_shards(write_shards(tokens.withColumn("copy", F.lit(0)), job, 1, 1))
+
+    total = sum(row["num_tokens"] for row in tokens.select("num_tokens").collect())
+    shard = found.shards[0]
+    assert found.tokens_in["web"] == total
+    assert shard.tokens <= total + found.drawn["web"]
+    assert shard.tokens + shard.control + shard.padding == shard.rows * 48
+    table = pq.read_table(tmp_path / "out" / shard.path)
+    assert table.schema.names[4:] == ["word_starts", "segment_b_start", "is_next"]
+    tokenizer = load_tokenizer(tmp_path / "tok")
+    decoded = [tokenizer.decode(ids) for ids in table.column("input_ids").to_pylist()]
+    assert any("One fox" in text and "三只猫" in text for text in decoded)
