@@ -1,9 +1,12 @@
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
-from refinery.extract.config import GuardConfig
+from refinery.extract.config import ExtractConfig, GuardConfig
+from refinery.extract.page import extract_page
 from refinery.guard import Guard, Killed
 
 CONFIG = GuardConfig(cpu_seconds=0.5, memory_bytes=300_000_000)
@@ -71,3 +74,51 @@ def test_a_child_killed_from_outside_costs_no_document(tmp_path: Path) -> None:
     found = outcomes("a", f"killed:{tmp_path / 'once'}", "b", f"killed:{tmp_path / 'again'}", "c")
 
     assert found == ["A", "SURVIVED", "B", "guard:memory", "C"]
+
+
+def test_a_killed_worker_leaves_no_child() -> None:
+    program = (
+        "import os, time\n"
+        "from refinery.extract.config import GuardConfig\n"
+        "from refinery.guard import Guard\n"
+        "guard = Guard(lambda job: os.getpid(), GuardConfig())\n"
+        "print(*guard.map(['pid']), flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    root = Path(__file__).resolve().parents[3]
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=root
+    ) as worker:
+        assert worker.stdout is not None
+        pid = int(worker.stdout.readline())
+        assert os.path.exists(f"/proc/{pid}")
+
+        worker.kill()
+        worker.wait()
+
+        deadline = time.monotonic() + 20
+        while is_running(pid) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not is_running(pid)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != "Z"  # a zombie waits for init to collect it
+
+
+def test_nothing_of_one_document_reaches_the_next() -> None:
+    config = ExtractConfig(engine="blocks")
+    pages = [b"<p>" + word * 40 for word in (b"one two three. ", b"four five six. ")]
+
+    def read(page: bytes) -> str:
+        return extract_page(page, mime="text/html", charset=None, config=config).text
+
+    with Guard(read, GuardConfig()) as guard:
+        together = list(guard.map([*pages, *pages]))
+        alone = [next(guard.map([page])) for page in reversed(pages)]
+
+    assert together == [*reversed(alone), *reversed(alone)]
