@@ -16,6 +16,7 @@ from train.data.remote import open_manifest
 from train.loop.plan import RunPlan
 from train.optim.schedules import learning_rate
 from train.settings import TrainSettings
+from train.stages import split_stages
 
 _LINES, _DRAWN = 12, 400
 # Shares of the peak that the published runs of section 5 of Chowdhery et al. 2022 lie between.
@@ -46,9 +47,15 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
     vocab_size, seq_len = args.vocab_size, args.seq_len
     if seq_len is None or vocab_size is None:
-        manifest = open_manifest(shard_files(settings.manifest, settings.loader))
-        vocab_size, seq_len = manifest.tokenizer.vocab_size, manifest.seq_len
-        _show_course(console, settings, manifest, args.page)
+        stages = split_stages(settings)
+        for number, stage in enumerate(stages, start=1):
+            manifest = open_manifest(shard_files(stage.manifest, stage.loader))
+            vocab_size, seq_len = manifest.tokenizer.vocab_size, manifest.seq_len
+            page = args.page
+            if len(stages) > 1:
+                console.print(f"stage {number}: trainable {stage.trainable}, {stage.output}")
+                page = None if page is None else page.with_stem(f"{page.stem}-{number}")
+            _show_course(console, stage, manifest, page)
     degrees = settings.parallel
     inner = degrees.dp_shard * degrees.tp * degrees.pp
     world = args.world or inner * (degrees.dp_replicate or 1)
