@@ -25,7 +25,7 @@ from torch.distributed.pipelining import PipelineStage
 
 from train.parallel.pipeline import SCHEDULES
 
-FORWARD_SECONDS, WIDTH = 0.15, 4
+FORWARD_SECONDS, WIDTH = 0.4, 4
 LOOPED = {"interleaved": 2}
 
 

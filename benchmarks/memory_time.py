@@ -1,6 +1,6 @@
 """Activation memory against time of a training step: recompute none, selective, full.
 
-One process, one thread, CPU time; each setting in turn, three times, the least of each counts.
+One process, one thread, CPU time; each setting in turn, twice, the least of each counts.
 
     python benchmarks/memory_time.py > benchmarks/results/memory_time.json
 """
@@ -20,7 +20,7 @@ from train.parallel.compose import recompute_and_compile
 from train.parallel.fitting import activation_bytes, any_batch
 from train.settings import TrainSettings
 
-ROWS, TOKENS, VOCAB, REPEATS = 4, 256, 5003, 3
+ROWS, TOKENS, VOCAB, REPEATS = 2, 256, 5003, 2
 SHAPES = {
     "gpt2": {"preset": "gpt2-test", "width": 256, "layers": 8, "heads": 8},
     "t5": {"preset": "t5-small", "width": 256, "layers": 4, "heads": 8, "head_dim": 32},

@@ -60,7 +60,7 @@ def _one(case: Case, world: World) -> dict[str, Any]:
 
     def counting(name: str) -> Any:
         def call(*arguments: Any, **more: Any) -> Any:
-            sizes[name] += _bytes_of(arguments)
+            sizes[name] += _bytes_of((*arguments, *more.values()))
             return originals[name](*arguments, **more)
 
         return call

@@ -105,6 +105,12 @@ def check_layout(settings: TrainSettings, model: nn.Module, world_size: int) -> 
         )
     if settings.compile and parallel.tp > 1:
         raise SettingsError(f"compile: not together with tp {parallel.tp}; use one of them")
+    norm = getattr(getattr(model, "config", None), "norm", None)
+    if norm == "batchnorm" and parallel.sequence_parallel:
+        raise SettingsError(
+            "model.norm: batchnorm counts the tokens of whole rows, and sequence_parallel splits "
+            "them; use one of them"
+        )
     ramp = settings.batch.ramp
     sizes = {settings.batch.sequences}
     if ramp is not None:
