@@ -48,15 +48,19 @@ def attend_with_bias(
     return F.scaled_dot_product_attention(q, k, v, joined, dropout_p=dropout, scale=scale)
 
 
-def _scores(q: Tensor, k: Tensor, bias: Tensor | None, mask: Tensor | None, scale: float) -> Tensor:
-    """Scores [N, T, S] of a row."""
+def _weights(
+    q: Tensor, k: Tensor, bias: Tensor | None, mask: Tensor | None, scale: float
+) -> Tensor:
+    """Attention weights [N, T, S] of a row."""
     if bias is None:
         scores = torch.bmm(q, k.transpose(1, 2))
         if scale != 1.0:
             scores *= scale
     else:
-        scores = torch.baddbmm(bias, q, k.transpose(1, 2), alpha=scale)
-    return scores if mask is None else scores.masked_fill_(~mask, -torch.inf)
+        scores = torch.baddbmm(bias[0], q, k.transpose(1, 2), alpha=scale)
+    if mask is not None:
+        scores.masked_fill_(~mask, -torch.inf)
+    return torch.softmax(scores, -1)
 
 
 def _row(tensor: Tensor | None, row: int) -> Tensor | None:
@@ -66,7 +70,7 @@ def _row(tensor: Tensor | None, row: int) -> Tensor | None:
 
 
 class _RowAttention(torch.autograd.Function):
-    """Keeps the log-sum of each query and, with dropout, one byte for each score."""
+    """Keeps its inputs and, with dropout, one byte for each score."""
 
     @staticmethod
     def forward(  # noqa: PLR0913 (autograd passes one by one)
@@ -82,18 +86,17 @@ class _RowAttention(torch.autograd.Function):
         if bias is not None:
             bias = bias.to(q.dtype)
         out = torch.empty_like(q)
-        sums = q.new_empty(q.shape[:3])
         kept: list[Tensor] = []
         for row in range(len(q)):
-            scores = _scores(q[row], k[row], _row(bias, 0), _row(mask, row), scale)
-            sums[row] = scores.logsumexp(-1)
-            weights = scores.sub_(sums[row][..., None]).exp_()
+            weights = _weights(q[row], k[row], bias, _row(mask, row), scale)
             if dropout:
                 keep = torch.rand_like(weights) >= dropout
-                weights.mul_(keep).div_(1.0 - dropout)
+                weights.mul_(keep)
                 kept.append(keep)
             torch.bmm(weights, v[row], out=out[row])
-        ctx.save_for_backward(q, k, v, bias, mask, out, sums, *kept)
+        if dropout:
+            out.div_(1.0 - dropout)
+        ctx.save_for_backward(q, k, v, bias, mask, *kept)
         ctx.scale, ctx.dropout = scale, dropout
         return out
 
@@ -101,22 +104,23 @@ class _RowAttention(torch.autograd.Function):
     def backward(
         ctx: Any, grad_out: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor | None, None, None, None]:
-        q, k, v, bias, mask, out, sums, *kept = ctx.saved_tensors
-        grad_out = grad_out.contiguous()
+        q, k, v, bias, mask, *kept = ctx.saved_tensors
+        if kept:
+            grad_out = grad_out / (1.0 - ctx.dropout)
         grads = torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
         wants_bias = bias is not None and ctx.needs_input_grad[3]
         grad_bias = torch.zeros_like(bias) if wants_bias else None
-        inner = (grad_out * out).sum(-1, keepdim=True)
         for row in range(len(q)):
-            scores = _scores(q[row], k[row], _row(bias, 0), _row(mask, row), ctx.scale)
-            weights = scores.sub_(sums[row][..., None]).exp_()
+            weights = _weights(q[row], k[row], bias, _row(mask, row), ctx.scale)
             grad_weights = torch.bmm(grad_out[row], v[row].transpose(1, 2))
             dropped = weights
             if kept:
-                grad_weights.mul_(kept[row]).div_(1.0 - ctx.dropout)
-                dropped = (weights * kept[row]).div_(1.0 - ctx.dropout)
+                grad_weights.mul_(kept[row])
+                dropped = weights * kept[row]
             torch.bmm(dropped.transpose(1, 2), grad_out[row], out=grads[2][row])
-            grad_scores = grad_weights.sub_(inner[row]).mul_(weights)
+            grad_scores = torch.ops.aten._softmax_backward_data(
+                grad_weights, weights, -1, weights.dtype
+            )
             if grad_bias is not None:
                 grad_bias[0] += grad_scores
             if ctx.scale != 1.0:
