@@ -32,3 +32,14 @@ def test_passes_count_rows() -> None:
 
     assert plan.total_steps == 5
     assert plan.total_samples == 50
+
+
+def test_a_later_stage_reads_on_and_counts_from_its_own_beginning() -> None:
+    batch = BatchConfig(sequences=10, microbatch=2)
+    plan = RunPlan(
+        batch=batch, stop=StopConfig(steps=3), seq_len=16, rows_per_pass=25, first_sample=40
+    )
+
+    assert [plan.span(step).start for step in range(3)] == [40, 50, 60]
+    assert plan.total_samples == 30
+    assert plan.progress(1).tokens == 160
