@@ -86,8 +86,14 @@ def peers_of(row: dict) -> dict:  # type: ignore[type-arg]
     return scores
 
 
-def collect(folder: Path, folds: list[dict]) -> list[dict]:  # type: ignore[type-arg]
-    """One entry per page: group, site, and scores by engine."""
+def collect(folder: Path, folds: list[dict], cache: Path | None) -> list[dict]:  # type: ignore[type-arg]
+    """One entry per page: group, site, and scores by engine.
+
+    The peers take minutes and do not change with our weights: `cache` keeps their scores.
+    """
+    known: dict[str, dict] = {}  # type: ignore[type-arg]
+    if cache is not None and cache.exists():
+        known = json.loads(cache.read_text())
     rows = [
         (name, row)
         for name in SETS
@@ -102,9 +108,14 @@ def collect(folder: Path, folds: list[dict]) -> list[dict]:  # type: ignore[type
         if name == "multilingual-articles" and is_chinese(row["main_content"] or ""):
             groups.append("Chinese articles")
         ours = score["f1"] if "f1" in score else score["found"]
+        key = str(score["page"])
+        if key not in known:
+            known[key] = peers_of(row)
         entries.append(
-            {"groups": groups, "site": site_of(row["url"]), "blocks": ours, **peers_of(row)}
+            {"groups": groups, "site": site_of(row["url"]), "blocks": ours, **known[key]}
         )
+    if cache is not None:
+        cache.write_text(json.dumps(known))
     return entries
 
 
@@ -187,11 +198,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--folds", type=Path, default=None, help="without it, speed only")
+    parser.add_argument("--peers", type=Path, default=None, help="file that keeps peers' scores")
     parser.add_argument("--speed-every", type=int, default=10, help="take every n-th page")
     options = parser.parse_args()
     result: dict = {"speed": speed(options.data, options.speed_every)}  # type: ignore[type-arg]
     if options.folds is not None:
-        result["quality"] = quality(collect(options.data, json.loads(options.folds.read_text())))
+        result["quality"] = quality(
+            collect(options.data, json.loads(options.folds.read_text()), options.peers)
+        )
         result["conditions"] = {
             "machine": platform.processor() or platform.machine(), "cores": os.cpu_count(),
             "load": os.getloadavg()[0], "python": platform.python_version(),
