@@ -13,6 +13,7 @@ pairs' own similarities, and the difference.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -23,43 +24,45 @@ import numpy as np
 from dedup_signatures import read_pieces
 
 from refinery.dedup.config import DedupConfig
-from refinery.dedup.lsh import SCurve, band_hashes, shingle_sets, signature
+from refinery.dedup.lsh import SCurve, band_hashes, signature, sorted_distinct
 from refinery.dedup.similarity import compare
-from refinery.text_batch import Hashes, TextBatch
+from refinery.text_batch import Hashes, TextBatch, ngram_hashes
 
 TOKENS, BATCH = 220, 500
 LOWEST, WIDTH = 0.3, 0.05
 
 
-def passages(path: Path, max_bytes: int) -> list[list[str]]:
-    """Runs of TOKENS tokens of the file's texts."""
-    found = []
-    for piece in read_pieces(path, max_bytes):
-        batch = TextBatch.of([piece])
-        spans = zip(batch.token_starts.tolist(), batch.token_ends.tolist(), strict=True)
-        tokens = [piece[a:b] for a, b in spans]
-        found += [tokens[i : i + TOKENS] for i in range(0, len(tokens) - TOKENS + 1, TOKENS)]
-    return found
+def passages(path: Path, max_bytes: int) -> Hashes:
+    """[passages, TOKENS] token hashes of the file's texts."""
+    batch = TextBatch.of(read_pieces(path, max_bytes))
+    starts = [
+        start
+        for first, last in itertools.pairwise(batch.token_bounds.tolist())
+        for start in range(first, last - TOKENS + 1, TOKENS)
+    ]
+    return batch.token_hashes[np.array(starts)[:, None] + np.arange(TOKENS)]
 
 
-def pairs(
-    runs: list[list[str]], blank: str, generator: np.random.Generator
-) -> Iterator[tuple[Hashes, Hashes]]:
-    """Shingle sets of a passage and of its changed copy, without end."""
-    config = DedupConfig()
+def pairs(runs: Hashes, generator: np.random.Generator) -> Iterator[list[tuple[Hashes, Hashes]]]:
+    """Batches of shingle sets of a passage and of its changed copy, without end."""
+    shingle = DedupConfig().shingle_tokens
     while True:
-        texts = []
-        for _ in range(BATCH):
-            one, other = (runs[i] for i in generator.integers(0, len(runs), 2))
-            wanted = generator.uniform(LOWEST - 0.05, 1.0)
-            # One changed token takes `shingle_tokens` shingles from both sides.
-            changes = TOKENS * (1 - wanted) / (config.shingle_tokens * (1 + wanted))
-            copy = list(one)
-            for place in generator.choice(TOKENS, int(changes + generator.random()), replace=False):
-                copy[place] = other[place]
-            texts += [blank.join(one), blank.join(copy)]
-        sets = shingle_sets(TextBatch.of(texts), config.shingle_tokens)
-        yield from zip(sets[::2], sets[1::2], strict=True)
+        one, other = (runs[generator.integers(0, len(runs), BATCH)] for _ in range(2))
+        wanted = generator.uniform(LOWEST - 0.05, 1.0, BATCH)
+        # One changed token takes `shingle` shingles from both sides.
+        changes = TOKENS * (1 - wanted) / (shingle * (1 + wanted)) + generator.random(BATCH)
+        ranks = generator.random((BATCH, TOKENS)).argsort(axis=1)
+        copies = np.where(ranks < changes.astype(int)[:, None], other, one)
+        sides = [
+            [
+                sorted_distinct(row[: TOKENS - shingle + 1])
+                for row in np.pad(
+                    ngram_hashes(side.reshape(-1), shingle), (0, shingle - 1)
+                ).reshape(BATCH, TOKENS)
+            ]
+            for side in (one, copies)
+        ]
+        yield list(zip(*sides, strict=True))
 
 
 def measure(path: Path, args: argparse.Namespace) -> list[dict[str, Any]]:
@@ -68,19 +71,22 @@ def measure(path: Path, args: argparse.Namespace) -> list[dict[str, Any]]:
     num_bins = round((1 - LOWEST) / WIDTH)
     counts, found = np.zeros(num_bins, int), np.zeros(num_bins, int)
     expected = np.zeros(num_bins)
-    blank = "" if "-zh" in path.name else " "
-    source = pairs(passages(path, args.max_bytes), blank, np.random.default_rng(args.seed))
+    source = pairs(passages(path, args.max_bytes), np.random.default_rng(args.seed))
     num = config.num_bands * config.rows_per_band
     while counts.min() < args.pairs:
-        one, other = next(source)
-        jaccard = compare(one, other).jaccard
-        place = int((jaccard - LOWEST) / WIDTH + 1e-9)
-        if jaccard < LOWEST or jaccard >= 1 or counts[place] >= args.pairs:
-            continue
-        bands = [band_hashes(signature(s, num, config.seed), config) for s in (one, other)]
-        counts[place] += 1
-        found[place] += bool((bands[0] == bands[1]).any())
-        expected[place] += curve.at(jaccard)
+        places, slots = [], []
+        for one, other in next(source):
+            jaccard = compare(one, other).jaccard
+            place = int((jaccard - LOWEST) / WIDTH + 1e-9)
+            if jaccard < LOWEST or jaccard >= 1 or counts[place] >= args.pairs:
+                continue
+            counts[place] += 1
+            expected[place] += curve.at(jaccard)
+            places.append(place)
+            slots += [signature(side, num, config.seed) for side in (one, other)]
+        if places:
+            bands = band_hashes(np.stack(slots), config)
+            np.add.at(found, places, (bands[::2] == bands[1::2]).any(axis=1))
     return [
         {
             "jaccard": [round(LOWEST + i * WIDTH, 2), round(LOWEST + (i + 1) * WIDTH, 2)],

@@ -28,7 +28,7 @@ def payload_hashes(
 ) -> DataFrame | None:
     """(doc_id, payload_sha256); None where bytes are not compared or no payload was kept."""
     record = context.records.get("ingest")
-    if not config.exact_bytes or record is None or not record.tables["fetches"].rows:
+    if not config.exact_bytes or record is None or "fetches" not in record.tables:
         return None
     hashed = context.read("fetches").select(
         "doc_id", F.sha2("payload", 256).alias("payload_sha256")

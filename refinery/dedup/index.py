@@ -22,8 +22,10 @@ from refinery.dedup.dumps import KEPT
 from refinery.publish import storage
 from schemas.tables import TABLES
 
-SETS_DDL = "doc_id string, shingles array<bigint>"
+SETS_DDL = "doc_id string, shingles array<int>"
 ROW_GROUP_BYTES = 1 << 20
+# Version 2 of the format stores the differences of sorted numbers, a dictionary only their copies.
+SORTED_NUMBERS = {"parquet.writer.version": "PARQUET_2_0", "parquet.enable.dictionary": "false"}
 Files = Mapping[int, Sequence[str]]
 
 
@@ -38,7 +40,7 @@ def index_rows(
 ) -> DataFrame:
     """The `signatures` table of narrow rows with `fate`; `sets` of all of them, None: no index."""
     if sets is None:
-        rows = documents.withColumn("shingles", F.lit(None).cast("array<bigint>"))
+        rows = documents.withColumn("shingles", F.lit(None).cast("array<int>"))
     else:
         kept = documents.where(F.col("fate") == KEPT).select("doc_id")
         own = sets.join(kept, ["doc_id"], how="left_semi")
@@ -54,7 +56,7 @@ def write_index(rows: DataFrame, uri: str) -> None:
     by_bucket = rows.repartition("bucket").sortWithinPartitions("bucket", "doc_id")
     by_bucket.write.mode("error").partitionBy("bucket").option(
         "parquet.block.size", ROW_GROUP_BYTES
-    ).option("parquet.enable.dictionary", "false").parquet(uri)
+    ).options(**SORTED_NUMBERS).parquet(uri)
 
 
 def index_files(table_uris: Sequence[str]) -> dict[int, list[str]]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from refinery.dedup.config import DedupConfig
 from refinery.text_batch import TEXT_BATCH_VERSION, Hashes, TextBatch, mix, ngram_hashes
 
-SIGNATURE_VERSION = 2
+SIGNATURE_VERSION = 3
 EMPTY_SLOT = np.uint32(0xFFFFFFFF)
 
 

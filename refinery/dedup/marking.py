@@ -186,8 +186,8 @@ def _compare_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBat
         lefts, rights = batch.column("left_set"), batch.column("right_set")
         pairs = [
             compare(
-                lefts[i].values.to_numpy().view(np.uint64),
-                rights[i].values.to_numpy().view(np.uint64),
+                lefts[i].values.to_numpy().view(np.uint32),
+                rights[i].values.to_numpy().view(np.uint32),
             )
             for i in range(batch.num_rows)
         ]

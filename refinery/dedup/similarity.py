@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from refinery.text_batch import Hashes
+Shingles = NDArray[np.uint32] | NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Similarity:
     containment: float
 
 
-def compare(left: Hashes, right: Hashes) -> Similarity:
+def compare(left: Shingles, right: Shingles) -> Similarity:
     """Compare two sorted sets; two empty sets are equal."""
     if len(left) == 0 or len(right) == 0:
         same = float(len(left) == len(right))
