@@ -36,6 +36,7 @@ from refinery.report.evidence import (
 )
 from refinery.report.shapes import ledger_numbers
 from refinery.report.tables import Tables
+from refinery.report.vocabulary import vocabulary_numbers
 from schemas.errors import ContractError
 from schemas.manifest import Manifest, Split
 
@@ -71,6 +72,9 @@ def collect(store: Store, records: Mapping[str, StageRecord], manifest: Manifest
         dropped_samples=tuple(offence(texts[i], why) for i, why in dropped.items() if i in texts),
         dedup=dedup_numbers(tables, texts),
         contamination=contamination_numbers(tables, texts),
+        vocabulary=vocabulary_numbers(
+            store, records, [texts[i]["text"] for i in kept if i in texts]
+        ),
         cards={head: {key: card[key] for key in CARD_FACTS} for head, card in cards.items()},
         mixture=_mixture(tables, manifest),
         mixture_warnings=tuple(json.loads(records["mixture"].facts.get("warnings", "[]"))),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from refinery.publish.records import StageCost
+from refinery.report.vocabulary_data import VocabularyNumbers
 from schemas.settings import Settings
 
 
@@ -212,6 +213,7 @@ class ReportData(Settings):
     dropped_samples: tuple[Sample, ...]
     dedup: DedupNumbers | None
     contamination: ContaminationNumbers | None
+    vocabulary: VocabularyNumbers | None = None
     cards: dict[str, dict[str, float | int | None]]
     mixture: tuple[MixtureRow, ...]
     mixture_warnings: tuple[str, ...]

@@ -18,6 +18,7 @@ from refinery.report.data import (
     Sample,
     SourceFunnel,
 )
+from refinery.report.vocabulary import vocabulary_section
 
 TEXT_CHARS = 700
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -41,6 +42,7 @@ def render_page(data: ReportData, previous: ReportData | None = None) -> str:
         ("shapes", "Lengths, languages, scores", lambda: _shapes(data)),
         ("dedup", "Duplicates", lambda: _dedup(data)),
         ("contamination", "Benchmark items", lambda: _contamination(data)),
+        ("vocabulary", "Vocabulary", lambda: vocabulary_section(data.vocabulary)),
         ("mixture", "Mixture", lambda: _mixture(data)),
         ("packing", "Rows and shards", lambda: _packing(data)),
         ("rejects", "What could not be read", lambda: _rejects(data)),
