@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from refinery.report.data import (
+    BenchmarkCoverage,
     Check,
     ContaminationNumbers,
     DedupNumbers,
+    FrequentNgram,
     Histogram,
     MixtureRow,
     PackingNumbers,
@@ -68,6 +70,11 @@ def _report(text: str = HOSTILE) -> ReportData:
         contamination=ContaminationNumbers(
             documents_by_benchmark={text: 1}, items_by_benchmark={text: 1}, items=1, uncovered_items=0,
             recall={"verbatim": (1, 1)}, clean_documents=10, false_positives=0, samples=(sample,),
+            coverage=(
+                BenchmarkCoverage(benchmark=text, ngram_tokens=8, items=1, whole_line=0, uncovered=0),
+            ),
+            ignored=(FrequentNgram(ngram=text, documents=11),),
+            last=(FrequentNgram(ngram=text, documents=11, item=text),),
         ),
         cards={text: {"auc": 0.9, "precision": None}},
         mixture=(
@@ -109,6 +116,6 @@ def test_hostile_text_does_not_run_or_break_the_page(tmp_path: Path) -> None:
     )  # fmt: skip
 
     assert "<title>hostile: refinery report</title>" in done.stdout
-    assert done.stdout.count("<section") == 10
+    assert done.stdout.count("<section") == 11
     assert "owned'</script>" not in done.stdout
     assert done.stdout.rstrip().endswith("</html>")
