@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections import defaultdict
 from pathlib import Path
 
 import networkx as nx
@@ -14,8 +15,9 @@ from refinery.dedup.clusters import cluster_sizes
 from refinery.dedup.components import connected_components
 from refinery.dedup.config import DedupConfig
 from refinery.dedup.dumps import Compared, compare_dump
-from refinery.dedup.lsh import shingle_sets
+from refinery.dedup.lsh import band_hashes, shingle_sets, signature
 from refinery.dedup.signing import sign, with_spans
+from refinery.dedup.similarity import compare as similarity
 from refinery.dedup.solving import ORDER, solve
 from refinery.text_batch import TextBatch
 from schemas.errors import PipelineError
@@ -269,20 +271,25 @@ DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "dedup"
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the labelled articles are not beside the checkout")
-@pytest.mark.parametrize("name", ["articles_100", "articles_1000"])
+@pytest.mark.parametrize("name", ["articles_100", "articles_1000", "articles_2500"])
 def test_labelled_articles_are_found_and_nothing_else(name: str) -> None:
     texts = dict(line.split(" ", 1) for line in (DATA / f"{name}.train").read_text().splitlines())
     labelled = {
         frozenset(line.split()) for line in (DATA / f"{name}.truth").read_text().splitlines()
     }
+    config = DedupConfig()
     sets = dict(zip(texts, shingle_sets(TextBatch.of(list(texts.values())), 5), strict=True))
+    slots = np.stack([signature(s, 14 * 8, config.seed) for s in sets.values()])
+    buckets = defaultdict(list)
+    for article, bands in zip(sets, band_hashes(slots, config).tolist(), strict=True):
+        for band in enumerate(bands):
+            buckets[band].append(article)
 
-    similar = {
-        frozenset((a, b))
-        for a, b in itertools.combinations(sets, 2)
-        if 1.25 * min(len(sets[a]), len(sets[b])) >= max(len(sets[a]), len(sets[b]))
-        and len(np.intersect1d(sets[a], sets[b], assume_unique=True)) * 1.8
-        >= 0.8 * (len(sets[a]) + len(sets[b]))
+    candidates = {
+        frozenset(pair)
+        for members in buckets.values()
+        for pair in itertools.combinations(members, 2)
     }
+    found = {pair for pair in candidates if similarity(*(sets[a] for a in pair)).jaccard >= 0.8}
 
-    assert similar == labelled
+    assert found == labelled
