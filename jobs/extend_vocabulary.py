@@ -20,6 +20,7 @@ from refinery.publish.store import Store
 from refinery.recipe import Recipe
 from refinery.vocabulary.bpe import TRAINER_VERSION, train_bpe, write_tokenizer
 from refinery.vocabulary.clauses import collect_clauses
+from refinery.vocabulary.given import whole_tokenizer
 from refinery.vocabulary.identity import identify_tokenizer
 from refinery.vocabulary.sample import sample_by_bytes
 from refinery.vocabulary.training import train_tokenizer
@@ -81,7 +82,7 @@ def _run(context: StageContext) -> None:
             write_tokenizer(train_bpe(texts, config), folder, config.sentinels)
             context.counts["training_documents"] = len(texts)
         else:
-            folder = storage.local_copy(config.tokenizer)
+            folder = whole_tokenizer(storage.local_copy(config.tokenizer), folder)
         identity = identify_tokenizer(folder, relative_path=TOKENIZER)
         context.counts["vocab_size"] = identity.vocab_size
         context.add_artefact(TOKENIZER, folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from refinery.packing.tasks import (
     epochs_of_tasks,
     task_examples,
 )
+from refinery.vocabulary.given import whole_tokenizer
 from refinery.vocabulary.identity import identify_tokenizer, load_tokenizer
 from schemas.errors import ContractError
 from schemas.fingerprints import canonical_json, sha256_file, sha256_hex
@@ -90,7 +92,13 @@ def pack_pairs(recipe: PairsRecipe) -> Manifest:
         SettingsError: A table or the tokenizer is not there.
         ContractError: The folder holds a dataset of another recipe, or no training row came out.
     """
-    folder, place = Path(recipe.output), Path(recipe.tokenizer)
+    with tempfile.TemporaryDirectory() as scratch:
+        place = whole_tokenizer(Path(recipe.tokenizer), Path(scratch) / TOKENIZER_FOLDER)
+        return _pack(recipe, place)
+
+
+def _pack(recipe: PairsRecipe, place: Path) -> Manifest:
+    folder = Path(recipe.output)
     identity = identify_tokenizer(place, relative_path=TOKENIZER_FOLDER)
     fingerprint = _fingerprint(recipe, identity)
     if (folder / MANIFEST_NAME).exists():
@@ -116,11 +124,11 @@ def pack_pairs(recipe: PairsRecipe) -> Manifest:
     }
     if splits["train"].rows == 0:
         raise ContractError(f"{recipe.name}: the tasks give no training row")
-    return _publish(recipe, identity, splits, fingerprint)
+    return _publish(recipe, identity, splits, place)
 
 
 def _publish(
-    recipe: PairsRecipe, identity: TokenizerIdentity, splits: dict[str, Split], fingerprint: str
+    recipe: PairsRecipe, identity: TokenizerIdentity, splits: dict[str, Split], place: Path
 ) -> Manifest:
     hashes = {
         name: [shard.content_sha256 for shard in split.shards] for name, split in splits.items()
@@ -144,11 +152,11 @@ def _publish(
         train=splits["train"],
         heldout=splits["heldout"],
         stages=(),
-        recipe_fingerprint=fingerprint,
+        recipe_fingerprint=_fingerprint(recipe, identity),
         code_version=version("pretrain-refinery"),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    write_dataset(recipe.output, manifest, Path(recipe.tokenizer))
+    write_dataset(recipe.output, manifest, place)
     return manifest
 
 
