@@ -31,7 +31,7 @@ WEIGHTS = Path(__file__).parents[1] / "refinery" / "extract" / "weights"
 PARAMETERS = {
     "objective": "cross_entropy", "learning_rate": 0.08, "num_leaves": 40, "max_depth": DEPTH,
     "min_data_in_leaf": 60, "feature_fraction": 0.3, "bagging_fraction": 0.8, "bagging_freq": 1,
-    "lambda_l2": 5.0, "max_bin": 63, "num_threads": 2, "seed": 0, "deterministic": True,
+    "lambda_l2": 5.0, "max_bin": 63, "num_threads": 1, "seed": 0, "deterministic": True,
     "force_col_wise": True, "verbose": -1,
 }  # fmt: skip
 # What the blocks of one page weigh: whole truths of articles are few, segments tell of few blocks.
