@@ -1,0 +1,61 @@
+"""Whole runs in a product of layouts: held-out loss and exported weights of one process."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.support.datasets import DatasetShape, write_dataset
+from tests.support.ranks import run_on_ranks
+from train.loop import run as run_module
+from train.loop.run import pretrain
+from train.settings import TrainSettings
+
+
+def train(dataset: str, output: str, parallel: dict[str, Any]) -> None:
+    # The dataset has no tokenizer's files to copy.
+    run_module.local_tokenizer = lambda _: Path(dataset)  # type: ignore[attr-defined, assignment]
+    pretrain(
+        TrainSettings.model_validate(
+            {
+                "manifest": dataset,
+                "output": output,
+                "model": {"preset": "llama-test", "layers": 4, "heads": 4, "kv_heads": 2},
+                "batch": {"sequences": 16, "microbatch": 4},
+                "stop": {"steps": 3},
+                "schedule": {"init_lr": 0.01, "lr_scheduler_type": "constant"},
+                "optimizer": {"name": "sgd", "max_norm": 0.5},
+                "parallel": parallel,
+                "evaluation": {"microbatch": 5},
+                "metrics": {"peak_flops": 1e9},
+                "threads": 1,
+            }
+        )
+    )
+
+
+@pytest.mark.distributed
+def test_a_pipeline_of_tensor_ranks_evaluates_and_exports_as_one_process(tmp_path: Path) -> None:
+    shape = DatasetShape(rows_per_shard=(60, 40), vocab_size=99)
+    dataset = str(write_dataset(tmp_path / "data", shape).parent)
+    train(dataset, str(tmp_path / "one"), {})
+    parallel = {"pp": 2, "tp": 2, "sequence_parallel": True}
+    run_on_ranks(train, 4, dataset, str(tmp_path / "four"), parallel)
+
+    one, four = (
+        json.loads((tmp_path / name / "evaluation.json").read_text())["heldout"]
+        for name in ("one", "four")
+    )
+    assert four["labels"] == one["labels"]
+    assert four["loss"] == pytest.approx(one["loss"], rel=1e-5)
+    assert four["sources"].keys() == one["sources"].keys()
+    expected = load_file(tmp_path / "one" / "export" / "model.safetensors")
+    found = load_file(tmp_path / "four" / "export" / "model.safetensors")
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-4, atol=1e-6, msg=name)
