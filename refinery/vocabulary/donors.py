@@ -102,7 +102,8 @@ def _refuse_clashes(donor: TokenizerFolder, base: TokenizerFolder, path: Path) -
         ordinary = {p.text for p in donor.model.pieces if p.type == NORMAL} - set(donor.controls)
     else:
         ordinary = set(donor.vocab) - set(donor.controls)
-    clashes = sorted(text for text in base.controls if text in ordinary)
+    spelt = {text.strip(SPACE) for text in ordinary}
+    clashes = sorted(text for text in base.controls if text in spelt)
     if clashes:
         raise ContractError(
             f"donor {path}: its ordinary pieces {', '.join(clashes[:5])} are control tokens of the base "

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -196,23 +196,45 @@ def _texts(text: str, piece: str, case: Case) -> list[str]:
 
 
 def _completions(data: bytes) -> Iterator[str]:
-    """The bytes with their last character completed in every way, first character likewise whole."""
+    """Texts of whole characters that hold the bytes: what is cut off at either end, in every way."""
+    leading = next((n for n, byte in enumerate(data) if utf8_length(byte)), len(data))
+    heads = list(_heads(leading)) if leading else [b""]
+    for head in heads:
+        for tail in _tails(data):
+            try:
+                yield (head + data + tail).decode()
+            except UnicodeDecodeError:
+                continue
+
+
+def _heads(num_continuations: int) -> Iterator[bytes]:
+    """Beginnings of characters that end in so many continuation bytes."""
+    if num_continuations == 1:
+        yield from (bytes([lead]) for lead in range(0xC2, 0xE0))
+        yield from (bytes([lead, mid]) for lead in range(0xE0, 0xF0) for mid in range(0x80, 0xC0))
+    elif num_continuations == 2:
+        yield from (bytes([lead]) for lead in range(0xE0, 0xF0))
+        yield from (bytes([0xF0, mid]) for mid in range(0x90, 0xC0))
+    else:
+        yield from (bytes([lead]) for lead in range(0xF0, 0xF5))
+
+
+def _tails(data: bytes) -> Iterator[bytes]:
+    """Ends of the last character; of long ones, some."""
     for start in range(len(data) - 1, max(-1, len(data) - 4), -1):
-        missing = utf8_length(data[start]) - (len(data) - start)
-        if utf8_length(data[start]) > 1 and missing > 0:
-            tails: Iterable[bytes] = (bytes([b]) for b in range(0x80, 0xC0))
-            if missing > 1:
-                tails = (
-                    bytes([b, *[c] * (missing - 1)])
-                    for b in range(0x80, 0xC0)
-                    for c in (0x80, 0x85, 0x90, 0x9F, 0xA0, 0xAA, 0xB5, 0xBF)
-                )
-            for tail in tails:
-                try:
-                    yield (data + tail).decode()
-                except UnicodeDecodeError:
-                    continue
-            return
+        length = utf8_length(data[start])
+        if length == 0:
+            continue
+        missing = length - (len(data) - start)
+        if missing <= 0:
+            break
+        for byte in range(0x80, 0xC0):
+            if missing == 1:
+                yield bytes([byte])
+            else:
+                yield from (bytes([byte, *[last] * (missing - 1)]) for last in range(0x80, 0xC0, 9))
+        return
+    yield b""
 
 
 def prove_libraries(case: Case, tokenizer: Tokenizer, *, base_folder: Path, folder: Path) -> Proof:

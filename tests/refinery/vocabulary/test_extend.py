@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import random
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -216,3 +217,36 @@ def test_text_never_becomes_a_sentinel_of_a_unigram_model() -> None:
 
     assert sentinel not in ids
     assert sentinel in raw.encode("the <extra_id_0> fox", add_special_tokens=False).ids
+
+
+@pytest.mark.parametrize("kind", ["sentencepiece_bpe", "sentencepiece_unigram"])
+def test_bases_without_their_model_file_are_extended_too(kind: TrainKind, tmp_path: Path) -> None:
+    shutil.copytree(folder_of(kind, "en"), tmp_path / "base")
+    (tmp_path / "base/tokenizer.model").unlink()
+    base = read_tokenizer(tmp_path / "base")
+
+    donor = read_donor(folder_of("sentencepiece_unigram", "zh") / "tokenizer.json", base)
+    vocabulary = publish_extension(
+        base, donor, ExtendConfig(), texts=Texts(new=chinese_lines()[:50]), out=tmp_path / "out"
+    )
+
+    assert all(proof.holds for proof in vocabulary.proofs)
+    assert not (tmp_path / "out/tokenizer.model").exists()
+
+
+def test_control_tokens_behind_the_vocabulary_keep_their_ids(tmp_path: Path) -> None:
+    """Many published byte-level tokenizers number their control tokens after all entries."""
+    shutil.copytree(folder_of("byte_level_bpe", "en"), tmp_path / "base")
+    path = tmp_path / "base/tokenizer.json"
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.add_special_tokens(["<|im_start|>", "<|im_end|>"])
+    tokenizer.save(str(path))
+    base = read_tokenizer(tmp_path / "base")
+
+    donor = read_donor(folder_of("byte_level_bpe", "zh"), base)
+    publish_extension(
+        base, donor, ExtendConfig(), texts=Texts(new=chinese_lines()[:50]), out=tmp_path / "out"
+    )
+
+    extended = load_tokenizer(tmp_path / "out")
+    assert extended.token_to_id("<|im_end|>") == base.vocab["<|im_end|>"] == base.size - 1

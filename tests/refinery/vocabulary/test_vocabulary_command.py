@@ -23,7 +23,21 @@ def write_jsonl(path: Path, texts: list[str]) -> Path:
 
 def some_texts() -> list[str]:
     chance = random.Random(3)
-    words = ["some", "words", "and", "more", "words", "数据", "清洗", "分词", "模型", "训练", ",", "。", "12"]
+    words = [
+        "some",
+        "words",
+        "and",
+        "more",
+        "words",
+        "数据",
+        "清洗",
+        "分词",
+        "模型",
+        "训练",
+        ",",
+        "。",
+        "12",
+    ]
     return [" ".join(chance.choices(words, k=6)) + f" {chr(0x4E00 + n)}" for n in range(300)]
 
 
