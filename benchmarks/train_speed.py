@@ -1,8 +1,10 @@
 """Training steps against peers: the same weights, batches and AdamW, fp32, A and B alternating.
 
     python benchmarks/train_speed.py --family gpt --vocab-size 8192
-    python benchmarks/train_speed.py --family bert --peer trainer      (needs accelerate)
-    PEER/bin/python benchmarks/train_speed.py --family llama --peer litgpt
+    PYTHONPATH=. PEER/bin/python benchmarks/train_speed.py --family bert --peer trainer
+    PYTHONPATH=. PEER/bin/python benchmarks/train_speed.py --family llama --peer litgpt
+
+PEER is a virtual environment with ours and `accelerate` or `litgpt` in it.
 
 Losses of 20 steps are compared first; then rounds of one step each side. CPU time on one thread
 gives the ratio; with --threads 2 it is wall clock. Memory is measured in a process of its own for
