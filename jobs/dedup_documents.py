@@ -16,6 +16,7 @@ from jobs.runner import stage_main
 from jobs.stage import Contents, Stage, StageContext
 from refinery.dedup import marking
 from refinery.dedup.clusters import cluster_sizes, histogram, largest
+from refinery.dedup.config import DedupConfig
 from refinery.dedup.dumps import Compared, compare_dump, dumps_of, known_after
 from refinery.dedup.earlier import check_earlier, earlier_runs, num_dumps
 from refinery.dedup.lsh import SCurve, scheme_name, with_bands
@@ -63,22 +64,25 @@ def _run(context: StageContext) -> None:
         context.write("edges", _union([part.edges for part in parts]))
         context.write("duplicates", _union([part.duplicates for part in parts]))
         publish_signatures(context, _union([part.documents for part in parts]), sets, config)
-        capped = _union([marking.capped_buckets(part.members, config) for part in parts])
-        context.counts.update(
-            dumps=len(dumps),
-            candidate_pairs=sum(part.pairs.count() for part in parts),
-            verified_pairs=context.read_back("edges").count(),
-            capped_buckets=capped.count(),
-        )
-        largest_buckets = capped.orderBy(capped["size"].desc(), "band", "key").limit(10)
-        context.facts["largest_buckets"] = json.dumps(
-            [r.asDict() for r in largest_buckets.collect()]
-        )
+        context.counts["dumps"] = len(dumps)
+        _count(context, parts, config)
         write_recurring(context, documents, fresh, config, persist)
     clusters = cluster_sizes(context.read_back("duplicates"), context.read_back("edges"))
     context.facts["cluster_sizes"] = json.dumps(histogram(clusters))
     context.facts["largest_clusters"] = json.dumps(largest(clusters, most=10))
     check_losses(context)
+
+
+def _count(context: StageContext, parts: list[Compared], config: DedupConfig) -> None:
+    """Pairs, and the buckets that are too large to compare each with each."""
+    capped = _union([marking.capped_buckets(part.members, config) for part in parts])
+    largest_first = capped.orderBy(capped["size"].desc(), "band", "key").limit(10)
+    context.counts.update(
+        candidate_pairs=sum(part.pairs.count() for part in parts),
+        verified_pairs=context.read_back("edges").count(),
+        capped_buckets=capped.count(),
+    )
+    context.facts["largest_buckets"] = json.dumps([r.asDict() for r in largest_first.collect()])
 
 
 def _union(tables: list[DataFrame]) -> DataFrame:
