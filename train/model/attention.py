@@ -2,7 +2,7 @@
 
 torch's fused kernels refuse a bias that wants a gradient, and dropout; the path that is left keeps
 the scores of every row and layer until the backward pass. Here each row is computed on its own, so
-its scores stay in the cache, and the backward pass computes them again.
+its scores stay in the cache; the backward pass computes them again, unless they are few.
 
 Shapes: B rows, N heads, T queries, S keys, H head width.
 """
@@ -14,6 +14,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+# Weights of a layer up to this size are kept: computing them again costs a twentieth of T5's step.
+KEPT_BYTES = 48 << 20
 
 
 def attend_with_bias(
@@ -70,7 +73,7 @@ def _row(tensor: Tensor | None, row: int) -> Tensor | None:
 
 
 class _RowAttention(torch.autograd.Function):
-    """Keeps its inputs and, with dropout, one byte for each score."""
+    """Keeps its inputs, with dropout one byte for each score, and the weights where they are few."""
 
     @staticmethod
     def forward(  # noqa: PLR0913 (autograd passes one by one)
@@ -87,16 +90,20 @@ class _RowAttention(torch.autograd.Function):
             bias = bias.to(q.dtype)
         out = torch.empty_like(q)
         kept: list[Tensor] = []
+        again: list[Tensor] = []
+        is_small = len(q) * q.shape[1] * q.shape[2] * k.shape[2] * q.itemsize <= KEPT_BYTES
         for row in range(len(q)):
             weights = _weights(q[row], k[row], bias, _row(mask, row), scale)
+            if is_small:
+                again.append(weights)
             if dropout:
                 keep = torch.rand_like(weights) >= dropout
-                weights.mul_(keep)
+                weights = weights * keep
                 kept.append(keep)
             torch.bmm(weights, v[row], out=out[row])
         if dropout:
             out.div_(1.0 - dropout)
-        ctx.save_for_backward(q, k, v, bias, mask, *kept)
+        ctx.save_for_backward(q, k, v, bias, mask, *kept, *again)
         ctx.scale, ctx.dropout = scale, dropout
         return out
 
@@ -104,14 +111,18 @@ class _RowAttention(torch.autograd.Function):
     def backward(
         ctx: Any, grad_out: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor | None, None, None, None]:
-        q, k, v, bias, mask, *kept = ctx.saved_tensors
+        q, k, v, bias, mask, *more = ctx.saved_tensors
+        kept = more[: len(q)] if ctx.dropout else []
+        again = more[len(kept) :]
         if kept:
             grad_out = grad_out / (1.0 - ctx.dropout)
         grads = torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
         wants_bias = bias is not None and ctx.needs_input_grad[3]
         grad_bias = torch.zeros_like(bias) if wants_bias else None
         for row in range(len(q)):
-            weights = _weights(q[row], k[row], bias, _row(mask, row), ctx.scale)
+            weights = (
+                again[row] if again else _weights(q[row], k[row], bias, _row(mask, row), ctx.scale)
+            )
             grad_weights = torch.bmm(grad_out[row], v[row].transpose(1, 2))
             dropped = weights
             if kept:

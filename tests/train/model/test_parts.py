@@ -20,6 +20,13 @@ def draws(*shape: int, seed: int = 0) -> torch.Tensor:
     return values.requires_grad_()
 
 
+@pytest.fixture(params=[0, 1 << 20], ids=["computed again", "kept"])
+def kept_bytes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr("train.model.attention.KEPT_BYTES", request.param)
+    return int(request.param)
+
+
+@pytest.mark.usefixtures("kept_bytes")
 @pytest.mark.parametrize("mask_rows", [None, 1, 3])
 def test_attention_with_bias_equals_the_plain_formula(mask_rows: int | None) -> None:
     q, k, v, bias = draws(3, 2, 5, 4), draws(3, 2, 6, 4), draws(3, 2, 6, 4), draws(1, 2, 5, 6)
@@ -54,6 +61,7 @@ def test_attention_dropout_keeps_the_mean_and_its_gradient() -> None:
     assert torch.allclose(gradient.sum(), torch.tensor(32.0, dtype=torch.float64), rtol=0.02)
 
 
+@pytest.mark.usefixtures("kept_bytes")
 def test_dropped_attention_has_the_gradient_of_finite_differences() -> None:
     q, k, v, bias = (draws(2, 1, 3, 3, seed=s) for s in range(4))
 
