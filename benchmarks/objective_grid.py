@@ -119,8 +119,8 @@ def _rows(
             copy=0,
             input_ids=np.asarray(found.ids, np.int32),
             starts={
-                "word_starts": tokens_at(word_starts(text), offsets),
-                "sentence_starts": tokens_at(sentence_starts(text), offsets),
+                "word_starts": tokens_at(word_starts(text), offsets).astype(np.int32),
+                "sentence_starts": tokens_at(sentence_starts(text), offsets).astype(np.int32),
             },
         )
     made = [row for batch in builder.finish().row_groups() for row in batch.to_pylist()]
