@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,9 @@ def reshard_cells(world: World, family: Family, names: tuple[str, ...] = ()) -> 
         expected = _save(family, source, world, folder)
         for target in chosen:
             results.append(_load(family, (source, target), world, folder, expected))
+        dist.barrier()
+        if world.is_first:
+            shutil.rmtree(folder)
     return results
 
 
