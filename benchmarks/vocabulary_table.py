@@ -26,7 +26,6 @@ from refinery.vocabulary.config import ExtendConfig
 from refinery.vocabulary.folder import read_tokenizer
 from refinery.vocabulary.from_text import donor_from_texts
 from refinery.vocabulary.publish import Texts, publish_extension
-from refinery.vocabulary.samples import other_scripts
 from refinery.vocabulary.scripts import new_characters
 from schemas.vocabulary import ExtendedVocabulary
 
@@ -60,8 +59,11 @@ def measure(
     ]
     base = read_tokenizer(base_folder)
     is_bert = base.kind == "wordpiece"
-    scripts = ("Han", "Latin") if is_bert else ("Han",)
-    config = ExtendConfig(scripts=scripts, size=base.size + num_tokens)
+    scripts = ("Latin",) if is_bert else ("Han",)
+    # Chinese is this base's own language: new are only the ideographs that it lacks.
+    han = new_characters(("Han",)).characters
+    lacking = sorted(c for c in han if HAN.match(c) and c not in base.vocab) if is_bert else []
+    config = ExtendConfig(scripts=scripts, characters="".join(lacking), size=base.size + num_tokens)
     train_on = training + (english[BASE_LINES:] if is_bert else [])
     base_lines = held_out if is_bert else english[:BASE_LINES]
     began = time.perf_counter()
@@ -79,8 +81,7 @@ def measure(
         "held_out_lines": len(held_out),
         "seconds_training": round(trained - began, 1),
         "seconds_extending_and_proving": round(proven - trained, 1),
-        "scripts": list(scripts),
-        "other_lines": len(other_scripts(new_characters(scripts), lines=2000)),
+        "scripts": [*scripts, *(["Han that the base lacks"] if is_bert else [])],
     }
 
 
