@@ -57,8 +57,8 @@ def donor_from_texts(lines: Sequence[str], base: TokenizerFolder, config: Extend
         folder = Path(scratch) / "donor"
         train_tokenizer(clauses, settings, folder)
         donor = read_donor(folder, base)
-    if base.kind in ("sentencepiece_unigram", "wordpiece"):
-        # No bytes to fall back on: a character left out is [UNK], so characters come first.
+    if base.kind != "byte_level_bpe":
+        # A character left out costs [UNK] or three bytes, so characters come first.
         ordered = sorted(donor.candidates, key=lambda candidate: len(candidate.text.strip()) > 1)
         donor = replace(donor, candidates=tuple(ordered))
     return donor
