@@ -18,10 +18,17 @@ State = dict[str, Tensor]
 
 
 def write_weights(folder: Path, tensors: State, *, shard_bytes: int = SHARD_BYTES) -> None:
-    """Write tensors in their order, a new file before one would exceed `shard_bytes`."""
+    """Write tensors in their order, a new file before one would exceed `shard_bytes`.
+
+    A tensor that stands under two names (stacks that share their weights) is written twice: the
+    format holds no aliases.
+    """
     shards: list[State] = [{}]
     size = 0
-    for name, value in tensors.items():
+    seen: set[int] = set()
+    for name, tensor in tensors.items():
+        value = tensor.clone() if tensor.data_ptr() in seen else tensor
+        seen.add(value.data_ptr())
         if shards[-1] and size + value.nbytes > shard_bytes:
             shards.append({})
             size = 0

@@ -67,6 +67,11 @@ class ModelConfig(Settings):
     mup_base_width: int | None = Field(
         default=None, gt=0, description="muP: the width at which learning rates were tuned"
     )
+    share_stacks: bool = Field(
+        default=False,
+        description="t5: the decoder's blocks use the encoder's weights, apart from the attention "
+        "over the memory",
+    )
     attend_across_documents: bool = Field(
         default=False, description="let tokens of a row see other documents in it"
     )
@@ -89,6 +94,8 @@ class ModelConfig(Settings):
     def _fits_together(self) -> Self:
         if (self.init == "tfixup") != (self.norm == "none"):
             raise ValueError("init tfixup takes the place of norms: use it with norm none, only")
+        if self.share_stacks and self.family != "t5":
+            raise ValueError(f"share_stacks belongs to t5; a {self.family} has one stack")
         if self.classes is not None and self.family != "bert":
             raise ValueError("classes belong to bert; other families write them as text")
         if self.parallel_residual and (self.place != "pre" or self.family in ("t5", "bert")):
@@ -181,6 +188,8 @@ class ModelConfig(Settings):
         decoder = 2 * attention + mlp + 3 * each * norm
         embeddings = self.vocab_size * self.width * (1 if self.tied_head else 2)
         tables = 2 * self.relative_buckets * self.heads
+        if self.share_stacks:
+            decoder -= encoder
         return embeddings + self.layers * (encoder + decoder) + tables + 2 * norm
 
     def flops_per_token(self, seq_len: int) -> int:

@@ -171,6 +171,8 @@ class EncoderDecoder(nn.Module):
         self.embedding = nn.Embedding(config.vocab_size, config.width)
         self.encoder = Stack(config, is_decoder=False)
         self.decoder = Stack(config, is_decoder=True)
+        if config.share_stacks:
+            share_blocks(self.encoder, self.decoder)
         self.head: nn.Linear | None = None
         if not config.tied_head:
             self.head = nn.Linear(config.width, config.vocab_size, bias=False)
@@ -251,6 +253,17 @@ class EncoderDecoder(nn.Module):
     def head_weight(self) -> Tensor:
         """[V, D], the embedding where they are tied."""
         return self.embedding.weight if self.head is None else self.head.weight
+
+
+def share_blocks(encoder: Stack, decoder: Stack) -> None:
+    """Let the decoder's blocks use the encoder's modules, all but those that read the memory.
+
+    The table of relative positions and the last norm stay each stack's own: the encoder's buckets
+    look both ways. Source: Raffel et al. 2020, section 3.2.2 (the shared encoder-decoder).
+    """
+    for theirs, ours in zip(encoder.blocks, decoder.blocks, strict=True):
+        for name, module in theirs.named_children():
+            setattr(ours, name, module)
 
 
 def causal_mask(tokens: int, device: torch.device, *, seen: int = 0) -> Tensor:

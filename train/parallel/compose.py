@@ -103,6 +103,12 @@ def check_layout(settings: TrainSettings, model: nn.Module, world_size: int) -> 
             f"trainable: {settings.trainable} works with data and tensor ranks, not with "
             f"pp {parallel.pp}; pipelines serve the stage that trains all"
         )
+    config = getattr(model, "config", None)
+    if getattr(config, "share_stacks", False) and world_size > parallel.replicas(world_size):
+        raise SettingsError(
+            "model.share_stacks: each weight serves two stacks, which sharding and pipelines would "
+            "split twice; use dp_replicate alone"
+        )
     if settings.compile and parallel.tp > 1:
         raise SettingsError(f"compile: not together with tp {parallel.tp}; use one of them")
     norm = getattr(getattr(model, "config", None), "norm", None)
