@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -18,25 +19,24 @@ from train.settings import TrainSettings
 
 
 def train(dataset: str, output: str, parallel: dict[str, Any]) -> None:
-    # The dataset has no tokenizer's files to copy.
-    run_module.local_tokenizer = lambda _: Path(dataset)  # type: ignore[attr-defined, assignment]
-    pretrain(
-        TrainSettings.model_validate(
-            {
-                "manifest": dataset,
-                "output": output,
-                "model": {"preset": "llama-test", "layers": 4, "heads": 4, "kv_heads": 2},
-                "batch": {"sequences": 16, "microbatch": 4},
-                "stop": {"steps": 3},
-                "schedule": {"init_lr": 0.01, "lr_scheduler_type": "constant"},
-                "optimizer": {"name": "sgd", "max_norm": 0.5},
-                "parallel": parallel,
-                "evaluation": {"microbatch": 5},
-                "metrics": {"peak_flops": 1e9},
-                "threads": 1,
-            }
-        )
+    settings = TrainSettings.model_validate(
+        {
+            "manifest": dataset,
+            "output": output,
+            "model": {"preset": "llama-test", "layers": 4, "heads": 4, "kv_heads": 2},
+            "batch": {"sequences": 16, "microbatch": 4},
+            "stop": {"steps": 3},
+            "schedule": {"init_lr": 0.01, "lr_scheduler_type": "constant"},
+            "optimizer": {"name": "sgd", "max_norm": 0.5},
+            "parallel": parallel,
+            "evaluation": {"microbatch": 5},
+            "metrics": {"peak_flops": 1e9},
+            "threads": 1,
+        }
     )
+    # The dataset has no tokenizer's files to copy. Put back: one run is in the tests' own process.
+    with mock.patch.object(run_module, "local_tokenizer", lambda _: Path(dataset)):
+        pretrain(settings)
 
 
 @pytest.mark.distributed
