@@ -35,7 +35,7 @@ def train(dataset: str, output: str, parallel: dict[str, Any]) -> None:
         }
     )
     # The dataset has no tokenizer's files to copy. Put back: one run is in the tests' own process.
-    with mock.patch.object(run_module, "local_tokenizer", lambda _: Path(dataset)):
+    with mock.patch.object(run_module, "local_tokenizer", return_value=Path(dataset)):
         pretrain(settings)
 
 
