@@ -44,7 +44,7 @@ def mixture_svg(sources: Sequence[Share], *, standalone: bool = False) -> str:
 
     Args:
         sources: In the order to draw.
-        standalone: Add what a file of its own needs: name space, colours, a background.
+        standalone: Add what a file of its own needs: name space and colours.
     """
     largest = max((max(s.weight_asked, s.weight_got) for s in sources), default=0.0) or 1.0
     scale = (WIDTH - LABEL - NOTE) / largest
