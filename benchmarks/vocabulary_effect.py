@@ -1,13 +1,14 @@
 """What new tokens buy: a GPT pretrained on English goes on in Chinese, with and without them.
 
-    python benchmarks/vocabulary_effect.py [--texts FOLDER] [--work FOLDER] [--scale 1.0]
+    python benchmarks/vocabulary_effect.py [--texts FOLDER] [--work FOLDER] [--scale 1.0] [--seeds 1,2,3]
 
-A byte-level BPE is trained on English books and a GPT pretrained with it. Then the same Chinese
+A byte-level BPE is trained on English books and a GPT pretrained with it, once on English alone and
+once on English with a tenth of Chinese beside it, as real base models have. Then the same Chinese
 text, one pass each, is read by three runs that start from that GPT: with the base tokenizer, with
 the tokenizer extended to Chinese whose new rows start from the mean of their pieces, and the same
 with Gaussian rows. The extended ones train the new rows alone first, then all (`stages`). The
-figure of merit is bits per character on held-out Chinese documents. Prints one JSON line; writes
-results/vocabulary_effect.json and a curve, results/vocabulary_effect.svg.
+figure of merit is bits per character on held-out Chinese documents, by seed. Prints one JSON line;
+writes results/vocabulary_effect.json and a curve of the first seed, results/vocabulary_effect.svg.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ import math
 import os
 import platform
 import shutil
+import statistics
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -48,6 +51,8 @@ BASE_SIZE, NEW_TOKENS, SEQ_LEN = 2048, 2048, 256
 ENGLISH_ROWS, CHINESE_ROWS = 8, 4
 ENGLISH_BYTES, CHINESE_BYTES, HELDOUT_BYTES = 1_200_000, 900_000, 60_000
 DOCUMENT_CHARS = 3000
+# Share of Chinese, by bytes, in what each base model was pretrained on.
+BASES = {"English": 0.0, "English and some Chinese": 0.1}
 FIRST_STAGE = 0.2  # of the steps train the new rows alone
 MODEL = {"preset": "gpt2-tiny", "max_positions": SEQ_LEN}
 
@@ -61,17 +66,17 @@ def main() -> None:
         "--work", type=Path, help="kept, and gone on with; a temporary folder by default"
     )
     parser.add_argument("--scale", type=float, default=1.0, help="of the text, for a quick look")
+    parser.add_argument("--seeds", default="1,2,3", help="of weights and order, by commas")
     args = parser.parse_args()
     torch.set_num_threads(1)
     work = args.work or Path(tempfile.mkdtemp(prefix="vocabulary-effect-"))
-    result = measure(args.texts, work, args.scale)
+    result = measure(args.texts, work, args.scale, [int(seed) for seed in args.seeds.split(",")])
     result["conditions"] = {
         "machine": platform.machine(),
         "cpus": os.cpu_count(),
         "threads": 1,
         "load": round(os.getloadavg()[0], 1),
         "torch": torch.__version__,
-        "cpu_seconds_in_all": round(sum(run["cpu_seconds"] for run in result["runs"].values())),
         "scale": args.scale,
     }
     curves = result.pop("curves")
@@ -92,22 +97,19 @@ def main() -> None:
         shutil.rmtree(work)
 
 
-def measure(texts: Path, work: Path, scale: float) -> dict[str, Any]:
-    """Tokenizers, datasets, the base and the three ways on from it."""
+def measure(texts: Path, work: Path, scale: float, seeds: list[int]) -> dict[str, Any]:
+    """Tokenizers, datasets, and for each base and seed the three ways on from it."""
     english = _documents(texts / "books-en.jsonl.gz", int(ENGLISH_BYTES * scale))
+    before = int(max(BASES.values()) * ENGLISH_BYTES * scale)
     chinese = _documents(
-        texts / "history-zh.jsonl.gz", int((CHINESE_BYTES + HELDOUT_BYTES) * scale)
+        texts / "history-zh.jsonl.gz", before + int((CHINESE_BYTES + HELDOUT_BYTES) * scale)
     )
-    cut = int(len(chinese) * HELDOUT_BYTES / (CHINESE_BYTES + HELDOUT_BYTES))
-    heldout, train = chinese[:cut], chinese[cut:]
+    earlier, chinese = _split(chinese, before)
+    heldout, train = _split(chinese, int(HELDOUT_BYTES * scale))
     base, extended = work / "tokenizer-base", work / "tokenizer-extended"
     write_tokenizer(train_bpe(english, VocabularyConfig(size=BASE_SIZE, sentinels=0)), base, 0)
     if not (extended / VOCABULARY_FILE).is_file():
         _extend(base, extended, train, work)
-    write_dataset(
-        work / "english", name="en", train=english[8:], heldout=english[:8], tokenizer=base,
-        seq_len=SEQ_LEN,
-    )  # fmt: skip
     packed = {
         name: write_dataset(
             work / f"chinese-{name}", name="zh", train=train, heldout=heldout, tokenizer=folder,
@@ -115,15 +117,34 @@ def measure(texts: Path, work: Path, scale: float) -> dict[str, Any]:
         )
         for name, folder in (("base", base), ("extended", extended))
     }  # fmt: skip
-    _train(
-        work,
-        "english",
-        work / "english",
-        {"model": MODEL, "schedule": _schedule(3e-3), **_rows(ENGLISH_ROWS)},
-    )
-    source = {"source": str(work / "run-english")}
     runs: dict[str, Any] = {}
     curves: dict[str, Any] = {}
+    for base_name, share in BASES.items():
+        folder = work / f"pretraining-{_slug(base_name)}"
+        write_dataset(
+            folder, name="base", train=english[8:] + (earlier if share else []),
+            heldout=english[:8], tokenizer=base, seq_len=SEQ_LEN,
+        )  # fmt: skip
+        for seed in seeds:
+            place = work / f"{_slug(base_name)}-{seed}"
+            _train(
+                place, "base", folder, seed,
+                {"model": MODEL, "schedule": _schedule(3e-3), **_rows(ENGLISH_ROWS)},
+            )  # fmt: skip
+            for name, run, curve in _ways_on(work, place, packed, seed):
+                runs.setdefault(f"{base_name}: {name}", []).append({"seed": seed, **run})
+                if seed == seeds[0]:
+                    curves[f"{base_name}: {name}"] = curve
+    summary = {name: _summary(of_seeds) for name, of_seeds in runs.items()}
+    text = _described(english, train, heldout)
+    return {"text": text, "summary": summary, "runs": runs, "curves": curves}
+
+
+def _ways_on(
+    work: Path, place: Path, packed: dict[str, dict[str, PackedText]], seed: int
+) -> Iterator[tuple[str, dict[str, Any], list[dict[str, float]]]]:
+    """Secondary pretraining without new tokens, and with them from two kinds of new rows."""
+    source = {"source": str(place / "run-base")}
     for name, tokenizer, start in (
         ("base tokenizer", "base", source),
         ("extended, subword mean", "extended", source),
@@ -141,10 +162,30 @@ def measure(texts: Path, work: Path, scale: float) -> dict[str, Any]:
             alone = {"trainable": "new_embeddings", "stop": {"steps": first}}
             alone["schedule"] = {"init_lr": 3e-3}
             changes["stages"] = [alone, {"stop": {"steps": steps - first}}]
-        run = _train(work, name, work / f"chinese-{tokenizer}", changes)
-        curves[name] = _curve(work / f"run-{_slug(name)}", counts)
-        runs[name] = {**run, **_figures(curves[name], counts)}
-    return {"text": _described(english, train, heldout), "runs": runs, "curves": curves}
+        run = _train(place, name, work / f"chinese-{tokenizer}", seed, changes)
+        curve = _curve(place / f"run-{_slug(name)}", counts)
+        yield name, {**run, **_figures(curve, counts)}, curve
+
+
+def _summary(runs: list[dict[str, Any]]) -> dict[str, float]:
+    """Mean over the seeds, the smallest and the largest."""
+    bits = [run["heldout_bits_per_character"] for run in runs]
+    return {
+        "heldout_bits_per_character": round(statistics.mean(bits), 3),
+        "lowest": min(bits),
+        "highest": max(bits),
+        "tokens_per_character": runs[0]["tokens_per_character"],
+        "cpu_seconds": round(statistics.mean(run["cpu_seconds"] for run in runs), 1),
+    }
+
+
+def _split(texts: list[str], num_bytes: int) -> tuple[list[str], list[str]]:
+    """The first texts that hold so many bytes, and the others."""
+    size = count = 0
+    while count < len(texts) and size < num_bytes:
+        size += len(texts[count].encode())
+        count += 1
+    return texts[:count], texts[count:]
 
 
 def _documents(path: Path, num_bytes: int) -> list[str]:
@@ -193,7 +234,9 @@ def _slug(name: str) -> str:
     return name.replace(", ", "-").replace(" ", "-").lower()
 
 
-def _train(work: Path, name: str, data: Path, changes: dict[str, Any]) -> dict[str, float]:
+def _train(
+    work: Path, name: str, data: Path, seed: int, changes: dict[str, Any]
+) -> dict[str, float]:
     """Train a recipe; its CPU seconds, evaluations included."""
     recipe: dict[str, Any] = {
         "manifest": str(data),
@@ -202,6 +245,7 @@ def _train(work: Path, name: str, data: Path, changes: dict[str, Any]) -> dict[s
         "evaluation": {"every_steps": 50, "microbatch": 16},
         "checkpoint": {"every_steps": 100_000},
         "threads": 1,
+        "seed": seed,
         **changes,
     }
     spent = Path(recipe["output"]) / "spent.json"
