@@ -1,6 +1,6 @@
 """Train 50,000 tokens of each kind on 1.2 million lines: seconds, peak memory, and twice the text.
 
-python benchmarks/vocabulary_train.py DATA_FOLDER [--only KIND,...] [--times 1,2]
+python benchmarks/vocabulary_train.py DATA_FOLDER [--only KIND,...] [--times 1,2] [--work FOLDER]
 
 The corpus is made from the Chinese documents and English books of DATA_FOLDER/text: lines of 3 to 9
 clauses drawn at random (seeded), every third clause spliced from the halves of two, so that, as in real
@@ -30,7 +30,7 @@ BYTES = 150_000_000
 RESULT = Path("benchmarks/results/vocabulary_train.json")
 
 
-def make_corpus(data: Path, path: Path, times: int) -> int:
+def make_corpus(data: Path, path: Path, times: int) -> None:
     clauses: list[str] = []
     for name, share in (("docs-zh", 1.0), ("history-zh", 1.0), ("books-en", 0.3)):
         with gzip.open(data / f"text/{name}.jsonl.gz", "rt", encoding="utf-8") as stream:
@@ -38,7 +38,6 @@ def make_corpus(data: Path, path: Path, times: int) -> int:
         for text in texts[: max(1, int(len(texts) * share))]:
             clauses += cut_clauses(text)
     chance = random.Random(7)
-    size = 0
     with path.open("w", encoding="utf-8") as out:
         for _ in range(LINES * times):
             parts, length = [], 0
@@ -49,10 +48,7 @@ def make_corpus(data: Path, path: Path, times: int) -> int:
                     clause = clause[: len(clause) // 2] + other[len(other) // 2 :]
                 parts.append(clause)
                 length += len(clause.encode())
-            line = "".join(parts) + "\n"
-            size += len(line.encode())
-            out.write(line)
-    return size
+            out.write("".join(parts) + "\n")
 
 
 def tree_memory(root: int) -> int:
@@ -99,12 +95,15 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--only", default=",".join(get_args(TrainKind)))
     parser.add_argument("--times", default="1,2")
+    parser.add_argument("--work", type=Path, help="where the corpora stay for the next run")
     args = parser.parse_args()
     result = json.loads(RESULT.read_text()) if RESULT.exists() else {"rows": {}}
     for times in map(int, args.times.split(",")):
         with tempfile.TemporaryDirectory() as scratch:
-            corpus = Path(scratch) / "corpus.txt"
-            size = make_corpus(args.data, corpus, times)
+            corpus = (args.work or Path(scratch)) / f"corpus-{times}.txt"
+            if not corpus.is_file():
+                make_corpus(args.data, corpus, times)
+            size = corpus.stat().st_size
             for kind in args.only.split(","):
                 row = {"lines": LINES * times, "bytes": size, **train(corpus, kind)}
                 result["rows"][f"{kind} x{times}"] = row
