@@ -23,7 +23,7 @@ from refinery.vocabulary.clauses import collect_clauses
 from refinery.vocabulary.given import whole_tokenizer
 from refinery.vocabulary.identity import identify_tokenizer
 from refinery.vocabulary.sample import sample_by_bytes
-from refinery.vocabulary.training import train_tokenizer
+from refinery.vocabulary.training import TRAINING_VERSION, train_tokenizer
 from schemas.errors import ContractError, run_main
 
 TOKENIZER = "tokenizer"
@@ -40,7 +40,7 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
         "vocabulary": plain,
         "split": recipe.split,
         "seed": recipe.seed,
-        "version": TRAINER_VERSION,
+        "version": TRAINER_VERSION if recipe.vocabulary.train is None else TRAINING_VERSION,
     }
 
 

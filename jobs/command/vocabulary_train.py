@@ -14,7 +14,8 @@ from jobs.command.texts import read_lines
 from refinery.vocabulary.clauses import collect_clauses, count_clauses
 from refinery.vocabulary.config import TrainConfig
 from refinery.vocabulary.identity import identify_tokenizer
-from refinery.vocabulary.training import Clauses, train_tokenizer
+from refinery.vocabulary.train_merges import Clauses
+from refinery.vocabulary.training import train_tokenizer
 from schemas.errors import SettingsError
 
 # Below this, starting Spark takes longer than the counting.

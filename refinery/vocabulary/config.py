@@ -14,22 +14,32 @@ TrainKind = Literal[
 
 
 class TrainConfig(Settings):
-    """A tokenizer trained on counted clauses."""
+    """A tokenizer trained on counted clauses.
+
+    None leaves a choice to the kind; what a kind cannot do is refused, never ignored.
+    """
 
     kind: TrainKind = "byte_level_bpe"
     size: int = Field(default=16_384, ge=300, description="ids, control tokens included")
     sentinels: int = Field(default=100, ge=0)
-    normalization: Literal["identity", "nfc", "nfkc", "nfkc_lower"] = "identity"
-    character_coverage: float = Field(
-        default=0.9999, gt=0.9, le=1, description="SentencePiece: share of characters kept"
+    normalization: Literal["identity", "nfc", "nfkc", "nfkc_lower"] = Field(
+        default="identity", description="SentencePiece has no nfc; its nfkc also tidies white space"
+    )
+    character_coverage: float | None = Field(
+        default=None,
+        gt=0.9,
+        le=1,
+        description="share of characters kept, the most frequent; None: 0.9999, all for bytes",
     )
     split_digits: bool = Field(default=True, description="each digit a token of its own")
-    keep_spaces: bool = Field(default=True, description="SentencePiece: runs of spaces stay")
-    byte_fallback: bool = Field(
-        default=True, description="SentencePiece: bytes for rare characters"
+    keep_spaces: bool | None = Field(
+        default=None, description="runs of spaces stay; None: yes, except in WordPiece"
     )
-    isolate_ideographs: bool = Field(
-        default=True, description="WordPiece: each ideograph a word, as BERT does"
+    byte_fallback: bool | None = Field(
+        default=None, description="bytes for rare characters; None: yes for SentencePiece"
+    )
+    isolate_ideographs: bool | None = Field(
+        default=None, description="each ideograph a word, as BERT does; None: yes for WordPiece"
     )
     min_count: int = Field(default=1, ge=1, description="clauses seen less often are pruned")
     max_clauses: int = Field(
@@ -37,7 +47,62 @@ class TrainConfig(Settings):
         gt=0,
         description="distinct clauses the trainer sees: the most frequent, ties by hash",
     )
-    threads: int = Field(default=1, ge=1, description="of the trainer; part of the result")
+    threads: int = Field(
+        default=1, ge=1, description="of SentencePiece's trainers; part of the result"
+    )
+
+    @property
+    def is_sentencepiece(self) -> bool:
+        """Whether the SentencePiece library trains it."""
+        return self.kind in ("sentencepiece_bpe", "sentencepiece_unigram")
+
+    @property
+    def coverage(self) -> float:
+        """The share of characters kept."""
+        if self.character_coverage is not None:
+            return self.character_coverage
+        return 1.0 if self.kind == "byte_level_bpe" else 0.9999
+
+    @property
+    def keeps_spaces(self) -> bool:
+        """Whether runs of spaces stay as they are."""
+        return self.kind != "wordpiece" if self.keep_spaces is None else self.keep_spaces
+
+    @property
+    def falls_back_on_bytes(self) -> bool:
+        """Whether a character without an entry becomes bytes rather than the unknown token."""
+        if self.byte_fallback is not None:
+            return self.byte_fallback
+        return self.is_sentencepiece or self.kind == "byte_level_bpe"
+
+    @property
+    def isolates_ideographs(self) -> bool:
+        """Whether each ideograph is a word of its own."""
+        if self.isolate_ideographs is not None:
+            return self.isolate_ideographs
+        return self.kind == "wordpiece"
+
+    @model_validator(mode="after")
+    def _what_the_kind_can_do(self) -> Self:
+        is_bytes, is_words = self.kind == "byte_level_bpe", self.kind == "wordpiece"
+        refusals = (
+            (self.is_sentencepiece and self.normalization == "nfc", "normalization", "nfc",
+             "SentencePiece has no such rule; expected identity, nfkc or nfkc_lower"),
+            (is_bytes and self.coverage < 1, "character_coverage", self.coverage,
+             "all text is bytes, and every byte is an entry; expected 1 or nothing"),
+            (is_bytes and not self.falls_back_on_bytes, "byte_fallback", False,
+             "every byte is an entry already; expected true or nothing"),
+            (is_words and self.falls_back_on_bytes, "byte_fallback", True,
+             "WordPiece has [UNK] alone; expected false, or another kind"),
+            (is_words and self.keeps_spaces, "keep_spaces", True,
+             "WordPiece splits at white space and drops it; expected false, or another kind"),
+            (not is_words and self.isolates_ideographs, "isolate_ideographs", True,
+             "only WordPiece splits words so; expected false, or kind: wordpiece"),
+        )  # fmt: skip
+        for is_refused, key, value, reason in refusals:
+            if is_refused:
+                raise ValueError(f"vocabulary: kind {self.kind} with {key}={value}: {reason}")
+        return self
 
 
 class VocabularyConfig(Settings):

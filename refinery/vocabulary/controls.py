@@ -3,7 +3,8 @@
 Encoding plain text splits on no control token (`encode_special_tokens`). That is not enough where
 a control token is also an ordinary entry of a Unigram model, as T5's sentinels are: there the model
 itself would find it. A split inside its spelling keeps it apart, at a place where the pieces of the
-text break anyway.
+text break anyway. The same holds for the byte pieces of a Unigram model: SentencePiece never takes
+"<0x41>" in a text for one, tokenizers does.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tokenizers import Tokenizer
+
+_BYTE = re.compile("<0x[0-9A-F]{2}>")
 
 
 def control_texts(document: Mapping[str, Any]) -> list[str]:
@@ -27,7 +30,7 @@ def guard_controls(document: dict[str, Any]) -> dict[str, Any]:
     reached = _reached_by_text(document)
     if not reached:
         return document
-    patterns = sorted({_split_pattern(text) for text in reached})
+    patterns = sorted(set(map(_split_pattern, reached)))
     splits = [
         {
             "type": "Split",
@@ -44,7 +47,7 @@ def guard_controls(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _reached_by_text(document: Mapping[str, Any]) -> list[str]:
-    controls = control_texts(document)
+    controls = [*control_texts(document), *_byte_pieces(document)]
     if not controls:
         return []
     tokenizer = Tokenizer.from_str(json.dumps(document))
@@ -61,8 +64,18 @@ def _reached_by_text(document: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _byte_pieces(document: Mapping[str, Any]) -> list[str]:
+    """Pieces that stand for bytes, of a model that could find them in a text."""
+    vocab = document["model"]["vocab"]
+    if isinstance(vocab, Mapping):
+        return []  # a BPE has no merges that make them
+    return [text for text, _ in vocab if _BYTE.fullmatch(text)]
+
+
 def _split_pattern(text: str) -> str:
     """A regex for one character inside the token: `_` of `<extra_id_7>`, else its second."""
+    if _BYTE.fullmatch(text):
+        return r"(?<=<)(?=0x[0-9A-F]{2}>)"
     numbered = re.fullmatch(r"(<extra)_(id_)\d+>", text)
     if numbered:
         return r"(?<=<extra)_(?=id_\d+>)"

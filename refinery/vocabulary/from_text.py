@@ -35,7 +35,6 @@ def donor_from_texts(lines: Sequence[str], base: TokenizerFolder, config: Extend
     new = new_characters(config.scripts, config.characters)
     wanted = (config.size or base.size + 10_000) - base.size
     kind = _KINDS[base.kind]
-    coverage = 1.0
     counted = count_clauses(
         (normalise(line, base) for line in lines), TrainConfig(max_clauses=2_000_000)
     )
@@ -49,8 +48,9 @@ def donor_from_texts(lines: Sequence[str], base: TokenizerFolder, config: Extend
         kind=kind,
         size=max(300, int(wanted * SURPLUS) + _num_known(clauses, base, new)),
         sentinels=0,
-        character_coverage=coverage,
+        character_coverage=1,
         byte_fallback=False,
+        split_digits=kind != "wordpiece",  # BERT keeps a number whole
     )
     clauses.sort(key=lambda pair: clause_hash(pair[0]))
     with tempfile.TemporaryDirectory() as scratch:

@@ -19,6 +19,7 @@ UNIGRAM, BPE = 1, 2
 _PIECES, _TRAINER, _NORMALIZER = 1, 2, 3
 _MODEL_TYPE, _BYTE_FALLBACK = 3, 35
 _CHARSMAP, _DUMMY_PREFIX, _REMOVE_SPACES = 2, 3, 4
+_LAST_PATH = 2  # fields 1 and 2 of the trainer's settings: its input and output
 
 
 class Piece(NamedTuple):
@@ -73,17 +74,22 @@ def parse_model(raw: bytes, where: str) -> SentencePieceModel:
     )
 
 
-def without_paths(raw: bytes) -> bytes:
-    """The file without the trainer's input and output paths: they differ from run to run."""
+def finished_model(raw: bytes, *, removes_spaces: bool) -> bytes:
+    """A freshly trained file without the trainer's paths, which differ from run to run.
+
+    Args:
+        raw: The file as trained.
+        removes_spaces: Whether encoding strips the text and joins runs of spaces.
+    """
     out = bytearray()
-    for number, value in _fields(raw):
+    for number, (wire, value) in _raw_fields(raw):
         if number == _TRAINER and isinstance(value, bytes):
-            value = b"".join(_encode_field(n, v) for n, v in _raw_fields(value) if n > 2)
-            out += _encode_field(number, (2, value))
-        elif isinstance(value, bytes):
-            out += _encode_field(number, (2, value))
-        else:
-            out += _encode_field(number, (0, value))
+            value = b"".join(_encode_field(n, v) for n, v in _raw_fields(value) if n > _LAST_PATH)
+        elif number == _NORMALIZER and isinstance(value, bytes):
+            kept = [(n, v) for n, v in _raw_fields(value) if n != _REMOVE_SPACES]
+            fields = sorted([*kept, (_REMOVE_SPACES, (0, int(removes_spaces)))])
+            value = b"".join(_encode_field(n, v) for n, v in fields)
+        out += _encode_field(number, (wire, value))
     return bytes(out)
 
 
