@@ -11,14 +11,16 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from refinery.clean_config import CleanConfig
+from refinery.edits import apply_edits
 from refinery.extract.limits import PageRejected
 from refinery.extract.page import EXTRACT_VERSION, extract_page
+from refinery.filters.gopher_variants import GOPHER_VARIANTS_VERSION, variant_values
 from refinery.filters.lines import LINES_VERSION, line_edits, removed_word_fraction
 from refinery.filters.marked import MarkedEdit
 from refinery.filters.pii import PII_VERSION, find_pii
 from refinery.filters.rules import RULES_VERSION, failed_rules
 from refinery.filters.urls import URL_RULES_VERSION, url_reasons
-from refinery.filters.values import VALUES_VERSION, compute_values
+from refinery.filters.values import VALUES_VERSION, Floats, compute_values, count_sentences
 from refinery.guard import Guard, Killed
 from refinery.language.identify import Language, identify, language_reason
 from refinery.language.mixture import SecondLanguage, Variety, chinese_variety, second_languages
@@ -42,6 +44,7 @@ CLEAN_VERSIONS = (
     TEXT_BATCH_VERSION,
     VALUES_VERSION,
     RULES_VERSION,
+    GOPHER_VARIANTS_VERSION,
     LINES_VERSION,
     PII_VERSION,
     URL_RULES_VERSION,
@@ -197,8 +200,13 @@ class Cleaner:
         languages = identify(texts, self._config.language)
         seconds = second_languages(texts, languages, self._config.language)
         batch = TextBatch.of(texts)
+        labels = [one.label for one in languages]
         values = compute_values(batch)
-        failed = failed_rules(values, [one.label for one in languages], self._config.rules)
+        if self._config.rules.lines:
+            values["sentences"] = _sentences_left(pages)
+        if self._config.rules.gopher is not None:
+            values |= variant_values(texts, labels, self._config.rules.gopher)
+        failed = failed_rules(values, labels, self._config.rules)
         scores = {head: load_classifier(files).score(texts) for head, files in self._models.items()}
         documents = []
         for place, page in enumerate(pages):
@@ -236,6 +244,12 @@ class Cleaner:
             if removed_word_fraction(page.text, cuts) > rules.max_removed_words:
                 reasons.append(REMOVED_WORDS)
         return reasons
+
+
+def _sentences_left(pages: Sequence[NormalizedPage]) -> Floats:
+    """Sentences after the line rules, which is when C4 counts them."""
+    batch = TextBatch.of([apply_edits(page.text, [e.edit for e in page.edits]) for page in pages])
+    return count_sentences(batch, batch.lines())
 
 
 def _groups(pages: Sequence[NormalizedPage]) -> Iterator[list[NormalizedPage]]:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from schemas.settings import Bounded, Settings
 
+GopherVariant = Literal["datatrove", "dolma", "dclm", "nemo"]
 LineRules = Literal["c4", "c4_without_marks", "refinedweb"]
 PiiKind = Literal["email", "ip", "phone", "mobile_zh", "id_zh"]
 
@@ -47,6 +48,10 @@ class RulesConfig(Settings):
         default=(), description="optional rules of `bounds.yaml` to run"
     )
     bounds: dict[str, Bounded] = Field(default={})
+    gopher: GopherVariant | None = Field(
+        default=None,
+        description="take Gopher's rules as this program computes them (slow); None takes ours",
+    )
     urls: UrlConfig = UrlConfig()
     lines: tuple[LineRules, ...] = Field(default=(), description="line rules that make edits")
     max_removed_words: float | None = Field(

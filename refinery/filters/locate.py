@@ -97,5 +97,8 @@ _FINDERS: dict[str, Callable[[str], Span | None]] = {
     "symbols:text_share": _first(r"[^\w\s]{3,}"),
     "fineweb:short_lines": _first_line(lambda line: len(line) <= SHORT_LINE_CHARS),
     "fineweb:line_punctuation": _first_line(lambda line: not line.endswith(tuple(_ENDS))),
+    "fineweb:dup_line_chars": _repeated(_LINE),
+    "c4:lorem_ipsum": _first(r"(?i)lorem ipsum"),
+    "c4:curly_bracket": _first(r"\{[^\n]*"),
     "fineweb:newlines": _first(r"\n[ \t]*\n"),
 }

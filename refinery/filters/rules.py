@@ -15,8 +15,10 @@ from refinery.filters.values import Floats
 from schemas.errors import SettingsError
 from schemas.settings import Bounded, nearest
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 DEFAULT = "default"
+# Rules of Rae et al. 2021, which a variant replaces.
+GOPHER = ("gopher:", "repetition:")
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,19 @@ class Rule:
 @functools.cache
 def checked_in_rules() -> dict[str, tuple[Rule, ...]]:
     """Rules by language, as shipped."""
-    data = yaml.safe_load(files("refinery.filters").joinpath("bounds.yaml").read_text("utf-8"))
+    return _read("bounds.yaml")
+
+
+@functools.cache
+def gopher_rules() -> dict[str, tuple[Rule, ...]]:
+    """Gopher's rules by the program whose formulas they follow."""
+    return _read("gopher_variants.yaml")
+
+
+def _read(name: str) -> dict[str, tuple[Rule, ...]]:
+    data = yaml.safe_load(files("refinery.filters").joinpath(name).read_text("utf-8"))
     return {
-        language: tuple(
+        group: tuple(
             Rule(
                 row["rule"],
                 row["value"],
@@ -46,8 +58,15 @@ def checked_in_rules() -> dict[str, tuple[Rule, ...]]:
             )
             for row in rows
         )
-        for language, rows in data.items()
+        for group, rows in data.items()
     }
+
+
+@functools.cache
+def rule_names() -> frozenset[str]:
+    """Names of all rules, of every language and program."""
+    every = (*checked_in_rules().values(), *gopher_rules().values())
+    return frozenset(rule.name for rules in every for rule in rules)
 
 
 def rules_for(language: str, config: RulesConfig) -> tuple[Rule, ...]:
@@ -56,18 +75,27 @@ def rules_for(language: str, config: RulesConfig) -> tuple[Rule, ...]:
     Raises:
         SettingsError: The recipe names a rule that does not exist.
     """
-    shipped = checked_in_rules()
-    known = {rule.name for rules in shipped.values() for rule in rules}
+    known = rule_names()
     for name in (*config.disabled, *config.optional, *config.bounds):
         if name not in known:
-            raise SettingsError(f"recipe.clean.rules: no rule '{name}'{nearest(name, known)}")
+            raise SettingsError(f"recipe.clean.rules: no rule '{name}'{nearest(name, set(known))}")
     if not config.enabled:
         return ()
     return tuple(
         replace(rule, bounds=config.bounds.get(rule.name, rule.bounds))
-        for rule in shipped.get(language, shipped[DEFAULT])
+        for rule in _shipped(language, config)
         if rule.name not in config.disabled and (not rule.optional or rule.name in config.optional)
     )
+
+
+def _shipped(language: str, config: RulesConfig) -> tuple[Rule, ...]:
+    """Our rules, or a program's in the place of those that are Gopher's."""
+    shipped = checked_in_rules()
+    ours = shipped.get(language, shipped[DEFAULT])
+    if config.gopher is None:
+        return ours
+    others = (rule for rule in ours if not rule.name.startswith(GOPHER))
+    return (*gopher_rules()[config.gopher], *others)
 
 
 def failed_rules(

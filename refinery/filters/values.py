@@ -19,13 +19,15 @@ from numpy.typing import NDArray
 
 from refinery.text_batch import SPACE, Hashes, Lines, Places, TextBatch, hash_spans, kind_table, mix
 
-VALUES_VERSION = 1
+VALUES_VERSION = 2
 
 TOP_NGRAMS = (2, 3, 4)
 DUPLICATE_NGRAMS = (5, 6, 7, 8, 9, 10)
 SHORT_LINE_CHARS = 30
+LONG_LINE_CHARS = 200
 BULLETS = "•●-*‣◦○■□▪·"
 LINE_END_MARKS = ".?!\"'。？！…”’」』；;：:)）"
+SENTENCE_MARKS, CJK_SENTENCE_MARKS = ".?!…", "。？！"
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 STOP_CHARS = tuple("的年在月是和日了於为有被人中為他與後也而由")
 
@@ -39,6 +41,7 @@ def compute_values(batch: TextBatch) -> dict[str, Floats]:
     return {
         **_quality_values(batch, lines),
         **_line_values(batch, lines),
+        **_page_values(batch, lines),
         **_repetition_values(batch),
     }
 
@@ -144,6 +147,61 @@ def _line_values(batch: TextBatch, lines: Lines) -> dict[str, Floats]:
             _count(paragraphs.doc, size, paragraph_chars),
         ),
     }
+
+
+def _page_values(batch: TextBatch, lines: Lines) -> dict[str, Floats]:
+    """What C4 and mC4 look for in a page."""
+    size = batch.num_texts
+    curly = np.flatnonzero(batch.codes == 0x7B)
+    return {
+        "curly_brackets": _count(_doc_of(batch, curly), size),
+        "lorem_ipsum": _count(batch.token_doc[_word_pairs(batch, "lorem", "ipsum")], size),
+        "long_lines": _count(lines.doc[lines.ends - lines.starts >= LONG_LINE_CHARS], size),
+        "sentences": count_sentences(batch, lines),
+    }
+
+
+def _word_pairs(batch: TextBatch, first: str, second: str) -> Places:
+    """Tokens that are `first` with `second` after them in the same text."""
+    one, two = (_word_hashes((word,))[0] for word in (first, second))
+    found = np.flatnonzero(batch.token_hashes == one)
+    found = found[found + 1 < len(batch.token_hashes)]
+    same = batch.token_doc[found] == batch.token_doc[found + 1]
+    return np.asarray(found[same & (batch.token_hashes[found + 1] == two)])
+
+
+def count_sentences(batch: TextBatch, lines: Lines) -> Floats:
+    """[D] sentences: each line is one, and one more for each that ends inside of it.
+
+    A sentence ends inside a line at a CJK mark, or at a mark with a blank behind it and no
+    small letter after that.
+    """
+    codes, size = batch.codes, len(batch.codes)
+    marks = np.flatnonzero(np.isin(codes, _codes(SENTENCE_MARKS + CJK_SENTENCE_MARKS)))
+    line = np.searchsorted(lines.starts, marks, side="right") - 1
+    # Of a run of marks the last one counts; one at the end of its line is the line's own.
+    inside = (line >= 0) & (marks + 1 < size)
+    marks, line = marks[inside], line[inside]
+    following = codes[marks + 1]
+    is_cjk = np.isin(codes[marks], _codes(CJK_SENTENCE_MARKS))
+    after = codes[np.minimum(marks + 2, size - 1)]
+    ends = np.where(
+        is_cjk,
+        ~np.isin(following, _codes(CJK_SENTENCE_MARKS + "”’」』）")),
+        (following == 0x20) & ~_small_letters()[after],
+    )
+    ends &= marks + 2 < lines.ends[line]
+    breaks = _count(lines.doc[line[ends]], batch.num_texts)
+    return np.asarray(breaks + _count(lines.doc, batch.num_texts))
+
+
+@functools.cache
+def _small_letters() -> Mask:
+    """Whether a code point is a lower-case letter."""
+    table = np.zeros(0x110000, bool)
+    for code in range(0x110000):
+        table[code] = not 0xD800 <= code <= 0xDFFF and chr(code).islower()
+    return table
 
 
 def _codes(text: str) -> NDArray[np.uint32]:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from refinery.clean_config import CleanConfig
-from refinery.filters.rules import Rule, rules_for
+from refinery.filters.rules import rule_names, rules_for
 from refinery.filters.values import Floats
 
 COLUMNS = ("source", "lang", "lang_score", "num_bytes", "values", "scores", "reasons")
@@ -163,7 +163,7 @@ class _Judged:
         """Reasons that no value explains (excluded, addresses, line rules), as they stand."""
         reasons = self._batch.column("reasons")
         flat, parents = pc.list_flatten(reasons), pc.list_parent_indices(reasons)
-        known = {rule.name for label in self._languages for rule in _all_rules(label)}
+        known = rule_names()
         before: list[tuple[str, Mask]] = []
         after: list[tuple[str, Mask]] = []
         for name in pc.unique(flat).to_pylist():
@@ -173,13 +173,6 @@ class _Judged:
             mask[parents.filter(pc.equal(flat, name)).to_numpy(zero_copy_only=False)] = True
             (after if name.startswith("lines:") else before).append((name, mask))
         return sorted(before, key=lambda pair: pair[0]), after
-
-
-def _all_rules(language: str) -> tuple[Rule, ...]:
-    from refinery.filters.rules import DEFAULT, checked_in_rules
-
-    shipped = checked_in_rules()
-    return shipped.get(language, shipped[DEFAULT])
 
 
 def map_columns(maps: pa.MapArray) -> dict[str, Floats]:

@@ -81,6 +81,51 @@ def test_lines_and_paragraphs_by_hand() -> None:
     assert values["dup_paragraph_fraction"] == 0.0
 
 
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("One. Two! Three? Four", 4),
+        ("One line\nAnother line.\n\nA third", 3),
+        ("He paid 3.5 dollars, i.e. little. Then he left.", 2),
+        ("Wait... what? No.", 2),
+        ("今天很好。我们走吧！“好的。”他说。", 3),
+        ("真的？！是的。", 2),
+        ("", 0),
+    ],
+)
+def test_sentences_are_lines_and_ends_inside_of_them(text: str, sentences: int) -> None:
+    # A text before and behind: nothing may reach over its border.
+    values = compute_values(TextBatch.of(["Before.", text, " After"]))
+
+    assert values["sentences"][1] == sentences
+
+
+def test_what_c4_looks_for_in_a_page() -> None:
+    pages = [
+        "Here is Lorem  ipsum and { code }",
+        "ipsum lorem",
+        "lorem",
+        "x" * 200 + "\n" + "y" * 199,
+    ]
+
+    values = compute_values(TextBatch.of(pages))
+
+    assert values["lorem_ipsum"].tolist() == [1, 0, 0, 0]
+    assert values["curly_brackets"].tolist() == [1, 0, 0, 0]
+    assert values["long_lines"].tolist() == [0, 0, 0, 1]
+
+
+def test_rules_of_c4_run_by_recipe_only() -> None:
+    values = compute_values(TextBatch.of(["lorem ipsum { and so on }"]))
+    wanted = ("c4:lorem_ipsum", "c4:curly_bracket", "c4:sentences", "mc4:long_lines")
+
+    (silent,) = failed_rules(values, ["en"], RulesConfig())
+    (found,) = failed_rules(values, ["en"], RulesConfig(optional=wanted))
+
+    assert not set(silent) & set(wanted)
+    assert tuple(reason for reason in found if reason in wanted) == wanted
+
+
 def test_chinese_is_counted_in_characters_and_never_by_blanks() -> None:
     values = compute_values(TextBatch.of(["今天天气很好，我们去公园。"]))
 
