@@ -11,6 +11,7 @@ from torch import nn
 from torch.distributed.tensor import DTensor
 
 from train.optim.adafactor import Adafactor
+from train.optim.adamw import LocalAdamW
 from train.optim.config import OptimizerConfig
 from train.optim.lion import Lion
 from train.optim.muon import Muon
@@ -56,8 +57,7 @@ def _choose(groups: Groups, config: OptimizerConfig) -> torch.optim.Optimizer:
     lr = 0.0  # the loop sets it before every update
     match config.name:
         case "adamw":
-            # One kernel per group: these hold plain tensors, or DTensors of one mesh.
-            return torch.optim.AdamW(
+            return LocalAdamW(
                 groups,
                 lr=lr,
                 betas=config.betas or (0.9, 0.95),

@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from train.optim.sharded import local
+
 
 class Lion(torch.optim.Optimizer):
     """Update by `sign(b1 m + (1 - b1) g)`, decay apart; then `m = b2 m + (1 - b2) g`."""
@@ -25,8 +27,9 @@ class Lion(torch.optim.Optimizer):
                 state = self.state[parameter]
                 if not state:
                     state["exp_avg"] = torch.zeros_like(parameter)
-                average, gradient = state["exp_avg"], parameter.grad
+                average, gradient = local(state["exp_avg"]), local(parameter.grad)
+                weight = local(parameter)
                 direction = average.lerp(gradient, 1 - first).sign_()
-                parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                parameter.add_(direction, alpha=-group["lr"])
+                weight.mul_(1 - group["lr"] * group["weight_decay"])
+                weight.add_(direction, alpha=-group["lr"])
                 average.lerp_(gradient, 1 - second)
