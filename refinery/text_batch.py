@@ -17,10 +17,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-TEXT_BATCH_VERSION = 1
+TEXT_BATCH_VERSION = 2
 
 NUM_CODE_POINTS = 0x110000
 OTHER, WORD, CJK, SPACE = 0, 1, 2, 3
+# Bits of a character's class beside its kind: rules ask bytes, not code points.
+KIND, LETTER, SENTENCE_MARK, CJK_SENTENCE_MARK, SMALL = 3, 4, 8, 16, 32
 
 SHORT_CHARS, BASIC_PLANE = 16, 0x10000
 
@@ -67,6 +69,25 @@ def kind_table() -> NDArray[np.uint8]:
 
 
 @functools.cache
+def class_table() -> NDArray[np.uint8]:
+    """Kind and bits by code point."""
+    classes = kind_table().copy()
+    for code in range(NUM_CODE_POINTS):
+        if 0xD800 <= code <= 0xDFFF:
+            continue
+        char = chr(code)
+        if char.isalpha():
+            classes[code] |= LETTER
+        if char.islower():
+            classes[code] |= SMALL
+    for mark in ".?!…":
+        classes[ord(mark)] |= SENTENCE_MARK
+    for mark in "。？！":
+        classes[ord(mark)] |= CJK_SENTENCE_MARK
+    return classes
+
+
+@functools.cache
 def fold_table() -> Codes:
     """Case and width folding that maps one code point to one, so offsets never move."""
     table = np.arange(NUM_CODE_POINTS, dtype=np.uint32)
@@ -95,6 +116,7 @@ class TextBatch:
     Attributes:
         texts: The D texts.
         codes: [C] code points of all texts, one after the other.
+        classes: [C] their kinds and bits.
         folded: [C] the same, case and width folded.
         starts: [D + 1] first code point of each text in `codes`.
         token_starts, token_ends: [K] bounds of tokens in `codes`.
@@ -105,6 +127,7 @@ class TextBatch:
 
     texts: Sequence[str]
     codes: Codes
+    classes: NDArray[np.uint8]
     folded: Codes
     starts: Places
     token_starts: Places
@@ -118,13 +141,14 @@ class TextBatch:
         """Compute everything; texts must be valid (no lone surrogates)."""
         codes = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32)
         starts = _offsets([len(text) for text in texts])
-        kinds = kind_table()[codes]
-        token_starts, token_ends = _token_bounds(kinds, starts)
-        folded = fold_table()[codes]
+        classes = class_table().take(codes)
+        token_starts, token_ends = _token_bounds(classes & KIND, starts)
+        folded = fold_table().take(codes)
         bounds = np.searchsorted(token_starts, starts).astype(np.int64)
         return cls(
             texts=texts,
             codes=codes,
+            classes=classes,
             folded=folded,
             starts=starts,
             token_starts=token_starts,
@@ -161,7 +185,7 @@ class Lines:
     Attributes:
         starts, ends: [L] bounds in `codes`.
         doc: [L] text of each line.
-        hashes: [L] 64-bit hashes of the unfolded characters.
+        hashes: [L] 64-bit hashes, equal where the characters are; comparable within one batch.
     """
 
     starts: Places
@@ -172,23 +196,45 @@ class Lines:
     @classmethod
     def of(cls, batch: TextBatch) -> Lines:
         """Cut at line ends and at text ends."""
-        codes, size = batch.codes, len(batch.codes)
-        cuts = np.flatnonzero(codes == 10)
+        cuts = np.flatnonzero(batch.codes == 10)
         starts = np.concatenate((batch.starts[:-1], cuts + 1))
         ends = np.concatenate((batch.starts[1:], cuts))
         starts.sort()
         ends.sort()
-        visible = np.flatnonzero(kind_table()[codes] != SPACE)
-        if len(visible) == 0:
-            none = np.zeros(0, np.int64)
-            return cls(none, none, none, np.zeros(0, np.uint64))
-        first = np.searchsorted(visible, starts)
-        last = np.searchsorted(visible, ends) - 1
-        kept = first <= last
-        starts, ends = visible[first[kept]], visible[last[kept]] + 1
+        starts, ends = _without_blanks(batch, starts, ends)
         doc = np.searchsorted(batch.starts, starts, side="right") - 1
-        assert size >= ends.max()
-        return cls(starts, ends, doc, hash_spans(codes, starts, ends))
+        return cls(starts, ends, doc, _hash_lines(batch.codes, starts, ends))
+
+
+def _without_blanks(batch: TextBatch, starts: Places, ends: Places) -> tuple[Places, Places]:
+    """Spans without the white space around them; those of nothing else are gone."""
+    kept = starts < ends
+    starts, ends = starts[kept], ends[kept]
+    kinds = batch.classes & KIND
+    if not ((kinds[starts] == SPACE) | (kinds[ends - 1] == SPACE)).any():
+        return starts, ends
+    visible = np.flatnonzero(kinds != SPACE)
+    if len(visible) == 0:
+        return starts[:0], ends[:0]
+    first = np.searchsorted(visible, starts)
+    last = np.searchsorted(visible, ends) - 1
+    kept = first <= last
+    return visible[first[kept]], visible[last[kept]] + 1
+
+
+def _hash_lines(codes: Codes, starts: Places, ends: Places) -> Hashes:
+    """Equal for equal lines. Only those that agree in length and a few characters are read whole."""
+    if len(starts) == 0:
+        return np.zeros(0, np.uint64)
+    lengths = ends - starts
+    keys = lengths.astype(np.uint64)
+    for place in (starts, starts + lengths // 3, starts + lengths // 2, ends - 1):
+        keys = mix(keys * _MIX + codes[place])
+    ordered = np.sort(keys)
+    again = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    alike = np.flatnonzero(np.isin(keys, again))
+    keys[alike] = hash_spans(codes, starts[alike], ends[alike])
+    return keys
 
 
 def _offsets(lengths: Sequence[int]) -> Places:
@@ -203,9 +249,10 @@ def _token_bounds(kinds: NDArray[np.uint8], starts: Places) -> tuple[Places, Pla
     if size == 0:
         none = np.zeros(0, np.int64)
         return none, none
-    inside = (kinds == WORD) | (kinds == CJK)
+    is_word = kinds == WORD
+    inside = is_word | (kinds == CJK)
     same_word = np.zeros(size, bool)
-    same_word[1:] = (kinds[1:] == WORD) & (kinds[:-1] == WORD)
+    np.logical_and(is_word[1:], is_word[:-1], out=same_word[1:])
     borders = starts[1:-1]
     same_word[borders[borders < size]] = False
     token_starts = np.flatnonzero(inside & ~same_word)

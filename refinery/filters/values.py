@@ -17,7 +17,20 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
-from refinery.text_batch import SPACE, Hashes, Lines, Places, TextBatch, hash_spans, kind_table, mix
+from refinery.text_batch import (
+    CJK_SENTENCE_MARK,
+    KIND,
+    LETTER,
+    SENTENCE_MARK,
+    SMALL,
+    SPACE,
+    Hashes,
+    Lines,
+    Places,
+    TextBatch,
+    hash_spans,
+    mix,
+)
 
 VALUES_VERSION = 2
 
@@ -25,11 +38,13 @@ TOP_NGRAMS = (2, 3, 4)
 DUPLICATE_NGRAMS = (5, 6, 7, 8, 9, 10)
 SHORT_LINE_CHARS = 30
 LONG_LINE_CHARS = 200
+SLOT_BITS = 16
 BULLETS = "•●-*‣◦○■□▪·"
 LINE_END_MARKS = ".?!\"'。？！…”’」』；;：:)）"
-SENTENCE_MARKS, CJK_SENTENCE_MARKS = ".?!…", "。？！"
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 STOP_CHARS = tuple("的年在月是和日了於为有被人中為他與後也而由")
+
+_STEP = np.uint64(0x9E3779B97F4A7C15)
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -46,15 +61,6 @@ def compute_values(batch: TextBatch) -> dict[str, Floats]:
     }
 
 
-@functools.cache
-def _letters() -> Mask:
-    """Whether a code point is alphabetic."""
-    table = np.zeros(0x110000, bool)
-    for code in range(0x110000):
-        table[code] = not 0xD800 <= code <= 0xDFFF and chr(code).isalpha()
-    return table
-
-
 def _share(part: Floats | Places, whole: Floats | Places) -> Floats:
     """part / whole, 0 where the whole is 0."""
     share = np.zeros(len(whole))
@@ -66,6 +72,22 @@ def _count(docs: Places, num_texts: int, weights: NDArray[np.generic] | None = N
     return np.bincount(docs, weights=weights, minlength=num_texts).astype(np.float64)
 
 
+def _count_chars(batch: TextBatch, mask: Mask) -> Floats:
+    """[D] characters of each text that the mask names."""
+    before = np.zeros(len(mask) + 1, np.int32)
+    np.cumsum(mask, out=before[1:])
+    return np.diff(before[batch.starts]).astype(np.float64)
+
+
+def _have_letters(batch: TextBatch) -> Mask:
+    """[K] whether a token has a letter: nearly all have at their first character."""
+    is_letter = batch.classes & LETTER != 0
+    found = is_letter[batch.token_starts]
+    for token in np.flatnonzero(~found & (batch.token_ends - batch.token_starts > 1)):
+        found[token] = is_letter[batch.token_starts[token] : batch.token_ends[token]].any()
+    return np.asarray(found)
+
+
 def _doc_of(batch: TextBatch, places: Places) -> Places:
     return np.searchsorted(batch.starts, places, side="right") - 1
 
@@ -73,9 +95,7 @@ def _doc_of(batch: TextBatch, places: Places) -> Places:
 def _quality_values(batch: TextBatch, lines: Lines) -> dict[str, Floats]:
     size, words = batch.num_texts, batch.num_tokens.astype(np.float64)
     token_chars = (batch.token_ends - batch.token_starts).astype(np.float64)
-    letters = np.concatenate(([0], np.cumsum(_letters()[batch.codes])))
-    has_letter = letters[batch.token_ends] > letters[batch.token_starts]
-    visible = _count(_doc_of(batch, np.flatnonzero(kind_table()[batch.codes] != SPACE)), size)
+    visible = _count_chars(batch, batch.classes & KIND != SPACE)
     chars = _count(batch.token_doc, size, token_chars)
     ellipses = _ellipsis_places(batch)
     return {
@@ -86,7 +106,7 @@ def _quality_values(batch: TextBatch, lines: Lines) -> dict[str, Floats]:
             _count(_doc_of(batch, np.flatnonzero(batch.codes == 0x23)), size), words
         ),
         "ellipsis_ratio": _share(_count(_doc_of(batch, ellipses), size), words),
-        "alpha_word_fraction": _share(_count(batch.token_doc[has_letter], size), words),
+        "alpha_word_fraction": _share(_count(batch.token_doc[_have_letters(batch)], size), words),
         "stop_words": _distinct_hits(batch, STOP_WORDS),
         "stop_chars": _distinct_hits(batch, STOP_CHARS),
         "lines": _count(lines.doc, size),
@@ -95,12 +115,11 @@ def _quality_values(batch: TextBatch, lines: Lines) -> dict[str, Floats]:
 
 def _ellipsis_places(batch: TextBatch) -> Places:
     """First code points of "..." and "…" (a longer run counts once)."""
-    dot = batch.codes == 0x2E
-    three = dot.copy()
-    three[:-2] &= dot[1:-1] & dot[2:]
-    three[-2:] = False
-    three[1:] &= ~dot[:-1]
-    return np.flatnonzero(three | (batch.codes == 0x2026))
+    dots = np.flatnonzero(batch.codes == 0x2E)
+    apart = np.diff(dots, prepend=-2) != 1
+    first = np.flatnonzero(apart)
+    runs = dots[first[np.diff(np.append(first, len(dots))) >= 3]]
+    return np.concatenate((runs, np.flatnonzero(batch.codes == 0x2026)))
 
 
 @functools.cache
@@ -108,12 +127,27 @@ def _word_hashes(words: tuple[str, ...]) -> Hashes:
     return TextBatch.of(list(words)).token_hashes
 
 
+@functools.cache
+def _word_slots(words: tuple[str, ...]) -> tuple[Hashes, NDArray[np.uint8]]:
+    """Hashes of the words, and by the first bits of a hash the number of its word (0: none)."""
+    hashes = _word_hashes(words)
+    slots = np.zeros(1 << SLOT_BITS, np.uint8)
+    numbers = (hashes >> np.uint64(64 - SLOT_BITS)).astype(np.int64)
+    assert len(set(numbers.tolist())) == len(words), "two words share a slot; take more bits"
+    slots[numbers] = np.arange(1, len(words) + 1)
+    return hashes, slots
+
+
 def _distinct_hits(batch: TextBatch, words: tuple[str, ...]) -> Floats:
     """How many of the words occur in each document."""
-    total = np.zeros(batch.num_texts)
-    for word in _word_hashes(words):
-        total[np.unique(batch.token_doc[batch.token_hashes == word])] += 1
-    return total
+    hashes, slots = _word_slots(words)
+    number = slots.take((batch.token_hashes >> np.uint64(64 - SLOT_BITS)).astype(np.int32))
+    hits = np.flatnonzero(number)
+    word = number[hits].astype(np.int64) - 1
+    real = batch.token_hashes[hits] == hashes[word]
+    seen = np.zeros((batch.num_texts, len(words)), bool)
+    seen[batch.token_doc[hits[real]], word[real]] = True
+    return seen.sum(axis=1).astype(np.float64)
 
 
 def _line_values(batch: TextBatch, lines: Lines) -> dict[str, Floats]:
@@ -177,31 +211,19 @@ def count_sentences(batch: TextBatch, lines: Lines) -> Floats:
     small letter after that.
     """
     codes, size = batch.codes, len(batch.codes)
-    marks = np.flatnonzero(np.isin(codes, _codes(SENTENCE_MARKS + CJK_SENTENCE_MARKS)))
+    marks = np.flatnonzero(batch.classes & (SENTENCE_MARK | CJK_SENTENCE_MARK))
     line = np.searchsorted(lines.starts, marks, side="right") - 1
     # Of a run of marks the last one counts; one at the end of its line is the line's own.
     inside = (line >= 0) & (marks + 1 < size)
     marks, line = marks[inside], line[inside]
     following = codes[marks + 1]
-    is_cjk = np.isin(codes[marks], _codes(CJK_SENTENCE_MARKS))
-    after = codes[np.minimum(marks + 2, size - 1)]
-    ends = np.where(
-        is_cjk,
-        ~np.isin(following, _codes(CJK_SENTENCE_MARKS + "”’」』）")),
-        (following == 0x20) & ~_small_letters()[after],
-    )
+    is_cjk = batch.classes[marks] & CJK_SENTENCE_MARK != 0
+    after = batch.classes[np.minimum(marks + 2, size - 1)]
+    ends = (following == 0x20) & (after & SMALL == 0)
+    ends[is_cjk] = ~np.isin(following[is_cjk], _codes("。？！”’」』）"))
     ends &= marks + 2 < lines.ends[line]
     breaks = _count(lines.doc[line[ends]], batch.num_texts)
     return np.asarray(breaks + _count(lines.doc, batch.num_texts))
-
-
-@functools.cache
-def _small_letters() -> Mask:
-    """Whether a code point is a lower-case letter."""
-    table = np.zeros(0x110000, bool)
-    for code in range(0x110000):
-        table[code] = not 0xD800 <= code <= 0xDFFF and chr(code).islower()
-    return table
 
 
 def _codes(text: str) -> NDArray[np.uint32]:
@@ -209,9 +231,10 @@ def _codes(text: str) -> NDArray[np.uint32]:
 
 
 def _ends_with_dots(batch: TextBatch, lines: Lines) -> Mask:
-    dots = np.concatenate(([0], np.cumsum(batch.codes == 0x2E)))
-    start = np.maximum(lines.ends - 3, lines.starts)
-    return np.asarray(dots[lines.ends] - dots[start] == 3)
+    dots = lines.ends - lines.starts >= 3
+    for back in (1, 2, 3):
+        dots &= batch.codes[np.maximum(lines.ends - back, 0)] == 0x2E
+    return np.asarray(dots)
 
 
 def _paragraphs(batch: TextBatch, lines: Lines) -> Lines:
@@ -246,16 +269,18 @@ def _repetition_values(batch: TextBatch) -> dict[str, Floats]:
     token_chars = (batch.token_ends - batch.token_starts).astype(np.int64)
     chars_before = np.concatenate(([0], np.cumsum(token_chars)))
     total = _count(batch.token_doc, batch.num_texts, token_chars)
-    words = mix(batch.token_hashes + batch.token_doc.astype(np.uint64) * np.uint64(0x9E37_79B9))
+    own = mix(np.arange(1, batch.num_texts + 1, dtype=np.uint64))
+    words = batch.token_hashes ^ own.take(batch.token_doc)
     values: dict[str, Floats] = {}
-    places, grams = np.arange(len(words)), words
+    goes_on = batch.token_doc[1:] == batch.token_doc[:-1]
+    pairs = words[:-1] * _STEP + words[1:]
+    places = np.flatnonzero(goes_on & _maybe_repeated(pairs))
+    grams = pairs[places]
     for n in range(2, max(DUPLICATE_NGRAMS) + 1):
-        inside = places + n <= batch.token_bounds[batch.token_doc[places] + 1]
-        places = places[inside]
-        grams = grams[inside] * np.uint64(0x9E3779B97F4A7C15) + words[places + n - 1]
-        if n == 2:
-            maybe = _maybe_repeated(grams)
-            places, grams = places[maybe], grams[maybe]
+        if n > 2:
+            inside = places + n <= batch.token_bounds[batch.token_doc[places] + 1]
+            places = places[inside]
+            grams = grams[inside] * _STEP + words[places + n - 1]
         order, firsts, lengths = _runs(grams)
         if n in TOP_NGRAMS:
             top = _top(batch, places[order[firsts]], lengths, n, chars_before)
@@ -289,10 +314,21 @@ def _runs(keys: Hashes) -> tuple[Places, Places, Places]:
     if len(keys) == 0:
         none = np.zeros(0, np.int64)
         return none, none, none
-    order = np.argsort(keys)
+    order = _order(keys)
     ordered = keys[order]
     firsts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
     return order, firsts, np.diff(np.append(firsts, len(keys)))
+
+
+def _order(keys: Hashes) -> Places:
+    """An order that brings equal keys together, by sorting places in the low bits of the keys.
+
+    Sorting whole numbers is several times as fast as sorting places by keys.
+    """
+    bits = np.uint64(len(keys).bit_length())
+    packed = (keys >> bits << bits) | np.arange(len(keys), dtype=np.uint64)
+    packed.sort()
+    return (packed & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int64)
 
 
 def _top(batch: TextBatch, places: Places, lengths: Places, n: int, chars_before: Places) -> Floats:

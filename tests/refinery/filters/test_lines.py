@@ -31,6 +31,20 @@ def test_c4_drops_the_line_and_says_why(line: str, reason: str) -> None:
     assert kept(text, "c4") == "The first line stays here.\nThe last line stays too."
 
 
+def test_c4_counts_words_between_blanks_and_chinese_characters() -> None:
+    fine = "a - b\n今天好\n今，天 好\n\n  three of them  "
+    short = "two words\n今天\n- \n今，b"
+
+    assert line_edits(fine, "c4_without_marks") == []
+    assert [one.reason for one in line_edits(short, "c4_without_marks")] == ["c4:few_words"] * 4
+
+
+def test_a_phrase_in_one_line_leaves_the_others() -> None:
+    text = "我们使用Cookie来改进服务。\nTHIS USES COOKIES, it says.\nNothing is here of that."
+
+    assert kept(text, "c4_without_marks") == "Nothing is here of that."
+
+
 def test_c4_keeps_chinese_lines_with_chinese_marks() -> None:
     text = "今天天气很好。\n我们去公园吗？\n首页 登录 注册"
 
