@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from refinery.normalize.spelling import SpellingConfig
 from schemas.settings import Settings
 
 EmojiStyle = Literal["words", "shortcodes", "keep", "remove"]
@@ -30,4 +31,7 @@ class NormalizeConfig(Settings):
     tidy_space: bool = True
     chinese: ChineseConversion | None = Field(
         default=None, description="OpenCC conversion; it is counted where it changes a text"
+    )
+    spelling: SpellingConfig | None = Field(
+        default=None, description="correct misspelt English words; counted by word"
     )

@@ -1,8 +1,8 @@
 """Normalisation of one text: each step counted, idempotent, skipped by a gate where it has no work.
 
-Order: repair -> compose -> codes -> emoji -> symbols -> homoglyphs -> width -> controls -> space.
+Order: repair -> compose -> codes -> emoji -> symbols -> homoglyphs -> width -> controls -> space -> spelling.
 Controls come late, since joiners and variation selectors belong to emoji sequences; space comes
-last, since all before it may leave blanks. A step may make work for an earlier one (removing a
+late, since all before it may leave blanks, and spelling last. A step may make work for an earlier one (removing a
 joiner lets two letters compose), so changed texts go round until nothing changes.
 """
 
@@ -22,6 +22,7 @@ from refinery.normalize.config import NormalizeConfig
 from refinery.normalize.emoji_words import replace_emoji
 from refinery.normalize.gate import CONTROL_RANGES, WIDE_RANGES, Needs, char_class, needs
 from refinery.normalize.homoglyphs import repair_homoglyphs
+from refinery.normalize.spelling import correct_spelling
 from refinery.normalize.symbols import replace_symbols
 from schemas.errors import SettingsError
 
@@ -89,7 +90,13 @@ def _round(text: str, config: NormalizeConfig, counters: Counter[str]) -> str:
     if config.remove_controls and Needs.CONTROL in bits:
         text, found = _remove_controls(text)
         counters["controls"] += found
-    return tidy_space(text, has_odd_blanks=Needs.BLANK in bits) if config.tidy_space else text
+    if config.tidy_space:
+        text = tidy_space(text, has_odd_blanks=Needs.BLANK in bits)
+    if config.spelling is not None:
+        # Last, since it reads words between blanks.
+        text, found = correct_spelling(text, config.spelling)
+        counters["spelling"] += found
+    return text
 
 
 def _repair(text: str, bits: Needs, config: NormalizeConfig, counters: Counter[str]) -> str:
@@ -131,7 +138,7 @@ def _converter(conversion: str) -> Any:
     except ImportError as error:
         raise SettingsError(
             f"recipe.clean.normalize.chinese: '{conversion}' needs the package opencc, "
-            "which is not installed; pip install opencc"
+            "which is not installed; pip install opencc (extra `language`)"
         ) from error
     return opencc.OpenCC(conversion)
 

@@ -1,0 +1,95 @@
+"""Spelling correction of plain English words; names, code, addresses and other languages stay.
+
+A word is looked at only where it stands in lower case between blanks and ordinary punctuation, on a
+line that is no code, in a text whose words a dictionary mostly knows. It changes only to a frequent
+word one or two edits away. A corrected word is a known one, so a second pass changes nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+import re
+from typing import Any
+
+from pydantic import Field
+
+from schemas.errors import SettingsError
+from schemas.settings import Settings
+
+DICTIONARY = "frequency_dictionary_en_82_765.txt"
+_WORD = re.compile(r"(?<!\S)[\"'(“‘]{0,2}([a-z]+)[.,;:!?\"')”’]{0,3}(?!\S)")
+_CODE_LINE = re.compile(r"^(?: {4}|\t)|[{};=]\s*$|^\s*(?:#|//|>>>|\$ )")
+_FENCE = "```"
+
+
+class SpellingConfig(Settings):
+    """Bounds on what is corrected."""
+
+    max_edits: int = Field(default=1, ge=1, le=2)
+    min_word_chars: int = Field(default=5, ge=3, description="shorter words have too many twins")
+    min_count: int = Field(
+        default=1_000_000, ge=1, description="occurrences of the corrected word in the dictionary"
+    )
+    min_known_fraction: float = Field(
+        default=0.85, gt=0, le=1, description="of a text's words; fewer: another language or code"
+    )
+
+
+def correct_spelling(text: str, config: SpellingConfig) -> tuple[str, int]:
+    """Text with misspelt words corrected, and their number."""
+    counts = _dictionary(config.max_edits).words
+    found = _WORD.findall(text)
+    known = sum(word in counts for word in found)
+    if not found or known < config.min_known_fraction * len(found) or known == len(found):
+        return text, 0
+    lines, in_code, corrected = text.split("\n"), False, 0
+    for number, line in enumerate(lines):
+        if line.lstrip().startswith(_FENCE):
+            in_code = not in_code
+        elif not in_code and not _CODE_LINE.search(line):
+            lines[number], changed = _correct_line(line, config)
+            corrected += changed
+    return "\n".join(lines), corrected
+
+
+def _correct_line(line: str, config: SpellingConfig) -> tuple[str, int]:
+    corrected = 0
+
+    def correct(found: re.Match[str]) -> str:
+        nonlocal corrected
+        word = found[1]
+        if len(word) < config.min_word_chars:
+            return found[0]
+        better = _best(word, config.max_edits, config.min_count)
+        corrected += better != word
+        return found[0].replace(word, better, 1)
+
+    return _WORD.sub(correct, line), corrected
+
+
+@functools.lru_cache(maxsize=100_000)
+def _best(word: str, max_edits: int, min_count: int) -> str:
+    """The most frequent of the nearest known words; the word itself where none is near enough."""
+    from symspellpy import Verbosity
+
+    found = _dictionary(max_edits).lookup(word, Verbosity.TOP, max_edit_distance=max_edits)
+    if not found or found[0].count < min_count or not found[0].term.isalpha():
+        return word
+    return str(found[0].term)
+
+
+@functools.cache
+def _dictionary(max_edits: int) -> Any:
+    try:
+        import symspellpy
+    except ImportError as error:
+        raise SettingsError(
+            "recipe.clean.normalize.spelling needs the package symspellpy, which is not installed; "
+            "pip install symspellpy (extra `language`)"
+        ) from error
+    dictionary = symspellpy.SymSpell(max_dictionary_edit_distance=max_edits)
+    source = importlib.resources.files(symspellpy).joinpath(DICTIONARY)
+    with importlib.resources.as_file(source) as path:
+        dictionary.load_dictionary(path, term_index=0, count_index=1)
+    return dictionary
