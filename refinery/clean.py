@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+import numpy as np
+
 from refinery.clean_config import CleanConfig
 from refinery.edits import apply_edits
 from refinery.extract.limits import PageRejected
@@ -32,6 +34,7 @@ from refinery.quality.classifier import (
     quality_reasons,
 )
 from refinery.quality.config import QUALITY
+from refinery.quality.sampling import head_sampled, is_sampled_out
 from refinery.sources.record import short_message, to_valid_text
 from refinery.text_batch import TEXT_BATCH_VERSION, TextBatch
 
@@ -59,6 +62,7 @@ class Payload:
     mime: str
     charset: str | None
     url: str | None = None
+    doc_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ class NormalizedPage:
     edits: tuple[MarkedEdit, ...] = ()
     page_lang: str | None = None
     published: date | None = None
+    doc_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -155,6 +160,7 @@ class Cleaner:
                 payload.url,
                 page_lang=page.language,
                 published=page.published,
+                doc_id=payload.doc_id,
             )
         )
 
@@ -215,6 +221,7 @@ class Cleaner:
             if QUALITY in own:
                 reasons += quality_reasons(own[QUALITY], self._config.quality)
             reasons += head_reasons(own, self._config.heads)
+            reasons += self._sampled_out(own, page.doc_id)
             documents.append(
                 CleanDocument(
                     page=page,
@@ -233,6 +240,19 @@ class Cleaner:
                 )
             )
         return documents
+
+    def _sampled_out(self, scores: Mapping[str, float], doc_id: str | None) -> list[str]:
+        """Reasons of sampling by score; a text without an id (none is known) is not sampled."""
+        chosen = {QUALITY: self._config.quality.pareto}
+        chosen |= {head: config.pareto for head, config in self._config.heads.items()}
+        return [
+            head_sampled(head)
+            for head, config in chosen.items()
+            if config is not None
+            and doc_id is not None
+            and head in scores
+            and is_sampled_out(np.array([scores[head]]), [doc_id], config)[0]
+        ]
 
     def _reasons(self, page: NormalizedPage, language: Language, failed: list[str]) -> list[str]:
         """All reasons in their order: address, language, rules, line rules."""

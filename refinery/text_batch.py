@@ -142,7 +142,7 @@ class TextBatch:
         codes = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32)
         starts = _offsets([len(text) for text in texts])
         classes = class_table().take(codes)
-        token_starts, token_ends = _token_bounds(classes & KIND, starts)
+        token_starts, token_ends = _token_bounds(classes & np.uint8(KIND), starts)
         folded = fold_table().take(codes)
         bounds = np.searchsorted(token_starts, starts).astype(np.int64)
         return cls(

@@ -122,7 +122,7 @@ def explain_file(
         return Explained({**head, **_rejected(UNREADABLE, short_message(error))}, b"", None)
     head["doc_id"] = document_id(url, payload)
     mime = "text/html" if path.suffix.lower() in HTML_ENDINGS else "text/plain"
-    result = next(iter(cleaner.clean([Payload(payload, mime, charset, url)])))
+    result = next(iter(cleaner.clean([Payload(payload, mime, charset, url, head["doc_id"])])))
     if isinstance(result, Rejected):
         return Explained({**head, **_rejected(result.reason, result.message)}, payload, None)
     return Explained({**head, **_cleaned(result)}, payload, result)

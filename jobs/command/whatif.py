@@ -21,7 +21,7 @@ from schemas.settings import apply_overrides, parse_settings, read_yaml
 
 PREFIX = "recipe.clean."
 # Parts of the settings that a ledger can answer for.
-ANSWERABLE = ("language.", "quality.min_score", "rules.bounds", "rules.disabled", "rules.optional",
+ANSWERABLE = ("language.", "quality.min_score", "quality.pareto", "rules.bounds", "rules.disabled", "rules.optional",
               "rules.enabled", "heads.")  # fmt: skip
 NOT_LANGUAGE = ("language.model", "language.sample_chars")
 
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     changed = _changed(args.recipe, args.overrides)
     ratios = _ratios(args.bytes_per_token)
     now, then = Outcome(), Outcome()
-    for batch in read_ledger(_files(args.ledger)):
+    for batch in read_ledger(_files(args.ledger), changed):
         count_now(now, batch)
         count_then(then, batch, changed)
     answer = {"settings": args.overrides, "now": _plain(now, ratios), "then": _plain(then, ratios)}

@@ -147,7 +147,7 @@ def _distinct_hits(batch: TextBatch, words: tuple[str, ...]) -> Floats:
     real = batch.token_hashes[hits] == hashes[word]
     seen = np.zeros((batch.num_texts, len(words)), bool)
     seen[batch.token_doc[hits[real]], word[real]] = True
-    return seen.sum(axis=1).astype(np.float64)
+    return np.asarray(seen.sum(axis=1), np.float64)
 
 
 def _line_values(batch: TextBatch, lines: Lines) -> dict[str, Floats]:

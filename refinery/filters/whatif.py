@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from refinery.clean_config import CleanConfig
 from refinery.filters.rules import rule_names, rules_for
 from refinery.filters.values import Floats
+from refinery.quality.sampling import PARETO, head_sampled, is_sampled_out
 
 COLUMNS = ("source", "lang", "lang_score", "num_bytes", "values", "scores", "reasons")
 BATCH_ROWS = 32_768
@@ -42,10 +43,12 @@ class Outcome:
     dropped_by: Counter[str] = field(default_factory=Counter)
 
 
-def read_ledger(paths: Iterable[str]) -> Iterator[pa.RecordBatch]:
-    """Batches of the columns that verdicts need."""
+def read_ledger(paths: Iterable[str], config: CleanConfig) -> Iterator[pa.RecordBatch]:
+    """Batches of the columns that verdicts need; ids only where documents are sampled by score."""
+    sampled = config.quality.pareto or any(head.pareto for head in config.heads.values())
+    columns = ["doc_id", *COLUMNS] if sampled else list(COLUMNS)
     for path in paths:
-        yield from pq.ParquetFile(path).iter_batches(BATCH_ROWS, columns=list(COLUMNS))
+        yield from pq.ParquetFile(path).iter_batches(BATCH_ROWS, columns=columns)
 
 
 def count_now(outcome: Outcome, batch: pa.RecordBatch) -> None:
@@ -111,6 +114,19 @@ class _Judged:
             if score is not None:
                 yield QUALITY, np.asarray(score < least)
         yield from self._heads()
+        yield from self._sampled()
+
+    def _sampled(self) -> Iterator[tuple[str, Mask]]:
+        chosen = {"quality": self._config.quality.pareto}
+        chosen |= {head: config.pareto for head, config in self._config.heads.items()}
+        if not any(chosen.values()):
+            return
+        scores = map_columns(self._batch.column("scores"))
+        ids = self._batch.column("doc_id").to_pylist()
+        for head, config in chosen.items():
+            if config is not None and head in scores:
+                with np.errstate(invalid="ignore"):
+                    yield head_sampled(head), is_sampled_out(scores[head], ids, config)
 
     def _heads(self) -> Iterator[tuple[str, Mask]]:
         scores = map_columns(self._batch.column("scores"))
@@ -167,7 +183,12 @@ class _Judged:
         before: list[tuple[str, Mask]] = []
         after: list[tuple[str, Mask]] = []
         for name in pc.unique(flat).to_pylist():
-            if name in known or name in LANGUAGE or name == QUALITY or name.startswith(HEAD):
+            if (
+                name in known
+                or name in LANGUAGE
+                or name == QUALITY
+                or name.startswith((HEAD, PARETO))
+            ):
                 continue
             mask = np.zeros(self._rows, bool)
             mask[parents.filter(pc.equal(flat, name)).to_numpy(zero_copy_only=False)] = True

@@ -29,12 +29,20 @@ class QualityTrainingConfig(Settings):
     min_count: int = Field(default=1, gt=0)
 
 
+class ParetoConfig(Settings):
+    """Sampling by score as for GPT-3: good documents mostly stay, a few of the others too."""
+
+    alpha: float = Field(default=9.0, gt=0, description="a score of 0 stays with 2 ** -alpha")
+    seed: int = 0
+
+
 class QualityConfig(Settings):
     """What the score does to a document."""
 
     min_score: float | None = Field(
         default=None, ge=0, le=1, description="drop below it; None only scores"
     )
+    pareto: ParetoConfig | None = Field(default=None, description="sample by score, as GPT-3 did")
 
 
 class HeadConfig(Settings):
@@ -46,3 +54,4 @@ class HeadConfig(Settings):
 
     min_score: float | None = Field(default=None, ge=0, le=1, description="drop below it")
     max_score: float | None = Field(default=None, ge=0, le=1, description="drop above it")
+    pareto: ParetoConfig | None = Field(default=None, description="sample by score, as GPT-3 did")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from jobs.command.main import main
 from refinery.clean import CleanDocument, Cleaner, Payload
 from refinery.clean_config import CleanConfig
+from refinery.quality.config import ParetoConfig
+from refinery.quality.sampling import is_sampled_out
 from refinery.tables import arrow_schema
 from schemas.errors import SettingsError
 from schemas.tables import LEDGER
@@ -88,3 +91,20 @@ def test_a_setting_that_changes_text_names_the_stage_to_run_again(ledger: Path) 
 def test_a_misspelt_rule_names_its_neighbour(ledger: Path) -> None:
     with pytest.raises(SettingsError, match="did you mean 'gopher:words'"):
         main(["whatif", str(ledger), "--set", "rules.disabled=['gopher:word']"])
+
+
+def test_sampling_by_score_is_answered_as_the_stage_decides(capsys, tmp_path: Path) -> None:
+    ids = [f"{n * 0x9E3779B97F4A7C15 % 2**64:032x}"[::-1] for n in range(1, 401)]
+    schema = arrow_schema({column.name: column.type for column in LEDGER.columns})
+    rows = [
+        {"doc_id": i, "source": "web", "num_bytes": 1, "values": [], "reasons": [],
+         "scores": [("quality", n / 400)]}
+        for n, i in enumerate(ids)
+    ]  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), tmp_path / "part.parquet")
+    out = is_sampled_out(np.arange(400) / 400, ids, ParetoConfig(alpha=2.0))
+
+    answer = ask(capsys, tmp_path, "quality.pareto={alpha: 2.0}")
+
+    assert answer["then"]["dropped_by"] == {"pareto:quality": int(out.sum())}
+    assert 0 < out.sum() < 400
