@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from refinery.extract.blocks import read_blocks
+from refinery.extract.cut import choose_cut
 from refinery.extract.features import compute_features
 from refinery.extract.metadata import linked_text
 from refinery.extract.structure import Style, render
-from refinery.extract.trees import Forest, choose_cut
+from refinery.extract.trees import Forest
 
 # A page whose blocks give less is asked for the text of its JSON-LD, which must be much longer.
 SHORT_CHARS = 1_000
@@ -30,10 +31,11 @@ def _weights() -> bytes:
 
 
 @functools.cache
-def load_forest() -> Forest:
-    """The trained trees, read once per process."""
-    with np.load(io.BytesIO(_weights()), allow_pickle=False) as arrays:
-        return Forest.of(dict(arrays))
+def load_forests() -> tuple[Forest, Forest]:
+    """The trees that judge blocks and those that judge cuts, read once per process."""
+    with np.load(io.BytesIO(_weights()), allow_pickle=False) as file:
+        arrays = dict(file)
+    return Forest.of(arrays, "blocks"), Forest.of(arrays, "cuts")
 
 
 def weights_sha256() -> str:
@@ -56,7 +58,8 @@ def extract_main_text(html: str, style: Style, *, image_text: bool = False) -> M
     text = ""
     if blocks.texts:
         page = compute_features(blocks)
-        kept = choose_cut(load_forest().predict(page.rows), page.words)
+        forest, judge = load_forests()
+        kept = choose_cut(forest.predict(page.rows), page.words, page.facts, judge)
         text = render(blocks, np.flatnonzero(kept).tolist(), style)
     if len(text) < SHORT_CHARS:
         linked = linked_text(html)

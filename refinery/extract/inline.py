@@ -8,6 +8,8 @@ from selectolax.lexbor import LexborNode
 
 MOST_NAME_CHARS = 60
 MOST_FORMULA_CHARS = 2_000
+# Pictures that a page holds as data would be searched at length.
+MOST_MARK_CHARS = 400
 # How forums, blogs and Chinese platforms mark images that stand for an emoji or a sticker.
 _STICKER = re.compile(
     r"emoji|emoticon|smil(?:e|ey|ie)|sticker|biaoqing|expression|wp-smiley|bbface|face[-_/]", re.I
@@ -31,7 +33,7 @@ def sticker_name(node: LexborNode) -> str:
     if _CODE.fullmatch(name):
         return name
     attributes = node.attributes
-    marks = f"{attributes.get('class') or ''} {attributes.get('src') or ''}"
+    marks = f"{attributes.get('class') or ''} {attributes.get('src') or ''}"[:MOST_MARK_CHARS]
     return name if _STICKER.search(marks) else ""
 
 

@@ -38,7 +38,10 @@ def render(blocks: Blocks, kept: Sequence[int], style: Style) -> str:
 
 class _Renderer:
     def __init__(self, blocks: Blocks, style: Style) -> None:
-        self._blocks = blocks
+        self._texts = blocks.texts
+        self._elements: list[int] = blocks.elements.tolist()
+        self._tags: list[int] = blocks.tags.tolist()
+        self._parents: list[int] = blocks.parents.tolist()
         self._is_markdown = style == "markdown"
         self._forms: dict[int, int] = {}
         self._numbers: dict[int, dict[int, int]] = {}
@@ -57,19 +60,19 @@ class _Renderer:
         return "".join(lines)
 
     def _piece(self, place: int) -> _Piece:
-        element = self._blocks.elements[place]
+        element = self._elements[place]
         form = self._forms.get(element)
         if form is None:
             form = self._forms[element] = self._form_of(element)
-        tag = self._blocks.tags[form] if form >= 0 else -1
-        return _Piece(self._blocks.texts[place], form, tag)
+        tag = self._tags[form] if form >= 0 else -1
+        return _Piece(self._texts[place], form, tag)
 
     def _form_of(self, element: int) -> int:
         """The nearest element at or above that names a form."""
         while element > 0:
-            if self._blocks.tags[element] in _NAMED:
+            if self._tags[element] in _NAMED:
                 return element
-            element = self._blocks.parents[element]
+            element = self._parents[element]
         return -1
 
     def _group_of(self, piece: _Piece) -> tuple[str, int]:
@@ -81,10 +84,10 @@ class _Renderer:
         return "p", id(piece)
 
     def _table_of(self, cell: int) -> int:
-        row = self._blocks.parents[cell]
-        body = self._blocks.parents[row]
-        name = TAGS[self._blocks.tags[body]]
-        return self._blocks.parents[body] if name in ("tbody", "thead") else body
+        row = self._parents[cell]
+        body = self._parents[row]
+        name = TAGS[self._tags[body]]
+        return self._parents[body] if name in ("tbody", "thead") else body
 
     def _group_text(self, members: list[_Piece]) -> str:
         tag = members[0].tag
@@ -102,13 +105,13 @@ class _Renderer:
         return text
 
     def _item(self, members: list[_Piece]) -> str:
-        blocks, form = self._blocks, members[0].form
-        parent = blocks.parents[form]
+        form = members[0].form
+        parent = self._parents[form]
         depth, above = 0, parent
         while above > 0:
-            depth += blocks.tags[above] in _LISTS
-            above = blocks.parents[above]
-        is_numbered = self._is_markdown and blocks.tags[parent] == _ORDERED
+            depth += self._tags[above] in _LISTS
+            above = self._parents[above]
+        is_numbered = self._is_markdown and self._tags[parent] == _ORDERED
         mark = f"{self._number(form)}. " if is_numbered else "- "
         indent = "  " * max(0, depth - 1)
         following = "\n" + indent + " " * len(mark)
@@ -116,7 +119,7 @@ class _Renderer:
 
     def _number(self, item: int) -> int:
         """Place of an item in its list, from 1."""
-        parents, tags = self._blocks.parents, self._blocks.tags
+        parents, tags = self._parents, self._tags
         parent = parents[item]
         numbers = self._numbers.get(parent)
         if numbers is None:
@@ -125,7 +128,7 @@ class _Renderer:
         return numbers[item]
 
     def _table(self, members: list[_Piece]) -> str:
-        rows = [list(row) for _, row in groupby(members, lambda p: self._blocks.parents[p.form])]
+        rows = [list(row) for _, row in groupby(members, lambda p: self._parents[p.form])]
         if max(map(len, rows)) < 2 or not all(map(_is_row, rows)):
             return "\n\n".join(piece.text for piece in members)
         lines = [" | ".join(" ".join(p.text.split()) for p in row) for row in rows]

@@ -15,6 +15,9 @@ from refinery.extract.blocks import TAG_IDS, TAGS, WORDS, Blocks
 Floats = NDArray[np.float32]
 
 NUM_LEVELS = 6
+# Columns of `features._sums`: what is given per block of a container, and as a share of the page.
+_PER_BLOCK = [0, 1, 2, 3, 4, 7, 8, 9, 10, 11]
+_OF_PAGE = [0, 1, 2, 3, 4, 5, 6]
 _ANCESTORS = (
     "article", "main", "nav", "header", "footer", "aside", "form", "table", "ul", "ol", "section",
     "blockquote", "pre", "figure", "button", "noscript", "details", "dl", "p", "li", "tr",
@@ -28,13 +31,13 @@ class PageTree:
     """Elements as arrays; `tops[e]` is the outermost element with the same blocks as e."""
 
     def __init__(self, blocks: Blocks) -> None:
-        self.elements = np.array(blocks.elements, np.int64)
-        self.parents = np.array(blocks.parents, np.int64)
-        self.starts = np.array(blocks.starts, np.int64)
-        self.ends = np.array(blocks.ends, np.int64)
-        self.tags = np.array(blocks.tags, np.int64)
-        self.paths = np.array(blocks.paths, np.int64)
-        self.masks = np.array(blocks.masks, np.int64)
+        self.elements = blocks.elements
+        self.parents = blocks.parents
+        self.starts = blocks.starts
+        self.ends = blocks.ends
+        self.tags = blocks.tags
+        self.paths = blocks.paths
+        self.masks = blocks.masks
         self.num_blocks = len(blocks.texts)
         parents = self.parents
         same = (self.starts == self.starts[parents]) & (self.ends == self.ends[parents])
@@ -44,7 +47,7 @@ class PageTree:
         self.levels = [tops[self.elements]]
         for _ in range(NUM_LEVELS - 1):
             self.levels.append(tops[parents[self.levels[-1]]])
-        self.own_NK = self._own(np.array(blocks.depths, np.float32))
+        self.own_NK = self._own(blocks.depths.astype(np.float32))
 
     def _own(self, depths: Floats) -> Floats:
         marks = _ANCESTOR_BITS[self.tags] | (self.masks << len(_ANCESTORS))
@@ -73,7 +76,7 @@ class PageTree:
         place = (np.arange(self.num_blocks) - first) / size[:, 0]
         return np.column_stack(
             [
-                inside[:, :5] / size, inside / whole,
+                inside[:, _PER_BLOCK] / size, inside[:, _OF_PAGE] / whole[_OF_PAGE],
                 inside[:, 1] / np.maximum(inside[:, 0], 1), np.log1p(size), np.log1p(inside[:, 0]),
                 place, self.tags[box], first / self.num_blocks,
             ]

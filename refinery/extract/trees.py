@@ -24,13 +24,21 @@ class Forest:
     leaves: NDArray[np.float32]
 
     @classmethod
-    def of(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Forest:
-        """Read from the arrays of a file of weights."""
+    def of(cls, arrays: Mapping[str, NDArray[np.generic]], prefix: str) -> Forest:
+        """Read from the arrays of a file of weights, which holds several forests."""
         return cls(
-            arrays["features"].astype(np.int32),
-            arrays["thresholds"].astype(np.float32),
-            arrays["leaves"].astype(np.float32),
+            arrays[f"{prefix}_features"].astype(np.int32),
+            arrays[f"{prefix}_thresholds"].astype(np.float32),
+            arrays[f"{prefix}_leaves"].astype(np.float32),
         )
+
+    def arrays(self, prefix: str) -> dict[str, NDArray[np.generic]]:
+        """What `of` reads."""
+        return {
+            f"{prefix}_features": self.features.astype(np.int16),
+            f"{prefix}_thresholds": self.thresholds,
+            f"{prefix}_leaves": self.leaves,
+        }
 
     def predict(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Probability of each row [N, F].
@@ -64,20 +72,3 @@ class Forest:
         leaf = self.leaves[chosen].ravel().take(place + (base // num_nodes - num_nodes))
         score: NDArray[np.float64] = leaf.sum(axis=0, dtype=np.float64)
         return score
-
-
-def choose_cut(probability: NDArray[np.float32], words: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """The blocks whose keeping maximises the expected word-level F1 of the page.
-
-    With blocks in falling order of probability, F1 of the first k is about
-    2 sum(p w) / (sum(w) + W), W being all expected content words of the page.
-    """
-    order = np.argsort(-probability, kind="stable")
-    expected = np.cumsum((probability * words)[order], dtype=np.float64)
-    kept = np.cumsum(words[order], dtype=np.float64)
-    if expected[-1] <= 0:
-        return np.ones(len(words), np.bool_)
-    best = int(np.argmax(2 * expected / (kept + expected[-1])))
-    chosen = np.zeros(len(words), np.bool_)
-    chosen[order[: best + 1]] = True
-    return chosen

@@ -8,23 +8,42 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import zstandard
+from fastwarc.stream_io import Lz4Reader
 
 from refinery.sources.record import Broken, Fetch, NoDocument, Outcome, short_message
 
 DECODE_ERRORS = (OSError, EOFError, zlib.error, zstandard.ZstdError)
+COMPRESSED_ENDINGS = (".gz", ".zst", ".lz4")
 MEMBER_ENDINGS = (".html", ".htm", ".xhtml", ".txt", ".md")
 
 
 def open_compressed(stream: BinaryIO, name: str) -> BinaryIO:
-    """The plain bytes of a stream, by the name's ending (.gz, .zst)."""
+    """The plain bytes of a stream, by the name's ending (.gz, .zst, .lz4)."""
     if name.endswith(".gz"):
         return io.BufferedReader(gzip.GzipFile(fileobj=stream))
     if name.endswith(".zst"):
         return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(stream))
+    if name.endswith(".lz4"):
+        return io.BufferedReader(_Lz4Reader(stream))
     return stream
+
+
+class _Lz4Reader(io.RawIOBase):
+    """LZ4 frames as FastWARC reads them, in the form of a Python stream."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._frames = Lz4Reader(stream)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self._frames.read(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
 
 
 def read_whole(

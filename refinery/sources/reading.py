@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from refinery.publish import storage
 from refinery.sources.arc import read_arc
 from refinery.sources.config import ReadLimits, SourceConfig
-from refinery.sources.files import open_compressed, read_whole, read_zip
+from refinery.sources.files import COMPRESSED_ENDINGS, open_compressed, read_whole, read_zip
 from refinery.sources.listing import InputFile
 from refinery.sources.record import Broken, Fetch, NoDocument, Outcome, document_id, short_message
 from refinery.sources.rows import read_csv, read_jsonl, read_parquet
@@ -88,7 +88,9 @@ def read_stream(
 ) -> Iterator[Outcome]:
     """Outcomes of one opened file, by the source's format."""
     most = limits.max_document_bytes
-    plain_name = name.lower().removesuffix(".gz").removesuffix(".zst")
+    plain_name = name.lower()
+    for ending in COMPRESSED_ENDINGS:
+        plain_name = plain_name.removesuffix(ending)
     if source.format == "warc":
         if plain_name.endswith(".arc"):
             return read_arc(open_compressed(stream, name), max_bytes=most)

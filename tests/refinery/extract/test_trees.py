@@ -4,8 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from refinery.extract.classifier import load_forest, weights_sha256
-from refinery.extract.trees import Forest, choose_cut
+from refinery.extract.classifier import load_forests, weights_sha256
+from refinery.extract.cut import choose_cut, propose_cuts
+from refinery.extract.trees import Forest
 
 BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 
@@ -35,7 +36,7 @@ def test_exported_trees_score_as_lightgbm_does(monkeypatch: pytest.MonkeyPatch) 
     }  # fmt: skip
     booster = lightgbm.train(parameters, lightgbm.Dataset(rows, labels), num_boost_round=30)
 
-    score = export(booster).score(rows, slice(None))
+    score = export(booster, DEPTH).score(rows, slice(None))
 
     np.testing.assert_allclose(score, booster.predict(rows, raw_score=True), atol=1e-5)
 
@@ -45,7 +46,22 @@ def test_the_cut_keeps_what_raises_expected_f1() -> None:
     words = np.array([10, 10, 10, 500], np.float32)
 
     # Of k = 1..4 blocks by probability: F1 .34, .54, .49, .15 (by hand, W = 43).
-    assert choose_cut(probability, words).tolist() == [True, False, True, False]
+    assert choose_cut(probability, words, (), None).tolist() == [True, False, True, False]
+
+
+def test_a_judge_may_cut_elsewhere() -> None:
+    probability = np.array([0.9, 0.1, 0.8, 0.05], np.float32)
+    words = np.array([10, 10, 10, 500], np.float32)
+    cuts = propose_cuts(probability, words, ())
+    share_kept = cuts.rows.shape[1] - 6
+    # One tree of one split: a cut that keeps over half of the page's words gains most.
+    judge = Forest(
+        np.array([[share_kept]], np.int32),
+        np.array([[0.5]], np.float32),
+        np.array([[0, 1]], np.float32),
+    )
+
+    assert choose_cut(probability, words, (), judge).tolist() == [True, True, True, True]
 
 
 def test_the_weights_are_those_that_their_card_names() -> None:
@@ -54,5 +70,10 @@ def test_the_weights_are_those_that_their_card_names() -> None:
 
     card = importlib.resources.files("refinery.extract.weights").joinpath("blocks.json")
 
-    assert json.loads(card.read_text())["weights_sha256"] == weights_sha256()
-    assert load_forest().leaves.shape[1] == 128
+    card_facts = json.loads(card.read_text())
+
+    assert card_facts["weights_sha256"] == weights_sha256()
+    assert [len(forest.leaves) for forest in load_forests()] == [
+        card_facts["num_trees"],
+        card_facts["num_cut_trees"],
+    ]

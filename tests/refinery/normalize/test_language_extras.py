@@ -21,8 +21,28 @@ HAN = st.text(
 )
 WORDS = st.lists(
     st.sampled_from(
-        "the people goverment recieve becuase believe definately house water from with this that "
-        "Goverment http://goverment.org x_goverment goverment() `recieve` \n \t".split(" ")  # noqa: SIM905
+        [
+            "the",
+            "people",
+            "goverment",
+            "recieve",
+            "becuase",
+            "believe",
+            "definately",
+            "house",
+            "water",
+            "from",
+            "with",
+            "this",
+            "that",
+            "Goverment",
+            "http://goverment.org",
+            "x_goverment",
+            "goverment()",
+            "`recieve`",
+            "\n",
+            "\t",
+        ]
     ),
     max_size=25,
 )

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
+from fastwarc.stream_io import Lz4Writer
 
 from refinery.sources.config import FieldMapping, ReadLimits, SourceConfig
 from refinery.sources.files import open_compressed, read_whole, read_zip
@@ -156,3 +157,15 @@ def test_the_format_and_the_name_choose_the_reader(name: str, kind: str, data: b
 
     assert isinstance(row, Fetch)
     assert row.payload == b"hello"
+
+
+def test_lines_in_lz4_are_read() -> None:
+    lz4 = io.BytesIO()
+    stream = Lz4Writer(lz4)
+    stream.write(b'{"text": "one"}\n{"text": "two"}\n')
+    stream.close()
+    packed = io.BytesIO(lz4.getvalue())
+
+    plain = open_compressed(packed, "a.jsonl.lz4")
+
+    assert plain.read() == b'{"text": "one"}\n{"text": "two"}\n'

@@ -140,6 +140,26 @@ def test_an_arc_archive_is_read_record_by_record() -> None:
     assert cut.reason == "archive:truncated"
 
 
+def test_an_arc_archive_of_version_2_carries_more_fields() -> None:
+    http = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" + PAGE
+    fields = (
+        b"URL IP-address Archive-date Content-type Result-code Checksum Location Offset Filename "
+    )
+    version = b"2 0 Test\n" + fields + b"Archive-length\n"
+    data = (
+        b"filedesc://t.arc 0.0.0.0 20140216050221 text/plain 200 - - 0 t.arc %d\n" % len(version)
+        + version
+        + b"\nhttp://a.example/ 1.2.3.4 20140216050221 text/html 200 abc - 209 t.arc %d\n" % len(http)
+        + http + b"\n"
+    )  # fmt: skip
+
+    desc, page = read_arc(io.BytesIO(data), max_bytes=MOST)
+
+    assert desc == NoDocument(type="filedesc")
+    assert isinstance(page, Fetch)
+    assert (page.payload, page.url) == (PAGE, "http://a.example/")
+
+
 # What this reader counts today, odd files looked over by hand: a guard against change, no second opinion.
 EXACT = {
     "bad.arc": {"Broken": 1},
