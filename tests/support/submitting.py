@@ -53,5 +53,5 @@ def refine(recipe: Path, output: Path, master: str, *options: str) -> Manifest:
         timeout=SUBMIT_SECONDS,
         check=False,
     )
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, (done.returncode, done.stdout[-1000:], done.stderr[-3000:])
     return read_manifest(output / "dataset")
