@@ -11,7 +11,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.dedup_checks import check_contamination, scratch, written_edits
+from jobs.dedup_checks import check_contamination, removed_duplicates, scratch, written_edits
 from jobs.register_benchmarks import INDEX, ITEMS
 from jobs.runner import stage_main
 from jobs.stage import Stage, StageContext
@@ -48,7 +48,7 @@ def _run(context: StageContext) -> None:
     config = _config(context.recipe)
     path = storage.local_copy(context.artefact_uri("benchmarks", INDEX))
     index, items = open_index(path), _items(context)
-    removed = context.read("duplicates").select("doc_id")
+    removed = removed_duplicates(context).select("doc_id")
     documents = with_spans(
         context.read("cleaned").join(removed, ["doc_id"], how="left_anti"),
         written_edits(context, ("clean", "dedup")),

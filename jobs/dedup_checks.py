@@ -46,6 +46,12 @@ def written_edits(context: StageContext, stages: Sequence[str]) -> DataFrame | N
     return reduce(DataFrame.unionByName, found) if found else None
 
 
+def removed_duplicates(context: StageContext) -> DataFrame:
+    """Rows of `duplicates` whose documents leave: none where dedup only marks."""
+    rows = context.read("duplicates")
+    return rows if context.recipe.dedup.removes else rows.limit(0)
+
+
 def check_contamination(context: StageContext, *, num_documents: int) -> None:
     """Stop where more is removed than real contamination ever takes: a rule is wrong then.
 

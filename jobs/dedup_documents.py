@@ -1,4 +1,4 @@
-"""Mark exact and near duplicates; every removal is backed by a measured similarity."""
+"""Find exact and near duplicates; every one of them is backed by a measured similarity."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jobs.dedup_tables import payload_hashes, publish_signatures, read_known, wr
 from jobs.runner import stage_main
 from jobs.stage import Contents, Stage, StageContext
 from refinery.dedup import marking
-from refinery.dedup.clusters import cluster_sizes, histogram, largest
+from refinery.dedup.clusters import cluster_members, cluster_sizes, histogram, largest
 from refinery.dedup.config import DedupConfig
 from refinery.dedup.dumps import Compared, compare_dump, dumps_of, known_after
 from refinery.dedup.earlier import check_earlier, earlier_runs, num_dumps
@@ -67,6 +67,9 @@ def _run(context: StageContext) -> None:
         context.counts["dumps"] = len(dumps)
         _count(context, parts, config)
         write_recurring(context, documents, fresh, config, persist)
+        if not config.removes:
+            found, edges = context.read_back("duplicates"), context.read_back("edges")
+            context.write("clusters", cluster_members(found, edges, fresh))
     clusters = cluster_sizes(context.read_back("duplicates"), context.read_back("edges"))
     context.facts["cluster_sizes"] = json.dumps(histogram(clusters))
     context.facts["largest_clusters"] = json.dumps(largest(clusters, most=10))
@@ -91,7 +94,7 @@ def _union(tables: list[DataFrame]) -> DataFrame:
 
 STAGE = Stage(
     name="dedup",
-    version=3,
+    version=4,
     inputs=("ingest", "clean"),
     settings=_settings,
     contents=_contents,

@@ -11,10 +11,8 @@ from pyspark.sql import DataFrame
 
 from jobs.runner import stage_main
 from jobs.stage import Contents, Stage, StageContext, sha256_path
-from jobs.tokenise_documents import collect_edits, compute_fates
+from jobs.tokenise_documents import compute_fates, split_texts
 from refinery.edits import Edit, apply_edits
-from refinery.fates import kept_texts
-from refinery.packing.split import is_heldout
 from refinery.publish import storage
 from refinery.publish.store import Store
 from refinery.recipe import Recipe
@@ -47,8 +45,7 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
 def _training_sample(context: StageContext) -> DataFrame:
     """Kept training documents by hash of their id, up to the byte budget."""
     recipe = context.recipe
-    texts = kept_texts(context.read("cleaned"), compute_fates(context), collect_edits(context))
-    training = texts.where(~is_heldout(recipe.split, recipe.seed))
+    training = split_texts(context, compute_fates(context)).where("not is_heldout")
     return sample_by_bytes(training, budget=recipe.vocabulary.train_bytes, seed=recipe.seed)
 
 

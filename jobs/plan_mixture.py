@@ -59,7 +59,7 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
 
 
 STAGE = Stage(
-    name="mixture", version=4, inputs=("clean", "dedup", "tokenise"), settings=_settings, run=_run
+    name="mixture", version=5, inputs=("clean", "dedup", "tokenise"), settings=_settings, run=_run
 )
 
 if __name__ == "__main__":

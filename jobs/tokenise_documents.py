@@ -8,10 +8,11 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.dedup_checks import removed_duplicates
 from jobs.runner import stage_main
 from jobs.stage import Stage, StageContext
 from refinery.fates import check_fates, decide_fates, kept_texts
-from refinery.packing.split import is_heldout
+from refinery.packing.split import with_split
 from refinery.recipe import Recipe
 from refinery.vocabulary.tokenise import TOKENISE_VERSION, tokenise
 from schemas.errors import ContractError, run_main
@@ -23,9 +24,17 @@ def compute_fates(context: StageContext) -> DataFrame:
     return decide_fates(
         ledger=context.read("ledger"),
         rejects=context.read("rejects", stage="clean"),
-        duplicates=context.read("duplicates"),
+        duplicates=removed_duplicates(context),
         contamination=context.read("contamination"),
     )
+
+
+def split_texts(context: StageContext, fates: DataFrame) -> DataFrame:
+    """(doc_id, source, text, edits, is_heldout) of kept documents."""
+    recipe = context.recipe
+    texts = kept_texts(context.read("cleaned"), fates, collect_edits(context))
+    clusters = None if recipe.dedup.removes else context.read("clusters")
+    return with_split(texts, clusters, recipe.split, recipe.seed)
 
 
 def collect_edits(context: StageContext) -> DataFrame:
@@ -43,8 +52,7 @@ def _run(context: StageContext) -> None:
     context.counts.update(counts)
     if not counts.get("kept"):
         raise ContractError("no document is kept; see `fates.reason` and `ledger.reasons`")
-    texts = kept_texts(context.read("cleaned"), fates, collect_edits(context))
-    texts = texts.withColumn("is_heldout", is_heldout(recipe.split, recipe.seed))
+    texts = split_texts(context, fates)
     rows = tokenise(texts, context.artefact_uri("vocabulary", "tokenizer"), recipe.packing.marks)
     split = F.when(F.col("is_heldout"), "heldout").otherwise("train")
     tokens = rows.withColumn("split", split).select(*TABLES["tokens"].column_names)

@@ -61,6 +61,14 @@ class Recipe(Settings):
         return self
 
     @model_validator(mode="after")
+    def _removed_ones_are_rehydrated(self) -> Self:
+        if self.mixture.rehydrate is not None and not self.dedup.removes:
+            raise ValueError(
+                "mixture.rehydrate gives copies for removed duplicates; dedup.mode: mark keeps them"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
         names = [source.name for source in self.sources]
         twice = sorted({name for name in names if names.count(name) > 1})

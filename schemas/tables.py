@@ -191,7 +191,7 @@ EDGES = Table(
 DUPLICATES = Table(
     "duplicates",
     "dedup",
-    "removed document, with the kept one that it resembles",
+    "document that dedup removes (or only marks), with the one before it that it resembles",
     (
         DOC_ID,
         SOURCE,
@@ -201,6 +201,17 @@ DUPLICATES = Table(
         Column("jaccard", "float", "measured Jaccard similarity of the shingle sets"),
         Column("containment", "float", "share of the smaller set inside the other"),
         Column("cluster", "string", "smallest doc_id of the connected component"),
+    ),
+)
+
+CLUSTERS = Table(
+    "clusters",
+    "dedup",
+    "document of a cluster, where dedup only marks: its first one decides the split of all",
+    (
+        DOC_ID,
+        Column("cluster", "string", "smallest doc_id of the cluster"),
+        Column("first_id", "string", "doc_id that comes first in the keepers' order"),
     ),
 )
 
@@ -273,6 +284,7 @@ TABLES: dict[str, Table] = {
         SIGNATURES,
         EDGES,
         DUPLICATES,
+        CLUSTERS,
         CONTAMINATION,
         TOKENS,
         FATES,

@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from refinery.packing.trace import Dataset, origins, trace_document, trace_row
+from refinery.packing.trace import Dataset, origins, trace_document, trace_row, verdict
 from schemas.errors import SettingsError
 
 
@@ -32,10 +32,14 @@ def run(args: argparse.Namespace) -> int:
     dataset = Dataset.open(args.manifest)
     if args.doc is not None:
         rows = list(trace_document(dataset, args.doc))
-        if not rows:
-            raise SettingsError(f"{args.manifest}: no row holds document '{args.doc}'")
-        origin = origins(dataset, [args.doc]).get(args.doc, {})
-        for row in rows:
+        origin = origins(dataset, [args.doc]).get(args.doc, {}) | verdict(dataset, args.doc)
+        if not rows and "fate" not in origin:
+            raise SettingsError(
+                f"{args.manifest}: no row holds document '{args.doc}', and the run that made it has "
+                "no such document"
+            )
+        # A document in no row was dropped, or not sampled: its one line says why.
+        for row in rows or [{"doc_id": args.doc}]:
             print(json.dumps({**row, **origin}, ensure_ascii=False))
         return 0
     traced = trace_row(dataset, args.split, args.row)

@@ -7,6 +7,49 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from refinery.dedup.solving import ORDER
+
+
+def cluster_members(duplicates: DataFrame, edges: DataFrame, order: DataFrame) -> DataFrame:
+    """The `clusters` table: every document with a verified edge or an exact copy, and its first.
+
+    Edges and exact copies connect: a copy belongs to the cluster of the document that it equals.
+
+    Args:
+        duplicates: Of one dump.
+        edges: All its verified pairs; one end of each has a row in `duplicates`.
+        order: The `ORDER` columns of every document.
+    """
+    named = duplicates.select(F.col("doc_id").alias("end"), F.col("cluster").alias("label"))
+    sides = [
+        edges.select(F.col(end).alias("end"), F.array("left", "right").alias("both"))
+        for end in ("left", "right")
+    ]
+    linked = (
+        sides[0]
+        .union(sides[1])
+        .join(named, ["end"], how="inner")
+        .select(F.explode("both").alias("doc_id"), "label")
+        .distinct()
+    )
+    # What no edge names is a copy of a document that is kept, perhaps with edges of its own.
+    copies = (
+        duplicates.select("doc_id", "kept_id")
+        .join(linked.select("doc_id"), ["doc_id"], how="left_anti")
+        .join(linked.withColumnRenamed("doc_id", "kept_id"), ["kept_id"], how="left")
+        .withColumn("label", F.coalesce("label", "kept_id"))
+    )
+    alone = copies.select(F.explode(F.array("doc_id", "kept_id")).alias("doc_id"), "label")
+    members = linked.union(alone).distinct().join(order.select(*ORDER), ["doc_id"], how="inner")
+    firsts = members.groupBy("label").agg(
+        F.min("doc_id").alias("cluster"), F.min(F.struct(*ORDER)).alias("first")
+    )
+    return (
+        members.select("doc_id", "label")
+        .join(firsts, ["label"], how="inner")
+        .select("doc_id", "cluster", F.col("first.doc_id").alias("first_id"))
+    )
+
 
 def cluster_sizes(duplicates: DataFrame, edges: DataFrame) -> DataFrame:
     """(cluster, kept, removed, weakest, sample) by connected component.

@@ -52,6 +52,11 @@ class DedupConfig(Settings):
     """
 
     enabled: bool = True
+    mode: Literal["remove", "mark"] = Field(
+        default="remove",
+        description="mark: near-duplicates stay in the dataset; each cluster lies on one side of "
+        "the split",
+    )
     threshold: float = Field(default=0.8, gt=0, le=1)
     measure: Literal["jaccard", "containment"] = "jaccard"
     num_bands: int = Field(default=14, gt=0)
@@ -87,6 +92,27 @@ class DedupConfig(Settings):
     )
     index_buckets: int = Field(default=64, gt=0, le=65_536, description="folders of the index")
     recurring: RecurringConfig | None = None
+
+    @property
+    def removes(self) -> bool:
+        """Whether documents named in `duplicates` leave the dataset."""
+        return self.mode == "remove"
+
+    @model_validator(mode="after")
+    def _marks_one_dump(self) -> Self:
+        if self.removes:
+            return self
+        # A dump is compared with what earlier ones kept, so clusters across dumps are not complete.
+        needs_removal = {
+            "dumps": self.dumps is not None and len(self.dumps) > 1,
+            "earlier": bool(self.earlier),
+            "recurring": self.recurring is not None,
+            "max_source_loss": self.max_source_loss is not None,
+        }
+        given = [name for name, is_given in needs_removal.items() if is_given]
+        if given:
+            raise ValueError(f"mode: mark removes nothing, so leave out {', '.join(given)}")
+        return self
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:

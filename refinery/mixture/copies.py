@@ -55,8 +55,10 @@ def rehydrated(training: DataFrame, duplicates: DataFrame, config: Rehydration |
     size, chosen = F.coalesce("group_size", F.lit(1)), F.lit(0)
     for start, factor in sorted(config.factors.items()):
         chosen = F.when(size >= start, F.lit(round(factor * MICRO))).otherwise(chosen)
-    product = F.floor(F.col("factor") * chosen.cast("bigint") / F.lit(MICRO)).cast("bigint")
-    return joined.withColumn("factor", product).drop("group_size")
+    # Integer division: a product beyond 2**53 would be rounded by a quotient in floating point.
+    joined = joined.withColumn("chosen", chosen.cast("bigint"))
+    product = F.expr(f"factor * chosen div {MICRO}")
+    return joined.withColumn("factor", product).drop("group_size", "chosen")
 
 
 def count_copies(training: DataFrame, epochs: Mapping[str, float], seed: int) -> DataFrame:

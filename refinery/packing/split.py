@@ -1,13 +1,32 @@
-"""Training or held out: a pure function of (seed, doc_id)."""
+"""Training or held out: a pure function of (seed, doc_id), or of a cluster's first document."""
 
 from __future__ import annotations
 
-from pyspark.sql import Column
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from refinery.sources.selection import HASH_BITS, hash_share
 from refinery.vocabulary.config import SplitConfig
 
 
-def is_heldout(config: SplitConfig, seed: int) -> Column:
-    """Whether a document is held out; adding documents never moves another one."""
-    return hash_share(seed + 1, "doc_id") < int(config.heldout_fraction * 2**HASH_BITS)
+def with_split(
+    documents: DataFrame, clusters: DataFrame | None, config: SplitConfig, seed: int
+) -> DataFrame:
+    """Add `is_heldout`; adding documents to no cluster never moves another one.
+
+    Args:
+        documents: With doc_id.
+        clusters: (doc_id, first_id) where near-duplicates stay: so that none lies on the other side.
+        config: The share.
+        seed: Of the recipe.
+    """
+    share = int(config.heldout_fraction * 2**HASH_BITS)
+    if clusters is None:
+        return documents.withColumn("is_heldout", hash_share(seed + 1, "doc_id") < share)
+    firsts = clusters.select("doc_id", "first_id")
+    joined = documents.join(firsts, ["doc_id"], how="left").withColumn(
+        "first_id", F.coalesce("first_id", "doc_id")
+    )
+    return joined.withColumn("is_heldout", hash_share(seed + 1, "first_id") < share).drop(
+        "first_id"
+    )

@@ -71,21 +71,42 @@ def origins(dataset: Dataset, doc_ids: list[str]) -> dict[str, dict[str, Any]]:
 
     Empty where the tables do not lie beside the dataset any more.
     """
-    stage = next((s for s in dataset.manifest.stages if s.stage == "clean"), None)
-    store = Store(str(dataset.folder.absolute().parent / TABLES_FOLDER))
-    record = store.record("clean", stage.fingerprint) if stage else None
-    if record is None:
-        return {}
-    ledger = Path(store.table_uri(record, "ledger"))
-    if not ledger.is_dir():
-        return {}
     columns = ["doc_id", "url", "lang", "lang_score", "scores"]
-    table = ds.dataset(ledger, format="parquet").to_table(
-        columns=columns, filter=pc.field("doc_id").isin(doc_ids)
+    rows = _table_rows(dataset, "clean", "ledger", doc_ids, columns=columns)
+    return {row["doc_id"]: {**row, "scores": dict(row["scores"] or ())} for row in rows}
+
+
+def verdict(dataset: Dataset, doc_id: str) -> dict[str, Any]:
+    """Where one document ended, and what it was found to be a duplicate of.
+
+    Empty where the run that packed the dataset had no such document, or its tables are gone. A
+    document that dedup only marked is kept and yet names what it resembles.
+    """
+    found: dict[str, Any] = {}
+    for row in _table_rows(dataset, "tokenise", "fates", [doc_id], columns=["fate", "reason"]):
+        found |= row
+    names = ["kept_id", "method", "jaccard", "containment"]
+    for row in _table_rows(dataset, "dedup", "duplicates", [doc_id], columns=names):
+        found["duplicate"] = row
+    return found
+
+
+def _table_rows(
+    dataset: Dataset, stage: str, table: str, doc_ids: list[str], *, columns: list[str]
+) -> list[dict[str, Any]]:
+    """Rows of some documents in a table of the run; none where it does not lie there any more."""
+    summary = next((s for s in dataset.manifest.stages if s.stage == stage), None)
+    store = Store(str(dataset.folder.absolute().parent / TABLES_FOLDER))
+    record = store.record(stage, summary.fingerprint) if summary else None
+    folder = Path(store.table_uri(record, table)) if record is not None else None
+    if folder is None or not folder.is_dir():
+        return []
+    rows: list[dict[str, Any]] = (
+        ds.dataset(folder, format="parquet")
+        .to_table(columns=columns, filter=pc.field("doc_id").isin(doc_ids))
+        .to_pylist()
     )
-    return {
-        row["doc_id"]: {**row, "scores": dict(row["scores"] or ())} for row in table.to_pylist()
-    }
+    return rows
 
 
 def _place(split: Split, name: str, row: int) -> tuple[Shard, int]:

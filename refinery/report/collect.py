@@ -28,6 +28,7 @@ from refinery.report.data import (
 from refinery.report.evidence import (
     SAMPLES,
     contamination_numbers,
+    dedup_mode,
     dedup_numbers,
     excerpt,
     hit_ids,
@@ -116,6 +117,10 @@ def _funnel(tables: Tables, manifest: Manifest) -> dict[str, SourceFunnel]:
         for (source, fate), count in Counter(pairs).items():
             counts[source][fate] += count
             counts[source]["documents"] += count
+    dedup = tables.records.get("dedup")
+    if dedup is not None and dedup_mode(dedup) == "mark":
+        for source, count in _marked(tables).items():
+            counts[source]["marked"] = count
     for split, name in ((manifest.train, "train"), (manifest.heldout, "heldout")):
         for source, summary in split.sources.items():
             counts[source][name] += summary.documents
@@ -131,6 +136,16 @@ def _funnel(tables: Tables, manifest: Manifest) -> dict[str, SourceFunnel]:
             else 0
         )
     return {source: SourceFunnel(**columns) for source, columns in sorted(counts.items())}
+
+
+def _marked(tables: Tables) -> Counter[str]:
+    """Kept documents that are named as duplicates, by source; a contaminated one is not kept."""
+    gone: set[str] = set()
+    for batch in tables.batches("decontaminate", "contamination", ("doc_id", "action")):
+        dropped = batch.filter(pc.equal(batch.column("action"), "drop"))
+        gone.update(dropped.column("doc_id").to_pylist())
+    rows = tables.rows("dedup", "duplicates", ("doc_id", "source"))
+    return Counter(row["source"] for row in rows if row["doc_id"] not in gone)
 
 
 def _checks(sources: Mapping[str, SourceFunnel]) -> list[Check]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from refinery.publish.records import StageCost
@@ -22,6 +24,7 @@ class SourceFunnel(Settings):
     duplicate: int = 0
     contaminated: int = 0
     kept: int = 0
+    marked: int = Field(default=0, description="kept near-duplicates of an earlier document")
     train: int = 0
     heldout: int = 0
     not_sampled: int = 0
@@ -100,6 +103,7 @@ class RecurringPassage(Settings):
 class DedupNumbers(Settings):
     """Duplicates, clusters and the S-curve of the bands."""
 
+    mode: Literal["remove", "mark"] = "remove"
     bands: int
     rows: int
     threshold: float
@@ -152,6 +156,9 @@ class ContaminationNumbers(Settings):
     false_positives: int
     false_positives_per_million_below: float | None = None
     coverage: tuple[BenchmarkCoverage, ...] = ()
+    template_ngrams: int = 0
+    max_ngram_items: int | None = None
+    templates: tuple[FrequentNgram, ...] = ()
     ignored_ngrams: int = 0
     ignored: tuple[FrequentNgram, ...] = ()
     last: tuple[FrequentNgram, ...] = ()

@@ -6,9 +6,10 @@ import heapq
 import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from refinery.filters.locate import offending_span
+from refinery.publish.records import StageRecord
 from refinery.report.data import (
     BenchmarkCoverage,
     ContaminationNumbers,
@@ -98,6 +99,12 @@ def _sample(row: Mapping[str, Any], reason: str | None, **parts: str) -> Sample:
     )
 
 
+def dedup_mode(record: StageRecord) -> Literal["remove", "mark"]:
+    """Whether duplicates left; records of older runs know of no other way."""
+    settings: dict[str, Any] = record.settings.get("dedup", {})
+    return "mark" if settings.get("mode") == "mark" else "remove"
+
+
 def dedup_numbers(tables: Tables, texts: Mapping[str, dict[str, Any]]) -> DedupNumbers | None:
     """Methods, clusters, the S-curve and the weakest pairs; None where dedup is off."""
     record = tables.records.get("dedup")
@@ -123,6 +130,7 @@ def dedup_numbers(tables: Tables, texts: Mapping[str, dict[str, Any]]) -> DedupN
         if row["doc_id"] in texts and row["kept_id"] in texts
     ]
     return DedupNumbers(
+        mode=dedup_mode(record),
         bands=curve["bands"],
         rows=curve["rows"],
         threshold=curve["threshold"],
@@ -174,6 +182,9 @@ def contamination_numbers(
             )
             for name, row in json.loads(record.facts["coverage"]).items()
         ),
+        template_ngrams=record.counts.get("template_ngrams", 0),
+        max_ngram_items=record.settings.get("decontaminate", {}).get("max_ngram_items"),
+        templates=_templates(tables),
         ignored_ngrams=record.counts.get("ignored_ngrams", 0),
         ignored=tuple(
             FrequentNgram(**row) for row in json.loads(record.facts.get("ignored_ngrams", "[]"))
@@ -188,6 +199,13 @@ def contamination_numbers(
         ),
         samples=tuple(samples),
     )
+
+
+def _templates(tables: Tables) -> tuple[FrequentNgram, ...]:
+    """The commonest n-grams of so many items that they identify none."""
+    record = tables.records.get("benchmarks")
+    found = json.loads(record.facts.get("templates", "[]")) if record is not None else []
+    return tuple(FrequentNgram(ngram=row["ngram"], documents=row["items"]) for row in found)
 
 
 def _shares(counts: Mapping[str, Mapping[str, int]]) -> dict[str, tuple[int, int]]:

@@ -22,7 +22,9 @@ class Tables:
         self._store = store
         self.records = records
 
-    def batches(self, stage: str, table: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, stage: str, table: str, columns: Sequence[str], *, batch_size: int = 4096
+    ) -> Iterator[pa.RecordBatch]:
         """Stream columns of a table; none where the stage did not run or wrote no row."""
         record = self.records.get(stage)
         if record is None:
@@ -32,7 +34,7 @@ class Tables:
             return
         system, path = storage.file_system(uri)
         dataset = ds.dataset(path, format="parquet", filesystem=system, exclude_invalid_files=False)
-        yield from dataset.to_batches(columns=list(columns), batch_size=4096)
+        yield from dataset.to_batches(columns=list(columns), batch_size=batch_size)
 
     def rows(self, stage: str, table: str, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         """The same as dictionaries."""

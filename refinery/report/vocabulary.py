@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 
 from refinery.publish import storage
 from refinery.publish.records import StageRecord
 from refinery.publish.store import Store
-from refinery.report import charts
+from refinery.report.tables import Tables
+from refinery.report.token_costs import emoji_cost, language_costs
 from refinery.report.vocabulary_data import ProofLine, TokenBox, VocabularyNumbers
 from refinery.vocabulary.view import open_tokenizers
 from schemas.vocabulary import read_vocabulary
@@ -34,7 +34,14 @@ def vocabulary_numbers(
         )
         for text in texts[:NUM_TEXTS]
     )
-    numbers = VocabularyNumbers(kind=viewed.folder.kind, size=viewed.folder.size, texts=boxes)
+    tables = Tables(store, records)
+    numbers = VocabularyNumbers(
+        kind=viewed.folder.kind,
+        size=viewed.folder.size,
+        languages=language_costs(tables),
+        emoji=emoji_cost(tables, folder),
+        texts=boxes,
+    )
     if extended is None:
         return numbers
     keys = set(ProofLine.model_fields)
@@ -47,41 +54,3 @@ def vocabulary_numbers(
             "proofs": proofs,
         }
     )
-
-
-def vocabulary_section(numbers: VocabularyNumbers | None) -> str:
-    """The section of the page."""
-    if numbers is None:
-        return "<p>No tokenizer was published.</p>"
-    lines = [f"<p>{escape(numbers.kind.replace('_', ' '))}, {charts.number(numbers.size)} ids"]
-    if numbers.base_name is not None:
-        lines.append(
-            f": {escape(numbers.base_name)} with {charts.number(numbers.base_size or 0)} ids, extended by "
-            + ", ".join(f"{charts.number(n)} {escape(k)}" for k, n in numbers.counts.items())
-        )
-    lines.append(".</p>")
-    if numbers.proofs:
-        rows = "".join(
-            f"<tr><td>{escape(p.name)}</td><td>"
-            f"{'yes' if p.holds else 'allowed' if p.allowed else 'no'}</td>"
-            f"<td>{charts.number(p.checked)}</td><td>{charts.number(p.failures)}</td>"
-            f"<td>{escape(p.detail)}</td></tr>"
-            for p in numbers.proofs
-        )
-        head = "<tr><th>proof</th><th>holds</th><th>checked</th><th>failures</th><th>what</th></tr>"
-        lines.append(f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>")
-    lines += [_boxes(text) for text in numbers.texts]
-    return "".join(lines)
-
-
-def _boxes(boxes: Sequence[TokenBox]) -> str:
-    spans = "".join(
-        f'<span class="token {escape(box.origin)}" title="id {box.id}, bytes {box.bytes_hex}, '
-        f'{escape(box.origin)}"><b>{escape(_visible(box))}</b><i>{box.id}</i></span>'
-        for box in boxes
-    )
-    return f'<p class="tokens">{spans}</p>'
-
-
-def _visible(box: TokenBox) -> str:
-    return (box.text or "·").replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥")

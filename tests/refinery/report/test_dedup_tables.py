@@ -4,7 +4,8 @@ import json
 
 from refinery.publish.records import StageRecord
 from refinery.report.data import DedupNumbers
-from refinery.report.dedup import dedup_details, tables
+from refinery.report.dedup import dedup_details
+from refinery.report.sections.duplicates import tables
 
 
 def test_clusters_buckets_and_passages_are_shown_as_text() -> None:

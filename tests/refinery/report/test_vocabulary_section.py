@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from refinery.report.vocabulary import vocabulary_section
+from refinery.report.sections.vocabulary import vocabulary_section
 from refinery.report.vocabulary_data import ProofLine, TokenBox, VocabularyNumbers
 
 

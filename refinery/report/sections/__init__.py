@@ -1,0 +1,1 @@
+"""Sections of the page: each makes HTML of the report's numbers."""

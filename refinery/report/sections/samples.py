@@ -1,0 +1,35 @@
+"""Documents to read, and what could not be read."""
+
+from __future__ import annotations
+
+from html import escape
+
+from refinery.report.data import ReportData
+from refinery.report.html import sample_card, table
+
+
+def samples_section(data: ReportData) -> str:
+    """Kept and dropped documents, the offending place marked."""
+    kept = "".join(map(sample_card, data.kept_samples))
+    dropped = "".join(map(sample_card, data.dropped_samples))
+    return (
+        f'<details open><summary>Kept</summary><div class="samples">{kept}</div></details>'
+        f'<details><summary>Dropped, by reason</summary><div class="samples">{dropped}</div></details>'
+    )
+
+
+def rejects_section(data: ReportData) -> str:
+    """Rejects with their reasons, and records that are no documents."""
+    reasons = [(f"<code>{escape(n)}</code>", f"{c:,}") for n, c in data.rejects.items()]
+    samples = [
+        (f"<bdi>{escape(place)}</bdi>", f"<code>{escape(reason)}</code>", escape(message))
+        for place, reason, message in data.reject_samples
+    ]
+    kinds = [(escape(name), f"{count:,}") for name, count in data.records.items()]
+    return (
+        '<div class="beside">'
+        + table("Rejects", ("reason", "rows"), reasons)
+        + table("Records that are no documents", ("type", "records"), kinds)
+        + "</div>"
+        + table("Examples", ("file", "reason", "message"), samples, words=3)
+    )

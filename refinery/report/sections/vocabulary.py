@@ -1,0 +1,82 @@
+"""The tokenizer: what extended it, what was proven, what text costs, and texts as it cuts them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from refinery.report import charts
+from refinery.report.html import table
+from refinery.report.vocabulary_data import EmojiCost, LanguageCost, TokenBox, VocabularyNumbers
+
+
+def vocabulary_section(numbers: VocabularyNumbers | None) -> str:
+    """The section of the page."""
+    if numbers is None:
+        return "<p>No tokenizer was published.</p>"
+    lines = [f"<p>{escape(numbers.kind.replace('_', ' '))}, {charts.number(numbers.size)} ids"]
+    if numbers.base_name is not None:
+        lines.append(
+            f": {escape(numbers.base_name)} with {charts.number(numbers.base_size or 0)} ids, extended by "
+            + ", ".join(f"{charts.number(n)} {escape(k)}" for k, n in numbers.counts.items())
+        )
+    lines.append(".</p>")
+    if numbers.proofs:
+        rows = "".join(
+            f"<tr><td>{escape(p.name)}</td><td>"
+            f"{'yes' if p.holds else 'allowed' if p.allowed else 'no'}</td>"
+            f"<td>{charts.number(p.checked)}</td><td>{charts.number(p.failures)}</td>"
+            f"<td>{escape(p.detail)}</td></tr>"
+            for p in numbers.proofs
+        )
+        head = "<tr><th>proof</th><th>holds</th><th>checked</th><th>failures</th><th>what</th></tr>"
+        lines.append(f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>")
+    lines += [_languages(numbers.languages), _emoji(numbers.emoji)]
+    lines += [_boxes(text) for text in numbers.texts]
+    return "".join(lines)
+
+
+def _languages(costs: Sequence[LanguageCost]) -> str:
+    if not costs:
+        return ""
+    rows = [
+        (
+            escape(cost.language),
+            f"{cost.documents:,}",
+            f"{cost.chars:,}",
+            f"{cost.tokens:,}",
+            f"{cost.tokens / max(1, cost.chars):.3f}",
+        )
+        for cost in costs
+    ]
+    head = ("language", "documents", "characters", "tokens", "tokens per character")
+    documents = sum(cost.documents for cost in costs)
+    return table(f"Tokens per character, in {documents:,} sampled documents", head, rows)
+
+
+def _emoji(cost: EmojiCost | None) -> str:
+    if cost is None or not cost.runs:
+        return ""
+    rows = [
+        (name, f"{tokens:,}", f"{tokens / cost.runs:.2f}")
+        for name, tokens in (("as they are", cost.tokens_kept), ("as words", cost.tokens_as_words))
+    ]
+    return table(
+        f"Emoji: tokens beyond the text around them, {cost.runs:,} runs in {cost.documents:,} "
+        f"sampled pages; this recipe's choice: {cost.style}",
+        ("emoji", "tokens", "per run"),
+        rows,
+    )
+
+
+def _boxes(boxes: Sequence[TokenBox]) -> str:
+    spans = "".join(
+        f'<span class="token {escape(box.origin)}" title="id {box.id}, bytes {box.bytes_hex}, '
+        f'{escape(box.origin)}"><b>{escape(_visible(box))}</b><i>{box.id}</i></span>'
+        for box in boxes
+    )
+    return f'<p class="tokens">{spans}</p>'
+
+
+def _visible(box: TokenBox) -> str:
+    return (box.text or "·").replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥")
