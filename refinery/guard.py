@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import multiprocessing
 import os
 import resource
@@ -155,6 +156,8 @@ def _serve(pipe: Connection, function: Callable[[DocumentT], ResultT], config: G
     """
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     _close_inherited(keep=pipe.fileno())
+    # What the worker had loaded is never garbage here, and its pages stay shared.
+    gc.freeze()
     used = _address_space()
     limit = used + config.memory_bytes
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
