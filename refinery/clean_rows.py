@@ -42,7 +42,9 @@ def normalize_documents(documents: DataFrame, config: CleanConfig) -> DataFrame:
 
 
 def _payloads(batch: pa.RecordBatch) -> list[Payload]:
-    columns = (batch.column(name).to_pylist() for name in ("payload", "mime", "charset", "url", "doc_id"))
+    columns = (
+        batch.column(name).to_pylist() for name in ("payload", "mime", "charset", "url", "doc_id")
+    )
     return [Payload(*row) for row in zip(*columns, strict=True)]
 
 

@@ -18,7 +18,7 @@ class LocalAdamW(torch.optim.AdamW):
     """
 
     def _init_group(self, group: dict[str, Any], *lists: list[torch.Tensor], **named: Any) -> bool:
-        has_complex: bool = super()._init_group(group, *lists, **named)  # type: ignore[misc]
+        has_complex: bool = super()._init_group(group, *lists, **named)  # type: ignore[no-untyped-call]
         for tensors in (*lists, *named.values()):
             tensors[:] = [local(tensor) for tensor in tensors]
         return has_complex
