@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import sys
 
 from train.commands.arguments import add_recipe_arguments, settings_of
+from train.parallel.config import AsynchronousConfig
 from train.parallel.environment import world_size_of_environment
+from train.settings import TrainSettings
 from train.stages import split_stages
 
 
@@ -30,8 +34,23 @@ def run(args: argparse.Namespace) -> int:
         # The shape is that of the weights, whatever preset the recipe names.
         args.overrides += ["model.preset=null", f"warm_start.source={json.dumps(args.source)}"]
     settings = settings_of(args)
+    config = settings.asynchronous
+    if config is not None:
+        return _asynchronous(settings, config, is_fresh=args.fresh)
     for stage in split_stages(settings):
         stage.parallel.replicas(world_size_of_environment())
     from train.loop.run import pretrain  # torch starts only now
 
     return pretrain(settings, is_fresh=args.fresh)
+
+
+def _asynchronous(settings: TrainSettings, config: AsynchronousConfig, *, is_fresh: bool) -> int:
+    """This process's part of the run, or, without torchrun, all processes on this machine."""
+    if "RANK" not in os.environ:
+        from train.loop.launch import launch
+
+        return launch(config, sys.argv[1:])
+    config.check_world(world_size_of_environment())
+    from train.loop.asynchronous import pretrain_asynchronous
+
+    return pretrain_asynchronous(settings, is_fresh=is_fresh)

@@ -62,6 +62,20 @@ class LossMeter:
         self._sums[-2] += loss
         self._sums[-1] += pairs
 
+    @property
+    def labels(self) -> float:
+        """Labels so far, of this rank until `total`."""
+        return float(self._sums[1])
+
+    @property
+    def sums(self) -> Tensor:
+        """All sums as one vector that `add_sums` of another meter takes."""
+        return self._sums
+
+    def add_sums(self, sums: Tensor) -> None:
+        """Add what another process counted."""
+        self._sums += sums
+
     def total(self, world: World, *, stop_asked: bool, copies: int = 1) -> StepTotals:
         """Sums over all ranks, `copies` of which read the same rows; a wish to stop rides along."""
         self._sums[2] = float(stop_asked)

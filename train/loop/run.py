@@ -5,37 +5,35 @@ from __future__ import annotations
 import json
 import logging
 import time
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 
-from schemas.errors import SettingsError
-from schemas.manifest import Manifest
-from train.checkpoint.environment import changed_environment, environment_lock
-from train.checkpoint.state import collect_tensors, restore_tensors, whole_weights
-from train.checkpoint.store import CheckpointStore, load_tensors, read_state, refuse_other_run
+from train.checkpoint.state import whole_weights
+from train.checkpoint.store import CheckpointStore, read_state
 from train.data.loader import open_dataset, shard_files
-from train.data.remote import ShardFiles, local_tokenizer, open_manifest
-from train.data.spliced import SplicedDataset, open_spans
+from train.data.remote import local_tokenizer, open_manifest
+from train.data.spliced import open_spans
 from train.evaluation.heldout import HeldoutLoss, heldout_loss
-from train.loop.build import Built, build_run
+from train.loop.build import build_run
+from train.loop.opened import Run
 from train.loop.plan import RunPlan
 from train.loop.precision import autocast_type
+from train.loop.resume import resume, save
 from train.loop.scaler import LossScaler
 from train.loop.signals import StopFlag
 from train.loop.stream import StepStream, microbatches
 from train.loop.trainer import StepOutcome, Trainer
 from train.optim.groups import build_optimizer
 from train.parallel.compose import build_layout
+from train.parallel.diloco import OuterLoop
 from train.parallel.world import World, open_world
 from train.report.events import EVENTS_NAME, EventLog
 from train.report.metrics import MetricsFile, ProgressLine
 from train.report.page import write_report
-from train.report.speed import peak_flops
 from train.report.tensorboard import TensorBoardFile, scalars
 from train.settings import TrainSettings
 from train.stages import StageEnd, follow, read_end, settings_sha256, split_stages, write_end
@@ -46,40 +44,6 @@ logger = logging.getLogger(__name__)
 SETTINGS_NAME, METRICS_NAME, CHECKPOINTS_NAME = "settings.yaml", "metrics.jsonl", "checkpoints"
 TENSORBOARD_NAME = "tensorboard"
 EXPORT_NAME, EVALUATION_NAME = "export", "evaluation.json"
-
-
-@dataclass(kw_only=True)
-class Run:
-    """Everything that one run holds open."""
-
-    settings: TrainSettings
-    manifest: Manifest
-    files: ShardFiles
-    data: SplicedDataset
-    built: Built
-    trainer: Trainer
-    store: CheckpointStore
-    world: World
-    events: EventLog | None = None
-
-    @property
-    def output(self) -> Path:
-        """Folder of the run."""
-        return Path(self.settings.output)
-
-    @cached_property
-    def _peak_flops(self) -> float:
-        """Of all ranks together."""
-        given = self.settings.metrics.peak_flops
-        return (given or peak_flops(self.world.device)) * self.world.size
-
-    def mfu(self, tokens_per_second: float) -> float | None:
-        """Share of the peak that the model's own operations are; None for models that cannot say."""
-        config = self.built.model_config
-        if config is None or not self.world.is_first:
-            return None
-        flops = config.flops_per_token(self.trainer.plan.seq_len)
-        return tokens_per_second * flops / self._peak_flops
 
 
 def pretrain(settings: TrainSettings, *, is_fresh: bool = False) -> int:
@@ -110,14 +74,19 @@ def _run_stage(
         logger.info("%s: ended earlier", settings.output)
         return ended
     run = open_run(settings, world)
-    _resume(run, is_fresh=is_fresh)
+    resume(run, is_fresh=is_fresh)
     if world.is_first:
-        run.output.mkdir(parents=True, exist_ok=True)
-        text = yaml.safe_dump(settings.model_dump(mode="json"), allow_unicode=True)
-        (run.output / SETTINGS_NAME).write_text(text, encoding="utf-8")
+        write_settings(run)
     if not _train(run):
         return None
     return _end(run)
+
+
+def write_settings(run: Run) -> None:
+    """The resolved recipe beside what the run writes."""
+    run.output.mkdir(parents=True, exist_ok=True)
+    text = yaml.safe_dump(run.settings.model_dump(mode="json"), allow_unicode=True)
+    (run.output / SETTINGS_NAME).write_text(text, encoding="utf-8")
 
 
 def _end(run: Run) -> StageEnd:
@@ -180,6 +149,7 @@ def open_run(settings: TrainSettings, world: World) -> Run:
         store=store,
         world=world,
         events=EventLog(Path(settings.output) / EVENTS_NAME) if world.is_first else None,
+        outer=OuterLoop(layout.parts[0], settings.diloco) if settings.diloco else None,
     )
 
 
@@ -187,115 +157,6 @@ def _resumed(store: CheckpointStore) -> Resumed | None:
     """What the checkpoint that the run will resume from says of its model."""
     path = store.latest()
     return None if path is None else Resumed.of(read_state(path)["identity"])
-
-
-def identity(run: Run) -> dict[str, Any]:
-    """What a resumed run must share with the one that wrote the checkpoint."""
-    return {
-        "manifest_root": run.manifest.root,
-        "spans": _spans(run),
-        "tokenizer_sha256": run.manifest.tokenizer.sha256,
-        "model": run.built.model_identity,
-        "trainable": run.settings.trainable,
-        "new_rows": None if run.built.new_rows is None else list(run.built.new_rows),
-        "first_sample": run.settings.first_sample,
-        "seed": run.settings.seed,
-        "batch": run.settings.batch.model_dump(mode="json", exclude={"microbatch"}),
-        **_changeable(run.settings, run.trainer.plan),
-    }
-
-
-def _changeable(settings: TrainSettings, plan: RunPlan) -> dict[str, Any]:
-    """Blocks that a resumed run may change where `checkpoint.accept_changes` names them.
-
-    The schedule counts with the length of the run: most curves bend with it.
-    """
-    return {
-        "optimizer": settings.optimizer.model_dump(mode="json"),
-        "schedule": {
-            **settings.schedule.model_dump(mode="json"),
-            "total_steps": plan.total_steps if settings.schedule.needs_end else None,
-        },
-        "objective": settings.objective,
-    }
-
-
-def _resume(run: Run, *, is_fresh: bool) -> None:
-    path = run.store.latest()
-    if path is None:
-        if run.events is not None:
-            run.events.append("start", step=0)
-            _note_manifests(run, from_sample=run.settings.first_sample)
-        return
-    if is_fresh:
-        raise SettingsError(f"{path}: the output already holds a checkpoint, and --fresh was given")
-    state = read_state(path)
-    accepted = run.settings.checkpoint.accept_changes
-    expected = identity(run)
-    consumed = int(state["consumed_samples"])
-    # What comes later may change; what was read may not.
-    for spans in (expected, state["identity"]):
-        spans["spans"] = [span for span in spans.get("spans", []) if span[0] <= consumed]
-    changed = refuse_other_run(path, state, expected, accepted=accepted)
-    trainer = run.trainer
-    tensors = collect_tensors(trainer.layout.parts, trainer.optimizer)
-    load_tensors(path, tensors, world_size=run.world.size)
-    restore_tensors(trainer.layout.parts, trainer.optimizer, tensors)
-    trainer.step = int(state["step"])
-    if trainer.scaler is not None and state["scaler"] is not None:
-        trainer.scaler.restore(state["scaler"])
-    changes = changed_environment(state["environment"], environment_lock())
-    logger.info("resumed %s at step %d", path, trainer.step)
-    if run.events is not None:
-        run.events.restore(state.get("events", []))
-        parallel = run.settings.parallel.model_dump(mode="json")
-        run.events.append(
-            "resume",
-            step=trainer.step,
-            world_size=run.world.size,
-            parallel=parallel,
-            settings_changed=changed,
-            environment_changed=changes,
-        )
-        _note_manifests(run, from_sample=int(state["consumed_samples"]))
-    for change in changes:
-        logger.warning("the environment changed, bits may differ: %s", change)
-
-
-def _spans(run: Run) -> list[list[Any]]:
-    """First sample and root of each manifest."""
-    return [[part.first_sample, part.data.manifest.root] for part in run.data.parts]
-
-
-def _note_manifests(run: Run, *, from_sample: int) -> None:
-    """Note the manifests that are still to come, unless they are noted already."""
-    assert run.events is not None
-    manifests = [event for event in run.events.events if event["kind"] == "manifest"]
-    noted = [(event["manifest_root"], event["from_tokens"]) for event in manifests]
-    for number, (first, root) in enumerate(_spans(run)):
-        tokens = max(first - run.settings.first_sample, 0) * run.trainer.plan.seq_len
-        if (root, tokens) in noted or (number > 0 and first < from_sample):
-            continue
-        step = run.trainer.plan.step_of(first)
-        run.events.append("manifest", step=step, manifest_root=root, from_tokens=tokens)
-
-
-def save(run: Run) -> Path:
-    """Write a checkpoint of the state after the last update."""
-    trainer = run.trainer
-    state = {
-        "step": trainer.step,
-        "consumed_samples": trainer.plan.span(trainer.step).start,
-        "identity": identity(run),
-        "scaler": trainer.scaler.state() if trainer.scaler is not None else None,
-        "settings": run.settings.model_dump(mode="json"),
-        "manifest": run.files.base,
-        "environment": environment_lock(),
-        "world_size": run.world.size,
-        "events": run.events.events if run.events is not None else [],
-    }
-    tensors = collect_tensors(trainer.layout.parts, trainer.optimizer)
-    return run.store.save(trainer.step, tensors, state)
 
 
 def _train(run: Run) -> bool:
@@ -325,13 +186,15 @@ def _train(run: Run) -> bool:
             while trainer.step < total and not is_stopped:
                 waited = stream.waited_seconds
                 outcome = trainer.update(stream.of_step, stop_asked=flag.is_set)
-                record = _record(run, outcome, waited=stream.waited_seconds - waited)
+                record = step_record(run, outcome, waited=stream.waited_seconds - waited)
                 is_stopped = outcome.totals.stop_asked
                 is_last = trainer.step == total or is_stopped
+                if run.outer is not None:
+                    run.outer.after_step(trainer.step, is_last=is_last)
                 saved = None
                 if is_last or trainer.step % settings.checkpoint.every_steps == 0:
                     saved = save(run)
-                record |= _evaluated(run, is_last=is_last and not is_stopped)
+                record |= evaluated(run, is_last=is_last and not is_stopped)
                 if metrics is not None and trainer.step % settings.metrics.every_steps == 0:
                     metrics.write(record)
                     if board is not None:
@@ -345,25 +208,26 @@ def _train(run: Run) -> bool:
         if board is not None:
             board.close()
     run.store.finish()
-    run.store.finish()
     if is_stopped:
         if run.events is not None:
             run.events.append("stop", step=trainer.step)
         logger.info("asked to stop: saved step %d in %s", trainer.step, saved)
-        _report(run)
+        report(run)
         return False
-    _finish(run)
-    _report(run)
+    finish(run)
+    report(run)
     return True
 
 
-def _report(run: Run) -> None:
+def report(run: Run) -> None:
+    """Write the page of a run that has metrics."""
     metrics = run.output / METRICS_NAME
     if run.world.is_first and metrics.stat().st_size:
         logger.info("report: %s", write_report(run.output))
 
 
-def _record(run: Run, outcome: StepOutcome, *, waited: float) -> dict[str, Any]:
+def step_record(run: Run, outcome: StepOutcome, *, waited: float) -> dict[str, Any]:
+    """One line of metrics; `waited` is in seconds."""
     tokens = outcome.span.count * run.trainer.plan.seq_len
     return {
         "step": outcome.span.step,
@@ -388,7 +252,8 @@ def _record(run: Run, outcome: StepOutcome, *, waited: float) -> dict[str, Any]:
     }
 
 
-def _evaluated(run: Run, *, is_last: bool) -> dict[str, Any]:
+def evaluated(run: Run, *, is_last: bool) -> dict[str, Any]:
+    """The held-out loss where it is due, for a line of metrics."""
     config = run.settings.evaluation
     if config is None or run.manifest.heldout.rows == 0:
         return {}
@@ -419,7 +284,8 @@ def evaluate_heldout(run: Run) -> HeldoutLoss:
     )
 
 
-def _finish(run: Run) -> None:
+def finish(run: Run) -> None:
+    """Export the last weights; all ranks call it."""
     weights = whole_weights(run.trainer.layout.parts)
     if run.world.is_first:
         last = run.store.latest()

@@ -1,21 +1,20 @@
 """Asynchronous SGD with a bounded staleness: servers hold the weights, workers come and go.
 
-A worker pulls weights, computes a gradient and pushes it. An update is as stale as the number of
-updates that were applied since its weights were pulled. A gradient that is staler than the bound is
-refused: its worker pulls again. The rate of an update is divided by 1 + staleness (Zhang et al.
-2016, staleness-aware async-SGD). With a bound of 0 the server gathers one gradient of each worker
-and applies their mean: synchronous SGD.
+A worker has weights, computes a gradient and pushes it; the answer holds fresh weights. An update is
+as stale as the number of updates that were applied since its weights were read. A gradient that is
+staler than the bound is refused: its worker computes it again. The rate of an update is divided by
+1 + staleness (Zhang et al. 2016, staleness-aware async-SGD). With a bound of 0 the server gathers
+one gradient of each worker and applies their sum over their labels: synchronous SGD.
 
-The server is one thread per worker over TCP; it trusts its network, as gloo does. A worker that is
-slow only makes its own gradients stale, one that dies is forgotten. Several servers each hold a
-stretch of the parameters; a worker talks to all of them.
+The server has one thread and one gloo link per worker. A worker that is slow only makes its own
+gradients stale, one that dies is forgotten. Several servers each hold a stretch of the parameters;
+a worker talks to all of them.
 """
 
 from __future__ import annotations
 
-import socket
-import struct
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,11 +22,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from schemas.errors import ContractError
+from train.parallel.links import GlooLink
 
-_HEAD = struct.Struct("<qqq")
 PULL, PUSH, STOP = 0, 1, 2
 _APPLIED, _STALE = 1, 0
+# The first entry of a tally: labels that the gradient is a sum over.
+_LABELS = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,15 +35,35 @@ class AsyncConfig:
     """The contract of a server.
 
     Attributes:
-        bound: Updates that may lie between pull and push; 0 is synchronous.
+        bound: Updates that may lie between reading and pushing; 0 is synchronous.
         workers: That a synchronous round waits for, as long as they live.
-        lr: Rate of a fresh gradient.
+        rate_of: Learning rate of a fresh gradient, by number of the update.
+        max_norm: Clip the mean gradient; None: never. One server sees the whole of it.
     """
 
     bound: int
     workers: int
-    lr: float
+    rate_of: Callable[[int], float]
     momentum: float = 0.0
+    max_norm: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Update:
+    """One step of a server: with a bound of 0, of all workers together.
+
+    Attributes:
+        tally: [K] sums that came with the gradients; the first is the number of labels.
+        seconds: When, by the clock of `time.perf_counter`.
+    """
+
+    version: int
+    staleness: int
+    gradients: int
+    rate: float
+    norm: float
+    tally: Tensor
+    seconds: float
 
 
 @dataclass
@@ -56,137 +76,213 @@ class Staleness:
 
 
 class ParameterServer:
-    """Holds a flat stretch of weights; `serve` runs until its workers are gone."""
+    """Holds a flat stretch of weights; `serve` runs until its workers are gone.
 
-    def __init__(self, weights: Tensor, config: AsyncConfig) -> None:
+    Args:
+        weights: [N] fp32.
+        config: The contract.
+        decay: [N] coefficients of coupled weight decay, as torch's SGD has it.
+        tally_size: K.
+        on_update: Called after each update, one at a time.
+    """
+
+    def __init__(
+        self,
+        weights: Tensor,
+        config: AsyncConfig,
+        *,
+        decay: Tensor | None = None,
+        tally_size: int = 1,
+        on_update: Callable[[Update], None] | None = None,
+    ) -> None:
         self.weights = weights.detach().clone()
         self.version = 0
         self.seen = Staleness()
-        self._config = config
+        self._config, self._decay, self._on_update = config, decay, on_update
+        self._tally_size = tally_size
         self._velocity = torch.zeros_like(self.weights)
-        self._round: dict[int, Tensor] = {}
-        self._alive = config.workers
+        self._round: dict[int, tuple[Tensor, Tensor]] = {}
+        self._alive = set(range(config.workers))
         self._changed = threading.Condition()
 
-    def serve(self, listener: socket.socket) -> None:
-        """Accept each worker once, answer until all have left."""
-        threads = []
-        for number in range(self._config.workers):
-            connection, _ = listener.accept()
-            thread = threading.Thread(target=self._answer, args=(connection, number), daemon=True)
+    def serve(self, links: Sequence[Callable[[], GlooLink]]) -> None:
+        """Answer each link, opened in a thread of its own, until all workers have left."""
+        threads = [
+            threading.Thread(target=self._answer, args=(open_link, number), daemon=True)
+            for number, open_link in enumerate(links)
+        ]
+        for thread in threads:
             thread.start()
-            threads.append(thread)
         for thread in threads:
             thread.join()
 
-    def _answer(self, connection: socket.socket, number: int) -> None:
+    def observe(self, link: GlooLink) -> None:
+        """Answer pulls of a process that is no worker until it leaves."""
+        while self._request(link, number=None):
+            pass
+
+    def snapshot(self) -> Tensor:
+        """The weights between two updates."""
+        with self._changed:
+            return self.weights.clone()
+
+    def _answer(self, open_link: Callable[[], GlooLink], number: int) -> None:
         is_lost = True
         try:
-            with connection:
-                while True:
-                    kind, version, _ = _HEAD.unpack(_receive(connection, _HEAD.size))
-                    if kind == STOP:
-                        is_lost = False
-                        return
-                    verdict = _APPLIED
-                    if kind == PUSH:
-                        gradient = _tensor(_receive(connection, 4 * self.weights.numel()))
-                        verdict = self._push(number, gradient, version)
-                    with self._changed:
-                        head = _HEAD.pack(verdict, self.version, 0)
-                        weights = self.weights.numpy().tobytes()
-                    connection.sendall(head + weights)
-        except OSError:
+            link = open_link()
+            while self._request(link, number=number):
+                pass
+            is_lost = False
+        except ConnectionError:
             pass  # the worker died: those that are left go on
         finally:
             self._leave(number, is_lost=is_lost)
 
-    def _push(self, number: int, gradient: Tensor, version: int) -> int:
+    def _request(self, link: GlooLink, *, number: int | None) -> bool:
+        """Answer one request; whether more may follow."""
+        kind, version = link.receive(torch.zeros(2, dtype=torch.int64)).tolist()
+        if kind == STOP:
+            return False
+        verdict = _APPLIED
+        if kind == PUSH and number is not None:
+            tally = link.receive(torch.zeros(self._tally_size, dtype=torch.float64))
+            gradient = link.receive(torch.empty_like(self.weights))
+            verdict = self.push(number, gradient, tally, version)
+        with self._changed:
+            head = torch.tensor([verdict, self.version])
+            weights = self.weights.clone()
+        link.send(head)
+        link.send(weights)
+        return True
+
+    def push(self, number: int, gradient: Tensor, tally: Tensor, version: int) -> int:
+        """Take a worker's gradient: a sum over `tally[0]` labels at the weights of `version`."""
         with self._changed:
             if self._config.bound == 0:
-                self._join_round(number, gradient)
+                self._join_round(number, gradient, tally)
                 return _APPLIED
             staleness = self.version - version
             if staleness > self._config.bound:
                 self.seen.refused += 1
                 return _STALE
             self.seen.applied[staleness] += 1
-            self._apply(gradient, self._config.lr / (1 + staleness))
+            self._apply(gradient, tally, staleness=staleness, gradients=1)
             return _APPLIED
 
-    def _join_round(self, number: int, gradient: Tensor) -> None:
+    def _join_round(self, number: int, gradient: Tensor, tally: Tensor) -> None:
         """Wait for the others' gradients of this version."""
-        self._round[number] = gradient
+        self._round[number] = (gradient, tally)
         version = self.version
         self._close_round()
         while self.version == version:
             self._changed.wait()
 
     def _close_round(self) -> None:
-        if self._round and len(self._round) >= self._alive:
+        if self._round and self._alive <= self._round.keys():
             # In the order of the workers, not of arrival: sums of floats depend on it.
-            total = sum(self._round[number] for number in sorted(self._round))
-            assert isinstance(total, Tensor)
-            self.seen.applied[0] += len(self._round)
-            self._apply(total / len(self._round), self._config.lr)
+            joined = [self._round[number] for number in sorted(self._round)]
+            gradient, tally = joined[0][0].clone(), joined[0][1].clone()
+            for more, counts in joined[1:]:
+                gradient += more
+                tally += counts
+            self.seen.applied[0] += len(joined)
+            self._apply(gradient, tally, staleness=0, gradients=len(joined))
             self._round.clear()
             self._changed.notify_all()
 
-    def _apply(self, gradient: Tensor, rate: float) -> None:
-        self._velocity.mul_(self._config.momentum).add_(gradient)
+    def _apply(self, gradient: Tensor, tally: Tensor, *, staleness: int, gradients: int) -> None:
+        config = self._config
+        gradient = gradient / max(float(tally[_LABELS]), 1.0)
+        norm = float(gradient.norm())
+        if config.max_norm is not None and norm > config.max_norm:
+            gradient *= config.max_norm / norm
+        if self._decay is not None:
+            gradient.addcmul_(self._decay, self.weights)
+        rate = config.rate_of(self.version) / (1 + staleness)
+        self._velocity.mul_(config.momentum).add_(gradient)
         self.weights.sub_(self._velocity, alpha=rate)
         self.version += 1
+        if self._on_update is not None:
+            self._on_update(
+                Update(
+                    version=self.version,
+                    staleness=staleness,
+                    gradients=gradients,
+                    rate=rate,
+                    norm=norm,
+                    tally=tally,
+                    seconds=time.perf_counter(),
+                )
+            )
 
     def _leave(self, number: int, *, is_lost: bool) -> None:
         with self._changed:
-            self._alive -= 1
+            self._alive.discard(number)
             self.seen.lost_workers += is_lost
+            # What it sent into an open round stays: it was computed at these weights.
             self._close_round()
 
 
 class Worker:
     """A model whose weights lie on servers, each of which has a stretch of them."""
 
-    def __init__(
-        self, model: nn.Module, addresses: Sequence[tuple[str, int]], *, timeout_seconds: float = 60
-    ) -> None:
+    def __init__(self, model: nn.Module, links: Sequence[GlooLink]) -> None:
         self.model = model
-        self._links = [socket.create_connection(a, timeout=timeout_seconds) for a in addresses]
+        self._links = list(links)
         self._versions = [0] * len(self._links)
         self.refused = 0
+        self.pull()
 
-    def step(self, loss_of: Callable[[nn.Module], Tensor]) -> float:
-        """One gradient, computed again where it came too late."""
+    def pull(self) -> None:
+        """Read the weights."""
+        self._exchange([PULL] * len(self._links), None, None)
+
+    def step(self, tally_of: Callable[[], Tensor]) -> Tensor:
+        """One gradient, computed again where it came too late.
+
+        Args:
+            tally_of: Leaves gradients of sums in the model; its tally, [K] float64, labels first.
+
+        Returns:
+            The tally of what was applied.
+        """
+        kinds = [PUSH] * len(self._links)
         while True:
-            self._exchange(PULL, None)
             self.model.zero_grad(set_to_none=True)
-            loss = loss_of(self.model)
-            loss.backward()  # type: ignore[no-untyped-call]
-            if self._exchange(PUSH, flat_gradient(self.model)):
-                return float(loss.detach())
+            tally = tally_of()
+            verdicts = self._exchange(kinds, flat_gradient(self.model), tally)
+            # Where a stretch was applied it must not be applied again.
+            kinds = [
+                PULL if kind == PULL or verdict == _APPLIED else PUSH
+                for kind, verdict in zip(kinds, verdicts, strict=True)
+            ]
+            if PUSH not in kinds:
+                return tally
             self.refused += 1
 
     def close(self) -> None:
         """Take leave; a worker that does not is counted as lost."""
         for link in self._links:
-            link.sendall(_HEAD.pack(STOP, 0, 0))
-            link.close()
+            link.send(torch.tensor([STOP, 0]))
 
-    def _exchange(self, kind: int, gradient: Tensor | None) -> bool:
+    def _exchange(
+        self, kinds: Sequence[int], gradient: Tensor | None, tally: Tensor | None
+    ) -> list[int]:
         weights = flat_weights(self.model)
         stretches = stretch(weights.numel(), len(self._links))
+        for number, (link, part) in enumerate(zip(self._links, stretches, strict=True)):
+            link.send(torch.tensor([kinds[number], self._versions[number]]))
+            if kinds[number] == PUSH and gradient is not None and tally is not None:
+                link.send(tally)
+                link.send(gradient[part])
         verdicts = []
         for number, (link, part) in enumerate(zip(self._links, stretches, strict=True)):
-            data = b"" if gradient is None else gradient[part].numpy().tobytes()
-            link.sendall(_HEAD.pack(kind, self._versions[number], 0) + data)
-        for number, (link, part) in enumerate(zip(self._links, stretches, strict=True)):
-            verdict, version, _ = _HEAD.unpack(_receive(link, _HEAD.size))
-            size = part.stop - part.start
-            weights[part] = _tensor(_receive(link, 4 * size))
-            verdicts.append(verdict == _APPLIED)
+            verdict, version = link.receive(torch.zeros(2, dtype=torch.int64)).tolist()
+            weights[part] = link.receive(torch.empty(part.stop - part.start))
+            verdicts.append(verdict)
             self._versions[number] = version
         write_weights(self.model, weights)
-        return all(verdicts)
+        return verdicts
 
 
 def stretch(size: int, servers: int) -> list[slice]:
@@ -214,19 +310,3 @@ def write_weights(model: nn.Module, flat: Tensor) -> None:
         end = start + parameter.numel()
         parameter.copy_(flat[start:end].view_as(parameter))
         start = end
-
-
-def _receive(link: socket.socket, size: int) -> bytearray:
-    data = bytearray()
-    while len(data) < size:
-        piece = link.recv(min(size - len(data), 1 << 20))
-        if not piece:
-            raise ConnectionError(f"the other side left after {len(data)} of {size} bytes")
-        data += piece
-    return data
-
-
-def _tensor(data: bytearray) -> Tensor:
-    if len(data) % 4:
-        raise ContractError(f"{len(data)} bytes are no fp32 tensor")
-    return torch.frombuffer(data, dtype=torch.float32) if data else torch.zeros(0)

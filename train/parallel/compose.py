@@ -64,6 +64,17 @@ def build_layout(settings: TrainSettings, model: nn.Module, world: World) -> Lay
             sums=GradientSums(),
             autocast=autocast_type(settings.precision.compute, world.device),
         )
+    if settings.diloco is not None:
+        recompute_and_compile(settings, model)
+        return DataLayout(
+            model=model,
+            world=world,
+            seed=settings.seed,
+            share=RankShare(rank=world.rank, ranks=world.size),
+            sums=GradientSums(),
+            autocast=autocast_type(settings.precision.compute, world.device),
+            is_alone=True,
+        )
     mesh = init_device_mesh(
         world.device.type,
         (replicas, parallel.dp_shard, parallel.pp, parallel.tp),

@@ -62,3 +62,47 @@ class ParallelConfig(Settings):
     def data_ranks(self, world_size: int) -> int:
         """Ranks that read different rows."""
         return self.replicas(world_size) * self.dp_shard
+
+
+class AsynchronousConfig(Settings):
+    """Parameter servers and workers; each is a process.
+
+    Without torchrun, `train pretrain` starts them on this machine, and a worker that dies does not
+    end the run. Under torchrun the first ranks are the servers.
+    """
+
+    workers: int = Field(gt=0, description="processes that compute gradients")
+    servers: int = Field(
+        default=1, gt=0, description="processes that hold a stretch of the weights"
+    )
+    staleness: int = Field(
+        default=4,
+        ge=0,
+        description="updates that may lie between reading weights and pushing their gradient; "
+        "0: synchronous SGD",
+    )
+
+    @property
+    def processes(self) -> int:
+        """Servers and workers."""
+        return self.servers + self.workers
+
+    def check_world(self, world_size: int) -> None:
+        """Refuse a world that has no rank for each process, or ranks for none.
+
+        Raises:
+            SettingsError: With both numbers.
+        """
+        if world_size != self.processes:
+            raise SettingsError(
+                f"asynchronous: servers {self.servers} + workers {self.workers} = "
+                f"{self.processes} ranks, but the world has {world_size}"
+            )
+
+
+class DilocoConfig(Settings):
+    """DiLoCo (Douillard et al. 2023); `lr: 1, momentum: 0` is local SGD (Stich 2019)."""
+
+    inner_steps: int = Field(default=500, gt=0, description="steps of a rank between two meetings")
+    lr: float = Field(default=0.7, gt=0, description="of the outer step")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="Nesterov's, of the outer step")

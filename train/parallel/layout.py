@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from train.batch import LossSums
 from train.data.cursor import RankShare
 from train.loop.losses import LossMeter, StepTotals
+from train.optim.clipping import scale_gradients
 from train.parallel.gradients import GradientSums
 from train.parallel.seeds import seed_microbatch
 from train.parallel.world import World
@@ -59,6 +60,7 @@ class DataLayout:
         share: Which rows this rank reads.
         sums: Over which ranks each gradient is summed.
         copies: Ranks that read the same rows: each counts its losses once.
+        is_alone: This rank steps by the mean of its own rows and meets the others elsewhere.
     """
 
     model: nn.Module
@@ -68,7 +70,9 @@ class DataLayout:
     sums: GradientSums
     copies: int = 1
     autocast: torch.dtype | None = None
+    is_alone: bool = False
     parts: Sequence[nn.Module] = field(init=False)
+    _others: float = 1.0
 
     def __post_init__(self) -> None:
         self.parts = (self.model,)
@@ -98,11 +102,18 @@ class DataLayout:
 
     def total(self, meter: LossMeter, *, stop_asked: bool) -> StepTotals:
         """See `Layout`."""
-        return meter.total(self.world, copies=self.copies, stop_asked=stop_asked)
+        own = meter.labels
+        totals = meter.total(self.world, copies=self.copies, stop_asked=stop_asked)
+        self._others = totals.labels / max(own, 1.0) if self.is_alone else 1.0
+        return totals
 
     def reduce_gradients(self) -> list[Tensor]:
         """See `Layout`."""
-        return self.sums.reduce(self.parts)
+        gradients = self.sums.reduce(self.parts)
+        if self._others != 1.0:
+            # The loop divides by the labels of all ranks; alone, by the own ones.
+            scale_gradients(gradients, self._others)
+        return gradients
 
     def norm(self, gradients: Sequence[Tensor]) -> Tensor:
         """See `Layout`."""

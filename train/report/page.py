@@ -51,6 +51,7 @@ def render(run: Path) -> str:
         _figures(records[-1], records),
         _section("Curves", f'<div class="charts">{_charts(records)}</div>'),
         _section("Sources", _sources(records)),
+        _section("Staleness of updates", _staleness(records[-1])),
         _section("Held-out split", _heldout(run)),
         _section("Events", _events(run)),
         _section("Environment", _environment(run)),
@@ -155,6 +156,28 @@ def _sources(records: list[Record]) -> str:
         for name, count in sorted(labels.items())
     ]
     return _table(("source", "labels", "share", "last loss"), rows)
+
+
+def _staleness(last: Record) -> str:
+    """Of an asynchronous run: how many updates lay between reading weights and their gradient."""
+    counts = {int(key): count for key, count in last.get("staleness", {}).items()}
+    if not counts:
+        return ""
+    total, most = sum(counts.values()), max(counts.values())
+    rows = [
+        (
+            str(stale),
+            f"{count:,}",
+            f"{100 * count / total:.1f} %",
+            "\u2588" * round(24 * count / most),
+        )
+        for stale, count in sorted(counts.items())
+    ]
+    rows += [
+        ("refused as too stale", f"{last['refused']:,}", "", ""),
+        ("workers lost", f"{last['lost_workers']:,}", "", ""),
+    ]
+    return _table(("staleness", "gradients", "share", ""), rows)
 
 
 def _heldout(run: Path) -> str:

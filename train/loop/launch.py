@@ -1,0 +1,75 @@
+"""Start the processes of an asynchronous run on this machine, and outlive those that die.
+
+torchrun ends all processes when one fails; servers need not.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from types import FrameType
+
+from train.parallel.config import AsynchronousConfig
+
+logger = logging.getLogger(__name__)
+
+
+def launch(config: AsynchronousConfig, arguments: list[str]) -> int:
+    """Run `python -m train ARGUMENTS` once per server and worker; the first server's exit code.
+
+    SIGTERM is passed on: the workers stop, the servers save.
+    """
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    processes = [_start(rank, config, port, arguments) for rank in range(config.processes)]
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        for process in processes:
+            if process.poll() is None:
+                process.send_signal(number)
+
+    signal.signal(signal.SIGTERM, pass_on)
+    signal.signal(signal.SIGINT, pass_on)
+    try:
+        code = _wait_for_first(processes[: config.servers])
+    finally:
+        for process in processes:
+            if process.returncode is None and processes[0].returncode != 0:
+                process.kill()
+    for number, process in enumerate(processes[config.servers :]):
+        if process.wait() != 0:
+            logger.warning("worker %d ended with exit code %d", number, process.returncode)
+    return code
+
+
+def _wait_for_first(servers: list[subprocess.Popen[bytes]]) -> int:
+    """Exit code of the first server; it ends with any other: the weights are no longer whole."""
+    first = servers[0]
+    while True:
+        try:
+            return first.wait(timeout=0.5)
+        except subprocess.TimeoutExpired:
+            if any(server.poll() not in (None, 0) for server in servers[1:]):
+                first.kill()
+
+
+def _start(
+    rank: int, config: AsynchronousConfig, port: int, arguments: list[str]
+) -> subprocess.Popen[bytes]:
+    environment = {
+        **os.environ,
+        "RANK": str(rank),
+        "WORLD_SIZE": str(config.processes),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
+    process = subprocess.Popen([sys.executable, "-m", "train", *arguments], env=environment)
+    name = "server" if rank < config.servers else "worker"
+    number = rank if rank < config.servers else rank - config.servers
+    logger.info("%s %d: process %d", name, number, process.pid)
+    return process
