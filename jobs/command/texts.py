@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from refinery.sources.record import to_valid_text
 from schemas.errors import SettingsError
 
 
@@ -35,12 +36,29 @@ def read_lines(files: Sequence[Path], field: str) -> Iterator[str]:
         yield from (line for line in text.split("\n") if line.strip())
 
 
-def _field(line: str, field: str, where: str) -> str:
+def text_of(line: str, field: str) -> str:
+    """The text of a JSONL line.
+
+    Raises:
+        ValueError: Broken JSON, or no text in that field; says what was found.
+    """
     try:
         record = json.loads(line)
     except json.JSONDecodeError as error:
-        raise SettingsError(f"{where}: not JSON: {error}") from error
-    value = record.get(field) if isinstance(record, dict) else None
-    if not isinstance(value, str):
-        raise SettingsError(f"{where}: no text in field '{field}'")
-    return value
+        raise ValueError(f"not JSON: {error}") from error
+    if not isinstance(record, dict):
+        raise ValueError(f"expected an object with field '{field}', found {type(record).__name__}")
+    value = record.get(field)
+    if isinstance(value, str):
+        return to_valid_text(value)
+    if field in record:
+        raise ValueError(f"no text in field '{field}', found {type(value).__name__}")
+    names = ", ".join(list(record)[:10]) or "none"
+    raise ValueError(f"no field '{field}', found {names}")
+
+
+def _field(line: str, field: str, where: str) -> str:
+    try:
+        return text_of(line, field)
+    except ValueError as error:
+        raise SettingsError(f"{where}: {error}") from error

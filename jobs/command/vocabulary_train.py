@@ -7,10 +7,14 @@ import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
-from functools import reduce
+from collections.abc import Iterator, Mapping
+from functools import partial, reduce
+from pathlib import Path
 
-from jobs.command.texts import read_lines
+import pyarrow as pa
+from pyspark.sql import DataFrame
+
+from jobs.command.texts import read_lines, text_of
 from refinery.vocabulary.clauses import collect_clauses, count_clauses
 from refinery.vocabulary.config import TrainConfig
 from refinery.vocabulary.identity import identify_tokenizer
@@ -112,8 +116,7 @@ def _count_with_spark(
     for path in args.files:
         rows = spark.read.text(str(path.resolve()))
         if ".jsonl" in path.suffixes:
-            field = F.get_json_object("value", f"$.{args.field}")
-            rows = rows.select(F.explode(F.split(field, "\n")).alias("value"))
+            rows = parse_jsonl(rows, path, args.field)
         parts.append(rows.withColumn("weight", F.lit(weights.get(path.name, 1.0))))
     every = reduce(lambda left, right: left.unionAll(right), parts)
     length = F.length("value")
@@ -130,3 +133,35 @@ def _count_with_spark(
     border = _border(total, args.max_bytes)
     kept = lines.where(F.col("share") < F.col("weight") * F.lit(border))
     return collect_clauses(kept.select(F.col("value").alias("text")), config)
+
+
+def parse_jsonl(rows: DataFrame, path: Path, field: str) -> DataFrame:
+    """(value) of the texts' lines; `rows` holds the lines of the file. One action, that looks for bad ones.
+
+    Raises:
+        SettingsError: A line is no JSON or lacks the field; the first one is named by its number.
+    """
+    parsed = rows.mapInArrow(partial(_parse_batches, field=field), "value string, is_bad boolean")
+    if parsed.where("is_bad").limit(1).count():
+        # Spark's rows have no numbers; reading in order finds the line and raises.
+        for _ in read_lines([path], field):
+            continue
+        raise SettingsError(f"{path}: lines without text in field '{field}'")
+    return parsed.where("not is_bad").select("value")
+
+
+def _parse_batches(batches: Iterator[pa.RecordBatch], *, field: str) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        values: list[str] = []
+        num_bad = 0
+        for line in batch.column("value").to_pylist():
+            try:
+                values += text_of(line, field).split("\n")
+            except ValueError:
+                num_bad += 1
+        is_bad = [False] * len(values) + [True] * num_bad
+        columns = [
+            pa.array([*values, *[None] * num_bad], pa.string()),
+            pa.array(is_bad, pa.bool_()),
+        ]
+        yield pa.RecordBatch.from_arrays(columns, ["value", "is_bad"])

@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 
 from jobs.command import vocabulary_train
 from jobs.command.main import main
+from jobs.command.texts import read_lines
 from refinery.vocabulary.clauses import count_clauses, cut_clauses
 from refinery.vocabulary.config import TrainConfig, TrainKind
 from refinery.vocabulary.identity import load_tokenizer
@@ -98,11 +99,42 @@ def test_spark_counts_what_python_counts(
     assert one.read_bytes() == two.read_bytes()
 
 
-def test_line_without_text_is_named_and_nothing_is_written(tmp_path: Path) -> None:
-    path = tmp_path / "a.jsonl"
-    path.write_text('{"text": "good"}\n{"body": "bad"}\n')
+BAD_LINES = [
+    ('{"body": "bad", "id": 3}', r"a\.jsonl:2: no field 'text', found body, id"),
+    ('{"text": 5}', r"a\.jsonl:2: no text in field 'text', found int"),
+    ("[1]", r"a\.jsonl:2: expected an object with field 'text', found list"),
+    ('{"text": "cut', r"a\.jsonl:2: not JSON: Invalid control"),
+]
 
-    with pytest.raises(SettingsError, match=r"a\.jsonl:2: no text in field 'text'"):
+
+@pytest.mark.parametrize(("line", "message"), BAD_LINES)
+def test_line_without_text_is_named_and_nothing_is_written(
+    line: str, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(f'{{"text": "good"}}\n{line}\n')
+
+    with pytest.raises(SettingsError, match=message):
         main(["vocabulary", "train", str(path), "--out", str(tmp_path / "out")])
 
     assert [p.name for p in tmp_path.iterdir()] == ["a.jsonl"]
+
+
+@pytest.mark.parametrize(("line", "message"), BAD_LINES)
+def test_spark_names_the_same_line(
+    line: str, message: str, spark: SparkSession, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(f'{{"text": "good"}}\n{line}\n')
+
+    with pytest.raises(SettingsError, match=message):
+        vocabulary_train.parse_jsonl(spark.read.text(str(path)), path, "text")
+
+
+def test_a_cut_surrogate_is_replaced_in_both_ways(spark: SparkSession, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "cut \\ud83d here"}\n')
+
+    rows = vocabulary_train.parse_jsonl(spark.read.text(str(path)), path, "text").collect()
+
+    assert [row.value for row in rows] == list(read_lines([path], "text")) == ["cut ? here"]
