@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import random
 import shutil
 import tempfile
@@ -182,6 +183,28 @@ def test_donor_piece_spelt_like_a_control_token_is_refused(tmp_path: Path) -> No
 
     with pytest.raises(ContractError, match=r"ordinary pieces <eos> are control tokens"):
         extend_kind("sentencepiece_bpe", tmp_path / "clash.model", tmp_path / "out")
+
+
+def test_a_base_whose_ids_would_move_is_refused(tmp_path: Path) -> None:
+    """`tokenizer.json` and the model file of a base number two pieces differently."""
+    base = tmp_path / "base"
+    shutil.copytree(folder_of("sentencepiece_bpe", "en"), base)
+    document = json.loads((base / "tokenizer.json").read_text("utf-8"))
+    vocab = document["model"]["vocab"]
+    one, other = sorted(vocab, key=vocab.__getitem__)[400:402]
+    vocab[one], vocab[other] = vocab[other], vocab[one]
+    (base / "tokenizer.json").write_text(json.dumps(document), "utf-8")
+    folder = read_tokenizer(base)
+
+    with pytest.raises(ContractError, match=r"id 400 is .* ids would move"):
+        publish_extension(
+            folder,
+            read_donor(folder_of("sentencepiece_bpe", "zh"), folder),
+            ExtendConfig(),
+            texts=Texts(new=chinese_lines()[:100]),
+            out=tmp_path / "out",
+        )
+    assert not (tmp_path / "out").exists()
 
 
 def test_size_below_the_base_is_refused_before_any_work(tmp_path: Path) -> None:

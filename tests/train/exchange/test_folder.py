@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM
+from tokenizers import Tokenizer
+from tokenizers.decoders import ByteLevel as ByteLevelDecoder
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers.trainers import BpeTrainer
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
 from schemas.errors import ContractError, SettingsError
 from schemas.manifest import SpecialIds
@@ -45,6 +50,29 @@ def test_a_folder_loads_back_to_the_same_weights(preset: str, tmp_path: Path) ->
     written(model, tmp_path)
 
     assert_same_weights(load_folder(tmp_path, read_shape(tmp_path)), model)
+
+
+def test_an_exported_folder_brings_its_tokenizer(tmp_path: Path) -> None:
+    """AutoTokenizer of the export gives the ids that the training data was made of."""
+    tokenizer = tmp_path / "tokenizer"
+    trained = Tokenizer(BPE())
+    trained.pre_tokenizer = ByteLevel(add_prefix_space=False)
+    trained.decoder = ByteLevelDecoder()
+    texts = ["the quick brown fox jumps", "敏捷的棕色狐狸跳过了懒狗", "x = 1\n\ty"]
+    special = ["<pad>", "</s>"]
+    trainer = BpeTrainer(vocab_size=400, special_tokens=special, show_progress=False)
+    trained.train_from_iterator(texts, trainer)
+    fast = PreTrainedTokenizerFast(tokenizer_object=trained, eos_token="</s>", pad_token="<pad>")
+    fast.save_pretrained(tokenizer)
+    model = built("gpt2-test")
+
+    export_folder(tmp_path / "out", dict(model.state_dict()), model.config, SPECIAL, tokenizer)
+
+    loaded = AutoTokenizer.from_pretrained(tmp_path / "out")
+    for text in texts:
+        assert loaded(text).input_ids == trained.encode(text).ids
+        assert loaded.decode(loaded(text).input_ids) == text
+    assert (loaded.eos_token_id, loaded.pad_token_id) == (SPECIAL.eos, SPECIAL.pad)
 
 
 def test_shards_load_here_and_in_transformers(tmp_path: Path) -> None:
