@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from refinery.packing.split import is_heldout
+from refinery.packing.split import with_split
 from refinery.vocabulary.bpe import train_bpe, write_tokenizer
 from refinery.vocabulary.config import SplitConfig, VocabularyConfig
 from refinery.vocabulary.identity import load_tokenizer
@@ -57,7 +57,8 @@ def test_split_is_a_function_of_seed_and_id(spark: SparkSession) -> None:
 
     def heldout(fraction: float, seed: int) -> set[str]:
         config = SplitConfig(heldout_fraction=fraction)
-        return {row["doc_id"] for row in frame.where(is_heldout(config, seed)).collect()}
+        split = with_split(frame, None, config, seed)
+        return {row["doc_id"] for row in split.where("is_heldout").collect()}
 
     small, large = heldout(0.05, 1), heldout(0.1, 1)
     assert small < large, "raising the fraction only adds documents"
