@@ -18,6 +18,7 @@ from refinery.publish.store import Store, summarise_table
 from refinery.recipe import RefineSettings
 from schemas.errors import ContractError, QualityGateError, SettingsError
 from schemas.settings import parse_settings
+from tests.support.records import clean_stage_record
 
 if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
@@ -83,17 +84,7 @@ def clean_record(store: Store, texts: Texts) -> StageRecord:
         folder.mkdir(parents=True)
         pq.write_table(table, folder / "part.parquet")
         summaries[name] = summarise_table(str(folder))
-    return StageRecord(
-        stage="clean",
-        fingerprint="0" * 64,
-        attempt="run",
-        tables=summaries,
-        artefacts={},
-        inputs={},
-        seconds=0.0,
-        started_at="2000-01-01T00:00:00+00:00",
-        code_version="0",
-    )
+    return clean_stage_record(summaries)
 
 
 def run_stage(spark: SparkSession, asked: RefineSettings, texts: Texts) -> StageContext:

@@ -17,6 +17,7 @@ from refinery.publish.store import Store, summarise_table
 from refinery.recipe import RefineSettings
 from refinery.vocabulary.config import TrainKind
 from schemas.settings import parse_settings
+from tests.support.records import clean_stage_record
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -47,17 +48,7 @@ def clean_record(store: Store, rows: list[dict[str, Any]], *, num_files: int) ->
             table = pa.Table.from_pylist(rows[part::num_files], schema)
             pq.write_table(table, folder / f"part-{part}.parquet")
         summaries[name] = summarise_table(str(folder))
-    return StageRecord(
-        stage="clean",
-        fingerprint="0" * 64,
-        attempt="run",
-        tables=summaries,
-        artefacts={},
-        inputs={},
-        seconds=0.0,
-        started_at="2000-01-01T00:00:00+00:00",
-        code_version="0",
-    )
+    return clean_stage_record(summaries)
 
 
 def run_stage(
