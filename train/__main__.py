@@ -55,4 +55,11 @@ def _usage() -> str:
 
 
 if __name__ == "__main__":
-    run_main(main)
+    try:
+        run_main(main)
+    except SystemExit as leaving:
+        if "RANK" in os.environ and "torch.distributed" in sys.modules:
+            from train.parallel.world import leave_process
+
+            leave_process(int(leaving.code or 0))
+        raise

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 import torch.multiprocessing as mp
 
+from train.parallel.world import leave_process
+
 
 def run_on_ranks(function: Callable[..., None], ranks: int, *args: Any) -> None:
     """Spawn `ranks` processes that each call `function(*args)` with torchrun's environment set."""
@@ -31,3 +33,4 @@ def _enter(
     )
     torch.set_num_threads(1)
     function(*args)
+    leave_process()

@@ -36,7 +36,7 @@ from train.parallel.selftest_cases import (
 )
 from train.parallel.selftest_run import build_trainer, train_steps
 from train.parallel.tensor import RowLinear
-from train.parallel.world import World, open_world
+from train.parallel.world import World, leave_process, open_world
 
 DOUBLE, SINGLE = "float64", "float32"
 _CHECKED_STEPS = (0, STEPS - 1)
@@ -241,7 +241,9 @@ def _rank(rank: int, size: int, port: int, wanted: Wanted, results: Any) -> None
             pairs = reshard_cells(world, RESHARD_FAMILY, wanted.layouts)
             if rank == 0:
                 results.put((0, print_matrix(pairs)))
-            return
-        cells = run_cells(world, wanted)
-    if rank == 0:
-        results.put((sum(cell.passed for cell in cells), sum(not cell.passed for cell in cells)))
+        else:
+            cells = run_cells(world, wanted)
+            if rank == 0:
+                passed = sum(cell.passed for cell in cells)
+                results.put((passed, len(cells) - passed))
+    leave_process()
