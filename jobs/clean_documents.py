@@ -53,7 +53,9 @@ def _run(context: StageContext) -> None:
         for head in recipe.trained_heads
     }
     rows = rows.withColumn("is_excluded", is_excluded(recipe.exclude))
-    context.write_many(clean_documents(rows, recipe.clean, models))
+    context.write_many(
+        clean_documents(rows, recipe.clean, models, verdicts_uri=context.verdicts_uri)
+    )
     _check(context)
 
 

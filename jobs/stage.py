@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from refinery.publish import storage
 from refinery.publish.records import StageRecord
-from refinery.publish.store import Store
+from refinery.publish.store import KEPT_SUFFIX, Store
 from refinery.recipe import Recipe, Runtime
 from schemas.errors import ContractError
 from schemas.fingerprints import sha256_file, sha256_files
@@ -101,6 +101,11 @@ class StageContext:
         if not storage.exists(uri):
             return self.spark.createDataFrame([], TABLES[table].ddl)
         return self.spark.read.schema(TABLES[table].ddl).parquet(uri)
+
+    @property
+    def verdicts_uri(self) -> str:
+        """Where this fingerprint's tries keep what the guard ended; outlives the attempt."""
+        return storage.join_uri(self.attempt_uri.rsplit("/", 1)[0], self.fingerprint + KEPT_SUFFIX)
 
     def artefact_uri(self, stage: str, name: str) -> str:
         """URI of an artefact of an input stage.

@@ -64,7 +64,9 @@ def _train_head(context: StageContext, head: str, config: QualityTrainingConfig)
     """Train and publish one head; returns its card."""
     good = _sample(context, config.positive, config.max_documents)
     noisy = _sample(context, config.negative, config.max_documents)
-    rows = normalize_documents(good.unionByName(noisy), context.recipe.clean).collect()
+    rows = normalize_documents(
+        good.unionByName(noisy), context.recipe.clean, verdicts_uri=context.verdicts_uri
+    ).collect()
     examples = make_examples(((r["doc_id"], r["source"], r["text"]) for r in rows), config)
     context.counts[f"{head}_examples"] = len(examples)
     with tempfile.TemporaryDirectory() as scratch:

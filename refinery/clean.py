@@ -37,6 +37,7 @@ from refinery.quality.config import QUALITY
 from refinery.quality.sampling import head_sampled, is_sampled_out
 from refinery.sources.record import short_message, to_valid_text
 from refinery.text_batch import TEXT_BATCH_VERSION, TextBatch
+from refinery.verdicts import StoredVerdicts
 
 EMPTY = "page:empty"
 GROUP_CHARS = 400_000
@@ -116,9 +117,19 @@ class CleanDocument:
 class Cleaner:
     """Cleans batches of payloads; owns the guarded child. Close it, or use it as a context."""
 
-    def __init__(self, config: CleanConfig, models: Mapping[str, ModelFiles]) -> None:
-        """`models` holds local files by head; empty where the recipe trains none."""
+    def __init__(
+        self,
+        config: CleanConfig,
+        models: Mapping[str, ModelFiles],
+        *,
+        verdicts: StoredVerdicts | None = None,
+    ) -> None:
+        """`models` holds local files by head; empty where the recipe trains none.
+
+        `verdicts` are those of earlier tries; what the guard ends is added to them.
+        """
         self._config = config
+        self._verdicts = verdicts
         self._models = models
         self._guard: Guard[Payload, NormalizedPage | Rejected] = Guard(
             self._prepare, config.extract.guard
@@ -180,7 +191,7 @@ class Cleaner:
     def normalize(self, payloads: Sequence[Payload]) -> list[NormalizedPage | Rejected]:
         """Text of each payload, or why there is none; without language, rules and scores."""
         results: list[NormalizedPage | Rejected] = []
-        for result in self._guard.map(payloads):
+        for result in self._run_guarded(payloads):
             if isinstance(result, Killed):
                 results.append(Rejected(result.reason, result.message))
             elif isinstance(result, NormalizedPage) and not result.text.strip():
@@ -188,6 +199,22 @@ class Cleaner:
             else:
                 results.append(result)
         return results
+
+    def _run_guarded(
+        self, payloads: Sequence[Payload]
+    ) -> Iterator[NormalizedPage | Rejected | Killed]:
+        """Results in order; a document that an earlier try ended is not tried again."""
+        if self._verdicts is None:
+            yield from self._guard.map(payloads)
+            return
+        earlier = [self._verdicts.find(payload.doc_id) for payload in payloads]
+        untried = [p for p, known in zip(payloads, earlier, strict=True) if known is None]
+        fresh = self._guard.map(untried)
+        for payload, known in zip(payloads, earlier, strict=True):
+            result = next(fresh) if known is None else known
+            if known is None and isinstance(result, Killed):
+                result = self._verdicts.store(payload.doc_id, result)
+            yield result
 
     def clean(self, payloads: Sequence[Payload]) -> Iterator[CleanDocument | Rejected]:
         """Clean a batch; results come in its order."""

@@ -14,6 +14,7 @@ from refinery.clean_config import CleanConfig
 from refinery.quality.classifier import ModelFiles, local_models
 from refinery.sources.selection import EXCLUDED
 from refinery.tables import UnionRows, union_ddl
+from refinery.verdicts import StoredVerdicts
 
 TABLES_WRITTEN = ("cleaned", "ledger", "edits", "rejects")
 INPUT_COLUMNS = (
@@ -23,20 +24,26 @@ INPUT_COLUMNS = (
 
 
 def clean_documents(
-    documents: DataFrame, config: CleanConfig, models: Mapping[str, ModelFiles]
+    documents: DataFrame,
+    config: CleanConfig,
+    models: Mapping[str, ModelFiles],
+    *,
+    verdicts_uri: str | None = None,
 ) -> DataFrame:
     """Rows of `cleaned`, `ledger`, `edits` and `rejects`; lazy, one crossing into Python.
 
     `documents` carries INPUT_COLUMNS, `models` the URIs by head. No document is removed: each gives one row of `cleaned` (and
-    its twin in `ledger`) or one of `rejects`.
+    its twin in `ledger`) or one of `rejects`. What the guard ends is stored under `verdicts_uri` and found there by the next try.
     """
-    run = functools.partial(_clean_batches, config=config, models=models)
+    run = functools.partial(_clean_batches, config=config, models=models, verdicts_uri=verdicts_uri)
     return documents.select(*INPUT_COLUMNS).mapInArrow(run, union_ddl(TABLES_WRITTEN))
 
 
-def normalize_documents(documents: DataFrame, config: CleanConfig) -> DataFrame:
+def normalize_documents(
+    documents: DataFrame, config: CleanConfig, *, verdicts_uri: str | None = None
+) -> DataFrame:
     """(doc_id, source, text) of documents, as the classifier will see them; rejects left out."""
-    run = functools.partial(_normalize_batches, config=config)
+    run = functools.partial(_normalize_batches, config=config, verdicts_uri=verdicts_uri)
     columns = ("doc_id", "source", "url", "mime", "charset", "payload")
     return documents.select(*columns).mapInArrow(run, "doc_id string, source string, text string")
 
@@ -49,9 +56,9 @@ def _payloads(batch: pa.RecordBatch) -> list[Payload]:
 
 
 def _normalize_batches(
-    batches: Iterator[pa.RecordBatch], *, config: CleanConfig
+    batches: Iterator[pa.RecordBatch], *, config: CleanConfig, verdicts_uri: str | None
 ) -> Iterator[pa.RecordBatch]:
-    with Cleaner(config, {}) as cleaner:
+    with Cleaner(config, {}, verdicts=_verdicts(verdicts_uri)) as cleaner:
         for batch in batches:
             pages = cleaner.normalize(_payloads(batch))
             kept = [i for i, page in enumerate(pages) if isinstance(page, NormalizedPage)]
@@ -67,11 +74,19 @@ def _normalize_batches(
             )
 
 
+def _verdicts(uri: str | None) -> StoredVerdicts | None:
+    return None if uri is None else StoredVerdicts(uri)
+
+
 def _clean_batches(
-    batches: Iterator[pa.RecordBatch], *, config: CleanConfig, models: Mapping[str, ModelFiles]
+    batches: Iterator[pa.RecordBatch],
+    *,
+    config: CleanConfig,
+    models: Mapping[str, ModelFiles],
+    verdicts_uri: str | None,
 ) -> Iterator[pa.RecordBatch]:
     rows = UnionRows(TABLES_WRITTEN)
-    with Cleaner(config, local_models(models)) as cleaner:
+    with Cleaner(config, local_models(models), verdicts=_verdicts(verdicts_uri)) as cleaner:
         for batch in batches:
             excluded = batch.column("is_excluded").to_pylist()
             payloads = [p for p, out in zip(_payloads(batch), excluded, strict=True) if not out]

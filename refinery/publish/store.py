@@ -1,6 +1,7 @@
 """Published stages in one folder or bucket prefix.
 
     ROOT/<stage>/<fingerprint>.json          the record, written last; the first one wins
+    ROOT/<stage>/<fingerprint>.killed/       what the guard ended in any try of that fingerprint
     ROOT/<stage>/<attempt>/table=<name>/     Parquet files of a table
     ROOT/<stage>/<attempt>/files/<name>      trained artefacts and side files
 
@@ -24,6 +25,9 @@ from pydantic import ValidationError
 from refinery.publish import storage
 from refinery.publish.records import StageRecord, TableSummary
 from schemas.errors import ContractError, PipelineError
+
+# A folder with this suffix is no attempt: it outlives them all.
+KEPT_SUFFIX = ".killed"
 
 
 class Store:
@@ -112,7 +116,8 @@ class Store:
                 for path in stage.glob("*.json")
             }
             for attempt in stage.iterdir():
-                if attempt.is_dir() and attempt.name not in named:
+                is_attempt = attempt.is_dir() and not attempt.name.endswith(KEPT_SUFFIX)
+                if is_attempt and attempt.name not in named:
                     shutil.rmtree(attempt)
                     removed.append(attempt)
         return removed

@@ -36,12 +36,14 @@ def test_attempts_of_dead_runs_are_removed_and_published_ones_stay(tmp_path: Pat
     for name in ("dead", "living"):
         (tmp_path / "clean" / name / "table=cleaned").mkdir(parents=True)
     store.publish(_record(store, "f", "living"))
+    (tmp_path / "clean" / "g.killed").mkdir()
 
     with store.lock() as removed:
         pass
 
     assert [path.name for path in removed] == ["dead"]
     assert (tmp_path / "clean" / "living").is_dir()
+    assert (tmp_path / "clean" / "g.killed").is_dir()
 
 
 def test_a_second_run_is_kept_out_and_told_who_is_there(tmp_path: Path) -> None:
