@@ -20,6 +20,7 @@ from schemas.vocabulary import Kind
 PARTIAL = "no whole characters"
 CONTROL_TOKEN = "control token of the donor"
 BYTE_PIECE = "byte piece of the donor"
+CONTROL_OF_BASE = "spelt like a control token of the base"
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,8 @@ def read_donor(path: Path, base: TokenizerFolder) -> Donor:
     refused: dict[str, int] = {}
     candidates = []
     for candidate in _candidates(donor):
+        if not isinstance(candidate, str) and candidate.text in base.controls:
+            candidate = CONTROL_OF_BASE
         if isinstance(candidate, str):
             refused[candidate] = refused.get(candidate, 0) + 1
         else:
@@ -98,8 +101,14 @@ def read_donor(path: Path, base: TokenizerFolder) -> Donor:
 
 
 def _refuse_clashes(donor: TokenizerFolder, base: TokenizerFolder, path: Path) -> None:
+    """Two tokenizers that give one text two roles; what byte-level merges spell is no role.
+
+    "</s>" is an HTML tag that a BPE of web text merges like any word: left out, and no error.
+    """
     if donor.model is not None:
         ordinary = {p.text for p in donor.model.pieces if p.type == NORMAL} - set(donor.controls)
+    elif donor.kind == "byte_level_bpe":
+        ordinary = set()
     else:
         ordinary = set(donor.vocab) - set(donor.controls)
     spelt = {text.strip(SPACE) for text in ordinary}

@@ -185,6 +185,24 @@ def test_donor_piece_spelt_like_a_control_token_is_refused(tmp_path: Path) -> No
         extend_kind("sentencepiece_bpe", tmp_path / "clash.model", tmp_path / "out")
 
 
+def test_tags_that_a_byte_level_donor_merged_are_left_out(tmp_path: Path) -> None:
+    """ "</s>" is HTML to a BPE of web pages; here "<eos>" is, and no control token of the donor."""
+    donor = tmp_path / "donor"
+    shutil.copytree(folder_of("byte_level_bpe", "zh"), donor)
+    document = json.loads((donor / "tokenizer.json").read_text("utf-8").replace("<eos>", "<end>"))
+    vocab, merges = document["model"]["vocab"], document["model"]["merges"]
+    for one, other in (("<", "e"), ("<e", "o"), ("<eo", "s"), ("<eos", ">")):
+        vocab[one + other] = max(vocab.values()) + 1
+        merges.append([one, other])
+    (donor / "tokenizer.json").write_text(json.dumps(document), "utf-8")
+
+    base, vocabulary = extend_kind("sentencepiece_bpe", donor, tmp_path / "out")
+
+    assert "<eos>" in base.controls
+    assert vocabulary.refused["spelt like a control token of the base"] == 1
+    assert all(proof.holds for proof in vocabulary.proofs)
+
+
 def test_a_base_whose_ids_would_move_is_refused(tmp_path: Path) -> None:
     """`tokenizer.json` and the model file of a base number two pieces differently."""
     base = tmp_path / "base"
