@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NoReturn
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed import ProcessGroup
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +25,12 @@ class World:
     rank: int
     size: int
     device: torch.device
+    _meshes: dict[tuple[int, ...], DeviceMesh] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    _groups: dict[tuple[int, ...], ProcessGroup] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @property
     def is_first(self) -> bool:
@@ -40,6 +48,24 @@ class World:
         if self.size == 1:
             return flag
         return bool(self.sum(torch.tensor([int(flag)], device=self.device)).item())
+
+    def mesh(self, shape: tuple[int, ...], names: tuple[str, ...]) -> DeviceMesh:
+        """The device mesh of a shape; all ranks ask together. Names follow from the shape's rank.
+
+        Made once: every group keeps a thread that wakes a hundred times a second, and DTensor's
+        caches take equal meshes for one, so that a second mesh would use the first one's groups.
+        """
+        if shape not in self._meshes:
+            made = init_device_mesh(self.device.type, shape, mesh_dim_names=names)
+            self._meshes[shape] = made
+        return self._meshes[shape]
+
+    def group(self, ranks: Sequence[int]) -> ProcessGroup:
+        """The group of some ranks, made once; all ranks of the world ask together."""
+        key = tuple(ranks)
+        if key not in self._groups:
+            self._groups[key] = dist.new_group(list(key))
+        return self._groups[key]
 
     def barrier(self) -> None:
         """Wait for all ranks."""
