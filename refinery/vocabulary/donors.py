@@ -101,16 +101,17 @@ def read_donor(path: Path, base: TokenizerFolder) -> Donor:
 
 
 def _refuse_clashes(donor: TokenizerFolder, base: TokenizerFolder, path: Path) -> None:
-    """Two tokenizers that give one text two roles; what byte-level merges spell is no role.
+    """Two tokenizers that give one text two roles, where both declare them.
 
-    "</s>" is an HTML tag that a BPE of web text merges like any word: left out, and no error.
+    A `tokenizer.json` lists merged texts, and among them may be "</s>", from HTML or because the
+    file names no control tokens (InternLM2, Gemma): left out and counted, and no error.
     """
     if donor.model is not None:
         ordinary = {p.text for p in donor.model.pieces if p.type == NORMAL} - set(donor.controls)
-    elif donor.kind == "byte_level_bpe":
-        ordinary = set()
-    else:
+    elif donor.kind == "wordpiece":
         ordinary = set(donor.vocab) - set(donor.controls)
+    else:
+        ordinary = set()
     spelt = {text.strip(SPACE) for text in ordinary}
     clashes = sorted(text for text in base.controls if text in spelt)
     if clashes:

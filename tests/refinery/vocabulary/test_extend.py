@@ -185,7 +185,7 @@ def test_donor_piece_spelt_like_a_control_token_is_refused(tmp_path: Path) -> No
         extend_kind("sentencepiece_bpe", tmp_path / "clash.model", tmp_path / "out")
 
 
-def test_tags_that_a_byte_level_donor_merged_are_left_out(tmp_path: Path) -> None:
+def test_tags_that_a_donor_merged_are_left_out(tmp_path: Path) -> None:
     """ "</s>" is HTML to a BPE of web pages; here "<eos>" is, and no control token of the donor."""
     donor = tmp_path / "donor"
     shutil.copytree(folder_of("byte_level_bpe", "zh"), donor)
