@@ -101,6 +101,7 @@ def main() -> None:
     for times in map(int, args.times.split(",")):
         with tempfile.TemporaryDirectory() as scratch:
             corpus = (args.work or Path(scratch)) / f"corpus-{times}.txt"
+            corpus.parent.mkdir(parents=True, exist_ok=True)
             if not corpus.is_file():
                 make_corpus(args.data, corpus, times)
             size = corpus.stat().st_size
