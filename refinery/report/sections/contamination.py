@@ -47,8 +47,8 @@ def contamination_section(data: ReportData) -> str:
         )
         + f"<p>{found.items:,} items; {found.uncovered_items:,} are too short to be searched. {honest}.</p>"
         + _recall_table(found)
-        + _templates(found)
-        + _frequent(found)
+        + templates_table(found)
+        + frequent_table(found)
         + f'<div class="samples">{"".join(map(sample_card, found.samples))}</div>'
     )
 
@@ -71,7 +71,7 @@ def _found_share(found: int, planted: int) -> str:
     return f"{found:,} of {planted:,} ({found / planted:.3f})" if planted else ""
 
 
-def _templates(found: ContaminationNumbers) -> str:
+def templates_table(found: ContaminationNumbers) -> str:
     """n-grams of so many items that they name none: the wording that a benchmark asks with."""
     if not found.templates:
         return ""
@@ -84,7 +84,7 @@ def _templates(found: ContaminationNumbers) -> str:
     )
 
 
-def _frequent(found: ContaminationNumbers) -> str:
+def frequent_table(found: ContaminationNumbers) -> str:
     """n-grams that the search ignores, and items that would be lost if it ignored theirs."""
     if not found.ignored and not found.last:
         return ""

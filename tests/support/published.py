@@ -1,0 +1,62 @@
+"""Published tables that a test wrote itself, without Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from refinery.publish.records import StageRecord, TableSummary
+from refinery.publish.store import Store
+from refinery.report.tables import Tables
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def published_tables(
+    folder: Path,
+    stages: Mapping[str, Mapping[str, Rows]],
+    *,
+    facts: Mapping[str, Mapping[str, str]] | None = None,
+    counts: Mapping[str, Mapping[str, int]] | None = None,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    schemas: Mapping[str, pa.Schema] | None = None,
+) -> Tables:
+    """Write rows by stage and table, and open them as the report does.
+
+    Args:
+        folder: Root of the store.
+        stages: Rows by stage and by table.
+        facts: Of a stage's record.
+        counts: Of a stage's record.
+        settings: Of a stage's record.
+        schemas: Of tables whose types are not to be guessed from the rows, by table.
+    """
+    store = Store(str(folder))
+    records = {}
+    for stage, tables in stages.items():
+        for name, rows in tables.items():
+            target = folder / stage / "run" / f"table={name}"
+            target.mkdir(parents=True)
+            schema = (schemas or {}).get(name)
+            pq.write_table(
+                pa.Table.from_pylist([dict(r) for r in rows], schema), target / "0.parquet"
+            )
+        records[stage] = StageRecord(
+            stage=stage,
+            fingerprint="0" * 64,
+            attempt="run",
+            tables={n: TableSummary(rows=len(r), bytes=1, files=1) for n, r in tables.items()},
+            artefacts={},
+            inputs={},
+            settings=dict((settings or {}).get(stage, {})),
+            counts=dict((counts or {}).get(stage, {})),
+            facts=dict((facts or {}).get(stage, {})),
+            seconds=0.0,
+            started_at="2000-01-01T00:00:00+00:00",
+            code_version="0",
+        )
+    return Tables(store, records)
