@@ -1,8 +1,9 @@
-"""Train the recipe's tokenizer on kept training documents, or publish the one it names."""
+"""Train the recipe's tokenizer on kept training documents, or publish the one it names, extended or not."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,22 +19,52 @@ from refinery.publish.store import Store
 from refinery.recipe import Recipe
 from refinery.vocabulary.bpe import TRAINER_VERSION, train_bpe, write_tokenizer
 from refinery.vocabulary.clauses import collect_clauses
+from refinery.vocabulary.config import RecipeExtension, VocabularyConfig
+from refinery.vocabulary.donors import read_donor
+from refinery.vocabulary.folder import read_tokenizer
+from refinery.vocabulary.from_text import choose_lines, refuse_small_size, train_and_hold_out
 from refinery.vocabulary.given import whole_tokenizer
 from refinery.vocabulary.identity import identify_tokenizer
+from refinery.vocabulary.publish import Texts, publish_extension
 from refinery.vocabulary.sample import sample_by_bytes
+from refinery.vocabulary.scripts import new_characters
 from refinery.vocabulary.training import TRAINING_VERSION, train_tokenizer
-from schemas.errors import ContractError, run_main
+from schemas.errors import ContractError, SettingsError, run_main
+from schemas.vocabulary import ExtendedVocabulary
 
-TOKENIZER = "tokenizer"
+TOKENIZER, BASE = "tokenizer", "base_tokenizer"
 
 
 def _contents(recipe: Recipe, store: Store) -> Contents:
-    given = recipe.vocabulary.tokenizer
-    return [("tokenizer", sha256_path(storage.local_copy(given)))] if given else []
+    config = recipe.vocabulary
+    donor = config.extend.donor if config.extend else None
+    given = {"tokenizer": config.tokenizer, "donor": donor}
+    return [(role, sha256_path(storage.local_copy(uri))) for role, uri in given.items() if uri]
+
+
+def _check(recipe: Recipe) -> None:
+    """A base or donor that cannot serve must not be found out after hours of cleaning."""
+    config = recipe.vocabulary
+    if config.tokenizer is None:
+        return
+    path = storage.local_copy(config.tokenizer)
+    if config.extend is None:
+        if not path.exists():
+            raise SettingsError(
+                f"recipe.vocabulary.tokenizer {path}: no such file or folder; expected a tokenizer"
+            )
+        return
+    base = read_tokenizer(path)
+    refuse_small_size(config.extend, base)
+    new_characters(config.extend.scripts, config.extend.characters)
+    if config.extend.donor is not None:
+        read_donor(storage.local_copy(config.extend.donor), base)
 
 
 def _settings(recipe: Recipe) -> dict[str, Any]:
-    plain = recipe.vocabulary.model_dump(mode="json", exclude={"tokenizer"})
+    plain = recipe.vocabulary.model_dump(
+        mode="json", exclude={"tokenizer": True, "extend": {"donor"}}
+    )
     return {
         "vocabulary": plain,
         "split": recipe.split,
@@ -62,6 +93,31 @@ def _training_texts(context: StageContext) -> list[str]:
     ]
 
 
+def extend_given(
+    config: VocabularyConfig, extension: RecipeExtension, texts: Sequence[str], out: Path
+) -> ExtendedVocabulary:
+    """The base that the recipe names, with new tokens from a donor or from training documents.
+
+    Args:
+        texts: Training documents; lines with a new character are counted and, without a donor,
+            trained on; the others belong to the base's language and prove that it keeps its ids.
+
+    Raises:
+        QualityGateError: A proof fails.
+    """
+    assert config.tokenizer is not None
+    base = read_tokenizer(storage.local_copy(config.tokenizer))
+    new = new_characters(extension.scripts, extension.characters)
+    lines = {line for text in texts for line in text.split("\n") if line.strip()}
+    ours = {line for line in lines if new.held_by(line)}
+    if extension.donor is None:
+        donor, sample = train_and_hold_out(ours, base, extension)
+    else:
+        donor, sample = read_donor(storage.local_copy(extension.donor), base), choose_lines(ours)
+    known = Texts(new=sample, base=choose_lines(lines - ours))
+    return publish_extension(base, donor, extension, texts=known, out=out)
+
+
 def _run(context: StageContext) -> None:
     config = context.recipe.vocabulary
     with tempfile.TemporaryDirectory() as scratch:
@@ -78,6 +134,11 @@ def _run(context: StageContext) -> None:
                 )
             write_tokenizer(train_bpe(texts, config), folder, config.sentinels)
             context.counts["training_documents"] = len(texts)
+        elif config.extend is not None:
+            extended = extend_given(config, config.extend, _training_texts(context), folder)
+            context.counts.update({f"{origin}_tokens": n for origin, n in extended.counts.items()})
+            base = whole_tokenizer(storage.local_copy(config.tokenizer), Path(scratch) / BASE)
+            context.add_artefact(BASE, base)
         else:
             folder = whole_tokenizer(storage.local_copy(config.tokenizer), folder)
         identity = identify_tokenizer(folder, relative_path=TOKENIZER)
@@ -91,6 +152,7 @@ STAGE = Stage(
     inputs=("clean", "dedup", "decontaminate"),
     settings=_settings,
     contents=_contents,
+    check=_check,
     run=_run,
 )
 

@@ -172,6 +172,8 @@ def run_stages(
         return sessions[0]
 
     run = Run(settings, store, Console(stderr=True), session)
+    for stage in enabled[start:stop]:
+        stage.check(settings.recipe)
     with store.lock():
         for index, stage in enumerate(enabled[:stop]):
             if run.take_published(stage):

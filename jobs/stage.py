@@ -38,6 +38,7 @@ class Stage:
         inputs: Stages whose tables or artefacts it reads.
         settings: The part of the recipe that its output is a function of.
         contents: (role, SHA-256) of the files, models, lists and benchmarks that it reads.
+        check: Refuses what its files show to be wrong, before the first stage runs.
         run: Writes the tables through the context.
         enabled: False where the recipe leaves the stage out.
         is_present: Whether what it writes outside of the tables is still there.
@@ -49,6 +50,7 @@ class Stage:
     settings: Callable[[Recipe], Any]
     run: Callable[[StageContext], None]
     contents: Callable[[Recipe, Store], Contents] = no_contents
+    check: Callable[[Recipe], None] = lambda recipe: None
     enabled: Callable[[Recipe], bool] = lambda recipe: True
     is_present: Callable[[Runtime], bool] = lambda runtime: True
 

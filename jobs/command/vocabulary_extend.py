@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 from collections import Counter
-from collections.abc import Iterable
 
 from rich.console import Console
 from rich.table import Table
 
 from jobs.command.texts import read_lines
 from refinery.vocabulary.config import ExtendConfig
-from refinery.vocabulary.donors import Donor, read_donor
-from refinery.vocabulary.folder import TokenizerFolder, read_tokenizer
-from refinery.vocabulary.from_text import donor_from_texts
+from refinery.vocabulary.donors import read_donor
+from refinery.vocabulary.folder import read_tokenizer
+from refinery.vocabulary.from_text import choose_lines, refuse_small_size, train_and_hold_out
 from refinery.vocabulary.publish import Texts, publish_extension
 from schemas.errors import ContractError, SettingsError
 from schemas.vocabulary import ExtendedVocabulary
-
-MAX_SAMPLE_LINES = 10_000
-HELD_OUT_OF = 20  # of the training lines, one in so many is the sample where none is given
 
 
 def extend_folder(args: argparse.Namespace, config: ExtendConfig) -> int:
@@ -29,16 +24,16 @@ def extend_folder(args: argparse.Namespace, config: ExtendConfig) -> int:
     if args.out.exists():
         raise SettingsError(f"--out {args.out}: exists already")
     base = read_tokenizer(args.base)
-    if config.size is not None and config.size <= base.size:
-        raise SettingsError(
-            f"--size {config.size:,}: the base {base.name} has {base.size:,} ids; expected more"
-        )
+    refuse_small_size(config, base)
     sample = choose_lines(read_lines(args.sample, args.field))
     with console.status("reading the donor" if args.donor else "training on the texts"):
         if args.donor:
             donor = read_donor(args.donor, base)
         else:
-            donor, held_out = _train_donor(args, config, base)
+            lines = set(read_lines(args.train, args.field))
+            if not lines:
+                raise ContractError(f"--train {', '.join(map(str, args.train))}: no text")
+            donor, held_out = train_and_hold_out(lines, base, config)
             sample = sample or held_out
     texts = Texts(new=sample, base=choose_lines(read_lines(args.base_sample, args.field)))
     with console.status("appending and proving"):
@@ -48,26 +43,6 @@ def extend_folder(args: argparse.Namespace, config: ExtendConfig) -> int:
     print_summary(vocabulary, console)
     console.print(f"{args.out}: {vocabulary.size:,} ids")
     return 0
-
-
-def _train_donor(
-    args: argparse.Namespace, config: ExtendConfig, base: TokenizerFolder
-) -> tuple[Donor, list[str]]:
-    lines = set(read_lines(args.train, args.field))
-    if not lines:
-        raise ContractError(f"--train {', '.join(map(str, args.train))}: no text")
-    held = {line for line in lines if _hash(line)[0] * HELD_OUT_OF < 256}
-    donor = donor_from_texts(sorted(lines - held), base, config)
-    return donor, choose_lines(held)
-
-
-def choose_lines(lines: Iterable[str]) -> list[str]:
-    """Distinct lines by hash, as many as the proofs read."""
-    return sorted({line for line in lines if line.strip()}, key=_hash)[:MAX_SAMPLE_LINES]
-
-
-def _hash(line: str) -> bytes:
-    return hashlib.sha256(line.encode()).digest()
 
 
 def print_summary(vocabulary: ExtendedVocabulary, console: Console) -> None:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from refinery.publish import storage
 from refinery.publish.records import StageRecord
 from refinery.publish.store import Store
 from refinery.report.tables import Tables
 from refinery.report.token_costs import emoji_cost, language_costs
-from refinery.report.vocabulary_data import ProofLine, TokenBox, VocabularyNumbers
-from refinery.vocabulary.view import open_tokenizers
+from refinery.report.vocabulary_data import (
+    CutText,
+    FertilityLine,
+    ProofLine,
+    TokenBox,
+    VocabularyNumbers,
+)
+from refinery.vocabulary.view import Viewed, open_tokenizers, view_page
 from schemas.vocabulary import read_vocabulary
 
 NUM_TEXTS = 4
 TEXT_CHARS = 160
-_STAGE, _ARTEFACT = "vocabulary", "tokenizer"
+_STAGE, _ARTEFACT, _BASE = "vocabulary", "tokenizer", "base_tokenizer"
 
 
 def vocabulary_numbers(
@@ -24,27 +31,24 @@ def vocabulary_numbers(
     """Read the published tokenizer; None where the run has none."""
     if _STAGE not in records:
         return None
-    folder = storage.local_copy(store.artefact_uri(records[_STAGE], _ARTEFACT))
-    (viewed,) = open_tokenizers([folder])
+    folders = _folders(store, records[_STAGE])
+    cutters, folder = open_tokenizers(folders), folders[-1]
+    viewed = cutters[-1]
     extended = read_vocabulary(folder)
-    boxes = tuple(
-        tuple(
-            TokenBox(id=box.id, text=box.text, bytes_hex=box.bytes_hex, origin=box.origin)
-            for box in viewed.boxes(text[:TEXT_CHARS])
-        )
-        for text in texts[:NUM_TEXTS]
-    )
+    shown = tuple(text[:TEXT_CHARS] for text in texts[:NUM_TEXTS])
     tables = Tables(store, records)
     numbers = VocabularyNumbers(
         kind=viewed.folder.kind,
         size=viewed.folder.size,
         languages=language_costs(tables),
         emoji=emoji_cost(tables, folder),
-        texts=boxes,
+        texts=shown,
+        cuts=tuple(tuple(_cut(cutter, text) for cutter in cutters) for text in shown),
     )
     if extended is None:
         return numbers
     keys = set(ProofLine.model_fields)
+    measures = set(FertilityLine.model_fields) - {"text", "tokenizer"}
     proofs = tuple(ProofLine(**proof.model_dump(include=keys)) for proof in extended.proofs)
     return numbers.model_copy(
         update={
@@ -52,5 +56,35 @@ def vocabulary_numbers(
             "base_size": extended.base.size,
             "counts": dict(extended.counts),
             "proofs": proofs,
+            "fertility": tuple(
+                FertilityLine(
+                    text=language, tokenizer=name, **{key: values[key] for key in measures}
+                )
+                for language, pair in extended.fertility.items()
+                for name, values in pair.items()
+            ),
         }
     )
+
+
+def viewer_page(
+    store: Store, records: Mapping[str, StageRecord], texts: Sequence[str]
+) -> str | None:
+    """The page that looks any token up, with the same texts; None where the run has no tokenizer."""
+    if _STAGE not in records:
+        return None
+    return view_page(open_tokenizers(_folders(store, records[_STAGE])), texts)
+
+
+def _folders(store: Store, record: StageRecord) -> list[Path]:
+    """The base, where the recipe extended one, and the tokenizer."""
+    names = [name for name in (_BASE, _ARTEFACT) if name in record.artefacts]
+    return [storage.local_copy(store.artefact_uri(record, name)) for name in names]
+
+
+def _cut(viewed: Viewed, text: str) -> CutText:
+    boxes = tuple(
+        TokenBox(id=box.id, text=box.text, bytes_hex=box.bytes_hex, origin=box.origin)
+        for box in viewed.boxes(text)
+    )
+    return CutText(tokenizer=viewed.name, boxes=boxes)

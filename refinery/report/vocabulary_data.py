@@ -27,6 +27,24 @@ class ProofLine(Settings):
     detail: str
 
 
+class FertilityLine(Settings):
+    """What a tokenizer needs for a sample of one language, as the extension measured it."""
+
+    text: str
+    tokenizer: str
+    tokens_per_character: float
+    tokens_per_word: float
+    bytes_per_token: float
+    unknown_fraction: float
+
+
+class CutText(Settings):
+    """A sample text as one tokenizer cuts it."""
+
+    tokenizer: str
+    boxes: tuple[TokenBox, ...]
+
+
 class LanguageCost(Settings):
     """Tokens for the characters of one language, in a sample of the kept documents."""
 
@@ -57,4 +75,8 @@ class VocabularyNumbers(Settings):
     proofs: tuple[ProofLine, ...] = ()
     languages: tuple[LanguageCost, ...] = ()
     emoji: EmojiCost | None = None
-    texts: tuple[tuple[TokenBox, ...], ...] = ()
+    fertility: tuple[FertilityLine, ...] = ()
+    texts: tuple[str, ...] = Field(default=(), description="samples of kept documents")
+    cuts: tuple[tuple[CutText, ...], ...] = Field(
+        default=(), description="each text under the base, where there is one, and the tokenizer"
+    )

@@ -14,6 +14,8 @@ from refinery.publish.store import Store
 from refinery.report.collect import collect
 from refinery.report.data import ReportData
 from refinery.report.page import render_page
+from refinery.report.sections.vocabulary import VIEWER
+from refinery.report.vocabulary import viewer_page
 from schemas.errors import ContractError
 from schemas.manifest import MANIFEST_NAME, Manifest
 
@@ -23,13 +25,16 @@ PAGE, TWIN = "index.html", "report.json"
 def write_report(
     output: str, store: Store, records: Mapping[str, StageRecord], previous: Path | None = None
 ) -> ReportData:
-    """Write `report/index.html` and `report/report.json` below a run's output."""
+    """Write `index.html`, `report.json` and `vocabulary.html` into `report` below a run's output."""
     manifest = read_run_manifest(output)
     data = collect(store, records, manifest)
     page = render_page(data, read_report(previous) if previous else None)
     storage.replace(storage.join_uri(output, "report", PAGE), page.encode())
     twin = data.model_dump_json(indent=1) + "\n"
     storage.replace(storage.join_uri(output, "report", TWIN), twin.encode())
+    viewer = viewer_page(store, records, data.vocabulary.texts) if data.vocabulary else None
+    if viewer is not None:
+        storage.replace(storage.join_uri(output, "report", VIEWER), viewer.encode())
     return data
 
 

@@ -105,27 +105,6 @@ class TrainConfig(Settings):
         return self
 
 
-class VocabularyConfig(Settings):
-    """A byte-level BPE trained on kept training documents, or a given folder."""
-
-    tokenizer: str | None = Field(
-        default=None, description="folder with tokenizer.json; None trains one"
-    )
-    size: int = Field(default=16_384, ge=400, description="ids, control tokens included")
-    sentinels: int = Field(default=100, ge=0)
-    train_bytes: int = Field(default=50_000_000, gt=0, description="of text, by hash of the id")
-    train: TrainConfig | None = Field(
-        default=None,
-        description="another kind, trained on counted clauses; then `size` and `sentinels` are its own",
-    )
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if self.tokenizer is not None and self.train is not None:
-            raise ValueError("vocabulary: give `tokenizer` or `train`, not both")
-        return self
-
-
 class ExtendConfig(Settings):
     """How a base tokenizer takes the tokens of a donor."""
 
@@ -145,6 +124,45 @@ class ExtendConfig(Settings):
         default=False, description="take the donor whole, without support and without the filter"
     )
     allow: tuple[str, ...] = Field(default=(), description="proofs that may fail")
+
+
+class RecipeExtension(ExtendConfig):
+    """The extension of the recipe's tokenizer."""
+
+    donor: str | None = Field(
+        default=None,
+        description="folder or file of a donor; None trains the new tokens on kept training documents",
+    )
+
+
+class VocabularyConfig(Settings):
+    """A byte-level BPE trained on kept training documents, or a given folder, extended by choice."""
+
+    tokenizer: str | None = Field(
+        default=None, description="folder with tokenizer.json; None trains one"
+    )
+    extend: RecipeExtension | None = Field(
+        default=None, description="new tokens for `tokenizer`, every id of which stays"
+    )
+    size: int = Field(default=16_384, ge=400, description="ids, control tokens included")
+    sentinels: int = Field(default=100, ge=0)
+    train_bytes: int = Field(default=50_000_000, gt=0, description="of text, by hash of the id")
+    train: TrainConfig | None = Field(
+        default=None,
+        description="another kind, trained on counted clauses; then `size` and `sentinels` are its own",
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.tokenizer is not None and self.train is not None:
+            raise ValueError("vocabulary: give `tokenizer` or `train`, not both")
+        if self.extend is not None and self.tokenizer is None:
+            raise ValueError("vocabulary.extend: needs `tokenizer`, the base that takes new tokens")
+        if self.extend is not None and self.extend.donor is None and self.extend.size is None:
+            raise ValueError(
+                "vocabulary.extend: without `donor` the new tokens are trained; give `size`, the ids in all"
+            )
+        return self
 
 
 class SplitConfig(Settings):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,19 +12,54 @@ from refinery.vocabulary.clauses import clause_hash, count_clauses
 from refinery.vocabulary.config import ExtendConfig, TrainConfig, TrainKind
 from refinery.vocabulary.donors import Donor, read_donor
 from refinery.vocabulary.folder import TokenizerFolder
-from refinery.vocabulary.scripts import NewCharacters, new_characters
+from refinery.vocabulary.scripts import new_characters
 from refinery.vocabulary.select import normalise
 from refinery.vocabulary.training import MIN_CLAUSES, train_tokenizer
-from schemas.errors import ContractError
+from schemas.errors import ContractError, SettingsError
 
 # Pieces that the base has already, and those without a new character, leave the donor again.
 SURPLUS = 1.35
+MAX_SAMPLE_LINES = 10_000
+HELD_OUT_OF = 20  # of the training lines, one in so many is the sample where none is given
 _KINDS: dict[str, TrainKind] = {
     "sentencepiece_bpe": "sentencepiece_bpe",
     "byte_level_bpe": "sentencepiece_bpe",
     "sentencepiece_unigram": "sentencepiece_unigram",
     "wordpiece": "wordpiece",
 }
+
+
+def refuse_small_size(config: ExtendConfig, base: TokenizerFolder) -> None:
+    """Refuse a number of ids that leaves no room for a new one.
+
+    Raises:
+        SettingsError: With both numbers.
+    """
+    if config.size is not None and config.size <= base.size:
+        raise SettingsError(
+            f"--size {config.size:,}: the base {base.name} has {base.size:,} ids; expected more"
+        )
+
+
+def choose_lines(lines: Iterable[str]) -> list[str]:
+    """Distinct lines by hash, as many as the proofs read."""
+    return sorted({line for line in lines if line.strip()}, key=_hash)[:MAX_SAMPLE_LINES]
+
+
+def train_and_hold_out(
+    lines: set[str], base: TokenizerFolder, config: ExtendConfig
+) -> tuple[Donor, list[str]]:
+    """A donor trained on most lines, and the lines by hash that it did not see.
+
+    Raises:
+        ContractError: As `donor_from_texts`.
+    """
+    held = {line for line in lines if _hash(line)[0] * HELD_OUT_OF < 256}
+    return donor_from_texts(sorted(lines - held), base, config), choose_lines(held)
+
+
+def _hash(line: str) -> bytes:
+    return hashlib.sha256(line.encode()).digest()
 
 
 def donor_from_texts(lines: Sequence[str], base: TokenizerFolder, config: ExtendConfig) -> Donor:
@@ -44,9 +80,12 @@ def donor_from_texts(lines: Sequence[str], base: TokenizerFolder, config: Extend
             f"vocabulary: {len(clauses)} distinct clauses of {', '.join(config.scripts)} in "
             f"{len(lines):,} lines; expected {MIN_CLAUSES} or more"
         )
+    characters = {character for clause, _ in clauses for character in clause}
+    # SentencePiece trains no fewer ids than there are characters; those beyond `size` leave again.
+    size = max(int(wanted * SURPLUS) + len(characters - new.characters), len(characters) + 100)
     settings = TrainConfig(
         kind=kind,
-        size=max(300, int(wanted * SURPLUS) + _num_known(clauses, base, new)),
+        size=max(300, size),
         sentinels=0,
         character_coverage=1,
         byte_fallback=False,
@@ -63,9 +102,3 @@ def donor_from_texts(lines: Sequence[str], base: TokenizerFolder, config: Extend
         donor = replace(donor, candidates=tuple(ordered))
     return donor
 
-
-def _num_known(
-    clauses: Sequence[tuple[str, int]], base: TokenizerFolder, new: NewCharacters
-) -> int:
-    """Characters of the text that a trainer must take beside the wanted pieces."""
-    return len({character for clause, _ in clauses for character in clause} - new.characters)

@@ -11,12 +11,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.extend_vocabulary import STAGE
+from jobs.runner import run_stages
 from jobs.stage import StageContext
 from refinery.publish.records import StageRecord
 from refinery.publish.store import Store, summarise_table
 from refinery.recipe import RefineSettings
-from refinery.vocabulary.config import TrainKind
+from refinery.vocabulary.bpe import train_bpe, write_tokenizer
+from refinery.vocabulary.config import TrainKind, VocabularyConfig
+from refinery.vocabulary.folder import read_tokenizer
+from refinery.vocabulary.identity import load_tokenizer
+from schemas.errors import SettingsError
 from schemas.settings import parse_settings
+from schemas.vocabulary import read_vocabulary
 from tests.support.records import clean_stage_record
 
 if TYPE_CHECKING:
@@ -52,19 +58,21 @@ def clean_record(store: Store, rows: list[dict[str, Any]], *, num_files: int) ->
 
 
 def run_stage(
-    spark: SparkSession, output: Path, kind: str, rows: list[dict[str, Any]], *, num_files: int
-) -> dict[str, bytes]:
-    """The files of the tokenizer."""
-    # Characters compete for few ids, except where the library asks for room for all of them.
-    size = 900 if kind.startswith("sentencepiece") else 300
-    train = {"kind": kind, "size": size, "sentinels": 2, "max_clauses": 120}
+    spark: SparkSession,
+    output: Path,
+    vocabulary: dict[str, Any],
+    rows: list[dict[str, Any]],
+    *,
+    num_files: int,
+) -> tuple[StageContext, Path]:
+    """The context after the stage, and the folder of its files."""
     asked = parse_settings(
         RefineSettings,
         {
             "recipe": {
                 "name": "small",
                 "sources": [{"name": "a", "uri": "none", "format": "text"}],
-                "vocabulary": {"train": train, "train_bytes": 9000},
+                "vocabulary": {"train_bytes": 9000, **vocabulary},
             },
             "runtime": {"output": str(output), "partitions": num_files},
         },
@@ -80,9 +88,13 @@ def run_stage(
         fingerprint="1" * 64,
         spark=spark,
     )
+    STAGE.check(asked.recipe)
     STAGE.run(context)
-    assert context.counts["training_clauses"] == 120
-    folder = Path(context.attempt_uri) / "files" / "tokenizer"
+    return context, Path(context.attempt_uri) / "files"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Files by name."""
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
@@ -92,9 +104,67 @@ def test_order_and_partitions_do_not_change_a_byte(
 ) -> None:
     rows = documents()
     shuffled = random.Random(9).sample(rows, len(rows))
+    # Characters compete for few ids, except where the library asks for room for all of them.
+    size = 900 if kind.startswith("sentencepiece") else 300
+    asked = {"train": {"kind": kind, "size": size, "sentinels": 2, "max_clauses": 120}}
 
-    one = run_stage(spark, tmp_path / "one", kind, rows, num_files=1)
-    many = run_stage(spark, tmp_path / "many", kind, shuffled, num_files=3)
+    context, one = run_stage(spark, tmp_path / "one", asked, rows, num_files=1)
+    _, many = run_stage(spark, tmp_path / "many", asked, shuffled, num_files=3)
 
-    assert "tokenizer.json" in one
-    assert one == many
+    assert context.counts["training_clauses"] == 120
+    assert "tokenizer.json" in contents(one / "tokenizer")
+    assert contents(one / "tokenizer") == contents(many / "tokenizer")
+
+
+def test_the_base_of_a_recipe_takes_tokens_from_its_documents(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """Trained on kept documents, proven, published beside the base."""
+    rows = documents()
+    english = [row["text"] for row in rows if row["text"].isascii()]
+    base = tmp_path / "base"
+    write_tokenizer(train_bpe(english, VocabularyConfig(size=400, sentinels=2)), base, 2)
+    size = read_tokenizer(base).size + 100
+    asked = {"tokenizer": str(base), "extend": {"size": size}}
+
+    context, one = run_stage(spark, tmp_path / "one", asked, rows, num_files=1)
+    shuffled = random.Random(9).sample(rows, len(rows))
+    _, many = run_stage(spark, tmp_path / "many", asked, shuffled, num_files=3)
+
+    assert contents(one / "tokenizer") == contents(many / "tokenizer")
+    vocabulary = read_vocabulary(one / "tokenizer")
+    assert vocabulary is not None
+    assert all(proof.holds for proof in vocabulary.proofs)
+    assert context.counts["vocab_size"] == vocabulary.size <= size
+    assert context.counts["new_tokens"] == vocabulary.counts["new"] > 0
+    assert contents(one / "base_tokenizer") == contents(base)
+    before = read_tokenizer(base)
+    after = load_tokenizer(one / "tokenizer")
+    for row in rows:
+        old = before.tokenizer.encode(row["text"], add_special_tokens=False).ids
+        new = after.encode(row["text"], add_special_tokens=False).ids
+        assert new == old if row["text"].isascii() else len(new) < len(old)
+
+
+def test_a_base_that_cannot_grow_is_refused_before_any_stage(tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    write_tokenizer(train_bpe(["the rain"], VocabularyConfig(size=400, sentinels=2)), base, 2)
+    size = read_tokenizer(base).size
+    for vocabulary, message in (
+        ({"tokenizer": str(tmp_path / "none")}, "no such file or folder"),
+        ({"tokenizer": str(base), "extend": {"size": size}}, "expected more"),
+        ({"tokenizer": str(base), "extend": {"donor": str(tmp_path / "none")}}, "no such file"),
+    ):
+        recipe = {
+            "name": "small",
+            "sources": [{"name": "a", "uri": "none", "format": "text"}],
+            "vocabulary": vocabulary,
+        }
+        asked = parse_settings(
+            RefineSettings,
+            {"recipe": recipe, "runtime": {"output": str(tmp_path / "out")}},
+            where="test",
+        )
+        with pytest.raises(SettingsError, match=message):
+            run_stages(asked, [STAGE])
+        assert not (tmp_path / "out").exists()

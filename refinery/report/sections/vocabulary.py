@@ -7,7 +7,16 @@ from html import escape
 
 from refinery.report import charts
 from refinery.report.html import table
-from refinery.report.vocabulary_data import EmojiCost, LanguageCost, TokenBox, VocabularyNumbers
+from refinery.report.vocabulary_data import (
+    CutText,
+    EmojiCost,
+    FertilityLine,
+    LanguageCost,
+    TokenBox,
+    VocabularyNumbers,
+)
+
+VIEWER = "vocabulary.html"
 
 
 def vocabulary_section(numbers: VocabularyNumbers | None) -> str:
@@ -31,9 +40,44 @@ def vocabulary_section(numbers: VocabularyNumbers | None) -> str:
         )
         head = "<tr><th>proof</th><th>holds</th><th>checked</th><th>failures</th><th>what</th></tr>"
         lines.append(f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>")
+    lines.append(_fertility(numbers.fertility))
     lines += [_languages(numbers.languages), _emoji(numbers.emoji)]
-    lines += [_boxes(text) for text in numbers.texts]
+    lines += [_cuts(cuts) for cuts in numbers.cuts]
+    if numbers.texts:
+        lines.append(
+            f'<p><a href="{VIEWER}">Look a token up</a> by its text or id, in a page beside this one.</p>'
+        )
     return "".join(lines)
+
+
+def _fertility(measured: Sequence[FertilityLine]) -> str:
+    if not measured:
+        return ""
+    rows = [
+        (
+            escape(line.text.replace("_", " ")),
+            escape(line.tokenizer),
+            f"{line.tokens_per_character:.3f}",
+            f"{line.tokens_per_word:.3f}",
+            f"{line.bytes_per_token:.2f}",
+            f"{line.unknown_fraction:.2%}",
+        )
+        for line in measured
+    ]
+    head = (
+        "text", "tokenizer", "tokens per character", "tokens per word", "bytes per token",
+        "characters unknown or as bytes",
+    )  # fmt: skip
+    return table("Base against extension, on lines that trained nothing", head, rows)
+
+
+def _cuts(cuts: Sequence[CutText]) -> str:
+    names = [f"<b>{escape(cut.tokenizer)}</b>, {len(cut.boxes)} tokens" for cut in cuts]
+    if len(cuts) == 1:
+        return _boxes(cuts[0].boxes)
+    return "".join(
+        f"<p>{name}</p>{_boxes(cut.boxes)}" for name, cut in zip(names, cuts, strict=True)
+    )
 
 
 def _languages(costs: Sequence[LanguageCost]) -> str:
