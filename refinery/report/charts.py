@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 
 import numpy as np
 
 from refinery.report.data import Histogram
 
-WIDTH, HEIGHT, MARGIN = 320, 120, 18
+WIDTH, HEIGHT, MARGIN = 320, 130, 20
+# Labels stand this far from the line that they name, and ticks at least so far apart.
+GAP, TICK_WIDTH = 4, 34
 
 
 def number(value: float) -> str:
     """A short number for people: 1,234 or 3.4 M."""
     for size, unit in ((1e9, " G"), (1e6, " M"), (1e4, " k")):
         if abs(value) >= size:
-            return f"{value / (1e3 if unit == ' k' else size):,.1f}{unit}"
+            return f"{value / (1e3 if unit == ' k' else size):,.1f}".removesuffix(".0") + unit
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3g}"
 
 
 def histogram(data: Histogram, title: str) -> str:
-    """Bars between edges; dashed lines at thresholds."""
+    """Bars between edges; dashed lines at thresholds, ticks at decades or quarters."""
     most = max(data.counts, default=0) or 1
     step = WIDTH / max(1, len(data.counts))
     bars = []
@@ -32,21 +34,42 @@ def histogram(data: Histogram, title: str) -> str:
             f'<rect class="bar" x="{place * step:.1f}" y="{HEIGHT - MARGIN - height:.1f}" '
             f'width="{max(1.0, step - 1):.1f}" height="{height:.1f}"><title>{label}</title></rect>'
         )
-    low, high = data.edges[0], data.edges[-1]
     for mark in data.marks:
-        x = step * float(np.interp(mark, data.edges, range(len(data.edges))))
+        x = step * _place(mark, data)
+        side = -1 if x > WIDTH / 2 else 1  # inside the figure
+        anchor = "end" if side < 0 else "start"
         bars.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{HEIGHT - MARGIN}"/>')
-        bars.append(f'<text x="{x:.1f}" y="8" text-anchor="{_side(x)}">{number(mark)}</text>')
-    bars.append(f'<text x="0" y="{HEIGHT - 4}">{number(low)}</text>')
-    bars.append(
-        f'<text x="{WIDTH}" y="{HEIGHT - 4}" text-anchor="end">{number(high)} {escape(data.unit)}</text>'
+        bars.append(
+            f'<text class="label" x="{x + side * GAP:.1f}" y="11" text-anchor="{anchor}">'
+            f"{number(mark)}</text>"
+        )
+    bars += _ticks(data, step)
+    words = f"{sum(data.counts):,} documents by {data.unit}, most {most:,}"
+    thresholds = "".join(f", threshold {number(mark)}" for mark in data.marks)
+    return _svg(title, words, "".join(bars), spoken=thresholds)
+
+
+def _place(value: float, data: Histogram) -> float:
+    """Where a value lies among the edges, in bars from the left."""
+    return float(np.interp(value, data.edges, range(len(data.edges))))
+
+
+def _ticks(data: Histogram, step: float) -> Iterator[str]:
+    """Numbers below the axis: the ends, and what lies between as far as there is room."""
+    low, high = data.edges[0], data.edges[-1]
+    inner: list[float] = (
+        [edge for edge in data.edges[1:-1] if edge >= 1 and float(np.log10(edge)).is_integer()]
+        if high > 1
+        else [low + (high - low) * part / 4 for part in (1, 2, 3)]
     )
-    return _svg(title, f"{sum(data.counts):,} documents, largest bar {most:,}", "".join(bars))
-
-
-def _side(x: float) -> str:
-    """Keep a label inside the figure."""
-    return "end" if x > WIDTH / 2 else "start"
+    yield f'<text x="0" y="{HEIGHT - 5}">{low:g}</text>'
+    taken = TICK_WIDTH / 2
+    for value in inner:
+        x = step * _place(value, data)
+        if taken + TICK_WIDTH / 2 <= x <= WIDTH - 1.5 * TICK_WIDTH:
+            yield f'<text x="{x:.1f}" y="{HEIGHT - 5}" text-anchor="middle">{number(value)}</text>'
+            taken = x + TICK_WIDTH / 2
+    yield f'<text x="{WIDTH}" y="{HEIGHT - 5}" text-anchor="end">{number(high)}</text>'
 
 
 def curve(points: Sequence[tuple[float, float]], threshold: float, title: str) -> str:
@@ -57,17 +80,24 @@ def curve(points: Sequence[tuple[float, float]], threshold: float, title: str) -
     parts = (
         f'<polyline class="curve" points="{path}"/>'
         f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{floor}"/>'
-        f'<text x="0" y="{HEIGHT - 4}">0</text>'
-        f'<text x="{x:.1f}" y="{HEIGHT - 4}" text-anchor="middle">{threshold:g}</text>'
-        f'<text x="{WIDTH}" y="{HEIGHT - 4}" text-anchor="end">1 Jaccard</text>'
+        f'<text x="0" y="{HEIGHT - 5}">0</text>'
+        f'<text x="{x:.1f}" y="{HEIGHT - 5}" text-anchor="middle">{threshold:g}</text>'
+        f'<text x="{WIDTH}" y="{HEIGHT - 5}" text-anchor="end">1</text>'
     )
-    return _svg(title, f"probability to become a candidate; threshold {threshold:g}", parts)
+    return _svg(
+        title,
+        "chance of being compared, by Jaccard similarity",
+        parts,
+        spoken=f", threshold {threshold:g}",
+    )
 
 
-def _svg(title: str, description: str, body: str) -> str:
+def _svg(title: str, description: str, body: str, *, spoken: str) -> str:
+    """A figure with its caption; `spoken` is for those who do not see the labels."""
     return (
-        f'<figure><figcaption>{escape(title)}</figcaption><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{escape(title)}: {escape(description)}">{body}</svg></figure>'
+        f"<figure><figcaption>{escape(title)} <small>{escape(description)}</small></figcaption>"
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'aria-label="{escape(title + ": " + description + spoken)}">{body}</svg></figure>'
     )
 
 

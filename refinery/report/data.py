@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from refinery.publish.records import StageCost
+from refinery.report.homographs import HomographRow
 from refinery.report.vocabulary_data import VocabularyNumbers
 from schemas.settings import Settings
 
@@ -70,6 +71,7 @@ class PairSample(Settings):
 
     removed: Sample
     kept: Sample
+    start: int = Field(default=0, description="code point of both texts at which the samples begin")
     method: str
     jaccard: float
     containment: float
@@ -215,12 +217,16 @@ class ReportData(Settings):
     languages: dict[str, int]
     histograms: dict[str, Histogram]
     rule_histograms: dict[str, Histogram] = Field(default_factory=dict)
+    gopher: str | None = Field(
+        default=None, description="program whose form of Gopher's rules ran; None: ours"
+    )
     counters: dict[str, int]
     kept_samples: tuple[Sample, ...]
     dropped_samples: tuple[Sample, ...]
     dedup: DedupNumbers | None
     contamination: ContaminationNumbers | None
     vocabulary: VocabularyNumbers | None = None
+    homographs: tuple[HomographRow, ...] = ()
     cards: dict[str, dict[str, float | int | None]]
     mixture: tuple[MixtureRow, ...]
     mixture_warnings: tuple[str, ...]

@@ -22,7 +22,7 @@ from refinery.report.dedup import dedup_details
 from refinery.report.tables import Tables
 
 EXCERPT_CHARS = 600
-CONTEXT_CHARS = 200
+CONTEXT_CHARS, CONTEXT_LINES = 200, 4
 SAMPLES = 6
 PAIRS = 4
 _COVERAGE_COLUMNS = ("ngram_tokens", "items", "whole_line", "uncovered")
@@ -82,7 +82,8 @@ def _around(row: Mapping[str, Any], label: str, start: int, end: int) -> Sample:
     return _sample(
         row,
         label,
-        before=text[max(0, start - CONTEXT_CHARS) : start],
+        # Many short lines would push the marked place out of sight.
+        before="\n".join(text[max(0, start - CONTEXT_CHARS) : start].split("\n")[-CONTEXT_LINES:]),
         marked=text[start:end][:EXCERPT_CHARS],
         after=text[end : end + CONTEXT_CHARS],
     )
@@ -117,15 +118,10 @@ def dedup_numbers(tables: Tables, texts: Mapping[str, dict[str, Any]]) -> DedupN
         size = removed + 1
         low = max(b for b in CLUSTER_BINS if b <= size)
         later = [b for b in CLUSTER_BINS if b > low]
-        sizes[f"{low}" if later and later[0] == low + 1 else f"{low}+"] += 1
+        high = later[0] - 1 if later else None
+        sizes[f"{low}" if high == low else f"{low} to {high}" if high else f"{low} or more"] += 1
     pairs = [
-        PairSample(
-            removed=excerpt(texts[row["doc_id"]], None),
-            kept=excerpt(texts[row["kept_id"]], None),
-            method=row["method"],
-            jaccard=row["jaccard"],
-            containment=row["containment"],
-        )
+        _pair(row, texts[row["doc_id"]], texts[row["kept_id"]])
         for row in _pair_rows(tables)
         if row["doc_id"] in texts and row["kept_id"] in texts
     ]
@@ -138,11 +134,29 @@ def dedup_numbers(tables: Tables, texts: Mapping[str, dict[str, Any]]) -> DedupN
         false_positive_area=curve["false_positive_area"],
         curve=tuple((x, y) for x, y in curve["points"]),
         by_method=dict(sorted(tables.count("dedup", "duplicates", "method").items())),
-        cluster_sizes=dict(sorted(sizes.items(), key=lambda item: int(item[0].rstrip("+")))),
+        cluster_sizes=dict(sorted(sizes.items(), key=lambda item: int(item[0].split()[0]))),
         weakest_jaccard=pairs[0].jaccard if pairs else None,
         capped_buckets=record.counts.get("capped_buckets", 0),
         **dedup_details(record),
         pairs=tuple(pairs),
+    )
+
+
+def _pair(
+    row: Mapping[str, Any], removed: Mapping[str, Any], kept: Mapping[str, Any]
+) -> PairSample:
+    """Both documents from shortly before the place where they begin to differ."""
+    both = enumerate(zip(removed["text"], kept["text"], strict=False))
+    first = next((place for place, (a, b) in both if a != b), 0)
+    start = max(0, first - CONTEXT_CHARS)
+    window = slice(start, start + EXCERPT_CHARS)
+    return PairSample(
+        removed=_sample(removed, None, before=removed["text"][window]),
+        kept=_sample(kept, None, before=kept["text"][window]),
+        start=start,
+        method=row["method"],
+        jaccard=row["jaccard"],
+        containment=row["containment"],
     )
 
 

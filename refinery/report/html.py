@@ -11,10 +11,27 @@ from refinery.report.data import Sample
 TEXT_CHARS = 700
 
 
+# About what a card shows without scrolling.
+SHOWN_LINES, LINE_CHARS = 9, 40
+
+
 def table(
-    caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, words: int = 1
+    caption: str,
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    words: int = 1,
+    groups: Sequence[tuple[str, int]] = (),
 ) -> str:
-    """A table; the first `words` columns are text, the others numbers. Cells are HTML already."""
+    """A table that scrolls sideways where it must.
+
+    Args:
+        caption: Its caption and name.
+        head: Titles of the columns.
+        rows: Cells, as HTML already.
+        words: The first so many columns are text, the others numbers.
+        groups: A line above the head: titles, and how many columns each spans.
+    """
     titles = "".join(
         f'<th scope="col"{"" if i < words else " class=n"}>{escape(name)}</th>'
         for i, name in enumerate(head)
@@ -28,18 +45,31 @@ def table(
         lines.append(f"<tr>{''.join(cells)}</tr>")
     if not lines:
         return f"<p class=none>{escape(caption)}: none.</p>"
+    above = "".join(
+        f'<th scope="colgroup" colspan="{width}">{escape(name)}</th>'
+        if name
+        else f'<td colspan="{width}"></td>'
+        for name, width in groups
+    )
     return (
-        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(caption)}"><table>'
-        f"<caption>{escape(caption)}</caption><thead><tr>{titles}</tr></thead>"
+        f'<div class="wide" tabindex="0" role="group" aria-label="{escape(caption)}"><table>'
+        f"<caption>{escape(caption)}</caption>"
+        f"<thead>{f'<tr class=groups>{above}</tr>' if above else ''}<tr>{titles}</tr></thead>"
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
+
+
+def code(name: str) -> str:
+    """The name of a rule or a reason; it may break behind its marks, on a narrow screen."""
+    parts = escape(name).replace(":", ":<wbr>").replace("_", "_<wbr>")
+    return f"<code>{parts}</code>"
 
 
 def bars(caption: str, counts: Mapping[str, int], whole: int, unit: str = "documents") -> str:
     """A table of counts, each with its share of `whole` as a bar."""
     rows = [
         (
-            f"<code>{escape(name)}</code>",
+            code(name),
             charts.meter(count, whole, f"{name}, {count:,}"),
             f"{count:,}",
         )
@@ -57,5 +87,12 @@ def sample_card(sample: Sample) -> str:
     text = f"{escape(sample.before[:TEXT_CHARS])}{marked}{escape(sample.after[:TEXT_CHARS])}"
     return (
         f'<article class="sample"><header>{reason}{title}<small>{escape(sample.source)} · '
-        f'<bdi>{where}</bdi></small></header><pre dir="auto">{text}</pre></article>'
+        f"<bdi>{where}</bdi></small></header>{excerpt(text, sample.before + sample.after)}</article>"
     )
+
+
+def excerpt(markup: str, plain: str) -> str:
+    """Text of a document; one that has to be scrolled can be reached with the keyboard."""
+    lines = sum(1 + len(line) // LINE_CHARS for line in plain.split("\n"))
+    focus = ' tabindex="0" role="group" aria-label="text"' if lines > SHOWN_LINES else ""
+    return f'<pre dir="auto"{focus}>{markup}</pre>'

@@ -17,6 +17,8 @@ from refinery.report.data import Histogram
 from refinery.report.tables import Tables
 
 SHOWN_RULES = 9
+# Length in words is shown whether or not it failed many.
+LENGTH_RULE = "gopher:words"
 TOP_LANGUAGES = 30
 LANGUAGE = "language confidence"
 SHARE_EDGES = np.linspace(0, 1, 26)
@@ -82,9 +84,10 @@ def _floats(column: pa.Array) -> NDArray[np.float64]:
 
 
 def rule_histograms(tables: Tables) -> dict[str, Histogram]:
-    """Values behind the rules that failed most documents, by `rule · language`.
+    """Values behind length and the rules that failed most documents, by `rule · language`.
 
-    Each histogram holds the documents of the languages that share the bounds.
+    Each histogram holds the documents of the languages that share the bounds; the bounds are those
+    that the recipe chose, in the form of the program that it named.
     """
     config = clean_settings(tables)
     if config is None or not config.rules.enabled:
@@ -124,7 +127,9 @@ def edges_of(rule: Rule) -> NDArray[np.float64]:
 
 def _most_failed(tables: Tables, config: CleanConfig) -> dict[tuple[str, str], Rule]:
     failed: Counter[tuple[str, str]] = Counter()
+    groups: Counter[str] = Counter()
     for batch in tables.batches("clean", "ledger", ("lang", "reasons")):
+        groups.update(map(_group, batch.column("lang").to_pylist()))
         reasons = batch.column("reasons")
         parents = pc.list_parent_indices(reasons)
         languages = pc.take(batch.column("lang"), parents).to_pylist()
@@ -136,7 +141,10 @@ def _most_failed(tables: Tables, config: CleanConfig) -> dict[tuple[str, str], R
         for rule in rules_for(group, config.rules)
     }
     ranked = sorted((key for key in failed if key in rules), key=lambda key: (-failed[key], key))
-    return {key: rules[key] for key in ranked[:SHOWN_RULES]}
+    shown = [group for group, count in groups.most_common() if count * 100 >= groups.total()]
+    lengths = [(LENGTH_RULE, group) for group in shown]
+    chosen = [key for key in lengths if key in rules] + ranked[:SHOWN_RULES]
+    return {key: rules[key] for key in dict.fromkeys(chosen)}
 
 
 def _group(language: str | None) -> str:

@@ -63,7 +63,10 @@ def read_report(path: Path) -> ReportData:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
-        raise ContractError(f"{path}: no report: {place}: {first['msg']}") from error
+        raise ContractError(
+            f"{path}: no report.json of this version: {place}: {first['msg']}; for a run of an "
+            "earlier version `refinery report OUTPUT` writes it again"
+        ) from error
 
 
 def run_records(output: str) -> tuple[Store, dict[str, StageRecord]]:

@@ -54,6 +54,8 @@ def packing_section(data: ReportData) -> str:
             f"{split.packed:,}",
             f"{split.dropped:,}",
             f"{split.padding:,}",
+            f"{split.packed / max(1, split.tokens_in):.2%}",
+            f"{split.packed / max(1, split.rows * data.seq_len):.2%}",
             f"{split.bytes / max(1, split.packed):.2f}",
         )
         for name, split in data.packing.items()
@@ -66,6 +68,8 @@ def packing_section(data: ReportData) -> str:
         "packed",
         "dropped",
         "padding",
+        "tokens packed",
+        "rows filled",
         "bytes per token",
     )
     return table("tokens in = packed + dropped; padding stands apart", head, rows)

@@ -8,7 +8,7 @@ from html import escape
 
 from refinery.report import charts
 from refinery.report.data import DedupNumbers, PairSample, ReportData
-from refinery.report.html import TEXT_CHARS, table
+from refinery.report.html import TEXT_CHARS, excerpt, table
 
 Row = tuple[str, ...]
 
@@ -50,6 +50,10 @@ def dedup_section(data: ReportData) -> str:
     )
 
 
+def _name(doc_id: str) -> str:
+    return f'<code class="id">{escape(doc_id)}</code>'
+
+
 def tables(dedup: DedupNumbers) -> Iterator[tuple[str, Row, list[Row], int]]:
     """(caption, heads, rows as HTML, columns that are text) of what there is to show."""
     if dedup.largest_clusters:
@@ -61,13 +65,13 @@ def tables(dedup: DedupNumbers) -> Iterator[tuple[str, Row, list[Row], int]]:
             "least similarity",
         )
         rows: list[Row] = [
-            (escape(c.cluster), f"{c.kept:,}", f"{c.removed:,}", f"{c.weakest_jaccard:.3f}")
+            (_name(c.cluster), f"{c.kept:,}", f"{c.removed:,}", f"{c.weakest_jaccard:.3f}")
             for c in dedup.largest_clusters
         ]
         yield "Largest clusters", head, rows, 1
     if dedup.largest_buckets:
         head = ("first document", "band", "members")
-        rows = [(escape(b.first), str(b.band), f"{b.size:,}") for b in dedup.largest_buckets]
+        rows = [(_name(b.first), str(b.band), f"{b.size:,}") for b in dedup.largest_buckets]
         yield "Largest buckets, compared with their first members only", head, rows, 1
     if dedup.recurring:
         rows = [(escape(name), f"{count:,}") for name, count in dedup.recurring.items()]
@@ -83,12 +87,13 @@ def tables(dedup: DedupNumbers) -> Iterator[tuple[str, Row, list[Row], int]]:
 
 def _pair(pair: PairSample, verb: str) -> str:
     left, right = _diff(pair.kept.before, pair.removed.before)
+    place = f"; equal up to character {pair.start:,}" if pair.start else ""
     return (
-        f'<div class="pair"><p>Jaccard {pair.jaccard:.3f}, containment {pair.containment:.3f}</p><div>'
+        f'<div class="pair"><p>Jaccard {pair.jaccard:.3f}, containment {pair.containment:.3f}{place}</p><div>'
         f"<article><header>kept <small><bdi>{escape(pair.kept.url or pair.kept.doc_id)}</bdi></small>"
-        f'</header><pre dir="auto">{left}</pre></article>'
+        f"</header>{excerpt(left, pair.kept.before)}</article>"
         f"<article><header>{verb} <small><bdi>{escape(pair.removed.url or pair.removed.doc_id)}</bdi>"
-        f'</small></header><pre dir="auto">{right}</pre></article></div></div>'
+        f"</small></header>{excerpt(right, pair.removed.before)}</article></div></div>"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 
 from refinery.report import charts
@@ -12,6 +13,16 @@ FUNNEL = (
     "fetches", "refetched", "sampled_out", "documents", "rejected", "excluded", "dropped", "duplicate",
     "contaminated", "kept", "marked", "train", "heldout", "not_sampled",
 )  # fmt: skip
+# Stages behind the columns: what each one takes away, or where it puts what is left.
+STAGES = (
+    ("ingest", ("fetches", "refetched", "sampled_out", "documents")),
+    ("clean", ("rejected", "excluded", "dropped")),
+    ("dedup", ("duplicate",)),
+    ("decontaminate", ("contaminated",)),
+    ("left", ("kept", "marked")),
+    ("pack", ("train", "heldout", "not_sampled")),
+)
+CHANGES = 12
 # Columns of settings that few recipes have: shown where they count something.
 RARE = ("sampled_out", "marked")
 
@@ -28,13 +39,14 @@ def funnel_section(data: ReportData) -> str:
     fates = ("kept", "duplicate", "dropped", "contaminated", "excluded", "rejected")
     meters = "".join(
         f'<div class="fate"><span>{fate}</span>'
-        f"{charts.meter(data.total(fate), documents, fate)}<b>{data.total(fate):,}</b></div>"
+        f"{charts.meter(data.total(fate), documents, fate)}<b>{data.total(fate):,}</b>"
+        f"<small>{data.total(fate) / max(1, documents):.1%}</small></div>"
         for fate in fates
     )
     rows = [line(name, funnel) for name, funnel in data.sources.items()]
-    head = [
-        "source",
-        *(column.replace("_", " ").replace("heldout", "held out") for column in columns),
+    head = ["source", *map(_words, columns)]
+    groups = [("", 1)] + [
+        (stage, sum(name in columns for name in names)) for stage, names in STAGES
     ]
     checks = "".join(
         f'<li class="{"ok" if c.holds else "bad"}">{"✓" if c.holds else "✗"} {escape(c.claim)} '
@@ -43,9 +55,13 @@ def funnel_section(data: ReportData) -> str:
     )
     return (
         f'<div class="fates">{meters}</div>'
-        + table("Documents by source", head, [*rows, line("all", whole)])
+        + table("Documents by source", head, [*rows, line("all", whole)], groups=groups)
         + f'<ul class="checks" aria-label="Sums that must hold">{checks}</ul>'
     )
+
+
+def _words(column: str) -> str:
+    return column.replace("_", " ").replace("heldout", "held out")
 
 
 def reasons_section(data: ReportData) -> str:
@@ -66,15 +82,73 @@ def compare_section(data: ReportData, previous: ReportData) -> str:
     rows = []
     for column in FUNNEL:
         before, now = previous.total(column), data.total(column)
-        change = f"{(now - before) / before:+.1%}" if before else ""
-        rows.append(
-            (column.replace("_", " "), f"{before:,}", f"{now:,}", f"{now - before:+,}", change)
-        )
+        if not before and not now:
+            continue
+        change = f"{(now - before) / before:+.1%}" if before and now != before else ""
+        rows.append((_words(column), f"{before:,}", f"{now:,}", _difference(now - before), change))
     packed = previous.packing["train"].packed, data.packing["train"].packed
     rows.append(
-        ("training tokens", f"{packed[0]:,}", f"{packed[1]:,}", f"{packed[1] - packed[0]:+,}", "")
+        (
+            "training tokens",
+            f"{packed[0]:,}",
+            f"{packed[1]:,}",
+            _difference(packed[1] - packed[0]),
+            "",
+        )
     )
     same = "the same content" if data.root == previous.root else "other content"
-    return f"<p>Roots: {same}.</p>" + table(
-        "Counts", ("what", "before", "now", "difference", "change"), rows
+    made = f"{escape(previous.name)}, made {escape(previous.created_at)}"
+    head = ("what", "before", "now", "difference", "change")
+    return (
+        f"<p>Before: {made}. Roots: {same}.</p>"
+        + table("Counts", head, rows)
+        + '<div class="beside">'
+        + _changes("Kept documents by source", "source", *map(_kept_by_source, (previous, data)))
+        + _changes(
+            "First reasons of dropped documents", "reason", previous.drop_reasons, data.drop_reasons
+        )
+        + _changes("Languages", "language", previous.languages, data.languages)
+        + _changes("Seconds by stage", "stage", *map(_seconds_by_stage, (previous, data)), digits=1)
+        + "</div>"
     )
+
+
+def _difference(count: int) -> str:
+    return f"{count:+,}" if count else "0"
+
+
+def _kept_by_source(data: ReportData) -> dict[str, float]:
+    return {name: funnel.kept for name, funnel in data.sources.items()}
+
+
+def _seconds_by_stage(data: ReportData) -> dict[str, float]:
+    return {stage.stage: stage.seconds for stage in data.stages}
+
+
+def _changes(
+    caption: str,
+    what: str,
+    before: Mapping[str, float],
+    now: Mapping[str, float],
+    *,
+    digits: int = 0,
+) -> str:
+    """What differs most, by name; what is equal in both runs is left out."""
+    differences = {
+        name: now.get(name, 0) - before.get(name, 0)
+        for name in {**before, **now}
+        if now.get(name, 0) != before.get(name, 0)
+    }
+    if not differences:
+        return f"<p class=none>{escape(caption)}: no difference.</p>"
+    ranked = sorted(differences, key=lambda name: (-abs(differences[name]), name))[:CHANGES]
+    rows = [
+        (
+            escape(name),
+            f"{before.get(name, 0):,.{digits}f}",
+            f"{now.get(name, 0):,.{digits}f}",
+            f"{differences[name]:+,.{digits}f}",
+        )
+        for name in ranked
+    ]
+    return table(caption, (what, "before", "now", "difference"), rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from refinery.report.data import ReportData
-from refinery.report.html import sample_card, table
+from refinery.report.html import code, sample_card, table
 
 
 def samples_section(data: ReportData) -> str:
@@ -13,16 +13,16 @@ def samples_section(data: ReportData) -> str:
     kept = "".join(map(sample_card, data.kept_samples))
     dropped = "".join(map(sample_card, data.dropped_samples))
     return (
-        f'<details open><summary>Kept</summary><div class="samples">{kept}</div></details>'
-        f'<details><summary>Dropped, by reason</summary><div class="samples">{dropped}</div></details>'
+        f'<details open><summary>Kept: {len(data.kept_samples)} documents, of each source</summary><div class="samples">{kept}</div></details>'
+        f'<details><summary>Dropped: {len(data.dropped_samples)} documents, by reason</summary><div class="samples">{dropped}</div></details>'
     )
 
 
 def rejects_section(data: ReportData) -> str:
     """Rejects with their reasons, and records that are no documents."""
-    reasons = [(f"<code>{escape(n)}</code>", f"{c:,}") for n, c in data.rejects.items()]
+    reasons = [(code(n), f"{c:,}") for n, c in data.rejects.items()]
     samples = [
-        (f"<bdi>{escape(place)}</bdi>", f"<code>{escape(reason)}</code>", escape(message))
+        (f"<bdi>{escape(place)}</bdi>", code(reason), escape(message))
         for place, reason, message in data.reject_samples
     ]
     kinds = [(escape(name), f"{count:,}") for name, count in data.records.items()]

@@ -34,10 +34,14 @@ def shapes_section(data: ReportData) -> str:
     return (
         f'<div class="figures">{figures}</div>{cards}<div class="beside">{languages}{changed}</div>'
         + (
-            "<h3>The rules that failed most documents</h3>"
+            "<h3>Length in words, and the rules that failed most documents</h3>"
             "<p>All documents of the languages that share the bounds; dashed lines are the bounds."
-            f'</p><div class="figures">{rules}</div>'
+            f'{_variant(data.gopher)}</p><div class="figures">{rules}</div>'
             if rules
             else ""
         )
     )
+
+
+def _variant(program: str | None) -> str:
+    return f" Gopher's rules are those of {escape(program)}." if program else ""

@@ -31,18 +31,25 @@ def vocabulary_section(numbers: VocabularyNumbers | None) -> str:
         )
     lines.append(".</p>")
     if numbers.proofs:
-        rows = "".join(
-            f"<tr><td>{escape(p.name)}</td><td>"
-            f"{'yes' if p.holds else 'allowed' if p.allowed else 'no'}</td>"
-            f"<td>{charts.number(p.checked)}</td><td>{charts.number(p.failures)}</td>"
-            f"<td>{escape(p.detail)}</td></tr>"
+        rows = [
+            (
+                escape(p.name),
+                escape(p.detail),
+                "yes" if p.holds else "allowed" if p.allowed else "no",
+                f"{p.checked:,}",
+                f"{p.failures:,}",
+            )
             for p in numbers.proofs
-        )
-        head = "<tr><th>proof</th><th>holds</th><th>checked</th><th>failures</th><th>what</th></tr>"
-        lines.append(f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>")
+        ]
+        head = ("proof", "what", "holds", "checked", "failures")
+        lines.append(table("Proofs of the extension", head, rows, words=3))
     lines.append(_fertility(numbers.fertility))
     lines += [_languages(numbers.languages), _emoji(numbers.emoji)]
-    lines += [_cuts(cuts) for cuts in numbers.cuts]
+    lines += [
+        f"<details{' open' if not place else ''}><summary>Text {place + 1} as it is cut into tokens, "
+        f"each with its id</summary>{_cuts(cuts)}</details>"
+        for place, cuts in enumerate(numbers.cuts)
+    ]
     if numbers.texts:
         lines.append(
             f'<p><a href="{VIEWER}">Look a token up</a> by its text or id, in a page beside this one.</p>'

@@ -45,8 +45,8 @@ def test_clusters_buckets_and_passages_are_shown_as_text() -> None:
     shown = {caption: rows for caption, _, rows, _ in tables(numbers)}
 
     assert list(shown.values()) == [
-        [("a&lt;b", "2", "1,200", "0.810")],
-        [("d", "3", "70")],
+        [('<code class="id">a&lt;b</code>', "2", "1,200", "0.810")],
+        [('<code class="id">d</code>', "3", "70")],
         [("line", "5")],
         [("<bdi>&lt;menu&gt;</bdi>", "line", "4")],
     ]
