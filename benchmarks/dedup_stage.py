@@ -52,7 +52,7 @@ class Watch:
 
     def _run(self) -> None:
         while not self._stop.wait(SAMPLE_SECONDS):
-            for pid, command in descendants(os.getpid()):
+            for pid, _, command in descendants(os.getpid()):
                 sizes = memory_kb(pid)
                 if "pyspark" in command and "daemon" in command:
                     self.worker_mb = max(self.worker_mb, sizes.get("Pss", 0) / 1024)
@@ -63,8 +63,8 @@ class Watch:
                     self.jvm_mb = max(self.jvm_mb, sizes.get("Rss", 0) / 1024)
 
 
-def descendants(root: int) -> list[tuple[int, str]]:
-    """(process id, command line) of all children and their children."""
+def descendants(root: int) -> list[tuple[int, int, str]]:
+    """(process id, its parent's, command line) of all children and their children."""
     parents: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -83,7 +83,7 @@ def descendants(root: int) -> list[tuple[int, str]]:
                 raw = Path(f"/proc/{pid}/cmdline").read_bytes()
             except OSError:
                 continue
-            found.append((pid, raw.replace(b"\0", b" ").decode(errors="replace")))
+            found.append((pid, parents[pid], raw.replace(b"\0", b" ").decode(errors="replace")))
     return found
 
 
@@ -100,7 +100,7 @@ def memory_kb(pid: int) -> dict[str, int]:
 def cpu_seconds(root: int) -> float:
     """CPU seconds of all living descendants and of what they have waited for."""
     ticks = 0
-    for pid, _ in descendants(root):
+    for pid, _, _ in descendants(root):
         try:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:

@@ -20,42 +20,15 @@ import resource
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.worker_memory import WorkerMemory
 from jobs.java import find_java
 from refinery.report.write import run_records
 
 HERE = Path(__file__).parent
-PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
-
-
-class WorkerMemory(threading.Thread):
-    """Largest resident memory of one Python worker, sampled ten times a second."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.peak = 0
-        self._done = threading.Event()
-
-    def run(self) -> None:
-        """Sample until stopped."""
-        while not self._done.wait(0.1):
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    if b"pyspark.daemon" in path.read_bytes():
-                        pages = int((path.parent / "statm").read_text().split()[1])
-                        self.peak = max(self.peak, pages * PAGE_SIZE)
-                except (OSError, IndexError):  # it ended meanwhile
-                    continue
-
-    def stop(self) -> int:
-        """End sampling; returns bytes."""
-        self._done.set()
-        self.join()
-        return self.peak
 
 
 def recipe(pages: Path, tokenizer: Path, output: Path) -> dict[str, Any]:
@@ -76,7 +49,7 @@ def run_ours(args: argparse.Namespace) -> dict[str, Any]:
     shutil.rmtree(output, ignore_errors=True)
     path = args.scratch / "recipe.json"
     path.write_text(json.dumps(recipe(args.pages, args.tokenizer, output)))
-    memory = WorkerMemory()
+    memory = WorkerMemory(os.getpid())
     memory.start()
     started, used = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     environment = {
@@ -98,7 +71,7 @@ def run_ours(args: argparse.Namespace) -> dict[str, Any]:
         "cpu_seconds": round(after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime, 1),
         "stages": stages,
         "documents": fates,
-        "worker_peak_mb": round(memory.stop() / 1e6),
+        "worker_peak_mb": memory.stop(),
     }
 
 
