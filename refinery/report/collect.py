@@ -1,0 +1,259 @@
+"""Read committed tables with Arrow and make the numbers of a report.
+
+Tables are streamed batch by batch; what is kept in memory is counters, histograms and a bounded
+number of samples, chosen by the smallest ids (ids are hashes, so that is a fair and fixed choice).
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from refinery.publish.records import StageRecord
+from refinery.publish.store import Store
+from refinery.report.data import (
+    Check,
+    MixtureRow,
+    PackingNumbers,
+    ReportData,
+    SourceFunnel,
+    StageNumbers,
+)
+from refinery.report.evidence import (
+    SAMPLES,
+    contamination_numbers,
+    dedup_mode,
+    dedup_numbers,
+    excerpt,
+    hit_ids,
+    offence,
+    pair_ids,
+)
+from refinery.report.homographs import homograph_rows
+from refinery.report.shapes import clean_settings, ledger_numbers
+from refinery.report.tables import Tables
+from refinery.report.vocabulary import vocabulary_numbers
+from schemas.errors import ContractError
+from schemas.manifest import Manifest, Split
+
+CARD_FACTS = ("auc", "precision", "recall", "training_documents", "test_documents")
+
+
+def collect(store: Store, records: Mapping[str, StageRecord], manifest: Manifest) -> ReportData:
+    """The numbers of a finished run.
+
+    Raises:
+        ContractError: A sum that must hold does not: rows were lost.
+    """
+    tables = Tables(store, records)
+    sources = _funnel(tables, manifest)
+    checks = _checks(sources)
+    broken = [check for check in checks if not check.holds]
+    if broken:
+        lines = "; ".join(f"{c.claim}: {c.left} != {c.right}" for c in broken)
+        raise ContractError(f"the tables do not add up: {lines}")
+    ledger = ledger_numbers(tables)
+    config = clean_settings(tables)
+    dropped, kept = _sample_ids(tables)
+    texts = _texts(tables, [*dropped, *kept, *pair_ids(tables), *hit_ids(tables)])
+    cards = json.loads(records["quality"].facts["cards"]) if "quality" in records else {}
+    return ReportData(
+        name=manifest.name,
+        root=manifest.root,
+        seq_len=manifest.seq_len,
+        vocab_size=manifest.tokenizer.vocab_size,
+        created_at=manifest.created_at,
+        sources=sources,
+        checks=tuple(checks),
+        kept_samples=tuple(excerpt(texts[i], None) for i in kept if i in texts),
+        dropped_samples=tuple(offence(texts[i], why) for i, why in dropped.items() if i in texts),
+        dedup=dedup_numbers(tables, texts),
+        contamination=contamination_numbers(tables, texts),
+        vocabulary=vocabulary_numbers(
+            store, records, [texts[i]["text"] for i in kept if i in texts]
+        ),
+        gopher=config.rules.gopher if config is not None else None,
+        homographs=homograph_rows(tables),
+        cards={head: {key: card[key] for key in CARD_FACTS} for head, card in cards.items()},
+        mixture=_mixture(tables, manifest),
+        mixture_warnings=tuple(json.loads(records["mixture"].facts.get("warnings", "[]"))),
+        packing={"train": _packing(manifest.train), "heldout": _packing(manifest.heldout)},
+        rejects=dict(
+            (
+                tables.count("ingest", "rejects", "reason")
+                + tables.count("clean", "rejects", "reason")
+            ).most_common()
+        ),
+        reject_samples=_reject_samples(tables),
+        records=_record_types(tables),
+        stages=tuple(
+            StageNumbers(
+                stage=record.stage,
+                seconds=record.seconds,
+                cost=record.cost,
+                rows={name: table.rows for name, table in record.tables.items()},
+                bytes=sum(table.bytes for table in record.tables.values()),
+            )
+            for record in records.values()
+        ),
+        **ledger,
+    )
+
+
+def _funnel(tables: Tables, manifest: Manifest) -> dict[str, SourceFunnel]:
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for column, stage, table in (
+        ("fetches", "ingest", "fetches"),
+        ("refetched", "ingest", "refetches"),
+    ):
+        for source, count in tables.count(stage, table, "source").items():
+            counts[source][column] += count
+    for batch in tables.batches("tokenise", "fates", ("source", "fate")):
+        pairs = zip(
+            batch.column("source").to_pylist(), batch.column("fate").to_pylist(), strict=True
+        )
+        for (source, fate), count in Counter(pairs).items():
+            counts[source][fate] += count
+            counts[source]["documents"] += count
+    dedup = tables.records.get("dedup")
+    if dedup is not None and dedup_mode(dedup) == "mark":
+        for source, count in _marked(tables).items():
+            counts[source]["marked"] = count
+    for split, name in ((manifest.train, "train"), (manifest.heldout, "heldout")):
+        for source, summary in split.sources.items():
+            counts[source][name] += summary.documents
+    for batch in tables.batches("mixture", "mixture", ("source", "copies")):
+        unused = batch.filter(pc.equal(batch.column("copies"), 0))
+        for source in unused.column("source").to_pylist():
+            counts[source]["not_sampled"] += 1
+    for columns in counts.values():
+        # Documents that sample_fraction leaves out have no row in any later table.
+        columns["sampled_out"] = (
+            columns["fetches"] - columns["refetched"] - columns["documents"]
+            if tables.records["clean"].counts["left_out_by_sample"]
+            else 0
+        )
+    return {source: SourceFunnel(**columns) for source, columns in sorted(counts.items())}
+
+
+def _marked(tables: Tables) -> Counter[str]:
+    """Kept documents that are named as duplicates, by source; a contaminated one is not kept."""
+    gone: set[str] = set()
+    for batch in tables.batches("decontaminate", "contamination", ("doc_id", "action")):
+        dropped = batch.filter(pc.equal(batch.column("action"), "drop"))
+        gone.update(dropped.column("doc_id").to_pylist())
+    rows = tables.rows("dedup", "duplicates", ("doc_id", "source"))
+    return Counter(row["source"] for row in rows if row["doc_id"] not in gone)
+
+
+def _checks(sources: Mapping[str, SourceFunnel]) -> list[Check]:
+    def total(*names: str) -> int:
+        return sum(int(getattr(s, name)) for s in sources.values() for name in names)
+
+    fates = ("kept", "dropped", "duplicate", "contaminated", "excluded", "rejected")
+    return [
+        Check(
+            claim="fetches = refetched + left out by sample_fraction + documents",
+            left=total("fetches"),
+            right=total("refetched", "sampled_out", "documents"),
+        ),
+        Check(
+            claim="documents = " + " + ".join(fates), left=total("documents"), right=total(*fates)
+        ),
+        Check(
+            claim="kept = train + held out + not sampled",
+            left=total("kept"),
+            right=total("train", "heldout", "not_sampled"),
+        ),
+    ]
+
+
+def _sample_ids(tables: Tables) -> tuple[dict[str, str], list[str]]:
+    """Ids of dropped documents, two of each reason, and of kept ones: the smallest."""
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    kept: list[str] = []
+    for batch in tables.batches("clean", "ledger", ("doc_id", "drop_reason")):
+        ids, reasons = batch.column("doc_id").to_pylist(), batch.column("drop_reason").to_pylist()
+        for doc_id, reason in zip(ids, reasons, strict=True):
+            chosen = kept if reason is None else by_reason[reason]
+            if reason is None or len(chosen) < 2 or doc_id < chosen[-1]:
+                chosen.append(doc_id)
+                chosen.sort()
+                del chosen[SAMPLES if reason is None else 2 :]
+    return {i: reason for reason in sorted(by_reason) for i in by_reason[reason]}, kept
+
+
+def _texts(tables: Tables, wanted: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Text, title and address of some documents; stops when all are found."""
+    missing = set(wanted)
+    found: dict[str, dict[str, Any]] = {}
+    columns = ("doc_id", "source", "url", "title", "text")
+    for batch in tables.batches("clean", "cleaned", columns):
+        if not missing:
+            break
+        hit = pc.is_in(batch.column("doc_id"), value_set=pa.array(sorted(missing), pa.string()))
+        for row in batch.filter(hit).to_pylist():
+            found[row["doc_id"]] = row
+            missing.discard(row["doc_id"])
+    return found
+
+
+def _mixture(tables: Tables, manifest: Manifest) -> tuple[MixtureRow, ...]:
+    rows = []
+    for plan in json.loads(tables.records["mixture"].facts["plan"]):
+        summary = manifest.train.sources.get(plan["source"])
+        rows.append(
+            MixtureRow(
+                source=plan["source"],
+                documents=plan["documents"],
+                tokens=plan["tokens"],
+                weight_asked=plan["weight_asked"],
+                weight_got=plan["weight_got"],
+                epochs=plan["epochs"],
+                packed_tokens=summary.packed_tokens if summary else 0,
+                bytes_per_token=(
+                    round(summary.text_bytes / summary.tokens, 3)
+                    if summary and summary.tokens
+                    else None
+                ),
+            )
+        )
+    return tuple(rows)
+
+
+def _packing(split: Split) -> PackingNumbers:
+    account = split.account
+    return PackingNumbers(
+        rows=split.rows,
+        tokens_in=account.tokens_in,
+        packed=account.packed,
+        dropped=account.dropped,
+        padding=account.padding,
+        shards=len(split.shards),
+        bytes=sum(shard.bytes for shard in split.shards),
+    )
+
+
+def _reject_samples(tables: Tables) -> tuple[tuple[str, str, str], ...]:
+    columns = ("source", "file", "reason", "message", "offset")
+    rows: list[dict[str, Any]] = []
+    for stage in ("ingest", "clean"):
+        rows += heapq.nsmallest(
+            SAMPLES,
+            tables.rows(stage, "rejects", columns),
+            key=lambda row: (row["source"] or "", row["file"] or "", row["offset"] or 0),
+        )
+    return tuple((f"{r['source']}/{r['file']}", r["reason"], r["message"] or "") for r in rows)
+
+
+def _record_types(tables: Tables) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for row in tables.rows("ingest", "records", ("type", "count")):
+        counts[row["type"]] += row["count"]
+    return dict(counts.most_common())

@@ -12,6 +12,7 @@ from refinery.report.sections.contamination import contamination_section
 from refinery.report.sections.dataset import mixture_section, packing_section, stages_section
 from refinery.report.sections.duplicates import dedup_section
 from refinery.report.sections.funnel import compare_section, funnel_section, reasons_section
+from refinery.report.sections.homographs import homographs_section
 from refinery.report.sections.samples import rejects_section, samples_section
 from refinery.report.sections.shapes import shapes_section
 from refinery.report.sections.vocabulary import vocabulary_section
@@ -34,6 +35,11 @@ def render_page(data: ReportData, previous: ReportData | None = None) -> str:
         ("dedup", "Duplicates", lambda: dedup_section(data)),
         ("contamination", "Benchmark items", lambda: contamination_section(data)),
         ("vocabulary", "Vocabulary", lambda: vocabulary_section(data.vocabulary)),
+        *(
+            [("homographs", "Homographs", lambda: homographs_section(data.homographs))]
+            if data.homographs
+            else []
+        ),
         ("mixture", "Mixture", lambda: mixture_section(data)),
         ("packing", "Rows and shards", lambda: packing_section(data)),
         ("rejects", "What could not be read", lambda: rejects_section(data)),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from refinery.report.html import table
 from refinery.report.homographs import HomographRow
+from refinery.report.html import table
 
 
 def homographs_section(words: tuple[HomographRow, ...]) -> str:
