@@ -35,7 +35,9 @@ def vocabulary_numbers(
     cutters, folder = open_tokenizers(folders), folders[-1]
     viewed = cutters[-1]
     extended = read_vocabulary(folder)
-    shown = tuple(text[:TEXT_CHARS] for text in texts[:NUM_TEXTS])
+    # Of an extension, what shows most of it; the order of the samples breaks ties.
+    starts = [text[:TEXT_CHARS] for text in texts]
+    shown = tuple(sorted(starts, key=lambda text: -_num_added(viewed, text))[:NUM_TEXTS])
     tables = Tables(store, records)
     numbers = VocabularyNumbers(
         kind=viewed.folder.kind,
@@ -74,6 +76,10 @@ def viewer_page(
     if _STAGE not in records:
         return None
     return view_page(open_tokenizers(_folders(store, records[_STAGE])), texts)
+
+
+def _num_added(viewed: Viewed, text: str) -> int:
+    return sum(box.origin in ("new", "support") for box in viewed.boxes(text))
 
 
 def _folders(store: Store, record: StageRecord) -> list[Path]:
