@@ -71,6 +71,8 @@ def pretrain_asynchronous(settings: TrainSettings, *, is_fresh: bool = False) ->
     rank = int(os.environ["RANK"])
     store = _open_store(rank, settings.step_timeout_seconds)
     run = open_run(settings, World(rank=rank, size=1, device=torch.device("cpu")))
+    if rank < config.servers:
+        run.velocity = torch.zeros_like(flat_weights(run.trainer.layout.parts[0]))
     if rank >= config.servers:
         _work(run, config, store, rank - config.servers)
     elif rank == 0:
@@ -103,9 +105,11 @@ def _server(
     run: Run,
     config: AsynchronousConfig,
     number: int,
+    *,
     on_update: Callable[[Update], None] | None = None,
+    is_ending: Callable[[], bool] = lambda: False,
 ) -> ParameterServer:
-    """The server of a stretch of the model's weights, as they are now."""
+    """The server of a stretch of the model's weights and of the momentum, as they are now."""
     trainer = run.trainer
     model = trainer.layout.parts[0]
     groups = trainer.optimizer.param_groups
@@ -113,10 +117,12 @@ def _server(
         raise SettingsError("asynchronous does not go with muP: servers have one rate for all")
     decay_of = {id(p): float(group["weight_decay"]) for group in groups for p in group["params"]}
     weights = flat_weights(model)
+    assert run.velocity is not None
     part = stretch(weights.numel(), config.servers)[number]
     decay = torch.cat([torch.full((p.numel(),), decay_of[id(p)]) for p in model.parameters()])
     per_step = 1 if config.staleness == 0 else config.workers
     start, last = trainer.step, trainer.plan.total_steps - 1
+    every = run.settings.checkpoint.every_steps
 
     def rate_of(version: int) -> float:
         progress = trainer.plan.progress(min(start + version // per_step, last))
@@ -131,9 +137,12 @@ def _server(
             rate_of=rate_of,
             momentum=optimizer.momentum,
             max_norm=optimizer.max_norm,
+            is_held=lambda version: (start + version) % every == 0 and start + version <= last,
+            is_ending=is_ending,
         ),
         decay=decay[part],
         tally_size=_TALLY_HEAD + len(LossMeter(trainer.sources, run.world.device).sums),
+        velocity=run.velocity[part],
         on_update=on_update,
     )
 
@@ -165,7 +174,7 @@ def _lead(run: Run, config: AsynchronousConfig, store: TCPStore, *, is_fresh: bo
     resume(run, is_fresh=is_fresh)
     write_settings(run)
     updates: queue.SimpleQueue[Update] = queue.SimpleQueue()
-    server = _server(run, config, 0, updates.put)
+    server = _server(run, config, 0, on_update=updates.put, is_ending=lambda: flag.is_set)
     others = range(1, config.servers)
     store.wait([f"{_READY}-{number}" for number in others])  # they read the same checkpoint
     store.set(_START, str(run.trainer.step))
@@ -173,10 +182,10 @@ def _lead(run: Run, config: AsynchronousConfig, store: TCPStore, *, is_fresh: bo
     thread.start()
     observed = [_link(run, store, number, _OBSERVER, end="worker") for number in others]
     observer = Worker(run.trainer.layout.parts[0], [_Own(server), *observed])  # type: ignore[list-item]
+    first_step = run.trainer.step
     _keep_files(run, config, server, updates, observer, thread)
     is_stopped = flag.is_set and run.trainer.step < run.trainer.plan.total_steps
-    observer.pull()
-    save(run)
+    _save(run, observer, first_step)
     run.store.finish()
     observer.close()
     if is_stopped:
@@ -195,8 +204,8 @@ class _Own:
         self._answers: list[Tensor] = []
 
     def send(self, request: Tensor) -> None:
-        """A pull: the answer lies ready."""
-        self._answers = [torch.tensor([1, self._server.version]), self._server.snapshot()]
+        """A pull or read: the answer lies ready."""
+        self._answers = self._server.answer(*request.tolist())
 
     def receive(self, tensor: Tensor) -> Tensor:
         """The next part of the answer."""
@@ -217,8 +226,7 @@ def _keep_files(
     board = None
     if settings.metrics.tensorboard:
         board = TensorBoardFile(run.output / TENSORBOARD_NAME, first_step=trainer.step)
-    step = _Step(run)
-    lost = 0
+    step, first_step, lost = _Step(run), trainer.step, 0
     with ProgressLine(total_steps=trainer.plan.total_steps, enabled=True) as line:
         while serving.is_alive() or not updates.empty():
             if server.seen.lost_workers > lost:
@@ -243,8 +251,7 @@ def _keep_files(
                 observer.pull()
                 record |= evaluated(run, is_last=True)
             elif trainer.step % settings.checkpoint.every_steps == 0:
-                observer.pull()
-                save(run)
+                _save(run, observer, first_step)
             metrics.write(record)
             if board is not None:
                 board.write(record["step"], scalars(record))
@@ -253,6 +260,18 @@ def _keep_files(
     metrics.close()
     if board is not None:
         board.close()
+
+
+def _save(run: Run, observer: Worker, first_step: int) -> None:
+    """Write a checkpoint of what the servers hold."""
+    config = run.settings.asynchronous
+    assert config is not None
+    assert run.velocity is not None
+    # Steps are versions where nothing is stale; else the servers' versions differ anyway.
+    version = run.trainer.step - first_step if config.staleness == 0 else 0
+    momentum = observer.read(version)
+    run.velocity.copy_(momentum)
+    save(run)
 
 
 class _Step:
@@ -302,7 +321,10 @@ def _note(run: Run, kind: str, **details: Any) -> None:
 
 
 def _work(run: Run, config: AsynchronousConfig, store: TCPStore, number: int) -> None:
-    """Compute gradients until the recipe's end or SIGTERM."""
+    """Compute gradients until the recipe's end or SIGTERM.
+
+    Where nothing may be stale the first server alone says when to leave: all leave after one round.
+    """
     flag = StopFlag()
     trainer = run.trainer
     layout = trainer.layout
@@ -320,7 +342,9 @@ def _work(run: Run, config: AsynchronousConfig, store: TCPStore, number: int) ->
     )
     stream = StepStream(items, depth=run.settings.loader.prefetch_batches)
     try:
-        while trainer.step < trainer.plan.total_steps and not flag.is_set:
+        while trainer.step < trainer.plan.total_steps and not worker.is_over:
+            if flag.is_set and config.staleness > 0:
+                break
             waited = stream.waited_seconds
             rows = list(stream.of_step(trainer.plan.span(trainer.step)))
             seconds = stream.waited_seconds - waited

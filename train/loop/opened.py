@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from torch import Tensor
+
 from schemas.manifest import Manifest
 from train.checkpoint.store import CheckpointStore
 from train.data.remote import ShardFiles
@@ -21,7 +23,12 @@ from train.settings import TrainSettings
 
 @dataclass(kw_only=True)
 class Run:
-    """Everything that one run holds open."""
+    """Everything that one run holds open.
+
+    Attributes:
+        outer: Of ranks that step alone and meet now and then.
+        velocity: [N] momentum of all parameter servers, where there are some.
+    """
 
     settings: TrainSettings
     manifest: Manifest
@@ -33,6 +40,7 @@ class Run:
     world: World
     events: EventLog | None = None
     outer: OuterLoop | None = None
+    velocity: Tensor | None = None
 
     @property
     def output(self) -> Path:

@@ -13,6 +13,7 @@ from train.checkpoint.state import collect_tensors, restore_tensors
 from train.checkpoint.store import load_tensors, read_state, refuse_other_run
 from train.loop.opened import Run
 from train.loop.plan import RunPlan
+from train.parallel.diloco import inner_of
 from train.settings import TrainSettings
 
 logger = logging.getLogger(__name__)
@@ -78,11 +79,7 @@ def resume(run: Run, *, is_fresh: bool) -> None:
         spans["spans"] = [span for span in spans.get("spans", []) if span[0] <= consumed]
     changed = refuse_other_run(path, state, expected, accepted=accepted)
     trainer = run.trainer
-    tensors = _tensors(run)
-    load_tensors(path, tensors, world_size=run.world.size)
-    restore_tensors(trainer.layout.parts, trainer.optimizer, tensors)
-    if run.outer is not None:
-        run.outer.begin()
+    _load(run, path, state)
     trainer.step = int(state["step"])
     if trainer.scaler is not None and state["scaler"] is not None:
         trainer.scaler.restore(state["scaler"])
@@ -104,11 +101,27 @@ def resume(run: Run, *, is_fresh: bool) -> None:
         logger.warning("the environment changed, bits may differ: %s", change)
 
 
-def _tensors(run: Run) -> dict[str, Any]:
-    """What the weights of a checkpoint hold; loading fills the outer loop's velocity in place."""
-    tensors = collect_tensors(run.trainer.layout.parts, run.trainer.optimizer)
+def _load(run: Run, path: Path, state: dict[str, Any]) -> None:
+    """Fill model, optimizer and, where ranks step alone or on servers, what these keep."""
+    world, trainer = run.world, run.trainer
+    inner = world.rank
     if run.outer is not None:
-        tensors["outer"] = {"velocity": run.outer.velocity}
+        inner = inner_of(world.rank, ranks=world.size, saved=state["diloco"], where=str(path))
+    tensors = _tensors(run, inner=inner)
+    load_tensors(path, tensors, world_size=world.size)
+    if run.outer is not None:
+        run.outer.restore(trainer.optimizer, tensors, inner=inner)
+    else:
+        restore_tensors(trainer.layout.parts, trainer.optimizer, tensors)
+
+
+def _tensors(run: Run, *, inner: int) -> dict[str, Any]:
+    """What the weights of a checkpoint hold; loading fills the velocities in place."""
+    if run.outer is not None:
+        return run.outer.collect(run.trainer.optimizer, inner=inner)
+    tensors = collect_tensors(run.trainer.layout.parts, run.trainer.optimizer)
+    if run.velocity is not None:
+        tensors["servers"] = {"velocity": run.velocity}
     return tensors
 
 
@@ -144,5 +157,6 @@ def save(run: Run) -> Path:
         "world_size": run.world.size,
         "events": run.events.events if run.events is not None else [],
     }
-    tensors = _tensors(run)
-    return run.store.save(trainer.step, tensors, state)
+    if run.outer is not None:
+        state["diloco"] = {"ranks": run.world.size, "has_met": run.outer.has_met}
+    return run.store.save(trainer.step, _tensors(run, inner=run.world.rank), state)

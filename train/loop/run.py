@@ -190,7 +190,8 @@ def _train(run: Run) -> bool:
                 is_stopped = outcome.totals.stop_asked
                 is_last = trainer.step == total or is_stopped
                 if run.outer is not None:
-                    run.outer.after_step(trainer.step, is_last=is_last)
+                    # Asked to stop they do not meet: a resumed run meets where this one would have.
+                    run.outer.after_step(trainer.step, is_last=trainer.step == total)
                 saved = None
                 if is_last or trainer.step % settings.checkpoint.every_steps == 0:
                     saved = save(run)

@@ -24,8 +24,10 @@ from torch import Tensor, nn
 
 from train.parallel.links import GlooLink
 
-PULL, PUSH, STOP = 0, 1, 2
+PULL, PUSH, STOP, READ = 0, 1, 2, 3
 _APPLIED, _STALE = 1, 0
+# An answer begins with: verdict, version, whether workers should leave.
+_HEAD = 3
 # The first entry of a tally: labels that the gradient is a sum over.
 _LABELS = 0
 
@@ -39,6 +41,9 @@ class AsyncConfig:
         workers: That a synchronous round waits for, as long as they live.
         rate_of: Learning rate of a fresh gradient, by number of the update.
         max_norm: Clip the mean gradient; None: never. One server sees the whole of it.
+        is_held: Whether weights of a version must be read before the next round; bound 0 only.
+        is_ending: Whether workers should leave, asked after each update. With a bound of 0 all of
+            a round get one answer, so no round is left half done.
     """
 
     bound: int
@@ -46,6 +51,8 @@ class AsyncConfig:
     rate_of: Callable[[int], float]
     momentum: float = 0.0
     max_norm: float | None = None
+    is_held: Callable[[int], bool] = lambda _: False
+    is_ending: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +90,7 @@ class ParameterServer:
         config: The contract.
         decay: [N] coefficients of coupled weight decay, as torch's SGD has it.
         tally_size: K.
+        velocity: [N] momentum to go on with.
         on_update: Called after each update, one at a time.
     """
 
@@ -93,6 +101,7 @@ class ParameterServer:
         *,
         decay: Tensor | None = None,
         tally_size: int = 1,
+        velocity: Tensor | None = None,
         on_update: Callable[[Update], None] | None = None,
     ) -> None:
         self.weights = weights.detach().clone()
@@ -100,7 +109,8 @@ class ParameterServer:
         self.seen = Staleness()
         self._config, self._decay, self._on_update = config, decay, on_update
         self._tally_size = tally_size
-        self._velocity = torch.zeros_like(self.weights)
+        self._leave_now, self._held = False, False
+        self._velocity = torch.zeros_like(weights) if velocity is None else velocity.clone()
         self._round: dict[int, tuple[Tensor, Tensor]] = {}
         self._alive = set(range(config.workers))
         self._changed = threading.Condition()
@@ -121,10 +131,21 @@ class ParameterServer:
         while self._request(link, number=None):
             pass
 
-    def snapshot(self) -> Tensor:
-        """The weights between two updates."""
+    def answer(self, kind: int, version: int, verdict: int = _APPLIED) -> list[Tensor]:
+        """What a request gets, as it is between two updates.
+
+        READ gets the momentum too, of `version` or later, and lets a held round go on.
+        """
         with self._changed:
-            return self.weights.clone()
+            while kind == READ and self.version < version and self._alive:
+                self._changed.wait()
+            head = torch.tensor([verdict, self.version, int(self._leave_now)])
+            parts = [self.weights, self._velocity] if kind == READ else [self.weights]
+            parts = [head, *(part.clone() for part in parts)]
+            if kind == READ:
+                self._held = False
+                self._close_round()
+            return parts
 
     def _answer(self, open_link: Callable[[], GlooLink], number: int) -> None:
         is_lost = True
@@ -148,11 +169,8 @@ class ParameterServer:
             tally = link.receive(torch.zeros(self._tally_size, dtype=torch.float64))
             gradient = link.receive(torch.empty_like(self.weights))
             verdict = self.push(number, gradient, tally, version)
-        with self._changed:
-            head = torch.tensor([verdict, self.version])
-            weights = self.weights.clone()
-        link.send(head)
-        link.send(weights)
+        for part in self.answer(kind, version, verdict):
+            link.send(part)
         return True
 
     def push(self, number: int, gradient: Tensor, tally: Tensor, version: int) -> int:
@@ -178,7 +196,7 @@ class ParameterServer:
             self._changed.wait()
 
     def _close_round(self) -> None:
-        if self._round and self._alive <= self._round.keys():
+        if self._round and self._alive <= self._round.keys() and not self._held:
             # In the order of the workers, not of arrival: sums of floats depend on it.
             joined = [self._round[number] for number in sorted(self._round)]
             gradient, tally = joined[0][0].clone(), joined[0][1].clone()
@@ -186,6 +204,7 @@ class ParameterServer:
                 gradient += more
                 tally += counts
             self.seen.applied[0] += len(joined)
+            self._held = self._config.is_held(self.version + 1)
             self._apply(gradient, tally, staleness=0, gradients=len(joined))
             self._round.clear()
             self._changed.notify_all()
@@ -202,6 +221,7 @@ class ParameterServer:
         self._velocity.mul_(config.momentum).add_(gradient)
         self.weights.sub_(self._velocity, alpha=rate)
         self.version += 1
+        self._leave_now = config.is_ending()
         if self._on_update is not None:
             self._on_update(
                 Update(
@@ -221,6 +241,7 @@ class ParameterServer:
             self.seen.lost_workers += is_lost
             # What it sent into an open round stays: it was computed at these weights.
             self._close_round()
+            self._changed.notify_all()
 
 
 class Worker:
@@ -231,11 +252,17 @@ class Worker:
         self._links = list(links)
         self._versions = [0] * len(self._links)
         self.refused = 0
+        self.is_over = False  # the first server says that it is time to leave
         self.pull()
 
     def pull(self) -> None:
         """Read the weights."""
         self._exchange([PULL] * len(self._links), None, None)
+
+    def read(self, version: int) -> Tensor:
+        """Read the weights of `version` or later; the servers' momentum, [N]."""
+        self._versions = [version] * len(self._links)
+        return torch.cat(self._exchange([READ] * len(self._links), None, None)[1])
 
     def step(self, tally_of: Callable[[], Tensor]) -> Tensor:
         """One gradient, computed again where it came too late.
@@ -250,7 +277,7 @@ class Worker:
         while True:
             self.model.zero_grad(set_to_none=True)
             tally = tally_of()
-            verdicts = self._exchange(kinds, flat_gradient(self.model), tally)
+            verdicts, _ = self._exchange(kinds, flat_gradient(self.model), tally)
             # Where a stretch was applied it must not be applied again.
             kinds = [
                 PULL if kind == PULL or verdict == _APPLIED else PUSH
@@ -267,7 +294,8 @@ class Worker:
 
     def _exchange(
         self, kinds: Sequence[int], gradient: Tensor | None, tally: Tensor | None
-    ) -> list[int]:
+    ) -> tuple[list[int], list[Tensor]]:
+        """Ask all servers, then take their weights; their verdicts, and momenta where asked for."""
         weights = flat_weights(self.model)
         stretches = stretch(weights.numel(), len(self._links))
         for number, (link, part) in enumerate(zip(self._links, stretches, strict=True)):
@@ -275,14 +303,18 @@ class Worker:
             if kinds[number] == PUSH and gradient is not None and tally is not None:
                 link.send(tally)
                 link.send(gradient[part])
-        verdicts = []
+        verdicts, momenta = [], []
         for number, (link, part) in enumerate(zip(self._links, stretches, strict=True)):
-            verdict, version = link.receive(torch.zeros(2, dtype=torch.int64)).tolist()
-            weights[part] = link.receive(torch.empty(part.stop - part.start))
+            head = link.receive(torch.zeros(_HEAD, dtype=torch.int64)).tolist()
+            verdict, self._versions[number], is_over = head
             verdicts.append(verdict)
-            self._versions[number] = version
+            weights[part] = link.receive(torch.empty(part.stop - part.start))
+            if kinds[number] == READ:
+                momenta.append(link.receive(torch.empty(part.stop - part.start)))
+            if number == 0:
+                self.is_over = bool(is_over)
         write_weights(self.model, weights)
-        return verdicts
+        return verdicts, momenta
 
 
 def stretch(size: int, servers: int) -> list[slice]:

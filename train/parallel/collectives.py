@@ -6,6 +6,8 @@ is made contiguous first.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,34 +18,58 @@ from torch.distributed import ProcessGroup
 TOKENS = 1
 
 
+Op = Callable[[Tensor], Tensor]
+
+
 def copy_in(x: Tensor, group: ProcessGroup) -> Tensor:
     """The same tensor; its gradient is summed over the group."""
-    return _CopyIn.apply(x, group)  # type: ignore[no-any-return,no-untyped-call]
+    return _both_ways(x, lambda whole: whole.view_as(whole), partial(_all_reduce, group=group))
 
 
 def sum_out(x: Tensor, group: ProcessGroup) -> Tensor:
     """Sum over the group; the gradient passes as it is."""
-    return _SumOut.apply(x, group)  # type: ignore[no-any-return,no-untyped-call]
+    return _both_ways(x, partial(_all_reduce, group=group), lambda grad: grad)
 
 
 def split_tokens(x_BTD: Tensor, group: ProcessGroup) -> Tensor:
     """This rank's share of equal tensors, padded to equal lengths; the gradient is gathered."""
-    return _SplitTokens.apply(x_BTD, group)  # type: ignore[no-any-return,no-untyped-call]
+    gather = partial(_gather, group=group, tokens=x_BTD.shape[TOKENS])
+    return _both_ways(x_BTD, partial(_share, group=group), gather)
 
 
 def join_tokens(x_BTD: Tensor, group: ProcessGroup, tokens: int) -> Tensor:
     """All shares, without the padding; what follows is equal on all ranks, so is its gradient."""
-    return _JoinTokens.apply(x_BTD, group, tokens)  # type: ignore[no-any-return,no-untyped-call]
+    gather = partial(_gather, group=group, tokens=tokens)
+    return _both_ways(x_BTD, gather, partial(_share, group=group))
 
 
 def gather_tokens(x_BTD: Tensor, group: ProcessGroup, tokens: int) -> Tensor:
     """All shares, without the padding; gradients of the ranks differ and are summed."""
-    return _GatherTokens.apply(x_BTD, group, tokens)  # type: ignore[no-any-return,no-untyped-call]
+    gather = partial(_gather, group=group, tokens=tokens)
+    return _both_ways(x_BTD, gather, partial(_reduce_scatter, group=group))
 
 
 def scatter_tokens(x_BTD: Tensor, group: ProcessGroup) -> Tensor:
     """This rank's share of the sum over the group; the gradient is gathered."""
-    return _ScatterTokens.apply(x_BTD, group)  # type: ignore[no-any-return,no-untyped-call]
+    gather = partial(_gather, group=group, tokens=x_BTD.shape[TOKENS])
+    return _both_ways(x_BTD, partial(_reduce_scatter, group=group), gather)
+
+
+class _BothWays(torch.autograd.Function):
+    """One collective forward, another one backward."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, there: Op, back: Op) -> Tensor:
+        ctx.back = back
+        return there(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.back(grad), None, None
+
+
+def _both_ways(x: Tensor, there: Op, back: Op) -> Tensor:
+    return _BothWays.apply(x, there, back)  # type: ignore[no-any-return,no-untyped-call]
 
 
 def _all_reduce(x: Tensor, group: ProcessGroup) -> Tensor:
@@ -70,7 +96,7 @@ def _padded(x: Tensor, group: ProcessGroup) -> Tensor:
 def _gather(x: Tensor, group: ProcessGroup, tokens: int) -> Tensor:
     parts = [torch.empty_like(x) for _ in range(dist.get_world_size(group))]
     dist.all_gather(parts, x.contiguous(), group=group)
-    return torch.cat(parts, dim=TOKENS).narrow(TOKENS, 0, tokens)
+    return torch.cat(parts, dim=TOKENS).narrow(TOKENS, 0, tokens).contiguous()
 
 
 def _reduce_scatter(x: Tensor, group: ProcessGroup) -> Tensor:
@@ -79,68 +105,3 @@ def _reduce_scatter(x: Tensor, group: ProcessGroup) -> Tensor:
     share = torch.empty(shares[0].shape, dtype=x.dtype, device=x.device)
     dist.reduce_scatter_single(share, torch.cat(shares), group=group)
     return share
-
-
-class _CopyIn(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, group: ProcessGroup) -> Tensor:
-        ctx.group = group
-        return x.view_as(x)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        return _all_reduce(grad, ctx.group), None
-
-
-class _SumOut(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, group: ProcessGroup) -> Tensor:
-        return _all_reduce(x, group)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        return grad, None
-
-
-class _SplitTokens(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, group: ProcessGroup) -> Tensor:
-        ctx.group, ctx.tokens = group, x.shape[TOKENS]
-        return _share(x, group)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        return _gather(grad, ctx.group, ctx.tokens), None
-
-
-class _JoinTokens(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, group: ProcessGroup, tokens: int) -> Tensor:
-        ctx.group = group
-        return _gather(x, group, tokens).contiguous()
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        return _share(grad, ctx.group), None, None
-
-
-class _GatherTokens(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, group: ProcessGroup, tokens: int) -> Tensor:
-        ctx.group = group
-        return _gather(x, group, tokens).contiguous()
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        return _reduce_scatter(grad, ctx.group), None, None
-
-
-class _ScatterTokens(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, group: ProcessGroup) -> Tensor:
-        ctx.group, ctx.tokens = group, x.shape[TOKENS]
-        return _reduce_scatter(x, group)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        return _gather(grad, ctx.group, ctx.tokens), None

@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 from torch.distributed import ProcessGroup
-from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, Shard
 from torch.utils import _pytree
@@ -21,7 +21,7 @@ from train.loop.precision import autocast_type
 from train.model.encoder import Encoder
 from train.model.encoder_decoder import EncoderDecoder
 from train.parallel.config import ParallelConfig
-from train.parallel.gradients import GradientSums
+from train.parallel.gradients import GradientSums, logical_name
 from train.parallel.layout import DataLayout, Layout
 from train.parallel.pipeline import PipelineLayout, check_microbatches
 from train.parallel.recompute import recompute_blocks
@@ -75,10 +75,9 @@ def build_layout(settings: TrainSettings, model: nn.Module, world: World) -> Lay
             autocast=autocast_type(settings.precision.compute, world.device),
             is_alone=True,
         )
-    mesh = init_device_mesh(
-        world.device.type,
+    mesh = world.mesh(
         (replicas, parallel.dp_shard, parallel.pp, parallel.tp),
-        mesh_dim_names=(REPLICATE, SHARD, PIPELINE, TENSOR),
+        (REPLICATE, SHARD, PIPELINE, TENSOR),
     )
     if parallel.pp > 1:
         return _pipeline(settings, model, world, mesh)
@@ -154,10 +153,11 @@ def _check_pipeline(
             "parallel.schedule: zero_bubble splits the backward pass, which torch cannot do for "
             "stages with cross attention or a shared bias; for t5 use gpipe, 1f1b or interleaved"
         )
-    if parallel.dp_shard > 1:
+    if parallel.schedule == "zero_bubble" and parallel.dp_shard > 1:
         raise SettingsError(
-            f"parallel: pp {parallel.pp} with dp_shard {parallel.dp_shard} is not built; "
-            "use dp_replicate for the data ranks of a pipeline"
+            "parallel.schedule: zero_bubble splits the backward pass, which FSDP2's hooks cannot "
+            f"follow; for pp {parallel.pp} with dp_shard {parallel.dp_shard} use gpipe, 1f1b or "
+            "interleaved"
         )
     cut_layers(count_layers(model), parallel.num_stages)
     unit = data_ranks * settings.batch.microbatch
@@ -200,9 +200,32 @@ def _data_mesh(mesh: DeviceMesh, replicas: int) -> DeviceMesh:
 
 
 def shard(model: nn.Module, mesh: DeviceMesh) -> None:
-    """FSDP2 over `dp_shard`, replicated over `dp_replicate` (HSDP) where there are several.
+    """FSDP2 over `dp_shard`, replicated over `dp_replicate` (HSDP) where there are several."""
+    _shard([*_blocks(model), model], mesh, reshard=None)
 
-    Gradients are summed, not averaged: losses are sums, divided once by the global label count.
+
+def shard_blocks(model: nn.Module, mesh: DeviceMesh) -> frozenset[str]:
+    """FSDP2 of the blocks alone, each by itself; names of what is sharded.
+
+    Stages of a pipeline call blocks, not the model, and may share its tables: these stay whole.
+    """
+    blocks = _blocks(model)
+    _shard(blocks, mesh, reshard=True)
+    sharded = {id(parameter) for block in blocks for parameter in block.parameters()}
+    return frozenset(logical_name(name) for name, p in model.named_parameters() if id(p) in sharded)
+
+
+def _blocks(model: nn.Module) -> list[nn.Module]:
+    return [block for found in block_lists(model).values() for block in found.children()]
+
+
+def _shard(modules: Sequence[nn.Module], mesh: DeviceMesh, *, reshard: bool | None) -> None:
+    """Gradients are summed, not averaged: losses are sums, divided once by the global count.
+
+    Args:
+        modules: Inner ones first.
+        mesh: The data ranks.
+        reshard: Free weights after the forward pass; None: but for the outermost module's.
     """
 
     def placement(parameter: nn.Parameter) -> Shard | None:
@@ -213,9 +236,10 @@ def shard(model: nn.Module, mesh: DeviceMesh) -> None:
         return Shard(1) if is_split and columns and columns % shards == 0 else None
 
     shards = mesh.size(mesh.ndim - 1)
-    blocks = [block for found in block_lists(model).values() for block in found.children()]
-    for module in [*blocks, model]:
-        sharded = fully_shard(module, mesh=mesh, shard_placement_fn=placement)
+    for module in modules:
+        sharded = fully_shard(
+            module, mesh=mesh, shard_placement_fn=placement, reshard_after_forward=reshard
+        )
         sharded.set_gradient_divide_factor(1.0)
         sharded.set_force_sum_reduction_for_comms(True)
 
@@ -257,7 +281,11 @@ def _pipeline(
             model, mesh[TENSOR], sequence_parallel=parallel.sequence_parallel, runs=runs
         )
     recompute_and_compile(settings, model)
-    shared = _shared_groups(holders, whole_order, mesh)
+    data, sharded = mesh[REPLICATE], frozenset[str]()
+    if parallel.dp_shard > 1:
+        sharded = shard_blocks(model, _data_mesh(mesh, mesh[REPLICATE].size()))
+        data = mesh[REPLICATE, SHARD]._flatten()
+    shared = _shared_groups(holders, whole_order, mesh, world)
     rank = dist.get_rank(group)
     return PipelineLayout(
         model=model,
@@ -273,7 +301,8 @@ def _pipeline(
             repeated=frozenset(name for name in shared if min(holders[name]) != rank),
             partial_names=split.partial_names if split else frozenset(),
             tensor=split.group if split else None,
-            data=mesh[REPLICATE].get_group(),
+            data=data.get_group(),
+            sharded=sharded,
             pipeline=group,
         ),
         copies=parallel.tp,
@@ -295,7 +324,7 @@ def _holders(model: nn.Module, plan: _Cuts, pp: int) -> dict[str, frozenset[int]
 
 
 def _shared_groups(
-    holders: dict[str, frozenset[int]], order: Sequence[str], mesh: DeviceMesh
+    holders: dict[str, frozenset[int]], order: Sequence[str], mesh: DeviceMesh, world: World
 ) -> dict[str, ProcessGroup]:
     """A group for each set of stages with a common parameter; every rank makes all, in one order."""
     kinds = sorted({tuple(sorted(ranks)) for ranks in holders.values() if len(ranks) > 1})
@@ -307,7 +336,7 @@ def _shared_groups(
         for outer in torch.cartesian_prod(*(torch.arange(grid.shape[d]) for d in (0, 1, 3))):
             replica, part, tensor = (int(n) for n in outer)
             ranks = [int(grid[replica, part, stage, tensor]) for stage in kind]
-            created = dist.new_group(ranks)
+            created = world.group(ranks)
             if mesh.get_rank() in ranks:
                 made[kind] = created
     mine = coordinate[2]

@@ -7,17 +7,31 @@ weights are averaged. Traffic falls by the number of inner steps.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed import ProcessGroup
 
+from schemas.errors import ContractError
+from train.checkpoint.state import (
+    collect_model,
+    collect_tensors,
+    restore_model,
+    restore_tensors,
+)
 from train.parallel.asynchronous import flat_weights, write_weights
 from train.parallel.config import DilocoConfig
 
 
 class OuterLoop:
-    """The weights that all ranks agreed on last, and how they move; `velocity` is its only state."""
+    """The weights that all ranks agreed on last, and how they move.
+
+    Attributes:
+        velocity: Of the outer step.
+        has_met: Whether no rank has stepped since the last meeting.
+    """
 
     def __init__(
         self, model: nn.Module, config: DilocoConfig, group: ProcessGroup | None = None
@@ -25,17 +39,45 @@ class OuterLoop:
         self._model, self._config, self._group = model, config, group
         self._shared: Tensor = flat_weights(model)
         self.velocity = torch.zeros_like(self._shared)
-
-    def begin(self) -> None:
-        """Take the model's weights, equal on all ranks, as those agreed on."""
-        self._shared = flat_weights(self._model)
+        self.has_met = True
 
     def after_step(self, done: int, *, is_last: bool = False) -> bool:
         """Meet after `done` steps of the run where it is time, or none follows; whether it was."""
         is_time = done % self._config.inner_steps == 0 or is_last
         if is_time:
             self._exchange()
+        self.has_met = is_time
         return is_time
+
+    def collect(self, optimizer: torch.optim.Optimizer, *, inner: int) -> dict[str, Any]:
+        """What a checkpoint holds: the weights agreed on, and what each rank has for itself.
+
+        Args:
+            optimizer: This rank's.
+            inner: The number under which its weights and states lie.
+        """
+        own = flat_weights(self._model)
+        write_weights(self._model, self._shared)
+        agreed = {
+            key: value.clone() for key, value in collect_model((self._model,))["model"].items()
+        }
+        write_weights(self._model, own)
+        return {
+            "model": agreed,
+            "outer": {"velocity": self.velocity},
+            "inner": {str(inner): collect_tensors((self._model,), optimizer)},
+        }
+
+    def restore(
+        self, optimizer: torch.optim.Optimizer, tensors: dict[str, Any], *, inner: int
+    ) -> None:
+        """Go on from what `collect` gave; `velocity` was filled in place."""
+        own = tensors["inner"][str(inner)]
+        # They are the model's own tensors, which are about to hold the others for a moment.
+        own = {**own, "model": {name: value.clone() for name, value in own["model"].items()}}
+        restore_model((self._model,), tensors)
+        self._shared = flat_weights(self._model)
+        restore_tensors((self._model,), optimizer, own)
 
     def _exchange(self) -> None:
         moved = self._shared - flat_weights(self._model)
@@ -48,3 +90,19 @@ class OuterLoop:
         step = moved + config.momentum * self.velocity if config.momentum else moved
         self._shared = self._shared - config.lr * step
         write_weights(self._model, self._shared)
+
+
+def inner_of(rank: int, *, ranks: int, saved: dict[str, Any], where: str) -> int:
+    """Whose weights and states in a checkpoint a rank goes on with.
+
+    Other ranks than before may go on from a meeting: they share the states in turn.
+
+    Raises:
+        ContractError: The checkpoint lies between two meetings of another number of ranks.
+    """
+    if ranks != saved["ranks"] and not saved["has_met"]:
+        raise ContractError(
+            f"{where}: was saved between two meetings of {saved['ranks']} ranks, here are {ranks}; "
+            "go on with as many until they have met"
+        )
+    return rank % int(saved["ranks"])

@@ -131,7 +131,7 @@ class _Plan:
             states_bytes=states,
             activations_bytes=self._activations(rank, layers),
             tensor_bytes=self._tensor_bytes(layers),
-            data_bytes=self._data_bytes(count),
+            data_bytes=self._data_bytes(elements),
             pipeline_bytes=self._pipeline_bytes(cuts),
         )
 
@@ -169,11 +169,15 @@ class _Plan:
         one = self.tokens * self.config.width * self._element_bytes
         return 4 * layers * self.microbatches * _ring(one, tp)
 
-    def _data_bytes(self, count: int) -> int:
+    def _data_bytes(self, elements: dict[str, int]) -> int:
         """FSDP gathers twice and scatters once each micro-batch; replicas sum once a step."""
-        shards = self.settings.parallel.dp_shard
+        parallel = self.settings.parallel
+        shards = parallel.dp_shard
+        count = sum(size for name, size in elements.items() if _is_sharded(name, parallel))
         gathered = 4 * count * (shards - 1)
-        return 3 * gathered * self.microbatches + _ring(4 * count, self.replicas)
+        whole = 4 * (sum(elements.values()) - count)
+        summed = _ring(4 * count, self.replicas) + _ring(whole, self.replicas * shards)
+        return 3 * gathered * self.microbatches + summed
 
     def _pipeline_bytes(self, cuts: Iterable[StageCut]) -> int:
         x = self.tokens * self.config.width * 4
@@ -206,4 +210,9 @@ def _share(name: str, parameter: nn.Parameter, parallel: ParallelConfig) -> int:
         size = -(-parameter.shape[0] // parallel.tp) * parameter.shape[1]
     elif owner in _COLUMNS or owner == "relative" or (owner in _ROWS and kind == "weight"):
         size //= parallel.tp
-    return -(-size // parallel.dp_shard)
+    return -(-size // parallel.dp_shard) if _is_sharded(name, parallel) else size
+
+
+def _is_sharded(name: str, parallel: ParallelConfig) -> bool:
+    """Stages of a pipeline shard their blocks alone."""
+    return parallel.pp == 1 or "blocks." in name

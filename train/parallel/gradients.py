@@ -27,6 +27,7 @@ class GradientSums:
         partial_names: Parameters of which each tensor rank has a part of the gradient.
         tensor: The tensor ranks.
         data: Ranks that hold the same parameters and read other rows; None where FSDP sums.
+        sharded: Parameters that FSDP sums though there are others that it does not.
         pipeline: The ranks that hold the other stages.
     """
 
@@ -35,6 +36,7 @@ class GradientSums:
     partial_names: frozenset[str] = frozenset()
     tensor: ProcessGroup | None = None
     data: ProcessGroup | None = None
+    sharded: frozenset[str] = frozenset()
     pipeline: ProcessGroup | None = None
     _counted: list[bool] = field(default_factory=list)
 
@@ -49,7 +51,8 @@ class GradientSums:
             if name in gradients:
                 sum_gradients([local_part(gradients[name])], group)
         if self.data is not None and dist.get_world_size(self.data) > 1:
-            sum_gradients([local_part(gradient) for gradient in gradients.values()], self.data)
+            chosen = [local_part(gradients[name]) for name in names if name not in self.sharded]
+            sum_gradients(chosen, self.data)
         self._counted[:] = [name not in self.repeated for name in names]
         return list(gradients.values())
 
@@ -72,8 +75,13 @@ def filled_gradients(parts: Sequence[nn.Module]) -> dict[str, Tensor]:
                 continue
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-            gradients[name.replace(_WRAPPER, "")] = parameter.grad
+            gradients[logical_name(name)] = parameter.grad
     return gradients
+
+
+def logical_name(name: str) -> str:
+    """The name of a parameter without what recomputing blocks adds to it."""
+    return name.replace(_WRAPPER, "")
 
 
 def local_part(tensor: Tensor) -> Tensor:

@@ -76,6 +76,7 @@ def cases(world: int) -> list[Case]:
     pipe = {"pp": 4, "dp_replicate": outer}
     tensor = {"tp": 4, "dp_replicate": outer}
     product = {"pp": 2, "tp": 2, "dp_replicate": outer, "sequence_parallel": True}
+    sharded = {"pp": 2, "dp_shard": 2, "dp_replicate": outer}
     return [
         Case(name="dp", parallel={"dp_replicate": world}),
         Case(name="fsdp", parallel={"dp_replicate": 1, "dp_shard": world}),
@@ -87,6 +88,7 @@ def cases(world: int) -> list[Case]:
             for kind in ("gpipe", "1f1b", "interleaved", "zero_bubble")
         ),
         Case(name="fsdp x tp", parallel={"dp_replicate": 1, "dp_shard": world // 2, "tp": 2}),
+        Case(name="pp x fsdp", parallel={**sharded, "schedule": "interleaved"}, microbatches=4),
         Case(name="pp x tp x dp", parallel=product, microbatches=4),
     ]
 

@@ -55,5 +55,13 @@ def test_zero_bubble_is_refused_for_an_encoder_with_a_decoder() -> None:
         check(2, parallel, preset="t5-small")
 
 
+def test_zero_bubble_is_refused_for_sharded_stages() -> None:
+    parallel = {"pp": 2, "dp_shard": 2}
+
+    check(4, {**parallel, "schedule": "1f1b"})
+    with pytest.raises(SettingsError, match="pp 2 with dp_shard 2 use gpipe, 1f1b or interleaved"):
+        check(4, {**parallel, "schedule": "zero_bubble"})
+
+
 def test_layers_that_do_not_divide_leave_the_first_stages_one_more() -> None:
     assert [len(cut.layers) for cut in cut_layers(17, 4)] == [5, 4, 4, 4]

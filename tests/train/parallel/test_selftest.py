@@ -19,10 +19,11 @@ def last_line(done: subprocess.CompletedProcess[str]) -> str:
 
 @pytest.mark.distributed
 def test_an_encoder_and_decoder_in_a_pipeline_equals_one_process() -> None:
-    done = selftest("--family", "t5", "--layout", "pp interleaved", "--layout", "pp x tp x dp")
+    layouts = ("pp interleaved", "pp x fsdp", "pp x tp x dp")
+    done = selftest("--family", "t5", *(part for name in layouts for part in ("--layout", name)))
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert last_line(done) == "selftest: world 4: 2 cells passed, 0 failed"
+    assert last_line(done) == "selftest: world 4: 3 cells passed, 0 failed"
 
 
 @pytest.mark.distributed
