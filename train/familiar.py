@@ -67,10 +67,13 @@ def _place(settings: dict[str, Any], place: str, value: Any) -> None:
 
 
 def _unused(settings: dict[str, Any], used: set[str]) -> list[str]:
-    schedule = str(settings.get("schedule", {}).get("lr_scheduler_type", "cosine"))
+    block = settings.get("schedule", {})
+    schedule = str(block.get("lr_scheduler_type", "linear_warmup_cosine_lr"))
     warnings = []
     if "lr_decay_rate" in used and "step" not in schedule:
         warnings.append(f"lr_decay_rate is not used by the schedule {schedule}")
-    if "warmup_lr" in used and schedule == "constant" and "warmup_steps" not in used:
+    if "min_lr" in used and schedule == "constant":
+        warnings.append("min_lr is not used by the schedule constant")
+    if "warmup_lr" in used and not block.get("warmup"):
         warnings.append("warmup_lr is not used without warmup_steps")
     return warnings

@@ -45,6 +45,50 @@ def test_familiar_block_loads_and_unused_keys_are_named(
     assert "lr_decay_rate is not used" in caplog.text
 
 
+def test_familiar_names_may_stand_at_the_top(tmp_path: Path) -> None:
+    head, _, block = FAMILIAR.partition("run:\n")
+    lines = [line.removeprefix("  ") for line in block.splitlines()]
+    (tmp_path / "top.yaml").write_text(head + "\n".join(lines) + "\n")
+    (tmp_path / "block.yaml").write_text(FAMILIAR)
+
+    top, inside = (load_train_settings(tmp_path / f"{name}.yaml") for name in ("top", "block"))
+
+    assert top == inside
+
+
+@pytest.mark.parametrize(
+    ("changes", "warnings"),
+    [
+        (["run.lr_scheduler_type=linear_warmup_step_lr"], []),
+        (
+            ["run.lr_scheduler_type=constant"],
+            [
+                "lr_decay_rate is not used by the schedule constant",
+                "min_lr is not used by the schedule constant",
+            ],
+        ),
+        (
+            ["run.lr_scheduler_type=wsd", "run.warmup_steps=0"],
+            [
+                "lr_decay_rate is not used by the schedule wsd",
+                "warmup_lr is not used without warmup_steps",
+            ],
+        ),
+    ],
+)
+def test_keys_that_a_schedule_does_not_use_are_warned_about(
+    changes: list[str], warnings: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(FAMILIAR)
+
+    load_train_settings(recipe, changes)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{recipe}: {warning}" for warning in warnings
+    ]
+
+
 def test_unknown_setting_ends_with_2_before_torch(tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(FAMILIAR)

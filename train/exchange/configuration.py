@@ -27,46 +27,11 @@ def hugging_face_config(config: ModelConfig) -> dict[str, Any]:
         SettingsError: The shape has something that transformers has no word for.
     """
     refuse_unknown_shape(config)
-    if config.family == "t5":
-        return _t5(config)
-    if config.family == "bert":
-        return _bert(config)
-    if config.family == "gpt2":
-        return {
-            "model_type": "gpt2",
-            "architectures": ["GPT2LMHeadModel"],
-            "vocab_size": config.vocab_size,
-            "n_positions": config.max_positions,
-            "n_embd": config.width,
-            "n_layer": config.layers,
-            "n_head": config.heads,
-            "n_inner": config.hidden_width,
-            "activation_function": _ACTIVATIONS[config.activation],
-            "layer_norm_epsilon": config.norm_eps,
-            "tie_word_embeddings": config.tied_head,
-            "resid_pdrop": config.dropout,
-            "embd_pdrop": config.dropout,
-            "attn_pdrop": config.dropout,
-            "torch_dtype": "float32",
-        }
-    if config.family == "opt":
-        return _opt(config)
-    if config.family == "neox":
-        return _neox(config)
+    own = _OF_FAMILY[config.family](config)
     return {
-        "model_type": "llama",
-        "architectures": ["LlamaForCausalLM"],
+        **own,
         "vocab_size": config.vocab_size,
-        "max_position_embeddings": config.max_positions,
-        "hidden_size": config.width,
-        "intermediate_size": config.hidden_width,
-        "num_hidden_layers": config.layers,
-        "num_attention_heads": config.heads,
-        "num_key_value_heads": config.num_kv_heads,
-        "hidden_act": "silu",
-        "rms_norm_eps": config.norm_eps,
-        "rope_theta": config.rotary_base,
-        "tie_word_embeddings": config.tied_head,
+        "tie_word_embeddings": config.family == "bert" or config.tied_head,
         "torch_dtype": "float32",
     }
 
@@ -103,23 +68,57 @@ def refuse_unknown_shape(config: ModelConfig) -> None:
         )
 
 
+def _sizes(config: ModelConfig) -> dict[str, Any]:
+    """Fields that most families name alike."""
+    return {
+        "hidden_size": config.width,
+        "num_hidden_layers": config.layers,
+        "num_attention_heads": config.heads,
+        "max_position_embeddings": config.max_positions,
+    }
+
+
+def _gpt2(config: ModelConfig) -> dict[str, Any]:
+    return {
+        "model_type": "gpt2",
+        "architectures": ["GPT2LMHeadModel"],
+        "n_positions": config.max_positions,
+        "n_embd": config.width,
+        "n_layer": config.layers,
+        "n_head": config.heads,
+        "n_inner": config.hidden_width,
+        "activation_function": _ACTIVATIONS[config.activation],
+        "layer_norm_epsilon": config.norm_eps,
+        "resid_pdrop": config.dropout,
+        "embd_pdrop": config.dropout,
+        "attn_pdrop": config.dropout,
+    }
+
+
+def _llama(config: ModelConfig) -> dict[str, Any]:
+    return {
+        "model_type": "llama",
+        "architectures": ["LlamaForCausalLM"],
+        **_sizes(config),
+        "intermediate_size": config.hidden_width,
+        "num_key_value_heads": config.num_kv_heads,
+        "hidden_act": "silu",
+        "rms_norm_eps": config.norm_eps,
+        "rope_theta": config.rotary_base,
+    }
+
+
 def _opt(config: ModelConfig) -> dict[str, Any]:
     return {
         "model_type": "opt",
         "architectures": ["OPTForCausalLM"],
-        "vocab_size": config.vocab_size,
-        "hidden_size": config.width,
+        **_sizes(config),
         "word_embed_proj_dim": config.width,
-        "num_hidden_layers": config.layers,
-        "num_attention_heads": config.heads,
         "ffn_dim": config.hidden_width,
-        "max_position_embeddings": config.max_positions,
         "do_layer_norm_before": config.place == "pre",
         "activation_function": _ACTIVATIONS[config.activation],
         "dropout": config.dropout,
         "attention_dropout": config.dropout,
-        "tie_word_embeddings": config.tied_head,
-        "torch_dtype": "float32",
     }
 
 
@@ -127,21 +126,15 @@ def _neox(config: ModelConfig) -> dict[str, Any]:
     return {
         "model_type": "gpt_neox",
         "architectures": ["GPTNeoXForCausalLM"],
-        "vocab_size": config.vocab_size,
-        "hidden_size": config.width,
-        "num_hidden_layers": config.layers,
-        "num_attention_heads": config.heads,
+        **_sizes(config),
         "intermediate_size": config.hidden_width,
         "hidden_act": _ACTIVATIONS[config.activation],
-        "max_position_embeddings": config.max_positions,
         "rotary_pct": config.rotary_fraction,
         "rotary_emb_base": config.rotary_base,
         "use_parallel_residual": config.parallel_residual,
         "layer_norm_eps": config.norm_eps,
         "hidden_dropout": config.dropout,
         "attention_dropout": config.dropout,
-        "tie_word_embeddings": config.tied_head,
-        "torch_dtype": "float32",
     }
 
 
@@ -149,7 +142,6 @@ def _t5(config: ModelConfig) -> dict[str, Any]:
     return {
         "model_type": "t5",
         "architectures": ["T5ForConditionalGeneration"],
-        "vocab_size": config.vocab_size,
         "d_model": config.width,
         "d_kv": config.head_width,
         "d_ff": config.hidden_width,
@@ -162,9 +154,7 @@ def _t5(config: ModelConfig) -> dict[str, Any]:
         "dropout_rate": config.dropout,
         "layer_norm_epsilon": config.norm_eps,
         "feed_forward_proj": "gated-gelu" if config.is_gated else config.activation,
-        "tie_word_embeddings": config.tied_head,
         "is_encoder_decoder": True,
-        "torch_dtype": "float32",
     }
 
 
@@ -180,18 +170,22 @@ def _bert(config: ModelConfig) -> dict[str, Any]:
     return {
         "model_type": "bert",
         "architectures": ["BertForPreTraining"],
+        **_sizes(config),
         **({} if config.classes is None else _class_fields(config.classes)),
-        "vocab_size": config.vocab_size,
-        "hidden_size": config.width,
-        "num_hidden_layers": config.layers,
-        "num_attention_heads": config.heads,
         "intermediate_size": config.hidden_width,
         "hidden_act": _ACTIVATIONS[config.activation],
-        "max_position_embeddings": config.max_positions,
         "type_vocab_size": config.token_types,
         "layer_norm_eps": config.norm_eps,
         "hidden_dropout_prob": config.dropout,
         "attention_probs_dropout_prob": config.dropout,
-        "tie_word_embeddings": True,
-        "torch_dtype": "float32",
     }
+
+
+_OF_FAMILY = {
+    "gpt2": _gpt2,
+    "opt": _opt,
+    "neox": _neox,
+    "llama": _llama,
+    "t5": _t5,
+    "bert": _bert,
+}

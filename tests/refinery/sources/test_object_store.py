@@ -12,28 +12,19 @@ from refinery.sources.config import ReadLimits, SourceConfig
 from refinery.sources.listing import list_files
 from refinery.sources.reading import read_stream
 from refinery.sources.record import Fetch
-
-pytest.importorskip("s3fs", reason="the extra `s3` is not installed")
-moto_server = pytest.importorskip("moto.server", reason="moto is not installed")
+from tests.support.object_store import moto_store
 
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    storage._file_system.cache_clear()
-    try:
-        system, _ = storage.file_system("s3://corpus")
-        system.mkdir("corpus")
-        yield "corpus"
-    finally:
+    with moto_store(monkeypatch):
         storage._file_system.cache_clear()
-        server.stop()
+        try:
+            system, _ = storage.file_system("s3://corpus")
+            system.makedirs("corpus", exist_ok=True)
+            yield "corpus"
+        finally:
+            storage._file_system.cache_clear()
 
 
 def test_files_of_a_bucket_are_listed_and_streamed(bucket: str) -> None:

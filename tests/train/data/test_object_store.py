@@ -12,34 +12,25 @@ import pytest
 
 from schemas.errors import ContractError
 from tests.support.datasets import write_dataset
+from tests.support.object_store import moto_store
 from train.data.config import LoaderConfig
 from train.data.loader import open_dataset, shard_files
 from train.data.remote import open_manifest
 
-pytest.importorskip("s3fs", reason="the extra `s3` is not installed")
-moto_server = pytest.importorskip("moto.server", reason="moto is not installed")
-
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
-    server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    fsspec.filesystem("s3").clear_instance_cache()
-    try:
-        system = fsspec.filesystem("s3")
-        system.makedirs("data", exist_ok=True)  # moto keeps buckets for the whole process
-        folder = write_dataset(tmp_path / "local").parent
-        for path in folder.iterdir():
-            system.put_file(str(path), f"data/set/{path.name}")
-        yield "s3://data/set"
-    finally:
+    with moto_store(monkeypatch):
         fsspec.filesystem("s3").clear_instance_cache()
-        server.stop()
+        try:
+            system = fsspec.filesystem("s3")
+            system.makedirs("data", exist_ok=True)
+            folder = write_dataset(tmp_path / "local").parent
+            for path in folder.iterdir():
+                system.put_file(str(path), f"data/set/{path.name}")
+            yield "s3://data/set"
+        finally:
+            fsspec.filesystem("s3").clear_instance_cache()
 
 
 def test_rows_from_a_store_equal_local_ones_and_the_cache_is_bounded(

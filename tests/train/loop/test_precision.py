@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
 
+from train.loop.precision import autocast_type
 from train.loop.scaler import LossScaler
 from train.parallel.selftest_cases import FAMILIES, Case
 from train.parallel.selftest_run import build_trainer, train_steps
@@ -66,6 +68,19 @@ def test_an_overflow_skips_the_update_halves_the_scale_and_training_recovers() -
     losses = train_steps(trainer, items, 3)
     assert losses[-1] < outcome.totals.mean
     assert trainer.scaler.scale == 2.0 ** (41 - skipped)  # it grew after four clean steps
+
+
+@pytest.mark.parametrize(("has", "found"), [(True, torch.bfloat16), (False, None)])
+def test_use_amp_is_bf16_where_the_hardware_has_it_and_says_why_not(
+    *, has: bool, found: torch.dtype | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    with mock.patch.object(
+        torch.ops.mkldnn, "_is_mkldnn_bf16_supported", return_value=has, create=True
+    ):
+        assert autocast_type("auto", torch.device("cpu")) == found
+
+    reasons = [] if has else ["this CPU has no bf16 instructions: computing in fp32"]
+    assert [record.getMessage() for record in caplog.records] == reasons
 
 
 def test_without_fp16_an_overflow_ends_the_run_with_the_samples() -> None:

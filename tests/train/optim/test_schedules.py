@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
+import torch
+import transformers
+from torch.optim import lr_scheduler
 
 from train.data.config import BatchConfig
 from train.loop.plan import RunPlan
@@ -66,3 +70,111 @@ def test_spelling_of_lavis_recipes_is_accepted() -> None:
     config = ScheduleConfig.model_validate({"lr_scheduler_type": "linearwarmupcosinelr"})
 
     assert config.lr_scheduler_type == "linear_warmup_cosine_lr"
+
+
+INIT, MIN, START, WARMUP, TOTAL = 1e-4, 1e-5, 2e-5, 7, 40
+
+
+def stepped(make: Callable[[torch.optim.Optimizer], lr_scheduler.LRScheduler]) -> list[float]:
+    """Rates that a scheduler of another library gives to the updates of a run."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=INIT)
+    scheduler = make(optimizer)
+    found = []
+    for _ in range(TOTAL):
+        found.append(float(optimizer.param_groups[0]["lr"]))
+        optimizer.step()
+        scheduler.step()
+    return found
+
+
+def warmed(then: Callable[[torch.optim.Optimizer], lr_scheduler.LRScheduler]) -> list[float]:
+    """torch's linear warm-up from START, then another of its schedulers."""
+    return stepped(
+        lambda optimizer: lr_scheduler.SequentialLR(
+            optimizer,
+            [
+                lr_scheduler.LinearLR(optimizer, START / INIT, 1.0, WARMUP),
+                then(optimizer),
+            ],
+            [WARMUP],
+        )
+    )
+
+
+def test_cosine_is_that_of_torch() -> None:
+    expected = warmed(lambda o: lr_scheduler.CosineAnnealingLR(o, TOTAL - WARMUP, MIN))
+
+    found = rates(TOTAL, init_lr=INIT, min_lr=MIN, warmup_lr=START, warmup=WARMUP)
+
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_constant_is_that_of_torch() -> None:
+    expected = warmed(lambda o: lr_scheduler.ConstantLR(o, factor=1.0))
+
+    kind = {"lr_scheduler_type": "constant"}
+    found = rates(TOTAL, init_lr=INIT, warmup_lr=START, warmup=WARMUP, **kind)
+
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_steps_are_those_of_torch_down_to_the_floor() -> None:
+    expected = stepped(lambda o: lr_scheduler.StepLR(o, step_size=4, gamma=0.7))
+
+    fields = {"lr_decay_rate": 0.7, "decay_every": 4, "lr_scheduler_type": "linear_warmup_step_lr"}
+    found = rates(TOTAL, init_lr=INIT, min_lr=MIN, warmup=0, **fields)
+
+    assert found == pytest.approx([max(rate, MIN) for rate in expected], rel=1e-9)
+    assert found[-1] == MIN
+    assert expected[-1] < MIN
+
+
+def test_inverse_sqrt_is_that_of_transformers() -> None:
+    expected = stepped(
+        lambda o: transformers.get_inverse_sqrt_schedule(o, WARMUP, timescale=WARMUP)
+    )
+
+    kind = {"lr_scheduler_type": "inverse_sqrt"}
+    found = rates(TOTAL, init_lr=INIT, min_lr=0.0, warmup_lr=0.0, warmup=WARMUP, **kind)
+
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_wsd_is_that_of_transformers() -> None:
+    expected = stepped(
+        lambda o: transformers.get_wsd_schedule(
+            o,
+            num_warmup_steps=WARMUP,
+            num_decay_steps=10,
+            num_training_steps=TOTAL,
+            decay_type="linear",
+            min_lr_ratio=MIN / INIT,
+        )
+    )
+
+    fields = {"lr_scheduler_type": "wsd", "decay_fraction": 0.25}
+    # Its warm-up begins at the floor.
+    found = rates(TOTAL, init_lr=INIT, min_lr=MIN, warmup_lr=MIN, warmup=WARMUP, **fields)
+
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_epochwise_steps_are_the_published_rule() -> None:
+    # 5 passes of 4 steps; lavis/common/optims.py: max(min_lr, init_lr * rate ** epoch).
+    fields = {"lr_decay_rate": 0.5, "lr_scheduler_type": "linear_warmup_step_lr"}
+    common = {"init_lr": 1.0, "min_lr": 0.1, "warmup_lr": 0.2, "warmup": 2, "epochwise": True}
+    found = rates(20, rows_per_pass=8, **common, **fields)
+
+    later = [rate for rate in (0.5, 0.25, 0.125, 0.1) for _ in range(4)]
+    assert found == pytest.approx([0.2, 0.6, 1.0, 1.0, *later])
+
+
+@pytest.mark.parametrize(
+    "kind", ["linear_warmup_cosine_lr", "linear_warmup_step_lr", "inverse_sqrt", "wsd", "constant"]
+)
+def test_no_schedule_goes_below_its_floor_after_the_warm_up(kind: str) -> None:
+    fields = {"lr_decay_rate": 0.5, "decay_every": 3, "lr_scheduler_type": kind}
+    found = rates(200, init_lr=INIT, min_lr=6e-5, warmup_lr=0.0, warmup=WARMUP, **fields)
+
+    assert min(found[WARMUP:]) >= 6e-5
+    assert found[0] == 0.0
