@@ -96,7 +96,7 @@ def _show_course(
 
 def _page(settings: TrainSettings, plan: RunPlan) -> str:
     from train.report.curves import Chart, draw
-    from train.report.page import wrap
+    from train.report.page import figures, wrap
 
     total = plan.total_steps
     steps = sorted({round(i * (total - 1) / _DRAWN) for i in range(_DRAWN + 1)})
@@ -115,8 +115,15 @@ def _page(settings: TrainSettings, plan: RunPlan) -> str:
             },
         ),
     ]
-    figures = "".join(f"<figure>{draw(chart)}</figure>" for chart in charts)
-    return wrap("Plan", f'<div class="charts">{figures}</div>')
+    drawn = "".join(f"<figure>{draw(chart)}</figure>" for chart in charts)
+    every = settings.checkpoint.every_steps
+    numbers = {
+        "steps": f"{total:,}",
+        "tokens": f"{plan.total_samples * plan.seq_len:,}",
+        "passes over the data": f"{plan.total_samples / plan.rows_per_pass:.2f}",
+        f"checkpoints, one every {every:,} steps": f"{math.ceil(total / every):,}",
+    }
+    return wrap("Plan", f'{figures(numbers)}<div class="charts">{drawn}</div>')
 
 
 def _readable(size: int) -> str:

@@ -8,9 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 _WIDTH, _HEIGHT = 560, 220
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 12, 26, 30
+_LEFT, _RIGHT, _TOP, _BOTTOM = 78, 12, 26, 30
 _MOST_POINTS = 600
-_COLOURS = ("#2563a8", "#c2571a", "#2a7d4f", "#8a3fa0", "#a8323e", "#5b6b7a", "#857000", "#1b8a94")
+# Of the page's style, which has lighter ones for dark screens: --line-0 and so on.
+COLOURS = ("#2563a8", "#c2571a", "#2a7d4f", "#8a3fa0", "#a8323e", "#5b6b7a", "#857000", "#1b8a94")
+LIGHT_COLOURS = (
+    "#6ea8e8", "#f0935a", "#63c08c", "#c98ade", "#ee7d88", "#a3b2c0", "#d3bd4e", "#5cc8d2",
+)  # fmt: skip
 Points = Sequence[tuple[float, float]]
 
 
@@ -38,13 +42,13 @@ def draw(chart: Chart) -> str:
         *_grid(frame, chart),
     ]
     for number, points in enumerate(lines.values()):
-        colour = _COLOURS[number % len(_COLOURS)]
+        colour = _colour(number)
         path = " ".join(f"{frame.x(x):.1f},{frame.y(y):.1f}" for x, y in _thinned(points))
-        parts.append(f'<polyline points="{path}" stroke="{colour}"/>')
+        parts.append(f'<polyline points="{path}" style="stroke:{colour}"/>')
         if len(points) == 1:
             x, y = points[0]
             parts.append(
-                f'<circle cx="{frame.x(x):.1f}" cy="{frame.y(y):.1f}" r="2.5" fill="{colour}"/>'
+                f'<circle cx="{frame.x(x):.1f}" cy="{frame.y(y):.1f}" r="2.5" style="fill:{colour}"/>'
             )
     parts.append("</svg>")
     return "".join(parts) + _legend(lines)
@@ -62,7 +66,9 @@ class _Frame:
         return _LEFT + (value - self.low_x) / span * (_WIDTH - _LEFT - _RIGHT)
 
     def y(self, value: float) -> float:
-        span = self.high_y - self.low_y or 1.0
+        span = self.high_y - self.low_y
+        if span == 0:  # a line that never moves lies in the middle
+            return _TOP + (_HEIGHT - _TOP - _BOTTOM) / 2
         return _HEIGHT - _BOTTOM - (value - self.low_y) / span * (_HEIGHT - _TOP - _BOTTOM)
 
 
@@ -86,7 +92,8 @@ def _thinned(points: Points) -> Points:
 
 def _grid(frame: _Frame, chart: Chart) -> list[str]:
     parts = []
-    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+    shares = (0.0, 0.25, 0.5, 0.75, 1.0) if frame.high_y > frame.low_y else (0.0,)
+    for share in shares:
         value = frame.low_y + share * (frame.high_y - frame.low_y)
         y = frame.y(value)
         label = _number(10**value if chart.logarithmic else value)
@@ -102,8 +109,15 @@ def _grid(frame: _Frame, chart: Chart) -> list[str]:
     return parts
 
 
+def _colour(number: int) -> str:
+    return f"var(--line-{number % len(COLOURS)})"
+
+
 def _number(value: float) -> str:
-    if value and not 1e-3 <= abs(value) < 1e5:
+    for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e5, "k")):
+        if abs(value) >= size:
+            return f"{value / (1e3 if unit == 'k' else size):.3g}{unit}"
+    if value and abs(value) < 1e-3:
         return f"{value:.1e}"
     return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
@@ -112,7 +126,7 @@ def _legend(lines: Mapping[str, Points]) -> str:
     if len(lines) < 2:
         return ""
     items = [
-        f'<span><i style="background:{_COLOURS[number % len(_COLOURS)]}"></i>{html.escape(name)}</span>'
+        f'<span><i style="background:{_colour(number)}"></i>{html.escape(name)}</span>'
         for number, name in enumerate(lines)
     ]
     return f'<p class="legend">{"".join(items)}</p>'

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from schemas.errors import ContractError
-from train.report.curves import Chart, Points, draw
+from train.report.curves import COLOURS, LIGHT_COLOURS, Chart, Points, draw
 from train.report.events import EVENTS_NAME, read_events
 
 REPORT_NAME = "report.html"
@@ -28,9 +28,20 @@ svg text{font-size:11px;fill:currentColor;opacity:.75}svg .title{font-size:13px;
 .legend{margin:.2rem 0 0;display:flex;flex-wrap:wrap;gap:.1rem 1rem;font-size:13px}
 .legend i{display:inline-block;width:.9rem;height:.25rem;margin-right:.35rem;vertical-align:middle}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
-td,th{padding:.2rem .9rem .2rem 0;text-align:right;border-bottom:1px solid var(--line)}
-td:first-child,th:first-child{text-align:left}pre{overflow-x:auto;font-size:12.5px;border:1px solid var(--line);border-radius:8px;padding:.8rem}
+td,th{padding:.2rem .9rem .2rem 0;text-align:right;border-bottom:1px solid var(--line);vertical-align:top}
+td:first-child,th:first-child,.words td,.words th{text-align:left}.words td:last-child{overflow-wrap:anywhere;min-width:10rem}
+@media(max-width:36rem){svg text{font-size:17px}svg .title{font-size:20px}.figures{gap:.6rem 1.4rem}.figures b{font-size:1.15rem}}
+pre{overflow-x:auto;font-size:12.5px;border:1px solid var(--line);border-radius:8px;padding:.8rem}
 """
+
+
+def _colours() -> str:
+    """Of lines, for light and for dark screens."""
+    sets = [
+        "".join(f"--line-{number}:{colour};" for number, colour in enumerate(colours))
+        for colours in (COLOURS, LIGHT_COLOURS)
+    ]
+    return f":root{{{sets[0]}}}@media(prefers-color-scheme:dark){{:root{{{sets[1]}}}}}"
 
 
 def write_report(run: Path) -> Path:
@@ -66,7 +77,7 @@ def wrap(title: str, body: str) -> str:
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{title}: training report</title><style>{_STYLE}</style>"
+        f"<title>{title}: training report</title><style>{_colours()}{_STYLE}</style>"
         f"<h1>{title}</h1>{body}</html>\n"
     )
 
@@ -89,6 +100,15 @@ def _section(title: str, body: str) -> str:
     return f"<h2>{title}</h2>{body}" if body else ""
 
 
+def figures(values: Mapping[str, str]) -> str:
+    """Numbers with their names below, side by side."""
+    items = "".join(
+        f"<div><b>{html.escape(value)}</b>{html.escape(name)}</div>"
+        for name, value in values.items()
+    )
+    return f'<div class="figures">{items}</div>'
+
+
 def _figures(last: Record, records: list[Record]) -> str:
     seconds = sum(record["seconds"] for record in records)
     waited = sum(record["seconds"] * record["wait_share"] for record in records)
@@ -102,8 +122,7 @@ def _figures(last: Record, records: list[Record]) -> str:
     }
     if last.get("mfu") is not None:
         values["MFU"] = f"{100 * _middle([r['mfu'] for r in records if r.get('mfu')]):.1f} %"
-    items = "".join(f"<div><b>{value}</b>{name}</div>" for name, value in values.items())
-    return f'<div class="figures">{items}</div>'
+    return figures(values)
 
 
 def _middle(values: list[float]) -> float:
@@ -204,13 +223,20 @@ def _events(run: Path) -> str:
         (
             event["kind"],
             f"{event['step']:,}",
-            json.dumps(
-                {k: v for k, v in event.items() if k not in hidden and v}, ensure_ascii=False
-            ),
+            _words({k: v for k, v in event.items() if k not in hidden and v}),
         )
         for event in read_events(path)
     ]
-    return _table(("event", "step", "details"), rows)
+    return _table(("event", "step", "details"), rows, kind="wide words")
+
+
+def _words(values: Record) -> str:
+    """Fields as text: strings as they are, the rest as JSON."""
+    shown = [
+        (key, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        for key, value in values.items()
+    ]
+    return ", ".join(f"{key}: {value}" for key, value in shown)
 
 
 def _environment(run: Path) -> str:
@@ -220,10 +246,14 @@ def _environment(run: Path) -> str:
         return ""
     lock = {k: v for k, v in state["environment"].items() if k != "packages"}
     lock["manifest_root"] = state["identity"].get("manifest_root")
-    rows = [(key, str(value)) for key, value in lock.items() if value]
+    rows = [
+        (key, _words(value) if isinstance(value, dict) else str(value))
+        for key, value in lock.items()
+        if value
+    ]
     packages = state["environment"].get("packages", {})
     rows.append(("packages", f"{len(packages)}, torch {packages.get('torch')}"))
-    return _table(("of the last checkpoint", ""), rows)
+    return _table(("of the last checkpoint", ""), rows, kind="wide words")
 
 
 def _file(path: Path) -> str:
@@ -234,10 +264,10 @@ def _json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, kind: str = "wide") -> str:
     escape: Callable[[str], str] = html.escape
     top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
     body = "".join(
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
     )
-    return f'<div class="wide"><table><tr>{top}</tr>{body}</table></div>'
+    return f'<div class="{kind}"><table><tr>{top}</tr>{body}</table></div>'
