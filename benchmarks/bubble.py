@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.distributed.pipelining import PipelineStage
 
 from train.parallel.pipeline import SCHEDULES
+from train.parallel.world import leave_process
 
 FORWARD_SECONDS, WIDTH = 0.4, 4
 LOOPED = {"interleaved": 2}
@@ -89,6 +90,7 @@ def measure(rank: int, ranks: int, port: int, jobs: list[tuple[str, int]], resul
     if rank == 0:
         results.put(found)
     dist.destroy_process_group()
+    leave_process()
 
 
 def main() -> None:
