@@ -57,7 +57,7 @@ _RANGES = {
     Needs.MOJIBAKE: ((0xC2, 0xF4),),
     Needs.EMOJI: EMOJI_RANGES,
     Needs.SYMBOL: SYMBOL_RANGES,
-    Needs.LOOKALIKE: ((0x370, 0x4FF), (0x500, 0x52F)),
+    Needs.LOOKALIKE: ((0x370, 0x52F), (0xA640, 0xA66D)),
     Needs.WIDE: WIDE_RANGES,
     Needs.CONTROL: CONTROL_RANGES,
     Needs.BLANK: BLANK_RANGES,

@@ -1,25 +1,28 @@
 """Words of mixed scripts: Cyrillic or Greek letters that look Latin inside Latin words, and back.
 
-Own selection from the look-alikes of Unicode TR39. A word changes only when one script clearly
-rules it and every letter of the other has a twin, so honest Cyrillic and Greek words, units and
-formulas (Δt, NF-κB) stay.
+The letters are those that Unicode's confusables (UTS 39) map to one Latin letter, without the
+archaic ones; a test compares the table with them. A word changes only when one script clearly rules
+it and every letter of the other has a twin, so honest Cyrillic and Greek words, units and formulas
+(Δt, NF-κB) stay. Greek small letters at a word's end or start are symbols (TNFα, γδ), no disguise.
 """
 
 from __future__ import annotations
 
 import re
 
-_CYRILLIC = "аеорсухіјѕһԁԛԝАВЕКМНОРСТУХІЈЅ"
-_CYRILLIC_TWINS = "aeopcyxijshdqwABEKMHOPCTYXIJS"
-_GREEK = "οαΑΒΕΖΗΙΚΜΝΟΡΤΥΧνι"
-_GREEK_TWINS = "oaABEZHIKMNOPTYXvi"
+_CYRILLIC = "аеорсухіјѕһԁԛԝӏѵѡүгꙇҽԌӀІѴҮԜЬАВЕКМНОРСТУХЈЅ"
+_CYRILLIC_TWINS = "aeopcyxijshdqwlvwyrieGIIVYWbABEKMHOPCTYXJS"
+_GREEK = "οαινγρϱσυϲϳΑΒϹΕϜΖΗΙͿΚΜϺΝΟΡΤΥϒΧ"
+_GREEK_TWINS = "oaivyppoucjABCEFZHIJKMMNOPTYYX"
+_SYMBOLS = frozenset("αινγρσυ")
 _TO_LATIN = dict(zip(_CYRILLIC + _GREEK, _CYRILLIC_TWINS + _GREEK_TWINS, strict=True))
 # One Latin letter may stand for several; Russian ones first.
-_TO_CYRILLIC = dict(zip(reversed(_CYRILLIC_TWINS), reversed(_CYRILLIC), strict=True))
+_RUSSIAN, _RUSSIAN_TWINS = "аеорсухіјѕһԁАВЕКМНОРСТУХІЈЅ", "aeopcyxijshdABEKMHOPCTYXIJS"
+_TO_CYRILLIC = dict(zip(reversed(_RUSSIAN_TWINS), reversed(_RUSSIAN), strict=True))
 
-_GATE = re.compile("[A-Za-z][\u0370-\u04ff]|[\u0370-\u04ff][A-Za-z]")
-_WORD = re.compile("[A-Za-z\u00c0-\u024f\u0370-\u052f]+")
-_OTHER = re.compile("[\u0370-\u052f]")
+_GATE = re.compile("[A-Za-z][\u0370-\u052f\ua640-\ua66d]|[\u0370-\u052f\ua640-\ua66d][A-Za-z]")
+_WORD = re.compile("[A-Za-z\u00c0-\u024f\u0370-\u052f\ua640-\ua66d]+")
+_OTHER = re.compile("[\u0370-\u052f\ua640-\ua66d]")
 MIN_WORD_CHARS = 4
 MAX_MINORITY = 1 / 3
 
@@ -44,6 +47,8 @@ def _repair_word(word: str) -> str:
     if len(word) < MIN_WORD_CHARS or not 0 < foreign < len(word):
         return word
     if foreign <= len(word) * MAX_MINORITY:
+        if word[0] in _SYMBOLS or word[-1] in _SYMBOLS:
+            return word
         strangers, twins = _OTHER.findall(word), _TO_LATIN
     elif foreign >= len(word) * (1 - MAX_MINORITY):
         strangers, twins = [c for c in word if not _OTHER.match(c)], _TO_CYRILLIC

@@ -26,7 +26,7 @@ from refinery.normalize.spelling import correct_spelling
 from refinery.normalize.symbols import replace_symbols
 from schemas.errors import SettingsError
 
-NORMALIZER_VERSION = 3
+NORMALIZER_VERSION = 4
 MAX_ROUNDS = 6
 
 # UTF-8 read as a legacy encoding shows a lead character (Â to ô, ï) and then one of C1 or Latin-1's
