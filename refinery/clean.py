@@ -6,6 +6,7 @@ whole batch, vectorised, on text that the child has bounded.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -23,17 +24,21 @@ from refinery.filters.pii import PII_VERSION, find_pii
 from refinery.filters.rules import RULES_VERSION, failed_rules
 from refinery.filters.urls import URL_RULES_VERSION, url_reasons
 from refinery.filters.values import VALUES_VERSION, Floats, compute_values, count_sentences
+from refinery.filters.word_lists import WORD_LISTS_VERSION, find_words, words_reason
 from refinery.guard import Guard, Killed
+from refinery.language.domains import domain_of
 from refinery.language.identify import Language, identify, language_reason
 from refinery.language.mixture import SecondLanguage, Variety, chinese_variety, second_languages
 from refinery.normalize.text import NORMALIZER_VERSION, normalize_text
+from refinery.quality.actions import head_marks, head_masks
 from refinery.quality.classifier import (
+    Classifier,
     ModelFiles,
     head_reasons,
     load_classifier,
     quality_reasons,
 )
-from refinery.quality.config import QUALITY
+from refinery.quality.config import QUALITY, HeadConfig
 from refinery.quality.sampling import head_sampled, is_sampled_out
 from refinery.sources.record import short_message, to_valid_text
 from refinery.text_batch import TEXT_BATCH_VERSION, TextBatch
@@ -42,6 +47,7 @@ from refinery.verdicts import StoredVerdicts
 EMPTY = "page:empty"
 GROUP_CHARS = 400_000
 REMOVED_WORDS = "lines:removed_words"
+DOMAIN_PREFIX = "domain:prefix"
 CLEAN_VERSIONS = (
     EXTRACT_VERSION,
     NORMALIZER_VERSION,
@@ -52,6 +58,7 @@ CLEAN_VERSIONS = (
     LINES_VERSION,
     PII_VERSION,
     URL_RULES_VERSION,
+    WORD_LISTS_VERSION,
 )
 
 
@@ -102,6 +109,7 @@ class CleanDocument:
     values: dict[str, float]
     scores: dict[str, float]
     reasons: list[str]
+    domain: str | None = None
 
     @property
     def edits(self) -> tuple[MarkedEdit, ...]:
@@ -181,11 +189,13 @@ class Cleaner:
         edits = [edit for name in rules.lines for edit in line_edits(page.text, name)]
         if rules.pii is not None:
             edits += find_pii(page.text, rules.pii)
-        if not edits:
+        words, masks = find_words(page.text, rules.word_lists)
+        if not edits and not words:
             return page
-        counters = dict(page.counters)
+        counters = {**page.counters, **words}
         for edit in edits:
             counters[edit.reason] = counters.get(edit.reason, 0) + 1
+        edits += masks
         return replace(page, counters=counters, edits=tuple(edits))
 
     def normalize(self, payloads: Sequence[Payload]) -> list[NormalizedPage | Rejected]:
@@ -240,7 +250,8 @@ class Cleaner:
         if self._config.rules.gopher is not None:
             values |= variant_values(texts, labels, self._config.rules.gopher)
         failed = failed_rules(values, labels, self._config.rules)
-        scores = {head: load_classifier(files).score(texts) for head, files in self._models.items()}
+        classifiers = {head: load_classifier(files) for head, files in self._models.items()}
+        scores = {head: classifier.score(texts) for head, classifier in classifiers.items()}
         documents = []
         for place, page in enumerate(pages):
             reasons = self._reasons(page, languages[place], failed[place])
@@ -249,6 +260,9 @@ class Cleaner:
                 reasons += quality_reasons(own[QUALITY], self._config.quality)
             reasons += head_reasons(own, self._config.heads)
             reasons += self._sampled_out(own, page.doc_id)
+            page = _with_head_actions(page, own, self._config.heads, classifiers)
+            domain = domain_of(own)
+            page = _with_prefix(page, domain, self._config.domain_prefix)
             documents.append(
                 CleanDocument(
                     page=page,
@@ -264,6 +278,7 @@ class Cleaner:
                     values={name: float(column[place]) for name, column in values.items()},
                     scores=own,
                     reasons=reasons,
+                    domain=domain,
                 )
             )
         return documents
@@ -282,7 +297,7 @@ class Cleaner:
         ]
 
     def _reasons(self, page: NormalizedPage, language: Language, failed: list[str]) -> list[str]:
-        """All reasons in their order: address, language, rules, line rules."""
+        """All reasons in their order: address, language, rules, line rules, word lists."""
         rules = self._config.rules
         unfit = language_reason(language, self._config.language)
         reasons = [*url_reasons(page.url, rules.urls), *([unfit] if unfit else []), *failed]
@@ -290,7 +305,36 @@ class Cleaner:
             cuts = [one for one in page.edits if not one.edit.replacement]
             if removed_word_fraction(page.text, cuts) > rules.max_removed_words:
                 reasons.append(REMOVED_WORDS)
+        reasons += [
+            words_reason(category)
+            for category, words in rules.word_lists.items()
+            if words.action == "drop"
+            and page.counters.get(words_reason(category), 0) >= words.min_count
+        ]
         return reasons
+
+
+def _with_head_actions(
+    page: NormalizedPage,
+    scores: Mapping[str, float],
+    heads: Mapping[str, HeadConfig],
+    classifiers: Mapping[str, Classifier],
+) -> NormalizedPage:
+    """Count the marks of heads and add their masks; most recipes have neither."""
+    counted = Counter(head_marks(scores, heads))
+    masks = head_masks(page.text, heads, classifiers)
+    if not counted and not masks:
+        return page
+    counted.update(mask.reason for mask in masks)
+    return replace(page, counters={**page.counters, **counted}, edits=(*page.edits, *masks))
+
+
+def _with_prefix(page: NormalizedPage, domain: str | None, prefix: str | None) -> NormalizedPage:
+    """Put the domain before the text, as an edit that replaces nothing."""
+    if domain is None or prefix is None:
+        return page
+    edit = MarkedEdit.of(0, 0, prefix.replace("{domain}", domain), DOMAIN_PREFIX)
+    return replace(page, edits=(edit, *page.edits))
 
 
 def _sentences_left(pages: Sequence[NormalizedPage]) -> Floats:

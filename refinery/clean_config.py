@@ -8,7 +8,7 @@ from refinery.extract.config import ExtractConfig
 from refinery.filters.config import RulesConfig
 from refinery.language.config import LanguageConfig
 from refinery.normalize.config import NormalizeConfig
-from refinery.quality.config import HeadConfig, QualityConfig
+from refinery.quality.config import QUALITY, HeadConfig, QualityConfig, TopFractionConfig
 from schemas.settings import Settings
 
 
@@ -23,3 +23,15 @@ class CleanConfig(Settings):
     heads: dict[str, HeadConfig] = Field(
         default_factory=dict, description="bounds on the scores of `recipe.heads`, by name"
     )
+    domain_prefix: str | None = Field(
+        default=None,
+        pattern=r"\{domain\}",
+        description="text put before a document, an edit: {domain} stands for its label",
+    )
+
+    @property
+    def top_fractions(self) -> dict[str, TopFractionConfig]:
+        """Heads whose best documents alone stay, the quality model first."""
+        chosen = {QUALITY: self.quality.top}
+        chosen |= {head: config.top for head, config in self.heads.items()}
+        return {head: config for head, config in chosen.items() if config is not None}

@@ -142,6 +142,7 @@ def _verdict_row(document: CleanDocument) -> dict[str, Any]:
         "num_bytes": len(text.encode()),
         "values": list(document.values.items()),
         "scores": list(document.scores.items()),
+        "domain": document.domain,
         "counters": list(document.page.counters.items()),
         "reasons": document.reasons,
         "drop_reason": document.drop_reason,
@@ -152,5 +153,5 @@ def _excluded_row() -> dict[str, Any]:
     return {
         "page_lang": None, "published": None, "lang": None, "lang_score": None,
         "second_lang": None, "second_lang_share": None, "chinese": None, "num_chars": 0, "num_words": 0, "num_bytes": 0,
-        "values": [], "scores": [], "counters": [], "reasons": [EXCLUDED], "drop_reason": EXCLUDED,
+        "values": [], "scores": [], "domain": None, "counters": [], "reasons": [EXCLUDED], "drop_reason": EXCLUDED,
     }  # fmt: skip

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from refinery.clean_config import CleanConfig
 from refinery.decontaminate.config import DecontaminateConfig
 from refinery.dedup.config import DedupConfig
+from refinery.language.domains import DOMAIN_HEAD, DomainsConfig
 from refinery.mixture.config import MixtureConfig
 from refinery.packing.config import PackingConfig
 from refinery.quality.config import QUALITY, QualityTrainingConfig
@@ -34,6 +35,9 @@ class Recipe(Settings):
         default_factory=dict,
         description="further classifiers by name, e.g. likeness to named sources, or harm",
     )
+    domains: DomainsConfig | None = Field(
+        default=None, description="fields of knowledge, for a label and a table of homographs"
+    )
     clean: CleanConfig = CleanConfig()
     dedup: DedupConfig = DedupConfig()
     decontaminate: DecontaminateConfig | None = None
@@ -46,12 +50,20 @@ class Recipe(Settings):
     def trained_heads(self) -> dict[str, QualityTrainingConfig]:
         """All classifiers to train, by the name of their score."""
         quality = {} if self.quality is None else {QUALITY: self.quality}
-        return {**quality, **self.heads}
+        domains = {} if self.domains is None else self.domains.heads
+        return {**quality, **self.heads, **domains}
 
     @model_validator(mode="after")
     def _heads_are_trained(self) -> Self:
         if QUALITY in self.heads:
             raise ValueError(f"heads: '{QUALITY}' is the name of recipe.quality's score")
+        for name in self.heads:
+            if name.startswith(DOMAIN_HEAD):
+                raise ValueError(
+                    f"heads: '{name}': names with '{DOMAIN_HEAD}' are those of domains"
+                )
+        if self.clean.domain_prefix is not None and self.domains is None:
+            raise ValueError("clean.domain_prefix needs labels: name sources in recipe.domains")
         wanted = set(self.clean.heads) - set(self.heads)
         if self.mixture.weight_by is not None:
             wanted |= {self.mixture.weight_by.score} - set(self.trained_heads)

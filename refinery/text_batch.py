@@ -26,7 +26,7 @@ KIND, LETTER, SENTENCE_MARK, CJK_SENTENCE_MARK, SMALL = 3, 4, 8, 16, 32
 
 SHORT_CHARS, BASIC_PLANE = 16, 0x10000
 
-_CJK_RANGES = (
+CJK_RANGES = (
     (0x2E80, 0x2FDF),  # radicals
     (0x3005, 0x3007),  # iteration mark, closing mark, zero
     (0x3021, 0x3029),
@@ -63,7 +63,7 @@ def kind_table() -> NDArray[np.uint8]:
             kinds[code] = WORD
         elif category[0] == "Z" or code in (9, 10, 11, 12, 13, 0x85):
             kinds[code] = SPACE
-    for first, last in _CJK_RANGES:
+    for first, last in CJK_RANGES:
         kinds[first : last + 1] = CJK
     return kinds
 

@@ -121,6 +121,7 @@ CLEANED = Table(
         Column("num_bytes", "bigint", "UTF-8 bytes of the text"),
         Column("values", "map<string,double>", "every heuristic value by rule name"),
         Column("scores", "map<string,double>", "every classifier's score by its name"),
+        Column("domain", "string", "domain whose head scores highest; null: the recipe names none"),
         Column("counters", "map<string,bigint>", "what normalisation changed, by step"),
         Column("reasons", "array<string>", "all rules that failed, in the order of the rules"),
         Column("drop_reason", "string", "the first of the reasons, null where none"),
@@ -146,6 +147,24 @@ EDITS = Table(
         Column("replacement", "string", "text put in its place, often empty"),
         Column("stage", "string", "stage that wrote it"),
         Column("reason", "string", "rule that asked for it"),
+    ),
+)
+
+HOMOGRAPHS = Table(
+    "homographs",
+    "homographs",
+    "word whose neighbours differ between two domains, most first",
+    (
+        Column("rank", "int", "0 is the word that differs most"),
+        Column("word", "string", "in lower case; Chinese ones by a dictionary"),
+        Column("domain", "string", "the one domain"),
+        Column("other_domain", "string", "the other domain"),
+        Column("divergence", "double", "Jensen-Shannon divergence of its neighbours, 0..1 bit"),
+        Column("by_chance", "double", "the same with its places dealt to two groups at random"),
+        Column("count", "int", "its places in the one domain's sample"),
+        Column("other_count", "int", "its places in the other one's"),
+        Column("contexts", "array<string>", "up to two places in the one domain"),
+        Column("other_contexts", "array<string>", "up to two places in the other domain"),
     ),
 )
 
@@ -281,6 +300,7 @@ TABLES: dict[str, Table] = {
         CLEANED,
         LEDGER,
         EDITS,
+        HOMOGRAPHS,
         SIGNATURES,
         EDGES,
         DUPLICATES,

@@ -131,7 +131,7 @@ def explain_file(
 def _rejected(reason: str, message: str) -> dict[str, Any]:
     return {
         "title": None, "extracted_text": None, "text": None, "lang": None, "lang_score": None,
-        "scores": {}, "values": {}, "counters": {}, "edits": [],
+        "scores": {}, "domain": None, "values": {}, "counters": {}, "edits": [],
         "reasons": [reason], "drop_reason": reason, "rejected": True,
         "message": to_valid_text(message),
     }  # fmt: skip
@@ -146,6 +146,7 @@ def _cleaned(document: CleanDocument) -> dict[str, Any]:
         "lang": document.lang,
         "lang_score": round(document.lang_score, 6),
         "scores": document.scores,
+        "domain": document.domain,
         "values": {name: round(value, 6) for name, value in document.values.items()},
         "counters": page.counters,
         "edits": [

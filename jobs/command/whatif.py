@@ -16,12 +16,13 @@ from typing import Any
 from refinery.clean_config import CleanConfig
 from refinery.filters.rules import rules_for
 from refinery.filters.whatif import Outcome, count_now, count_then, estimate_tokens, read_ledger
+from refinery.filters.whatif_top import TopBorders
 from schemas.errors import SettingsError
 from schemas.settings import apply_overrides, parse_settings, read_yaml
 
 PREFIX = "recipe.clean."
 # Parts of the settings that a ledger can answer for.
-ANSWERABLE = ("language.", "quality.min_score", "quality.pareto", "rules.bounds", "rules.disabled", "rules.optional",
+ANSWERABLE = ("language.", "quality.min_score", "quality.pareto", "quality.top", "rules.bounds", "rules.disabled", "rules.optional",
               "rules.enabled", "heads.")  # fmt: skip
 NOT_LANGUAGE = ("language.model", "language.sample_chars")
 
@@ -45,9 +46,11 @@ def run(args: argparse.Namespace) -> int:
     changed = _changed(args.recipe, args.overrides)
     ratios = _ratios(args.bytes_per_token)
     now, then = Outcome(), Outcome()
-    for batch in read_ledger(_files(args.ledger), changed):
+    files = _files(args.ledger)
+    top = TopBorders(read_ledger(files, changed), changed) if changed.top_fractions else None
+    for batch in read_ledger(files, changed):
         count_now(now, batch)
-        count_then(then, batch, changed)
+        count_then(then, batch, changed, top=top)
     answer = {"settings": args.overrides, "now": _plain(now, ratios), "then": _plain(then, ratios)}
     print(json.dumps(answer, ensure_ascii=False) if args.json else _table(answer))
     return 0
@@ -72,6 +75,14 @@ def _changed(recipe: Path | None, overrides: Sequence[str]) -> CleanConfig:
     merged = apply_overrides(clean, keys)
     changed = parse_settings(CleanConfig, merged["clean"], where="--set")
     rules_for("default", changed.rules)  # names a misspelt rule
+    for head, config in changed.heads.items():
+        if config.action == "mask" and any(
+            key.startswith((f"clean.heads.{head}.", f"clean.heads.{head}=")) for key in keys
+        ):
+            raise SettingsError(
+                f"--set heads.{head}: masks paragraphs, whose scores a ledger does not hold; "
+                "run the stage 'clean' again (refinery refine --from clean)"
+            )
     return changed
 
 

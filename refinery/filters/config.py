@@ -38,6 +38,17 @@ class PiiConfig(Settings):
     )
 
 
+class WordListConfig(Settings):
+    """One category of words, e.g. insults, and what its words do to a document."""
+
+    uri: str = Field(description="file of terms, one per line; # begins a comment")
+    action: Literal["mark", "mask", "drop"] = Field(
+        default="mark", description="mark counts them, mask makes edits, drop gives a reason"
+    )
+    mask: str = Field(default="<MASKED>", description="what stands for a word that is masked")
+    min_count: int = Field(default=1, gt=0, description="drop from this many places on")
+
+
 class RulesConfig(Settings):
     """Which rules run and where a recipe departs from the checked-in bounds."""
 
@@ -58,3 +69,6 @@ class RulesConfig(Settings):
         default=None, ge=0, le=1, description="drop where line rules took more (RefinedWeb: 0.05)"
     )
     pii: PiiConfig | None = Field(default=None, description="mask personal data; None leaves it")
+    word_lists: dict[str, WordListConfig] = Field(
+        default_factory=dict, description="harmful or biased words by category; none by default"
+    )

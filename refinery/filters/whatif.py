@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +19,10 @@ from numpy.typing import NDArray
 from refinery.clean_config import CleanConfig
 from refinery.filters.rules import rule_names, rules_for
 from refinery.filters.values import Floats
-from refinery.quality.sampling import PARETO, head_sampled, is_sampled_out
+from refinery.quality.sampling import PARETO, TOP, head_sampled, is_sampled_out
+
+if TYPE_CHECKING:
+    from refinery.filters.whatif_top import TopBorders
 
 COLUMNS = ("source", "lang", "lang_score", "num_bytes", "values", "scores", "reasons")
 BATCH_ROWS = 32_768
@@ -44,9 +47,9 @@ class Outcome:
 
 
 def read_ledger(paths: Iterable[str], config: CleanConfig) -> Iterator[pa.RecordBatch]:
-    """Batches of the columns that verdicts need; ids only where documents are sampled by score."""
+    """Batches of the columns that verdicts need; ids only where scores and ids decide."""
     sampled = config.quality.pareto or any(head.pareto for head in config.heads.values())
-    columns = ["doc_id", *COLUMNS] if sampled else list(COLUMNS)
+    columns = ["doc_id", *COLUMNS] if sampled or config.top_fractions else list(COLUMNS)
     for path in paths:
         yield from pq.ParquetFile(path).iter_batches(BATCH_ROWS, columns=columns)
 
@@ -60,8 +63,18 @@ def count_now(outcome: Outcome, batch: pa.RecordBatch) -> None:
     _add(outcome, batch, has.to_numpy(zero_copy_only=False), _counts(first))
 
 
-def count_then(outcome: Outcome, batch: pa.RecordBatch, config: CleanConfig) -> None:
-    """Add the verdicts under another configuration."""
+def is_dropped(batch: pa.RecordBatch, config: CleanConfig) -> Mask:
+    """[rows] whether any reason but the ranks by score drops each document."""
+    dropped = np.zeros(batch.num_rows, bool)
+    for _, failed in _Judged(batch, config).in_order():
+        dropped |= failed
+    return dropped
+
+
+def count_then(
+    outcome: Outcome, batch: pa.RecordBatch, config: CleanConfig, *, top: TopBorders | None = None
+) -> None:
+    """Add the verdicts under another configuration; `top` ranks all batches' documents."""
     judged = _Judged(batch, config)
     dropped = np.zeros(batch.num_rows, bool)
     by: Counter[str] = Counter()
@@ -70,6 +83,11 @@ def count_then(outcome: Outcome, batch: pa.RecordBatch, config: CleanConfig) -> 
         if num := int(fresh.sum()):
             by[name] += num
             dropped |= fresh
+    before = dropped.copy()
+    for name, failed in top.beyond(batch, before) if top is not None else ():
+        fresh = failed & ~dropped
+        by[name] += int(fresh.sum())
+        dropped |= fresh
     _add(outcome, batch, dropped, by)
 
 
@@ -131,7 +149,7 @@ class _Judged:
     def _heads(self) -> Iterator[tuple[str, Mask]]:
         scores = map_columns(self._batch.column("scores"))
         for head, config in self._config.heads.items():
-            if head in scores:
+            if head in scores and config.action == "drop":
                 low, high = config.min_score, config.max_score
                 below = scores[head] < (-np.inf if low is None else low)
                 above = scores[head] > (np.inf if high is None else high)
@@ -187,12 +205,12 @@ class _Judged:
                 name in known
                 or name in LANGUAGE
                 or name == QUALITY
-                or name.startswith((HEAD, PARETO))
+                or name.startswith((HEAD, PARETO, TOP))
             ):
                 continue
             mask = np.zeros(self._rows, bool)
             mask[parents.filter(pc.equal(flat, name)).to_numpy(zero_copy_only=False)] = True
-            (after if name.startswith("lines:") else before).append((name, mask))
+            (after if name.startswith(("lines:", "words:")) else before).append((name, mask))
         return sorted(before, key=lambda pair: pair[0]), after
 
 

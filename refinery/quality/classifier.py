@@ -207,12 +207,16 @@ def quality_reasons(score: float, config: QualityConfig) -> list[str]:
     return [LOW_SCORE] if low else []
 
 
+def is_outside(score: float, config: HeadConfig) -> bool:
+    """Whether a score is outside of a head's bounds, which are inclusive."""
+    low = config.min_score is not None and score < config.min_score
+    return low or (config.max_score is not None and score > config.max_score)
+
+
 def head_reasons(scores: Mapping[str, float], configs: Mapping[str, HeadConfig]) -> list[str]:
     """What the scores of the further heads say against a document, in the recipe's order."""
-    reasons = []
-    for head, config in configs.items():
-        low = config.min_score is not None and scores[head] < config.min_score
-        high = config.max_score is not None and scores[head] > config.max_score
-        if low or high:
-            reasons.append(head_reason(head))
-    return reasons
+    return [
+        head_reason(head)
+        for head, config in configs.items()
+        if config.action == "drop" and is_outside(scores[head], config)
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from schemas.settings import Settings
@@ -36,6 +38,15 @@ class ParetoConfig(Settings):
     seed: int = 0
 
 
+class TopFractionConfig(Settings):
+    """Keep the best by score of every group, of the documents that nothing else drops."""
+
+    fraction: float = Field(gt=0, le=1, description="kept share of a group, rounded up")
+    by: tuple[Literal["source", "lang"], ...] = Field(
+        default=("source", "lang"), description="what a group has in common; empty: one group"
+    )
+
+
 class QualityConfig(Settings):
     """What the score does to a document."""
 
@@ -43,10 +54,16 @@ class QualityConfig(Settings):
         default=None, ge=0, le=1, description="drop below it; None only scores"
     )
     pareto: ParetoConfig | None = Field(default=None, description="sample by score, as GPT-3 did")
+    top: TopFractionConfig | None = Field(
+        default=None, description="keep the best share by score; ties by id"
+    )
 
 
 class HeadConfig(Settings):
     """What the score of a further head does to a document; without bounds it only scores.
+
+    Outside of its bounds a document is dropped, or marked by a counter; or its paragraphs that are
+    outside by their own scores are masked.
 
     Resemblance to documents that the recipe names (its positive sources) wants a minimum, harmful
     text a maximum.
@@ -54,4 +71,12 @@ class HeadConfig(Settings):
 
     min_score: float | None = Field(default=None, ge=0, le=1, description="drop below it")
     max_score: float | None = Field(default=None, ge=0, le=1, description="drop above it")
+    action: Literal["mark", "mask", "drop"] = Field(
+        default="drop",
+        description="mark counts documents outside the bounds, mask edits paragraphs",
+    )
+    mask: str = Field(default="<MASKED>", description="what stands for a paragraph that is masked")
     pareto: ParetoConfig | None = Field(default=None, description="sample by score, as GPT-3 did")
+    top: TopFractionConfig | None = Field(
+        default=None, description="keep the best share by score; ties by id"
+    )

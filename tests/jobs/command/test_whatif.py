@@ -88,6 +88,11 @@ def test_a_setting_that_changes_text_names_the_stage_to_run_again(ledger: Path) 
         main(["whatif", str(ledger), "--set", "normalize.emoji=keep"])
 
 
+def test_masks_of_a_head_need_the_text(ledger: Path) -> None:
+    with pytest.raises(SettingsError, match="run the stage 'clean' again"):
+        main(["whatif", str(ledger), "--set", "heads.harm={max_score: 0.5, action: mask}"])
+
+
 def test_a_misspelt_rule_names_its_neighbour(ledger: Path) -> None:
     with pytest.raises(SettingsError, match="did you mean 'gopher:words'"):
         main(["whatif", str(ledger), "--set", "rules.disabled=['gopher:word']"])
@@ -108,3 +113,30 @@ def test_sampling_by_score_is_answered_as_the_stage_decides(capsys, tmp_path: Pa
 
     assert answer["then"]["dropped_by"] == {"pareto:quality": int(out.sum())}
     assert 0 < out.sum() < 400
+
+
+def test_ranks_by_score_are_taken_among_what_the_other_rules_leave(capsys, tmp_path: Path) -> None:
+    ids = [f"{n * 0x9E3779B97F4A7C15 % 2**64:032x}"[::-1] for n in range(1, 401)]
+    scores = [round(n % 7 / 7, 6) for n in range(400)]
+    sources = ["web" if n % 3 else "wiki" for n in range(400)]
+    schema = arrow_schema({column.name: column.type for column in LEDGER.columns})
+    rows = [
+        {"doc_id": i, "source": source, "lang": "en", "num_bytes": 1, "values": [],
+         "reasons": ["top:quality"], "scores": [("quality", score)]}
+        for i, score, source in zip(ids, scores, sources, strict=True)
+    ]  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), tmp_path / "part.parquet")
+    left = sorted(
+        (-score, i, source)
+        for i, score, source in zip(ids, scores, sources, strict=True)
+        if score >= 0.2
+    )
+    sizes = {name: sum(source == name for *_, source in left) for name in ("web", "wiki")}
+
+    answer = ask(capsys, tmp_path, "quality.top={fraction: 0.1}", "quality.min_score=0.2")["then"]
+
+    kept = {name: -(-size // 10) for name, size in sizes.items()}
+    assert answer["kept"] == kept
+    assert answer["dropped_by"] == {
+        "quality:score": 400 - len(left), "top:quality": len(left) - sum(kept.values()),
+    }  # fmt: skip

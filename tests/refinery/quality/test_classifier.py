@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from refinery.clean import CleanDocument, Cleaner, Payload
+from refinery.clean_config import CleanConfig
+from refinery.edits import apply_edits
 from refinery.quality.classifier import (
     ModelFiles,
     evaluate,
@@ -65,6 +68,32 @@ def test_a_model_of_another_normaliser_is_refused(tmp_path: Path) -> None:
 
 def _files(folder: Path) -> ModelFiles:
     return ModelFiles(str(folder / "quality.bin"), str(folder / "quality.json"))
+
+
+def test_a_head_marks_masks_or_drops(tmp_path: Path) -> None:
+    train(make_examples(rows(), CONFIG), CONFIG, tmp_path, "harm")
+    files = {"harm": ModelFiles(str(tmp_path / "harm.bin"), str(tmp_path / "harm.json"))}
+    good = "the history of the town is long, the history of the town is old"
+    noisy = "buy now cheap click here buy now cheap click here buy cheap"
+    page = f"{good}\n{noisy}\nclick here"
+
+    def cleaned(action: str, text: str = page) -> CleanDocument:
+        heads = {"harm": {"min_score": 0.5, "action": action, "mask": "[x]"}}
+        rules = {"language": {"min_score": None}, "rules": {"enabled": False}}
+        config = CleanConfig.model_validate({**rules, "heads": heads})
+        with Cleaner(config, files) as cleaner:
+            (document,) = cleaner.clean([Payload(text.encode(), "text/plain", None)])
+        assert isinstance(document, CleanDocument)
+        return document
+
+    dropped, marked, masked = cleaned("drop", noisy), cleaned("mark", noisy), cleaned("mask")
+
+    assert (dropped.reasons, dropped.page.counters) == (["head:harm"], {})
+    assert (marked.reasons, marked.page.counters) == ([], {"head:harm": 1})
+    assert (masked.reasons, masked.page.counters) == ([], {"head:harm": 1})
+    edited = apply_edits(masked.page.text, [one.edit for one in masked.edits])
+    assert edited == f"{good}\n[x]\nclick here"  # two words are too few to judge
+    assert cleaned("mark", good).page.counters == {}
 
 
 def test_heads_say_what_is_outside_of_their_bounds() -> None:

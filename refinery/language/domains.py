@@ -1,0 +1,81 @@
+"""Domains of documents: settings, and labels by the heads that the recipe trains for them.
+
+Each domain has a head of its own (`domain.NAME`, one against the rest), trained as all others are;
+a document's domain is the head with the highest score.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from refinery.quality.config import QualityTrainingConfig
+from schemas.settings import Settings
+
+DOMAIN_HEAD = "domain."
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+class HomographsConfig(Settings):
+    """Which words are compared between domains, and on how much text."""
+
+    max_documents: int = Field(default=2_000, gt=1, description="of each domain, by hash of the id")
+    max_chars: int = Field(default=4_000, gt=0, description="of each document")
+    window: int = Field(default=4, gt=0, description="words on each side that are neighbours")
+    min_count: int = Field(default=20, gt=0, description="places of a word in each of two domains")
+    stop_words: int = Field(default=100, ge=0, description="most frequent words: no neighbours")
+    max_words: int = Field(default=50, gt=0, description="rows of the table")
+
+
+class DomainsConfig(Settings):
+    """Fields of knowledge by name, each with the sources whose documents show what it is."""
+
+    sources: dict[str, tuple[str, ...]] = Field(
+        min_length=2, description="names of sources by domain"
+    )
+    max_documents: int = Field(default=20_000, gt=1, description="of each side of each head")
+    dim: int = Field(default=16, gt=0, description="small: a worker loads one model per domain")
+    bucket: int = Field(default=20_000, gt=0, le=200_000)
+    epochs: int = Field(default=5, gt=0)
+    homographs: HomographsConfig | None = HomographsConfig()
+
+    @model_validator(mode="after")
+    def _each_source_shows_one_domain(self) -> Self:
+        named = [name for names in self.sources.values() for name in names]
+        twice = sorted({name for name in named if named.count(name) > 1})
+        if twice:
+            raise ValueError(f"a source shows one domain, got twice: {', '.join(twice)}")
+        for domain in self.sources:
+            if not _NAME.fullmatch(domain):
+                raise ValueError(f"domain '{domain}': letters a-z, digits, - and _ make its name")
+        if empty := [domain for domain, names in self.sources.items() if not names]:
+            raise ValueError(f"no source shows the domain {', '.join(empty)}; name at least one")
+        return self
+
+    @property
+    def heads(self) -> dict[str, QualityTrainingConfig]:
+        """One head per domain: its sources against those of all others."""
+        return {
+            DOMAIN_HEAD + domain: QualityTrainingConfig(
+                positive=own,
+                negative=tuple(
+                    n for other, names in self.sources.items() if other != domain for n in names
+                ),
+                max_documents=self.max_documents,
+                dim=self.dim,
+                bucket=self.bucket,
+                epochs=self.epochs,
+            )
+            for domain, own in self.sources.items()
+        }
+
+
+def domain_of(scores: Mapping[str, float]) -> str | None:
+    """The domain with the highest score, the first of equal ones; None without such heads."""
+    heads = [head for head in scores if head.startswith(DOMAIN_HEAD)]
+    best = max(heads, key=lambda head: scores[head], default=None)
+    return None if best is None else best.removeprefix(DOMAIN_HEAD)
