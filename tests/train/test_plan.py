@@ -11,8 +11,9 @@ import torch
 from tests.support.datasets import write_dataset
 from train.model.presets import resolve_model
 from train.model.transformer import build_model
+from train.parallel.compose import recompute_and_compile
 from train.parallel.estimate import estimate
-from train.parallel.fitting import largest_microbatch
+from train.parallel.fitting import activation_bytes, any_batch, largest_microbatch
 from train.settings import TrainSettings, load_train_settings
 
 
@@ -96,3 +97,19 @@ def test_curves_are_drawn_before_the_run(
     text = page.read_text()
     assert text.count("<svg") == 4
     assert "http" not in text.replace("http://www.w3.org", "")
+
+
+def test_what_a_forward_pass_leaves_is_counted_whoever_keeps_it() -> None:
+    rows, tokens, width, layers = 2, 16, 32, 4
+    kept = {}
+    for how in ("none", "selective", "full"):
+        shape = {"preset": "gpt2-test", "layers": layers, "heads": 4, "width": width}
+        plan = settings(model=shape, recompute=how)
+        model = build_model(resolve_model(plan.model, vocab_size=50, seq_len=tokens), seed=1)
+        recompute_and_compile(plan, model)
+        kept[how] = activation_bytes(model, any_batch(rows, tokens, 50))
+
+    # fp32 of [rows, tokens, width]; a block's products give 3 + 1 + 4 + 1 of them, attention 1.
+    one = 4 * rows * tokens * width
+    assert kept["full"] < kept["selective"] < kept["none"]
+    assert kept["selective"] - kept["full"] == pytest.approx(layers * 10 * one, rel=0.05)

@@ -6,9 +6,13 @@ import gc
 import resource
 import sys
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from schemas.errors import SettingsError
 from train.batch import Batch
@@ -74,23 +78,49 @@ def largest_microbatch(
     return fit
 
 
+class _Made(TorchDispatchMode):
+    """Storages that operations made, without keeping them alive."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sizes: dict[int, tuple[StorageWeakRef, int]] = {}
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        out = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(out):
+            if isinstance(tensor, torch.Tensor):
+                storage = tensor.untyped_storage()
+                reference = StorageWeakRef(storage)  # type: ignore[no-untyped-call]
+                self._sizes[storage.data_ptr()] = (reference, storage.nbytes())
+        return out
+
+    def live_bytes(self, *, without: set[int]) -> int:
+        """Of those that are still there, but for storages at some addresses."""
+        return sum(
+            size
+            for address, (reference, size) in self._sizes.items()
+            if address not in without and not reference.expired()  # type: ignore[no-untyped-call]
+        )
+
+
 def activation_bytes(model: torch.nn.Module, batch: Batch) -> int:
-    """Bytes kept for the backward pass, as autograd saves them; each storage counts once."""
-    seen: dict[int, int] = {}
+    """Bytes that a forward pass leaves for the backward pass; each storage counts once.
+
+    Counted as what is alive between the two: what selective recomputation keeps never passes through
+    autograd's hooks for saved tensors.
+    """
     own = {p.untyped_storage().data_ptr() for p in model.parameters()}
-
-    def note(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            seen[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+    with _Made() as made:
         sums = model(batch)
+    gc.collect()
+    kept = made.live_bytes(without=own)
     sums.loss.backward()
     model.zero_grad(set_to_none=True)
+    del sums
     gc.collect()
-    return sum(seen.values())
+    return kept
 
 
 def _free_bytes(device: torch.device) -> int:
