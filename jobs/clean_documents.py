@@ -96,8 +96,8 @@ def _write_best(context: StageContext, cleaned: DataFrame) -> None:
 def _check(context: StageContext) -> None:
     """documents = cleaned + rejected + left out by the sample."""
     num_documents = context.records["ingest"].counts["documents"]
-    num_cleaned = context.read_back("ledger").count()
-    num_rejected = context.read_back("rejects").count()
+    num_cleaned = context.count_back("ledger")
+    num_rejected = context.count_back("rejects")
     num_sampled_out = num_documents - num_cleaned - num_rejected
     if (num_sampled_out and context.recipe.sample_fraction is None) or num_sampled_out < 0:
         raise ContractError(

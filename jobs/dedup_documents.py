@@ -14,6 +14,7 @@ from jobs.dedup_checks import scratch, written_edits
 from jobs.dedup_tables import payload_hashes, publish_signatures, read_known, write_recurring
 from jobs.runner import stage_main
 from jobs.stage import Contents, Stage, StageContext
+from jobs.together import together
 from refinery.dedup import marking
 from refinery.dedup.clusters import cluster_members, cluster_sizes, histogram, largest
 from refinery.dedup.config import DedupConfig
@@ -51,29 +52,40 @@ def _run(context: StageContext) -> None:
     order = marking.keeper_order(context.read("ledger"), dumps, sources, num_dumps(earlier))
     documents = with_spans(context.read("cleaned"), written_edits(context, ("clean",)))
     with scratch(context) as persist:
-        signed = persist(sign(documents, config))
-        sets = signed.select("doc_id", "shingles")
-        fresh = persist(
-            marking.fresh_documents(signed, order, payload_hashes(context, config, persist))
+        signed, payloads = together(
+            lambda: persist(sign(documents, config)),
+            lambda: payload_hashes(context, config, persist),
         )
+        sets = signed.select("doc_id", "shingles")
+        fresh = persist(marking.fresh_documents(signed, order, payloads))
         known, parts = read_known(context.spark, earlier, config), list[Compared]()
         for number in range(len(dumps)):
             own = fresh.where(fresh["dump"] == num_dumps(earlier) + number)
             parts.append(compare_dump(own, sets, known, config, persist))
             known = known_after(known, parts[-1], sets)
-        context.write("edges", _union([part.edges for part in parts]))
-        context.write("duplicates", _union([part.duplicates for part in parts]))
-        publish_signatures(context, _union([part.documents for part in parts]), sets, config)
-        context.counts["dumps"] = len(dumps)
-        _count(context, parts, config)
+        edges, found = (
+            _union([getattr(p, name) for p in parts]) for name in ("edges", "duplicates")
+        )
+        verdicts = _union([part.documents for part in parts])
+        together(
+            partial(context.write, "edges", edges),
+            partial(context.write, "duplicates", found),
+            partial(publish_signatures, context, verdicts, sets, config),
+            partial(_count, context, parts, config),
+            partial(_describe, context, found, edges),
+        )
+        context.counts.update(dumps=len(dumps), verified_pairs=context.count_back("edges"))
         write_recurring(context, documents, fresh, config, persist)
         if not config.removes:
-            found, edges = context.read_back("duplicates"), context.read_back("edges")
             context.write("clusters", cluster_members(found, edges, fresh))
-    clusters = cluster_sizes(context.read_back("duplicates"), context.read_back("edges"))
+    check_losses(context)
+
+
+def _describe(context: StageContext, duplicates: DataFrame, edges: DataFrame) -> None:
+    """What the report says of clusters."""
+    clusters = cluster_sizes(duplicates, edges)
     context.facts["cluster_sizes"] = json.dumps(histogram(clusters))
     context.facts["largest_clusters"] = json.dumps(largest(clusters, most=10))
-    check_losses(context)
 
 
 def _count(context: StageContext, parts: list[Compared], config: DedupConfig) -> None:
@@ -82,7 +94,6 @@ def _count(context: StageContext, parts: list[Compared], config: DedupConfig) ->
     largest_first = capped.orderBy(capped["size"].desc(), "band", "key").limit(10)
     context.counts.update(
         candidate_pairs=sum(part.pairs.count() for part in parts),
-        verified_pairs=context.read_back("edges").count(),
         capped_buckets=capped.count(),
     )
     context.facts["largest_buckets"] = json.dumps([r.asDict() for r in largest_first.collect()])

@@ -37,12 +37,14 @@ def _run(context: StageContext) -> None:
     files = list_input(context.recipe, context.store)
     rows = read_files(context.spark, files, context.recipe.sources, context.recipe.limits)
     context.write_many(rows)
-    fetches = context.read_back("fetches")
-    context.write("refetches", find_refetches(fetches))
-    num_fetches, num_ids = fetches.count(), fetches.select("doc_id").distinct().count()
-    num_refetches = context.read_back("refetches").count()
+    fetches, num_fetches = context.read_back("fetches"), context.count_back("fetches")
     if num_fetches == 0:
         raise ContractError("the sources hold no document: see the rejects and records of ingest")
+    num_ids = fetches.select("doc_id").distinct().count()
+    # Where all ids differ nothing was fetched twice, and no order needs to be found.
+    refetches = find_refetches(fetches)
+    context.write("refetches", refetches if num_ids < num_fetches else refetches.limit(0))
+    num_refetches = context.count_back("refetches")
     if num_fetches != num_ids + num_refetches:
         raise ContractError(f"{num_fetches} fetches != {num_ids} ids + {num_refetches} refetched")
     context.counts.update(files=len(files), fetches=num_fetches, documents=num_ids)

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from refinery.publish import storage
 from refinery.publish.records import StageRecord
-from refinery.publish.store import KEPT_SUFFIX, Store
+from refinery.publish.store import KEPT_SUFFIX, Store, summarise_table
 from refinery.recipe import Recipe, Runtime
 from schemas.errors import ContractError
 from schemas.fingerprints import sha256_file, sha256_files
@@ -78,11 +78,15 @@ class StageContext:
         record = self.records.get(writer)
         ddl = TABLES[table].ddl
         if record is None:
-            return self.spark.createDataFrame([], ddl)
-        uri = self.store.table_uri(record, table)
-        if not storage.exists(uri):
-            return self.spark.createDataFrame([], ddl)
+            return self._no_rows(ddl)
+        uri, summary = self.store.table_uri(record, table), record.tables.get(table)
+        if (summary is not None and not summary.rows) or not storage.exists(uri):
+            return self._no_rows(ddl)
         return self.spark.read.schema(ddl).parquet(uri)
+
+    def _no_rows(self, ddl: str) -> DataFrame:
+        """No rows of a schema; the limit tells the optimiser, which then drops joins with them."""
+        return self.spark.createDataFrame([], ddl).limit(0)
 
     def write(self, table: str, rows: DataFrame) -> None:
         """Write one table of this stage; columns are put in the declared order and cast."""
@@ -101,8 +105,12 @@ class StageContext:
         """A table that this attempt has just written."""
         uri = storage.join_uri(self.attempt_uri, f"{TABLE_COLUMN}={table}")
         if not storage.exists(uri):
-            return self.spark.createDataFrame([], TABLES[table].ddl)
+            return self._no_rows(TABLES[table].ddl)
         return self.spark.read.schema(TABLES[table].ddl).parquet(uri)
+
+    def count_back(self, table: str) -> int:
+        """Rows of a table that this attempt has just written, from the footers: no Spark job."""
+        return summarise_table(storage.join_uri(self.attempt_uri, f"{TABLE_COLUMN}={table}")).rows
 
     @property
     def verdicts_uri(self) -> str:

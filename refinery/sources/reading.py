@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -22,7 +22,15 @@ from refinery.tables import UnionRows, union_ddl
 
 TABLES_WRITTEN = ("fetches", "records", "rejects")
 TASK_BYTES = 64 << 20
-FILE_DDL = "source string, name string, uri string, priority int"
+
+
+class ListedFile(NamedTuple):
+    """What a task is told of a file; `priority` is the place of its source in the recipe."""
+
+    source: str
+    name: str
+    uri: str
+    priority: int
 
 
 def read_files(
@@ -36,39 +44,46 @@ def read_files(
     One large file is one task; small files share tasks. Which rows come out does not depend on it.
     """
     priority = {source.name: place for place, source in enumerate(sources)}
-    rows = [(f.source, f.name, f.uri, priority[f.source]) for f in files]
+    rows = [ListedFile(f.source, f.name, f.uri, priority[f.source]) for f in files]
     num_tasks = max(1, min(len(files), sum(f.size for f in files) // TASK_BYTES + 4))
     order = sorted(range(len(files)), key=lambda i: -files[i].size)
     dealt = [[rows[i] for i in order[task::num_tasks]] for task in range(num_tasks)]
-    listing = spark.createDataFrame(
-        spark.sparkContext.parallelize(dealt, num_tasks).flatMap(lambda task: task), FILE_DDL
-    )
     read = functools.partial(
-        _read_batches, sources={source.name: source for source in sources}, limits=limits
+        _read_batches,
+        dealt=dealt,
+        sources={source.name: source for source in sources},
+        limits=limits,
     )
-    return listing.mapInArrow(read, union_ddl(TABLES_WRITTEN))
+    # One row per task, its number; an RDD of the files would need Python twice.
+    numbers = spark.range(0, num_tasks, 1, num_tasks)
+    return numbers.mapInArrow(read, union_ddl(TABLES_WRITTEN))
 
 
 def _read_batches(
-    batches: Iterator[pa.RecordBatch], *, sources: dict[str, SourceConfig], limits: ReadLimits
+    batches: Iterator[pa.RecordBatch],
+    *,
+    dealt: Sequence[Sequence[ListedFile]],
+    sources: dict[str, SourceConfig],
+    limits: ReadLimits,
 ) -> Iterator[pa.RecordBatch]:
     rows = UnionRows(TABLES_WRITTEN)
     for batch in batches:
-        for file in batch.to_pylist():
-            yield from _read_file(rows, file, sources[file["source"]], limits)
+        for number in batch.column("id").to_pylist():
+            for file in dealt[number]:
+                yield from _read_file(rows, file, sources[file.source], limits)
     yield from rows.flush()
 
 
 def _read_file(
-    rows: UnionRows, file: dict[str, Any], source: SourceConfig, limits: ReadLimits
+    rows: UnionRows, file: ListedFile, source: SourceConfig, limits: ReadLimits
 ) -> Iterator[pa.RecordBatch]:
     """Add one file's rows, flushing full batches; no document of a broken file is lost."""
-    place = {"source": source.name, "file": file["name"]}
+    place = {"source": source.name, "file": file.name}
     others: Counter[str] = Counter()
-    system, path = storage.file_system(file["uri"])
+    system, path = storage.file_system(file.uri)
     try:
         with system.open(path, "rb") as stream:
-            for outcome in read_stream(stream, source=source, name=file["name"], limits=limits):
+            for outcome in read_stream(stream, source=source, name=file.name, limits=limits):
                 match outcome:
                     case Fetch():
                         yield from rows.add("fetches", **place, **_fetch_row(outcome, file))
@@ -110,7 +125,7 @@ def read_stream(
     return read_whole(plain, mime=mime, url=url, max_bytes=most)
 
 
-def _fetch_row(fetch: Fetch, file: dict[str, Any]) -> dict[str, Any]:
+def _fetch_row(fetch: Fetch, file: ListedFile) -> dict[str, Any]:
     return {
         "doc_id": document_id(fetch.url, fetch.payload),
         "url": fetch.url,
@@ -119,7 +134,7 @@ def _fetch_row(fetch: Fetch, file: dict[str, Any]) -> dict[str, Any]:
         "charset": fetch.charset,
         "payload": fetch.payload,
         "meta": fetch.meta,
-        "priority": file["priority"],
+        "priority": file.priority,
         "offset": fetch.offset,
     }
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyspark.sql import DataFrame
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Tokenizer
 
 from refinery.edits import Edit, apply_edits
 from refinery.packing.boundaries import sentence_starts, tokens_at, word_starts
@@ -20,6 +21,9 @@ OUTPUT_DDL = (
     "doc_id string, source string, is_heldout boolean, input_ids array<int>, num_tokens int, "
     "num_bytes bigint, word_starts array<int>, sentence_starts array<int>"
 )
+# An encoding holds ten times the bytes of its text: those of a whole batch would be 200 MB and more.
+GROUP_CHARS = 1 << 19
+Ints = NDArray[np.integer]
 # What `tokenise` can find beside the ids, and where it begins in a text.
 MARKS = {"word_starts": word_starts, "sentence_starts": sentence_starts}
 
@@ -53,38 +57,51 @@ def tokenise_batch(
     texts = edited_texts(batch)
     # Offsets cost time: without marks they are left out.
     encode = tokenizer.encode_batch if marks else tokenizer.encode_batch_fast
-    encodings = encode(texts, add_special_tokens=False)
-    arrays = [np.asarray(encoding.ids, np.int32) for encoding in encodings]
-    lengths = np.array([len(ids) for ids in arrays], np.int32)
-    offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
-    flat = np.concatenate([*arrays, np.zeros(0, np.int32)])
+    ids: list[Ints] = []
+    starts: dict[str, list[Ints]] = {name: [] for name in marks}
+    for group in _groups(texts):
+        encodings = encode(group, add_special_tokens=False)
+        ids += [np.asarray(encoding.ids, np.int32) for encoding in encodings]
+        for name in marks:
+            starts[name] += [
+                tokens_at(MARKS[name](text), np.asarray(encoding.offsets, np.int64))
+                for text, encoding in zip(group, encodings, strict=True)
+            ]
+    lists = _as_lists(ids)
     sizes = [len(text.encode()) for text in texts]
+    nothing = pa.nulls(len(texts), pa.list_(pa.int32()))
     return pa.RecordBatch.from_arrays(
         [
             batch.column("doc_id"),
             batch.column("source"),
             batch.column("is_heldout"),
-            pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat)),
-            pa.array(lengths),
+            lists,
+            lists.value_lengths(),
             pa.array(sizes, pa.int64()),
-            *(_marked(name, texts, encodings, is_wanted=name in marks) for name in MARKS),
+            *(_as_lists(starts[name]) if name in marks else nothing for name in MARKS),
         ],
         ["doc_id", "source", "is_heldout", "input_ids", "num_tokens", "num_bytes", *MARKS],
     )
 
 
-def _marked(
-    name: str, texts: list[str], encodings: list[Encoding], *, is_wanted: bool
-) -> pa.ListArray:
-    """Per text, the tokens at which something begins."""
-    if not is_wanted:
-        return pa.nulls(len(texts), pa.list_(pa.int32()))
-    found = [
-        tokens_at(MARKS[name](text), np.asarray(encoding.offsets, np.int64))
-        for text, encoding in zip(texts, encodings, strict=True)
-    ]
-    offsets = np.concatenate(([0], np.cumsum([len(each) for each in found]))).astype(np.int32)
-    flat = np.concatenate([*found, np.zeros(0, np.int64)]).astype(np.int32)
+def _groups(texts: list[str]) -> Iterator[list[str]]:
+    """Consecutive texts of together about GROUP_CHARS code points."""
+    group: list[str] = []
+    size = 0
+    for text in texts:
+        if group and size + len(text) > GROUP_CHARS:
+            yield group
+            group, size = [], 0
+        group.append(text)
+        size += len(text)
+    if group:
+        yield group
+
+
+def _as_lists(arrays: list[Ints]) -> pa.ListArray:
+    """One list per array; numbers reach Arrow as one array, never as Python objects."""
+    offsets = np.concatenate(([0], np.cumsum([len(each) for each in arrays]))).astype(np.int32)
+    flat = np.concatenate([*arrays, np.zeros(0, np.int32)]).astype(np.int32, copy=False)
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat))
 
 
