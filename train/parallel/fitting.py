@@ -82,7 +82,7 @@ class _Made(TorchDispatchMode):
     """Storages that operations made, without keeping them alive."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._sizes: dict[int, tuple[StorageWeakRef, int]] = {}
 
     def __torch_dispatch__(
@@ -98,11 +98,12 @@ class _Made(TorchDispatchMode):
 
     def live_bytes(self, *, without: set[int]) -> int:
         """Of those that are still there, but for storages at some addresses."""
-        return sum(
-            size
-            for address, (reference, size) in self._sizes.items()
-            if address not in without and not reference.expired()  # type: ignore[no-untyped-call]
-        )
+        total = 0
+        for address, (reference, size) in self._sizes.items():
+            is_gone: bool = reference.expired()  # type: ignore[no-untyped-call]
+            if address not in without and not is_gone:
+                total += size
+        return total
 
 
 def activation_bytes(model: torch.nn.Module, batch: Batch) -> int:
@@ -118,8 +119,6 @@ def activation_bytes(model: torch.nn.Module, batch: Batch) -> int:
     kept = made.live_bytes(without=own)
     sums.loss.backward()
     model.zero_grad(set_to_none=True)
-    del sums
-    gc.collect()
     return kept
 
 
