@@ -17,7 +17,7 @@ from refinery.extract.blocks import read_blocks
 from refinery.extract.cut import choose_cut
 from refinery.extract.features import compute_features
 from refinery.extract.metadata import linked_text
-from refinery.extract.structure import Style, render
+from refinery.extract.structure import Style, Tables, render
 from refinery.extract.trees import Forest
 
 # A page whose blocks give less is asked for the text of its JSON-LD, which must be much longer.
@@ -52,7 +52,9 @@ class MainText:
     is_linked: bool = False
 
 
-def extract_main_text(html: str, style: Style, *, image_text: bool = False) -> MainText:
+def extract_main_text(
+    html: str, style: Style, *, image_text: bool = False, tables: Tables | None = None
+) -> MainText:
     """Keep the likely blocks; a page that shows next to nothing may hold its text as plain data."""
     blocks = read_blocks(html, image_text=image_text)
     text = ""
@@ -60,7 +62,7 @@ def extract_main_text(html: str, style: Style, *, image_text: bool = False) -> M
         page = compute_features(blocks)
         forest, judge = load_forests()
         kept = choose_cut(forest.predict(page.rows), page.words, page.facts, judge)
-        text = render(blocks, np.flatnonzero(kept).tolist(), style)
+        text = render(blocks, np.flatnonzero(kept).tolist(), style, tables=tables)
     if len(text) < SHORT_CHARS:
         linked = linked_text(html)
         if len(linked) > LINKED_FACTOR * len(text):

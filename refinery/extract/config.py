@@ -37,6 +37,9 @@ class ExtractConfig(Settings):
     structure: Literal["plain", "markdown"] = Field(
         default="plain", description="form of headings, lists, tables and code (engine blocks)"
     )
+    tables: Literal["plain", "markdown", "drop"] | None = Field(
+        default=None, description="form of tables; None: as `structure` (engine blocks)"
+    )
     image_text: bool = Field(
         default=False, description="alternative text of all images, not of stickers alone (blocks)"
     )

@@ -1,4 +1,7 @@
-"""Kept blocks as text that keeps headings, lists, tables and code: plain, or as markdown."""
+"""Kept blocks as text that keeps headings, lists, tables and code: plain, or as markdown.
+
+Tables may have a form of their own, or be left out.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Literal
 from refinery.extract.blocks import TAG_IDS, TAGS, Blocks
 
 Style = Literal["plain", "markdown"]
+Tables = Literal["plain", "markdown", "drop"]
 
 # A row with a longer cell, or with several paragraphs in one, lays out a page and is no table.
 CELL_CHARS = 300
@@ -31,18 +35,21 @@ class _Piece:
     tag: int
 
 
-def render(blocks: Blocks, kept: Sequence[int], style: Style) -> str:
-    """Join the blocks with these numbers, in their order."""
-    return _Renderer(blocks, style).render(kept)
+def render(
+    blocks: Blocks, kept: Sequence[int], style: Style, *, tables: Tables | None = None
+) -> str:
+    """Join the blocks with these numbers, in their order; tables in the same style if not told."""
+    return _Renderer(blocks, style, tables or style).render(kept)
 
 
 class _Renderer:
-    def __init__(self, blocks: Blocks, style: Style) -> None:
+    def __init__(self, blocks: Blocks, style: Style, tables: Tables) -> None:
         self._texts = blocks.texts
         self._elements: list[int] = blocks.elements.tolist()
         self._tags: list[int] = blocks.tags.tolist()
         self._parents: list[int] = blocks.parents.tolist()
         self._is_markdown = style == "markdown"
+        self._tables = tables
         self._forms: dict[int, int] = {}
         self._numbers: dict[int, dict[int, int]] = {}
 
@@ -53,6 +60,8 @@ class _Renderer:
         for key, group in groupby(pieces, key=self._group_of):
             members = list(group)
             text, tag = self._group_text(members), members[0].tag
+            if not text:
+                continue
             if lines:
                 lines.append("\n" if _stand_together(last, tag) else "\n\n")
             lines.append(text)
@@ -128,11 +137,14 @@ class _Renderer:
         return numbers[item]
 
     def _table(self, members: list[_Piece]) -> str:
+        """Rows of cells; what lays out a page is paragraphs, and never dropped."""
         rows = [list(row) for _, row in groupby(members, lambda p: self._parents[p.form])]
         if max(map(len, rows)) < 2 or not all(map(_is_row, rows)):
             return "\n\n".join(piece.text for piece in members)
+        if self._tables == "drop":
+            return ""
         lines = [" | ".join(" ".join(p.text.split()) for p in row) for row in rows]
-        if self._is_markdown:
+        if self._tables == "markdown":
             lines = [f"| {line} |" for line in lines]
             lines.insert(1, "|" + " --- |" * len(rows[0]))
         return "\n".join(lines)
