@@ -60,7 +60,7 @@ def collect(store: Store, records: Mapping[str, StageRecord], manifest: Manifest
         raise ContractError(f"the tables do not add up: {lines}")
     ledger = ledger_numbers(tables)
     config = clean_settings(tables)
-    dropped, kept = _sample_ids(tables)
+    dropped, kept = sample_ids(tables)
     texts = _texts(tables, [*dropped, *kept, *pair_ids(tables), *hit_ids(tables)])
     cards = json.loads(records["quality"].facts["cards"]) if "quality" in records else {}
     return ReportData(
@@ -98,7 +98,7 @@ def collect(store: Store, records: Mapping[str, StageRecord], manifest: Manifest
                 seconds=record.seconds,
                 cost=record.cost,
                 rows={name: table.rows for name, table in record.tables.items()},
-                bytes=sum(table.bytes for table in record.tables.values()),
+                bytes=_written(record, manifest),
             )
             for record in records.values()
         ),
@@ -174,19 +174,45 @@ def _checks(sources: Mapping[str, SourceFunnel]) -> list[Check]:
     ]
 
 
-def _sample_ids(tables: Tables) -> tuple[dict[str, str], list[str]]:
-    """Ids of dropped documents, two of each reason, and of kept ones: the smallest."""
-    by_reason: dict[str, list[str]] = defaultdict(list)
-    kept: list[str] = []
-    for batch in tables.batches("clean", "ledger", ("doc_id", "drop_reason")):
-        ids, reasons = batch.column("doc_id").to_pylist(), batch.column("drop_reason").to_pylist()
-        for doc_id, reason in zip(ids, reasons, strict=True):
-            chosen = kept if reason is None else by_reason[reason]
-            if reason is None or len(chosen) < 2 or doc_id < chosen[-1]:
+def sample_ids(tables: Tables) -> tuple[dict[str, str], list[str]]:
+    """Ids of dropped documents, two of each reason, and of kept ones, some of each source.
+
+    The smallest ids. Kept is what stays to the end; of each source as many as make `SAMPLES` of all
+    together, and one at least.
+    """
+    dropped = tables.batches("clean", "ledger", ("doc_id", "drop_reason"))
+    by_reason = _smallest(dropped, most=2)
+    fates = tables.batches("tokenise", "fates", ("doc_id", "source", "fate"))
+    kept = (batch.filter(pc.equal(batch.column("fate"), "kept")) for batch in fates)
+    by_source = _smallest(kept, most=SAMPLES)
+    each = max(1, -(-SAMPLES // max(1, len(by_source))))
+    return (
+        {i: reason for reason, ids in by_reason.items() for i in ids},
+        [i for ids in by_source.values() for i in ids[:each]],
+    )
+
+
+def _smallest(batches: Iterable[pa.RecordBatch], *, most: int) -> dict[str, list[str]]:
+    """The smallest ids (first column) of each group (second column), in order of the groups."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for batch in batches:
+        for doc_id, group in zip(batch[0].to_pylist(), batch[1].to_pylist(), strict=True):
+            if group is None:
+                continue
+            chosen = groups[group]
+            if len(chosen) < most or doc_id < chosen[-1]:
                 chosen.append(doc_id)
                 chosen.sort()
-                del chosen[SAMPLES if reason is None else 2 :]
-    return {i: reason for reason in sorted(by_reason) for i in by_reason[reason]}, kept
+                del chosen[most:]
+    return dict(sorted(groups.items()))
+
+
+def _written(record: StageRecord, manifest: Manifest) -> int:
+    """Bytes of a stage's tables; of packing, those of the shards."""
+    if record.stage == "pack":
+        splits = (manifest.train, manifest.heldout)
+        return sum(shard.bytes for split in splits for shard in split.shards)
+    return sum(table.bytes for table in record.tables.values())
 
 
 def _texts(tables: Tables, wanted: Iterable[str]) -> dict[str, dict[str, Any]]:

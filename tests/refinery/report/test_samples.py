@@ -1,0 +1,80 @@
+"""Which documents the report shows, and from where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from refinery.report.charts import histogram
+from refinery.report.collect import sample_ids
+from refinery.report.data import Histogram, PairSample
+from refinery.report.evidence import dedup_numbers
+from tests.support.published import published_tables
+
+
+def test_kept_samples_are_of_each_source_and_stay_to_the_end(tmp_path: Path) -> None:
+    fates = [("d", "web", "kept"), ("b", "web", "duplicate"), ("c", "web", "kept")]
+    fates += [(f"n{i}", "news", "kept") for i in range(9)] + [("a", "docs", "dropped")]
+    ledger = [("a", "short"), ("f", "short"), ("e", "short"), ("b", None), ("g", "long")]
+    tables = published_tables(
+        tmp_path,
+        {
+            "clean": {"ledger": [{"doc_id": d, "drop_reason": r} for d, r in ledger]},
+            "tokenise": {"fates": [{"doc_id": d, "source": s, "fate": f} for d, s, f in fates]},
+        },
+    )
+
+    dropped, kept = sample_ids(tables)
+
+    assert dropped == {"g": "long", "a": "short", "e": "short"}
+    assert kept == ["n0", "n1", "n2", "c", "d"]
+
+
+def pair(tmp_path: Path, first: str, second: str) -> PairSample:
+    """The one near-duplicate of two texts as the report shows it."""
+    row = {"doc_id": "b", "kept_id": "a", "method": "minhash", "jaccard": 0.9, "containment": 1.0}
+    curve = (
+        '{"bands": 14, "rows": 8, "threshold": 0.8, "points": [], '
+        '"false_negative_area": 0, "false_positive_area": 0}'
+    )
+    tables = published_tables(
+        tmp_path,
+        {"dedup": {"duplicates": [{**row, "cluster": "a"}]}},
+        facts={"dedup": {"s_curve": curve}},
+    )
+    texts: dict[str, dict[str, Any]] = {
+        name: {"doc_id": name, "source": "web", "url": None, "title": None, "text": text}
+        for name, text in (("a", first), ("b", second))
+    }
+    numbers = dedup_numbers(tables, texts)
+    assert numbers is not None
+    return numbers.pairs[0]
+
+
+def test_pairs_are_shown_from_shortly_before_the_first_difference(tmp_path: Path) -> None:
+    same = "the same words " * 200
+    shown = pair(tmp_path, same + "one end", same + "another end")
+
+    assert shown.start == len(same) - 200
+    assert shown.kept.before == same[-200:] + "one end"
+    assert shown.removed.before == same[-200:] + "another end"
+
+
+def test_equal_texts_are_shown_from_their_beginning(tmp_path: Path) -> None:
+    shown = pair(tmp_path, "both equal", "both equal")
+
+    assert (shown.start, shown.kept.before) == (0, "both equal")
+
+
+def test_histogram_places_thresholds_and_decades_on_the_axis() -> None:
+    edges = (0.0, *np.logspace(0, 3, 4).tolist())  # 0, 1, 10, 100, 1000: four bars of 80
+    svg = histogram(
+        Histogram(edges=edges, counts=(1, 2, 3, 4), marks=(10.0,), unit="words"), "Length"
+    )
+
+    assert 'class="mark" x1="160.0" x2="160.0"' in svg
+    assert "10 documents by words, most 4, threshold 10" in svg
+    ticks = [part.split("</text>")[0].split(">")[1] for part in svg.split("<text")[2:]]
+    assert ticks == ["0", "1", "10", "100", "1,000"]
