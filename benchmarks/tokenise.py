@@ -1,10 +1,11 @@
 """Tokenising as the job does it against the library alone, in CPU seconds of one thread.
 
-    python benchmarks/tokenise.py [--text FILE.jsonl.gz ...] [--megabytes 50] [--rounds 3]
+    python -m benchmarks.tokenise [--text FILE.jsonl.gz ...] [--megabytes 50] [--rounds 3]
 
 Both sides see the same text, warm, alternating. The library's side is `encode_batch_fast` with its
 results thrown away; the job's side is the whole Arrow function: strings from Arrow, edits, ids to
-an Arrow list column. Prints one JSON line.
+an Arrow list column; and once more through Spark, warm, from Parquet to Parquet, without and with the
+marks of word and sentence starts. Prints one JSON line.
 """
 
 from __future__ import annotations
@@ -16,15 +17,22 @@ import os
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 os.environ.update(TOKENIZERS_PARALLELISM="false", RAYON_NUM_THREADS="1", OMP_NUM_THREADS="1")
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from jobs.java import find_java
+from jobs.metering import metered
+from jobs.session import build_session
+from jobs.submit import JVM_OPTIONS
+from refinery.recipe import Runtime
 from refinery.vocabulary.bpe import train_bpe, write_tokenizer
 from refinery.vocabulary.config import VocabularyConfig
 from refinery.vocabulary.identity import load_tokenizer
-from refinery.vocabulary.tokenise import tokenise_batch
+from refinery.vocabulary.tokenise import MARKS, tokenise, tokenise_batch
 
 BATCH_BYTES = 4 << 20
 PIECE_CHARS = 6000
@@ -77,6 +85,36 @@ def batches_of(texts: list[str]) -> list[pa.RecordBatch]:
     return batches
 
 
+def through_spark(
+    batches: list[pa.RecordBatch], scratch: Path, marks: tuple[str, ...], cores: int
+) -> float:
+    """CPU seconds of Spark's tasks and Python workers that tokenise Parquet into Parquet, warm."""
+    source = scratch / "texts"
+    if not source.exists():
+        source.mkdir()
+        for number, batch in enumerate(batches):
+            pq.write_table(
+                pa.Table.from_batches([batch]), source / f"{number:04d}.parquet", compression="zstd"
+            )
+    os.environ["JAVA_HOME"] = str(find_java().home)
+    os.environ["PYSPARK_SUBMIT_ARGS"] = (
+        f"--master local[{cores}] --driver-memory 1g --driver-java-options '{JVM_OPTIONS}' "
+        "pyspark-shell"
+    )
+    session = build_session("tokenise", Runtime(output=str(scratch)))
+    name = "-".join(marks) or "plain"
+
+    def run(files: list[str], out: str) -> None:
+        rows = tokenise(session.read.parquet(*files), str(scratch / "tokenizer"), marks)
+        rows.write.mode("overwrite").parquet(str(scratch / out))
+
+    files = sorted(map(str, source.glob("*.parquet")))
+    run(files[: 2 * cores], f"warm-{name}")
+    with metered(session) as meter:
+        run(files, name)
+    return meter.cost.jvm_cpu_seconds + (meter.cost.python_cpu_seconds or 0.0)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     data = Path(__file__).resolve().parents[2] / "shared" / "data" / "text"
@@ -84,41 +122,56 @@ def main() -> None:
     parser.add_argument("--text", nargs="+", type=Path, default=defaults)
     parser.add_argument("--megabytes", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--cores", type=int, default=2)
     args = parser.parse_args()
     texts = read_texts(args.text, args.megabytes << 20)
     size = sum(len(text.encode()) for text in texts)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
         config = VocabularyConfig(size=50_000)
-        write_tokenizer(train_bpe(texts[::7], config), Path(scratch), config.sentinels)
-        tokenizer = load_tokenizer(Path(scratch))
+        write_tokenizer(train_bpe(texts[::7], config), scratch / "tokenizer", config.sentinels)
+        print(json.dumps({**measure(texts, scratch, args), "megabytes": round(size / 2**20, 1)}))
+
+
+def measure(texts: list[str], scratch: Path, args: argparse.Namespace) -> dict[str, Any]:
+    """The library, the Arrow function, and the job in Spark without and with marks."""
+    tokenizer = load_tokenizer(scratch / "tokenizer")
     batches = batches_of(texts)
     plain = [batch.column("text").to_pylist() for batch in batches]
     for warm in plain[:2]:
         tokenizer.encode_batch_fast(warm, add_special_tokens=False)
-    library, job, tokens = [], [], 0
+    library, with_offsets, job, tokens = [], [], [], 0
     for _ in range(args.rounds):
-        clock = time.process_time()
-        for column in plain:
-            tokenizer.encode_batch_fast(column, add_special_tokens=False)
-        library.append(time.process_time() - clock)
+        for seconds, encode in (
+            (library, tokenizer.encode_batch_fast), (with_offsets, tokenizer.encode_batch),
+        ):  # fmt: skip
+            clock = time.process_time()
+            for column in plain:
+                encode(column, add_special_tokens=False)
+            seconds.append(time.process_time() - clock)
         clock = time.process_time()
         tokens = sum(
             len(tokenise_batch(batch, tokenizer).column("input_ids").flatten()) for batch in batches
         )
         job.append(time.process_time() - clock)
-    print(
-        json.dumps(
-            {
-                "benchmark": "tokenise",
-                "megabytes": round(size / 2**20, 1),
-                "tokens": tokens,
-                "library_cpu_seconds": round(min(library), 2),
-                "job_cpu_seconds": round(min(job), 2),
-                "ratio": round(min(library) / min(job), 3),
-                "megabytes_per_core_second": round(size / 2**20 / min(job), 2),
-            }
-        )
-    )
+    spark = {
+        "spark": through_spark(batches, scratch, (), args.cores),
+        "spark_with_marks": through_spark(batches, scratch, tuple(MARKS), args.cores),
+    }
+    size = sum(len(text.encode()) for text in texts)
+    raw = {"spark": min(library), "spark_with_marks": min(with_offsets)}
+    return {
+        "benchmark": "tokenise",
+        "tokens": tokens,
+        "library_cpu_seconds": round(min(library), 2),
+        "library_with_offsets_cpu_seconds": round(min(with_offsets), 2),
+        "job_cpu_seconds": round(min(job), 2),
+        "ratio": round(min(library) / min(job), 3),
+        "megabytes_per_core_second": round(size / 2**20 / min(job), 2),
+        "spark_cpu_seconds": {key: round(value, 2) for key, value in spark.items()},
+        # With marks the library has to find offsets too: its raw speed is that of `encode_batch`.
+        "spark_ratio": {key: round(raw[key] / value, 3) for key, value in spark.items()},
+    }
 
 
 if __name__ == "__main__":

@@ -28,7 +28,9 @@ def run(args: argparse.Namespace) -> int:
     load_recipe(args.recipe, tuple(args.overrides))
     os.environ["JAVA_HOME"] = str(find_java().home)
     from jobs.refine import main
+    from jobs.submit import JVM_OPTIONS
 
+    os.environ.setdefault("SPARK_SUBMIT_OPTS", JVM_OPTIONS)
     argv = ["--recipe", str(args.recipe)]
     for override in args.overrides:
         argv += ["--set", override]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +24,7 @@ OUTPUT_DDL = (
 )
 # An encoding holds ten times the bytes of its text: those of a whole batch would be 200 MB and more.
 GROUP_CHARS = 1 << 19
-Ints = NDArray[np.integer]
+Ints = NDArray[np.integer[Any]]
 # What `tokenise` can find beside the ids, and where it begins in a text.
 MARKS = {"word_starts": word_starts, "sentence_starts": sentence_starts}
 
