@@ -145,7 +145,8 @@ def train_blocks(pages: list[Page]) -> Forest:
     weight = np.concatenate(weights)
     known = weight > 0
     labels = np.concatenate([page["y"] for page in pages])[known]
-    rows = np.concatenate([page["page"].rows for page in pages])[known]
+    columns = np.concatenate([page["page"].columns for page in pages], axis=1)
+    rows = columns[:, known].T
     data = lightgbm.Dataset(rows, labels, weight=weight[known])
     return export(lightgbm.train(PARAMETERS, data, num_boost_round=NUM_TREES), DEPTH)
 
@@ -162,7 +163,7 @@ def train_cuts(examples: list[tuple[Floats, Floats]]) -> Forest:
 def cut_examples(page: Page, judge: Forest) -> tuple[Floats, Floats]:
     """Features of a page's cuts [C, G], and what each gains over the expected-best one [C]."""
     features = page["page"]
-    cuts = propose_cuts(judge.predict(features.rows), features.words, features.facts)
+    cuts = propose_cuts(judge.predict(features.columns), features.words, features.facts)
     truth, have = Counter(words_of(page["truth"] or "")), Counter()
     num, common, f1 = 0, 0, []
     for block in cuts.order[: int(cuts.lasts[-1]) + 1].tolist():
@@ -172,7 +173,7 @@ def cut_examples(page: Page, judge: Forest) -> tuple[Floats, Floats]:
             have[word] += 1
         f1.append(2 * common / max(num + truth.total(), 1))
     gains = np.array(f1)[cuts.lasts] - f1[cuts.best]
-    return cuts.rows, gains.astype(np.float32)
+    return cuts.columns.T, gains.astype(np.float32)
 
 
 def export(booster, depth: int) -> Forest:  # type: ignore[no-untyped-def]
@@ -209,7 +210,7 @@ def extract(page: Page, model: Model) -> str:
     if "page" not in page:
         return ""
     features = page["page"]
-    probability = model.blocks.predict(features.rows)
+    probability = model.blocks.predict(features.columns)
     kept = choose_cut(probability, features.words, features.facts, model.cuts)
     return "\n".join(text for text, keep in zip(page["texts"], kept, strict=True) if keep)
 

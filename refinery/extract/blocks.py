@@ -1,26 +1,25 @@
 """A page as a list of text blocks and the tree of elements that hold them.
 
-The parser repairs the page. Its nodes are asked, in order, for their tag, their parent and their
-text; all else is computed on arrays, since a loop over the nodes in Python took twice the time.
-Shapes: M nodes, E elements, N blocks.
+The parser repairs the page and writes it anew; its tags and text are computed on as arrays, since a
+loop over the nodes in Python took several times as long.
+Shapes: T tags, opening and closing ones, E elements, N blocks. A place is 2t for the tag t, 2t + 1
+for the text behind it.
 """
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import gc
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser
 
 from refinery.extract.hints import Hints, read_hints
-from refinery.extract.inline import formula_of, image_name, sticker_name
-from refinery.extract.nodes import NodeTree, count_above
+from refinery.extract.inline import formula_of, image_names, plain_text, sticker_names
+from refinery.extract.nodes import Nesting, number_paths
+from refinery.extract.tags import RAW_TEXT_NAMES, VOID_NAMES, TagNames, read_tags, write_body
 
 Ints = NDArray[np.int64]
 
@@ -34,13 +33,12 @@ _INLINE_NAMES = (
     "rp rt ruby s samp small span strike sub sup time tt u var wbr nobr mi mo mn "
     "mrow msup msub mfrac semantics annotation path picture source embed param track"
 )
-_BLOCK, _TEXT, _LINE, _LINK, _BOLD, _BREAK_TAG, _VOID, _SKIP, _IMAGE, _MATH = range(10)
+_BLOCK, _LINE, _LINK, _BOLD, _BREAK_TAG, _VOID, _SKIP, _IMAGE, _MATH, _CLOSE = range(10)
 _KINDS = {
     **dict.fromkeys(_INLINE_NAMES.split(), _LINE),
     **dict.fromkeys("area base basefont col hr link meta frame bgsound".split(), _VOID),  # noqa: SIM905
     **dict.fromkeys(_SKIPPED_NAMES.split(), _SKIP),
-    "a": _LINK, "b": _BOLD, "strong": _BOLD, "br": _BREAK_TAG, "-text": _TEXT, "-comment": _SKIP,
-    "img": _IMAGE, "math": _MATH,
+    "a": _LINK, "b": _BOLD, "strong": _BOLD, "br": _BREAK_TAG, "img": _IMAGE, "math": _MATH,
 }  # fmt: skip
 TAGS = (
     "other", "p", "li", "div", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "blockquote",
@@ -49,20 +47,23 @@ TAGS = (
     "caption", "address", "body", "tbody", "thead", "center", "fieldset", "head", "title",
 )  # fmt: skip
 TAG_IDS = {name: place for place, name in enumerate(TAGS)}
-WORDS = (
-    "comment", "sidebar", "nav", "menu", "foot", "head", "relat", "recommend", "share", "social",
-    "content", "article", "post", "body", "entry", "main", "cookie", "crumb", "widget", "promo",
-    "meta", "tag", "author", "date", "list", "item", "title", "desc", "product", "price", "review",
-    "text", "modal", "popup", "login", "ad-", "banner", "hidden", "display:none", "display: none",
-)  # fmt: skip
-_ATTRIBUTES = ("class", "id", "role", "itemprop", "style")
-_ATTRIBUTE_CHARS = 300
 _CONTROLS = ("input", "button", "select", "textarea", "svg", "label", "form")
-_HAS_TEXT = np.isin(np.arange(10), (_TEXT, _BREAK_TAG, _IMAGE, _MATH))
+_NAMES = sorted({*_KINDS, *TAGS[1:], *_CONTROLS, *VOID_NAMES, *RAW_TEXT_NAMES})
+_NUMBERS = TagNames(_NAMES)
+# By number of a name, 0 being any other.
+_KIND_OF = np.array([_BLOCK, *(_KINDS.get(name, _BLOCK) for name in _NAMES)])
+_TAG_OF = np.array([0, *(TAG_IDS.get(name, 0) for name in _NAMES)])
+_IS_CONTROL = np.array([False, *(name in _CONTROLS for name in _NAMES)])
+_IS_VOID = np.array([False, *(name in VOID_NAMES for name in _NAMES)])
+_IS_RAW = np.array([False, *(name in RAW_TEXT_NAMES for name in _NAMES)])
+_PLAIN, _BROKEN, _CODE = range(3)
 _SPACES = re.compile(r"\s+")
 # Marks <br> apart from line ends of the source; no parsed page holds it.
 _BREAK = "\0"
+_PRE = TAG_IDS["pre"]
 MAX_BLOCKS = 20_000
+# Nobody listens to changes of the tree.
+_OPTIONS = LexborDocumentOptions.WO_EVENTS.value
 
 
 def _no_ints() -> Ints:
@@ -75,7 +76,8 @@ class Blocks:
 
     `elements`, `link_chars`, `num_links`, `bold_chars`, `num_breaks` are [N], and so are
     `num_images` and `num_controls`, which count what stands before each block. `tags`, `parents`,
-    `depths`, `masks`, `paths`, `starts`, `ends` are [E].
+    `depths`, `paths`, `starts`, `ends` are [E]; equal `paths` are equal paths of tags and classes, where
+    they lead to blocks.
     """
 
     texts: list[str] = field(default_factory=list)
@@ -89,7 +91,6 @@ class Blocks:
     tags: Ints = field(default_factory=_no_ints)
     parents: Ints = field(default_factory=_no_ints)
     depths: Ints = field(default_factory=_no_ints)
-    masks: Ints = field(default_factory=_no_ints)
     paths: Ints = field(default_factory=_no_ints)
     starts: Ints = field(default_factory=_no_ints)
     ends: Ints = field(default_factory=_no_ints)
@@ -102,207 +103,146 @@ def read_blocks(html: str, *, image_text: bool = False) -> Blocks:
 
     Emoji and stickers that are images give their names; other images only with `image_text`.
     """
-    tree = LexborHTMLParser(html)
-    body = tree.body
-    with _no_collection():
-        blocks = _Reading(body, image_text=image_text).read() if body is not None else Blocks()
-    blocks.hints = read_hints(html)
+    tree = LexborHTMLParser(html, options=_OPTIONS)
     title = tree.css_first("title")
-    if title is not None:
-        blocks.title = _SPACES.sub(" ", title.text()).strip() or None
+    name = _SPACES.sub(" ", title.text()).strip() if title is not None else ""
+    body = write_body(tree)
+    blocks = Blocks()
+    if body is not None:
+        _Reading(body, image_names if image_text else sticker_names).read(blocks)
+    blocks.title = name or None
+    blocks.hints = read_hints(html)
     return blocks
 
 
-@contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
-    """Thousands of nodes at once would set off the cycle collector; they form no cycles.
-
-    It takes a third of the time of reading a page.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
-@functools.cache
-def _known_tags() -> tuple[Ints, Ints, NDArray[np.bool_]]:
-    """Kind, place in TAGS and whether people use it, by lexbor's tag id.
-
-    The last entry is for ids that no page shares.
-    """
-    parser = LexborHTMLParser("x<!--x-->")
-    ids = {name: parser.create_node(name).tag_id for name in {*_KINDS, *TAGS} if name[0] != "-"}
-    for node in parser.root.traverse(include_text=True) if parser.root else ():
-        ids[node.tag or ""] = node.tag_id
-    # Ids of names that the parser does not know are addresses.
-    known = {name: number for name, number in ids.items() if number < 10_000}
-    kinds = np.full(max(known.values()) + 2, _BLOCK)
-    tags = np.zeros(len(kinds), np.int64)
-    controls = np.zeros(len(kinds), np.bool_)
-    for name, number in known.items():
-        controls[number] = name in _CONTROLS
-        kinds[number] = _KINDS.get(name, _BLOCK)
-        tags[number] = TAG_IDS.get(name, 0)
-    return kinds, tags, controls
-
-
 class _Reading:
-    """The nodes of a page's body, and what kind each is."""
+    """The tags of a page's body, what kind each is, and the text between them."""
 
-    def __init__(self, body: LexborNode, *, image_text: bool) -> None:
-        self._nodes = list(body.traverse(include_text=True))
-        self._tree = NodeTree(self._nodes)
-        self._name_of_image = image_name if image_text else sticker_name
-        self._kinds, self._tags, self._is_control = self._classify()
-        self._inlays = self._read_inlays()
-
-    def _classify(self) -> tuple[Ints, Ints, NDArray[np.bool_]]:
-        """Kinds and places in TAGS of the nodes; all below a skipped element is skipped."""
-        kinds_of, tags_of, controls = _known_tags()
-        numbers = np.array([node.tag_id for node in self._nodes], np.uint64)
-        known = np.minimum(numbers, np.uint64(len(kinds_of) - 1)).astype(np.int64)
-        kinds = kinds_of[known]
-        for place in np.flatnonzero(known == len(kinds_of) - 1).tolist():
-            kinds[place] = _KINDS.get(self._nodes[place].tag or "", _BLOCK)
+    def __init__(self, body: bytes, name_images: Callable[[list[bytes]], list[str]]) -> None:
+        self._tags = tags = read_tags(body, _NUMBERS, _IS_VOID, _IS_RAW)
+        kinds = _KIND_OF[tags.names]
+        kinds[~tags.is_opening] = _CLOSE
+        kinds[tags.is_single & (kinds == _BLOCK)] = _VOID
         kinds[0] = _BLOCK
-        kinds[self._tree.inside(np.flatnonzero(kinds == _SKIP))] = _SKIP
-        return kinds, tags_of[known], controls[known]
-
-    def _read_inlays(self) -> dict[int, str]:
-        """Text that stands for line breaks, images and formulas, by node."""
-        kinds = self._kinds
-        inlays = dict.fromkeys(np.flatnonzero(kinds == _BREAK_TAG).tolist(), _BREAK)
-        for place in np.flatnonzero(kinds == _IMAGE).tolist():
-            inlays[place] = self._name_of_image(self._nodes[place])
-        for place in np.flatnonzero(kinds == _MATH).tolist():
-            inlays[place] = formula_of(self._nodes[place])
-            if inlays[place]:
+        skipped = tags.covered(np.flatnonzero(kinds == _SKIP))
+        kinds[skipped] = _SKIP
+        self._kinds = kinds
+        self._inlays = dict.fromkeys(np.flatnonzero(kinds == _BREAK_TAG).tolist(), _BREAK)
+        images = np.flatnonzero(kinds == _IMAGE)
+        marks = [tags.data[i:j] for i, j in zip(*tags.spans(images), strict=True)]
+        self._inlays.update(zip(images.tolist(), name_images(marks), strict=True))
+        for number in np.flatnonzero(kinds == _MATH).tolist():
+            end = int(tags.closings[number])
+            tex = formula_of(tags.data[tags.starts[number] : tags.starts[end]])
+            self._inlays[number] = tex
+            if tex:
                 # The TeX stands for what is drawn below it.
-                kinds[place + 1 : self._tree.ends[place]] = _SKIP
-        return inlays
+                kinds[number + 1 : end] = _SKIP
+                skipped[number:end] = True
+        # No text stands behind the last tag.
+        self._has_text = np.append(tags.starts[1:] > tags.ends[:-1] + 1, False) & ~skipped
 
-    def read(self) -> Blocks:
+    def read(self, blocks: Blocks) -> None:
         """Gather the text, then the elements around it."""
-        blocks, kinds, tree = Blocks(), self._kinds, self._tree
-        is_element = kinds == _BLOCK
-        openings = np.flatnonzero(is_element)
-        cuts = np.bincount(openings, minlength=len(kinds) + 1)
-        cuts += np.bincount(tree.ends[openings], minlength=len(kinds) + 1)
-        cuts[:-1] += kinds == _VOID
-        firsts = self._read_texts(blocks, runs=np.cumsum(cuts[:-1]))
-        starts = np.searchsorted(firsts, openings)
+        kinds, tags = self._kinds, self._tags
+        openings = np.flatnonzero(kinds == _BLOCK)
+        cuts = (kinds == _BLOCK) | (kinds == _VOID)
+        cuts[tags.closings[openings]] = True
+        firsts = self._read_texts(blocks, runs=np.cumsum(cuts))
+        starts = np.searchsorted(firsts, 2 * openings)
+        nesting = Nesting(openings, tags.closings[openings], len(kinds))
+        blocks.elements = nesting.holders(firsts // 2)
         # Beyond the bound neither blocks nor elements are read.
         openings = openings[starts < MAX_BLOCKS]
-        blocks.starts = starts[: len(openings)]
-        blocks.ends = np.searchsorted(firsts, tree.ends[openings])
-        holders = tree.nearest(is_element)
-        numbers = np.cumsum(is_element) - 1
-        blocks.elements = numbers[holders[firsts]]
-        blocks.tags = self._tags[openings]
-        blocks.parents = numbers[holders[tree.parents[openings]]]
-        blocks.depths = count_above(blocks.parents)
-        self._describe(blocks, openings.tolist())
-        return blocks
+        num = len(openings)
+        blocks.starts = starts[:num]
+        blocks.ends = np.searchsorted(firsts, 2 * tags.closings[openings])
+        blocks.tags = _TAG_OF[tags.names[openings]]
+        blocks.parents, blocks.depths = nesting.parents[:num], nesting.depths[:num]
+        # No block has a path through an element that holds none.
+        holding = blocks.starts < blocks.ends
+        classes = np.zeros(num, np.int64)
+        classes[holding] = tags.number_classes(openings[holding])
+        blocks.paths = number_paths(blocks.parents, blocks.tags, classes)
 
     def _read_texts(self, blocks: Blocks, *, runs: Ints) -> Ints:
-        """Fill what is [N]; returns the node at which each block begins.
+        """Fill what is [N]; returns the place at which each block begins.
 
-        Nodes of one run belong to one block, if any of them holds more than blanks.
+        Pieces of text in one run belong to one block, if any of them holds more than blanks.
         """
-        kinds, nodes, inlays, tree = self._kinds, self._nodes, self._inlays, self._tree
-        places = np.flatnonzero(_HAS_TEXT[kinds])
-        pieces = [
-            nodes[place].text_content or "" if is_text else inlays[place]
-            for place, is_text in zip(
-                places.tolist(), (kinds[places] == _TEXT).tolist(), strict=True
-            )
-        ]
-        sizes = np.array([0 if piece.isspace() else len(piece) for piece in pieces], np.int64)
-        sizes[kinds[places] == _BREAK_TAG] = 0
-        run = runs[places]
+        kinds, tags = self._kinds, self._tags
+        has_piece = np.empty((len(kinds), 2), np.bool_)
+        has_piece[:, 0] = (kinds == _BREAK_TAG) | (kinds == _IMAGE) | (kinds == _MATH)
+        has_piece[:, 1] = self._has_text
+        places = np.flatnonzero(has_piece)
+        owners = places // 2
+        pieces = self._pieces(places)
+        sizes = np.fromiter(map(len, pieces), np.int64, len(pieces))
+        sizes[np.fromiter(map(str.isspace, pieces), np.bool_, len(pieces))] = 0
+        is_break = (kinds[owners] == _BREAK_TAG) & (places % 2 == 0)
+        sizes[is_break] = 0
+        run = runs[owners]
         told = np.flatnonzero(sizes)
-        # Runs rise from node to node: the blocks are the distinct ones among those that tell.
+        # Runs rise from tag to tag: the blocks are the distinct ones among those that tell.
         is_new = np.diff(run[told], prepend=-1) > 0
         numbers, firsts = run[told[is_new]][:MAX_BLOCKS], places[told[is_new]][:MAX_BLOCKS]
         starts, ends = np.searchsorted(run, numbers), np.searchsorted(run, numbers, "right")
-        is_code = tree.inside(np.flatnonzero((kinds == _BLOCK) & (self._tags == TAG_IDS["pre"])))
-        for start, end, tidy in zip(
-            starts.tolist(), ends.tolist(), is_code[firsts].tolist(), strict=True
-        ):
-            text = pieces[start] if end == start + 1 else "".join(pieces[start:end])
-            blocks.texts.append(_tidy_code(text) if tidy else _tidy(text))
-        in_block = np.cumsum(is_new) <= MAX_BLOCKS
-        self._count(
-            blocks, places[told[in_block]], sizes[told[in_block]], np.cumsum(is_new)[in_block] - 1
-        )
-        breaks = run[kinds[places] == _BREAK_TAG]
+        breaks = run[is_break]
         blocks.num_breaks = np.searchsorted(breaks, numbers, "right") - np.searchsorted(
             breaks, numbers
         )
-        blocks.num_images = _counted_before(np.flatnonzero(kinds == _IMAGE), firsts)
-        blocks.num_controls = _counted_before(np.flatnonzero(self._is_control), firsts)
+        is_code = tags.covered(np.flatnonzero((kinds == _BLOCK) & (_TAG_OF[tags.names] == _PRE)))
+        forms = np.where(
+            is_code[firsts // 2], _CODE, np.where(blocks.num_breaks > 0, _BROKEN, _PLAIN)
+        )
+        for start, end, form in zip(starts.tolist(), ends.tolist(), forms.tolist(), strict=True):
+            text = pieces[start] if end == start + 1 else "".join(pieces[start:end])
+            if form == _PLAIN:
+                blocks.texts.append(" ".join(text.split()))
+            else:
+                blocks.texts.append(_tidy_code(text) if form == _CODE else _tidy_lines(text))
+        block = np.cumsum(is_new) - 1
+        told, block = told[block < MAX_BLOCKS], block[block < MAX_BLOCKS]
+        self._count(blocks, owners[told], sizes[told], block)
+        images = np.flatnonzero(kinds == _IMAGE)
+        controls = np.flatnonzero(_IS_CONTROL[tags.names] & tags.is_opening)
+        blocks.num_images = _counted_before(2 * images, firsts)
+        blocks.num_controls = _counted_before(2 * controls, firsts)
         return firsts
 
-    def _count(self, blocks: Blocks, places: Ints, sizes: Ints, owners: Ints) -> None:
-        """Links and bold text of each block, from the nodes that hold its text."""
-        num, ends = len(blocks.texts), self._tree.ends
-        # Links do not nest: the last one that opened holds a node, or none does.
+    def _pieces(self, places: Ints) -> list[str]:
+        """What stands at these places: text, or what a tag stands for."""
+        tags, inlays = self._tags, self._inlays
+        # Of plain ASCII, characters are cut; a piece need not be decoded by itself.
+        text = tags.data.decode() if tags.data.isascii() else None
+        is_text = places % 2 == 1
+        numbers = places[is_text] // 2
+        spans = zip(
+            (tags.ends[numbers] + 1).tolist(), tags.starts[numbers + 1].tolist(), strict=True
+        )
+        if text is None:
+            found = [tags.data[first:end].decode() for first, end in spans]
+        else:
+            found = [text[first:end] for first, end in spans]
+        found = [plain_text(piece) if "&" in piece else piece for piece in found]
+        # From the first on, what stands before each is complete.
+        for at in np.flatnonzero(~is_text).tolist():
+            found.insert(at, inlays[int(places[at]) // 2])
+        return found
+
+    def _count(self, blocks: Blocks, owners: Ints, sizes: Ints, block: Ints) -> None:
+        """Links and bold text of each block, from the pieces of its text."""
+        num, closings = len(blocks.texts), self._tags.closings
+        # Links do not nest: the last one that opened holds a piece, or none does.
         is_link = self._kinds == _LINK
-        last = np.maximum.accumulate(np.where(is_link, np.arange(len(is_link)), 0))[places]
-        linked = is_link[last] & (ends[last] > places)
-        blocks.link_chars = np.bincount(owners, sizes * linked, num).astype(np.int64)
-        owner, link = owners[linked], last[linked]
-        is_new = (np.diff(owner, prepend=-1) != 0) | (np.diff(link, prepend=-1) != 0)
-        blocks.num_links = np.bincount(owner[is_new], minlength=num)
-        bold = self._tree.inside(np.flatnonzero(self._kinds == _BOLD))[places]
-        blocks.bold_chars = np.bincount(owners, sizes * bold, num).astype(np.int64)
-
-    def _describe(self, blocks: Blocks, openings: list[int]) -> None:
-        """Words in the attributes that name things, and paths of tags and classes."""
-        names: dict[str, int] = {"": 0}
-        paths: dict[tuple[int, int, str], int] = {}
-        path_of, named = [0], []
-        tags, parents, nodes = blocks.tags.tolist(), blocks.parents.tolist(), self._nodes
-        for number, place in enumerate(openings):
-            attributes = nodes[place].attributes
-            name = ""
-            if attributes:
-                name = attributes.get("class") or ""
-                words = [attributes[key] or "" for key in _ATTRIBUTES if key in attributes]
-                if "hidden" in attributes:
-                    words.append("hidden")
-                # No line end is left in it.
-                told = " ".join(" ".join(words)[:_ATTRIBUTE_CHARS].split())
-                named.append(names.setdefault(told, len(names)))
-            else:
-                named.append(0)
-            key = (path_of[parents[number]], tags[number], name)
-            path = paths.setdefault(key, len(paths))
-            if number:
-                path_of.append(path)
-        blocks.masks = _masks(list(names))[named]
-        blocks.paths = np.array(path_of[: len(openings)], np.int64)
-
-
-def _masks(names: list[str]) -> Ints:
-    """Bits of the WORDS that each name holds; all names are searched as one text."""
-    text = "\n".join(names).lower()
-    # Lower case of a few letters is longer: lengths are taken after it.
-    ends = np.cumsum([len(name) + 1 for name in text.split("\n")])
-    masks = np.zeros(len(names), np.int64)
-    for place, word in enumerate(WORDS):
-        hits = []
-        at = text.find(word)
-        while at >= 0:
-            hits.append(at)
-            at = text.find(word, at + len(word))
-        if hits:
-            masks[np.searchsorted(ends, hits, "right")] |= 1 << place
-    return masks
+        last = np.maximum.accumulate(np.where(is_link, np.arange(len(is_link)), 0))[owners]
+        linked = is_link[last] & (closings[last] > owners)
+        blocks.link_chars = np.bincount(block, sizes * linked, num).astype(np.int64)
+        of_block, link = block[linked], last[linked]
+        is_new = (np.diff(of_block, prepend=-1) != 0) | (np.diff(link, prepend=-1) != 0)
+        blocks.num_links = np.bincount(of_block[is_new], minlength=num)
+        bold = self._tags.covered(np.flatnonzero(self._kinds == _BOLD))[owners]
+        blocks.bold_chars = np.bincount(block, sizes * bold, num).astype(np.int64)
 
 
 def _counted_before(places: Ints, firsts: Ints) -> Ints:
@@ -315,9 +255,7 @@ def _tidy_code(text: str) -> str:
     return text.replace(_BREAK, "\n").strip("\n")
 
 
-def _tidy(text: str) -> str:
+def _tidy_lines(text: str) -> str:
     """Runs of space to one; line breaks that the page asked for are kept."""
-    if _BREAK not in text:
-        return " ".join(text.split())
     lines = (" ".join(line.split()) for line in text.split(_BREAK))
     return "\n".join(line for line in lines if line)

@@ -61,7 +61,7 @@ def extract_main_text(
     if blocks.texts:
         page = compute_features(blocks)
         forest, judge = load_forests()
-        kept = choose_cut(forest.predict(page.rows), page.words, page.facts, judge)
+        kept = choose_cut(forest.predict(page.columns), page.words, page.facts, judge)
         text = render(blocks, np.flatnonzero(kept).tolist(), style, tables=tables)
     if len(text) < SHORT_CHARS:
         linked = linked_text(html)

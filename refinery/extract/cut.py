@@ -24,14 +24,14 @@ _NEARLY_BEST = (0.97, 0.94, 0.9)
 
 @dataclass(frozen=True)
 class Cuts:
-    """Blocks in falling order of probability [N]; after which of them to cut [C]; features [C, G].
+    """Blocks in falling order of probability [N]; after which of them to cut [C]; features [G, C].
 
     `best` is the cut of highest expected F1.
     """
 
     order: NDArray[np.int64]
     lasts: NDArray[np.int64]
-    rows: NDArray[np.float32]
+    columns: NDArray[np.float32]
     best: int
 
 
@@ -49,8 +49,11 @@ def propose_cuts(
     f1 = 2 * expected / (kept + content)
     best = int(np.argmax(f1))
     by_bound = np.maximum(np.searchsorted(-p, -_BOUNDS, "right") - 1, 0)
-    near = [np.flatnonzero(f1 >= f1[best] * share)[[0, -1]] for share in _NEARLY_BEST]
-    lasts = np.unique(np.concatenate([by_bound, *near, [best]]))
+    chosen = {best, *by_bound.tolist()}
+    for share in _NEARLY_BEST:
+        near = np.flatnonzero(f1 >= f1[best] * share)
+        chosen |= {int(near[0]), int(near[-1])}
+    lasts = np.array(sorted(chosen))
     doubt = -(p * np.log(p + 1e-9) + (1 - p) * np.log(1 - p + 1e-9))
     page = [
         np.log1p(len(w)), np.log1p(total), content / total, doubt @ w / total, f1[best],
@@ -62,10 +65,11 @@ def propose_cuts(
         kept[lasts] / total, expected[lasts] / kept[lasts], np.log1p(kept[lasts]),
         lasts / len(w), kept[lasts] / kept[best], lasts - best,
     ]  # fmt: skip
-    rows = np.empty((len(lasts), len(page) + len(of_cut)), np.float32)
-    rows[:, : len(page)] = page
-    rows[:, len(page) :] = np.column_stack(of_cut)
-    return Cuts(order, lasts, rows, best)
+    columns = np.empty((len(page) + len(of_cut), len(lasts)), np.float32)
+    columns[: len(page)] = np.array(page)[:, None]
+    for place, values in enumerate(of_cut, len(page)):
+        columns[place] = values
+    return Cuts(order, lasts, columns, best)
 
 
 def choose_cut(
@@ -78,7 +82,7 @@ def choose_cut(
     cuts = propose_cuts(probability, words, facts)
     last = cuts.best
     if judge is not None:
-        last = int(cuts.lasts[np.argmax(judge.score(cuts.rows, slice(None)))])
+        last = int(cuts.lasts[np.argmax(judge.score(cuts.columns))])
     chosen = np.zeros(len(words), np.bool_)
     chosen[cuts.order[: last + 1]] = True
     return chosen

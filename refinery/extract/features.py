@@ -1,6 +1,7 @@
 """Numbers that describe each block of a page: its text, element, containers and neighbours.
 
-Shapes: N blocks, E elements, F features. Everything is counted on the whole page at once.
+Everything is counted on the whole page at once, one row per feature: what numpy writes and the
+trees read lies together. Shapes: N blocks, E elements, F features.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refinery.extract.blocks import TAG_IDS, Blocks
-from refinery.extract.tree import NUM_LEVELS, PageTree
+from refinery.extract.hints import NUM_HINTS
+from refinery.extract.tree import NUM_BOX, NUM_LEVELS, NUM_OWN, NUM_SIBLING, PageTree
 
-FEATURES_VERSION = 3
+FEATURES_VERSION = 4
 Floats = NDArray[np.float32]
 # Shorter openings stand in many texts by chance.
 SAID_CHARS = 30
@@ -39,72 +41,133 @@ def _kinds() -> NDArray[np.uint8]:
 _KINDS = _kinds()
 
 
+def _counters() -> NDArray[np.uint64]:
+    """[3, 128]: what a character of these kinds adds to counters of 21 bits, three to a number.
+
+    Sums over a block come right as long as no counter of it passes 2**21.
+    """
+    kinds = np.arange(1 << 7)
+    bits = np.array([(kinds >> kind) & 1 for kind in range(9)], np.uint64)
+    shifts = np.array([0, 21, 42], np.uint64)[:, None]
+    return np.array([(bits[i : i + 3] << shifts).sum(axis=0) for i in (0, 3, 6)], np.uint64)
+
+
+_COUNTERS = _counters()
+_COUNTER_MASK = np.uint64((1 << 21) - 1)
+_REACHES = (3, 10)
+_SHIFTS = (-2, -1, 1, 2)
+_NUM_TEXT = 23
+_NUM_POSITION = 10 + NUM_HINTS
+# Rows of the text that are given for the blocks around each, too.
+_OF_NEIGHBOUR = (*range(8), 12)
+NUM_FEATURES = (
+    _NUM_TEXT
+    + NUM_OWN
+    + _NUM_POSITION
+    + len(_SHIFTS) * (len(_OF_NEIGHBOUR) + 2)
+    + len(_REACHES) * 2 * 12
+    + NUM_LEVELS * NUM_BOX
+    + NUM_SIBLING
+)
+
+
 @dataclass(frozen=True)
 class PageFeatures:
-    """Features [N, F] of a page's blocks, their words [N], and what is known of the page."""
+    """Features [F, N] of a page's blocks, their words [N], and what is known of the page."""
 
-    rows: Floats
+    columns: Floats
     words: Floats
     facts: tuple[float, ...] = ()
 
 
 def compute_features(blocks: Blocks) -> PageFeatures:
     """What is known of each block; a wide (CJK) character is a word."""
-    text_NK, words = _text_features(blocks)
-    tree = PageTree(blocks)
-    columns = [text_NK, tree.own_NK, _position_features(words, text_NK, blocks)]
-    base = np.column_stack([text_NK[:, :8], text_NK[:, 12], tree.own_NK[:, :2]])
-    columns += [_shift(base, by) for by in (-2, -1, 1, 2)]
-    sums = _sums(words, text_NK, blocks)
-    columns += [_windows(sums, reach) for reach in (3, 10)]
-    columns += [tree.container(sums, level) for level in range(NUM_LEVELS)]
-    columns += [tree.siblings(words, text_NK)]
-    rows = np.concatenate(columns, axis=1, dtype=np.float32, casting="unsafe")
-    wide = float(text_NK[:, 7].mean())
-    return PageFeatures(rows, words, (wide, *blocks.hints.flags))
+    num = len(blocks.texts)
+    columns = np.empty((NUM_FEATURES, num), np.float32)
+    left = columns
+
+    def take(rows: int) -> Floats:
+        nonlocal left
+        taken, left = left[:rows], left[rows:]
+        return taken
+
+    text_KN, tree = take(_NUM_TEXT), PageTree(blocks)
+    words = _write_text(text_KN, blocks)
+    own_KN = take(NUM_OWN)
+    tree.write_own(own_KN)
+    _write_position(take(_NUM_POSITION), words, text_KN, blocks)
+    base = np.concatenate([text_KN[list(_OF_NEIGHBOUR)], own_KN[:2]])
+    for by in _SHIFTS:
+        _write_shifted(take(len(base)), base, by)
+    sums = _sums(words, text_KN, blocks)
+    for reach in _REACHES:
+        _write_windows(take(2 * len(sums)), sums, reach)
+    tree.write_containers(take(NUM_LEVELS * NUM_BOX), sums)
+    tree.write_siblings(take(NUM_SIBLING), words, text_KN)
+    wide = float(text_KN[7].mean())
+    return PageFeatures(columns, words, (wide, *blocks.hints.flags))
 
 
-def _text_features(blocks: Blocks) -> tuple[Floats, Floats]:
-    lengths = np.fromiter(map(len, blocks.texts), np.int64, len(blocks.texts))
-    joined = "\n".join(blocks.texts)
-    points = np.frombuffer(joined.encode("utf-32-le", "replace"), np.uint32)
+def _write_text(out: Floats, blocks: Blocks) -> Floats:
+    """Fill what the text alone tells [23, N]; returns the words of each block."""
+    texts = blocks.texts
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    points = np.frombuffer("\n".join(texts).encode("utf-32-le", "replace"), np.uint32)
     kinds = _KINDS[np.minimum(points, _PAGE - 1)]
-    starts = np.concatenate([[0], np.cumsum(lengths + 1)[:-1]])
-    counts = {}
-    for kind in (_UPPER, _DIGIT, _STOP, _COMMA, _SPACE, _WIDE, _SYMBOL):
-        sums = np.concatenate([[0], np.cumsum((kinds & kind) != 0)])
-        counts[kind] = (sums[starts + lengths] - sums[starts]).astype(np.float32)
+    starts = np.cumsum(lengths + 1) - (lengths + 1)
+    packed = [np.add.reduceat(counter[kinds], starts) for counter in _COUNTERS]
+    # The line end that joins a block to the next is a space.
+    packed[1][:-1] -= _COUNTERS[1, _SPACE]
+    counts = {
+        1 << kind: ((packed[kind // 3] >> np.uint64(21 * (kind % 3))) & _COUNTER_MASK).astype(
+            np.float32
+        )
+        for kind in range(7)
+    }
     chars = lengths.astype(np.float32)
     first, last = kinds[starts], kinds[starts + lengths - 1]
-    wide = counts[_WIDE]
+    stops, wide = counts[_STOP], counts[_WIDE]
     words = counts[_SPACE] + 1 + wide
-    links = np.minimum(blocks.link_chars.astype(np.float32), chars)
-    columns = [
-        np.log1p(chars), np.log1p(words), links / chars, blocks.num_links,
-        counts[_STOP], counts[_COMMA] / words, counts[_STOP] / words, wide / chars,
-        counts[_UPPER] / chars, counts[_DIGIT] / chars, counts[_SYMBOL] / chars, chars / words,
-        (last & _STOP) != 0, (first & _UPPER) != 0, (first & _DIGIT) != 0, (first & _SYMBOL) != 0,
-        np.minimum(blocks.bold_chars.astype(np.float32) / chars, 1), blocks.num_breaks,
-        _title_match(blocks), _said_match(blocks), _repeats(blocks.texts), blocks.num_images,
-        blocks.num_controls,
-    ]  # fmt: skip
-    return np.column_stack(columns).astype(np.float32), words.astype(np.float32)
+    np.log1p(chars, out=out[0])
+    np.log1p(words, out=out[1])
+    np.divide(np.minimum(blocks.link_chars.astype(np.float32), chars), chars, out=out[2])
+    out[3] = blocks.num_links
+    out[4] = stops
+    np.divide(counts[_COMMA], words, out=out[5])
+    np.divide(stops, words, out=out[6])
+    for place, count in enumerate((wide, counts[_UPPER], counts[_DIGIT], counts[_SYMBOL]), 7):
+        np.divide(count, chars, out=out[place])
+    np.divide(chars, words, out=out[11])
+    out[12] = (last & _STOP) != 0
+    for place, kind in enumerate((_UPPER, _DIGIT, _SYMBOL), 13):
+        out[place] = (first & kind) != 0
+    np.minimum(blocks.bold_chars.astype(np.float32) / chars, 1, out=out[16])
+    out[17] = blocks.num_breaks
+    out[18] = _title_match(blocks)
+    out[19] = _said_match(blocks)
+    out[20] = _repeats(texts)
+    out[21] = blocks.num_images
+    out[22] = blocks.num_controls
+    return words
 
 
-def _title_match(blocks: Blocks) -> list[float]:
+def _title_match(blocks: Blocks) -> list[float] | float:
     """1 where a block is the title, 0.5 where it is a part of it."""
     title = blocks.title or ""
+    size = len(title)
+    if size <= 3:
+        return 0.0
     return [
-        (1.0 if text == title else 0.5) if 3 < len(text) <= len(title) and text in title else 0.0
+        (1.0 if text == title else 0.5) if 3 < len(text) <= size and text in title else 0.0
         for text in blocks.texts
     ]
 
 
-def _said_match(blocks: Blocks) -> list[float]:
+def _said_match(blocks: Blocks) -> list[float] | float:
     """1 where a block begins as something does that the page says of itself; -1 where it is short."""
     said = blocks.hints.said
     if not said:
-        return [0.0] * len(blocks.texts)
+        return 0.0
     opening = said[:SAID_CHARS]
     return [
         -1.0
@@ -118,67 +181,63 @@ def _said_match(blocks: Blocks) -> list[float]:
 
 def _repeats(texts: list[str]) -> list[int]:
     """How often a block's text stands on the page."""
-    counts = Counter(texts)
-    return [counts[text] for text in texts]
+    return list(map(Counter(texts).__getitem__, texts))
 
 
-def _position_features(words: Floats, text_NK: Floats, blocks: Blocks) -> Floats:
+def _write_position(out: Floats, words: Floats, text_KN: Floats, blocks: Blocks) -> None:
+    """Where on the page each block stands, and what the page is like."""
     num = len(words)
     before = np.cumsum(words) - words
     total = words.sum()
-    linked = (words * text_NK[:, 2]).sum() / total
-    page = [np.log1p(num), np.log1p(total), linked, text_NK[:, 12].mean(), text_NK[:, 7].mean(),
+    here = np.arange(num)
+    np.divide(here, num, out=out[0])
+    np.divide(before, total, out=out[1])
+    out[2] = here
+    linked = (words * text_KN[2]).sum() / total
+    page = [np.log1p(num), np.log1p(total), linked, text_KN[12].mean(), text_KN[7].mean(),
         blocks.num_images.mean(), blocks.num_controls.mean(), *blocks.hints.flags]  # fmt: skip
-    return np.column_stack(
-        [np.arange(num) / num, before / total, np.arange(num), *(np.full(num, v) for v in page)]
-    ).astype(np.float32)
+    out[3:] = np.array(page)[:, None]
 
 
-def _shift(values: Floats, by: int) -> Floats:
-    """Rows of the block `by` places on; -1 beyond the page."""
-    moved = np.full_like(values, -1)
+def _write_shifted(out: Floats, values: Floats, by: int) -> None:
+    """Values of the block `by` places on; -1 beyond the page."""
     if by > 0:
-        moved[:-by] = values[by:]
+        out[:, :-by] = values[:, by:]
+        out[:, -by:] = -1
     else:
-        moved[-by:] = values[:by]
-    return moved
+        out[:, -by:] = values[:, :by]
+        out[:, :-by] = -1
 
 
-def _sums(words: Floats, text_NK: Floats, blocks: Blocks) -> Floats:
-    """Running sums [N + 1, 12].
+def _sums(words: Floats, text_KN: Floats, blocks: Blocks) -> NDArray[np.float64]:
+    """Running sums [12, N + 1].
 
     Words, linked words, stops, long blocks, links, prose words, blocks, images, controls, headings,
     paragraphs, list items.
     """
     tags = blocks.tags[blocks.elements]
-    long = (words > 15) & (text_NK[:, 2] < 0.3)
-    prose = np.where(text_NK[:, 12] > 0, words, 0)
-    parts = np.column_stack(
-        [
-            words,
-            words * text_NK[:, 2],
-            text_NK[:, 4],
-            long,
-            text_NK[:, 3],
-            prose,
-            np.ones_like(words),
-            blocks.num_images,
-            blocks.num_controls,
-            (tags >= TAG_IDS["h1"]) & (tags <= TAG_IDS["h6"]),
-            tags == TAG_IDS["p"],
-            tags == TAG_IDS["li"],
-        ]
-    )
-    sums = np.zeros((len(words) + 1, parts.shape[1]), np.float64)
-    np.cumsum(parts, axis=0, out=sums[1:])
-    return sums  # type: ignore[return-value]
+    sums = np.zeros((12, len(words) + 1))
+    parts = sums[:, 1:]
+    parts[0] = words
+    np.multiply(words, text_KN[2], out=parts[1])
+    parts[2] = text_KN[4]
+    parts[3] = (words > 15) & (text_KN[2] < 0.3)
+    parts[4] = text_KN[3]
+    parts[5] = np.where(text_KN[12] > 0, words, 0)
+    parts[6] = 1
+    parts[7] = blocks.num_images
+    parts[8] = blocks.num_controls
+    parts[9] = (tags >= TAG_IDS["h1"]) & (tags <= TAG_IDS["h6"])
+    parts[10] = tags == TAG_IDS["p"]
+    parts[11] = tags == TAG_IDS["li"]
+    return np.cumsum(sums, axis=1, out=sums)
 
 
-def _windows(sums: Floats, reach: int) -> Floats:
+def _write_windows(out: Floats, sums: NDArray[np.float64], reach: int) -> None:
     """Averages over the blocks up to `reach` before and after, each side apart."""
-    num = len(sums) - 1
+    num = sums.shape[1] - 1
     here = np.arange(num)
     low, high = np.maximum(here - reach, 0), np.minimum(here + reach + 1, num)
-    before = (sums[here] - sums[low]) / reach
-    after = (sums[high] - sums[here + 1]) / reach
-    return np.column_stack([before, after]).astype(np.float32)
+    size = len(sums)
+    np.divide(sums[:, :-1] - sums.take(low, axis=1), reach, out=out[:size])
+    np.divide(sums.take(high, axis=1) - sums[:, 1:], reach, out=out[size:])

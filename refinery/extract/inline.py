@@ -4,44 +4,74 @@ from __future__ import annotations
 
 import re
 
-from selectolax.lexbor import LexborNode
-
 MOST_NAME_CHARS = 60
 MOST_FORMULA_CHARS = 2_000
 # Pictures that a page holds as data would be searched at length.
-MOST_MARK_CHARS = 400
-# How forums, blogs and Chinese platforms mark images that stand for an emoji or a sticker.
-_STICKER = re.compile(
-    r"emoji|emoticon|smil(?:e|ey|ie)|sticker|biaoqing|expression|wp-smiley|bbface|face[-_/]", re.I
+MOST_MARK_BYTES = 400
+_ESCAPES = (
+    ("&nbsp;", "\xa0"), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&"),
+)  # fmt: skip
+_ALT, _TITLE, _CLASS, _SOURCE = (
+    re.compile(rf' {name}="([^"]+)'.encode()) for name in ("alt", "title", "class", "src")
 )
+_ALT_TEXT = re.compile(rb'<math\b[^>]* alttext="([^"]+)"')
+_ANNOTATION = re.compile(
+    rb'<annotation [^>]*\bencoding="application/x-tex"[^>]*>(.*?)</annotation>', re.DOTALL
+)
+_MARKUP = re.compile(rb"<[^>]*>")
+# How forums, blogs and Chinese platforms mark images that stand for an emoji or a sticker.
+_MARKS = (
+    b"emoji", b"emoticon", b"smile", b"smilie", b"sticker", b"biaoqing", b"expression", b"bbface",
+    b"face-", b"face_", b"face/",
+)  # fmt: skip
 # Names that are one by themselves: `:code:`, `[code]`, `/code`, or characters without letters.
 _CODE = re.compile(r":[\w+-]{1,40}:|\[[^\[\]]{1,20}\]|/[\u4e00-\u9fff]{1,4}|[^\w\s]{1,20}")
 
 
-def image_name(node: LexborNode) -> str:
-    """Alternative text or title of an image; empty where it has neither."""
-    attributes = node.attributes
-    name = attributes.get("alt") or attributes.get("title") or ""
-    return " ".join(name.split())
+def plain_text(markup: str) -> str:
+    """Text or a value as the parser writes it, without the escapes; it knows no others."""
+    for escape, character in _ESCAPES:
+        if escape in markup:
+            markup = markup.replace(escape, character)
+    return markup
 
 
-def sticker_name(node: LexborNode) -> str:
-    """Name of an image that stands for an emoji or a sticker; empty for any other image."""
-    name = image_name(node)
-    if not name or len(name) > MOST_NAME_CHARS:
+def image_names(tags: list[bytes]) -> list[str]:
+    """Alternative texts or titles of images; empty where one has neither."""
+    return [_name_of(tag) for tag in tags]
+
+
+def _name_of(tag: bytes) -> str:
+    found = _ALT.search(tag) or _TITLE.search(tag)
+    if not found:
         return ""
+    name = found[1].decode()
+    return " ".join((plain_text(name) if "&" in name else name).split())
+
+
+def sticker_names(tags: list[bytes]) -> list[str]:
+    """Names of the images that stand for emoji or stickers; empty for any other image."""
+    names = [_name_of(tag) for tag in tags]
+    return [
+        name if name and _is_sticker(name, tag) else ""
+        for name, tag in zip(names, tags, strict=True)
+    ]
+
+
+def _is_sticker(name: str, tag: bytes) -> bool:
+    if len(name) > MOST_NAME_CHARS:
+        return False
     if _CODE.fullmatch(name):
-        return name
-    attributes = node.attributes
-    marks = f"{attributes.get('class') or ''} {attributes.get('src') or ''}"[:MOST_MARK_CHARS]
-    return name if _STICKER.search(marks) else ""
+        return True
+    values = [found[1] if found else b"" for found in (_CLASS.search(tag), _SOURCE.search(tag))]
+    marks = b" ".join(values)[:MOST_MARK_BYTES].lower()
+    return any(mark in marks for mark in _MARKS)
 
 
-def formula_of(node: LexborNode) -> str:
+def formula_of(markup: bytes) -> str:
     """TeX of a MathML formula between dollar signs, where the page gives it; else empty."""
-    tex = node.attributes.get("alttext") or ""
-    if not tex:
-        note = node.css_first('annotation[encoding="application/x-tex"]')
-        tex = note.text() if note is not None else ""
-    tex = " ".join(tex.split())
+    found = _ALT_TEXT.match(markup) or _ANNOTATION.search(markup)
+    if not found:
+        return ""
+    tex = " ".join(plain_text(_MARKUP.sub(b"", found[1]).decode()).split())
     return f"${tex}$" if tex and len(tex) <= MOST_FORMULA_CHARS else ""

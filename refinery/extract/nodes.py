@@ -1,71 +1,61 @@
-"""The nodes of a page as arrays: parents, depths, and where each node's subtree ends.
+"""The elements of a page as arrays: which holds which, and the paths that lead to them.
 
-Shapes: M nodes in document order.
+Shapes: E elements in order of opening.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
-from selectolax.lexbor import LexborNode
 
 Ints = NDArray[np.int64]
 
 
-class NodeTree:
-    """`parents[i]` < i, but the first node is its own; `ends[i]` is one past i's last descendant."""
+class Nesting:
+    """Parents and depths [E] of elements that open and close at these tags.
 
-    def __init__(self, nodes: Sequence[LexborNode]) -> None:
-        places = {node.mem_id: place for place, node in enumerate(nodes)}
-        above = [places[node.parent.mem_id] for node in nodes[1:]]  # type: ignore[union-attr]
-        self.parents: Ints = np.array([0, *above], np.int64)
-        self.depths = count_above(self.parents)
-        self.ends = _ends(self.depths)
-
-    def inside(self, places: Ints) -> NDArray[np.bool_]:
-        """Which nodes are below one of these, or one of them."""
-        size = len(self.parents) + 1
-        change = np.bincount(places, minlength=size) - np.bincount(
-            self.ends[places], minlength=size
-        )
-        return np.cumsum(change[:-1]) > 0
-
-    def nearest(self, chosen: NDArray[np.bool_]) -> Ints:
-        """The nearest chosen node at or above each; the first node must be chosen."""
-        holders = np.where(chosen, np.arange(len(chosen)), self.parents)
-        while not chosen[holders].all():
-            holders = holders[holders]
-        return holders
-
-
-def count_above(parents: Ints) -> Ints:
-    """Number of ancestors by jumps of doubled length; the root is its own parent."""
-    counts = np.ones(len(parents), np.int64)
-    counts[:1] = 0
-    while parents.any():
-        counts = counts + counts[parents]
-        parents = parents[parents]
-    return counts
-
-
-def _ends(depths: Ints) -> Ints:
-    """Where subtrees end, from depths in document order.
-
-    Between node j - 1 and node j, depths[j - 1] - depths[j] + 1 subtrees end, the deepest first;
-    all that are open end behind the last. Of one depth only one is open at a time, so the n-th end
-    of a depth belongs to the n-th node of that depth.
+    The first element holds all others; it is its own parent, of depth 0.
     """
-    num = len(depths)
-    closed = depths - np.append(depths[1:], 0) + 1
-    first = np.cumsum(closed) - closed
-    when = np.repeat(np.arange(1, num + 1), closed)
-    depth_closed = np.repeat(depths + first, closed) - np.arange(num)
-    # Of small integers the stable sort is a radix sort.
-    small = np.int16 if int(depths.max()) < 32_000 else np.int64
-    ends = np.empty(num, np.int64)
-    ends[np.argsort(depths.astype(small), kind="stable")] = when[
-        np.argsort(depth_closed.astype(small), kind="stable")
-    ]
-    return ends
+
+    def __init__(self, openings: Ints, closings: Ints, num_tags: int) -> None:
+        change = np.bincount(openings, minlength=num_tags)
+        change -= np.bincount(closings, minlength=num_tags)
+        self._depth_behind = np.cumsum(change) - 1
+        self._num_tags = num_tags
+        self.depths: Ints = self._depth_behind[openings]
+        # Of one depth only one element is open at a time: the one that opened last.
+        self._order = np.argsort(self.depths, kind="stable")
+        self._keys = self.depths[self._order] * num_tags + openings[self._order]
+        above = self._last_of(self.depths - 1, openings)
+        # Whatever the markup, walks up to the root must end.
+        self.parents = np.clip(above, 0, np.maximum(np.arange(len(openings)) - 1, 0))
+
+    def holders(self, tags: Ints) -> Ints:
+        """The innermost element that is open behind each of these tags."""
+        return self._last_of(self._depth_behind[tags], tags)
+
+    def _last_of(self, depths: Ints, tags: Ints) -> Ints:
+        """The last element of each depth that opened at or before each tag."""
+        at = np.searchsorted(self._keys, depths * self._num_tags + tags, "right") - 1
+        return self._order[at]
+
+
+def number_paths(parents: Ints, tags: Ints, names: Ints) -> Ints:
+    """Equal numbers where tags and names from the root, which is left out, down to a node are equal.
+
+    The path is hashed as a polynomial, by jumps of doubled length: at each step a node's hash covers
+    all between it and the ancestor to which it points. The root adds nothing, however often.
+    """
+    hashes = tags.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    hashes += (names + 1).astype(np.uint64) * np.uint64(0xC2B2AE3D27D4EB4F)
+    # One product is not enough: sums of small multiples would meet.
+    hashes ^= hashes >> np.uint64(29)
+    hashes *= np.uint64(0xBF58476D1CE4E5B9)
+    hashes[:1] = 0
+    factor = 0x94D049BB133111EB
+    while parents.any():
+        hashes = hashes + np.uint64(factor) * hashes[parents]
+        factor = factor * factor % 2**64
+        parents = parents[parents]
+    numbers: Ints = np.unique(hashes, return_inverse=True)[1]
+    return numbers

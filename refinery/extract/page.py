@@ -15,7 +15,7 @@ from refinery.extract.config import ExtractConfig
 from refinery.extract.limits import PageRejected, check_page
 from refinery.extract.metadata import read_facts
 
-EXTRACT_VERSION = 4
+EXTRACT_VERSION = 5
 TITLE_CHARS = 500
 MARKUP_TYPES = ("text/html", "application/xhtml+xml")
 

@@ -6,9 +6,8 @@ Tables may have a form of their own, or be left out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from refinery.extract.blocks import TAG_IDS, TAGS, Blocks
 
@@ -26,8 +25,7 @@ _ITEM, _ORDERED, _PRE, _QUOTE, _TERM, _MEANING = (
 _NAMED = {*_HEADINGS, *_CELLS, _ITEM, _PRE, _TERM, _MEANING}
 
 
-@dataclass(frozen=True)
-class _Piece:
+class _Piece(NamedTuple):
     """Text of one block and the element that gives it its form; -1 where none does."""
 
     text: str

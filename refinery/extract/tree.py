@@ -5,95 +5,98 @@ Shapes: N blocks, E elements, K columns.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from refinery.extract.blocks import TAG_IDS, TAGS, WORDS, Blocks
+from refinery.extract.blocks import TAG_IDS, TAGS, Blocks
 
 Floats = NDArray[np.float32]
 
 NUM_LEVELS = 6
-# Columns of `features._sums`: what is given per block of a container, and as a share of the page.
+# Rows of `features._sums`: what is given per block of a container, and as a share of the page.
 _PER_BLOCK = [0, 1, 2, 3, 4, 7, 8, 9, 10, 11]
 _OF_PAGE = [0, 1, 2, 3, 4, 5, 6]
+NUM_BOX = len(_PER_BLOCK) + len(_OF_PAGE) + 6
+NUM_SIBLING = 10
 _ANCESTORS = (
     "article", "main", "nav", "header", "footer", "aside", "form", "table", "ul", "ol", "section",
     "blockquote", "pre", "figure", "button", "noscript", "details", "dl", "p", "li", "tr",
 )  # fmt: skip
+NUM_OWN = 6 + len(_ANCESTORS)
 _ANCESTOR_BITS = np.array(
     [1 << _ANCESTORS.index(name) if name in _ANCESTORS else 0 for name in TAGS], np.int64
 )
 
 
 class PageTree:
-    """Elements as arrays; `tops[e]` is the outermost element with the same blocks as e."""
+    """Elements as arrays; `levels` [L, N] are the distinct containers around each block.
+
+    Of elements with the same blocks the outermost stands for all.
+    """
 
     def __init__(self, blocks: Blocks) -> None:
-        self.elements = blocks.elements
-        self.parents = blocks.parents
-        self.starts = blocks.starts
-        self.ends = blocks.ends
-        self.tags = blocks.tags
-        self.paths = blocks.paths
-        self.masks = blocks.masks
-        self.num_blocks = len(blocks.texts)
-        parents = self.parents
-        same = (self.starts == self.starts[parents]) & (self.ends == self.ends[parents])
+        self._blocks = blocks
+        self._num_blocks = len(blocks.texts)
+        parents, starts, ends = blocks.parents, blocks.starts, blocks.ends
+        same = (starts == starts[parents]) & (ends == ends[parents])
         tops = np.where(same, parents, np.arange(len(parents)))
+        # Chains of up to 128 elements.
         for _ in range(7):
             tops = tops[tops]
-        self.levels = [tops[self.elements]]
-        for _ in range(NUM_LEVELS - 1):
-            self.levels.append(tops[parents[self.levels[-1]]])
-        self.own_NK = self._own(blocks.depths.astype(np.float32))
+        above = tops[parents]
+        self.levels = np.empty((NUM_LEVELS, self._num_blocks), np.int64)
+        self.levels[0] = tops[blocks.elements]
+        for level in range(1, NUM_LEVELS):
+            above.take(self.levels[level - 1], out=self.levels[level])
 
-    def _own(self, depths: Floats) -> Floats:
-        marks = _ANCESTOR_BITS[self.tags] | (self.masks << len(_ANCESTORS))
-        parents = self.parents
+    def write_own(self, out: Floats) -> None:
+        """What the element of each block is, and which elements are among those above it."""
+        blocks, parents = self._blocks, self._blocks.parents
+        marks = _ANCESTOR_BITS[blocks.tags]
+        # Up to 63 elements above.
         for _ in range(6):
             marks |= marks[parents]
             parents = parents[parents]
-        e = self.elements
-        flags = (marks[e][:, None] >> np.arange(len(_ANCESTORS) + len(WORDS))) & 1
-        own = self.masks[e] | self.masks[self.parents[e]]
-        near = (own[:, None] >> np.arange(len(WORDS))) & 1
-        tags: list[NDArray[Any]] = [self.tags[e], self.tags[self.parents[e]], depths[e]]
-        is_heading = (self.tags[e] >= TAG_IDS["h1"]) & (self.tags[e] <= TAG_IDS["h6"])
-        seen_h1 = np.cumsum(self.tags[e] == TAG_IDS["h1"])
-        return np.column_stack([*tags, is_heading, seen_h1, seen_h1 > 0, flags, near]).astype(
-            np.float32
-        )
+        e = blocks.elements
+        tags = blocks.tags[e]
+        out[0] = tags
+        out[1] = blocks.tags[blocks.parents[e]]
+        out[2] = blocks.depths[e]
+        out[3] = (tags >= TAG_IDS["h1"]) & (tags <= TAG_IDS["h6"])
+        out[4] = np.cumsum(tags == TAG_IDS["h1"])
+        out[5] = out[4] > 0
+        out[6:] = (marks[e] >> np.arange(len(_ANCESTORS))[:, None]) & 1
 
-    def container(self, sums: Floats, level: int) -> Floats:
-        """What the level-th distinct container above each block holds."""
-        box = self.levels[level]
-        first, last = self.starts[box], self.ends[box]
-        inside = sums[last] - sums[first]
-        whole = np.maximum(sums[-1], 1)
-        size = np.maximum(last - first, 1)[:, None]
-        place = (np.arange(self.num_blocks) - first) / size[:, 0]
-        return np.column_stack(
-            [
-                inside[:, _PER_BLOCK] / size, inside[:, _OF_PAGE] / whole[_OF_PAGE],
-                inside[:, 1] / np.maximum(inside[:, 0], 1), np.log1p(size), np.log1p(inside[:, 0]),
-                place, self.tags[box], first / self.num_blocks,
-            ]
-        ).astype(np.float32)  # fmt: skip
+    def write_containers(self, out: Floats, sums: NDArray[np.float64]) -> None:
+        """What each distinct container above each block holds, level by level [L * 23, N]."""
+        boxes = out.reshape(NUM_LEVELS, NUM_BOX, self._num_blocks).swapaxes(0, 1)
+        first, last = self._blocks.starts[self.levels], self._blocks.ends[self.levels]
+        inside = sums.take(last, axis=1)
+        inside -= sums.take(first, axis=1)
+        size = np.maximum(last - first, 1)
+        whole = np.maximum(sums[_OF_PAGE, -1], 1)[:, None, None]
+        num = len(_PER_BLOCK)
+        np.divide(inside[_PER_BLOCK], size, out=boxes[:num])
+        np.divide(inside[: len(_OF_PAGE)], whole, out=boxes[num : num + len(_OF_PAGE)])
+        rest = boxes[num + len(_OF_PAGE) :]
+        np.divide(inside[1], np.maximum(inside[0], 1), out=rest[0])
+        np.log1p(size, out=rest[1])
+        np.log1p(inside[0], out=rest[2])
+        np.divide(np.arange(self._num_blocks) - first, size, out=rest[3])
+        rest[4] = self._blocks.tags[self.levels]
+        np.divide(first, self._num_blocks, out=rest[5])
 
-    def siblings(self, words: Floats, text_NK: Floats) -> Floats:
+    def write_siblings(self, out: Floats, words: Floats, text_KN: Floats) -> None:
         """Blocks elsewhere on the page under the same path of tags and classes."""
-        columns = []
-        for element in (self.elements, self.parents[self.elements]):
-            group = self.paths[element]
-            count = np.bincount(group)
-            total = np.bincount(group, words)
-            linked = np.bincount(group, words * text_NK[:, 2])
-            stops = np.bincount(group, text_NK[:, 12])
-            num = count[group]
-            columns += [
-                np.log1p(num), total[group] / num, linked[group] / total[group],
-                stops[group] / num, total[group] / words.sum(),
-            ]  # fmt: skip
-        return np.column_stack(columns).astype(np.float32)
+        blocks, all_words = self._blocks, words.sum()
+        linked_words = words * text_KN[2]
+        for place, element in enumerate((blocks.elements, blocks.parents[blocks.elements])):
+            group = blocks.paths[element]
+            num = np.bincount(group)[group]
+            total = np.bincount(group, words)[group]
+            part = out[5 * place : 5 * place + 5]
+            np.log1p(num, out=part[0])
+            np.divide(total, num, out=part[1])
+            np.divide(np.bincount(group, linked_words)[group], total, out=part[2])
+            np.divide(np.bincount(group, text_KN[12])[group], num, out=part[3])
+            np.divide(total, all_words, out=part[4])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +12,8 @@ from numpy.typing import NDArray
 
 # Log odds beyond which more trees change little: e**-3 is a probability of 0.05.
 SURE_SCORE = 3.0
+# After which shares of the trees rows that are sure keep their score.
+_STAGES = (1 / 3,)
 
 
 @dataclass(frozen=True)
@@ -40,35 +44,61 @@ class Forest:
             f"{prefix}_leaves": self.leaves,
         }
 
-    def predict(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probability of each row [N, F].
+    @functools.cached_property
+    def _levels(self) -> list[tuple[NDArray[np.intp], NDArray[np.float32]]]:
+        """Features and thresholds by depth: node n of a level has children 2n and 2n + 1 below.
 
-        Rows that the first third of the trees is sure of keep its score: on most pages half of the
-        blocks are plainly navigation.
+        intp, since numpy copies other index types before it takes.
         """
-        first = len(self.features) // 3
-        score = self.score(rows, slice(0, first))
-        unsure = np.flatnonzero(np.abs(score) < SURE_SCORE)
-        score[unsure] += self.score(rows[unsure], slice(first, None))
+        depth = (self.features.shape[1] + 1).bit_length() - 1
+        spans = [slice(2**level - 1, 2 ** (level + 1) - 1) for level in range(depth)]
+        return [
+            (self.features[:, span].ravel().astype(np.intp), self.thresholds[:, span].ravel())
+            for span in spans
+        ]
+
+    def predict(self, columns: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probability of each of the rows, given as columns [F, N].
+
+        Rows that the first trees are sure of keep their score: on most pages half of the blocks are
+        plainly navigation.
+        """
+        num_trees = len(self.features)
+        bounds = [0, *(int(num_trees * share) for share in _STAGES), num_trees]
+        score = np.zeros(columns.shape[1])
+        rows = np.arange(columns.shape[1])
+        for first, end in itertools.pairwise(bounds):
+            score[rows] += self.score(columns, slice(first, end), rows)
+            rows = rows[np.abs(score[rows]) < SURE_SCORE]
         probability: NDArray[np.float32] = (1 / (1 + np.exp(-score))).astype(np.float32)
         return probability
 
-    def score(self, rows: NDArray[np.float32], chosen: slice) -> NDArray[np.float64]:
-        """Sum of the leaves that each row [N, F] reaches in the chosen trees."""
-        features, thresholds = self.features[chosen], self.thresholds[chosen]
-        num_trees, num_nodes = features.shape
-        num_rows, num_features = rows.shape
-        values = rows.ravel()
-        # intp everywhere: numpy copies other index types before it takes.
-        of_node = features.ravel().astype(np.intp)
-        bounds = thresholds.ravel()
-        base = (np.arange(num_trees, dtype=np.intp) * num_nodes)[:, None]
-        start = (np.arange(num_rows, dtype=np.intp) * num_features)[None, :]
-        place = np.broadcast_to(base, (num_trees, num_rows))
-        shift = 1 - base
-        for _ in range((num_nodes + 1).bit_length() - 1):
-            value = values.take(of_node.take(place) + start)
-            place = 2 * place + (value > bounds.take(place)) + shift
-        leaf = self.leaves[chosen].ravel().take(place + (base // num_nodes - num_nodes))
+    def score(
+        self,
+        columns: NDArray[np.float32],
+        chosen: slice = slice(None),
+        rows: NDArray[np.intp] | None = None,
+    ) -> NDArray[np.float64]:
+        """Sum of the leaves that these rows of `columns` [F, N] reach in the chosen trees.
+
+        By column, since near the root most rows ask for the same feature.
+        """
+        first, end, _ = chosen.indices(len(self.features))
+        num_rows = columns.shape[1]
+        rows = np.arange(num_rows) if rows is None else rows
+        values = columns.ravel()
+        place = 2 * np.arange(end - first)[:, None]
+        of_node, bound = self._levels[0]
+        at = (of_node[first:end] * num_rows)[:, None] + rows
+        place = place + (values.take(at) > bound[first:end, None])
+        for level, (of_node, bound) in enumerate(self._levels[1:], 1):
+            span = slice(first << level, end << level)
+            (of_node[span] * num_rows).take(place, out=at, mode="clip")
+            at += rows
+            is_above = values.take(at) > bound[span].take(place)
+            place += place
+            # Added as they are, truth values would be cast piece by piece.
+            place += is_above.astype(np.intp)
+        leaf = self.leaves[first:end].ravel().take(place)
         score: NDArray[np.float64] = leaf.sum(axis=0, dtype=np.float64)
         return score
