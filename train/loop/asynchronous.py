@@ -360,6 +360,7 @@ def _gradient(run: Run, rows: list[Any], waited: float) -> Tensor:
     """Leave gradients of sums in the model; their tally."""
     trainer = run.trainer
     meter = LossMeter(trainer.sources, run.world.device)
-    trainer.layout.accumulate(iter(rows), meter, backward_scale=1.0)
+    items = (item.counted(meter, readers=1) for item in rows)
+    trainer.layout.accumulate(items, meter, backward_scale=1.0)
     head = torch.tensor([meter.labels, waited], dtype=torch.float64)
     return torch.cat([head, meter.sums.cpu()])

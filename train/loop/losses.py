@@ -18,6 +18,7 @@ class StepTotals:
     labels: float
     loss_by_source: dict[str, float]
     labels_by_source: dict[str, float]
+    tokens_by_source: dict[str, float]
     stop_asked: bool
     pair_loss: float = 0.0
     pairs: float = 0.0
@@ -46,8 +47,8 @@ class LossMeter:
 
     def __init__(self, sources: tuple[str, ...], device: torch.device) -> None:
         self._sources = sources
-        # loss, labels, stop flag, loss and labels of each source, then loss and number of pairs
-        self._sums = torch.zeros(5 + 2 * len(sources), dtype=torch.float64, device=device)
+        # loss, labels, stop flag; loss, labels and tokens of each source; loss and number of pairs
+        self._sums = torch.zeros(5 + 3 * len(sources), dtype=torch.float64, device=device)
 
     def add(self, loss_by_source: Tensor, labels_by_source: Tensor) -> None:
         """Add a micro-batch's sums: [sources] each."""
@@ -56,6 +57,11 @@ class LossMeter:
         self._sums[1] += labels_by_source.sum()
         self._sums[3 : 3 + count] += loss_by_source
         self._sums[3 + count : 3 + 2 * count] += labels_by_source
+
+    def add_tokens(self, tokens_by_source: Tensor, *, readers: int) -> None:
+        """Add the tokens of a micro-batch, [sources], of which `readers` ranks each count a part."""
+        count = len(self._sources)
+        self._sums[3 + 2 * count : 3 + 3 * count] += tokens_by_source.to(self._sums) / readers
 
     def add_pairs(self, loss: Tensor, pairs: Tensor) -> None:
         """Add a micro-batch's sentence pairs: the sum of their losses and their number."""
@@ -86,7 +92,8 @@ class LossMeter:
             labels=sums[1],
             stop_asked=sums[2] > 0,
             loss_by_source=dict(zip(self._sources, sums[3 : 3 + count], strict=True)),
-            labels_by_source=dict(zip(self._sources, sums[3 + count : -2], strict=True)),
+            labels_by_source=dict(zip(self._sources, sums[3 + count : 3 + 2 * count], strict=True)),
+            tokens_by_source=dict(zip(self._sources, sums[3 + 2 * count : -2], strict=True)),
             pair_loss=sums[-2],
             pairs=sums[-1],
         )

@@ -241,6 +241,7 @@ def step_record(run: Run, outcome: StepOutcome, *, waited: float) -> dict[str, A
         "pairs": int(outcome.totals.pairs),
         "loss_by_source": outcome.totals.means_by_source(),
         "labels_by_source": {k: int(v) for k, v in outcome.totals.labels_by_source.items()},
+        "tokens_by_source": {k: round(v) for k, v in outcome.totals.tokens_by_source.items()},
         "grad_norm": outcome.grad_norm,
         "lr": outcome.lr,
         "loss_scale": outcome.loss_scale,

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+import numpy as np
+import torch
+from torch import Tensor
+
 from train.data.cursor import RankShare, rank_samples
 from train.data.loader import Prefetch
 from train.data.packed import Int64s, PackedRows
@@ -40,8 +44,17 @@ def microbatches(
                 step=step,
                 number=number,
                 rows=len(rows.sample_index),
+                tokens_by_source=_tokens(rows),
                 content=make_batch(rows),
             )
+
+
+def _tokens(rows: PackedRows) -> Tensor:
+    """[sources], without padding."""
+    counts = np.bincount(
+        rows.segment_source, weights=rows.segment_length, minlength=len(rows.sources)
+    )
+    return torch.from_numpy(counts)
 
 
 class StepStream:

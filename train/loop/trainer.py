@@ -26,12 +26,21 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class MicroBatch:
-    """What one forward pass takes; `content` is whatever the objective made."""
+    """What one forward pass takes; `content` is whatever the objective made of the rows.
+
+    `tokens_by_source` is [sources], of the rows as they were packed.
+    """
 
     step: int
     number: int
     rows: int
+    tokens_by_source: Tensor
     content: Any
+
+    def counted(self, meter: LossMeter, *, readers: int) -> MicroBatch:
+        """Itself, its tokens added to the meter."""
+        meter.add_tokens(self.tokens_by_source, readers=readers)
+        return self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +81,9 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         meter = LossMeter(self.sources, self.world.device)
         backward_scale = self._backward_scale(span)
-        self.layout.accumulate(microbatches(span), meter, backward_scale=backward_scale)
+        readers = self.layout.readers
+        items = (item.counted(meter, readers=readers) for item in microbatches(span))
+        self.layout.accumulate(items, meter, backward_scale=backward_scale)
         totals = self.layout.total(meter, stop_asked=stop_asked)
         gradients = self.layout.reduce_gradients()
         factor = 1.0 / (max(totals.labels, 1.0) * backward_scale)

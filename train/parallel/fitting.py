@@ -113,7 +113,8 @@ def activation_bytes(model: torch.nn.Module, batch: Batch) -> int:
     autograd's hooks for saved tensors.
     """
     own = {p.untyped_storage().data_ptr() for p in model.parameters()}
-    with _Made() as made:
+    made = _Made()
+    with made:
         sums = model(batch)
     gc.collect()
     kept = made.live_bytes(without=own)

@@ -28,11 +28,16 @@ class MicroBatchLike(Protocol):
 
 
 class Layout(Protocol):
-    """What the loop asks of a layout."""
+    """What the loop asks of a layout.
+
+    Of the ranks that read the same rows, `copies` count each loss; of what a rank counts as it reads,
+    `readers` times as many do.
+    """
 
     parts: Sequence[nn.Module]
     share: RankShare
     copies: int
+    readers: int
 
     def accumulate(
         self, batches: Iterator[Any], meter: LossMeter, *, backward_scale: float
@@ -71,6 +76,7 @@ class DataLayout:
     copies: int = 1
     autocast: torch.dtype | None = None
     is_alone: bool = False
+    readers: int = 1
     parts: Sequence[nn.Module] = field(init=False)
     _others: float = 1.0
 

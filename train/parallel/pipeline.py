@@ -114,12 +114,14 @@ class PipelineLayout:
     copies: int
     autocast: torch.dtype | None = None
     parts: Sequence[nn.Module] = field(init=False)
+    readers: int = field(init=False)
     meter: LossMeter | None = None
     backward_scale: float = 1.0
     _schedules: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.parts = (self.model,)
+        self.readers = dist.get_world_size(self.group)  # the last stage alone counts losses
         self._runners = [_Runner(stage, self) for stage in self.stages]
 
     def precision(self) -> AbstractContextManager[Any]:

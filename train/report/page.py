@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -137,7 +138,7 @@ def _charts(records: list[Record]) -> str:
         return [(r["step"], r[key]) for r in records if r.get(key) is not None]
 
     def of_source(key: str, name: str) -> Points:
-        return [(r["step"], r[key][name]) for r in records if name in r[key]]
+        return [(r["step"], r[key][name]) for r in records if name in r.get(key, {})]
 
     charts = [
         Chart(title="Loss (nats per label)", lines={"training": line("loss"), "held out": heldout}),
@@ -149,8 +150,8 @@ def _charts(records: list[Record]) -> str:
         Chart(title="Learning rate", lines={"": line("lr")}),
         Chart(title="Batch (rows)", lines={"": line("batch")}),
         Chart(
-            title="Labels by source and step",
-            lines={name: of_source("labels_by_source", name) for name in sources},
+            title="Tokens by source and step",
+            lines={name: of_source("tokens_by_source", name) for name in sources},
         ),
         Chart(title="Tokens per second", lines={"": line("tokens_per_second")}),
         Chart(
@@ -164,17 +165,27 @@ def _charts(records: list[Record]) -> str:
 
 
 def _sources(records: list[Record]) -> str:
-    labels: dict[str, int] = {}
-    for record in records:
-        for name, count in record["labels_by_source"].items():
-            labels[name] = labels.get(name, 0) + count
+    tokens, labels = _sums(records, "tokens_by_source"), _sums(records, "labels_by_source")
     total = max(sum(labels.values()), 1)
     last = {name: value for record in records for name, value in record["loss_by_source"].items()}
     rows = [
-        (name, f"{count:,}", f"{100 * count / total:.1f} %", f"{last.get(name, 0.0):.4f}")
+        (
+            name,
+            f"{tokens.get(name, 0):,}",
+            f"{count:,}",
+            f"{100 * count / total:.1f} %",
+            f"{last.get(name, 0.0):.4f}",
+        )
         for name, count in sorted(labels.items())
     ]
-    return _table(("source", "labels", "share", "last loss"), rows)
+    return _table(("source", "tokens", "labels", "share", "last loss"), rows)
+
+
+def _sums(records: list[Record], key: str) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for record in records:
+        total.update(record.get(key, {}))
+    return total
 
 
 def _staleness(last: Record) -> str:

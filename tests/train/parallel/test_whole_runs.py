@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from tests.support.datasets import DatasetShape, write_dataset
 from tests.support.ranks import run_on_ranks
+from train.data.config import LoaderConfig
+from train.data.loader import open_dataset, shard_files
+from train.data.remote import open_manifest
 from train.loop import run as run_module
 from train.loop.run import pretrain
 from train.settings import TrainSettings
@@ -39,6 +43,20 @@ def train(dataset: str, output: str, parallel: dict[str, Any]) -> None:
         pretrain(settings)
 
 
+def tokens_read(dataset: Path, *, steps: int, rows: int) -> list[dict[str, int]]:
+    """Segments' lengths by source, straight from the rows of each step."""
+    config = LoaderConfig()
+    files = shard_files(str(dataset), config)
+    data = open_dataset(files, open_manifest(files), config, split="train", seed=1)
+    counts = []
+    for step in range(steps):
+        read = data.read(np.arange(step * rows, (step + 1) * rows))
+        counts.append(dict.fromkeys(read.sources, 0))
+        for source, length in zip(read.segment_source, read.segment_length, strict=True):
+            counts[-1][read.sources[source]] += int(length)
+    return counts
+
+
 @pytest.mark.distributed
 def test_a_pipeline_of_tensor_ranks_evaluates_and_exports_as_one_process(tmp_path: Path) -> None:
     shape = DatasetShape(rows_per_shard=(60, 40), vocab_size=99)
@@ -51,6 +69,14 @@ def test_a_pipeline_of_tensor_ranks_evaluates_and_exports_as_one_process(tmp_pat
         json.loads((tmp_path / name / "evaluation.json").read_text())["heldout"]
         for name in ("one", "four")
     )
+    counts = [
+        [
+            json.loads(line)["tokens_by_source"]
+            for line in (tmp_path / name / "metrics.jsonl").open()
+        ]
+        for name in ("one", "four")
+    ]
+    assert counts[0] == counts[1] == tokens_read(Path(dataset), steps=3, rows=16)
     assert four["labels"] == one["labels"]
     assert four["loss"] == pytest.approx(one["loss"], rel=1e-5)
     assert four["sources"].keys() == one["sources"].keys()

@@ -57,7 +57,7 @@ def test_scalars_are_those_of_the_metrics_through_a_resume(tmp_path: Path) -> No
         values = [event.value for event in events]
         assert values == pytest.approx([record[tag] for record in records], rel=1e-6), tag
     assert [record["batch"] for record in records] == [4, 4, 4, 4, 8, 8]
-    for kind in ("loss_by_source", "labels_by_source"):
+    for kind in ("loss_by_source", "labels_by_source", "tokens_by_source"):
         for source in ("web", "zh"):
             # A source without a label in a step has no loss there.
             expected = {r["step"]: r[kind][source] for r in records if source in r[kind]}
