@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from schemas.settings import Settings
 
@@ -58,17 +58,6 @@ class PackingConfig(Settings):
     )
     row_group_rows: int = Field(default=256, gt=0)
     lanes: int = Field(default=48, gt=0)
-
-    @model_validator(mode="after")
-    def _noise_leaves_no_marks(self) -> Self:
-        if self.noise is None:
-            return self
-        if self.marks:
-            raise ValueError(
-                f"noise changes tokens, so {' and '.join(self.marks)} are lost: give up noise, "
-                "word_starts or the layout of sentences"
-            )
-        return self
 
     @property
     def marks(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +20,12 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from tokenizers import Tokenizer
 
+from refinery.packing.boundaries import tokens_at
 from refinery.packing.config import NoiseConfig
+from refinery.packing.spelled import spell
 from refinery.publish import storage
 from refinery.vocabulary.identity import cached_tokenizer
+from refinery.vocabulary.tokenise import MARKS
 from schemas.errors import SettingsError
 
 _SWAP, _DOUBLE, _LOSE = 0.25, 0.5, 0.75  # borders of the four kinds of misspelling
@@ -191,18 +195,37 @@ def _noise_batches(
 def noise_batch(
     batch: pa.RecordBatch, tokenizer: Tokenizer, config: NoiseConfig, seed: int
 ) -> pa.RecordBatch:
-    """One batch; rows of earlier copies stay as they are."""
-    lists = batch.column("input_ids")
-    arrays = np.split(lists.flatten().to_numpy(), np.cumsum(lists.value_lengths().to_numpy())[:-1])
+    """One batch; rows of earlier copies stay as they are.
+
+    Words and sentences are found again in what the noised tokens spell. Full-width stops end none.
+    """
+    arrays = _arrays(batch.column("input_ids"))
+    marks = {
+        name: _arrays(batch.column(name))
+        for name in MARKS
+        if name in batch.schema.names and batch.column(name).null_count < batch.num_rows
+    }
     names, numbers = batch.column("doc_id").to_pylist(), batch.column("copy").to_pylist()
     for row, (doc_id, copy) in enumerate(zip(names, numbers, strict=True)):
         if copy >= config.first_copy:
             rng = generator(seed, doc_id, copy)
             arrays[row] = noisy_ids(arrays[row], tokenizer, config, rng)
-    lengths = np.array([len(ids) for ids in arrays], np.int32)
-    offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
-    flat = np.concatenate([*arrays, np.zeros(0, np.int32)]).astype(np.int32)
-    ids = pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat))
-    changed = {"input_ids": ids, "num_tokens": pa.array(lengths)}
+            spelled = spell(tokenizer, arrays[row]) if marks else None
+            for name, found in marks.items():
+                assert spelled is not None
+                found[row] = tokens_at(MARKS[name](spelled.text), spelled.offsets)
+    changed = {name: _lists(found) for name, found in {**marks, "input_ids": arrays}.items()}
+    changed["num_tokens"] = pa.array([len(ids) for ids in arrays], pa.int32())
     columns = [changed.get(name, batch.column(name)) for name in batch.schema.names]
     return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+def _arrays(lists: pa.ListArray) -> list[npt.NDArray[Any]]:
+    ends = np.cumsum(lists.value_lengths().to_numpy())
+    return np.split(lists.flatten().to_numpy(), ends[:-1])
+
+
+def _lists(arrays: list[npt.NDArray[Any]]) -> pa.ListArray:
+    offsets = np.concatenate(([0], np.cumsum([len(found) for found in arrays]))).astype(np.int32)
+    flat = np.concatenate([*arrays, np.zeros(0, np.int32)]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat))

@@ -1,12 +1,20 @@
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from tokenizers import Tokenizer, models
 
-from refinery.packing.config import NoiseConfig, PackingConfig
+from refinery.packing.boundaries import tokens_at
+from refinery.packing.config import NoiseConfig
 from refinery.packing.noise import DropoutBpe, generator, noise_batch, noisy_text
+from refinery.packing.spelled import spell
 from refinery.vocabulary.bpe import train_bpe
-from refinery.vocabulary.config import VocabularyConfig
+from refinery.vocabulary.clauses import count_clauses
+from refinery.vocabulary.config import TrainConfig, TrainKind, VocabularyConfig
+from refinery.vocabulary.identity import load_tokenizer
+from refinery.vocabulary.tokenise import MARKS
+from refinery.vocabulary.training import train_tokenizer
 from schemas.errors import SettingsError
 
 TEXT = "The quick brown foxes jumped over lazy dogs, 数据质量很好。 " * 40
@@ -89,6 +97,47 @@ def test_other_models_than_bpe_are_refused() -> None:
         DropoutBpe(Tokenizer(models.WordLevel({"a": 0}, unk_token="a")), 0.1)
 
 
-def test_noise_and_marks_exclude_each_other() -> None:
-    with pytest.raises(ValueError, match="sentence_starts are lost"):
-        PackingConfig(layout="sentences", noise=NoiseConfig(case=0.1))
+def test_words_and_sentences_are_found_again_under_dropout(tokenizer: Tokenizer) -> None:
+    text = "Foxes ran. The dogs, 今天雨。新词多。 Then more!\nAnd words."
+    encoding = tokenizer.encode(text, add_special_tokens=False)
+    marks = {
+        name: tokens_at(find(text), np.array(encoding.offsets)) for name, find in MARKS.items()
+    }
+    batch = pa.RecordBatch.from_pydict(
+        {
+            "doc_id": ["a", "b"],
+            "copy": [0, 1],
+            "input_ids": pa.array([encoding.ids] * 2, pa.list_(pa.int32())),
+            "num_tokens": pa.array([len(encoding.ids)] * 2, pa.int32()),
+            **{n: pa.array([m.tolist()] * 2, pa.list_(pa.int32())) for n, m in marks.items()},
+        }
+    )
+
+    first, noised = noise_batch(batch, tokenizer, NoiseConfig(bpe_dropout=0.4), 7).to_pylist()
+
+    assert len(noised["input_ids"]) > len(first["input_ids"])
+    for name, find in MARKS.items():
+        assert first[name] == marks[name].tolist()
+        # Dropout leaves the text: each place begins in the bytes that tokens from there on spell.
+        rest = [tokenizer.decode(noised["input_ids"][i:]) for i in noised[name]]
+        assert [len(text) - len(r.lstrip()) for r in rest] == find(text).tolist()
+
+
+@pytest.mark.parametrize("kind", ["byte_level_bpe", "wordpiece", "sentencepiece_unigram"])
+def test_spelled_tokens_lie_where_the_library_says(kind: TrainKind, tmp_path: Path) -> None:
+    lines = [f"{TEXT[:60]} word{number} 数据{number}质量" for number in range(200)]
+    config = TrainConfig(kind=kind, size=500, sentinels=2)
+    train_tokenizer(count_clauses(lines, config), config, tmp_path)
+    made = load_tokenizer(tmp_path)
+    text = "The quick brown foxes word12 数据1质量3质量 word3 foxes"
+    if kind != "wordpiece":
+        text += " 👍 unseen"  # whose tokens are bytes
+    encoding = made.encode(text, add_special_tokens=False)
+
+    found = spell(made, np.array(encoding.ids, np.int32))
+
+    # The tokenizer puts a space before the first word, WordPiece before every one.
+    assert found.text.replace(" ", "") == text.replace(" ", "")
+    spaces = [found.text[:end].count(" ") for end in found.offsets[:, 1]]
+    ends = [end - text[:end].count(" ") for _, end in encoding.offsets]
+    assert (found.offsets[:, 1] - spaces).tolist() == ends
