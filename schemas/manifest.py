@@ -212,12 +212,16 @@ def read_manifest(path: Path) -> Manifest:
     try:
         manifest = Manifest.model_validate_json(file.read_bytes())
     except OSError as error:
-        raise ContractError(
-            f"{file}: no manifest there ({error.strerror}); a folder without one is no dataset"
-        ) from error
+        below = path / "dataset" / MANIFEST_NAME
+        hint = (
+            f"did you mean {below.parent}?"
+            if below.is_file()
+            else "a folder without one is no dataset"
+        )
+        raise ContractError(f"{file}: no manifest there ({error.strerror}); {hint}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
+        place = ".".join(str(part) for part in first["loc"]) or "no manifest"
         raise ContractError(f"{file}: {place}: {first['msg']}") from error
     expected = manifest_root(manifest)
     if manifest.root != expected:

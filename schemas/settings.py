@@ -147,6 +147,8 @@ def _fault(fault: dict[str, Any]) -> str:
     if fault["type"] == "unknown_key":
         return f"{place}.{fault['msg']}" if place else str(fault["msg"])
     message = str(fault["msg"]).removeprefix("Value error, ")
+    if fault["type"] in ("model_type", "dict_type"):
+        message = "expected a section of keys and values, {key: value}"
     found = "" if fault["type"] == "missing" else f", found {fault['input']!r:.80}"
     return f"{place}: {message}{found}"
 

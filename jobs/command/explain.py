@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     if args.html:
         from jobs.command.explain_page import render_page
 
-        args.html.write_text(render_page(rows), encoding="utf-8")
+        storage.replace(str(args.html), render_page(rows).encode())
         print(f"wrote {args.html}", file=sys.stderr)
     return 0
 

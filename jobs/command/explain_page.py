@@ -15,16 +15,21 @@ if TYPE_CHECKING:
 
 MAX_DIFF_LINES = 4000
 _STYLE = """
+:root{color-scheme:light dark;--ink:#1c2430;--soft:#5b6675;--line:#d5dbe3;--paper:#fff;
+  --bad:#a3261b;--good:#14713a;--del:#ffd9d6;--ins:#d3f0d8}
+@media(prefers-color-scheme:dark){:root{--ink:#e6eaf0;--soft:#9aa7b6;--line:#2e3947;--paper:#131a22;
+  --bad:#ff8a80;--good:#5fd39a;--del:#4d2220;--ins:#17402a}}
 body{font:15px/1.55 system-ui,sans-serif;max-width:68rem;
-  margin:2rem auto;padding:0 1rem;color:#1c2430}
+  margin:2rem auto;padding:0 1rem;color:var(--ink);background:var(--paper)}
 h1{font-size:1.3rem}h2{font-size:1.05rem;margin:2rem 0 .4rem;overflow-wrap:anywhere}
-.pre{white-space:pre-wrap;overflow-wrap:anywhere;border:1px solid #d5dbe3;
+.pre{white-space:pre-wrap;overflow-wrap:anywhere;border:1px solid var(--line);
   border-radius:6px;padding:.8rem}
-del{background:#ffd9d6;text-decoration-color:#a3261b}ins{background:#d3f0d8;text-decoration:none}
-mark{background:#ffe9a8}.bad{color:#a3261b;font-weight:600}.good{color:#14713a;font-weight:600}
+del{background:var(--del);text-decoration-color:var(--bad)}ins{background:var(--ins);text-decoration:none}
+.bad{color:var(--bad);font-weight:600}.good{color:var(--good);font-weight:600}
 table{border-collapse:collapse;margin:.4rem 0}
-td,th{border:1px solid #d5dbe3;padding:.15rem .6rem;text-align:left}
-td.n{text-align:right;font-variant-numeric:tabular-nums}small{color:#5b6675}
+td,th{border:1px solid var(--line);padding:.15rem .6rem;text-align:left;overflow-wrap:anywhere;font-weight:400}
+td.n{text-align:right;font-variant-numeric:tabular-nums}small{color:var(--soft)}
+summary{cursor:pointer}
 """
 
 
@@ -34,7 +39,7 @@ def render_page(explained: Sequence[Explained]) -> str:
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width"><title>refinery explain</title>'
-        f"<style>{_STYLE}</style><h1>What the clean stage does to these files</h1>{sections}</html>"
+        f"<style>{_STYLE}</style><main><h1>What the clean stage does to these files</h1>{sections}</main></html>"
     )
 
 
@@ -64,7 +69,7 @@ def _section(found: Explained) -> str:
 
 def _table(title: str, facts: dict[str, object]) -> str:
     rows = "".join(
-        f'<tr><td>{escape(name)}</td><td class="n">{escape(str(value))}</td></tr>'
+        f'<tr><th scope="row">{escape(name)}</th><td class="n">{escape(str(value))}</td></tr>'
         for name, value in facts.items()
     )
     return f"<details open><summary>{title}</summary><table>{rows}</table></details>"
@@ -77,10 +82,12 @@ def _with_edits(document: CleanDocument) -> str:
     for edit in merge_edits([one.edit for one in document.edits]):
         reason = escape(reasons[edit.start], quote=True)
         pieces.append(escape(text[place : edit.start]))
-        pieces.append(f'<del title="{reason}">{escape(text[edit.start : edit.end])}</del>')
+        removed = text[edit.start : edit.end]
+        shown = removed.rstrip("\n")
+        pieces.append(f'<del title="{reason}">{escape(shown)}</del>')
         if edit.replacement:
             pieces.append(f'<ins title="{reason}">{escape(edit.replacement)}</ins>')
-        pieces.append(f"<small>[{reason}]</small>")
+        pieces.append(f"<small>[{reason}]</small>{removed[len(shown) :]}")
         place = edit.end
     return "".join([*pieces, escape(text[place:])])
 

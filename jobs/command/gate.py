@@ -22,16 +22,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("report", type=Path, metavar="REPORT.json")
     for name in SHARES:
         parser.add_argument(
-            f"--max-{name}", type=float, metavar="SHARE", help="of all documents, 0..1"
+            f"--max-{name}", type=_share, metavar="SHARE", help="of all documents, 0..1"
         )
     parser.add_argument("--min-kept", type=int, metavar="DOCUMENTS")
     parser.add_argument("--min-tokens", type=int, metavar="TOKENS", help="packed training tokens")
     parser.add_argument(
         "--min-recall",
-        type=float,
+        type=_share,
         metavar="SHARE",
         help="of verbatim benchmark items, self-measured",
     )
+
+
+def _share(text: str) -> float:
+    """A number from 0 to 1: `50` for half would pass every run."""
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"expected a share from 0 to 1, got '{text}'")
+    return share
 
 
 def run(args: argparse.Namespace) -> int:
@@ -42,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         raise SettingsError("no bound was given; see refinery gate --help")
     if failures:
         raise QualityGateError(f"{args.report}: " + "; ".join(failures))
-    print(f"{args.report}: {checked} bounds hold")
+    print(f"{args.report}: {checked} {'bound holds' if checked == 1 else 'bounds hold'}")
     return 0
 
 
@@ -69,5 +80,6 @@ def _failures(report: ReportData, args: argparse.Namespace) -> tuple[list[str], 
         if bound is not None:
             checked += 1
             if value is None or value < bound:
-                failures.append(f"{name} {value}, at least {bound}")
+                found = "was not measured" if value is None else f"{value:,}"
+                failures.append(f"{name} {found}, at least {bound:,}")
     return failures, checked

@@ -62,7 +62,7 @@ def read_report(path: Path) -> ReportData:
         raise ContractError(f"{path}: cannot be read ({error.strerror})") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
+        place = ".".join(map(str, first["loc"])) or "top level"
         raise ContractError(
             f"{path}: no report.json of this version: {place}: {first['msg']}; for a run of an "
             "earlier version `refinery report OUTPUT` writes it again"
