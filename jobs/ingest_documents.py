@@ -6,10 +6,13 @@ from functools import partial
 from typing import Any
 
 from jobs.runner import stage_main
+from jobs.session import build_session
 from jobs.stage import Stage, StageContext
 from refinery.publish import storage
 from refinery.publish.store import Store
-from refinery.recipe import Recipe
+from refinery.recipe import Recipe, Runtime
+from refinery.sources.binary_files import list_whole_files, needs_spark
+from refinery.sources.config import SourceConfig
 from refinery.sources.listing import HASH_CACHE, InputFile, hash_files, list_files
 from refinery.sources.reading import read_files
 from refinery.sources.selection import find_refetches
@@ -19,8 +22,16 @@ from schemas.errors import ContractError, run_main
 
 def list_input(recipe: Recipe, store: Store) -> list[InputFile]:
     """The files of all sources with their content hashes."""
-    files = [file for source in recipe.sources for file in list_files(source)]
+    files = [file for source in recipe.sources for file in _list(recipe, source, store)]
     return hash_files(files, cache_uri=storage.join_uri(store.root, HASH_CACHE))
+
+
+def _list(recipe: Recipe, source: SourceConfig, store: Store) -> list[InputFile]:
+    if not needs_spark(source):
+        return list_files(source)
+    # Earlier than any stage; the run's own session is this one, with its number of partitions.
+    session = build_session(recipe.name, Runtime(output=store.root))
+    return list_whole_files(session, source)
 
 
 def _contents(recipe: Recipe, store: Store) -> list[tuple[str, str]]:
@@ -28,8 +39,10 @@ def _contents(recipe: Recipe, store: Store) -> list[tuple[str, str]]:
 
 
 def _settings(recipe: Recipe) -> dict[str, Any]:
-    # Where a source lies is no part of what it holds.
-    sources = [source.model_dump(mode="json", exclude={"uri"}) for source in recipe.sources]
+    # Where a source lies and who opens it is no part of what it holds.
+    sources = [
+        source.model_dump(mode="json", exclude={"uri", "reader"}) for source in recipe.sources
+    ]
     return {"sources": sources, "limits": recipe.limits, "url_normaliser": URL_NORMALISER}
 
 

@@ -30,6 +30,10 @@ class SourceConfig(Settings):
     format: Format = Field(
         description="warc reads ARC and WET too, html reads zips of pages, csv reads TSV by name"
     )
+    reader: Literal["stream", "binary_file"] | None = Field(
+        default=None,
+        description="binary_file: whole small files by Spark's connector; None: where fsspec has none",
+    )
     pattern: str = Field(default="**", description="glob below the folder")
     fields: FieldMapping = FieldMapping()
     url_prefix: str | None = Field(

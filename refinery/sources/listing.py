@@ -58,14 +58,17 @@ def list_files(source: SourceConfig) -> list[InputFile]:
 
 
 def hash_files(files: list[InputFile], *, cache_uri: str) -> list[InputFile]:
-    """Fill in content hashes; a file whose name, size and time are known is not read again."""
+    """Fill in content hashes; a file whose name, size and time are known is not read again.
+
+    Those that have a hash already keep it.
+    """
     known: dict[str, str] = {}
     if storage.exists(cache_uri):
         known = json.loads(storage.read_bytes(cache_uri))
     hashed = []
     for file in files:
         key = json.dumps([file.uri, file.size, file.changed])
-        digest = known.get(key) or _sha256(file.uri)
+        digest = file.sha256 or known.get(key) or _sha256(file.uri)
         known[key] = digest
         hashed.append(InputFile(**{**asdict(file), "sha256": digest}))
     storage.replace(cache_uri, json.dumps(known, sort_keys=True).encode())

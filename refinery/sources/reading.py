@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import io
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from refinery.publish import storage
 from refinery.sources.arc import read_arc
+from refinery.sources.binary_files import needs_spark, whole_files
 from refinery.sources.config import ReadLimits, SourceConfig
 from refinery.sources.files import COMPRESSED_ENDINGS, open_compressed, read_whole, read_zip
 from refinery.sources.listing import InputFile
@@ -44,6 +46,24 @@ def read_files(
     One large file is one task; small files share tasks. Which rows come out does not depend on it.
     """
     priority = {source.name: place for place, source in enumerate(sources)}
+    whole = {source.name: source for source in sources if needs_spark(source)}
+    listed = [ListedFile(f.source, f.name, f.uri, priority[f.source]) for f in files]
+    frames = [
+        _read_whole_files(spark, source, [f for f in listed if f.source == name], limits)
+        for name, source in whole.items()
+    ]
+    if streamed := [f for f in files if f.source not in whole]:
+        frames.append(_read_streamed(spark, streamed, sources, priority, limits))
+    return functools.reduce(DataFrame.unionByName, frames)
+
+
+def _read_streamed(
+    spark: SparkSession,
+    files: Sequence[InputFile],
+    sources: Sequence[SourceConfig],
+    priority: Mapping[str, int],
+    limits: ReadLimits,
+) -> DataFrame:
     rows = [ListedFile(f.source, f.name, f.uri, priority[f.source]) for f in files]
     num_tasks = max(1, min(len(files), sum(f.size for f in files) // TASK_BYTES + 4))
     order = sorted(range(len(files)), key=lambda i: -files[i].size)
@@ -57,6 +77,34 @@ def read_files(
     # One row per task, its number; an RDD of the files would need Python twice.
     numbers = spark.range(0, num_tasks, 1, num_tasks)
     return numbers.mapInArrow(read, union_ddl(TABLES_WRITTEN))
+
+
+def _read_whole_files(
+    spark: SparkSession, source: SourceConfig, files: Sequence[ListedFile], limits: ReadLimits
+) -> DataFrame:
+    """Rows of files that Spark opens; those that the listing left out are passed over."""
+    run = functools.partial(
+        _read_contents, files={file.uri: file for file in files}, source=source, limits=limits
+    )
+    contents = whole_files(spark, source).select("path", "content")
+    return contents.mapInArrow(run, union_ddl(TABLES_WRITTEN))
+
+
+def _read_contents(
+    batches: Iterator[pa.RecordBatch],
+    *,
+    files: Mapping[str, ListedFile],
+    source: SourceConfig,
+    limits: ReadLimits,
+) -> Iterator[pa.RecordBatch]:
+    rows = UnionRows(TABLES_WRITTEN)
+    for batch in batches:
+        for path, content in zip(batch.column("path"), batch.column("content"), strict=True):
+            file = files.get(path.as_py())
+            if file is not None:
+                stream = io.BytesIO(content.as_buffer())
+                yield from _read_opened(rows, stream, file, source, limits)
+    yield from rows.flush()
 
 
 def _read_batches(
@@ -77,23 +125,39 @@ def _read_batches(
 def _read_file(
     rows: UnionRows, file: ListedFile, source: SourceConfig, limits: ReadLimits
 ) -> Iterator[pa.RecordBatch]:
-    """Add one file's rows, flushing full batches; no document of a broken file is lost."""
-    place = {"source": source.name, "file": file.name}
-    others: Counter[str] = Counter()
+    """Open and add one file's rows; no document of a broken file is lost."""
     system, path = storage.file_system(file.uri)
     try:
-        with system.open(path, "rb") as stream:
-            for outcome in read_stream(stream, source=source, name=file.name, limits=limits):
-                match outcome:
-                    case Fetch():
-                        yield from rows.add("fetches", **place, **_fetch_row(outcome, file))
-                    case NoDocument():
-                        others[outcome.type] += 1
-                    case Broken():
-                        yield from rows.add("rejects", **place, **_reject_row(outcome))
+        stream = system.open(path, "rb")
     except OSError as error:
-        broken = Broken(offset=0, reason="file:unreadable", message=short_message(error))
-        yield from rows.add("rejects", **place, **_reject_row(broken))
+        yield from _unreadable(rows, file, error)
+        return
+    with stream:
+        yield from _read_opened(rows, stream, file, source, limits)
+
+
+def _unreadable(rows: UnionRows, file: ListedFile, error: OSError) -> Iterator[pa.RecordBatch]:
+    broken = Broken(offset=0, reason="file:unreadable", message=short_message(error))
+    yield from rows.add("rejects", source=file.source, file=file.name, **_reject_row(broken))
+
+
+def _read_opened(
+    rows: UnionRows, stream: BinaryIO, file: ListedFile, source: SourceConfig, limits: ReadLimits
+) -> Iterator[pa.RecordBatch]:
+    """Add an opened file's rows, flushing full batches."""
+    place = {"source": source.name, "file": file.name}
+    others: Counter[str] = Counter()
+    try:
+        for outcome in read_stream(stream, source=source, name=file.name, limits=limits):
+            match outcome:
+                case Fetch():
+                    yield from rows.add("fetches", **place, **_fetch_row(outcome, file))
+                case NoDocument():
+                    others[outcome.type] += 1
+                case Broken():
+                    yield from rows.add("rejects", **place, **_reject_row(outcome))
+    except OSError as error:
+        yield from _unreadable(rows, file, error)
     for kind, count in sorted(others.items()):
         yield from rows.add("records", **place, type=kind, count=count)
 
