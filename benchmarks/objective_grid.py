@@ -17,7 +17,8 @@ from tokenizers import Tokenizer
 
 from refinery.packing.boundaries import sentence_starts, tokens_at, word_starts
 from refinery.packing.config import PackingConfig
-from refinery.packing.shard import ShardBuilder, ShardForm
+from refinery.packing.packed import ShardForm
+from refinery.packing.shard import ShardBuilder
 from schemas.manifest import Manifest
 from train.batch import NO_LABEL, Batch
 from train.data.config import LoaderConfig

@@ -21,7 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from refinery.packing.config import PackingConfig
-from refinery.packing.shard import ShardBuilder, ShardForm
+from refinery.packing.packed import ShardForm
+from refinery.packing.shard import ShardBuilder
 from refinery.packing.shards import write_shard
 from refinery.vocabulary.bpe import train_bpe
 from refinery.vocabulary.config import VocabularyConfig

@@ -17,7 +17,8 @@ from tokenizers import Encoding, Tokenizer
 
 from refinery.packing.config import PackingConfig
 from refinery.packing.dataset import TOKENIZER_FOLDER, make_split, write_dataset
-from refinery.packing.shard import NO_CLASS, Answer, ShardBuilder, ShardForm
+from refinery.packing.packed import NO_CLASS, ShardForm
+from refinery.packing.shard import Answer, ShardBuilder
 from refinery.packing.shards import write_shard
 from refinery.packing.tasks import (
     PairsRecipe,

@@ -20,7 +20,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from refinery.packing.config import PackingConfig
-from refinery.packing.shard import PackedShard, ShardBuilder, ShardForm
+from refinery.packing.packed import PackedShard, ShardForm
+from refinery.packing.shard import ShardBuilder
 from refinery.publish import storage
 from refinery.sources.selection import HASH_BITS, hash_share
 from schemas.errors import SettingsError

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from refinery.packing.config import PackingConfig
-from refinery.packing.shard import PackedShard, ShardBuilder, ShardForm
+from refinery.packing.packed import PackedShard, ShardForm
+from refinery.packing.shard import ShardBuilder
 from refinery.packing.shards import write_shard
 from schemas.rows import ROW_SCHEMA
 

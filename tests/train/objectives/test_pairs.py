@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from refinery.packing.config import PackingConfig
-from refinery.packing.shard import ShardBuilder, ShardForm
+from refinery.packing.packed import ShardForm
+from refinery.packing.shard import ShardBuilder
 from schemas.errors import SettingsError
 from schemas.manifest import SpecialIds
 from train.batch import NO_LABEL, Objective
