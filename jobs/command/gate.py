@@ -80,6 +80,6 @@ def _failures(report: ReportData, args: argparse.Namespace) -> tuple[list[str], 
         if bound is not None:
             checked += 1
             if value is None or value < bound:
-                found = "was not measured" if value is None else f"{value:,}"
-                failures.append(f"{name} {found}, at least {bound:,}")
+                shown = "was not measured" if value is None else f"{value:,}"
+                failures.append(f"{name} {shown}, at least {bound:,}")
     return failures, checked
