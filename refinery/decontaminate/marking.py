@@ -16,14 +16,15 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from refinery.decontaminate.config import DecontaminateConfig
-from refinery.decontaminate.index import BenchmarkIndex, joined_spans
+from refinery.decontaminate.index import BenchmarkIndex, Match, joined_spans
 from refinery.decontaminate.index_file import open_index
 from refinery.edits import Edit, EditMap, apply_edits, merge_edits
 from refinery.tables import UnionRows, arrow_schema, union_ddl
-from refinery.text_batch import TextBatch
+from refinery.text_batch import TextBatch, spans_of_groups
 
 TABLES_WRITTEN = ("contamination", "edits")
 NGRAM_CHARS = 300
+GROUP_CHARS = 400_000
 
 # Matches before frequent n-grams leave: spans in `cleaned.text`, with the words of the match.
 MATCH_COLUMNS = {
@@ -88,8 +89,7 @@ def _match_batches(
         ]
         texts = [apply_edits(t, e) if e else t for t, e in zip(originals, edits, strict=True)]
         rows = []
-        for match in opened.scan(TextBatch.of(texts)):
-            place = match.text
+        for place, match in _matches(opened, texts):
             start, end = EditMap(edits[place]).to_original(match.start, match.end)
             rows.append(
                 {
@@ -105,6 +105,13 @@ def _match_batches(
             )
         if rows:
             yield pa.RecordBatch.from_pylist(rows, schema=schema)
+
+
+def _matches(index: BenchmarkIndex, texts: list[str]) -> Iterator[tuple[int, Match]]:
+    """(place of the text, match); in groups, since arrays of a whole batch would take 500 MB."""
+    for span in spans_of_groups(texts, GROUP_CHARS):
+        for match in index.scan(TextBatch.of(texts[span])):
+            yield span.start + match.text, match
 
 
 def frequent_grams(matches: DataFrame, max_documents: int) -> DataFrame:

@@ -16,8 +16,10 @@ from pyspark.sql import functions as F
 from refinery.dedup.config import DedupConfig
 from refinery.dedup.lsh import band_hashes, shingle_sets, signature
 from refinery.edits import Edit, apply_edits
-from refinery.text_batch import Hashes, TextBatch
+from refinery.text_batch import Hashes, TextBatch, spans_of_groups
 
+# Arrays of hashes hold 8 bytes per code point, several at a time: a batch of 16 MB would need 700 MB.
+GROUP_CHARS = 400_000
 SIGNED_COLUMNS = ("doc_id", "source", "text_sha256", "num_shingles", "bands", "shingles")
 SIGNED_DDL = (
     "doc_id string, source string, text_sha256 string, num_shingles int, bands array<bigint>,"
@@ -60,7 +62,9 @@ def _sign_batches(
         if batch.column("spans").null_count < len(texts):
             spans = batch.column("spans").to_pylist()
             texts = [apply_edits(t, edit_list(s)) for t, s in zip(texts, spans, strict=True)]
-        yield from sign_texts(texts, batch.column("doc_id"), batch.column("source"), config)
+        for span in spans_of_groups(texts, GROUP_CHARS):
+            rows = batch.slice(span.start, span.stop - span.start)
+            yield from sign_texts(texts[span], rows.column("doc_id"), rows.column("source"), config)
 
 
 def stored_sets(sets: list[Hashes]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 from refinery.edits import Edit, apply_edits
 from refinery.packing.boundaries import sentence_starts, tokens_at, word_starts
 from refinery.publish import storage
+from refinery.text_batch import spans_of_groups
 from refinery.vocabulary.identity import cached_tokenizer
 
 TOKENISE_VERSION = 2
@@ -60,7 +61,8 @@ def tokenise_batch(
     encode = tokenizer.encode_batch if marks else tokenizer.encode_batch_fast
     ids: list[Ints] = []
     starts: dict[str, list[Ints]] = {name: [] for name in marks}
-    for group in _groups(texts):
+    for span in spans_of_groups(texts, GROUP_CHARS):
+        group = texts[span]
         encodings = encode(group, add_special_tokens=False)
         ids += [np.asarray(encoding.ids, np.int32) for encoding in encodings]
         for name in marks:
@@ -83,20 +85,6 @@ def tokenise_batch(
         ],
         ["doc_id", "source", "is_heldout", "input_ids", "num_tokens", "num_bytes", *MARKS],
     )
-
-
-def _groups(texts: list[str]) -> Iterator[list[str]]:
-    """Consecutive texts of together about GROUP_CHARS code points."""
-    group: list[str] = []
-    size = 0
-    for text in texts:
-        if group and size + len(text) > GROUP_CHARS:
-            yield group
-            group, size = [], 0
-        group.append(text)
-        size += len(text)
-    if group:
-        yield group
 
 
 def _as_lists(arrays: list[Ints]) -> pa.ListArray:
