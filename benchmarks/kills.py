@@ -5,8 +5,8 @@
 A moment is drawn over the whole length of an undisturbed run, and one of three processes gets
 SIGKILL: the driver's JVM, the driver's Python, a Python worker of an executor. The run is started
 again on what is left, and killed again, until one ends before its moment comes; its root, its debris
-and its finished stages are looked at, and the next one begins in an empty folder. Standard output:
-one JSON line.
+and its finished stages are looked at, and the next one begins in an empty folder. Standard output: one
+JSON line, which results/kills.json has after each dataset.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import random
 import tempfile
 import time
 from collections import Counter
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from rich.progress import Progress
@@ -29,6 +30,28 @@ from tests.support.submitting import refine, refine_command
 VICTIMS: tuple[Victim, ...] = ("jvm", "driver", "worker")
 
 
+RESULT = Path(__file__).parent / "results" / "kills.json"
+
+
+@dataclass
+class Tally:
+    """What is counted; written after each dataset, so that a stopped benchmark leaves its part."""
+
+    kills: Counter[str] = field(default_factory=Counter)
+    moments: Counter[str] = field(default_factory=Counter)
+    datasets: int = 0
+    roots_equal: int = 0
+    finished_stages_repeated: int = 0
+    debris: int = 0
+    seconds_undisturbed: float = 0.0
+
+    def write(self, seed: int) -> str:
+        """One JSON line, also in the results."""
+        line = json.dumps({"benchmark": "kills", "seed": seed, **asdict(self)}, sort_keys=True)
+        RESULT.write_text(line + "\n")
+        return line
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=30)
@@ -36,49 +59,36 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=300)
     args = parser.parse_args()
     generator = random.Random(args.seed)
-    kills: Counter[str] = Counter()
-    stages: Counter[str] = Counter()
-    repeated = left = runs = 0
+    tally = Tally()
     with tempfile.TemporaryDirectory() as scratch, Progress() as progress:
         recipe = write_corpus(Path(scratch) / "corpus", documents=args.documents)
         clock = time.monotonic()
         expected = refine(recipe, Path(scratch) / "undisturbed", "local[2]")
-        length = time.monotonic() - clock
+        tally.seconds_undisturbed = round(time.monotonic() - clock, 1)
         task = progress.add_task("kills", total=args.kills)
-        roots: list[str] = []
-        while kills.total() < args.kills:
-            output = Path(scratch) / f"run-{runs}"
+        while tally.kills.total() < args.kills:
+            output = Path(scratch) / f"run-{tally.datasets}"
             done: dict[str, str] = {}
-            while kills.total() < args.kills:
-                moment, victim = generator.uniform(0, length), generator.choice(VICTIMS)
+            while tally.kills.total() < args.kills:
+                moment = generator.uniform(0, tally.seconds_undisturbed)
+                victim = generator.choice(VICTIMS)
                 command = refine_command(recipe, output, "local[2]")
                 hit = run_and_kill(command, victim, lambda now, moment=moment: now >= moment)  # type: ignore[misc]
                 now = published(output)
-                repeated += not done.items() <= now.items()
+                tally.finished_stages_repeated += not done.items() <= now.items()
                 done = now
                 if not hit:
                     break
-                kills[victim] += 1
-                stages[f"after {len(now)} stages"] += 1
+                tally.kills[victim] += 1
+                tally.moments[f"after {len(now)} stages"] += 1
                 progress.advance(task)
             manifest: Manifest = refine(recipe, output, "local[2]")
-            repeated += not done.items() <= published(output).items()
-            left += len(debris(output, manifest))
-            roots.append(manifest.root)
-            runs += 1
-    print(
-        json.dumps(
-            {
-                "kills": dict(sorted(kills.items())),
-                "moments": dict(sorted(stages.items())),
-                "datasets": runs,
-                "seconds_undisturbed": round(length, 1),
-                "roots_equal": sum(root == expected.root for root in roots),
-                "finished_stages_repeated": repeated,
-                "debris": left,
-            }
-        )
-    )
+            tally.finished_stages_repeated += not done.items() <= published(output).items()
+            tally.debris += len(debris(output, manifest))
+            tally.roots_equal += manifest.root == expected.root
+            tally.datasets += 1
+            line = tally.write(args.seed)
+    print(line)
 
 
 if __name__ == "__main__":
