@@ -1,12 +1,20 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refinery.text_batch import TextBatch, fold_table, ngram_hashes
+from refinery.text_batch import (
+    OTHER,
+    TextBatch,
+    fold_table,
+    kind_table,
+    ngram_hashes,
+    spans_of_groups,
+)
 
 TEXTS = st.lists(
     st.text(alphabet="aBÀé1_ \n.，月かカ한글\u0301", max_size=30), min_size=1, max_size=5
@@ -51,3 +59,21 @@ def test_the_order_of_words_changes_an_ngram() -> None:
 
     assert ngram_hashes(one.token_hashes, 2) != ngram_hashes(other.token_hashes, 2)
     assert len(ngram_hashes(one.token_hashes, 3)) == 0
+
+
+def test_code_points_that_the_tables_leave_out_are_no_letters() -> None:
+    left_out = [*range(0x40000, 0xE0000), *range(0xE0200, 0x110000)]
+
+    # Unassigned and private use: Unicode keeps the planes in between free.
+    assert {unicodedata.category(chr(code)) for code in left_out} == {"Cn", "Co"}
+    assert set(kind_table()[left_out].tolist()) == {OTHER}
+    assert fold_table()[left_out].tolist() == left_out
+
+
+def test_groups_hold_all_texts_in_order_and_no_more_than_the_bound() -> None:
+    texts = ["aa", "bb", "c" * 9, "", "dd", "d"]
+
+    groups = [texts[span] for span in spans_of_groups(texts, 4)]
+
+    assert groups == [["aa", "bb"], ["c" * 9], ["", "dd", "d"]]
+    assert list(spans_of_groups([], 4)) == []

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 
 from refinery.packing.split import with_split
@@ -10,7 +11,7 @@ from refinery.vocabulary.bpe import train_bpe, write_tokenizer
 from refinery.vocabulary.config import SplitConfig, VocabularyConfig
 from refinery.vocabulary.identity import load_tokenizer
 from refinery.vocabulary.sample import sample_by_bytes
-from refinery.vocabulary.tokenise import tokenise
+from refinery.vocabulary.tokenise import MARKS, tokenise, tokenise_batch
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -79,3 +80,26 @@ def test_sample_fills_the_budget_and_is_nested(spark: SparkSession) -> None:
     assert 1000 <= sum(small.values()) < 1060
     assert 3000 <= sum(large.values()) < 3060
     assert len(sample(10**9)) == 400
+
+
+def test_groups_of_texts_change_no_row(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [*TEXTS.values(), "One. Two words. 三。"]
+    batch = pa.RecordBatch.from_arrays(
+        [
+            pa.array([str(place) for place in range(len(texts))]),
+            pa.array(["web"] * len(texts)),
+            pa.array([False] * len(texts)),
+            pa.array(texts),
+            pa.nulls(len(texts)),
+        ],
+        ["doc_id", "source", "is_heldout", "text", "edits"],
+    )
+    tokenizer = load_tokenizer(folder)
+    whole = tokenise_batch(batch, tokenizer, tuple(MARKS))
+
+    monkeypatch.setattr("refinery.vocabulary.tokenise.GROUP_CHARS", 5)
+    parts = tokenise_batch(batch, tokenizer, tuple(MARKS))
+
+    assert whole.to_pylist() == parts.to_pylist()
+    expected = [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+    assert parts.column("input_ids").to_pylist() == expected
