@@ -37,7 +37,7 @@ def settings(dataset: str, output: str, parallel: dict[str, Any]) -> TrainSettin
             "model": {
                 "preset": "gpt2-test", "layers": 4, "heads": 4, "width": 16, "dropout": 0.1,
             },
-            "batch": {"sequences": 16, "microbatch": 1 if "pp" in parallel else 2},
+            "batch": {"sequences": 8, "microbatch": 2 if "tp" in parallel else 1},
             "stop": {"steps": 4},
             "schedule": {"init_lr": 0.01, "warmup": 2},
             "optimizer": {"max_norm": 0.05},
