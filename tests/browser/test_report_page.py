@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import subprocess
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
+from benchmarks.report_page import open_once
 from refinery.report.data import (
     BenchmarkCoverage,
     Check,
@@ -98,6 +101,70 @@ def test_nothing_from_a_document_is_markup() -> None:
     assert "<script" not in page
     assert "<img" not in page
     assert "http" not in render_page(_report("plain")).replace("http-equiv", "")
+
+
+class Elements(HTMLParser):
+    """The elements of a page in order, with their attributes; fails where they do not nest."""
+
+    VOID = frozenset({"meta", "wbr", "br"})
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"</{tag}> closes another element"
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+def test_screen_readers_find_landmarks_headings_and_headers() -> None:
+    page = Elements(render_page(_report(), _report()))
+    ids = [attributes["id"] for _, attributes in page.found if "id" in attributes]
+
+    assert page.open == []
+    assert len(set(ids)) == len(ids)
+    assert [len(page.named(tag)) for tag in ("main", "h1", "nav", "footer")] == [1, 1, 1, 1]
+    assert page.named("html") == [{"lang": "en"}]
+    assert {str(a["href"]).removeprefix("#") for a in page.named("a")} <= set(ids)
+    assert all(section["aria-labelledby"] in ids for section in page.named("section"))
+    levels = [int(tag[1]) for tag, _ in page.found if tag in ("h1", "h2", "h3")]
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+    assert len(page.named("table")) == len(page.named("caption")) > 15
+    assert all(th.get("scope") in ("col", "row", "colgroup") for th in page.named("th"))
+    labelled = [a for _, a in page.found if a.get("role") in ("img", "group")]
+    assert all(attributes.get("aria-label") for attributes in labelled)
+
+
+def test_what_scrolls_can_be_reached_with_the_keyboard() -> None:
+    page = Elements(render_page(_report("line\n" * 40)))
+
+    wide = [a for a in page.named("div") if a.get("class") == "wide"]
+    assert len(wide) > 10
+    assert all(attributes["tabindex"] == "0" for attributes in wide)
+    assert all(attributes.get("tabindex") == "0" for attributes in page.named("pre"))
+    assert page.named("a")[0].get("class") == "skip"
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (Debian: apt install chromium)")
+@pytest.mark.parametrize("width", [1200, 500])
+def test_page_is_no_wider_than_the_window(tmp_path: Path, width: int) -> None:
+    page = tmp_path / "index.html"
+    page.write_text(render_page(_report("unbroken" * 60), _report()), "utf-8")
+
+    assert not open_once(page, width=width)["wide"]
 
 
 @pytest.mark.browser
