@@ -118,7 +118,7 @@ def read_blocks(html: str, *, image_text: bool = False) -> Blocks:
 class _Reading:
     """The tags of a page's body, what kind each is, and the text between them."""
 
-    def __init__(self, body: bytes, name_images: Callable[[list[bytes]], list[str]]) -> None:
+    def __init__(self, body: str, name_images: Callable[[list[str]], list[str]]) -> None:
         self._tags = tags = read_tags(body, _NUMBERS, _IS_VOID, _IS_RAW)
         kinds = _KIND_OF[tags.names]
         kinds[~tags.is_opening] = _CLOSE
@@ -129,11 +129,11 @@ class _Reading:
         self._kinds = kinds
         self._inlays = dict.fromkeys(np.flatnonzero(kinds == _BREAK_TAG).tolist(), _BREAK)
         images = np.flatnonzero(kinds == _IMAGE)
-        marks = [tags.data[i:j] for i, j in zip(*tags.spans(images), strict=True)]
+        marks = [tags.text[i:j] for i, j in zip(*tags.spans(images), strict=True)]
         self._inlays.update(zip(images.tolist(), name_images(marks), strict=True))
         for number in np.flatnonzero(kinds == _MATH).tolist():
             end = int(tags.closings[number])
-            tex = formula_of(tags.data[tags.starts[number] : tags.starts[end]])
+            tex = formula_of(tags.text[tags.starts[number] : tags.starts[end]])
             self._inlays[number] = tex
             if tex:
                 # The TeX stands for what is drawn below it.
@@ -212,18 +212,13 @@ class _Reading:
 
     def _pieces(self, places: Ints) -> list[str]:
         """What stands at these places: text, or what a tag stands for."""
-        tags, inlays = self._tags, self._inlays
-        # Of plain ASCII, characters are cut; a piece need not be decoded by itself.
-        text = tags.data.decode() if tags.data.isascii() else None
+        tags, text, inlays = self._tags, self._tags.text, self._inlays
         is_text = places % 2 == 1
         numbers = places[is_text] // 2
         spans = zip(
             (tags.ends[numbers] + 1).tolist(), tags.starts[numbers + 1].tolist(), strict=True
         )
-        if text is None:
-            found = [tags.data[first:end].decode() for first, end in spans]
-        else:
-            found = [text[first:end] for first, end in spans]
+        found = [text[first:end] for first, end in spans]
         found = [plain_text(piece) if "&" in piece else piece for piece in found]
         # From the first on, what stands before each is complete.
         for at in np.flatnonzero(~is_text).tolist():

@@ -7,22 +7,22 @@ import re
 MOST_NAME_CHARS = 60
 MOST_FORMULA_CHARS = 2_000
 # Pictures that a page holds as data would be searched at length.
-MOST_MARK_BYTES = 400
+MOST_MARK_CHARS = 400
 _ESCAPES = (
     ("&nbsp;", "\xa0"), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&"),
 )  # fmt: skip
 _ALT, _TITLE, _CLASS, _SOURCE = (
-    re.compile(rf' {name}="([^"]+)'.encode()) for name in ("alt", "title", "class", "src")
+    re.compile(rf' {name}="([^"]+)') for name in ("alt", "title", "class", "src")
 )
-_ALT_TEXT = re.compile(rb'<math\b[^>]* alttext="([^"]+)"')
+_ALT_TEXT = re.compile(r'<math\b[^>]* alttext="([^"]+)"')
 _ANNOTATION = re.compile(
-    rb'<annotation [^>]*\bencoding="application/x-tex"[^>]*>(.*?)</annotation>', re.DOTALL
+    r'<annotation [^>]*\bencoding="application/x-tex"[^>]*>(.*?)</annotation>', re.DOTALL
 )
-_MARKUP = re.compile(rb"<[^>]*>")
+_MARKUP = re.compile(r"<[^>]*>")
 # How forums, blogs and Chinese platforms mark images that stand for an emoji or a sticker.
 _MARKS = (
-    b"emoji", b"emoticon", b"smile", b"smilie", b"sticker", b"biaoqing", b"expression", b"bbface",
-    b"face-", b"face_", b"face/",
+    "emoji", "emoticon", "smile", "smilie", "sticker", "biaoqing", "expression", "bbface",
+    "face-", "face_", "face/",
 )  # fmt: skip
 # Names that are one by themselves: `:code:`, `[code]`, `/code`, or characters without letters.
 _CODE = re.compile(r":[\w+-]{1,40}:|\[[^\[\]]{1,20}\]|/[\u4e00-\u9fff]{1,4}|[^\w\s]{1,20}")
@@ -36,20 +36,20 @@ def plain_text(markup: str) -> str:
     return markup
 
 
-def image_names(tags: list[bytes]) -> list[str]:
+def image_names(tags: list[str]) -> list[str]:
     """Alternative texts or titles of images; empty where one has neither."""
     return [_name_of(tag) for tag in tags]
 
 
-def _name_of(tag: bytes) -> str:
+def _name_of(tag: str) -> str:
     found = _ALT.search(tag) or _TITLE.search(tag)
     if not found:
         return ""
-    name = found[1].decode()
+    name = found[1]
     return " ".join((plain_text(name) if "&" in name else name).split())
 
 
-def sticker_names(tags: list[bytes]) -> list[str]:
+def sticker_names(tags: list[str]) -> list[str]:
     """Names of the images that stand for emoji or stickers; empty for any other image."""
     names = [_name_of(tag) for tag in tags]
     return [
@@ -58,20 +58,20 @@ def sticker_names(tags: list[bytes]) -> list[str]:
     ]
 
 
-def _is_sticker(name: str, tag: bytes) -> bool:
+def _is_sticker(name: str, tag: str) -> bool:
     if len(name) > MOST_NAME_CHARS:
         return False
     if _CODE.fullmatch(name):
         return True
-    values = [found[1] if found else b"" for found in (_CLASS.search(tag), _SOURCE.search(tag))]
-    marks = b" ".join(values)[:MOST_MARK_BYTES].lower()
+    values = [found[1] if found else "" for found in (_CLASS.search(tag), _SOURCE.search(tag))]
+    marks = " ".join(values)[:MOST_MARK_CHARS].lower()
     return any(mark in marks for mark in _MARKS)
 
 
-def formula_of(markup: bytes) -> str:
+def formula_of(markup: str) -> str:
     """TeX of a MathML formula between dollar signs, where the page gives it; else empty."""
     found = _ALT_TEXT.match(markup) or _ANNOTATION.search(markup)
     if not found:
         return ""
-    tex = " ".join(plain_text(_MARKUP.sub(b"", found[1]).decode()).split())
+    tex = " ".join(plain_text(_MARKUP.sub("", found[1])).split())
     return f"${tex}$" if tex and len(tex) <= MOST_FORMULA_CHARS else ""

@@ -21,7 +21,7 @@ Words = NDArray[np.uint64]
 # What the parser writes as it stood, without escapes; none of it is text of a page.
 _RAW = ["script, style, template, iframe, noembed, noframes"]
 # Raw, too, but text: all but forgotten elements.
-_RAW_TEXT = re.compile(rb"(<(xmp|plaintext)\b[^>]*>)(.*?)(</\2>)", re.DOTALL)
+_RAW_TEXT = re.compile(r"(<(xmp|plaintext)\b[^>]*>)(.*?)(</\2>)", re.DOTALL)
 RAW_TEXT_NAMES = ("xmp", "plaintext")
 VOID_NAMES = frozenset(
     "area base basefont bgsound br col embed frame hr img input keygen link meta param source "  # noqa: SIM905
@@ -36,38 +36,38 @@ _FACTORS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 _WORD_BYTES = 8
 
 
-def write_body(tree: LexborHTMLParser) -> bytes | None:
+def write_body(tree: LexborHTMLParser) -> str | None:
     """Markup of a page's body without scripts, styles and comments; None where it has no body."""
     body = tree.body
     if body is None:
         return None
     body.strip_tags(_RAW)
-    return _without_comments((body.html or "").encode())
+    return _without_comments(body.html or "")
 
 
-def _without_comments(data: bytes) -> bytes:
+def _without_comments(text: str) -> str:
     """By search, not by a pattern, which goes through each comment character by character."""
     parts, end = [], 0
-    start = data.find(b"<!--")
+    start = text.find("<!--")
     while start >= 0:
-        parts.append(data[end:start])
-        end = data.find(b"-->", start + 4) + 3
-        start = data.find(b"<!--", end) if end >= 3 else -1
+        parts.append(text[end:start])
+        end = text.find("-->", start + 4) + 3
+        start = text.find("<!--", end) if end >= 3 else -1
     if not parts:
-        return data
-    return b"".join([*parts, data[end:] if end >= 3 else b""])
+        return text
+    return "".join([*parts, text[end:] if end >= 3 else ""])
 
 
-def read_tags(data: bytes, names: TagNames, is_void: Bools, is_raw: Bools) -> Tags:
+def read_tags(text: str, names: TagNames, is_void: Bools, is_raw: Bools) -> Tags:
     """Scan the markup of a body; text of raw elements, by number of their names, is escaped first."""
-    tags = Tags(data, names, is_void)
+    tags = Tags(text, names, is_void)
     if is_raw[tags.names].any():
-        return Tags(_RAW_TEXT.sub(_escaped, data), names, is_void)
+        return Tags(_RAW_TEXT.sub(_escaped, text), names, is_void)
     return tags
 
 
-def _escaped(found: re.Match[bytes]) -> bytes:
-    text = found[3].replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;")
+def _escaped(found: re.Match[str]) -> str:
+    text = found[3].replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return found[1] + text + found[4]
 
 
@@ -107,11 +107,13 @@ class Tags:
     `starts` and `ends` [T] are the places of "<" and ">"; `names` [T] are numbers of `TagNames`;
     `closings` [T] is for an opening tag the number of its closing one, for any other its own, as for
     those that hold nothing, `is_single` [T].
-    `data` is the markup.
+    `text` is the markup.
     """
 
-    def __init__(self, data: bytes, names: TagNames, is_void: Bools) -> None:
-        self.data = data
+    def __init__(self, text: str, names: TagNames, is_void: Bools) -> None:
+        self.text = text
+        # A byte per character: what this cannot say is no part of a mark.
+        data = text.encode("latin-1", "replace")
         padded = data + _PADDING
         bytes_L = np.frombuffer(data, np.uint8)
         self._words: Words = np.ndarray(len(data) + 16, "<u8", padded, strides=(1,))
@@ -146,9 +148,9 @@ class Tags:
         is_inside = last < self.ends[tag]
         spans = np.zeros((2, len(self.starts)), np.int64)
         spans[:, tag[is_inside]] = first[is_inside], last[is_inside]
-        data, numbers = self.data, {b"": 0}
+        text, numbers = self.text, {"": 0}
         found = [
-            numbers.setdefault(data[start:end], len(numbers))
+            numbers.setdefault(text[start:end], len(numbers))
             for start, end in zip(*spans[:, chosen].tolist(), strict=True)
         ]
         return np.array(found, np.int64)
