@@ -90,4 +90,6 @@ def tokens_at(places: Ints, offsets: Ints) -> Ints:
     if not len(offsets):
         return np.zeros(0, np.int64)
     number = np.searchsorted(offsets[:, 1], places, side="right")
-    return np.unique(number[number < len(offsets)])
+    number = number[number < len(offsets)]
+    # Numbers of sorted places are sorted: equal ones are neighbours, `np.unique` would sort again.
+    return number[np.diff(number, prepend=-1) > 0]
