@@ -40,10 +40,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", type=Path, help="settings file (YAML)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
     parser.add_argument(
-        "--sample-mb", type=int, default=100, help="input to run on, in MB (default 100)"
+        "--sample-mb", type=_positive, default=100, help="input to run on, in MB (default 100)"
     )
-    parser.add_argument("--cores", type=int, default=64, help="of the cluster (default 64)")
+    parser.add_argument("--cores", type=_positive, default=64, help="of the cluster (default 64)")
     parser.add_argument("--json", action="store_true", help="one JSON object, for machines")
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got '{text}'")
+    return number
 
 
 def run(args: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.command.main import main
 from jobs.estimating import choose_sample, partitions, sample_recipe, scale, wall_seconds
 from refinery.publish.records import StageCost, StageRecord, TableSummary
 from refinery.recipe import Recipe
@@ -93,3 +94,14 @@ def test_linear_stages_scale_and_bounded_ones_do_not() -> None:
     assert (vocabulary.rows, vocabulary.core_seconds, vocabulary.fixed_seconds) == (10, 4, 4)
     assert wall_seconds([clean, vocabulary], cores=20) == 2000 / 20 + 1 + 4 + 4
     assert partitions([clean, vocabulary], cores=20) == 40
+
+
+@pytest.mark.parametrize("bound", [["--cores", "0"], ["--sample-mb", "-5"], ["--cores", "many"]])
+def test_nothing_is_run_on_no_cores_or_no_input(
+    bound: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["estimate", "recipe.yaml", *bound])
+
+    assert stopped.value.code == 2
+    assert f"expected a whole number above 0, got '{bound[1]}'" in capsys.readouterr().err
