@@ -47,6 +47,15 @@ TAGS = (
     "caption", "address", "body", "tbody", "thead", "center", "fieldset", "head", "title",
 )  # fmt: skip
 TAG_IDS = {name: place for place, name in enumerate(TAGS)}
+WORDS = (
+    "comment", "sidebar", "nav", "menu", "foot", "head", "relat", "recommend", "share", "social",
+    "content", "article", "post", "body", "entry", "main", "cookie", "crumb", "widget", "promo",
+    "meta", "tag", "author", "date", "list", "item", "title", "desc", "product", "price", "review",
+    "text", "modal", "popup", "login", "ad-", "banner", "hidden", "display:none", "display: none",
+)  # fmt: skip
+_ATTRIBUTES = ("class", "id", "role", "itemprop", "style")
+_ATTRIBUTE_CHARS = 300
+_NAMING = re.compile(rf' ({"|".join(_ATTRIBUTES)}|hidden)="([^"]*)')
 _CONTROLS = ("input", "button", "select", "textarea", "svg", "label", "form")
 _NAMES = sorted({*_KINDS, *TAGS[1:], *_CONTROLS, *VOID_NAMES, *RAW_TEXT_NAMES})
 _NUMBERS = TagNames(_NAMES)
@@ -76,7 +85,7 @@ class Blocks:
 
     `elements`, `link_chars`, `num_links`, `bold_chars`, `num_breaks` are [N], and so are
     `num_images` and `num_controls`, which count what stands before each block. `tags`, `parents`,
-    `depths`, `paths`, `starts`, `ends` are [E]; equal `paths` are equal paths of tags and classes, where
+    `depths`, `masks`, `paths`, `starts`, `ends` are [E]; equal `paths` are equal paths of tags and classes, where
     they lead to blocks.
     """
 
@@ -91,6 +100,7 @@ class Blocks:
     tags: Ints = field(default_factory=_no_ints)
     parents: Ints = field(default_factory=_no_ints)
     depths: Ints = field(default_factory=_no_ints)
+    masks: Ints = field(default_factory=_no_ints)
     paths: Ints = field(default_factory=_no_ints)
     starts: Ints = field(default_factory=_no_ints)
     ends: Ints = field(default_factory=_no_ints)
@@ -163,7 +173,24 @@ class _Reading:
         holding = blocks.starts < blocks.ends
         classes = np.zeros(num, np.int64)
         classes[holding] = tags.number_classes(openings[holding])
+        blocks.masks = np.zeros(num, np.int64)
+        blocks.masks[holding] = self._read_words(openings[holding])
         blocks.paths = number_paths(blocks.parents, blocks.tags, classes)
+
+    def _read_words(self, openings: Ints) -> Ints:
+        """Bits of the WORDS in the attributes that name these elements."""
+        text = self._tags.text
+        numbers: dict[str, int] = {"": 0}
+        found = []
+        for first, end in zip(*self._tags.spans(openings), strict=True):
+            values = dict(_NAMING.findall(text, first, end))
+            words = [values[name] for name in _ATTRIBUTES if name in values]
+            if "hidden" in values:
+                words.append("hidden")
+            # No line end is left in it.
+            told = " ".join(plain_text(" ".join(words))[:_ATTRIBUTE_CHARS].split())
+            found.append(numbers.setdefault(told, len(numbers)))
+        return _masks(list(numbers))[found]
 
     def _read_texts(self, blocks: Blocks, *, runs: Ints) -> Ints:
         """Fill what is [N]; returns the place at which each block begins.
@@ -238,6 +265,23 @@ class _Reading:
         blocks.num_links = np.bincount(of_block[is_new], minlength=num)
         bold = self._tags.covered(np.flatnonzero(self._kinds == _BOLD))[owners]
         blocks.bold_chars = np.bincount(block, sizes * bold, num).astype(np.int64)
+
+
+def _masks(names: list[str]) -> Ints:
+    """Bits of the WORDS that each name holds; all names are searched as one text."""
+    text = "\n".join(names).lower()
+    # Lower case of a few letters is longer: lengths are taken after it.
+    ends = np.cumsum([len(name) + 1 for name in text.split("\n")])
+    masks = np.zeros(len(names), np.int64)
+    for place, word in enumerate(WORDS):
+        hits = []
+        at = text.find(word)
+        while at >= 0:
+            hits.append(at)
+            at = text.find(word, at + len(word))
+        if hits:
+            masks[np.searchsorted(ends, hits, "right")] |= 1 << place
+    return masks
 
 
 def _counted_before(places: Ints, firsts: Ints) -> Ints:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from refinery.extract.blocks import TAG_IDS, TAGS, Blocks
+from refinery.extract.blocks import TAG_IDS, TAGS, WORDS, Blocks
 
 Floats = NDArray[np.float32]
 
@@ -22,7 +22,7 @@ _ANCESTORS = (
     "article", "main", "nav", "header", "footer", "aside", "form", "table", "ul", "ol", "section",
     "blockquote", "pre", "figure", "button", "noscript", "details", "dl", "p", "li", "tr",
 )  # fmt: skip
-NUM_OWN = 6 + len(_ANCESTORS)
+NUM_OWN = 6 + len(_ANCESTORS) + 2 * len(WORDS)
 _ANCESTOR_BITS = np.array(
     [1 << _ANCESTORS.index(name) if name in _ANCESTORS else 0 for name in TAGS], np.int64
 )
@@ -50,9 +50,9 @@ class PageTree:
             above.take(self.levels[level - 1], out=self.levels[level])
 
     def write_own(self, out: Floats) -> None:
-        """What the element of each block is, and which elements are among those above it."""
+        """What the element of each block is, and which elements and words are above it and near."""
         blocks, parents = self._blocks, self._blocks.parents
-        marks = _ANCESTOR_BITS[blocks.tags]
+        marks = _ANCESTOR_BITS[blocks.tags] | (blocks.masks << len(_ANCESTORS))
         # Up to 63 elements above.
         for _ in range(6):
             marks |= marks[parents]
@@ -65,7 +65,10 @@ class PageTree:
         out[3] = (tags >= TAG_IDS["h1"]) & (tags <= TAG_IDS["h6"])
         out[4] = np.cumsum(tags == TAG_IDS["h1"])
         out[5] = out[4] > 0
-        out[6:] = (marks[e] >> np.arange(len(_ANCESTORS))[:, None]) & 1
+        num = len(_ANCESTORS) + len(WORDS)
+        out[6 : 6 + num] = (marks[e] >> np.arange(num)[:, None]) & 1
+        near = blocks.masks[e] | blocks.masks[blocks.parents[e]]
+        out[6 + num :] = (near >> np.arange(len(WORDS))[:, None]) & 1
 
     def write_containers(self, out: Floats, sums: NDArray[np.float64]) -> None:
         """What each distinct container above each block holds, level by level [L * 23, N]."""
