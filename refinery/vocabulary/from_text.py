@@ -101,4 +101,3 @@ def donor_from_texts(lines: Sequence[str], base: TokenizerFolder, config: Extend
         ordered = sorted(donor.candidates, key=lambda candidate: len(candidate.text.strip()) > 1)
         donor = replace(donor, candidates=tuple(ordered))
     return donor
-
