@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser
 
 from refinery.extract.hints import Hints, read_hints
-from refinery.extract.inline import formula_of, image_names, plain_text, sticker_names
+from refinery.extract.inline import Formulas, formula_of, image_names, plain_text, sticker_names
 from refinery.extract.nodes import Nesting, number_paths
 from refinery.extract.tags import RAW_TEXT_NAMES, VOID_NAMES, TagNames, read_tags, write_body
 
@@ -64,6 +64,7 @@ _KIND_OF = np.array([_BLOCK, *(_KINDS.get(name, _BLOCK) for name in _NAMES)])
 _TAG_OF = np.array([0, *(TAG_IDS.get(name, 0) for name in _NAMES)])
 _IS_CONTROL = np.array([False, *(name in _CONTROLS for name in _NAMES)])
 _IS_VOID = np.array([False, *(name in VOID_NAMES for name in _NAMES)])
+_IS_NOTE = np.array([False, *(name == "annotation" for name in _NAMES)])
 _IS_RAW = np.array([False, *(name in RAW_TEXT_NAMES for name in _NAMES)])
 _PLAIN, _BROKEN, _CODE = range(3)
 _SPACES = re.compile(r"\s+")
@@ -108,10 +109,11 @@ class Blocks:
     hints: Hints = field(default_factory=Hints)
 
 
-def read_blocks(html: str, *, image_text: bool = False) -> Blocks:
+def read_blocks(html: str, *, image_text: bool = False, formulas: Formulas = "tex") -> Blocks:
     """Split a page into blocks of text that no block-level tag interrupts.
 
-    Emoji and stickers that are images give their names; other images only with `image_text`.
+    Emoji and stickers that are images give their names; other images only with `image_text`. A
+    formula is its TeX, where the page gives it, or what is drawn, or nothing.
     """
     tree = LexborHTMLParser(html, options=_OPTIONS)
     title = tree.css_first("title")
@@ -119,7 +121,7 @@ def read_blocks(html: str, *, image_text: bool = False) -> Blocks:
     body = write_body(tree)
     blocks = Blocks()
     if body is not None:
-        _Reading(body, image_names if image_text else sticker_names).read(blocks)
+        _Reading(body, image_names if image_text else sticker_names, formulas).read(blocks)
     blocks.title = name or None
     blocks.hints = read_hints(html)
     return blocks
@@ -128,7 +130,9 @@ def read_blocks(html: str, *, image_text: bool = False) -> Blocks:
 class _Reading:
     """The tags of a page's body, what kind each is, and the text between them."""
 
-    def __init__(self, body: str, name_images: Callable[[list[str]], list[str]]) -> None:
+    def __init__(
+        self, body: str, name_images: Callable[[list[str]], list[str]], formulas: Formulas
+    ) -> None:
         self._tags = tags = read_tags(body, _NUMBERS, _IS_VOID, _IS_RAW)
         kinds = _KIND_OF[tags.names]
         kinds[~tags.is_opening] = _CLOSE
@@ -143,12 +147,17 @@ class _Reading:
         self._inlays.update(zip(images.tolist(), name_images(marks), strict=True))
         for number in np.flatnonzero(kinds == _MATH).tolist():
             end = int(tags.closings[number])
-            tex = formula_of(tags.text[tags.starts[number] : tags.starts[end]])
+            markup = tags.text[tags.starts[number] : tags.starts[end]]
+            tex = formula_of(markup) if formulas == "tex" else ""
             self._inlays[number] = tex
-            if tex:
+            if tex or formulas == "drop":
                 # The TeX stands for what is drawn below it.
                 kinds[number + 1 : end] = _SKIP
                 skipped[number:end] = True
+        if formulas == "drawn":
+            notes = tags.covered(np.flatnonzero(_IS_NOTE[tags.names] & tags.is_opening))
+            kinds[notes] = _SKIP
+            skipped |= notes
         # No text stands behind the last tag.
         self._has_text = np.append(tags.starts[1:] > tags.ends[:-1] + 1, False) & ~skipped
 

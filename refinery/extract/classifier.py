@@ -16,6 +16,7 @@ import numpy as np
 from refinery.extract.blocks import read_blocks
 from refinery.extract.cut import choose_cut
 from refinery.extract.features import compute_features
+from refinery.extract.inline import Formulas
 from refinery.extract.metadata import linked_text
 from refinery.extract.structure import Style, Tables, render
 from refinery.extract.trees import Forest
@@ -53,10 +54,15 @@ class MainText:
 
 
 def extract_main_text(
-    html: str, style: Style, *, image_text: bool = False, tables: Tables | None = None
+    html: str,
+    style: Style,
+    *,
+    image_text: bool = False,
+    formulas: Formulas = "tex",
+    tables: Tables | None = None,
 ) -> MainText:
     """Keep the likely blocks; a page that shows next to nothing may hold its text as plain data."""
-    blocks = read_blocks(html, image_text=image_text)
+    blocks = read_blocks(html, image_text=image_text, formulas=formulas)
     text = ""
     if blocks.texts:
         page = compute_features(blocks)

@@ -40,6 +40,11 @@ class ExtractConfig(Settings):
     tables: Literal["plain", "markdown", "drop"] | None = Field(
         default=None, description="form of tables; None: as `structure` (engine blocks)"
     )
+    formulas: Literal["tex", "drawn", "drop"] = Field(
+        default="tex",
+        description="MathML: its TeX where the page gives it, else what is drawn; always what is drawn; "
+        "nothing (engine blocks)",
+    )
     image_text: bool = Field(
         default=False, description="alternative text of all images, not of stickers alone (blocks)"
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
+Formulas = Literal["tex", "drawn", "drop"]
 MOST_NAME_CHARS = 60
 MOST_FORMULA_CHARS = 2_000
 # Pictures that a page holds as data would be searched at length.

@@ -74,7 +74,11 @@ def extract_page(payload: bytes, *, mime: str, charset: str | None, config: Extr
 def _extract_html(html: str, config: ExtractConfig) -> MainText:
     if config.engine == "blocks":
         return extract_main_text(
-            html, config.structure, image_text=config.image_text, tables=config.tables
+            html,
+            config.structure,
+            image_text=config.image_text,
+            formulas=config.formulas,
+            tables=config.tables,
         )
     tree = HTMLTree.parse(html)
     title = _SPACES.sub(" ", tree.title or "").strip() or None

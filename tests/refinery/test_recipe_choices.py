@@ -64,8 +64,14 @@ def test_texts_of_images_come_by_choice() -> None:
     assert "map of the river" in cleaned(PAGE, image_text=True).page.text
 
 
-def test_a_formula_is_the_tex_that_the_page_gives() -> None:
-    assert "with $h^2$ as its height" in cleaned(PAGE).page.text
+@pytest.mark.parametrize(
+    ("settings", "formula"),
+    [({}, "$h^2$ "), ({"formulas": "drawn"}, "h "), ({"formulas": "drop"}, "")],
+)
+def test_a_formula_is_its_tex_or_what_is_drawn_or_nothing(
+    settings: dict[str, str], formula: str
+) -> None:
+    assert f"with {formula}as its height" in cleaned(PAGE, **settings).page.text
 
 
 FIVE = "One is here. Two is here. Three is here. Four is here. Five is here."
