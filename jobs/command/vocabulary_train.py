@@ -10,9 +10,11 @@ import uuid
 from collections.abc import Iterator, Mapping
 from functools import partial, reduce
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark import SparkContext
+from pyspark.sql import DataFrame, SparkSession
 
 from jobs.command.texts import read_lines, text_of
 from refinery.vocabulary.clauses import collect_clauses, count_clauses
@@ -111,6 +113,7 @@ def _count_with_spark(
     from jobs.session import build_session
     from refinery.recipe import Runtime
 
+    is_ours = SparkContext._active_spark_context is None
     spark = build_session("vocabulary", Runtime(output=str(args.out.parent)))
     parts = []
     for path in args.files:
@@ -132,7 +135,20 @@ def _count_with_spark(
     total = lines.agg(F.sum(F.octet_length("value")).alias("bytes")).collect()[0]["bytes"] or 0
     border = _border(total, args.max_bytes)
     kept = lines.where(F.col("share") < F.col("weight") * F.lit(border))
-    return collect_clauses(kept.select(F.col("value").alias("text")), config)
+    clauses = collect_clauses(kept.select(F.col("value").alias("text")), config)
+    if is_ours:
+        _end_spark(spark)
+    return clauses
+
+
+def _end_spark(spark: SparkSession) -> None:
+    """End the session and its JVM, whose heap grew with the text: the trainer needs the memory."""
+    gateway: Any = spark.sparkContext._gateway
+    spark.stop()
+    gateway.shutdown()
+    gateway.proc.stdin.close()  # the JVM ends with its standard input
+    gateway.proc.wait()
+    SparkContext._gateway = SparkContext._jvm = None
 
 
 def parse_jsonl(rows: DataFrame, path: Path, field: str) -> DataFrame:
