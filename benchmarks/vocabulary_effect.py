@@ -58,7 +58,7 @@ MODEL = {"preset": "gpt2-tiny", "max_positions": SEQ_LEN}
 
 
 def main() -> None:
-    """Run all four trainings and write the result."""
+    """Run all trainings and write the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     default = Path(__file__).resolve().parents[2] / "shared" / "data" / "text"
     parser.add_argument("--texts", type=Path, default=default)

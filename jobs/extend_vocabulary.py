@@ -55,7 +55,7 @@ def _check(recipe: Recipe) -> None:
             )
         return
     base = read_tokenizer(path)
-    refuse_small_size(config.extend, base)
+    refuse_small_size(config.extend, base, setting="recipe.vocabulary.extend.size")
     new_characters(config.extend.scripts, config.extend.characters)
     if config.extend.donor is not None:
         read_donor(storage.local_copy(config.extend.donor), base)

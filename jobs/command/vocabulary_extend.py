@@ -24,7 +24,7 @@ def extend_folder(args: argparse.Namespace, config: ExtendConfig) -> int:
     if args.out.exists():
         raise SettingsError(f"--out {args.out}: exists already")
     base = read_tokenizer(args.base)
-    refuse_small_size(config, base)
+    refuse_small_size(config, base, setting="--size")
     sample = choose_lines(read_lines(args.sample, args.field))
     with console.status("reading the donor" if args.donor else "training on the texts"):
         if args.donor:

@@ -29,15 +29,18 @@ _KINDS: dict[str, TrainKind] = {
 }
 
 
-def refuse_small_size(config: ExtendConfig, base: TokenizerFolder) -> None:
+def refuse_small_size(config: ExtendConfig, base: TokenizerFolder, *, setting: str) -> None:
     """Refuse a number of ids that leaves no room for a new one.
+
+    Args:
+        setting: What people wrote the size as: a flag or a key of the recipe.
 
     Raises:
         SettingsError: With both numbers.
     """
     if config.size is not None and config.size <= base.size:
         raise SettingsError(
-            f"--size {config.size:,}: the base {base.name} has {base.size:,} ids; expected more"
+            f"{setting} {config.size:,}: the base {base.name} has {base.size:,} ids; expected more"
         )
 
 
