@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from shutil import copytree, rmtree
+from statistics import mean
 from typing import Any
 from unittest import mock
 
@@ -156,7 +157,10 @@ def test_a_killed_worker_does_not_end_the_run(tmp_path: Path) -> None:
     assert run.returncode == 0, errors
     last = metrics(data)[-1]
     assert last["lost_workers"] == 1
-    assert last["loss"] < metrics(data)[0]["loss"]
+    # The order of updates is the machine's, and one small batch says little: thirds are compared.
+    losses = [m["loss"] for m in metrics(data)]
+    third = len(losses) // 3
+    assert mean(losses[-third:]) < mean(losses[:third])
     assert 1 <= max(map(int, last["staleness"])) <= 3
     # Two workers took all their steps, so at least two thirds of the run were done.
     assert 26 <= len(metrics(data)) < 40
