@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from jobs.java import find_java
 from jobs.metering import metered
 from jobs.session import build_session
-from jobs.submit import JVM_OPTIONS
+from jobs.jvm import jvm_options
 from refinery.recipe import Runtime
 from refinery.vocabulary.bpe import train_bpe, write_tokenizer
 from refinery.vocabulary.config import VocabularyConfig
@@ -98,7 +98,7 @@ def through_spark(
             )
     os.environ["JAVA_HOME"] = str(find_java().home)
     os.environ["PYSPARK_SUBMIT_ARGS"] = (
-        f"--master local[{cores}] --driver-memory 1g --driver-java-options '{JVM_OPTIONS}' "
+        f"--master local[{cores}] --driver-memory 1g --driver-java-options '{jvm_options()}' "
         "pyspark-shell"
     )
     session = build_session("tokenise", Runtime(output=str(scratch)))

@@ -18,7 +18,8 @@ from jobs import (
     tokenise_documents,
     train_quality,
 )
-from jobs.runner import parse_recipe_arguments, recipe_parser, run_stages
+from jobs.recipe_arguments import parse_recipe_arguments, refine_parser
+from jobs.runner import run_stages
 from jobs.write_report import finish_run
 from schemas.errors import run_main
 
@@ -39,16 +40,7 @@ STAGES = (
 
 def main(argv: list[str]) -> int:
     """Run the stages, then write the report of a whole run."""
-    names = ", ".join(stage.name for stage in STAGES)
-    parser = recipe_parser("refine")
-    parser.add_argument("--until", metavar="STAGE", help=f"stop after this stage ({names})")
-    parser.add_argument(
-        "--from",
-        metavar="STAGE",
-        dest="first",
-        help="start at this stage; those before it must be published",
-    )
-    settings, args = parse_recipe_arguments("refine", argv, parser)
+    settings, args = parse_recipe_arguments(argv, refine_parser("refine"))
     run = run_stages(settings, STAGES, first=args.first, last=args.until)
     if args.until is None:
         finish_run(run)

@@ -6,7 +6,6 @@ no record names, and the next run takes up at the first stage without a record.
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import time
@@ -15,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
@@ -24,12 +22,13 @@ from rich.console import Console
 
 from jobs.metering import metered
 from jobs.progress import spark_progress
+from jobs.recipe_arguments import parse_recipe_arguments, recipe_parser
 from jobs.session import build_session
 from jobs.stage import TABLE_COLUMN, Stage, StageContext
 from refinery.publish import storage
 from refinery.publish.records import StageRecord, TableSummary
 from refinery.publish.store import Store, summarise_table
-from refinery.recipe import RefineSettings, load_recipe
+from refinery.recipe import RefineSettings
 from schemas.errors import SettingsError
 from schemas.fingerprints import canonical_json, stage_fingerprint
 from schemas.settings import nearest
@@ -188,29 +187,6 @@ def stage_main(stage: Stage, argv: list[str]) -> int:
     """The entry point of one job: its inputs must be published."""
     from jobs.refine import STAGES  # refine knows every job; a job knows the order only through it
 
-    settings = parse_recipe_arguments(stage.name, argv)[0]
+    settings = parse_recipe_arguments(argv, recipe_parser(stage.name))[0]
     run_stages(settings, STAGES, first=stage.name, last=stage.name)
     return 0
-
-
-def recipe_parser(program: str) -> argparse.ArgumentParser:
-    """The arguments that all jobs share."""
-    parser = argparse.ArgumentParser(prog=program)
-    parser.add_argument("--recipe", required=True, type=Path, help="settings file (YAML)")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="overrides",
-        help="override one setting, e.g. recipe.dedup.threshold=0.7",
-    )
-    return parser
-
-
-def parse_recipe_arguments(
-    program: str, argv: list[str], parser: argparse.ArgumentParser | None = None
-) -> tuple[RefineSettings, argparse.Namespace]:
-    """Parse and load; faults of the recipe come before any session starts."""
-    args = (parser or recipe_parser(program)).parse_args(argv)
-    return load_recipe(args.recipe, tuple(args.overrides)), args

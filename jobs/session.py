@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from refinery.recipe import Runtime
@@ -54,3 +56,13 @@ def build_session(app: str, runtime: Runtime) -> SparkSession:
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+def end_session(session: SparkSession) -> None:
+    """End the session and the JVM that it started, and wait until the memory is free."""
+    gateway: Any = session.sparkContext._gateway
+    session.stop()
+    gateway.shutdown()
+    gateway.proc.stdin.close()  # the JVM ends with its standard input
+    gateway.proc.wait()
+    SparkContext._gateway = SparkContext._jvm = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from jobs.runner import Run, parse_recipe_arguments
+from jobs.recipe_arguments import parse_recipe_arguments, recipe_parser
+from jobs.runner import Run
 from refinery.packing.dataset import dataset_uri
 from refinery.publish import storage
 from refinery.report.write import PAGE, run_records, write_report
@@ -29,7 +30,7 @@ def finish_run(run: Run) -> None:
 
 def main(argv: list[str]) -> int:
     """Write it again from the published tables."""
-    settings, _ = parse_recipe_arguments("report", argv)
+    settings, _ = parse_recipe_arguments(argv, recipe_parser("report"))
     output = settings.runtime.output
     write_report(output, *run_records(output))
     print(storage.join_uri(output, "report", PAGE))

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 def spark() -> Iterator[SparkSession]:
     """One small local session for all tests of a run; Java is found as the programs find it."""
     from jobs.java import find_java
+    from jobs.jvm import jvm_options
     from jobs.session import build_session
     from refinery.recipe import Runtime
 
     os.environ["JAVA_HOME"] = str(find_java().home)
+    os.environ.setdefault("SPARK_SUBMIT_OPTS", jvm_options())
     os.environ.setdefault("PYSPARK_SUBMIT_ARGS", "--master local[2] pyspark-shell")
     session = build_session("tests", Runtime(output="unused", partitions=2))
     yield session

@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -17,19 +19,21 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from jobs import submit
 from jobs.estimating import (
+    DatasetEstimate,
     Sample,
     StageEstimate,
     choose_sample,
     partitions,
     sample_recipe,
     scale,
+    scale_dataset,
+    training_growth,
     wall_seconds,
 )
 from refinery.recipe import load_recipe
 from refinery.report.charts import number
-from refinery.report.write import run_records
+from refinery.report.write import read_run_manifest, run_records
 from schemas.errors import PipelineError
 
 MEGABYTE = 1_000_000
@@ -65,34 +69,46 @@ def run(args: argparse.Namespace) -> int:
         runtime = settings.runtime.model_copy(update={"output": output, "partitions": 8})
         plain = {"recipe": recipe.model_dump(mode="json"), "runtime": runtime.model_dump()}
         path.write_text(yaml.safe_dump(plain, allow_unicode=True), encoding="utf-8")
-        code = submit.main(["--recipe", str(path)])
+        # A process of its own: its Spark ends with it.
+        command = [sys.executable, "-m", "jobs.submit", "--recipe", str(path)]
+        code = subprocess.run(command, check=False).returncode
         if code:
             raise PipelineError(f"the sample's run ended with exit code {code}; see above")
-        records = run_records(output)[1]
-    estimates = scale(records, sample.factor, os.cpu_count() or 1)
-    answer = _answer(sample, estimates, args.cores)
+        records, manifest = run_records(output)[1], read_run_manifest(output)
+    growth = training_growth(recipe, records, manifest, sample.factor)
+    estimates = scale(records, sample.factor, os.cpu_count() or 1, growth)
+    dataset = scale_dataset(manifest, sample.factor, recipe.packing.shard_tokens)
+    answer = _answer(sample, estimates, dataset, args.cores)
     if args.json:
         print(json.dumps(answer))
     else:
-        _print(sample, estimates, answer)
+        _print(sample, estimates, dataset, answer)
     return 0
 
 
-def _answer(sample: Sample, estimates: list[StageEstimate], cores: int) -> dict[str, object]:
+def _answer(
+    sample: Sample, estimates: list[StageEstimate], dataset: DatasetEstimate, cores: int
+) -> dict[str, object]:
     return {
         "input_bytes": sum(sample.bytes_by_source.values()),
         "sample_bytes": sum(sample.sampled_by_source.values()),
         "factor": round(sample.factor, 3),
         "stages": [vars(estimate) for estimate in estimates],
+        "dataset": vars(dataset),
         "cores": cores,
         "core_hours": round(sum(e.core_seconds for e in estimates) / 3600, 2),
         "seconds": round(wall_seconds(estimates, cores)),
-        "written_bytes": sum(e.written_bytes for e in estimates),
+        "written_bytes": sum(e.written_bytes for e in estimates) + dataset.bytes,
         "partitions": partitions(estimates, cores),
     }
 
 
-def _print(sample: Sample, estimates: list[StageEstimate], answer: dict[str, object]) -> None:
+def _print(
+    sample: Sample,
+    estimates: list[StageEstimate],
+    dataset: DatasetEstimate,
+    answer: dict[str, object],
+) -> None:
     console = Console()
     table = Table(
         title=f"all of the input: {number(sum(sample.bytes_by_source.values()))}B, "
@@ -100,22 +116,25 @@ def _print(sample: Sample, estimates: list[StageEstimate], answer: dict[str, obj
         box=SIMPLE,
     )
     table.add_column("stage")
-    for name in ("rows", "bytes written", "bytes shuffled", "core hours", "fixed s"):
-        table.add_column(name, justify="right")
+    table.add_column("rows", overflow="fold")
+    for name in ("written", "shuffled", "core hours", "fixed s"):
+        table.add_column(name, justify="right", no_wrap=True)
     for e in estimates:
         table.add_row(
             e.stage,
-            f"{e.rows:,}",
-            number(e.written_bytes),
-            number(e.shuffle_bytes),
+            "\n".join(f"{name} {number(rows)}" for name, rows in e.rows.items() if rows),
+            f"{number(e.written_bytes)}B" if e.written_bytes else "",
+            f"{number(e.shuffle_bytes)}B" if e.shuffle_bytes else "",
             f"{e.core_seconds / 3600:.2f}",
             f"{e.fixed_seconds:.0f}",
         )
     console.print(table)
     console.print(
+        f"dataset: {number(dataset.documents)} documents, {number(dataset.tokens)} training tokens, "
+        f"{number(dataset.rows)} rows, {number(dataset.bytes)}B in {dataset.shards:,} shards\n"
         f"{answer['core_hours']} core hours; on {answer['cores']} cores about "
         f"{answer['seconds']:,} s; runtime.partitions: {answer['partitions']:,}; "
-        f"{number(float(str(answer['written_bytes'])))}B of tables\n"
+        f"{number(float(str(answer['written_bytes'])))}B written\n"
         "Core hours are of this machine's cores. Near-duplicates grow with the corpus, so dedup may "
         "take more."
     )

@@ -10,11 +10,10 @@ import uuid
 from collections.abc import Iterator, Mapping
 from functools import partial, reduce
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 from pyspark import SparkContext
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 
 from jobs.command.texts import read_lines, text_of
 from refinery.vocabulary.clauses import collect_clauses, count_clauses
@@ -110,7 +109,7 @@ def _count_with_spark(
     os.environ["JAVA_HOME"] = str(find_java().home)
     from pyspark.sql import functions as F
 
-    from jobs.session import build_session
+    from jobs.session import build_session, end_session
     from refinery.recipe import Runtime
 
     is_ours = SparkContext._active_spark_context is None
@@ -137,18 +136,9 @@ def _count_with_spark(
     kept = lines.where(F.col("share") < F.col("weight") * F.lit(border))
     clauses = collect_clauses(kept.select(F.col("value").alias("text")), config)
     if is_ours:
-        _end_spark(spark)
+        # Its heap grew with the text: the trainer needs the memory.
+        end_session(spark)
     return clauses
-
-
-def _end_spark(spark: SparkSession) -> None:
-    """End the session and its JVM, whose heap grew with the text: the trainer needs the memory."""
-    gateway: Any = spark.sparkContext._gateway
-    spark.stop()
-    gateway.shutdown()
-    gateway.proc.stdin.close()  # the JVM ends with its standard input
-    gateway.proc.wait()
-    SparkContext._gateway = SparkContext._jvm = None
 
 
 def parse_jsonl(rows: DataFrame, path: Path, field: str) -> DataFrame:

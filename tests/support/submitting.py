@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from jobs.java import find_java
+from jobs.jvm import jvm_options
 from schemas.manifest import Manifest, read_manifest
 
 SUBMIT_SECONDS = 420
@@ -25,6 +26,7 @@ def spark_home() -> Path:
 def spark_environment() -> dict[str, str]:
     """This process's environment, with Java and the interpreter that has the packages."""
     return {
+        "SPARK_SUBMIT_OPTS": jvm_options(),
         **os.environ,
         "JAVA_HOME": str(find_java().home),
         "PYSPARK_PYTHON": sys.executable,
