@@ -61,13 +61,13 @@ def _write_split(context: StageContext, copies: DataFrame, job: ShardJob) -> Spl
             tokens=row["tokens"],
             text_bytes=row["text_bytes"],
             packed_tokens=packed[row["source"]],
-            dropped_tokens=copied[row["source"]] + drawn[row["source"]] - packed[row["source"]],
+            dropped_tokens=written.dropped[row["source"]],
             drawn_tokens=drawn[row["source"]],
             epochs=1.0 if job.pad_last else round(plan[row["source"]]["epochs"], 9),
         )
         for row in totals
     }
-    return dataset.make_split(shards, sources, tokens_in=sum(copied.values()))
+    return dataset.make_split(shards, sources, tokens_in=copied)
 
 
 def _run(context: StageContext) -> None:

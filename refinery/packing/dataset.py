@@ -50,25 +50,34 @@ def refuse_other_dataset(folder: str, fingerprint: str) -> None:
         )
 
 
-def make_split(shards: list[Shard], sources: dict[str, SourceSummary], *, tokens_in: int) -> Split:
-    """A split whose account adds up.
+def make_split(
+    shards: list[Shard], sources: dict[str, SourceSummary], *, tokens_in: Mapping[str, int]
+) -> Split:
+    """A split whose account adds up, source by source.
+
+    Args:
+        shards: What was written.
+        sources: What each source gave; `packed_tokens` and `dropped_tokens` were counted apart.
+        tokens_in: All copies with their end marks, by source, counted before packing.
 
     Raises:
-        ContractError: It does not.
+        ContractError: It does not add up.
     """
-    packed, padding = sum(s.tokens for s in shards), sum(s.padding for s in shards)
-    dropped = sum(source.dropped_tokens for source in sources.values())
-    drawn = sum(source.drawn_tokens for source in sources.values())
-    if tokens_in + drawn != packed + dropped:
-        raise ContractError(
-            f"{tokens_in} tokens in + {drawn} drawn != {packed} packed + {dropped} dropped"
-        )
+    for name, source in sources.items():
+        in_shards = sum(shard.tokens_by_source.get(name, 0) for shard in shards)
+        arrived, drawn = tokens_in[name], source.drawn_tokens
+        packed, dropped = source.packed_tokens, source.dropped_tokens
+        if arrived + drawn != packed + dropped or packed != in_shards:
+            raise ContractError(
+                f"source '{name}': {arrived} tokens in + {drawn} drawn != {packed} packed + "
+                f"{dropped} dropped, or not the {in_shards} in its shards"
+            )
     account = TokenAccount(
-        tokens_in=tokens_in,
-        packed=packed,
-        dropped=dropped,
-        padding=padding,
-        drawn=drawn,
+        tokens_in=sum(tokens_in.values()),
+        packed=sum(shard.tokens for shard in shards),
+        dropped=sum(source.dropped_tokens for source in sources.values()),
+        padding=sum(shard.padding for shard in shards),
+        drawn=sum(source.drawn_tokens for source in sources.values()),
         control=sum(s.control for s in shards),
     )
     return Split(shards=tuple(shards), sources=sources, account=account)

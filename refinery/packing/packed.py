@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from refinery.packing.config import CONTROLS_OF_A_PAIR, PackingConfig
 from refinery.packing.layouts import Segments
+from schemas.errors import ContractError
 from schemas.rows import NO_TOKEN, ROW_SCHEMA, SEGMENT, row_schema
 
 ROW_ID_DIGITS = 16
@@ -98,6 +99,33 @@ class PackedShard:
     def tokens_in_by_source(self) -> dict[str, int]:
         """Tokens that came in, end marks in, by source."""
         return self._sum_by_source(np.arange(len(self.lengths), dtype=np.int64), self.lengths)
+
+    def dropped_by_source(self) -> dict[str, int]:
+        """Tokens that no row holds as their document's own, by source; counted, not subtracted.
+
+        Raises:
+            ContractError: A row holds a token that another one has, or that no document has.
+        """
+        parts, own = self.segments, np.ones(len(self.segments.length), np.bool_)
+        own[self.drawn] = False
+        ends_of = np.cumsum(self.lengths)
+        begins = (ends_of - self.lengths)[parts.document[own]] + parts.doc_start[own]
+        ends = begins + parts.length[own]
+        order = np.argsort(begins, kind="stable")
+        twice = np.flatnonzero(begins[order][1:] < ends[order][:-1])
+        beyond = np.flatnonzero(ends > ends_of[parts.document[own]])
+        for found, what in ((order[1:][twice], "is in two rows"), (beyond, "is in no document")):
+            if len(found):
+                number = int(np.flatnonzero(own)[found[0]])
+                name = self.doc_ids[parts.document[number]]
+                raise ContractError(
+                    f"document {name}: token {parts.doc_start[number]} or one of the "
+                    f"{parts.length[number]} from there on {what}"
+                )
+        documents = np.arange(len(self.lengths), dtype=np.int64)
+        left = self.lengths.astype(np.int64)
+        np.subtract.at(left, parts.document[own], parts.length[own])
+        return self._sum_by_source(documents, left)
 
     def _sum_by_source(
         self, documents: npt.NDArray[np.int64], amounts: npt.NDArray[np.int64]

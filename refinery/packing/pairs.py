@@ -181,8 +181,9 @@ class _Writer:
             for number, start in enumerate(range(0, max(len(copies), 1), per_shard))
         ]
         chosen = [examples[number] for _, _, number in copies]
+        tokens_in = {task: _all([e for e in chosen if e.task == task]) for task in epochs}
         return make_split(
-            shards, self._sources(name, examples, chosen, epochs), tokens_in=_all(chosen)
+            shards, self._sources(name, examples, chosen, epochs), tokens_in=tokens_in
         )
 
     def _shard(

@@ -39,7 +39,7 @@ WRITER_OPTIONS: dict[str, Any] = {
     "use_dictionary": ["segments.list.element.doc_id", "segments.list.element.source"],
     "write_statistics": False,
 }
-SUMMARY_DDL = "shard int, summary string, tokens_in string, drawn string"
+SUMMARY_DDL = "shard int, summary string, tokens_in string, drawn string, dropped string"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,15 +174,18 @@ def _publish(number: int, packed: PackedShard, job: ShardJob) -> pa.RecordBatch:
             aside = Path(scratch) / name
             shard = write_shard(aside, name, packed)
             storage.upload(aside, uri)
-    tokens_in = json.dumps(packed.tokens_in_by_source())
+    counts = (
+        packed.tokens_in_by_source(),
+        packed.drawn_by_source(),
+        packed.dropped_by_source(),
+    )
     return pa.RecordBatch.from_arrays(
         [
             pa.array([number], pa.int32()),
             pa.array([shard.model_dump_json()]),
-            pa.array([tokens_in]),
-            pa.array([json.dumps(packed.drawn_by_source())]),
+            *(pa.array([json.dumps(count)]) for count in counts),
         ],
-        ["shard", "summary", "tokens_in", "drawn"],
+        ["shard", "summary", "tokens_in", "drawn", "dropped"],
     )
 
 
@@ -211,19 +214,21 @@ def write_shard(path: Path, name: str, packed: PackedShard) -> Shard:
 
 @dataclass(frozen=True)
 class WrittenShards:
-    """Shards in their order; tokens by source that came in, and that were drawn once more."""
+    """Shards in their order; tokens by source that came in, were drawn once more, or left out."""
 
     shards: list[Shard]
     tokens_in: Counter[str]
     drawn: Counter[str]
+    dropped: Counter[str]
 
 
 def collect_shards(summaries: DataFrame) -> WrittenShards:
     """What the executors wrote; one row per shard is fetched."""
     rows = sorted(summaries.collect(), key=lambda row: row["shard"])
-    found = WrittenShards([], Counter(), Counter())
+    found = WrittenShards([], Counter(), Counter(), Counter())
     for row in rows:
         found.shards.append(Shard.model_validate(json.loads(row["summary"])))
         found.tokens_in.update(json.loads(row["tokens_in"]))
         found.drawn.update(json.loads(row["drawn"]))
+        found.dropped.update(json.loads(row["dropped"]))
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -141,14 +142,30 @@ def _check_sums(name: str, split: Split) -> Iterator[Difference]:
         ),
         ("tokens of its shards", sum(shard.tokens for shard in split.shards), account.packed),
         ("padding of its shards", sum(shard.padding for shard in split.shards), account.padding),
-        (
-            "packed tokens of its sources",
-            sum(source.packed_tokens for source in split.sources.values()),
-            account.packed,
-        ),
+        ("control tokens of its shards", sum(s.control for s in split.shards), account.control),
+        ("dropped tokens of its sources", _sum(split, "dropped_tokens"), account.dropped),
+        ("drawn tokens of its sources", _sum(split, "drawn_tokens"), account.drawn),
+        ("packed tokens by source", _by_source(split), _packed_by_source(split)),
     ):
         if found != expected:
             yield Difference(name, what, str(found), str(expected))
+
+
+def _sum(split: Split, name: str) -> int:
+    return sum(getattr(source, name) for source in split.sources.values())
+
+
+def _packed_by_source(split: Split) -> dict[str, int]:
+    packed = {name: source.packed_tokens for name, source in sorted(split.sources.items())}
+    return {name: tokens for name, tokens in packed.items() if tokens}
+
+
+def _by_source(split: Split) -> dict[str, int]:
+    """Tokens of the shards, as their entries say."""
+    found: Counter[str] = Counter()
+    for shard in split.shards:
+        found.update({name: tokens for name, tokens in shard.tokens_by_source.items() if tokens})
+    return dict(sorted(found.items()))
 
 
 def _check_unlisted(folder: Path, manifest: Manifest) -> Iterator[Difference]:

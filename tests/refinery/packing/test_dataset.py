@@ -44,7 +44,7 @@ def source(packed: int, dropped: int) -> SourceSummary:
 
 
 def test_account_adds_up_over_shards_and_sources() -> None:
-    split = make_split([shard(8, 2), shard(6)], {"web": source(14, 3)}, tokens_in=17)
+    split = make_split([shard(8, 2), shard(6)], {"web": source(14, 3)}, tokens_in={"web": 17})
 
     account = split.account
     assert (account.packed, account.dropped, account.padding) == (14, 3, 2)
@@ -52,7 +52,19 @@ def test_account_adds_up_over_shards_and_sources() -> None:
 
 def test_lost_token_is_a_broken_contract() -> None:
     with pytest.raises(ContractError, match="17 tokens in \\+ 0 drawn != 14 packed \\+ 2 dropped"):
-        make_split([shard(8), shard(6)], {"web": source(14, 2)}, tokens_in=17)
+        make_split([shard(8), shard(6)], {"web": source(14, 2)}, tokens_in={"web": 17})
+
+
+def test_tokens_of_one_source_do_not_pay_for_those_of_another() -> None:
+    mixed = shard(14).model_copy(update={"tokens_by_source": {"web": 8, "books": 6}})
+    sources = {"web": source(8, 3), "books": source(6, 0)}
+
+    make_split([mixed], sources, tokens_in={"web": 11, "books": 6})
+    with pytest.raises(ContractError, match="source 'web': 10 tokens in"):
+        make_split([mixed], sources, tokens_in={"web": 10, "books": 7})
+    swapped = {"web": source(6, 3), "books": source(8, 0)}
+    with pytest.raises(ContractError, match="not the 8 in its shards"):
+        make_split([mixed], swapped, tokens_in={"web": 9, "books": 8})
 
 
 def test_folder_of_another_recipe_is_refused_with_both_fingerprints(tmp_path: Path) -> None:

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from refinery.packing.config import PackingConfig
 from refinery.packing.packed import PackedShard, ShardForm
 from refinery.packing.shard import ShardBuilder
 from refinery.packing.shards import write_shard
+from schemas.errors import ContractError
 from schemas.rows import ROW_SCHEMA
 
 EOS, PAD = 1, 0
@@ -53,6 +56,25 @@ def test_account_is_exact_by_source() -> None:
 
     assert shard.tokens_in_by_source() == {"books": 21, "web": 7}
     assert shard.tokens_by_source() == {"books": 20, "web": 4}
+    assert shard.dropped_by_source() == {"books": 1, "web": 3}
+
+
+@pytest.mark.parametrize(
+    ("changed", "wrong"),
+    [
+        ({"doc_start": [0, 0, 3, 12]}, "document b: token 3 or one of the 8 .* is in two rows"),
+        ({"length": [4, 4, 8, 10]}, "document b: token 12 or one of the 10 .* is in no document"),
+    ],
+)
+def test_a_token_in_two_rows_or_in_no_document_is_a_broken_contract(
+    changed: dict[str, list[int]], wrong: str
+) -> None:
+    shard = build()  # a and 4 tokens of b, 8 of b, 8 of b; one of b and all of c are left out
+    arrays = {name: np.array(places, np.int64) for name, places in changed.items()}
+    cut = dataclasses.replace(shard, segments=dataclasses.replace(shard.segments, **arrays))
+
+    with pytest.raises(ContractError, match=wrong):
+        cut.dropped_by_source()
 
 
 def test_kept_tail_is_padded_and_nothing_is_left_out() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 
@@ -79,6 +80,31 @@ def test_damage_gives_exit_code_3(
     expected = {"unlisted": "shard-00009.parquet", "tokenizer": "tokenizer"}
     assert code == 3
     assert capsys.readouterr().err.startswith(expected.get(damage, "shard-00002.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("place", "what"),
+    [
+        (("account", "dropped"), "dropped tokens of its sources"),
+        (("account", "drawn"), "drawn tokens of its sources"),
+        (("account", "control"), "control tokens of its shards"),
+        (("account", "padding"), "padding of its shards"),
+        (("account", "tokens_in"), "packed + dropped - drawn tokens"),
+        (("sources", "web", "packed_tokens"), "packed tokens by source"),
+    ],
+)
+def test_numbers_beside_the_root_that_do_not_add_up_are_named(
+    manifest: Path, place: tuple[str, ...], what: str
+) -> None:
+    data = json.loads(manifest.read_text())
+    *folders, last = place
+    entry = functools.reduce(dict.__getitem__, folders, data["train"])
+    entry[last] += 1
+    manifest.write_text(json.dumps(data))
+
+    found = verify_dataset(manifest).differences
+
+    assert ("train", what) in {(d.where, d.what) for d in found}
 
 
 def test_edited_manifest_is_refused(manifest: Path) -> None:
