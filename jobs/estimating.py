@@ -12,8 +12,9 @@ from refinery.publish.records import StageRecord
 from refinery.recipe import Recipe
 from refinery.sources.listing import InputFile, list_files
 from schemas.errors import SettingsError
+from schemas.manifest import Manifest
 
-# Their work is bounded by the recipe (documents or bytes to train on), whatever the input's size.
+# Their training is bounded by the recipe (documents or bytes), whatever the input's size.
 BOUNDED_STAGES = ("quality", "vocabulary")
 # A shuffle partition should fit into a task's memory several times; Spark's tuning guide says 128 MB.
 PARTITION_BYTES = 128 << 20
@@ -35,14 +36,25 @@ class Sample:
 
 @dataclass(frozen=True)
 class StageEstimate:
-    """One stage on all of the input."""
+    """One stage on all of the input; `rows` by table."""
 
     stage: str
-    rows: int
+    rows: dict[str, int]
     written_bytes: int
     shuffle_bytes: int
     core_seconds: float
     fixed_seconds: float
+
+
+@dataclass(frozen=True)
+class DatasetEstimate:
+    """What the trainer will read."""
+
+    documents: int
+    tokens: int
+    rows: int
+    shards: int
+    bytes: int
 
 
 def choose_sample(recipe: Recipe, sample_bytes: int) -> Sample:
@@ -99,39 +111,74 @@ def sample_recipe(recipe: Recipe, sample: Sample, folder: Path) -> Recipe:
     return recipe.model_copy(update=changed)
 
 
-def scale(records: Mapping[str, StageRecord], factor: float, cores: int) -> list[StageEstimate]:
+def training_growth(
+    recipe: Recipe, records: Mapping[str, StageRecord], manifest: Manifest, factor: float
+) -> dict[str, float]:
+    """How much more a bounded stage trains on with all of the input: up to what the recipe allows."""
+    growth = dict.fromkeys(BOUNDED_STAGES, 1.0)
+    if recipe.trained_heads and "quality" in records:
+        used = sum(records["quality"].counts[f"{head}_examples"] for head in recipe.trained_heads)
+        most = sum(2 * config.max_documents for config in recipe.trained_heads.values())
+        growth["quality"] = min(factor, max(1.0, most / max(1, used)))
+    text_bytes = sum(source.text_bytes for source in manifest.train.sources.values())
+    most_bytes = recipe.vocabulary.train_bytes
+    growth["vocabulary"] = min(factor, max(1.0, most_bytes / max(1, text_bytes)))
+    return growth
+
+
+def scale(
+    records: Mapping[str, StageRecord],
+    factor: float,
+    cores: int,
+    growth: Mapping[str, float] | None = None,
+) -> list[StageEstimate]:
     """Estimates by stage from the records of a sample's run.
 
     Args:
         records: By stage, with their costs.
         factor: Whole input over sample.
         cores: That the sample ran on; what its tasks did not use of them is the fixed part.
+        growth: Of what a bounded stage trains on, by its name; 1 where it is not named.
     """
     estimates = []
     for name, record in records.items():
         cost = record.cost
         if cost is None:
             raise SettingsError(f"stage '{name}': its record holds no cost; run the sample anew")
-        times = 1.0 if name in BOUNDED_STAGES else factor
-        written = sum(table.bytes for table in record.tables.values())
+        trains = (growth or {}).get(name, 1.0)
+        # A vocabulary is trained on a part of the texts, but its tasks look at all of them.
+        times = trains if name == "quality" else factor
+        fixed = max(0.0, record.seconds - cost.task_seconds / cores)
         estimates.append(
             StageEstimate(
                 stage=name,
-                rows=round(times * sum(table.rows for table in record.tables.values())),
-                written_bytes=round(times * written),
+                rows={name: round(times * table.rows) for name, table in record.tables.items()},
+                written_bytes=round(times * sum(table.bytes for table in record.tables.values())),
                 shuffle_bytes=round(times * cost.shuffle_bytes),
                 core_seconds=times * cost.task_seconds,
-                fixed_seconds=max(0.0, record.seconds - cost.task_seconds / cores),
+                fixed_seconds=trains * fixed,
             )
         )
     return estimates
 
 
+def scale_dataset(manifest: Manifest, factor: float, shard_tokens: int) -> DatasetEstimate:
+    """The dataset of all of the input, from that of a sample."""
+    splits = (manifest.train, manifest.heldout)
+    sources = [source for split in splits for source in split.sources.values()]
+    tokens = round(factor * manifest.train.account.packed)
+    return DatasetEstimate(
+        documents=round(factor * sum(source.documents for source in sources)),
+        tokens=tokens,
+        rows=round(factor * sum(split.rows for split in splits)),
+        shards=max(1, -(-tokens // shard_tokens)),
+        bytes=round(factor * sum(shard.bytes for split in splits for shard in split.shards)),
+    )
+
+
 def wall_seconds(estimates: Sequence[StageEstimate], cores: int) -> float:
-    """Time on so many cores, all of them busy: a bounded stage's tasks do not spread."""
-    spread = sum(e.core_seconds / cores for e in estimates if e.stage not in BOUNDED_STAGES)
-    bounded = sum(e.core_seconds for e in estimates if e.stage in BOUNDED_STAGES)
-    return spread + bounded + sum(e.fixed_seconds for e in estimates)
+    """Time on so many cores, all of them busy; what a driver trains alone does not spread."""
+    return sum(e.core_seconds / cores + e.fixed_seconds for e in estimates)
 
 
 def partitions(estimates: Sequence[StageEstimate], cores: int) -> int:

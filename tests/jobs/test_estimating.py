@@ -7,9 +7,20 @@ from pathlib import Path
 import pytest
 
 from jobs.command.main import main
-from jobs.estimating import choose_sample, partitions, sample_recipe, scale, wall_seconds
+from jobs.estimating import (
+    choose_sample,
+    partitions,
+    sample_recipe,
+    scale,
+    scale_dataset,
+    training_growth,
+    wall_seconds,
+)
 from refinery.publish.records import StageCost, StageRecord, TableSummary
+from refinery.quality.config import QualityTrainingConfig
 from refinery.recipe import Recipe
+from schemas.manifest import read_manifest
+from tests.support.datasets import write_dataset
 
 
 def _recipe(root: Path, sizes: dict[str, list[int]]) -> Recipe:
@@ -82,18 +93,58 @@ def test_the_sample_recipe_reads_copies_and_shrinks_the_budget(tmp_path: Path) -
     assert recipe.mixture.budget_tokens == 1000
 
 
-def test_linear_stages_scale_and_bounded_ones_do_not() -> None:
+def test_tasks_scale_with_the_input_and_training_with_what_the_recipe_allows() -> None:
     records = {
         "clean": _record("clean", seconds=11, task_seconds=20, shuffle=1 << 20),
+        "quality": _record("quality", seconds=8, task_seconds=6, shuffle=0),
         "vocabulary": _record("vocabulary", seconds=6, task_seconds=4, shuffle=0),
     }
 
-    clean, vocabulary = scale(records, 100, cores=2)
+    clean, quality, vocabulary = scale(
+        records, 100, cores=2, growth={"quality": 3, "vocabulary": 1.5}
+    )
 
-    assert (clean.rows, clean.core_seconds, clean.fixed_seconds) == (1000, 2000, 1)
-    assert (vocabulary.rows, vocabulary.core_seconds, vocabulary.fixed_seconds) == (10, 4, 4)
-    assert wall_seconds([clean, vocabulary], cores=20) == 2000 / 20 + 1 + 4 + 4
-    assert partitions([clean, vocabulary], cores=20) == 40
+    assert (clean.rows, clean.core_seconds, clean.fixed_seconds) == ({"t": 1000}, 2000, 1)
+    assert (quality.rows, quality.core_seconds, quality.fixed_seconds) == ({"t": 30}, 18, 15)
+    # The tasks of the vocabulary look at all texts; its training reads up to a bound.
+    assert (vocabulary.core_seconds, vocabulary.fixed_seconds) == (400, 6)
+    all_of_them = [clean, quality, vocabulary]
+    assert wall_seconds(all_of_them, cores=20) == 2418 / 20 + 1 + 15 + 6
+    assert partitions(all_of_them, cores=20) == 40
+
+
+def test_training_grows_to_the_bound_and_no_further(tmp_path: Path) -> None:
+    recipe = _recipe(tmp_path / "in", {"a": [10], "b": [10]})
+    trained = recipe.model_copy(
+        update={
+            "quality": QualityTrainingConfig(positive=("a",), negative=("b",), max_documents=500)
+        }
+    )
+    record = _record("quality", seconds=1, task_seconds=1, shuffle=0)
+    records = {"quality": record.model_copy(update={"counts": {"quality_examples": 200}})}
+    manifest = read_manifest(write_dataset(tmp_path / "dataset"))
+    text_bytes = sum(source.text_bytes for source in manifest.train.sources.values())
+    assert recipe.vocabulary.train_bytes > 100 * text_bytes
+
+    # 1,000 documents are allowed and 200 were there; of the text all was used.
+    assert training_growth(trained, records, manifest, 50) == {"quality": 5, "vocabulary": 50}
+    assert training_growth(trained, records, manifest, 2) == {"quality": 2, "vocabulary": 2}
+    assert training_growth(recipe, {}, manifest, 50)["quality"] == 1
+    enough = recipe.vocabulary.model_copy(update={"train_bytes": text_bytes // 2})
+    small = recipe.model_copy(update={"vocabulary": enough})
+    assert training_growth(small, {}, manifest, 50)["vocabulary"] == 1
+
+
+def test_the_dataset_is_estimated_too(tmp_path: Path) -> None:
+    manifest = read_manifest(write_dataset(tmp_path))
+
+    found = scale_dataset(manifest, 10, shard_tokens=1000)
+
+    shards = [*manifest.train.shards, *manifest.heldout.shards]
+    assert found.rows == 10 * sum(shard.rows for shard in shards)
+    assert found.tokens == 10 * sum(shard.tokens for shard in manifest.train.shards)
+    assert found.bytes == 10 * sum(shard.bytes for shard in shards)
+    assert found.shards == -(-found.tokens // 1000)
 
 
 @pytest.mark.parametrize("bound", [["--cores", "0"], ["--sample-mb", "-5"], ["--cores", "many"]])
