@@ -17,7 +17,7 @@ import random
 import tempfile
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.progress import Progress
@@ -47,7 +47,8 @@ class Tally:
 
     def write(self, seed: int) -> str:
         """One JSON line, also in the results."""
-        line = json.dumps({"benchmark": "kills", "seed": seed, **asdict(self)}, sort_keys=True)
+        # Not `asdict`: it copies a Counter by counting its pairs.
+        line = json.dumps({"benchmark": "kills", "seed": seed, **vars(self)}, sort_keys=True)
         RESULT.write_text(line + "\n")
         return line
 
