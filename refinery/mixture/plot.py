@@ -8,13 +8,14 @@ from typing import Protocol
 
 from refinery.mixture.plan import MANY_EPOCHS
 
-WIDTH, LABEL, NOTE = 640, 150, 110
+WIDTH, LABEL, NOTE = 460, 120, 90
+LABEL_CHARS = 16  # longer names would leave the picture
 ROW, BAR = 34, 11
 
 STYLE = (
-    "text{font:12px system-ui,sans-serif;fill:#1c2430}.asked{fill:#a9b8cc}.got{fill:#2463c4}"
+    "text{font:12px system-ui,sans-serif;fill:#1c2430}.asked{fill:#8797aa}.got{fill:#2463c4}"
     ".many{fill:#b3261e}"
-    "@media (prefers-color-scheme:dark){text{fill:#e6eaf0}.asked{fill:#4b5b70}.got{fill:#7fb0ff}"
+    "@media (prefers-color-scheme:dark){text{fill:#e6eaf0}.asked{fill:#64748b}.got{fill:#7fb0ff}"
     ".many{fill:#ff8a80}}"
 )
 
@@ -39,6 +40,13 @@ class Share(Protocol):
         """Copies of each document."""
 
 
+def _label(source: str) -> str:
+    """A name that fits; the whole one is a tool tip, and stands in the table."""
+    if len(source) <= LABEL_CHARS:
+        return escape(source)
+    return f"{escape(source[: LABEL_CHARS - 1])}…<title>{escape(source)}</title>"
+
+
 def mixture_svg(sources: Sequence[Share], *, standalone: bool = False) -> str:
     """Two bars a source, asked above got, on one scale; the epochs stand behind them.
 
@@ -54,7 +62,8 @@ def mixture_svg(sources: Sequence[Share], *, standalone: bool = False) -> str:
         many = ' class="many"' if source.epochs > MANY_EPOCHS else ""
         end = LABEL + scale * max(source.weight_asked, source.weight_got) + 8
         parts.append(
-            f'<text x="{LABEL - 8}" y="{top + 15}" text-anchor="end">{escape(source.source)}</text>'
+            f'<text x="{LABEL - 8}" y="{top + 15}" text-anchor="end">'
+            f"{_label(source.source)}</text>"
             f'<rect class="asked" x="{LABEL}" y="{top}" height="{BAR}" rx="2" '
             f'width="{scale * source.weight_asked:.1f}"><title>asked {source.weight_asked:.3f}'
             f'</title></rect><rect class="got" x="{LABEL}" y="{top + BAR + 1}" height="{BAR}" '

@@ -75,12 +75,20 @@ def _ticks(data: Histogram, step: float) -> Iterator[str]:
 def curve(points: Sequence[tuple[float, float]], threshold: float, title: str) -> str:
     """A curve over [0, 1] x [0, 1] with a dashed line at the threshold."""
     floor = HEIGHT - MARGIN
-    path = " ".join(f"{x * WIDTH:.1f},{floor - y * (floor - 4):.1f}" for x, y in points)
-    x = threshold * WIDTH
+    left, top = 34, 8
+    span = WIDTH - left
+    path = " ".join(f"{left + x * span:.1f},{floor - y * (floor - top):.1f}" for x, y in points)
+    x = left + threshold * span
+    levels = "".join(
+        f'<line class="level" x1="{left}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        f'<text x="{left - GAP}" y="{y + 3:.1f}" text-anchor="end">{share:.0%}</text>'
+        for share in (0, 0.5, 1)
+        for y in (floor - share * (floor - top),)
+    )
     parts = (
-        f'<polyline class="curve" points="{path}"/>'
+        f'{levels}<polyline class="curve" points="{path}"/>'
         f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{floor}"/>'
-        f'<text x="0" y="{HEIGHT - 5}">0</text>'
+        f'<text x="{left}" y="{HEIGHT - 5}">0</text>'
         f'<text x="{x:.1f}" y="{HEIGHT - 5}" text-anchor="middle">{threshold:g}</text>'
         f'<text x="{WIDTH}" y="{HEIGHT - 5}" text-anchor="end">1</text>'
     )

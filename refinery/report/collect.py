@@ -243,6 +243,8 @@ def _mixture(tables: Tables, manifest: Manifest) -> tuple[MixtureRow, ...]:
                 weight_got=plan["weight_got"],
                 epochs=plan["epochs"],
                 packed_tokens=summary.packed_tokens if summary else 0,
+                dropped_tokens=summary.dropped_tokens if summary else 0,
+                drawn_tokens=summary.drawn_tokens if summary else 0,
                 bytes_per_token=(
                     round(summary.text_bytes / summary.tokens, 3)
                     if summary and summary.tokens
@@ -261,6 +263,8 @@ def _packing(split: Split) -> PackingNumbers:
         packed=account.packed,
         dropped=account.dropped,
         padding=account.padding,
+        drawn=account.drawn,
+        control=account.control,
         shards=len(split.shards),
         bytes=sum(shard.bytes for shard in split.shards),
     )

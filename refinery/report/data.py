@@ -177,6 +177,8 @@ class MixtureRow(Settings):
     weight_got: float
     epochs: float
     packed_tokens: int
+    dropped_tokens: int = 0
+    drawn_tokens: int = 0
     bytes_per_token: float | None
 
 
@@ -188,6 +190,8 @@ class PackingNumbers(Settings):
     packed: int
     dropped: int
     padding: int
+    drawn: int = Field(default=0, description="packed once more, as drawn halves of pairs")
+    control: int = Field(default=0, description="[CLS] and [SEP] of pairs")
     shards: int
     bytes: int
 

@@ -22,6 +22,8 @@ def table(
     *,
     words: int = 1,
     groups: Sequence[tuple[str, int]] = (),
+    pinned: bool = False,
+    ends_in_words: bool = False,
 ) -> str:
     """A table that scrolls sideways where it must.
 
@@ -31,16 +33,23 @@ def table(
         rows: Cells, as HTML already.
         words: The first so many columns are text, the others numbers.
         groups: A line above the head: titles, and how many columns each spans.
+        pinned: The first column stays where it is while the others scroll.
+        ends_in_words: The last column is text, too.
     """
+    numbers = range(words, len(head) - ends_in_words)
     titles = "".join(
-        f'<th scope="col"{"" if i < words else " class=n"}>{escape(name)}</th>'
+        f'<th scope="col"{" class=n" if i in numbers else ""}>{escape(name)}</th>'
+        if name
+        else "<td></td>"
         for i, name in enumerate(head)
     )
     lines = []
     for row in rows:
         cells = [f'<th scope="row">{row[0]}</th>']
         cells += [
-            f"<td{'' if i < words else ' class=n'}>{cell}</td>" for i, cell in enumerate(row) if i
+            f"<td{' class=n' if i in numbers else ''}>{cell}</td>"
+            for i, cell in enumerate(row)
+            if i
         ]
         lines.append(f"<tr>{''.join(cells)}</tr>")
     if not lines:
@@ -52,7 +61,8 @@ def table(
         for name, width in groups
     )
     return (
-        f'<div class="wide" tabindex="0" role="group" aria-label="{escape(caption)}"><table>'
+        f'<div class="wide{" pinned" if pinned else ""}" tabindex="0" role="group" '
+        f'aria-label="{escape(caption)}"><table>'
         f"<caption>{escape(caption)}</caption>"
         f"<thead>{f'<tr class=groups>{above}</tr>' if above else ''}<tr>{titles}</tr></thead>"
         f"<tbody>{''.join(lines)}</tbody></table></div>"
@@ -66,16 +76,17 @@ def code(name: str) -> str:
 
 
 def bars(caption: str, counts: Mapping[str, int], whole: int, unit: str = "documents") -> str:
-    """A table of counts, each with its share of `whole` as a bar."""
+    """A table of counts, each with its share of `whole` as a bar and as a number."""
     rows = [
         (
             code(name),
             charts.meter(count, whole, f"{name}, {count:,}"),
             f"{count:,}",
+            f"{count / max(1, whole):.1%}",
         )
         for name, count in counts.items()
     ]
-    return table(caption, ("name", "share", unit), rows, words=2)
+    return table(caption, ("name", "", unit, "share"), rows, words=2)
 
 
 def sample_card(sample: Sample) -> str:

@@ -77,8 +77,8 @@ def _headline(data: ReportData) -> str:
         (charts.number(data.total("documents")), "documents"),
         (f"{data.total('kept') / max(1, data.total('documents')):.0%}", "kept"),
         (charts.number(train.packed), "training tokens"),
-        (charts.number(train.rows), f"rows of {data.seq_len:,}"),
-        (charts.number(data.vocab_size), "vocabulary"),
+        (charts.number(train.rows), f"rows of {data.seq_len:,} tokens"),
+        (charts.number(data.vocab_size), "ids in the vocabulary"),
     )
     items = "".join(f"<div><dt>{escape(name)}</dt><dd>{value}</dd></div>" for value, name in facts)
     return f'<dl class="facts">{items}</dl>'

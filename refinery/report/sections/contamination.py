@@ -42,7 +42,15 @@ def contamination_section(data: ReportData) -> str:
     return (
         table(
             "Benchmarks, and what the corpus holds of them",
-            ("benchmark", "items", "n", "whole line", "not searched", "found", "documents"),
+            (
+                "benchmark",
+                "items",
+                "words searched for",
+                "searched as a line",
+                "not searched",
+                "items found",
+                "documents with one",
+            ),
             coverage,
         )
         + f"<p>{found.items:,} items; {found.uncovered_items:,} are too short to be searched. {honest}.</p>"

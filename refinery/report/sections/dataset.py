@@ -21,41 +21,40 @@ def mixture_section(data: ReportData) -> str:
             f"{row.weight_asked:.3f}",
             f"{row.weight_got:.3f}",
             f"{row.epochs:.2f}",
-            f"{row.packed_tokens:,}",
             f"{row.bytes_per_token:.2f}" if row.bytes_per_token else "",
         )
         for row in data.mixture
     ]
     notes = "".join(f"<li>{escape(note)}</li>" for note in data.mixture_warnings)
-    head = (
-        "source",
-        "documents",
-        "tokens",
-        "weight asked",
-        "weight got",
-        "epochs",
-        "packed tokens",
-    )
+    head = ("source", "documents", "tokens", "weight asked", "weight got", "epochs")
     return (
         f'<figure class="broad">{mixture_svg(data.mixture)}</figure>'
-        + table("Asked and got", (*head, "bytes per token"), rows)
+        + table(
+            "Training documents before copies, and their share of the mixture",
+            (*head, "bytes per token"),
+            rows,
+            pinned=True,
+        )
         + (f'<ul class="notes" aria-label="Warnings">{notes}</ul>' if notes else "")
     )
 
 
 def packing_section(data: ReportData) -> str:
-    """The exact account of tokens by split."""
+    """The exact account of tokens by split, and by source."""
+    has_pairs = any(split.drawn or split.control for split in data.packing.values())
     rows = [
         (
             "held out" if name == "heldout" else name,
             f"{split.shards:,}",
             f"{split.rows:,}",
             f"{split.tokens_in:,}",
+            *((f"{split.drawn:,}",) if has_pairs else ()),
             f"{split.packed:,}",
             f"{split.dropped:,}",
+            *((f"{split.control:,}",) if has_pairs else ()),
             f"{split.padding:,}",
-            f"{split.packed / max(1, split.tokens_in):.2%}",
-            f"{split.packed / max(1, split.rows * data.seq_len):.2%}",
+            f"{split.packed / max(1, split.tokens_in + split.drawn):.2%}",
+            f"{1 - split.padding / max(1, split.rows * data.seq_len):.2%}",
             f"{split.bytes / max(1, split.packed):.2f}",
         )
         for name, split in data.packing.items()
@@ -65,14 +64,37 @@ def packing_section(data: ReportData) -> str:
         "shards",
         "rows",
         "tokens in",
+        *(("drawn again",) if has_pairs else ()),
         "packed",
         "dropped",
+        *(("[CLS], [SEP]",) if has_pairs else ()),
         "padding",
         "tokens packed",
         "rows filled",
         "bytes per token",
     )
-    return table("tokens in = packed + dropped; padding stands apart", head, rows)
+    caption = (
+        "tokens in + drawn again = packed + dropped; control tokens and padding stand apart"
+        if has_pairs
+        else "tokens in = packed + dropped; padding stands apart"
+    )
+    return table(caption, head, rows, pinned=True) + _tokens_by_source(data, has_pairs=has_pairs)
+
+
+def _tokens_by_source(data: ReportData, *, has_pairs: bool) -> str:
+    rows = [
+        (
+            escape(row.source),
+            f"{row.packed_tokens + row.dropped_tokens - row.drawn_tokens:,}",
+            *((f"{row.drawn_tokens:,}",) if has_pairs else ()),
+            f"{row.packed_tokens:,}",
+            f"{row.dropped_tokens:,}",
+        )
+        for row in data.mixture
+    ]
+    drawn = ("drawn again",) if has_pairs else ()
+    head = ("source", "tokens in", *drawn, "packed", "dropped")
+    return table("Training tokens by source, all copies and end marks", head, rows, pinned=True)
 
 
 def stages_section(data: ReportData) -> str:
@@ -82,19 +104,34 @@ def stages_section(data: ReportData) -> str:
         (
             escape(stage.stage),
             charts.meter(stage.seconds, slowest, stage.stage),
-            escape(", ".join(f"{name} {count:,}" for name, count in stage.rows.items())),
             f"{stage.seconds:.1f}",
             *_cost(stage.cost),
             charts.number(stage.bytes),
+            escape(", ".join(f"{name} {count:,}" for name, count in stage.rows.items())),
         )
         for stage in data.stages
     ]
-    head = ("stage", "time", "rows", "seconds", "Python CPU s", "JVM CPU s", "shuffled bytes")
+    costs = [stage.cost for stage in data.stages if stage.cost is not None]
+    python = [c.python_cpu_seconds for c in costs if c.python_cpu_seconds is not None]
+    whole = (
+        "all",
+        "",
+        f"{sum(stage.seconds for stage in data.stages):.1f}",
+        f"{sum(python):.1f}" if python else "",
+        f"{sum(cost.jvm_cpu_seconds for cost in costs):.1f}" if costs else "",
+        charts.number(sum(cost.shuffle_bytes for cost in costs)) if costs else "",
+        charts.number(sum(stage.bytes for stage in data.stages)),
+        "",
+    )
+    head = ("stage", "", "seconds", "Python CPU s", "JVM CPU s", "shuffled bytes", "bytes written")
     return table(
-        "Stages; CPU seconds are those of tasks, on a cluster Python's are not known",
-        (*head, "bytes written"),
-        rows,
-        words=3,
+        "Time by stage, without Spark's start; CPU seconds are those of tasks, on a cluster Python's "
+        "are not known",
+        (*head, "rows"),
+        [*rows, whole],
+        words=2,
+        pinned=True,
+        ends_in_words=True,
     )
 
 

@@ -20,12 +20,14 @@ def dedup_section(data: ReportData) -> str:
         return "<p class=none>Deduplication is off in this recipe.</p>"
     is_removed = dedup.mode == "remove"
     verb, what = ("Removed", "removal") if is_removed else ("Marked", "mark")
+    at_threshold = 1 - (1 - dedup.threshold**dedup.rows) ** dedup.bands
     words = (
-        f"<p>{dedup.bands} bands of {dedup.rows} rows find candidates; every {what} is backed by a "
-        f"measured similarity of at least {dedup.threshold:g}. Area of missed pairs above the "
-        f"threshold {dedup.false_negative_area:.4f}, of needless candidates below it "
-        f"{dedup.false_positive_area:.4f}. Buckets too large to compare each with each: "
-        f"{dedup.capped_buckets:,}.</p>"
+        f"<p>Documents that agree in one of {dedup.bands} bands of {dedup.rows} hashes each are compared; "
+        f"every {what} is backed by a measured similarity of at least {dedup.threshold:g}. A pair just "
+        f"at that threshold is compared with a chance of {at_threshold:.1%}, more alike ones more "
+        f"surely: the curve leaves an area of {dedup.false_negative_area:.4f} above the threshold "
+        f"uncompared, and costs needless comparisons of {dedup.false_positive_area:.4f} below it. "
+        f"Buckets too large to compare each with each: {dedup.capped_buckets:,}.</p>"
     )
     if not is_removed:
         words += (

@@ -55,7 +55,9 @@ def funnel_section(data: ReportData) -> str:
     )
     return (
         f'<div class="fates">{meters}</div>'
-        + table("Documents by source", head, [*rows, line("all", whole)], groups=groups)
+        + table(
+            "Documents by source", head, [*rows, line("all", whole)], groups=groups, pinned=True
+        )
         + f'<ul class="checks" aria-label="Sums that must hold">{checks}</ul>'
     )
 
@@ -66,13 +68,14 @@ def _words(column: str) -> str:
 
 def reasons_section(data: ReportData) -> str:
     """Drop reasons: the first, and all."""
-    most = max(data.drop_reasons.values(), default=1)
+    whole = sum(data.drop_reasons.values())
     return (
         "<p>The first failed rule is the reason; all failed rules are kept in the ledger, so a "
-        "threshold can be questioned without reading text again.</p>"
-        + bars("First reason", data.drop_reasons, most)
+        "threshold can be questioned without reading text again. Shares are of the "
+        f"{whole:,} documents that any rule dropped.</p>"
+        + bars("First reason", data.drop_reasons, whole)
         + "<details><summary>All reasons, each document in as many as it failed</summary>"
-        + bars("All reasons", data.all_reasons, max(data.all_reasons.values(), default=1))
+        + bars("All reasons", data.all_reasons, whole)
         + "</details>"
     )
 
