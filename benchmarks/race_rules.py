@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from rules import FILES, batches, read_documents
 
 from refinery.filters.config import RulesConfig
-from refinery.filters.lines import line_edits
+from refinery.filters.lines import line_edits, sentences_left
 from refinery.filters.rules import failed_rules
 from refinery.filters.values import compute_values
 from refinery.text_batch import TextBatch
@@ -42,11 +42,12 @@ def ours(texts: list[str], language: str, *, edits: bool) -> tuple[float, int]:
     for _ in range(PASSES):
         started, kept = time.process_time(), 0
         for group in batches(texts):
-            failed = failed_rules(
-                compute_values(TextBatch.of(group)), [language] * len(group), CONFIG
-            )
-            for text in group if edits else ():
-                line_edits(text, "c4_without_marks")
+            batch = TextBatch.of(group)
+            values = compute_values(batch)
+            if edits:
+                found = line_edits(batch, ("c4_without_marks",))
+                values["sentences"] = sentences_left(batch, found)
+            failed = failed_rules(values, [language] * len(group), CONFIG)
             kept += sum(not reasons for reasons in failed)
         best = min(best, time.process_time() - started)
     return best, kept

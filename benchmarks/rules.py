@@ -111,6 +111,8 @@ def parts(
     config, named = NormalizeConfig(), LanguageConfig()
     normal = [normalize_text(text, config).text for text in documents]
     groups = batches(normal)
+    # Line rules read the batch that the rules have made.
+    made = [TextBatch.of(group) for group in groups]
     return {
         "normalise": lambda: [normalize_text(text, config) for text in documents],
         "text_batch": lambda: [TextBatch.of(group) for group in groups],
@@ -125,8 +127,8 @@ def parts(
             for group in groups
         ],
         "pii": lambda: [find_pii(text, PiiConfig()) for text in normal],
-        "c4_lines": lambda: [line_edits(text, "c4") for text in normal],
-        "refinedweb_lines": lambda: [line_edits(text, "refinedweb") for text in normal],
+        "c4_lines": lambda: [line_edits(batch, ("c4",)) for batch in made],
+        "refinedweb_lines": lambda: [line_edits(batch, ("refinedweb",)) for batch in made],
     }
 
 

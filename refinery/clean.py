@@ -14,16 +14,21 @@ from datetime import date
 import numpy as np
 
 from refinery.clean_config import CleanConfig
-from refinery.edits import apply_edits
 from refinery.extract.limits import PageRejected
 from refinery.extract.page import EXTRACT_VERSION, extract_page
 from refinery.filters.gopher_variants import GOPHER_VARIANTS_VERSION, variant_values
-from refinery.filters.lines import LINES_VERSION, line_edits, removed_word_fraction
+from refinery.filters.lines import (
+    LINES_VERSION,
+    count_reasons,
+    line_edits,
+    removed_word_fractions,
+    sentences_left,
+)
 from refinery.filters.marked import MarkedEdit
 from refinery.filters.pii import PII_VERSION, find_pii
 from refinery.filters.rules import RULES_VERSION, failed_rules
 from refinery.filters.urls import URL_RULES_VERSION, url_reasons
-from refinery.filters.values import VALUES_VERSION, Floats, compute_values, count_sentences
+from refinery.filters.values import VALUES_VERSION, compute_values
 from refinery.filters.word_lists import WORD_LISTS_VERSION, find_words, words_reason
 from refinery.guard import Guard, Killed
 from refinery.language.domains import domain_of
@@ -184,19 +189,14 @@ class Cleaner:
         )
 
     def _with_edits(self, page: NormalizedPage) -> NormalizedPage:
-        """Find what line rules and masks take out; patterns run in the child, under its limits."""
+        """Find what masks take out; patterns run in the child, under its limits."""
         rules = self._config.rules
-        edits = [edit for name in rules.lines for edit in line_edits(page.text, name)]
-        if rules.pii is not None:
-            edits += find_pii(page.text, rules.pii)
+        edits = find_pii(page.text, rules.pii) if rules.pii is not None else []
         words, masks = find_words(page.text, rules.word_lists)
         if not edits and not words:
             return page
-        counters = {**page.counters, **words}
-        for edit in edits:
-            counters[edit.reason] = counters.get(edit.reason, 0) + 1
-        edits += masks
-        return replace(page, counters=counters, edits=tuple(edits))
+        counters = {**page.counters, **words, **count_reasons(edits)}
+        return replace(page, counters=counters, edits=(*edits, *masks))
 
     def normalize(self, payloads: Sequence[Payload]) -> list[NormalizedPage | Rejected]:
         """Text of each payload, or why there is none; without language, rules and scores."""
@@ -246,15 +246,18 @@ class Cleaner:
         labels = [one.label for one in languages]
         values = compute_values(batch)
         if self._config.rules.lines:
-            values["sentences"] = _sentences_left(pages)
+            edits = line_edits(batch, self._config.rules.lines)
+            values["sentences"] = sentences_left(batch, edits)
+            pages = _with_line_edits(pages, edits)
         if self._config.rules.gopher is not None:
             values |= variant_values(texts, labels, self._config.rules.gopher)
         failed = failed_rules(values, labels, self._config.rules)
+        removed = removed_word_fractions(batch, [page.edits for page in pages])
         classifiers = {head: load_classifier(files) for head, files in self._models.items()}
         scores = {head: classifier.score(texts) for head, classifier in classifiers.items()}
         documents = []
         for place, page in enumerate(pages):
-            reasons = self._reasons(page, languages[place], failed[place])
+            reasons = self._reasons(page, languages[place], failed[place], removed[place])
             own = {head: column[place] for head, column in scores.items()}
             if QUALITY in own:
                 reasons += quality_reasons(own[QUALITY], self._config.quality)
@@ -296,15 +299,15 @@ class Cleaner:
             and is_sampled_out(np.array([scores[head]]), [doc_id], config)[0]
         ]
 
-    def _reasons(self, page: NormalizedPage, language: Language, failed: list[str]) -> list[str]:
+    def _reasons(
+        self, page: NormalizedPage, language: Language, failed: list[str], removed: float
+    ) -> list[str]:
         """All reasons in their order: address, language, rules, line rules, word lists."""
         rules = self._config.rules
         unfit = language_reason(language, self._config.language)
         reasons = [*url_reasons(page.url, rules.urls), *([unfit] if unfit else []), *failed]
-        if rules.max_removed_words is not None and page.edits:
-            cuts = [one for one in page.edits if not one.edit.replacement]
-            if removed_word_fraction(page.text, cuts) > rules.max_removed_words:
-                reasons.append(REMOVED_WORDS)
+        if rules.max_removed_words is not None and removed > rules.max_removed_words:
+            reasons.append(REMOVED_WORDS)
         reasons += [
             words_reason(category)
             for category, words in rules.word_lists.items()
@@ -337,10 +340,20 @@ def _with_prefix(page: NormalizedPage, domain: str | None, prefix: str | None) -
     return replace(page, edits=(edit, *page.edits))
 
 
-def _sentences_left(pages: Sequence[NormalizedPage]) -> Floats:
-    """Sentences after the line rules, which is when C4 counts them."""
-    batch = TextBatch.of([apply_edits(page.text, [e.edit for e in page.edits]) for page in pages])
-    return count_sentences(batch, batch.lines())
+def _with_line_edits(
+    pages: Sequence[NormalizedPage], edits: Sequence[Sequence[MarkedEdit]]
+) -> list[NormalizedPage]:
+    """Put the edits of line rules before those of masks: of two that overlap, the first one's stays."""
+    return [
+        replace(
+            page,
+            counters={**page.counters, **count_reasons(found)},
+            edits=(*found, *page.edits),
+        )
+        if found
+        else page
+        for page, found in zip(pages, edits, strict=True)
+    ]
 
 
 def _groups(pages: Sequence[NormalizedPage]) -> Iterator[list[NormalizedPage]]:

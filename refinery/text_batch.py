@@ -18,12 +18,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from refinery.equal_keys import repeated
+
 TEXT_BATCH_VERSION = 2
 
 NUM_CODE_POINTS = 0x110000
 OTHER, WORD, CJK, SPACE = 0, 1, 2, 3
 # Bits of a character's class beside its kind: rules ask bytes, not code points.
-KIND, LETTER, SENTENCE_MARK, CJK_SENTENCE_MARK, SMALL = 3, 4, 8, 16, 32
+KIND, LETTER, SENTENCE_MARK, CJK_SENTENCE_MARK, SMALL, UPPER = 3, 4, 8, 16, 32, 64
 
 SHORT_CHARS, BASIC_PLANE = 16, 0x10000
 
@@ -86,6 +88,8 @@ def class_table() -> NDArray[np.uint8]:
             classes[code] |= LETTER
         if char.islower():
             classes[code] |= SMALL
+        elif char.isupper():
+            classes[code] |= UPPER
     for mark in ".?!…":
         classes[ord(mark)] |= SENTENCE_MARK
     for mark in "。？！":
@@ -179,6 +183,10 @@ class TextBatch:
 
     def lines(self) -> Lines:
         r"""Lines cut at "\n"; empty ones are left out."""
+        return self._lines
+
+    @functools.cached_property
+    def _lines(self) -> Lines:
         return Lines.of(self)
 
 
@@ -209,6 +217,12 @@ class Lines:
         doc = np.searchsorted(batch.starts, starts, side="right") - 1
         return cls(starts, ends, doc, _hash_lines(batch.codes, starts, ends))
 
+    def subset(self, members: NDArray[np.bool_]) -> Lines:
+        """The lines that the mask names."""
+        return Lines(
+            self.starts[members], self.ends[members], self.doc[members], self.hashes[members]
+        )
+
 
 def _without_blanks(batch: TextBatch, starts: Places, ends: Places) -> tuple[Places, Places]:
     """Spans without the white space around them; those of nothing else are gone."""
@@ -234,9 +248,7 @@ def _hash_lines(codes: Codes, starts: Places, ends: Places) -> Hashes:
     keys = lengths.astype(np.uint64)
     for place in (starts, starts + lengths // 3, starts + lengths // 2, ends - 1):
         keys = mix(keys * _MIX + codes[place])
-    ordered = np.sort(keys)
-    again = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-    alike = np.flatnonzero(np.isin(keys, again))
+    alike = np.flatnonzero(repeated(keys))
     keys[alike] = hash_spans(codes, starts[alike], ends[alike])
     return keys
 

@@ -1,32 +1,57 @@
 """Line rules of C4 and RefinedWeb as edits: a line that fails leaves the text with its line end.
 
 Sources: Raffel et al. 2020 (C4), section 2.2, with terminal marks of Chinese added, since the
-paper's ASCII marks would remove every Chinese line (words are what blanks separate, or Chinese
-characters); Penedo et al. 2023 (RefinedWeb), appendix G.2,
-in the form of DCLM's `dclm_baseline_refinedweb.yaml`. Words of a Chinese line are its characters.
+paper's ASCII marks would remove every Chinese line; Penedo et al. 2023 (RefinedWeb), appendix G.2,
+in the form of DCLM's `dclm_baseline_refinedweb.yaml`. Words are tokens of `TextBatch`, so those of
+a Chinese line are its characters; C4's three words may also be what blanks separate.
+
+Lines of a whole batch are judged at once; Python sees only those that a look at their code points
+does not settle. Every pattern is linear: they run outside of the guarded child.
+
+Legend: D documents, L lines.
 """
 
 from __future__ import annotations
 
+import functools
 import re
-import string
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import accumulate, islice
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
+import numpy as np
+
+from refinery.edits import apply_edits, merge_edits
 from refinery.filters.config import LineRules
 from refinery.filters.marked import MarkedEdit
+from refinery.filters.values import (
+    Floats,
+    Mask,
+    code_points,
+    count_sentences,
+    ends_with_dots,
+    share,
+)
+from refinery.text_batch import KIND, LETTER, SPACE, UPPER, Lines, Places, TextBatch
 
-LINES_VERSION = 2
+LINES_VERSION = 3
 
 TERMINAL_MARKS = ".?!\"'。？！…”’」』；"
 MAX_WORD_CHARS = 1000
 MIN_C4_WORDS = 3
-_POLICIES = (
+SHORT_LINE_WORDS = 10
+MAX_COUNTER_CHARS = 200
+MAX_UPPER_FRACTION = 0.5
+MAX_DIGIT_FRACTION = 0.999999
+
+JAVASCRIPT = "javascript"
+POLICIES = (
     "terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies",
     "use cookies", "使用条款", "隐私政策", "隐私权政策", "使用cookie",
 )  # fmt: skip
-_POLICY_BYTES = tuple(phrase.encode() for phrase in _POLICIES)
+# Every phrase holds one of these, and most texts hold none.
+POLICY_WORDS = ("cookie", "policy", "terms of use", "使用条款", "政策")
+PHRASES = ("in cart", "in your cart", "read more", "阅读全文", "查看更多", "sign", "登录")
 _CITATION = re.compile(
     r"\[(?:\d{0,3}|edit|citation needed|编辑|來源請求|来源请求)\]", re.IGNORECASE
 )
@@ -35,168 +60,252 @@ _COUNTER = re.compile(
     r"|upvotes?|downvotes?|downloads?|views?|followers?|个?赞|条?评论|次?转发|次?浏览|次?阅读|收藏)\W*",
     re.IGNORECASE,
 )
-_ITEMS_IN_CART = re.compile(r"\d*\s*items? in (?:your )?cart", re.IGNORECASE)
-_READ_MORE = re.compile(r"(?:read more|阅读全文|查看更多)\W*$", re.IGNORECASE)
-_SIGN_IN = re.compile(r"^\W*(?:sign[- ]in|登录)", re.IGNORECASE)
-_WORD = re.compile(
-    "[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+"
+_PHRASES = (
+    re.compile(r"(?<!\d)\d{0,6}\s{0,4}items? in (?:your )?cart", re.IGNORECASE),
+    re.compile(r"(?:read more|阅读全文|查看更多)\W{0,20}$", re.IGNORECASE),
+    re.compile(r"^\W{0,20}(?:sign[- ]in|登录)", re.IGNORECASE),
 )
-_THREE_CJK = re.compile(r"(?:[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]\W*){3}")
-SHORT_LINE_WORDS = 10
-MAX_COUNTER_CHARS = 200
-MAX_UPPER_FRACTION = 0.5
-MAX_DIGIT_FRACTION = 0.999999
+CITATION, PHRASE = TRIMS = ("c4:citation", "refinedweb:phrase")
 
 
-@dataclass(frozen=True)
-class _Line:
-    """A line: its bounds with the line end, and its visible text with the place of that."""
+@dataclass
+class _View:
+    """Lines of a batch under judgement.
 
-    start: int
-    end: int
-    text: str
-    text_start: int
+    Attributes:
+        lowered: The D texts as bytes in lower case.
+        line_ends: Places of all line feeds.
+        num_words: [L] tokens of each line.
+        left: [L] whether no rule has dropped the line yet.
+        found: Edits by document.
+    """
 
-
-@dataclass(frozen=True)
-class _Page:
-    """What the whole text holds, looked for once: most texts hold none of it."""
-
-    has_javascript: bool
-    has_policy: bool
+    batch: TextBatch
+    lines: Lines
+    lowered: list[bytes]
+    line_ends: Places
+    num_words: Places
+    left: Mask
+    found: list[list[MarkedEdit]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, text: str) -> _Page:
-        # Lower-casing bytes is many times as fast as lower-casing text, and enough for these.
-        lower = text.encode("utf-8", "surrogatepass").lower()
-        return cls(b"javascript" in lower, any(phrase in lower for phrase in _POLICY_BYTES))
+    def of(cls, batch: TextBatch) -> _View:
+        lines = batch.lines()
+        first = np.searchsorted(batch.token_starts, lines.starts)
+        num_words = np.searchsorted(batch.token_starts, lines.ends) - first
+        # Lower-casing bytes is many times as fast as lower-casing text, and enough for phrases.
+        lowered = [text.encode("utf-8", "surrogatepass").lower() for text in batch.texts]
+        return cls(
+            batch=batch,
+            lines=lines,
+            lowered=lowered,
+            line_ends=np.flatnonzero(batch.codes == 0x0A),
+            num_words=num_words,
+            left=np.ones(len(lines.starts), bool),
+            found=[[] for _ in batch.texts],
+        )
 
+    def text(self, line: int) -> str:
+        """The line without the white space around it."""
+        doc = int(self.lines.doc[line])
+        text, begin = self.batch.texts[doc], int(self.batch.starts[doc])
+        return text[self.lines.starts[line] - begin : self.lines.ends[line] - begin]
 
-def line_edits(text: str, rules: LineRules) -> list[MarkedEdit]:
-    """Removals and trims of a text's lines; blank lines stay."""
-    judge, choose = _JUDGES[rules]
-    page, lines = _Page.of(text), text.split("\n")
-    chosen = choose(lines, page)
-    if not chosen:
-        return []
-    starts = list(accumulate((len(raw) + 1 for raw in lines), initial=0))
-    return [
-        edit
-        for place in chosen
-        if lines[place].strip()
-        for edit in judge(_line(lines[place], starts[place], len(text)), page)
-    ]
+    def holding(self, phrases: tuple[str, ...]) -> Mask:
+        """[L] lines of documents that hold a phrase in some case: most hold none."""
+        sought = _encoded(phrases)
+        docs = np.array([any(phrase in text for phrase in sought) for text in self.lowered], bool)
+        return np.asarray(docs[self.lines.doc])
 
-
-def _line(raw: str, start: int, text_end: int) -> _Line:
-    end = min(start + len(raw) + 1, text_end)
-    return _Line(start, end, raw.strip(), start + len(raw) - len(raw.lstrip()))
-
-
-def _names_policy(lower: str) -> bool:
-    return any(phrase in lower for phrase in _POLICIES)
-
-
-def removed_word_fraction(text: str, edits: list[MarkedEdit]) -> float:
-    """Share of the words that lie inside line edits (RefinedWeb drops a page above 0.05)."""
-    total = len(_WORD.findall(text))
-    gone = sum(len(_WORD.findall(text, one.edit.start, one.edit.end)) for one in edits)
-    return gone / total if total else 0.0
-
-
-def _drop(line: _Line, reason: str) -> Iterator[MarkedEdit]:
-    yield MarkedEdit.of(line.start, line.end, "", reason)
-
-
-def _trim(line: _Line, match: re.Match[str], reason: str) -> MarkedEdit:
-    place = line.text_start
-    return MarkedEdit.of(place + match.start(), place + match.end(), "", reason)
-
-
-def _has_words(text: str, count: int) -> bool:
-    """Whether there are so many words; looks no further."""
-    return sum(1 for _ in islice(_WORD.finditer(text), count)) == count
-
-
-def _suspects_of_c4(lines: list[str], page: _Page) -> Sequence[int]:
-    """Lines that a glance does not clear: short, long, with brackets, on pages with phrases."""
-    if page.has_javascript or page.has_policy:
-        return range(len(lines))
-    return [
-        place
-        for place, raw in enumerate(lines)
-        if (len(raw.split(None, 2)) < MIN_C4_WORDS and not _THREE_CJK.search(raw))
-        or "[" in raw
-        or len(raw) > MAX_WORD_CHARS
-    ]
-
-
-def _all_lines(lines: list[str], page: _Page) -> Sequence[int]:
-    del page
-    return range(len(lines))
-
-
-def _c4(line: _Line, page: _Page) -> Iterator[MarkedEdit]:
-    if line.text[-1] not in TERMINAL_MARKS or line.text.endswith("..."):
-        yield from _drop(line, "c4:no_terminal_mark")
-        return
-    yield from _c4_without_marks(line, page)
-
-
-def _c4_without_marks(line: _Line, page: _Page) -> Iterator[MarkedEdit]:
-    text = line.text
-    lower = text.lower() if page.has_javascript or page.has_policy else ""
-    if "javascript" in lower:
-        yield from _drop(line, "c4:javascript")
-    elif _names_policy(lower):
-        yield from _drop(line, "c4:policy")
-    elif len(text.split(None, 2)) < MIN_C4_WORDS and not _has_words(text, MIN_C4_WORDS):
-        yield from _drop(line, "c4:few_words")
-    elif (
-        len(text) > MAX_WORD_CHARS
-        and text.isascii()
-        and any(len(word) > MAX_WORD_CHARS for word in text.split())
-    ):
-        yield from _drop(line, "c4:long_word")
-    elif "[" in text:
-        for match in _CITATION.finditer(text):
-            yield _trim(line, match, "c4:citation")
-
-
-def _upper_fraction(text: str) -> float:
-    if text.isascii():  # the usual line, at the speed of bytes
-        small = text.encode("ascii").translate(None, string.ascii_uppercase.encode())
-        return 1 - len(small) / len(text)
-    return sum(map(str.isupper, text)) / len(text)
-
-
-def _refinedweb(line: _Line, page: _Page) -> Iterator[MarkedEdit]:
-    del page
-    text = line.text
-    # Only a line of digits alone can reach the bound, unless it is longer than a million.
-    digits = sum(map(str.isdigit, text)) / len(text) if text[0].isdigit() else 0.0
-    checks: tuple[tuple[bool, str], ...] = (
-        (_upper_fraction(text) > MAX_UPPER_FRACTION, "refinedweb:upper_case"),
-        (digits >= MAX_DIGIT_FRACTION, "refinedweb:digits"),
-        (
-            len(text) < MAX_COUNTER_CHARS and _COUNTER.fullmatch(text) is not None,
-            "refinedweb:counter",
-        ),
-        (not _has_words(text, 2), "refinedweb:one_word"),
-    )
-    for failed, reason in checks:
-        if failed:
-            yield from _drop(line, reason)
+    def drop(self, failed: Mask | Sequence[int], reason: str) -> None:
+        """Cut lines that no earlier rule has cut, each with its line end."""
+        mask = np.zeros(len(self.left), bool)
+        mask[failed] = True
+        places = np.flatnonzero(mask & self.left)
+        self.left[places] = False
+        if len(places) == 0:
             return
-    if not _has_words(text, SHORT_LINE_WORDS + 1):
-        for pattern in (_ITEMS_IN_CART, _READ_MORE, _SIGN_IN):
-            if match := pattern.search(text):
-                yield _trim(line, match, "refinedweb:phrase")
+        starts, docs = self.batch.starts, self.lines.doc[places]
+        ends = np.append(self.line_ends, len(self.batch.codes))
+        after = np.searchsorted(self.line_ends, self.lines.starts[places])
+        opens = np.maximum(np.append(-1, ends)[after] + 1, starts[docs])
+        closes = np.minimum(ends[after] + 1, starts[docs + 1])
+        begins = starts[docs]
+        for doc, start, end in zip(
+            docs.tolist(), (opens - begins).tolist(), (closes - begins).tolist(), strict=True
+        ):
+            self.found[doc].append(MarkedEdit.of(start, end, "", reason))
+
+    def trim(self, line: int, matches: Iterable[re.Match[str]], reason: str) -> None:
+        """Cut what a pattern found in the line's text."""
+        doc = int(self.lines.doc[line])
+        place = int(self.lines.starts[line] - self.batch.starts[doc])
+        self.found[doc] += [
+            MarkedEdit.of(place + match.start(), place + match.end(), "", reason)
+            for match in matches
+        ]
+
+    def where(self, candidates: Mask, is_so: Callable[[str], bool]) -> list[int]:
+        """Candidates, of those still there, whose text is so."""
+        places = np.flatnonzero(candidates & self.left).tolist()
+        return [line for line in places if is_so(self.text(line))]
 
 
-_Judge = Callable[[_Line, _Page], Iterator[MarkedEdit]]
-_JUDGES: dict[LineRules, tuple[_Judge, Callable[[list[str], _Page], Sequence[int]]]] = {
-    "c4": (_c4, _all_lines),
-    "c4_without_marks": (_c4_without_marks, _suspects_of_c4),
-    "refinedweb": (_refinedweb, _all_lines),
+def line_edits(batch: TextBatch, rules: Sequence[LineRules]) -> list[list[MarkedEdit]]:
+    """[D] removals and trims of lines by sets of rules, in their order; blank lines stay."""
+    if not rules:
+        return [[] for _ in batch.texts]
+    view = _View.of(batch)
+    for name in rules:
+        view.left[:] = True
+        _RULES[name](view)
+    return [sorted(found, key=_place) for found in view.found]
+
+
+def _place(marked: MarkedEdit) -> tuple[int, int]:
+    return marked.edit.start, marked.edit.end
+
+
+@functools.cache
+def _encoded(phrases: tuple[str, ...]) -> tuple[bytes, ...]:
+    return tuple(phrase.encode() for phrase in phrases)
+
+
+def _have_few_words(view: _View) -> Mask:
+    """[L] lines of less than three words, by blanks and by tokens."""
+    few = view.num_words < MIN_C4_WORDS
+    blank = view.batch.classes & KIND == SPACE
+    behind = np.flatnonzero(blank[:-1] & ~blank[1:]) + 1
+    between = np.searchsorted(behind, view.lines.ends) - np.searchsorted(
+        behind, view.lines.starts, side="right"
+    )
+    return np.asarray(few & (between + 1 < MIN_C4_WORDS))
+
+
+def _have_citations(view: _View) -> Mask:
+    """[L] lines with a bracket and one of the characters behind it that a citation begins with."""
+    codes = view.batch.codes
+    places = np.flatnonzero(codes[:-1] == ord("["))
+    places = places[np.isin(codes[places + 1], code_points("0123456789]ecEC编來来"))]
+    return _lines_at(view, places)
+
+
+def _have_long_runs(view: _View) -> Mask:
+    """[L] lines with so many characters without a blank."""
+    none = np.zeros(len(view.left), bool)
+    if not (view.lines.ends - view.lines.starts > MAX_WORD_CHARS).any():
+        return none
+    blanks = np.flatnonzero(view.batch.classes & KIND == SPACE)
+    starts = view.batch.starts
+    breaks = np.insert(blanks, np.searchsorted(blanks, starts), starts)
+    return _lines_at(view, breaks[:-1][np.diff(breaks) > MAX_WORD_CHARS] + 1)
+
+
+def _lines_at(view: _View, places: Places) -> Mask:
+    """[L] lines that one of the places lies in."""
+    mask = np.zeros(len(view.left), bool)
+    if len(view.left):
+        line = np.searchsorted(view.lines.starts, places, side="right") - 1
+        mask[line[(line >= 0) & (places < view.lines.ends[line])]] = True
+    return mask
+
+
+def _c4(view: _View) -> None:
+    last = view.batch.codes[view.lines.ends - 1]
+    marked = np.isin(last, code_points(TERMINAL_MARKS))
+    view.drop(~marked | ends_with_dots(view.batch, view.lines), "c4:no_terminal_mark")
+    _c4_without_marks(view)
+
+
+def _c4_without_marks(view: _View) -> None:
+    scripted = view.holding((JAVASCRIPT,))
+    view.drop(view.where(scripted, lambda text: JAVASCRIPT in text.lower()), "c4:javascript")
+    view.drop(view.where(view.holding(POLICY_WORDS), _names_policy), "c4:policy")
+    view.drop(_have_few_words(view), "c4:few_words")
+    view.drop(view.where(_have_long_runs(view), _has_long_word), "c4:long_word")
+    for line in np.flatnonzero(_have_citations(view) & view.left).tolist():
+        view.trim(line, _CITATION.finditer(view.text(line)), CITATION)
+
+
+def _names_policy(text: str) -> bool:
+    lower = text.lower()
+    return any(phrase in lower for phrase in POLICIES)
+
+
+def _has_long_word(text: str) -> bool:
+    return text.isascii() and any(len(word) > MAX_WORD_CHARS for word in text.split())
+
+
+def _refinedweb(view: _View) -> None:
+    batch, lines = view.batch, view.lines
+    chars = lines.ends - lines.starts
+    uppers = np.zeros(len(batch.codes) + 1, np.int32)
+    np.cumsum(batch.classes & UPPER != 0, out=uppers[1:])
+    upper = uppers[lines.ends] - uppers[lines.starts]
+    view.drop(upper > MAX_UPPER_FRACTION * chars, "refinedweb:upper_case")
+    # Only a line whose first word begins with no letter can be digits alone, or a counter.
+    token = np.searchsorted(batch.token_starts, lines.starts)
+    numeric = view.num_words > 0
+    numeric[numeric] = batch.classes[batch.token_starts[token[numeric]]] & LETTER == 0
+    view.drop(view.where(numeric, _is_digits), "refinedweb:digits")
+    counters = numeric & (chars < MAX_COUNTER_CHARS)
+    view.drop(
+        view.where(counters, lambda text: bool(_COUNTER.fullmatch(text))), "refinedweb:counter"
+    )
+    view.drop(view.num_words < 2, "refinedweb:one_word")
+    short = view.holding(PHRASES) & (view.num_words <= SHORT_LINE_WORDS)
+    for line in np.flatnonzero(short & view.left).tolist():
+        found = (pattern.search(view.text(line)) for pattern in _PHRASES)
+        view.trim(line, (match for match in found if match), PHRASE)
+
+
+def _is_digits(text: str) -> bool:
+    return sum(map(str.isdigit, text)) >= MAX_DIGIT_FRACTION * len(text)
+
+
+_RULES: dict[LineRules, Callable[[_View], None]] = {
+    "c4": _c4,
+    "c4_without_marks": _c4_without_marks,
+    "refinedweb": _refinedweb,
 }
+
+
+def removed_word_fractions(batch: TextBatch, edits: Sequence[Sequence[MarkedEdit]]) -> Floats:
+    """[D] share of the words that lie inside cuts (RefinedWeb drops a page above 0.05)."""
+    gone = np.zeros(batch.num_texts)
+    for doc, marked in enumerate(edits):
+        cuts = merge_edits([one.edit for one in marked if not one.edit.replacement])
+        if cuts:
+            spans = batch.starts[doc] + np.array([(cut.start, cut.end) for cut in cuts])
+            places = np.searchsorted(batch.token_starts, spans)
+            gone[doc] = (places[:, 1] - places[:, 0]).sum()
+    return share(gone, batch.num_tokens)
+
+
+def sentences_left(batch: TextBatch, edits: Sequence[Sequence[MarkedEdit]]) -> Floats:
+    """[D] sentences after line rules, which is when C4 counts them.
+
+    A dropped line takes its own sentences with it; where a part of a line is gone, the text is read
+    anew.
+    """
+    lines = batch.lines()
+    cuts = [
+        batch.starts[doc] + one.edit.start
+        for doc, found in enumerate(edits)
+        for one in found
+        if one.reason not in TRIMS
+    ]
+    stays = np.ones(len(lines.starts) + 1, bool)
+    stays[np.searchsorted(lines.starts, cuts)] = False
+    left = count_sentences(batch, lines.subset(stays[:-1]))
+    trimmed = [doc for doc, found in enumerate(edits) if any(e.reason in TRIMS for e in found)]
+    if trimmed:
+        texts = [apply_edits(batch.texts[doc], [e.edit for e in edits[doc]]) for doc in trimmed]
+        again = TextBatch.of(texts)
+        left[trimmed] = count_sentences(again, again.lines())
+    return left
+
+
+def count_reasons(edits: Iterable[MarkedEdit]) -> Counter[str]:
+    """Number of edits by reason."""
+    return Counter(one.reason for one in edits)

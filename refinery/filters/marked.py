@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from refinery.edits import Edit
 
 
-@dataclass(frozen=True, order=True)
-class MarkedEdit:
+class MarkedEdit(NamedTuple):
     """A span of the normalised text to replace, and why."""
 
     edit: Edit

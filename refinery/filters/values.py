@@ -17,6 +17,7 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
+from refinery.equal_keys import first_equals
 from refinery.text_batch import (
     CJK_SENTENCE_MARK,
     KIND,
@@ -61,11 +62,11 @@ def compute_values(batch: TextBatch) -> dict[str, Floats]:
     }
 
 
-def _share(part: Floats | Places, whole: Floats | Places) -> Floats:
+def share(part: Floats | Places, whole: Floats | Places) -> Floats:
     """part / whole, 0 where the whole is 0."""
-    share = np.zeros(len(whole))
-    np.divide(part, whole, out=share, where=whole > 0)
-    return share
+    quotient = np.zeros(len(whole))
+    np.divide(part, whole, out=quotient, where=whole > 0)
+    return quotient
 
 
 def _count(docs: Places, num_texts: int, weights: NDArray[np.generic] | None = None) -> Floats:
@@ -100,13 +101,13 @@ def _quality_values(batch: TextBatch, lines: Lines) -> dict[str, Floats]:
     ellipses = _ellipsis_places(batch)
     return {
         "words": words,
-        "mean_word_chars": _share(chars, words),
-        "word_char_fraction": _share(chars, visible),
-        "hash_ratio": _share(
+        "mean_word_chars": share(chars, words),
+        "word_char_fraction": share(chars, visible),
+        "hash_ratio": share(
             _count(_doc_of(batch, np.flatnonzero(batch.codes == 0x23)), size), words
         ),
-        "ellipsis_ratio": _share(_count(_doc_of(batch, ellipses), size), words),
-        "alpha_word_fraction": _share(_count(batch.token_doc[_have_letters(batch)], size), words),
+        "ellipsis_ratio": share(_count(_doc_of(batch, ellipses), size), words),
+        "alpha_word_fraction": share(_count(batch.token_doc[_have_letters(batch)], size), words),
         "stop_words": _distinct_hits(batch, STOP_WORDS),
         "stop_chars": _distinct_hits(batch, STOP_CHARS),
         "lines": _count(lines.doc, size),
@@ -155,28 +156,28 @@ def _line_values(batch: TextBatch, lines: Lines) -> dict[str, Floats]:
     chars = (lines.ends - lines.starts).astype(np.float64)
     total_chars = _count(lines.doc, size, chars)
     first, last = batch.codes[lines.starts], batch.codes[lines.ends - 1]
-    ellipsis_end = (last == 0x2026) | _ends_with_dots(batch, lines)
+    ellipsis_end = (last == 0x2026) | ends_with_dots(batch, lines)
     repeated = _later_copies(lines.hashes, lines.doc)
     newlines = _count(_doc_of(batch, np.flatnonzero(batch.codes == 10)), size)
 
     def of_lines(mask: Mask) -> Floats:
-        return _share(_count(lines.doc[mask], size), count)
+        return share(_count(lines.doc[mask], size), count)
 
     paragraphs = _paragraphs(batch, lines)
     paragraph_repeats = _later_copies(paragraphs.hashes, paragraphs.doc)
     paragraph_chars = (paragraphs.ends - paragraphs.starts).astype(np.float64)
     return {
-        "bullet_line_fraction": of_lines(np.isin(first, _codes(BULLETS))),
+        "bullet_line_fraction": of_lines(np.isin(first, code_points(BULLETS))),
         "ellipsis_line_fraction": of_lines(ellipsis_end),
-        "punctuated_line_fraction": of_lines(np.isin(last, _codes(LINE_END_MARKS))),
+        "punctuated_line_fraction": of_lines(np.isin(last, code_points(LINE_END_MARKS))),
         "short_line_fraction": of_lines(chars <= SHORT_LINE_CHARS),
-        "newline_ratio": _share(newlines, batch.num_tokens),
+        "newline_ratio": share(newlines, batch.num_tokens),
         "dup_line_fraction": of_lines(repeated),
-        "dup_line_chars": _share(_count(lines.doc[repeated], size, chars[repeated]), total_chars),
-        "dup_paragraph_fraction": _share(
+        "dup_line_chars": share(_count(lines.doc[repeated], size, chars[repeated]), total_chars),
+        "dup_paragraph_fraction": share(
             _count(paragraphs.doc[paragraph_repeats], size), _count(paragraphs.doc, size)
         ),
-        "dup_paragraph_chars": _share(
+        "dup_paragraph_chars": share(
             _count(paragraphs.doc[paragraph_repeats], size, paragraph_chars[paragraph_repeats]),
             _count(paragraphs.doc, size, paragraph_chars),
         ),
@@ -220,17 +221,20 @@ def count_sentences(batch: TextBatch, lines: Lines) -> Floats:
     is_cjk = batch.classes[marks] & CJK_SENTENCE_MARK != 0
     after = batch.classes[np.minimum(marks + 2, size - 1)]
     ends = (following == 0x20) & (after & SMALL == 0)
-    ends[is_cjk] = ~np.isin(following[is_cjk], _codes("。？！”’」』）"))
+    ends[is_cjk] = ~np.isin(following[is_cjk], code_points("。？！”’」』）"))
     ends &= marks + 2 < lines.ends[line]
     breaks = _count(lines.doc[line[ends]], batch.num_texts)
     return np.asarray(breaks + _count(lines.doc, batch.num_texts))
 
 
-def _codes(text: str) -> NDArray[np.uint32]:
+@functools.cache
+def code_points(text: str) -> NDArray[np.uint32]:
+    """Code points of a set of characters; cached, not to be written to."""
     return np.array([ord(char) for char in text], np.uint32)
 
 
-def _ends_with_dots(batch: TextBatch, lines: Lines) -> Mask:
+def ends_with_dots(batch: TextBatch, lines: Lines) -> Mask:
+    """[L] whether a line ends in three dots."""
     dots = lines.ends - lines.starts >= 3
     for back in (1, 2, 3):
         dots &= batch.codes[np.maximum(lines.ends - back, 0)] == 0x2E
@@ -254,16 +258,13 @@ def _paragraphs(batch: TextBatch, lines: Lines) -> Lines:
 def _later_copies(hashes: Hashes, docs: Places) -> Mask:
     """Whether an equal one stands earlier in the same document."""
     keyed = mix(hashes + docs.astype(np.uint64))
-    order = np.argsort(keyed, kind="stable")
-    later = np.zeros(len(keyed), bool)
-    later[order[1:]] = keyed[order[1:]] == keyed[order[:-1]]
-    return later
+    return np.asarray(first_equals(keyed) != np.arange(len(keyed)))
 
 
 def _repetition_values(batch: TextBatch) -> dict[str, Floats]:
     """Shares of characters inside n-grams that repeat within their document.
 
-    An n-gram can repeat only where the (n - 1)-gram at its start does, so each length sorts only
+    An n-gram can repeat only where the (n - 1)-gram at its start does, so each length looks only at
     what the one before left: beyond pairs of words that is a small part of ordinary text.
     """
     token_chars = (batch.token_ends - batch.token_starts).astype(np.int64)
@@ -272,77 +273,39 @@ def _repetition_values(batch: TextBatch) -> dict[str, Floats]:
     own = mix(np.arange(1, batch.num_texts + 1, dtype=np.uint64))
     words = batch.token_hashes ^ own.take(batch.token_doc)
     values: dict[str, Floats] = {}
-    goes_on = batch.token_doc[1:] == batch.token_doc[:-1]
-    pairs = words[:-1] * _STEP + words[1:]
-    places = np.flatnonzero(goes_on & _maybe_repeated(pairs))
-    grams = pairs[places]
+    places = np.flatnonzero(batch.token_doc[1:] == batch.token_doc[:-1])
+    grams = (words[:-1] * _STEP + words[1:])[places]
     for n in range(2, max(DUPLICATE_NGRAMS) + 1):
         if n > 2:
             inside = places + n <= batch.token_bounds[batch.token_doc[places] + 1]
             places = places[inside]
-            grams = grams[inside] * _STEP + words[places + n - 1]
-        order, firsts, lengths = _runs(grams)
+            grams = grams[inside] * _STEP + words[places + (n - 1)]
+        firsts = first_equals(grams)
+        times = np.bincount(firsts, minlength=len(grams))
         if n in TOP_NGRAMS:
-            top = _top(batch, places[order[firsts]], lengths, n, chars_before)
-            values[f"top_{n}gram_chars"] = _share(top, total)
-        again = np.sort(order[np.repeat(lengths > 1, lengths)])
+            heads = np.flatnonzero(times > 1)
+            top = _top(batch, places[heads], times[heads], n, chars_before)
+            values[f"top_{n}gram_chars"] = share(top, total)
+        again = times.take(firsts) > 1
         places, grams = places[again], grams[again]
         if n in DUPLICATE_NGRAMS:
             covered = _covered(places, n, len(words))
             repeated = _count(batch.token_doc[covered], batch.num_texts, token_chars[covered])
-            values[f"dup_{n}gram_chars"] = _share(repeated, total)
+            values[f"dup_{n}gram_chars"] = share(repeated, total)
     return values
 
 
-def _maybe_repeated(keys: Hashes) -> Mask:
-    """Whether another key falls into its slot, of some four per key: a superset of the equal.
-
-    Counting is cheap; sorting all pairs of words would take most of the time.
-    """
-    bits = min(26, len(keys).bit_length() + 2)
-    slots = (keys >> np.uint64(64 - bits)).astype(np.int32)
-    numbers = np.arange(len(keys), dtype=np.int32)
-    last = np.zeros(1 << bits, np.int32)
-    last[slots] = numbers
-    shared = np.zeros(1 << bits, bool)
-    shared[slots[last[slots] != numbers]] = True
-    return shared[slots]
-
-
-def _runs(keys: Hashes) -> tuple[Places, Places, Places]:
-    """Order that sorts the keys, first place of each run of equal ones, length of each run."""
-    if len(keys) == 0:
-        none = np.zeros(0, np.int64)
-        return none, none, none
-    order = _order(keys)
-    ordered = keys[order]
-    firsts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-    return order, firsts, np.diff(np.append(firsts, len(keys)))
-
-
-def _order(keys: Hashes) -> Places:
-    """An order that brings equal keys together, by sorting places in the low bits of the keys.
-
-    Sorting whole numbers is several times as fast as sorting places by keys.
-    """
-    bits = np.uint64(len(keys).bit_length())
-    packed = (keys >> bits << bits) | np.arange(len(keys), dtype=np.uint64)
-    packed.sort()
-    return (packed & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int64)
-
-
-def _top(batch: TextBatch, places: Places, lengths: Places, n: int, chars_before: Places) -> Floats:
+def _top(batch: TextBatch, places: Places, times: Places, n: int, chars_before: Places) -> Floats:
     """Characters inside the n-gram that covers most of each document; one that repeats."""
     best = np.zeros(batch.num_texts)
-    place, times = places[lengths > 1], lengths[lengths > 1]
-    chars = (chars_before[place + n] - chars_before[place]) * times
-    np.maximum.at(best, batch.token_doc[place], chars)
+    chars = (chars_before[places + n] - chars_before[places]) * times
+    np.maximum.at(best, batch.token_doc[places], chars)
     return best
 
 
 def _covered(places: Places, n: int, num_tokens: int) -> Mask:
-    """Tokens inside any of the n-grams that begin at the places."""
-    change = np.zeros(num_tokens + 1, np.int64)
-    np.add.at(change, places, 1)
-    np.subtract.at(change, places + n, 1)
+    """Tokens inside any of the n-grams that begin at the places, each of which stands once."""
+    change = np.zeros(num_tokens + 1, np.int32)
+    change[places] += 1
+    change[places + n] -= 1
     return np.asarray(np.cumsum(change[:-1]) > 0)

@@ -4,12 +4,20 @@ import pytest
 
 from refinery.edits import apply_edits
 from refinery.filters.config import LineRules, UrlConfig
-from refinery.filters.lines import line_edits, removed_word_fraction
+from refinery.filters.lines import line_edits, removed_word_fractions
+from refinery.filters.marked import MarkedEdit
 from refinery.filters.urls import url_reasons
+from refinery.text_batch import TextBatch
+
+
+def edits_of(text: str, rules: LineRules) -> list[MarkedEdit]:
+    # A text before and behind: no line may reach over the border.
+    _, edits, _ = line_edits(TextBatch.of(["x", text, "y"]), (rules,))
+    return edits
 
 
 def kept(text: str, rules: LineRules) -> str:
-    return apply_edits(text, [one.edit for one in line_edits(text, rules)])
+    return apply_edits(text, [one.edit for one in edits_of(text, rules)])
 
 
 @pytest.mark.parametrize(
@@ -25,7 +33,7 @@ def kept(text: str, rules: LineRules) -> str:
 def test_c4_drops_the_line_and_says_why(line: str, reason: str) -> None:
     text = f"The first line stays here.\n{line}\nThe last line stays too."
 
-    edits = line_edits(text, "c4")
+    edits = edits_of(text, "c4")
 
     assert [one.reason for one in edits] == [reason]
     assert kept(text, "c4") == "The first line stays here.\nThe last line stays too."
@@ -35,8 +43,8 @@ def test_c4_counts_words_between_blanks_and_chinese_characters() -> None:
     fine = "a - b\n今天好\n今，天 好\n\n  three of them  "
     short = "two words\n今天\n- \n今，b"
 
-    assert line_edits(fine, "c4_without_marks") == []
-    assert [one.reason for one in line_edits(short, "c4_without_marks")] == ["c4:few_words"] * 4
+    assert edits_of(fine, "c4_without_marks") == []
+    assert [one.reason for one in edits_of(short, "c4_without_marks")] == ["c4:few_words"] * 4
 
 
 def test_a_phrase_in_one_line_leaves_the_others() -> None:
@@ -68,7 +76,7 @@ def test_c4_strips_citations_at_their_place() -> None:
     ],
 )
 def test_refinedweb_drops(line: str, reason: str) -> None:
-    assert [one.reason for one in line_edits(f"Some good text here.\n{line}", "refinedweb")] == [
+    assert [one.reason for one in edits_of(f"Some good text here.\n{line}", "refinedweb")] == [
         reason
     ]
 
@@ -81,7 +89,13 @@ def test_refinedweb_trims_short_lines() -> None:
 def test_share_of_removed_words() -> None:
     text = "one two three four\nHome\nfive six seven"
 
-    assert removed_word_fraction(text, line_edits(text, "refinedweb")) == 1 / 8
+    batch = TextBatch.of(["stays as it is", text, ""])
+
+    edits = line_edits(batch, ("refinedweb", "refinedweb"))
+
+    # Cut twice by two sets of rules, the word is gone once.
+    assert len(edits[1]) == 2
+    assert removed_word_fractions(batch, edits).tolist() == [0, 1 / 8, 0]
 
 
 def test_domains_block_their_subdomains_and_words_are_whole() -> None:
