@@ -25,22 +25,26 @@ def first_equals(keys: Keys) -> Numbers:
     there is done, the others (one in ten, where no keys are equal) go on to the next table. All keys
     that are equal meet in one slot, so each round settles whole groups, and at least one.
     """
-    firsts = np.arange(len(keys))
-    open_places, factor = firsts, 1
+    firsts = _owners(keys)
+    open_places = np.flatnonzero(keys.take(firsts) != keys)
+    factor = 1
     while len(open_places):
-        bits = min(_MOST_BITS, len(open_places).bit_length() + _SLOTS_PER_KEY_BITS)
-        these = keys[open_places] if factor > 1 else keys
-        slots = ((these * np.uint64(factor)) >> np.uint64(64 - bits)).astype(np.int32)
-        owners = np.empty(1 << bits, np.int32)  # only slots that were written to are read
-        owners[slots[::-1]] = np.arange(len(slots) - 1, -1, -1, dtype=np.int32)
-        owner = owners.take(slots)
-        equal = these.take(owner) == these
-        if factor == 1 and equal.all():
-            return owner.astype(np.int64)
-        firsts[open_places[equal]] = open_places[owner[equal]]
-        open_places = open_places[~equal]
         factor = factor * _MULTIPLIER % (1 << 64)
+        these = keys.take(open_places)
+        owners = _owners(these * np.uint64(factor))
+        firsts[open_places] = open_places.take(owners)
+        open_places = open_places[these.take(owners) != these]
     return firsts
+
+
+def _owners(keys: Keys) -> Numbers:
+    """[N] the first key of those whose top bits are a key's."""
+    count = len(keys)
+    bits = min(_MOST_BITS, count.bit_length() + _SLOTS_PER_KEY_BITS)
+    slots = (keys >> np.uint64(64 - bits)).astype(np.int64)
+    owners = np.empty(1 << bits, np.int32)  # only slots that were written to are read
+    owners[slots[::-1]] = np.arange(count - 1, -1, -1, dtype=np.int32)
+    return owners.take(slots).astype(np.int64)
 
 
 def repeated(keys: Keys) -> NDArray[np.bool_]:

@@ -13,6 +13,7 @@ Legend: C code points, D documents, K tokens, L lines.
 from __future__ import annotations
 
 import functools
+import itertools
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,13 +54,20 @@ Mask = NDArray[np.bool_]
 
 def compute_values(batch: TextBatch) -> dict[str, Floats]:
     """Every heuristic value as a [D] array, by name."""
-    lines = batch.lines()
+    lines, chars_before = batch.lines(), _chars_before(batch)
     return {
-        **_quality_values(batch, lines),
+        **_quality_values(batch, lines, chars_before),
         **_line_values(batch, lines),
         **_page_values(batch, lines),
-        **_repetition_values(batch),
+        **_repetition_values(batch, chars_before),
     }
+
+
+def _chars_before(batch: TextBatch) -> Places:
+    """[K + 1] characters of all tokens before each one."""
+    sums = np.zeros(len(batch.token_starts) + 1, np.int64)
+    np.cumsum(batch.token_ends - batch.token_starts, out=sums[1:])
+    return sums
 
 
 def share(part: Floats | Places, whole: Floats | Places) -> Floats:
@@ -73,19 +81,23 @@ def _count(docs: Places, num_texts: int, weights: NDArray[np.generic] | None = N
     return np.bincount(docs, weights=weights, minlength=num_texts).astype(np.float64)
 
 
-def _count_chars(batch: TextBatch, mask: Mask) -> Floats:
-    """[D] characters of each text that the mask names."""
-    before = np.zeros(len(mask) + 1, np.int32)
-    np.cumsum(mask, out=before[1:])
-    return np.diff(before[batch.starts]).astype(np.float64)
+def _count_within(mask: Mask, bounds: Places) -> Floats:
+    """How often the mask is true from each bound to the next: counting bytes beats adding them."""
+    pairs = itertools.pairwise(bounds.tolist())
+    return np.array([np.count_nonzero(mask[start:end]) for start, end in pairs], np.float64)
 
 
 def _have_letters(batch: TextBatch) -> Mask:
     """[K] whether a token has a letter: nearly all have at their first character."""
     is_letter = batch.classes & LETTER != 0
     found = is_letter[batch.token_starts]
-    for token in np.flatnonzero(~found & (batch.token_ends - batch.token_starts > 1)):
-        found[token] = is_letter[batch.token_starts[token] : batch.token_ends[token]].any()
+    lengths = batch.token_ends - batch.token_starts
+    others = np.flatnonzero(~found & (lengths > 1))
+    if len(others):
+        sizes = lengths[others]
+        firsts = np.cumsum(sizes) - sizes
+        inside = np.repeat(batch.token_starts[others] - firsts, sizes) + np.arange(sizes.sum())
+        found[others] = np.logical_or.reduceat(is_letter[inside], firsts)
     return np.asarray(found)
 
 
@@ -93,12 +105,12 @@ def _doc_of(batch: TextBatch, places: Places) -> Places:
     return np.searchsorted(batch.starts, places, side="right") - 1
 
 
-def _quality_values(batch: TextBatch, lines: Lines) -> dict[str, Floats]:
+def _quality_values(batch: TextBatch, lines: Lines, chars_before: Places) -> dict[str, Floats]:
     size, words = batch.num_texts, batch.num_tokens.astype(np.float64)
-    token_chars = (batch.token_ends - batch.token_starts).astype(np.float64)
-    visible = _count_chars(batch, batch.classes & KIND != SPACE)
-    chars = _count(batch.token_doc, size, token_chars)
+    visible = _count_within(batch.classes & KIND != SPACE, batch.starts)
+    chars = np.diff(chars_before[batch.token_bounds]).astype(np.float64)
     ellipses = _ellipsis_places(batch)
+    stop_words, stop_chars = _distinct_hits(batch, (STOP_WORDS, STOP_CHARS))
     return {
         "words": words,
         "mean_word_chars": share(chars, words),
@@ -107,9 +119,11 @@ def _quality_values(batch: TextBatch, lines: Lines) -> dict[str, Floats]:
             _count(_doc_of(batch, np.flatnonzero(batch.codes == 0x23)), size), words
         ),
         "ellipsis_ratio": share(_count(_doc_of(batch, ellipses), size), words),
-        "alpha_word_fraction": share(_count(batch.token_doc[_have_letters(batch)], size), words),
-        "stop_words": _distinct_hits(batch, STOP_WORDS),
-        "stop_chars": _distinct_hits(batch, STOP_CHARS),
+        "alpha_word_fraction": share(
+            _count_within(_have_letters(batch), batch.token_bounds), words
+        ),
+        "stop_words": stop_words,
+        "stop_chars": stop_chars,
         "lines": _count(lines.doc, size),
     }
 
@@ -139,16 +153,21 @@ def _word_slots(words: tuple[str, ...]) -> tuple[Hashes, NDArray[np.uint8]]:
     return hashes, slots
 
 
-def _distinct_hits(batch: TextBatch, words: tuple[str, ...]) -> Floats:
-    """How many of the words occur in each document."""
+def _distinct_hits(batch: TextBatch, lists: tuple[tuple[str, ...], ...]) -> list[Floats]:
+    """How many of each list's words occur in each document, by one look at the tokens."""
+    words = tuple(itertools.chain(*lists))
     hashes, slots = _word_slots(words)
-    number = slots.take((batch.token_hashes >> np.uint64(64 - SLOT_BITS)).astype(np.int32))
+    number = slots.take((batch.token_hashes >> np.uint64(64 - SLOT_BITS)).astype(np.int64))
     hits = np.flatnonzero(number)
     word = number[hits].astype(np.int64) - 1
     real = batch.token_hashes[hits] == hashes[word]
     seen = np.zeros((batch.num_texts, len(words)), bool)
     seen[batch.token_doc[hits[real]], word[real]] = True
-    return np.asarray(seen.sum(axis=1), np.float64)
+    borders = np.cumsum([0, *map(len, lists)])
+    return [
+        seen[:, start:end].sum(axis=1).astype(np.float64)
+        for start, end in itertools.pairwise(borders.tolist())
+    ]
 
 
 def _line_values(batch: TextBatch, lines: Lines) -> dict[str, Floats]:
@@ -261,51 +280,55 @@ def _later_copies(hashes: Hashes, docs: Places) -> Mask:
     return np.asarray(first_equals(keyed) != np.arange(len(keyed)))
 
 
-def _repetition_values(batch: TextBatch) -> dict[str, Floats]:
+def _repetition_values(batch: TextBatch, chars_before: Places) -> dict[str, Floats]:
     """Shares of characters inside n-grams that repeat within their document.
 
     An n-gram can repeat only where the (n - 1)-gram at its start does, so each length looks only at
     what the one before left: beyond pairs of words that is a small part of ordinary text.
     """
-    token_chars = (batch.token_ends - batch.token_starts).astype(np.int64)
-    chars_before = np.concatenate(([0], np.cumsum(token_chars)))
-    total = _count(batch.token_doc, batch.num_texts, token_chars)
+    total = np.diff(chars_before[batch.token_bounds]).astype(np.float64)
     own = mix(np.arange(1, batch.num_texts + 1, dtype=np.uint64))
     words = batch.token_hashes ^ own.take(batch.token_doc)
     values: dict[str, Floats] = {}
     places = np.flatnonzero(batch.token_doc[1:] == batch.token_doc[:-1])
-    grams = (words[:-1] * _STEP + words[1:])[places]
+    grams = (words[:-1] * _STEP + words[1:]).take(places)
     for n in range(2, max(DUPLICATE_NGRAMS) + 1):
         if n > 2:
-            inside = places + n <= batch.token_bounds[batch.token_doc[places] + 1]
-            places = places[inside]
-            grams = grams[inside] * _STEP + words[places + (n - 1)]
+            ends = batch.token_bounds[1:].take(batch.token_doc.take(places))
+            inside = np.flatnonzero(places + n <= ends)
+            places = places.take(inside)
+            grams = grams.take(inside) * _STEP + words.take(places + (n - 1))
         firsts = first_equals(grams)
         times = np.bincount(firsts, minlength=len(grams))
         if n in TOP_NGRAMS:
             heads = np.flatnonzero(times > 1)
-            top = _top(batch, places[heads], times[heads], n, chars_before)
+            top = _top(batch, places.take(heads), times.take(heads), n, chars_before)
             values[f"top_{n}gram_chars"] = share(top, total)
-        again = times.take(firsts) > 1
-        places, grams = places[again], grams[again]
+        again = np.flatnonzero(times.take(firsts) > 1)
+        places, grams = places.take(again), grams.take(again)
         if n in DUPLICATE_NGRAMS:
-            covered = _covered(places, n, len(words))
-            repeated = _count(batch.token_doc[covered], batch.num_texts, token_chars[covered])
-            values[f"dup_{n}gram_chars"] = share(repeated, total)
+            covered = _covered_chars(batch, places, n, chars_before)
+            values[f"dup_{n}gram_chars"] = share(covered, total)
     return values
 
 
 def _top(batch: TextBatch, places: Places, times: Places, n: int, chars_before: Places) -> Floats:
-    """Characters inside the n-gram that covers most of each document; one that repeats."""
+    """Characters inside the n-gram that covers most of each document; one that repeats.
+
+    `places` are its first ones, in order, so a document's stand together.
+    """
     best = np.zeros(batch.num_texts)
-    chars = (chars_before[places + n] - chars_before[places]) * times
-    np.maximum.at(best, batch.token_doc[places], chars)
+    if len(places):
+        chars = (chars_before.take(places + n) - chars_before.take(places)) * times
+        docs = batch.token_doc.take(places)
+        opens = np.flatnonzero(np.diff(docs, prepend=-1))
+        best[docs[opens]] = np.maximum.reduceat(chars, opens)
     return best
 
 
-def _covered(places: Places, n: int, num_tokens: int) -> Mask:
-    """Tokens inside any of the n-grams that begin at the places, each of which stands once."""
-    change = np.zeros(num_tokens + 1, np.int32)
-    change[places] += 1
-    change[places + n] -= 1
-    return np.asarray(np.cumsum(change[:-1]) > 0)
+def _covered_chars(batch: TextBatch, places: Places, n: int, chars_before: Places) -> Floats:
+    """[D] characters of the tokens inside any of the n-grams that begin at the places, in order."""
+    # Each n-gram counts up to the next one's start, so what both cover counts once.
+    ends = np.minimum(places + n, np.append(places[1:], len(chars_before)))
+    chars = chars_before.take(ends) - chars_before.take(places)
+    return _count(batch.token_doc.take(places), batch.num_texts, chars)
