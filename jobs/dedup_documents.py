@@ -52,12 +52,9 @@ def _run(context: StageContext) -> None:
     order = marking.keeper_order(context.read("ledger"), dumps, sources, num_dumps(earlier))
     documents = with_spans(context.read("cleaned"), written_edits(context, ("clean",)))
     with scratch(context) as persist:
-        signed, payloads = together(
-            lambda: persist(sign(documents, config)),
-            lambda: payload_hashes(context, config, persist),
-        )
+        signed = persist(sign(documents, config))
         sets = signed.select("doc_id", "shingles")
-        fresh = persist(marking.fresh_documents(signed, order, payloads))
+        fresh = persist(marking.fresh_documents(signed, order, payload_hashes(context, config)))
         known, parts = read_known(context.spark, earlier, config), list[Compared]()
         for number in range(len(dumps)):
             own = fresh.where(fresh["dump"] == num_dumps(earlier) + number)

@@ -23,18 +23,14 @@ from schemas.tables import TABLES
 EXAMPLES = 20
 
 
-def payload_hashes(
-    context: StageContext, config: DedupConfig, persist: Persist
-) -> DataFrame | None:
+def payload_hashes(context: StageContext, config: DedupConfig) -> DataFrame | None:
     """(doc_id, payload_sha256); None where bytes are not compared or no payload was kept."""
     record = context.records.get("ingest")
     if not config.exact_bytes or record is None or "fetches" not in record.tables:
         return None
-    hashed = context.read("fetches").select(
-        "doc_id", F.sha2("payload", 256).alias("payload_sha256")
-    )
     # Equal ids have equal payloads: the id is a hash over them.
-    return persist(hashed.groupBy("doc_id").agg(F.min("payload_sha256").alias("payload_sha256")))
+    rows = context.read("fetches").groupBy("doc_id")
+    return rows.agg(F.min("payload_sha256").alias("payload_sha256"))
 
 
 def read_known(

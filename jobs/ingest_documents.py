@@ -63,7 +63,7 @@ def _run(context: StageContext) -> None:
     context.counts.update(files=len(files), fetches=num_fetches, documents=num_ids)
 
 
-STAGE = Stage(name="ingest", version=2, settings=_settings, contents=_contents, run=_run)
+STAGE = Stage(name="ingest", version=3, settings=_settings, contents=_contents, run=_run)
 
 if __name__ == "__main__":
     run_main(partial(stage_main, STAGE))

@@ -57,6 +57,9 @@ FETCHES = Table(
         Column("mime", "string", "media type: declared, or by the reader"),
         Column("charset", "string", "charset declared by HTTP or the reader, null where none"),
         Column("payload", "binary", "body after transfer and content decoding"),
+        Column(
+            "payload_sha256", "string", "of the payload, so that no later stage reads it for that"
+        ),
         Column("meta", "string", "other fields of the record as a JSON object"),
         Column("priority", "int", "place of the source in the recipe; smaller wins a tie"),
         FILE,

@@ -21,6 +21,7 @@ from refinery.sources.record import Broken, Fetch, NoDocument, Outcome, document
 from refinery.sources.rows import read_csv, read_jsonl, read_parquet
 from refinery.sources.warc import read_warc
 from refinery.tables import UnionRows, union_ddl
+from schemas.fingerprints import sha256_hex
 
 TABLES_WRITTEN = ("fetches", "records", "rejects")
 TASK_BYTES = 64 << 20
@@ -197,6 +198,7 @@ def _fetch_row(fetch: Fetch, file: ListedFile) -> dict[str, Any]:
         "mime": fetch.mime,
         "charset": fetch.charset,
         "payload": fetch.payload,
+        "payload_sha256": sha256_hex(fetch.payload),
         "meta": fetch.meta,
         "priority": file.priority,
         "offset": fetch.offset,
