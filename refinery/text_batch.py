@@ -197,7 +197,7 @@ class Lines:
     Attributes:
         starts, ends: [L] bounds in `codes`.
         doc: [L] text of each line.
-        hashes: [L] 64-bit hashes, equal where the characters are; comparable within one batch.
+        hashes: [L] 64-bit hashes, equal where the characters are; comparable within one text.
     """
 
     starts: Places
@@ -215,7 +215,7 @@ class Lines:
         ends.sort()
         starts, ends = _without_blanks(batch, starts, ends)
         doc = np.searchsorted(batch.starts, starts, side="right") - 1
-        return cls(starts, ends, doc, _hash_lines(batch.codes, starts, ends))
+        return cls(starts, ends, doc, _hash_lines(batch.codes, starts, ends, doc))
 
     def subset(self, members: NDArray[np.bool_]) -> Lines:
         """The lines that the mask names."""
@@ -240,12 +240,15 @@ def _without_blanks(batch: TextBatch, starts: Places, ends: Places) -> tuple[Pla
     return visible[first[kept]], visible[last[kept]] + 1
 
 
-def _hash_lines(codes: Codes, starts: Places, ends: Places) -> Hashes:
-    """Equal for equal lines. Only those that agree in length and a few characters are read whole."""
+def _hash_lines(codes: Codes, starts: Places, ends: Places, doc: Places) -> Hashes:
+    """Equal for equal lines of a text.
+
+    Only those that agree with another of it in length and a few characters are read whole.
+    """
     if len(starts) == 0:
         return np.zeros(0, np.uint64)
     lengths = ends - starts
-    keys = lengths.astype(np.uint64)
+    keys = (doc.astype(np.uint64) << np.uint64(32)) + lengths.astype(np.uint64)
     for place in (starts, starts + lengths // 3, starts + lengths // 2, ends - 1):
         keys = mix(keys * _MIX + codes[place])
     alike = np.flatnonzero(repeated(keys))
@@ -294,17 +297,18 @@ def _token_bounds(kinds: NDArray[np.uint8], starts: Places) -> tuple[Places, Pla
 
 
 def hash_spans(codes: Codes | Hashes, starts: Places, ends: Places) -> Hashes:
-    """Hash each span by its characters and their places within it, vectorised.
+    """Hash each span of at least one character by its characters and their places, vectorised.
 
     The hash is mix(length + sum over the span of mix(code, place)): order-aware through the place;
     arithmetic wraps modulo 2**64 by design. Short spans, nearly all of a batch's tokens, go by
     place: all first characters, all second ones; so each step is one look-up for many spans.
     """
     lengths = ends - starts
-    sums = np.zeros(len(starts), np.uint64)
     is_long = lengths > SHORT_CHARS
-    if is_long.any():
-        sums[is_long] = _sum_long(codes, starts[is_long], lengths[is_long])
+    if not is_long.any():
+        return mix(_sum_short(codes, starts, lengths) + lengths.astype(np.uint64))
+    sums = np.empty(len(starts), np.uint64)
+    sums[is_long] = _sum_long(codes, starts[is_long], lengths[is_long])
     short = np.flatnonzero(~is_long)
     sums[short] = _sum_short(codes, starts[short], lengths[short])
     return mix(sums + lengths.astype(np.uint64))
@@ -323,24 +327,35 @@ def _short_table() -> Hashes:
 
 
 def _sum_short(codes: Codes | Hashes, starts: Places, lengths: Places) -> Hashes:
-    """Sums of spans of at most SHORT_CHARS, longest first: those that go on are a prefix."""
-    order = np.argsort(SHORT_CHARS - lengths.astype(np.uint8), kind="stable")  # radix on bytes
-    counts = np.bincount(lengths, minlength=SHORT_CHARS + 1)
-    num_longer = len(starts) - np.cumsum(counts)
-    first, table = starts[order], _short_table()
-    sums = np.zeros(len(starts), np.uint64)
-    for place in range(SHORT_CHARS):
+    """Sums of spans of 1 to SHORT_CHARS; behind the first character longest first: a prefix goes on."""
+    is_basic = len(codes) == 0 or bool(codes.max() < BASIC_PLANE)
+    sums = _values_at(0, codes.take(starts), is_basic=is_basic)
+    longer = np.flatnonzero(lengths > 1)
+    if len(longer) == 0:
+        return sums
+    sizes = lengths.take(longer)
+    order = longer.take(np.argsort(SHORT_CHARS - sizes.astype(np.uint8), kind="stable"))  # radix
+    num_longer = len(longer) - np.cumsum(np.bincount(sizes, minlength=SHORT_CHARS + 1))
+    first = starts.take(order)
+    rest = np.zeros(len(order), np.uint64)
+    for place in range(1, SHORT_CHARS):
         count = num_longer[place]
         if count == 0:
             break
         chars = codes.take(first[:count] + place)
-        values = table[place].take(chars, mode="clip")
-        beyond = np.flatnonzero(chars >= BASIC_PLANE)
-        values[beyond] = _hash_chars(chars[beyond], np.array([place]))
-        sums[:count] += values
-    in_place = np.empty_like(sums)
-    in_place[order] = sums
-    return in_place
+        rest[:count] += _values_at(place, chars, is_basic=is_basic)
+    sums[order] += rest
+    return sums
+
+
+def _values_at(place: int, chars: NDArray[np.integer], *, is_basic: bool) -> Hashes:
+    """Hashes of characters that stand at one place of their spans."""
+    if is_basic:
+        return np.asarray(_short_table()[place].take(chars))
+    values = _short_table()[place].take(chars, mode="clip")
+    beyond = np.flatnonzero(chars >= BASIC_PLANE)
+    values[beyond] = _hash_chars(chars[beyond], np.array([place]))
+    return np.asarray(values)
 
 
 def _sum_long(codes: Codes | Hashes, starts: Places, lengths: Places) -> Hashes:

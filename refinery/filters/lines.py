@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from refinery.edits import apply_edits, merge_edits
+from refinery.edits import Edit, apply_edits, merge_edits
 from refinery.filters.config import LineRules
 from refinery.filters.marked import MarkedEdit
 from refinery.filters.values import (
@@ -51,7 +51,9 @@ POLICIES = (
 )  # fmt: skip
 # Every phrase holds one of these, and most texts hold none.
 POLICY_WORDS = ("cookie", "policy", "terms of use", "使用条款", "政策")
-PHRASES = ("in cart", "in your cart", "read more", "阅读全文", "查看更多", "sign", "登录")
+PHRASES = (
+    "in cart", "in your cart", "read more", "阅读全文", "查看更多", "sign in", "sign-in", "登录",
+)  # fmt: skip
 _CITATION = re.compile(
     r"\[(?:\d{0,3}|edit|citation needed|编辑|來源請求|来源请求)\]", re.IGNORECASE
 )
@@ -65,6 +67,7 @@ _PHRASES = (
     re.compile(r"(?:read more|阅读全文|查看更多)\W{0,20}$", re.IGNORECASE),
     re.compile(r"^\W{0,20}(?:sign[- ]in|登录)", re.IGNORECASE),
 )
+_ANY_PHRASE = re.compile("in cart|in your cart|read more|sign[- ]in|[阅查登]", re.IGNORECASE)
 CITATION, PHRASE = TRIMS = ("c4:citation", "refinedweb:phrase")
 
 
@@ -111,10 +114,20 @@ class _View:
         text, begin = self.batch.texts[doc], int(self.batch.starts[doc])
         return text[self.lines.starts[line] - begin : self.lines.ends[line] - begin]
 
-    def holding(self, phrases: tuple[str, ...]) -> Mask:
-        """[L] lines of documents that hold a phrase in some case: most hold none."""
+    def holding(self, phrases: tuple[str, ...], *, hint: tuple[str, ...] = ()) -> Mask:
+        """[L] lines of documents that hold a phrase in some case: most hold none.
+
+        Each phrase holds one of the words of `hint`, so most documents are searched for these alone.
+        """
         sought = _encoded(phrases)
-        docs = np.array([any(phrase in text for phrase in sought) for text in self.lowered], bool)
+        likely = _encoded(hint or phrases)
+        docs = np.array(
+            [
+                any(word in text for word in likely) and any(one in text for one in sought)
+                for text in self.lowered
+            ],
+            bool,
+        )
         return np.asarray(docs[self.lines.doc])
 
     def drop(self, failed: Mask | Sequence[int], reason: str) -> None:
@@ -131,10 +144,9 @@ class _View:
         opens = np.maximum(np.append(-1, ends)[after] + 1, starts[docs])
         closes = np.minimum(ends[after] + 1, starts[docs + 1])
         begins = starts[docs]
-        for doc, start, end in zip(
-            docs.tolist(), (opens - begins).tolist(), (closes - begins).tolist(), strict=True
-        ):
-            self.found[doc].append(MarkedEdit.of(start, end, "", reason))
+        spans = map(Edit, (opens - begins).tolist(), (closes - begins).tolist())
+        for doc, span in zip(docs.tolist(), spans, strict=True):
+            self.found[doc].append(MarkedEdit(span, reason))
 
     def trim(self, line: int, matches: Iterable[re.Match[str]], reason: str) -> None:
         """Cut what a pattern found in the line's text."""
@@ -159,11 +171,7 @@ def line_edits(batch: TextBatch, rules: Sequence[LineRules]) -> list[list[Marked
     for name in rules:
         view.left[:] = True
         _RULES[name](view)
-    return [sorted(found, key=_place) for found in view.found]
-
-
-def _place(marked: MarkedEdit) -> tuple[int, int]:
-    return marked.edit.start, marked.edit.end
+    return [sorted(found) for found in view.found]
 
 
 @functools.cache
@@ -220,7 +228,7 @@ def _c4(view: _View) -> None:
 def _c4_without_marks(view: _View) -> None:
     scripted = view.holding((JAVASCRIPT,))
     view.drop(view.where(scripted, lambda text: JAVASCRIPT in text.lower()), "c4:javascript")
-    view.drop(view.where(view.holding(POLICY_WORDS), _names_policy), "c4:policy")
+    view.drop(view.where(view.holding(POLICIES, hint=POLICY_WORDS), _names_policy), "c4:policy")
     view.drop(_have_few_words(view), "c4:few_words")
     view.drop(view.where(_have_long_runs(view), _has_long_word), "c4:long_word")
     for line in np.flatnonzero(_have_citations(view) & view.left).tolist():
@@ -254,7 +262,7 @@ def _refinedweb(view: _View) -> None:
     )
     view.drop(view.num_words < 2, "refinedweb:one_word")
     short = view.holding(PHRASES) & (view.num_words <= SHORT_LINE_WORDS)
-    for line in np.flatnonzero(short & view.left).tolist():
+    for line in view.where(short, lambda text: bool(_ANY_PHRASE.search(text))):
         found = (pattern.search(view.text(line)) for pattern in _PHRASES)
         view.trim(line, (match for match in found if match), PHRASE)
 

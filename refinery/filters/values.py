@@ -264,8 +264,8 @@ def _paragraphs(batch: TextBatch, lines: Lines) -> Lines:
     """Runs of lines between empty lines, hashed by their lines' hashes."""
     if len(lines.starts) == 0:
         return lines
-    newlines = np.concatenate(([0], np.cumsum(batch.codes == 10)))
-    gap = newlines[lines.starts[1:]] - newlines[lines.ends[:-1]]
+    newlines = np.flatnonzero(batch.codes == 10)
+    gap = np.searchsorted(newlines, lines.starts[1:]) - np.searchsorted(newlines, lines.ends[:-1])
     opens = np.concatenate(([True], (gap > 1) | (lines.doc[1:] != lines.doc[:-1])))
     closes = np.concatenate((opens[1:], [True]))
     starts, ends = lines.starts[opens], lines.ends[closes]
