@@ -7,6 +7,7 @@ brackets in Chinese text, as plain words elsewhere.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from importlib.resources import files
 from typing import Any
@@ -15,7 +16,7 @@ import emoji
 import yaml
 
 from refinery.normalize.emoji_words import VS16, language_of, names, spaced
-from refinery.normalize.gate import FACE_CHARS, Needs
+from refinery.normalize.gate import FACE_CHARS, Needs, Scan, is_pair
 
 _SHORTCODE = re.compile(r":[a-z][a-z0-9_+\-]+:(?![\w:/])")
 _BRACKET = re.compile(r"\[([^\[\]\s]{1,8})\]")
@@ -43,38 +44,45 @@ def _forms(kind: str) -> dict[str, tuple[str, str]]:
 
 
 @functools.cache
-def _groups() -> tuple[tuple[str, ...], ...]:
-    """Emoticons that begin with a letter, other emoticons, kaomoji in ASCII, other kaomoji."""
-    emoticons, kaomoji = _forms("emoticons"), _forms("kaomoji")
-    return (
-        tuple(form for form in emoticons if form[0].isalpha()),
-        tuple(form for form in emoticons if not form[0].isalpha()),
-        tuple(form for form in kaomoji if not any(char in FACE_CHARS for char in form)),
-        tuple(form for form in kaomoji if any(char in FACE_CHARS for char in form)),
-    )
+def _by_pair() -> dict[str, list[str]]:
+    """Forms by a pair of characters that each holds; those of rare characters stand apart."""
+    found: dict[str, list[str]] = {}
+    for form in (*_forms("emoticons"), *_forms("kaomoji")):
+        if not _is_rare(form):
+            pair = next(filter(is_pair, map("".join, itertools.pairwise(form))))
+            found.setdefault(pair, []).append(form)
+    return found
+
+
+@functools.cache
+def _rare_forms() -> tuple[str, ...]:
+    return tuple(form for form in _forms("kaomoji") if _is_rare(form))
+
+
+def _is_rare(form: str) -> bool:
+    return any(char in FACE_CHARS for char in form)
 
 
 def _any_of(forms: list[str]) -> str:
     return "|".join(map(re.escape, sorted(forms, key=len, reverse=True)))
 
 
-def _typed(text: str, bits: Needs) -> re.Pattern[str] | None:
+def _typed(text: str, seen: Scan) -> re.Pattern[str] | None:
     """A pattern of the faces that occur in the text; None for the usual text, which has none.
 
-    Emoticons stand between blanks or Chinese; kaomoji are unlike anything else. Looking for each
-    form is far quicker than one alternation over all of them, and most need a pair of characters
-    that the gate has not seen.
+    Emoticons stand between blanks or Chinese; kaomoji are unlike anything else. Only the few forms
+    are looked for that hold a pair of characters, or a rare one, that the scan has seen.
     """
-    lettered, punctuated, plain, faces_of_gate = _groups()
-    emoticons = [form for form in lettered if form in text]
-    faces: list[str] = []
-    if Needs.EYES in bits:
-        emoticons += [form for form in punctuated if form in text]
-        faces += [form for form in plain if form in text]
-    if Needs.FACE in bits:
-        faces += [form for form in faces_of_gate if form in text]
-    if not emoticons and not faces:
+    by_pair = _by_pair()
+    likely = [form for pair in seen.pairs if pair in by_pair for form in by_pair[pair]]
+    if Needs.FACE in seen.bits:
+        likely += _rare_forms()
+    known = _forms("emoticons")
+    forms = [form for form in likely if form in text]
+    if not forms:
         return None
+    emoticons = [form for form in forms if form in known]
+    faces = [form for form in forms if form not in known]
     bounded = f"(?<![^\\s{_HAN}])(?:{_any_of(emoticons)})(?=[\\s{_HAN}]|$)"
     return re.compile(
         "|".join([*([_any_of(faces)] if faces else []), *([bounded] if emoticons else [])])
@@ -131,11 +139,8 @@ class _Codes:
         return self.say(found, _forms("emoticons").get(found[0]) or _forms("kaomoji")[found[0]])
 
 
-def replace_codes(text: str, bits: Needs) -> tuple[str, int]:
-    """Text with every known code replaced by its meaning, and their number.
-
-    `bits` are those of the text (`gate.needs`).
-    """
+def replace_codes(text: str, seen: Scan) -> tuple[str, int]:
+    """Text with every known code replaced by its meaning, and their number; `seen` is its scan."""
     codes, done = _Codes(text), text
     if "[" in done:
         done = _BRACKET.sub(codes.bracket, done)
@@ -143,6 +148,6 @@ def replace_codes(text: str, bits: Needs) -> tuple[str, int]:
         done = _SLASH.sub(codes.slash, done)
     if done.count(":") > 1:
         done = _SHORTCODE.sub(codes.shortcode, done)
-    if (pattern := _typed(done, bits)) is not None:
+    if (pattern := _typed(done, seen)) is not None:
         done = pattern.sub(codes.face, done)
     return done, codes.count

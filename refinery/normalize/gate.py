@@ -6,6 +6,7 @@ A gate lets through every text that a step would change, and some that it would 
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from enum import IntFlag
 
 import numpy as np
@@ -25,8 +26,10 @@ class Needs(IntFlag):
     CONTROL = 32
     BLANK = 64  # line ends and blanks of other kinds
     FACE = 128  # rare characters that kaomoji are made of
-    EYES = 256  # an emoticon's first character, and one that may be its second: such a pair
+    EYES = 256  # an emoticon's pair of characters begins with this, and ends with that
     MOUTH = 512
+    LETTER_EYES = 1024  # the same for emoticons of letters
+    LETTER_MOUTH = 2048
 
 
 EMOJI_RANGES = (
@@ -51,6 +54,7 @@ BLANK_RANGES = (
 )  # fmt: skip
 WIDE_RANGES = ((0xFF10, 0xFF19), (0xFF21, 0xFF3A), (0xFF41, 0xFF5A))
 EYES_CHARS, MOUTH_CHARS = ":;=^-(<>&_→←", ")(-DPpO|[]':_3/^g*oT."
+LETTER_EYES_CHARS, LETTER_MOUTH_CHARS = "xXQwrTR.", "DAQzZT"
 FACE_CHARS = "╯╮┑ツ▽∇ﾟωಥ┬Д﹏皿⊙οಠʖง•ᕦε￣￣ー▔ᴥᵕ⌒°＾¬′Σ゜ʕ´д"
 
 _RANGES = {
@@ -64,6 +68,8 @@ _RANGES = {
     Needs.FACE: tuple((ord(char), ord(char)) for char in FACE_CHARS),
     Needs.EYES: tuple((ord(char), ord(char)) for char in EYES_CHARS),
     Needs.MOUTH: tuple((ord(char), ord(char)) for char in MOUTH_CHARS),
+    Needs.LETTER_EYES: tuple((ord(char), ord(char)) for char in LETTER_EYES_CHARS),
+    Needs.LETTER_MOUTH: tuple((ord(char), ord(char)) for char in LETTER_MOUTH_CHARS),
 }
 
 
@@ -85,22 +91,35 @@ def _table() -> NDArray[np.uint16]:
     return table
 
 
-def needs(text: str) -> Needs:
-    """The union of the bits of a text's characters; texts must be valid (no lone surrogates)."""
+@dataclass(frozen=True)
+class Scan:
+    """What a text may need: the union of its characters' bits, and the pairs of typed faces in it."""
+
+    bits: Needs
+    pairs: frozenset[str]
+
+
+def scan(text: str) -> Scan:
+    """Look at each character of a text once; texts must be valid (no lone surrogates)."""
     if text.isascii():
-        codes = np.frombuffer(text.encode("ascii"), np.uint8)
-        return _union(_table()[codes])
-    codes_32 = np.frombuffer(text.encode("utf-32-le"), np.uint32)
-    return _union(_table()[codes_32])
-
-
-def _union(bits: NDArray[np.uint16]) -> Needs:
-    """All bits; of EYES and MOUTH only where one follows the other, as EYES."""
+        codes: NDArray[np.integer] = np.frombuffer(text.encode("ascii"), np.uint8)
+    else:
+        codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    bits = _table().take(codes)
     union = Needs(int(np.bitwise_or.reduce(bits, initial=np.uint16(0))))
-    pair = Needs.EYES | Needs.MOUTH
-    if pair in union:
-        # Shifted by one bit, EYES falls onto MOUTH.
-        meets = (bits[:-1] << np.uint16(1)) & bits[1:] & np.uint16(Needs.MOUTH)
-        if meets.any():
-            return union
-    return union & ~pair
+    if not (_PAIR in union or _LETTER_PAIR in union):
+        return Scan(union, frozenset())
+    # Shifted by one bit, eyes fall onto mouths.
+    meets = (bits[:-1] << np.uint16(1)) & bits[1:] & np.uint16(Needs.MOUTH | Needs.LETTER_MOUTH)
+    places = np.flatnonzero(meets).tolist()
+    return Scan(union, frozenset([text[place : place + 2] for place in places]))
+
+
+_PAIR, _LETTER_PAIR = Needs.EYES | Needs.MOUTH, Needs.LETTER_EYES | Needs.LETTER_MOUTH
+
+
+def is_pair(pair: str) -> bool:
+    """Whether `scan` names this pair of characters where it occurs."""
+    return (pair[0] in EYES_CHARS and pair[1] in MOUTH_CHARS) or (
+        pair[0] in LETTER_EYES_CHARS and pair[1] in LETTER_MOUTH_CHARS
+    )

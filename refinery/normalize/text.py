@@ -20,7 +20,7 @@ import ftfy
 from refinery.normalize.codes import replace_codes
 from refinery.normalize.config import NormalizeConfig
 from refinery.normalize.emoji_words import replace_emoji
-from refinery.normalize.gate import CONTROL_RANGES, WIDE_RANGES, Needs, char_class, needs
+from refinery.normalize.gate import CONTROL_RANGES, WIDE_RANGES, Needs, char_class, scan
 from refinery.normalize.homoglyphs import repair_homoglyphs
 from refinery.normalize.spelling import correct_spelling
 from refinery.normalize.symbols import replace_symbols
@@ -72,31 +72,38 @@ def normalize_text(text: str, config: NormalizeConfig) -> Normalized:
     """Apply the steps that the configuration has on, until nothing changes."""
     counters: Counter[str] = Counter()
     for _ in range(MAX_ROUNDS):
-        done = _round(text, config, counters)
-        if done == text or (done.isascii() and text.isascii()):
+        was_ascii = text.isascii()
+        text, has_changed = _round(text, config, counters)
+        if not has_changed or (was_ascii and text.isascii()):
             break
-        text = done
-    return Normalized(done, {name: count for name, count in counters.items() if count})
+    return Normalized(text, {name: count for name, count in counters.items() if count})
 
 
-def _round(text: str, config: NormalizeConfig, counters: Counter[str]) -> str:
-    bits = needs(text)
+def _round(text: str, config: NormalizeConfig, counters: Counter[str]) -> tuple[str, bool]:
+    """All steps once, and whether one changed a character that is no blank.
+
+    Tidying blanks makes no work for the steps before it: all of them take one blank for another.
+    """
+    given, seen = text, scan(text)
+    bits = seen.bits
     if not text.isascii():
         text = _repair(text, bits, config, counters)
     if config.codes:
-        text, found = replace_codes(text, bits)
+        text, found = replace_codes(text, seen)
         counters["codes"] += found
     text = _plain_text(text, bits, config, counters)
     if config.remove_controls and Needs.CONTROL in bits:
         text, found = _remove_controls(text)
         counters["controls"] += found
+    has_changed = text != given
     if config.tidy_space:
         text = tidy_space(text, has_odd_blanks=Needs.BLANK in bits)
     if config.spelling is not None:
         # Last, since it reads words between blanks.
         text, found = correct_spelling(text, config.spelling)
         counters["spelling"] += found
-    return text
+        has_changed |= found > 0
+    return text, has_changed
 
 
 def _repair(text: str, bits: Needs, config: NormalizeConfig, counters: Counter[str]) -> str:
