@@ -172,6 +172,8 @@ class Cleaner:
         counters = dict(done.counters)
         if page.num_replaced:
             counters["undecodable"] = page.num_replaced
+        if page.is_misdeclared:
+            counters["misdeclared_charset"] = 1
         if page.is_linked:
             counters["linked_data"] = 1
         title = to_valid_text(page.title) if page.title else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
 
@@ -19,17 +19,27 @@ _BOMS = (
 _META = re.compile(
     rb"<meta[^>]{0,300}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.+-]{2,40})", re.IGNORECASE
 )
+# The Encoding Standard's decoders of these names read the vendors' extensions too: circled numbers
+# of Windows in Shift-JIS, all Hangul syllables in EUC-KR.
+_SUPERSETS = {
+    "gbk": "gb18030", "gb2312": "gb18030", "big5": "big5hkscs", "shift_jis": "cp932",
+    "euc_kr": "cp949",
+}  # fmt: skip
 _PAIR = re.compile(rb"[\xa1-\xfe][\xa1-\xfe]")
 _XML = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9_:.+-]{2,40})", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """Text, the encoding that gave it, and how many characters could not be decoded."""
+    """Text, the encoding that gave it, and how many characters could not be decoded.
+
+    `is_misdeclared` says that a declared charset gave way to another one.
+    """
 
     text: str
     encoding: str
     num_replaced: int
+    is_misdeclared: bool = False
 
 
 def decode(payload: bytes, charset: str | None, *, is_html: bool) -> Decoded:
@@ -41,17 +51,19 @@ def decode(payload: bytes, charset: str | None, *, is_html: bool) -> Decoded:
     for bom, marked in _BOMS:
         if payload.startswith(bom):
             return _decode(payload[len(bom) :], marked)
+    gave_way = False
     for label in (charset, _declared_in(payload) if is_html else None):
         encoding = _known(label)
         if encoding is None:
             continue
         decoded = _decode(payload, encoding)
         if decoded.num_replaced * 1000 <= len(decoded.text):
-            return decoded
+            return replace(decoded, is_misdeclared=gave_way)
+        gave_way = True
     try:
-        return Decoded(payload.decode("utf-8"), "utf-8", 0)
+        return Decoded(payload.decode("utf-8"), "utf-8", 0, gave_way)
     except UnicodeDecodeError:
-        return _decode_undeclared(payload)
+        return replace(_decode_undeclared(payload), is_misdeclared=gave_way)
 
 
 def _decode_undeclared(payload: bytes) -> Decoded:
@@ -64,7 +76,7 @@ def _decode_undeclared(payload: bytes) -> Decoded:
     # syllables) and A1-A3; Chinese in GB 2312 spreads over B0-F7.
     pairs = _PAIR.findall(head)
     korean = sum(0xB0 <= pair[0] <= 0xC8 or pair[0] <= 0xA3 for pair in pairs)
-    guess = "cp1252" if not pairs else "euc_kr" if korean >= 0.95 * len(pairs) else "gb18030"
+    guess = "cp1252" if not pairs else "cp949" if korean >= 0.95 * len(pairs) else "gb18030"
     other = _decode(payload, guess)
     return other if other.num_replaced < decoded.num_replaced else decoded
 
@@ -80,16 +92,14 @@ def _declared_in(payload: bytes) -> str | None:
 
 
 def _known(label: str | None) -> str | None:
-    """Python codec for a web label; GB2312 and GBK widen to their superset GB18030."""
+    """Python codec for a web label; what pages call by an old name is read as its superset."""
     if not label:
         return None
     name = map_encoding_to_html5(label.strip(), fallback_utf8=False)
     if name is None:
         return None
-    if name.lower() in ("gbk", "gb2312"):
-        return "gb18030"
     try:
-        return codecs.lookup("big5hkscs" if name.lower() == "big5" else name).name
+        return codecs.lookup(_SUPERSETS.get(name.lower().replace("-", "_"), name)).name
     except LookupError:
         return None
 

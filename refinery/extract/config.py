@@ -20,6 +20,9 @@ class PageLimits(Settings):
     max_tags: int = Field(default=200_000, gt=0)
     max_depth: int = Field(default=2_000, gt=0, description="opening tags of containers in a row")
     max_attributes: int = Field(default=10_000, gt=0, description="in one tag")
+    max_run_bytes: int = Field(
+        default=2_000_000, gt=0, description="without a blank or an end of a tag"
+    )
     max_tag_bytes: int = Field(default=2_000_000, gt=0, description="longest single tag")
 
 

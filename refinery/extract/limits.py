@@ -19,6 +19,21 @@ _NO_DEPTH = frozenset(
 )
 
 
+# How files begin that are no pages, without a NUL byte near their start (MIME Sniffing Standard,
+# sections 6 and 7; RTF and CFB from their own formats).
+_SIGNATURES = {
+    b"%PDF-": "PDF", b"%!PS": "PostScript", b"{\\rtf": "RTF", b"\x1f\x8b": "gzip",
+    b"PK\3\4": "zip", b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"OggS": "Ogg",
+    b"ID3": "MP3", b"wOF": "a web font", b"Rar!": "RAR", b"7z\xbc\xaf": "7z",
+    b"\xd0\xcf\x11\xe0": "an old Office file",
+}  # fmt: skip
+_ANY_TAG = re.compile(rb"<[a-zA-Z/!?]")
+_HEAD_BYTES = 1024
+# Style sheets and scripts have a brace or a semicolon every few dozen bytes; prose has none.
+_CODE_BYTES_PER_MARK = 30
+_BREAKS = np.isin(np.arange(256), np.frombuffer(b" \t\n\r\f\v\0<>", np.uint8))
+
+
 class PageRejected(Exception):  # noqa: N818
     """A page beyond a bound; `reason` is short and stable, for counting."""
 
@@ -26,6 +41,32 @@ class PageRejected(Exception):  # noqa: N818
         super().__init__(message)
         self.reason = reason
         self.message = message
+
+
+def check_text(payload: bytes, limits: PageLimits) -> None:
+    """Raise `PageRejected` where plain text is beyond a bound."""
+    _require("bytes", len(payload), limits.max_bytes)
+    _check_runs(payload, limits)
+
+
+def _check_runs(payload: bytes, limits: PageLimits) -> None:
+    if len(payload) > limits.max_run_bytes:
+        _require("run_bytes", _longest_run(payload), limits.max_run_bytes)
+
+
+def check_is_html(payload: bytes) -> None:
+    """Raise `PageRejected` where what came as HTML begins as another format or is code alone."""
+    head = payload[:_HEAD_BYTES].lstrip()
+    for signature, name in _SIGNATURES.items():
+        if head.startswith(signature):
+            raise PageRejected("page:not_html", f"begins as {name}")
+    if _ANY_TAG.search(payload) or not head:
+        return
+    if head[:1] in b"{[" and payload.rstrip()[-1:] in b"}]":
+        raise PageRejected("page:not_html", "no tag, and the brackets of JSON around it")
+    marks = sum(payload.count(mark) for mark in (b"{", b"}", b";"))
+    if marks * _CODE_BYTES_PER_MARK > len(payload):
+        raise PageRejected("page:not_html", f"no tag, and {marks} braces and semicolons")
 
 
 def check_page(payload: bytes, limits: PageLimits) -> None:
@@ -36,6 +77,7 @@ def check_page(payload: bytes, limits: PageLimits) -> None:
     _require("tags", len(opens), limits.max_tags)
     if len(payload) > limits.max_tag_bytes:
         _require("tag_bytes", _longest_tag(payload), limits.max_tag_bytes)
+    _check_runs(payload, limits)
     # Only pages that could break a bound are scanned tag by tag.
     if len(opens) > limits.max_depth and _depth_at_most(data, opens) > limits.max_depth:
         _require("depth", _depth(payload, limits.max_depth), limits.max_depth)
@@ -50,6 +92,12 @@ def check_page(payload: bytes, limits: PageLimits) -> None:
 def _require(what: str, found: int, most: int) -> None:
     if found > most:
         raise PageRejected(f"page:{what}", f"{found} {what.replace('_', ' ')}, at most {most}")
+
+
+def _longest_run(payload: bytes) -> int:
+    """Bytes without a blank or an end of a tag between them."""
+    breaks = np.flatnonzero(_BREAKS[np.frombuffer(payload, np.uint8)])
+    return int(np.diff(breaks, prepend=-1, append=len(payload)).max()) - 1
 
 
 def _longest_tag(payload: bytes) -> int:

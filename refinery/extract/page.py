@@ -12,10 +12,10 @@ from resiliparse.parse.html import HTMLTree
 from refinery.extract.charset import decode
 from refinery.extract.classifier import MainText, extract_main_text
 from refinery.extract.config import ExtractConfig
-from refinery.extract.limits import PageRejected, check_page
+from refinery.extract.limits import PageRejected, check_is_html, check_page, check_text
 from refinery.extract.metadata import read_facts
 
-EXTRACT_VERSION = 5
+EXTRACT_VERSION = 6
 TITLE_CHARS = 500
 MARKUP_TYPES = ("text/html", "application/xhtml+xml")
 
@@ -26,7 +26,8 @@ _SPACES = re.compile(r"\s+")
 class Page:
     """Text of a payload, what the page says of itself, and how its bytes were decoded.
 
-    `is_linked` marks text that the page holds only as JSON-LD.
+    `is_linked` marks text that the page holds only as JSON-LD, `is_misdeclared` bytes that the
+    declared charset does not fit.
     """
 
     text: str
@@ -36,6 +37,7 @@ class Page:
     language: str | None = None
     published: date | None = None
     is_linked: bool = False
+    is_misdeclared: bool = False
 
 
 def extract_page(payload: bytes, *, mime: str, charset: str | None, config: ExtractConfig) -> Page:
@@ -48,16 +50,22 @@ def extract_page(payload: bytes, *, mime: str, charset: str | None, config: Extr
     if b"\0" in payload[:1024] and not payload.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise PageRejected("page:binary", "NUL bytes near the start: not text")
     if is_html:
+        check_is_html(payload)
         check_page(payload, config.limits)
-    elif len(payload) > config.limits.max_bytes:
-        message = f"{len(payload)} bytes, at most {config.limits.max_bytes}"
-        raise PageRejected("page:bytes", message)
+    else:
+        check_text(payload, config.limits)
     decoded = decode(payload, charset, is_html=is_html)
     if decoded.num_replaced * 10 > len(decoded.text):
         message = f"{decoded.num_replaced} places are not {decoded.encoding}"
         raise PageRejected("page:undecodable", message)
     if not is_html:
-        return Page(decoded.text, None, decoded.encoding, decoded.num_replaced)
+        return Page(
+            decoded.text,
+            None,
+            decoded.encoding,
+            decoded.num_replaced,
+            is_misdeclared=decoded.is_misdeclared,
+        )
     main = _extract_html(decoded.text, config)
     facts = read_facts(decoded.text)
     return Page(
@@ -68,6 +76,7 @@ def extract_page(payload: bytes, *, mime: str, charset: str | None, config: Extr
         facts.language,
         facts.published,
         main.is_linked,
+        decoded.is_misdeclared,
     )
 
 
