@@ -41,6 +41,16 @@ def hostile_pages() -> dict[str, bytes]:
         "50 MB attribute": b"<p a='" + b"x" * 50_000_000 + b"'>x",
         "200 MB of text": b"x" * 200_000_000,
         "9 MB without a space": b"<p>" + b"x" * 9_000_000,
+        "1.9 MB without a space": b"<p>" + b"x" * 1_900_000,
+        "1.9 MB of digits": b"<p>" + b"7" * 1_900_000,
+        "1,900 nested tables": b"<table><tr><td>" * 1_900 + b"x",
+        "60,000 links with 60,000 classes": b"".join(
+            b"<a class=c%d href=/%d>x</a>" % (i, i) for i in range(60_000)
+        ),
+        "9 MB of emoji": "\U0001f602 ".encode() * 1_800_000,
+        "9 MB of blanks between letters": b"<p>" + b"x" + b" " * 8_999_000 + b"x",
+        "PDF without NUL as HTML": b"%PDF-1.4\n" + b"BT (Hello) Tj ET\n" * 50_000,
+        "JSON as HTML": b"[" + b'{"a": "text"}, ' * 50_000 + b"0]",
         "9 MB of NUL": b"\0" * 9_000_000,
         "9 MB of random bytes as HTML": os.urandom(9_000_000),
         "unclosed comment": b"<!--" + b"<p>x" * 190_000,
