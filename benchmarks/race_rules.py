@@ -45,7 +45,7 @@ def ours(texts: list[str], language: str, *, edits: bool) -> tuple[float, int]:
             batch = TextBatch.of(group)
             values = compute_values(batch)
             if edits:
-                found = line_edits(batch, ("c4_without_marks",))
+                found = line_edits(batch, ("c4_without_marks",)).edits
                 values["sentences"] = sentences_left(batch, found)
             failed = failed_rules(values, [language] * len(group), CONFIG)
             kept += sum(not reasons for reasons in failed)

@@ -19,7 +19,7 @@ from refinery.extract.page import EXTRACT_VERSION, extract_page
 from refinery.filters.gopher_variants import GOPHER_VARIANTS_VERSION, variant_values
 from refinery.filters.lines import (
     LINES_VERSION,
-    count_reasons,
+    LineEdits,
     line_edits,
     removed_word_fractions,
     sentences_left,
@@ -61,6 +61,7 @@ CLEAN_VERSIONS = (
     RULES_VERSION,
     GOPHER_VARIANTS_VERSION,
     LINES_VERSION,
+    LineEdits,
     PII_VERSION,
     URL_RULES_VERSION,
     WORD_LISTS_VERSION,
@@ -197,7 +198,7 @@ class Cleaner:
         words, masks = find_words(page.text, rules.word_lists)
         if not edits and not words:
             return page
-        counters = {**page.counters, **words, **count_reasons(edits)}
+        counters = {**page.counters, **words, **Counter(edit.reason for edit in edits)}
         return replace(page, counters=counters, edits=(*edits, *masks))
 
     def normalize(self, payloads: Sequence[Payload]) -> list[NormalizedPage | Rejected]:
@@ -248,9 +249,9 @@ class Cleaner:
         labels = [one.label for one in languages]
         values = compute_values(batch)
         if self._config.rules.lines:
-            edits = line_edits(batch, self._config.rules.lines)
-            values["sentences"] = sentences_left(batch, edits)
-            pages = _with_line_edits(pages, edits)
+            cut = line_edits(batch, self._config.rules.lines)
+            values["sentences"] = sentences_left(batch, cut.edits)
+            pages = _with_line_edits(pages, cut)
         if self._config.rules.gopher is not None:
             values |= variant_values(texts, labels, self._config.rules.gopher)
         failed = failed_rules(values, labels, self._config.rules)
@@ -342,19 +343,13 @@ def _with_prefix(page: NormalizedPage, domain: str | None, prefix: str | None) -
     return replace(page, edits=(edit, *page.edits))
 
 
-def _with_line_edits(
-    pages: Sequence[NormalizedPage], edits: Sequence[Sequence[MarkedEdit]]
-) -> list[NormalizedPage]:
+def _with_line_edits(pages: Sequence[NormalizedPage], cut: LineEdits) -> list[NormalizedPage]:
     """Put the edits of line rules before those of masks: of two that overlap, the first one's stays."""
     return [
-        replace(
-            page,
-            counters={**page.counters, **count_reasons(found)},
-            edits=(*found, *page.edits),
-        )
+        replace(page, counters={**page.counters, **counts}, edits=(*found, *page.edits))
         if found
         else page
-        for page, found in zip(pages, edits, strict=True)
+        for page, found, counts in zip(pages, cut.edits, cut.counts, strict=True)
     ]
 
 

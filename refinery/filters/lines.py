@@ -17,7 +17,7 @@ import functools
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -81,6 +81,7 @@ class _View:
         num_words: [L] tokens of each line.
         left: [L] whether no rule has dropped the line yet.
         found: Edits by document.
+        counts: Lines that a rule dropped or trimmed, by document and reason.
     """
 
     batch: TextBatch
@@ -89,7 +90,8 @@ class _View:
     line_ends: Places
     num_words: Places
     left: Mask
-    found: list[list[MarkedEdit]] = field(default_factory=list)
+    found: list[list[MarkedEdit]]
+    counts: list[Counter[str]]
 
     @classmethod
     def of(cls, batch: TextBatch) -> _View:
@@ -106,6 +108,7 @@ class _View:
             num_words=num_words,
             left=np.ones(len(lines.starts), bool),
             found=[[] for _ in batch.texts],
+            counts=[Counter() for _ in batch.texts],
         )
 
     def text(self, line: int) -> str:
@@ -143,19 +146,24 @@ class _View:
         after = np.searchsorted(self.line_ends, self.lines.starts[places])
         opens = np.maximum(np.append(-1, ends)[after] + 1, starts[docs])
         closes = np.minimum(ends[after] + 1, starts[docs + 1])
-        begins = starts[docs]
-        spans = map(Edit, (opens - begins).tolist(), (closes - begins).tolist())
-        for doc, span in zip(docs.tolist(), spans, strict=True):
+        # Neighbours leave in one edit: a page of a million short lines must not become as many rows.
+        opens_anew = (opens[1:] != closes[:-1]) | (docs[1:] != docs[:-1])
+        first = np.flatnonzero(np.concatenate(([True], opens_anew)))
+        last = np.append(first[1:], len(docs)) - 1
+        docs, begins = docs[first], starts[docs[first]]
+        spans = map(Edit, (opens[first] - begins).tolist(), (closes[last] - begins).tolist())
+        for doc, span, count in zip(docs.tolist(), spans, (last - first + 1).tolist(), strict=True):
             self.found[doc].append(MarkedEdit(span, reason))
+            self.counts[doc][reason] += count
 
     def trim(self, line: int, matches: Iterable[re.Match[str]], reason: str) -> None:
         """Cut what a pattern found in the line's text."""
         doc = int(self.lines.doc[line])
         place = int(self.lines.starts[line] - self.batch.starts[doc])
-        self.found[doc] += [
-            MarkedEdit.of(place + match.start(), place + match.end(), "", reason)
-            for match in matches
-        ]
+        for match in matches:
+            edit = MarkedEdit.of(place + match.start(), place + match.end(), "", reason)
+            self.found[doc].append(edit)
+            self.counts[doc][reason] += 1
 
     def where(self, candidates: Mask, is_so: Callable[[str], bool]) -> list[int]:
         """Candidates, of those still there, whose text is so."""
@@ -163,15 +171,26 @@ class _View:
         return [line for line in places if is_so(self.text(line))]
 
 
-def line_edits(batch: TextBatch, rules: Sequence[LineRules]) -> list[list[MarkedEdit]]:
-    """[D] removals and trims of lines by sets of rules, in their order; blank lines stay."""
-    if not rules:
-        return [[] for _ in batch.texts]
+@dataclass(frozen=True)
+class LineEdits:
+    """What line rules take out of the texts of a batch.
+
+    Attributes:
+        edits: [D] removals and trims, in their order; neighbours with one reason are one removal.
+        counts: [D] lines and parts of lines by reason.
+    """
+
+    edits: list[list[MarkedEdit]]
+    counts: list[Counter[str]]
+
+
+def line_edits(batch: TextBatch, rules: Sequence[LineRules]) -> LineEdits:
+    """Judge all lines by sets of rules, each on the whole text; blank lines stay."""
     view = _View.of(batch)
     for name in rules:
         view.left[:] = True
         _RULES[name](view)
-    return [sorted(found) for found in view.found]
+    return LineEdits([sorted(found) for found in view.found], view.counts)
 
 
 @functools.cache
@@ -298,22 +317,19 @@ def sentences_left(batch: TextBatch, edits: Sequence[Sequence[MarkedEdit]]) -> F
     """
     lines = batch.lines()
     cuts = [
-        batch.starts[doc] + one.edit.start
+        (one.edit.start + batch.starts[doc], one.edit.end + batch.starts[doc])
         for doc, found in enumerate(edits)
         for one in found
         if one.reason not in TRIMS
     ]
-    stays = np.ones(len(lines.starts) + 1, bool)
-    stays[np.searchsorted(lines.starts, cuts)] = False
-    left = count_sentences(batch, lines.subset(stays[:-1]))
+    first, end = np.searchsorted(lines.starts, np.array(cuts, np.int64).reshape(-1, 2)).T
+    change = np.zeros(len(lines.starts) + 1, np.int64)
+    np.add.at(change, first, 1)
+    np.subtract.at(change, end, 1)
+    left = count_sentences(batch, lines.subset(np.cumsum(change[:-1]) == 0))
     trimmed = [doc for doc, found in enumerate(edits) if any(e.reason in TRIMS for e in found)]
     if trimmed:
         texts = [apply_edits(batch.texts[doc], [e.edit for e in edits[doc]]) for doc in trimmed]
         again = TextBatch.of(texts)
         left[trimmed] = count_sentences(again, again.lines())
     return left
-
-
-def count_reasons(edits: Iterable[MarkedEdit]) -> Counter[str]:
-    """Number of edits by reason."""
-    return Counter(one.reason for one in edits)

@@ -12,8 +12,7 @@ from refinery.text_batch import TextBatch
 
 def edits_of(text: str, rules: LineRules) -> list[MarkedEdit]:
     # A text before and behind: no line may reach over the border.
-    _, edits, _ = line_edits(TextBatch.of(["x", text, "y"]), (rules,))
-    return edits
+    return line_edits(TextBatch.of(["x", text, "y"]), (rules,)).edits[1]
 
 
 def kept(text: str, rules: LineRules) -> str:
@@ -44,7 +43,20 @@ def test_c4_counts_words_between_blanks_and_chinese_characters() -> None:
     short = "two words\n今天\n- \n今，b"
 
     assert edits_of(fine, "c4_without_marks") == []
-    assert [one.reason for one in edits_of(short, "c4_without_marks")] == ["c4:few_words"] * 4
+    found = line_edits(TextBatch.of([short]), ("c4_without_marks",))
+    assert found.counts == [{"c4:few_words": 4}]
+
+
+def test_neighbours_leave_in_one_edit_and_blank_lines_stay() -> None:
+    # However many lines a hostile page has, its edits are few.
+    text = "a\n" * 100_000 + "\nb\nthree words here\nc"
+
+    found = line_edits(TextBatch.of([text]), ("c4_without_marks",))
+
+    assert [one.edit for one in found.edits[0]] == [
+        (0, 200_000, ""), (200_001, 200_003, ""), (200_020, 200_021, ""),
+    ]  # fmt: skip
+    assert found.counts == [{"c4:few_words": 100_002}]
 
 
 def test_a_phrase_in_one_line_leaves_the_others() -> None:
@@ -91,7 +103,7 @@ def test_share_of_removed_words() -> None:
 
     batch = TextBatch.of(["stays as it is", text, ""])
 
-    edits = line_edits(batch, ("refinedweb", "refinedweb"))
+    edits = line_edits(batch, ("refinedweb", "refinedweb")).edits
 
     # Cut twice by two sets of rules, the word is gone once.
     assert len(edits[1]) == 2
