@@ -25,13 +25,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.java import find_java
+from jobs.jvm import jvm_options
 from jobs.metering import metered
 from jobs.session import build_session
-from jobs.jvm import jvm_options
 from refinery.recipe import Runtime
 from refinery.vocabulary.bpe import train_bpe, write_tokenizer
 from refinery.vocabulary.config import VocabularyConfig
 from refinery.vocabulary.identity import load_tokenizer
+from refinery.vocabulary.pieces import PieceEncoder
 from refinery.vocabulary.tokenise import MARKS, tokenise, tokenise_batch
 
 BATCH_BYTES = 4 << 20
@@ -137,10 +138,14 @@ def measure(texts: list[str], scratch: Path, args: argparse.Namespace) -> dict[s
     """The library, the Arrow function, and the job in Spark without and with marks."""
     tokenizer = load_tokenizer(scratch / "tokenizer")
     batches = batches_of(texts)
+    encoder = PieceEncoder(tokenizer)
     plain = [batch.column("text").to_pylist() for batch in batches]
     for warm in plain[:2]:
         tokenizer.encode_batch_fast(warm, add_special_tokens=False)
-    library, with_offsets, job, tokens = [], [], [], 0
+    library: list[float] = []
+    with_offsets: list[float] = []
+    job: list[float] = []
+    tokens = 0
     for _ in range(args.rounds):
         for seconds, encode in (
             (library, tokenizer.encode_batch_fast), (with_offsets, tokenizer.encode_batch),
@@ -151,7 +156,7 @@ def measure(texts: list[str], scratch: Path, args: argparse.Namespace) -> dict[s
             seconds.append(time.process_time() - clock)
         clock = time.process_time()
         tokens = sum(
-            len(tokenise_batch(batch, tokenizer).column("input_ids").flatten()) for batch in batches
+            len(tokenise_batch(batch, encoder).column("input_ids").flatten()) for batch in batches
         )
         job.append(time.process_time() - clock)
     spark = {
@@ -165,9 +170,11 @@ def measure(texts: list[str], scratch: Path, args: argparse.Namespace) -> dict[s
         "tokens": tokens,
         "library_cpu_seconds": round(min(library), 2),
         "library_with_offsets_cpu_seconds": round(min(with_offsets), 2),
-        "job_cpu_seconds": round(min(job), 2),
-        "ratio": round(min(library) / min(job), 3),
-        "megabytes_per_core_second": round(size / 2**20 / min(job), 2),
+        # The first round begins with an empty table of pieces.
+        "job_cpu_seconds": round(job[0], 2),
+        "ratio": round(min(library) / job[0], 3),
+        "ratio_with_all_pieces_seen": round(min(library) / min(job), 3),
+        "megabytes_per_core_second": round(size / 2**20 / job[0], 2),
         "spark_cpu_seconds": {key: round(value, 2) for key, value in spark.items()},
         # With marks the library has to find offsets too: its raw speed is that of `encode_batch`.
         "spark_ratio": {key: round(raw[key] / value, 3) for key, value in spark.items()},

@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Encoding
 
 from refinery.edits import Edit, apply_edits
 from refinery.packing.boundaries import sentence_starts, tokens_at, word_starts
 from refinery.publish import storage
 from refinery.text_batch import spans_of_groups
-from refinery.vocabulary.identity import cached_tokenizer
+from refinery.vocabulary.pieces import PieceEncoder, cached_encoder
 
 TOKENISE_VERSION = 2
 OUTPUT_DDL = (
@@ -48,25 +48,27 @@ def tokenise(texts: DataFrame, tokenizer_uri: str, marks: tuple[str, ...] = ()) 
 def _tokenise_batches(
     batches: Iterator[pa.RecordBatch], *, uri: str, marks: tuple[str, ...]
 ) -> Iterator[pa.RecordBatch]:
-    tokenizer = cached_tokenizer(storage.local_copy(uri))
+    encoder = cached_encoder(storage.local_copy(uri))
     for batch in batches:
-        yield tokenise_batch(batch, tokenizer, marks)
+        yield tokenise_batch(batch, encoder, marks)
 
 
 def tokenise_batch(
-    batch: pa.RecordBatch, tokenizer: Tokenizer, marks: tuple[str, ...] = ()
+    batch: pa.RecordBatch, encoder: PieceEncoder, marks: tuple[str, ...] = ()
 ) -> pa.RecordBatch:
     """Edit and encode one batch; lists of ids reach Arrow as one array, never as Python objects."""
     texts = edited_texts(batch)
-    # Offsets cost time: without marks they are left out.
-    encode = tokenizer.encode_batch if marks else tokenizer.encode_batch_fast
     ids: list[Ints] = []
     starts: dict[str, list[Ints]] = {name: [] for name in marks}
     for span in spans_of_groups(texts, GROUP_CHARS):
+        if not marks:
+            ids += encoder.encode(texts[span])
+            continue
+        # Marks need offsets, which only the library has.
         group = texts[span]
-        encodings = encode(group, add_special_tokens=False)
+        encodings = encoder.tokenizer.encode_batch(group, add_special_tokens=False)
         ids += [np.asarray(encoding.ids, np.int32) for encoding in encodings]
-        for text, encoding in zip(group, encodings, strict=True) if marks else ():
+        for text, encoding in zip(group, encodings, strict=True):
             offsets = _offsets(encoding)
             for name in marks:
                 starts[name].append(tokens_at(MARKS[name](text), offsets))

@@ -9,6 +9,7 @@ import pytest
 from refinery.packing.noise import DropoutBpe, generator
 from refinery.vocabulary.given import whole_tokenizer
 from refinery.vocabulary.identity import identify_tokenizer, load_tokenizer
+from refinery.vocabulary.pieces import PieceEncoder
 from refinery.vocabulary.tokenise import tokenise_batch
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "tokenizers"
@@ -34,7 +35,9 @@ def test_published_forms_tokenise_with_marks(name: str, size: int, tmp_path: Pat
         }
     )
 
-    row = tokenise_batch(batch, tokenizer, ("word_starts", "sentence_starts")).to_pylist()[0]
+    row = tokenise_batch(
+        batch, PieceEncoder(tokenizer), ("word_starts", "sentence_starts")
+    ).to_pylist()[0]
 
     assert identity.vocab_size == size
     ids, starts = row["input_ids"], row["sentence_starts"]

@@ -10,6 +10,7 @@ from refinery.packing.split import with_split
 from refinery.vocabulary.bpe import train_bpe, write_tokenizer
 from refinery.vocabulary.config import SplitConfig, VocabularyConfig
 from refinery.vocabulary.identity import load_tokenizer
+from refinery.vocabulary.pieces import PieceEncoder
 from refinery.vocabulary.sample import sample_by_bytes
 from refinery.vocabulary.tokenise import MARKS, tokenise, tokenise_batch
 
@@ -95,10 +96,10 @@ def test_groups_of_texts_change_no_row(folder: Path, monkeypatch: pytest.MonkeyP
         ["doc_id", "source", "is_heldout", "text", "edits"],
     )
     tokenizer = load_tokenizer(folder)
-    whole = tokenise_batch(batch, tokenizer, tuple(MARKS))
+    whole = tokenise_batch(batch, PieceEncoder(tokenizer), tuple(MARKS))
 
     monkeypatch.setattr("refinery.vocabulary.tokenise.GROUP_CHARS", 5)
-    parts = tokenise_batch(batch, tokenizer, tuple(MARKS))
+    parts = tokenise_batch(batch, PieceEncoder(tokenizer), tuple(MARKS))
 
     assert whole.to_pylist() == parts.to_pylist()
     expected = [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
