@@ -1,6 +1,6 @@
-"""Seconds from process start to answer of `refinery whatif` on a ledger of a million rows.
+"""Seconds from process start to answer of `refinery whatif` on ledgers of growing size.
 
-    python benchmarks/whatif.py [--rows 1000000]
+    python benchmarks/whatif.py [--rows 1000000 10000000]
 
 The ledger repeats real verdicts with shuffled values; written once into a temporary folder.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -25,6 +26,8 @@ from refinery.tables import arrow_schema
 from schemas.tables import LEDGER
 
 GROUP_ROWS = 100_000
+FILE_ROWS = 500_000
+HUNDRED_MILLION = 100_000_000
 
 
 def write_ledger(path: Path, rows: int) -> None:
@@ -56,15 +59,16 @@ def _group(size: int, names: list[str], random: np.random.Generator, schema: pa.
     return pa.table([columns[field.name].cast(field.type) for field in schema], schema=schema)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    args = parser.parse_args()
+def answer(rows: int) -> dict[str, float]:
+    """Write a ledger and ask it; seconds from process start to answer."""
     with tempfile.TemporaryDirectory() as folder:
-        ledger = Path(folder) / "part.parquet"
-        write_ledger(ledger, args.rows)
-        command = [sys.executable, "-m", "jobs.command.main", "whatif", str(ledger), "--json"]
-        command[1:3] = ["-c", "from jobs.command.main import entry; entry()"]
+        ledger = Path(folder)
+        for part in range(0, rows, FILE_ROWS):
+            write_ledger(ledger / f"part-{part}.parquet", min(FILE_ROWS, rows - part))
+        megabytes = sum(path.stat().st_size for path in ledger.iterdir()) / 1e6
+        program = "from jobs.command.main import entry; entry()"
+        command = [sys.executable, "-c", program, "whatif", str(ledger), "--json"]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         start = time.monotonic()
         subprocess.run(
             [*command, "--set", "rules.bounds={'gopher:words': {minimum: 100}}"],
@@ -73,17 +77,32 @@ def main() -> None:
         )
         seconds = time.monotonic() - start
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    print(
-        json.dumps(
-            {
-                "benchmark": "whatif",
-                "rows": args.rows,
-                "wall_seconds": round(seconds, 2),
-                "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
-                "peak_megabytes": usage.ru_maxrss // 1024,
-            }
-        )
-    )
+    cpu = usage.ru_utime + usage.ru_stime - before.ru_utime - before.ru_stime
+    return {
+        "rows": rows,
+        "ledger_megabytes": round(megabytes),
+        "wall_seconds": round(seconds, 2),
+        "cpu_seconds": round(cpu, 2),
+        "peak_megabytes": usage.ru_maxrss // 1024,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
+    args = parser.parse_args()
+    runs = [answer(rows) for rows in sorted(args.rows)]
+    result: dict[str, object] = {"benchmark": "whatif", "runs": runs}
+    if len(runs) > 1:
+        small, large = runs[0], runs[-1]
+        # Rows are streamed, so time is linear in them; not measured at this size.
+        for clock in ("wall", "cpu"):
+            seconds = f"{clock}_seconds"
+            slope = (large[seconds] - small[seconds]) / (large["rows"] - small["rows"])
+            guess = small[seconds] + slope * (HUNDRED_MILLION - small["rows"])
+            result[f"extrapolated_{seconds}_100_million_rows"] = round(guess, 1)
+    result["load"] = round(os.getloadavg()[0], 1)
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

@@ -45,13 +45,22 @@ class Outcome:
     kept_bytes: Counter[str] = field(default_factory=Counter)
     dropped_by: Counter[str] = field(default_factory=Counter)
 
+    def add(self, other: Outcome) -> None:
+        """Add the numbers of other documents."""
+        self.documents.update(other.documents)
+        self.kept.update(other.kept)
+        self.kept_bytes.update(other.kept_bytes)
+        self.dropped_by.update(other.dropped_by)
+
 
 def read_ledger(paths: Iterable[str], config: CleanConfig) -> Iterator[pa.RecordBatch]:
     """Batches of the columns that verdicts need; ids only where scores and ids decide."""
     sampled = config.quality.pareto or any(head.pareto for head in config.heads.values())
     columns = ["doc_id", *COLUMNS] if sampled or config.top_fractions else list(COLUMNS)
     for path in paths:
-        yield from pq.ParquetFile(path).iter_batches(BATCH_ROWS, columns=columns)
+        # Buffered ahead, a file would stay in memory whole.
+        file = pq.ParquetFile(path, pre_buffer=False)
+        yield from file.iter_batches(BATCH_ROWS, columns=columns)
 
 
 def count_now(outcome: Outcome, batch: pa.RecordBatch) -> None:
@@ -220,18 +229,35 @@ def map_columns(maps: pa.MapArray) -> dict[str, Floats]:
     offsets = maps.offsets.to_numpy(zero_copy_only=False)
     start, count = int(offsets[0]), int(offsets[-1] - offsets[0])
     keys = maps.keys.slice(start, count)
+    width = count // size if size else 0
+    if width and width * size == count and _repeat(keys, width):
+        # The usual ledger: every row has the same keys in one order.
+        table = maps.items.slice(start, count).to_numpy(zero_copy_only=False).reshape(size, width)
+        return {name: table[:, place] for place, name in enumerate(keys[:width].to_pylist())}
     names = keys if pa.types.is_dictionary(keys.type) else keys.dictionary_encode()
     codes = names.indices.to_numpy(zero_copy_only=False)
     values = maps.items.slice(start, count).to_numpy(zero_copy_only=False)
     labels = names.dictionary.to_pylist()
-    width = count // size if size else 0
-    if width and width * size == count and (codes.reshape(size, width) == codes[:width]).all():
-        # The usual ledger: every row has the same keys in one order.
-        table = values.reshape(size, width)
-        return {labels[code]: table[:, place] for place, code in enumerate(codes[:width])}
     columns = np.full((len(labels), size), np.nan)
     columns[codes, np.repeat(np.arange(size), np.diff(offsets))] = values
     return dict(zip(labels, columns, strict=True))
+
+
+def _repeat(keys: pa.Array, width: int) -> bool:
+    """Whether the same `width` keys come over and over, in one order; compared as bytes."""
+    if pa.types.is_dictionary(keys.type):
+        codes = keys.indices.to_numpy(zero_copy_only=False)
+        return bool((codes.reshape(-1, width) == codes[:width]).all())
+    if not pa.types.is_string(keys.type) or keys.null_count:
+        return False
+    _, offsets, data = keys.buffers()
+    ends = np.frombuffer(offsets, np.int32)[keys.offset : keys.offset + len(keys) + 1]
+    period = int(ends[width] - ends[0])
+    lengths = np.diff(ends).reshape(-1, width)
+    if not (lengths == lengths[0]).all():
+        return False
+    text = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]].reshape(-1, period)
+    return bool((text == text[0]).all())
 
 
 def estimate_tokens(outcome: Outcome, bytes_per_token: Mapping[str, float]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 from jobs.command.main import main
 from refinery.clean import CleanDocument, Cleaner, Payload
 from refinery.clean_config import CleanConfig
+from refinery.filters.whatif import map_columns
 from refinery.quality.config import ParetoConfig
 from refinery.quality.sampling import is_sampled_out
 from refinery.tables import arrow_schema
@@ -140,3 +141,21 @@ def test_ranks_by_score_are_taken_among_what_the_other_rules_leave(capsys, tmp_p
     assert answer["dropped_by"] == {
         "quality:score": 400 - len(left), "top:quality": len(left) - sum(kept.values()),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.dictionary(pa.int32(), pa.string())])
+def test_maps_with_other_keys_in_some_row_are_read_key_by_key(kind: pa.DataType) -> None:
+    rows = [
+        [("ab", 1.0), ("c", 2.0)],
+        [("a", 3.0), ("bc", 4.0)],  # the same bytes, cut elsewhere
+        [("ab", 5.0), ("c", 6.0)],
+    ]
+
+    for chosen in (rows, [rows[0], rows[2]], [*rows, []]):
+        maps = pa.array([[], *chosen], pa.map_(kind, pa.float64())).slice(1)
+        columns = map_columns(maps)
+
+        for name, column in columns.items():
+            expected = [dict(row).get(name) for row in chosen]
+            assert [None if np.isnan(x) else x for x in column] == expected
+        assert set(columns) == {name for row in chosen for name, _ in row}
