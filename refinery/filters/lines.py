@@ -122,14 +122,9 @@ class _View:
 
         Each phrase holds one of the words of `hint`, so most documents are searched for these alone.
         """
-        sought = _encoded(phrases)
-        likely = _encoded(hint or phrases)
+        sought, likely = _encoded(phrases), _encoded(hint or phrases)
         docs = np.array(
-            [
-                any(word in text for word in likely) and any(one in text for one in sought)
-                for text in self.lowered
-            ],
-            bool,
+            [likely.are_in(text) and sought.are_in(text) for text in self.lowered], bool
         )
         return np.asarray(docs[self.lines.doc])
 
@@ -193,9 +188,26 @@ def line_edits(batch: TextBatch, rules: Sequence[LineRules]) -> LineEdits:
     return LineEdits([sorted(found) for found in view.found], view.counts)
 
 
+@dataclass(frozen=True)
+class _Phrases:
+    """Phrases as bytes; those that no ASCII text can hold stand apart."""
+
+    ascii: tuple[bytes, ...]
+    others: tuple[bytes, ...]
+
+    def are_in(self, text: bytes) -> bool:
+        """Whether the text holds any of them."""
+        if any(phrase in text for phrase in self.ascii):
+            return True
+        return not text.isascii() and any(phrase in text for phrase in self.others)
+
+
 @functools.cache
-def _encoded(phrases: tuple[str, ...]) -> tuple[bytes, ...]:
-    return tuple(phrase.encode() for phrase in phrases)
+def _encoded(phrases: tuple[str, ...]) -> _Phrases:
+    return _Phrases(
+        tuple(phrase.encode() for phrase in phrases if phrase.isascii()),
+        tuple(phrase.encode() for phrase in phrases if not phrase.isascii()),
+    )
 
 
 def _have_few_words(view: _View) -> Mask:
@@ -315,19 +327,23 @@ def sentences_left(batch: TextBatch, edits: Sequence[Sequence[MarkedEdit]]) -> F
     A dropped line takes its own sentences with it; where a part of a line is gone, the text is read
     anew.
     """
-    lines = batch.lines()
-    cuts = [
-        (one.edit.start + batch.starts[doc], one.edit.end + batch.starts[doc])
-        for doc, found in enumerate(edits)
-        for one in found
-        if one.reason not in TRIMS
-    ]
+    lines, offsets = batch.lines(), batch.starts.tolist()
+    cuts: list[tuple[int, int]] = []
+    trimmed: list[int] = []
+    for doc, found in enumerate(edits):
+        offset = offsets[doc]
+        cuts += [
+            (offset + start, offset + end)
+            for (start, end, _), reason in found
+            if reason not in TRIMS
+        ]
+        if any(reason in TRIMS for _, reason in found):
+            trimmed.append(doc)
     first, end = np.searchsorted(lines.starts, np.array(cuts, np.int64).reshape(-1, 2)).T
     change = np.zeros(len(lines.starts) + 1, np.int64)
     np.add.at(change, first, 1)
     np.subtract.at(change, end, 1)
     left = count_sentences(batch, lines.subset(np.cumsum(change[:-1]) == 0))
-    trimmed = [doc for doc, found in enumerate(edits) if any(e.reason in TRIMS for e in found)]
     if trimmed:
         texts = [apply_edits(batch.texts[doc], [e.edit for e in edits[doc]]) for doc in trimmed]
         again = TextBatch.of(texts)
