@@ -80,16 +80,14 @@ def _first_visible(text: str, start: int) -> int:
     return start
 
 
-def tokens_at(places: Ints, offsets: Ints) -> Ints:
+def tokens_at(places: Ints, ends: Ints) -> Ints:
     """Sorted distinct numbers of the tokens that hold these places.
 
     Args:
         places: Code points, sorted.
-        offsets: [T, 2] first and one past the last code point of each token.
+        ends: [T] one past the last code point of each token.
     """
-    if not len(offsets):
-        return np.zeros(0, np.int64)
-    number = np.searchsorted(offsets[:, 1], places, side="right")
-    number = number[number < len(offsets)]
+    number = np.searchsorted(ends, places, side="right")
+    number = number[number < len(ends)]
     # Numbers of sorted places are sorted: equal ones are neighbours, `np.unique` would sort again.
     return number[np.diff(number, prepend=-1) > 0]

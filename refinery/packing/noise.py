@@ -213,7 +213,7 @@ def noise_batch(
             spelled = spell(tokenizer, arrays[row]) if marks else None
             for name, found in marks.items():
                 assert spelled is not None
-                found[row] = tokens_at(MARKS[name](spelled.text), spelled.offsets)
+                found[row] = tokens_at(MARKS[name](spelled.text), spelled.offsets[:, 1])
     changed = {name: _lists(found) for name, found in {**marks, "input_ids": arrays}.items()}
     changed["num_tokens"] = pa.array([len(ids) for ids in arrays], pa.int32())
     columns = [changed.get(name, batch.column(name)) for name in batch.schema.names]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pyspark.sql import DataFrame
-from tokenizers import Encoding
 
 from refinery.edits import Edit, apply_edits
 from refinery.packing.boundaries import sentence_starts, tokens_at, word_starts
@@ -61,17 +59,14 @@ def tokenise_batch(
     ids: list[Ints] = []
     starts: dict[str, list[Ints]] = {name: [] for name in marks}
     for span in spans_of_groups(texts, GROUP_CHARS):
-        if not marks:
-            ids += encoder.encode(texts[span])
-            continue
-        # Marks need offsets, which only the library has.
         group = texts[span]
-        encodings = encoder.tokenizer.encode_batch(group, add_special_tokens=False)
-        ids += [np.asarray(encoding.ids, np.int32) for encoding in encodings]
-        for text, encoding in zip(group, encodings, strict=True):
-            offsets = _offsets(encoding)
+        if not marks:
+            ids += encoder.encode(group)
+            continue
+        for text, (tokens, ends) in zip(group, encoder.encode_with_ends(group), strict=True):
+            ids.append(tokens)
             for name in marks:
-                starts[name].append(tokens_at(MARKS[name](text), offsets))
+                starts[name].append(tokens_at(MARKS[name](text), ends))
     lists = _as_lists(ids)
     sizes = [len(text.encode()) for text in texts]
     nothing = pa.nulls(len(texts), pa.list_(pa.int32()))
@@ -87,12 +82,6 @@ def tokenise_batch(
         ],
         ["doc_id", "source", "is_heldout", "input_ids", "num_tokens", "num_bytes", *MARKS],
     )
-
-
-def _offsets(encoding: Encoding) -> NDArray[np.int64]:
-    """[T, 2] code points; an array of a list of tuples would take twice the time."""
-    flat = itertools.chain.from_iterable(encoding.offsets)
-    return np.fromiter(flat, np.int64, 2 * len(encoding)).reshape(-1, 2)
 
 
 def _as_lists(arrays: list[Ints]) -> pa.ListArray:

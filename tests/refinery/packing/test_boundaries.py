@@ -40,4 +40,4 @@ def test_tokens_that_hold_a_place() -> None:
     # "ab cd": tokens a, b, " cd"; one character may be several tokens with the same offsets.
     offsets = np.array([[0, 1], [1, 2], [2, 5], [5, 6], [5, 6]])
 
-    assert tokens_at(np.array([0, 3, 5, 9]), offsets).tolist() == [0, 2, 3]
+    assert tokens_at(np.array([0, 3, 5, 9]), offsets[:, 1]).tolist() == [0, 2, 3]

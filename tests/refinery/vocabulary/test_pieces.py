@@ -14,6 +14,7 @@ from tokenizers import (
     trainers,
 )
 
+from refinery.packing.boundaries import tokens_at
 from refinery.vocabulary import pieces
 from refinery.vocabulary.pieces import (
     GPT2,
@@ -83,6 +84,11 @@ def test_ids_are_those_of_the_library(pattern: str) -> None:
     for _ in range(2):  # with an empty table and with a full one
         assert [ids.tolist() for ids in encoder.encode(texts)] == _by_library(tokenizer, texts)
     assert all(ids.dtype == np.int32 for ids in encoder.encode(texts))
+    for text, (_, found) in zip(texts, encoder.encode_with_ends(texts), strict=True):
+        places = np.flatnonzero([not char.isspace() for char in text])
+        offsets = tokenizer.encode(text, add_special_tokens=False).offsets
+        ends = np.array([end for _, end in offsets], np.int64)
+        assert tokens_at(places, found).tolist() == tokens_at(places, ends).tolist()
 
 
 def test_added_tokens_that_are_not_special_are_found_first() -> None:
