@@ -110,7 +110,7 @@ def _check(context: StageContext) -> None:
 
 STAGE = Stage(
     name="clean",
-    version=2,
+    version=3,
     inputs=("ingest", "quality"),
     settings=_settings,
     contents=_contents,

@@ -65,6 +65,11 @@ CLEAN_VERSIONS = (
     URL_RULES_VERSION,
     WORD_LISTS_VERSION,
 )
+# Stands in each row of the ledger: rows of several runs can be told apart when they are put together.
+RULE_VERSIONS = (
+    f"values {VALUES_VERSION}, rules {RULES_VERSION}, lines {LINES_VERSION}, "
+    f"urls {URL_RULES_VERSION}, words {WORD_LISTS_VERSION}"
+)
 
 
 @dataclass(frozen=True)

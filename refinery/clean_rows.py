@@ -9,7 +9,14 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from refinery.clean import CleanDocument, Cleaner, NormalizedPage, Payload, Rejected
+from refinery.clean import (
+    RULE_VERSIONS,
+    CleanDocument,
+    Cleaner,
+    NormalizedPage,
+    Payload,
+    Rejected,
+)
 from refinery.clean_config import CleanConfig
 from refinery.quality.classifier import ModelFiles, local_models
 from refinery.sources.selection import EXCLUDED
@@ -113,7 +120,7 @@ def _add_row(
     text = "" if result is None else result.page.text
     title = None if result is None else result.page.title
     yield from rows.add("cleaned", **place, **verdict, text=text, title=title)
-    yield from rows.add("ledger", **place, **verdict)
+    yield from rows.add("ledger", **place, **verdict, rule_versions=RULE_VERSIONS)
     for marked in result.edits if result is not None else ():
         edit = marked.edit
         yield from rows.add(

@@ -136,7 +136,10 @@ LEDGER = Table(
     "ledger",
     "clean",
     "document, as `cleaned` without its text",
-    tuple(column for column in CLEANED.columns if column.name not in ("text", "title")),
+    (
+        *(column for column in CLEANED.columns if column.name not in ("text", "title")),
+        Column("rule_versions", "string", "versions of the values and rules behind the verdict"),
+    ),
 )
 
 EDITS = Table(

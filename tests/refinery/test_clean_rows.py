@@ -2,9 +2,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from refinery.clean import RULE_VERSIONS
 from refinery.clean_config import CleanConfig
 from refinery.clean_rows import INPUT_COLUMNS, clean_documents, normalize_documents
 from refinery.filters.config import PiiConfig, RulesConfig
+from refinery.filters.lines import LINES_VERSION
+from refinery.filters.rules import RULES_VERSION
 from refinery.normalize.config import NormalizeConfig
 
 if TYPE_CHECKING:
@@ -41,6 +44,9 @@ def test_each_document_has_one_row_and_edits_stand_apart(spark: SparkSession) ->
     assert first["text"] == "Write to bob@example.com face with tears of joy."
     assert first["counters"] == {"emoji": 1, "pii:email": 1}
     assert (excluded["drop_reason"], excluded["text"]) == ("excluded", "")
+    versions = {row["rule_versions"] for row in by_table["ledger"]}
+    assert versions == {RULE_VERSIONS}
+    assert f"rules {RULES_VERSION}, lines {LINES_VERSION}" in RULE_VERSIONS
     (edit,) = by_table["edits"]
     assert (edit["start"], edit["end"], edit["replacement"]) == (9, 24, "<EMAIL>")
     assert (edit["stage"], edit["reason"]) == ("clean", "pii:email")
