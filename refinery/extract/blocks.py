@@ -20,8 +20,10 @@ from refinery.extract.hints import Hints, read_hints
 from refinery.extract.inline import Formulas, formula_of, image_names, plain_text, sticker_names
 from refinery.extract.nodes import Nesting, number_paths
 from refinery.extract.tags import RAW_TEXT_NAMES, VOID_NAMES, TagNames, read_tags, write_body
+from refinery.extract.trim import trim_markup
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 _SKIPPED_NAMES = (
     "script style template svg iframe noembed noframes object select textarea canvas video audio "
@@ -47,15 +49,13 @@ TAGS = (
     "caption", "address", "body", "tbody", "thead", "center", "fieldset", "head", "title",
 )  # fmt: skip
 TAG_IDS = {name: place for place, name in enumerate(TAGS)}
+# Of forty words that were tried, those by which the trees gained something.
 WORDS = (
-    "comment", "sidebar", "nav", "menu", "foot", "head", "relat", "recommend", "share", "social",
-    "content", "article", "post", "body", "entry", "main", "cookie", "crumb", "widget", "promo",
-    "meta", "tag", "author", "date", "list", "item", "title", "desc", "product", "price", "review",
-    "text", "modal", "popup", "login", "ad-", "banner", "hidden", "display:none", "display: none",
+    "comment", "foot", "entry", "author", "recommend", "modal", "desc", "nav", "review", "text",
+    "body", "content", "menu", "main", "product", "post",
 )  # fmt: skip
-_ATTRIBUTES = ("class", "id", "role", "itemprop", "style")
-_ATTRIBUTE_CHARS = 300
-_NAMING = re.compile(rf' ({"|".join(_ATTRIBUTES)}|hidden)="([^"]*)')
+# What names an element beside its classes.
+_ATTRIBUTES = ("id", "role", "itemprop")
 _CONTROLS = ("input", "button", "select", "textarea", "svg", "label", "form")
 _NAMES = sorted({*_KINDS, *TAGS[1:], *_CONTROLS, *VOID_NAMES, *RAW_TEXT_NAMES})
 _NUMBERS = TagNames(_NAMES)
@@ -115,15 +115,16 @@ def read_blocks(html: str, *, image_text: bool = False, formulas: Formulas = "te
     Emoji and stickers that are images give their names; other images only with `image_text`. A
     formula is its TeX, where the page gives it, or what is drawn, or nothing.
     """
-    tree = LexborHTMLParser(html, options=_OPTIONS)
+    trimmed = trim_markup(html)
+    tree = LexborHTMLParser(trimmed.markup, options=_OPTIONS)
     title = tree.css_first("title")
     name = _SPACES.sub(" ", title.text()).strip() if title is not None else ""
-    body = write_body(tree)
+    body = write_body(tree, is_raw_left=trimmed.is_raw_left)
     blocks = Blocks()
     if body is not None:
         _Reading(body, image_names if image_text else sticker_names, formulas).read(blocks)
     blocks.title = name or None
-    blocks.hints = read_hints(html)
+    blocks.hints = read_hints(trimmed)
     return blocks
 
 
@@ -180,26 +181,20 @@ class _Reading:
         blocks.parents, blocks.depths = nesting.parents[:num], nesting.depths[:num]
         # No block has a path through an element that holds none.
         holding = blocks.starts < blocks.ends
-        classes = np.zeros(num, np.int64)
-        classes[holding] = tags.number_classes(openings[holding])
-        blocks.masks = np.zeros(num, np.int64)
-        blocks.masks[holding] = self._read_words(openings[holding])
+        classes, blocks.masks = np.zeros(num, np.int64), np.zeros(num, np.int64)
+        classes[holding], blocks.masks[holding] = self._read_names(openings[holding])
         blocks.paths = number_paths(blocks.parents, blocks.tags, classes)
 
-    def _read_words(self, openings: Ints) -> Ints:
-        """Bits of the WORDS in the attributes that name these elements."""
-        text = self._tags.text
-        numbers: dict[str, int] = {"": 0}
-        found = []
-        for first, end in zip(*self._tags.spans(openings), strict=True):
-            values = dict(_NAMING.findall(text, first, end))
-            words = [values[name] for name in _ATTRIBUTES if name in values]
-            if "hidden" in values:
-                words.append("hidden")
-            # No line end is left in it.
-            told = " ".join(plain_text(" ".join(words))[:_ATTRIBUTE_CHARS].split())
-            found.append(numbers.setdefault(told, len(numbers)))
-        return _masks(list(numbers))[found]
+    def _read_names(self, openings: Ints) -> tuple[Ints, Ints]:
+        """Numbers of the classes of these elements, and bits of the WORDS in what names them."""
+        classes, values = self._tags.read_values("class", openings)
+        numbers = [classes]
+        for name in _ATTRIBUTES:
+            found, more = self._tags.read_values(name, openings)
+            numbers.append(found + len(values))
+            values += more
+        masks = _masks(values)
+        return classes, np.bitwise_or.reduce([masks[found] for found in numbers])
 
     def _read_texts(self, blocks: Blocks, *, runs: Ints) -> Ints:
         """Fill what is [N]; returns the place at which each block begins.
@@ -212,25 +207,26 @@ class _Reading:
         has_piece[:, 1] = self._has_text
         places = np.flatnonzero(has_piece)
         owners = places // 2
-        pieces = self._pieces(places)
-        sizes = np.fromiter(map(len, pieces), np.int64, len(pieces))
-        sizes[np.fromiter(map(str.isspace, pieces), np.bool_, len(pieces))] = 0
+        is_code = tags.covered(np.flatnonzero((kinds == _BLOCK) & (_TAG_OF[tags.names] == _PRE)))
+        pieces, sizes = self._pieces(places, is_code)
         is_break = (kinds[owners] == _BREAK_TAG) & (places % 2 == 0)
         sizes[is_break] = 0
         run = runs[owners]
         told = np.flatnonzero(sizes)
         # Runs rise from tag to tag: the blocks are the distinct ones among those that tell.
         is_new = np.diff(run[told], prepend=-1) > 0
-        numbers, firsts = run[told[is_new]][:MAX_BLOCKS], places[told[is_new]][:MAX_BLOCKS]
-        starts, ends = np.searchsorted(run, numbers), np.searchsorted(run, numbers, "right")
+        starts, ends = told[is_new][:MAX_BLOCKS], told[np.roll(is_new, -1)][:MAX_BLOCKS] + 1
+        numbers, firsts = run[starts], places[starts]
         breaks = run[is_break]
         blocks.num_breaks = np.searchsorted(breaks, numbers, "right") - np.searchsorted(
             breaks, numbers
         )
-        is_code = tags.covered(np.flatnonzero((kinds == _BLOCK) & (_TAG_OF[tags.names] == _PRE)))
-        forms = np.where(
-            is_code[firsts // 2], _CODE, np.where(blocks.num_breaks > 0, _BROKEN, _PLAIN)
-        )
+        forms = np.where(blocks.num_breaks > 0, _BROKEN, _PLAIN)
+        code = np.flatnonzero(is_code[firsts // 2])
+        # Of code the blanks around it count, too.
+        forms[code] = _CODE
+        starts[code] = np.searchsorted(run, numbers[code])
+        ends[code] = np.searchsorted(run, numbers[code], "right")
         for start, end, form in zip(starts.tolist(), ends.tolist(), forms.tolist(), strict=True):
             text = pieces[start] if end == start + 1 else "".join(pieces[start:end])
             if form == _PLAIN:
@@ -246,20 +242,30 @@ class _Reading:
         blocks.num_controls = _counted_before(2 * controls, firsts)
         return firsts
 
-    def _pieces(self, places: Ints) -> list[str]:
-        """What stands at these places: text, or what a tag stands for."""
-        tags, text, inlays = self._tags, self._tags.text, self._inlays
+    def _pieces(self, places: Ints, is_code: Bools) -> tuple[list[str], Ints]:
+        """What stands at these places, text or what a tag stands for, and its size; 0 for blanks.
+
+        Two of three are blanks, which are one space where they are not code.
+        """
+        tags, text = self._tags, self._tags.text
+        pieces = [" "] * len(places)
+        sizes = np.zeros(len(places), np.int64)
         is_text = places % 2 == 1
-        numbers = places[is_text] // 2
-        spans = zip(
-            (tags.ends[numbers] + 1).tolist(), tags.starts[numbers + 1].tolist(), strict=True
-        )
-        found = [text[first:end] for first, end in spans]
+        owners = places[is_text] // 2
+        firsts, ends = tags.ends[owners] + 1, tags.starts[owners + 1]
+        told = np.flatnonzero(~tags.are_blank(firsts, ends) | is_code[owners])
+        found = [
+            text[first:end]
+            for first, end in zip(firsts[told].tolist(), ends[told].tolist(), strict=True)
+        ]
         found = [plain_text(piece) if "&" in piece else piece for piece in found]
-        # From the first on, what stands before each is complete.
-        for at in np.flatnonzero(~is_text).tolist():
-            found.insert(at, inlays[int(places[at]) // 2])
-        return found
+        tag_places = np.flatnonzero(~is_text)
+        found += [self._inlays[tag] for tag in (places[tag_places] // 2).tolist()]
+        at = np.concatenate([np.flatnonzero(is_text)[told], tag_places])
+        for place, piece in zip(at.tolist(), found, strict=True):
+            pieces[place] = piece
+        sizes[at] = [0 if piece.isspace() else len(piece) for piece in found]
+        return pieces, sizes
 
     def _count(self, blocks: Blocks, owners: Ints, sizes: Ints, block: Ints) -> None:
         """Links and bold text of each block, from the pieces of its text."""
@@ -278,9 +284,9 @@ class _Reading:
 
 def _masks(names: list[str]) -> Ints:
     """Bits of the WORDS that each name holds; all names are searched as one text."""
-    text = "\n".join(names).lower()
+    text = _BREAK.join(names).lower()
     # Lower case of a few letters is longer: lengths are taken after it.
-    ends = np.cumsum([len(name) + 1 for name in text.split("\n")])
+    ends = np.cumsum([len(name) + 1 for name in text.split(_BREAK)])
     masks = np.zeros(len(names), np.int64)
     for place, word in enumerate(WORDS):
         hits = []

@@ -16,7 +16,7 @@ from refinery.extract.blocks import TAG_IDS, Blocks
 from refinery.extract.hints import NUM_HINTS
 from refinery.extract.tree import NUM_BOX, NUM_LEVELS, NUM_OWN, NUM_SIBLING, PageTree
 
-FEATURES_VERSION = 3
+FEATURES_VERSION = 4
 Floats = NDArray[np.float32]
 # Shorter openings stand in many texts by chance.
 SAID_CHARS = 30

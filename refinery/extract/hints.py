@@ -1,4 +1,4 @@
-"""What a page says of itself that helps to judge its blocks: its description, kind and software.
+"""What a page says of itself that helps to judge its blocks: its description and kind.
 
 Read from the markup by search. JSON-LD is searched, not parsed: broken objects tell as much.
 """
@@ -8,11 +8,14 @@ from __future__ import annotations
 import html as html_entities
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-HEAD_CHARS = 200_000
+from refinery.extract.trim import Trimmed
+
+HEAD_BYTES = 200_000
 MOST_SAID_CHARS = 100_000
-MOST_DATA_CHARS = 500_000
+MOST_DATA_BYTES = 500_000
 _META = re.compile(r"<meta\s[^>]{10,3000}>", re.I)
 _CONTENT = re.compile(r"\bcontent\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.I)
 _TYPE = re.compile(r'"@type"\s*:\s*\[?\s*"([A-Za-z]{3,40})"')
@@ -30,12 +33,7 @@ _TYPES = {
     "TechArticle": 5, "HowTo": 5, "Recipe": 6, "website": 7, "WebPage": 8,
 }  # fmt: skip
 NUM_TYPES = 9
-_SOFTWARE = (
-    ("discourse", "phpbb", "vbulletin", "xenforo", "flarum", "invision", "smf", "nodebb", "mybb"),
-    ("woocommerce", "shopify", "magento", "prestashop", "bigcommerce"),
-    ("docusaurus", "sphinx", "mkdocs", "gitbook", "readthedocs", "javadoc", "doxygen"),
-)
-NUM_HINTS = NUM_TYPES + len(_SOFTWARE) + 1
+NUM_HINTS = NUM_TYPES + 1
 
 
 @dataclass(frozen=True)
@@ -49,10 +47,10 @@ class Hints:
     flags: tuple[float, ...] = (0.0,) * NUM_HINTS
 
 
-def read_hints(html: str) -> Hints:
+def read_hints(trimmed: Trimmed) -> Hints:
     """Search the head and the linked data of a page."""
-    end = html.find("</head", 0, HEAD_CHARS)
-    head = html[: end if end >= 0 else HEAD_CHARS]
+    end = trimmed.markup.find(b"</head", 0, HEAD_BYTES)
+    head = trimmed.markup[: end if end >= 0 else HEAD_BYTES].decode("utf-8", "ignore")
     said: list[str] = []
     types: list[str] = []
     for tag in _META.findall(head):
@@ -61,34 +59,38 @@ def read_hints(html: str) -> Hints:
             found = _CONTENT.search(tag)
             content = (found[1] or found[2] or "") if found else ""
             (types if "og:type" in name else said).append(content)
-    for data in _linked_data(html):
+    for data in _linked_data(trimmed):
         types += _TYPE.findall(data)
         said += map(_unquoted, _SAID.findall(data))
     flags = [0.0] * NUM_HINTS
     for name in types:
         if name in _TYPES:
             flags[_TYPES[name]] = 1.0
-    lowered = head[:20_000].lower()
-    for number, names in enumerate(_SOFTWARE, NUM_TYPES):
-        flags[number] = float(any(name in lowered for name in names))
     text = " ".join(_plain(part) for part in said)[:MOST_SAID_CHARS]
     flags[-1] = float(bool(text))
     return Hints(text, tuple(flags))
 
 
-def _linked_data(html: str) -> list[str]:
+def _linked_data(trimmed: Trimmed) -> list[str]:
     """The inside of the scripts that hold JSON-LD."""
-    found, place, total = [], html.find("ld+json"), 0
-    while place >= 0 and total < MOST_DATA_CHARS:
-        start = html.find(">", place, place + 1_000)
-        if start >= 0:
-            end = html.find("</script", start)
-            end = len(html) if end < 0 else end
-            found.append(html[start + 1 : min(end, start + MOST_DATA_CHARS)])
+    page, found, total = trimmed.page, [], 0
+    spans = [*trimmed.scripts]
+    if trimmed.is_raw_left:
+        spans += _scripts_behind(page, trimmed.end)
+    for first, end in spans:
+        start = page.find(b">", first)
+        if page.find(b"ld+json", first, start) >= 0 and total < MOST_DATA_BYTES:
+            found.append(page[start + 1 : min(end, start + MOST_DATA_BYTES)])
             total += end - start
-            place = end
-        place = html.find("ld+json", place + 7)
-    return found
+    return [data.decode("utf-8", "ignore") for data in found]
+
+
+def _scripts_behind(page: bytes, place: int) -> Iterator[tuple[int, int]]:
+    """Where scripts that may hold JSON-LD begin and end, by search."""
+    while (at := page.find(b"ld+json", place)) >= 0:
+        place = page.find(b"</script", at)
+        place = len(page) if place < 0 else place
+        yield max(page.rfind(b"<", 0, at), 0), place
 
 
 def _unquoted(text: str) -> str:

@@ -13,9 +13,6 @@ MOST_MARK_CHARS = 400
 _ESCAPES = (
     ("&nbsp;", "\xa0"), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&"),
 )  # fmt: skip
-_ALT, _TITLE, _CLASS, _SOURCE = (
-    re.compile(rf' {name}="([^"]+)') for name in ("alt", "title", "class", "src")
-)
 _ALT_TEXT = re.compile(r'<math\b[^>]* alttext="([^"]+)"')
 _ANNOTATION = re.compile(
     r'<annotation [^>]*\bencoding="application/x-tex"[^>]*>(.*?)</annotation>', re.DOTALL
@@ -43,11 +40,14 @@ def image_names(tags: list[str]) -> list[str]:
     return [_name_of(tag) for tag in tags]
 
 
+def _value_of(tag: str, attribute: str) -> str:
+    """By search, several times faster than by a pattern."""
+    first = tag.find(f' {attribute}="') + len(attribute) + 3
+    return tag[first : tag.find('"', first)] if first > len(attribute) + 2 else ""
+
+
 def _name_of(tag: str) -> str:
-    found = _ALT.search(tag) or _TITLE.search(tag)
-    if not found:
-        return ""
-    name = found[1]
+    name = _value_of(tag, "alt") or _value_of(tag, "title")
     return " ".join((plain_text(name) if "&" in name else name).split())
 
 
@@ -63,10 +63,9 @@ def sticker_names(tags: list[str]) -> list[str]:
 def _is_sticker(name: str, tag: str) -> bool:
     if len(name) > MOST_NAME_CHARS:
         return False
-    if _CODE.fullmatch(name):
+    if not name[0].isalnum() and _CODE.fullmatch(name):
         return True
-    values = [found[1] if found else "" for found in (_CLASS.search(tag), _SOURCE.search(tag))]
-    marks = " ".join(values)[:MOST_MARK_CHARS].lower()
+    marks = f"{_value_of(tag, 'class')} {_value_of(tag, 'src')}"[:MOST_MARK_CHARS].lower()
     return any(mark in marks for mark in _MARKS)
 
 

@@ -15,7 +15,7 @@ from refinery.extract.config import ExtractConfig
 from refinery.extract.limits import PageRejected, check_is_html, check_page, check_text
 from refinery.extract.metadata import read_facts
 
-EXTRACT_VERSION = 6
+EXTRACT_VERSION = 7
 TITLE_CHARS = 500
 MARKUP_TYPES = ("text/html", "application/xhtml+xml")
 

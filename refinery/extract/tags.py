@@ -27,22 +27,29 @@ VOID_NAMES = frozenset(
     "area base basefont bgsound br col embed frame hr img input keygen link meta param source "  # noqa: SIM905
     "track wbr".split()
 )
-_LESS, _MORE, _QUOTE, _SLASH, _QUESTION = b'<>"/?'
+_LESS, _MORE, _QUOTE, _SLASH, _QUESTION, _BANG = b'<>"/?!'
 _PADDING = b"\0" * 24
-_CLASS = np.frombuffer(b' class="', "<u8")[0]
 _ONES, _HIGHS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
 _FACTORS = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
+# What lifts bytes above a space, and those only, beyond the bit that marks them.
+_TO_HIGH = np.uint64(127 - ord(" "))
+_LOW_BYTES = np.array([(1 << 8 * num) - 1 for num in range(9)], np.uint64)
+_SLOT_BITS = 14
 # More code points than this are no whole names, and differ all the same.
 _WORD_BYTES = 8
 
 
-def write_body(tree: LexborHTMLParser) -> str | None:
-    """Markup of a page's body without scripts, styles and comments; None where it has no body."""
+def write_body(tree: LexborHTMLParser, *, is_raw_left: bool = True) -> str | None:
+    """Markup of a page's body, None where it has no body; it holds no scripts and no styles.
+
+    Without raw elements nothing is looked for.
+    """
     body = tree.body
     if body is None:
         return None
-    body.strip_tags(_RAW)
-    return _without_comments(body.html or "")
+    if is_raw_left:
+        body.strip_tags(_RAW)
+    return body.html or ""
 
 
 def _without_comments(text: str) -> str:
@@ -59,10 +66,13 @@ def _without_comments(text: str) -> str:
 
 
 def read_tags(text: str, names: TagNames, is_void: Bools, is_raw: Bools) -> Tags:
-    """Scan the markup of a body; text of raw elements, by number of their names, is escaped first."""
+    """Scan the markup of a body without its comments.
+
+    Text of raw elements, by number of their names, is escaped first.
+    """
     tags = Tags(text, names, is_void)
     if is_raw[tags.names].any():
-        return Tags(_RAW_TEXT.sub(_escaped, text), names, is_void)
+        return Tags(_RAW_TEXT.sub(_escaped, tags.text), names, is_void)
     return tags
 
 
@@ -76,10 +86,16 @@ class TagNames:
 
     def __init__(self, names: Sequence[str]) -> None:
         padded = b"".join(name.encode().ljust(2 * _WORD_BYTES, b"\0") for name in names)
-        words = np.frombuffer(padded, "<u8").reshape(-1, 2)
-        hashes = words[:, 0] * _FACTORS[0] + words[:, 1] * _FACTORS[1]
-        self._order = np.argsort(hashes)
-        self._hashes = hashes[self._order]
+        words: Words = np.frombuffer(padded, "<u8").reshape(-1, 2)
+        hashes: Words = words[:, 0] * _FACTORS[0] + words[:, 1] * _FACTORS[1]
+        # Two names in one slot would hide each other: another factor parts them.
+        factor = np.uint64(1)
+        while len(set(_slots(hashes, factor).tolist())) < len(names):
+            factor += np.uint64(2)
+        self._factor = factor
+        self._numbers = np.zeros(1 << _SLOT_BITS, np.int64)
+        self._numbers[_slots(hashes, factor)] = np.arange(1, len(names) + 1)
+        self._hashes = np.append(np.uint64(0), hashes)
 
     def number(self, words: Words, places: Ints) -> Ints:
         """Numbers of the names that begin at these places; `words[i]` holds the bytes from i on."""
@@ -87,8 +103,14 @@ class TagNames:
         hashes = first * _FACTORS[0]
         more = np.flatnonzero(is_long)
         hashes[more] += _cut_name(words[places[more] + _WORD_BYTES])[0] * _FACTORS[1]
-        at = np.minimum(np.searchsorted(self._hashes, hashes), len(self._hashes) - 1)
-        return np.where(self._hashes[at] == hashes, self._order[at] + 1, 0)
+        numbers = self._numbers.take(_slots(hashes, self._factor))
+        numbers[self._hashes.take(numbers) != hashes] = 0
+        return numbers
+
+
+def _slots(hashes: Words, factor: np.uint64) -> Ints:
+    """Where a table of names holds each of these."""
+    return ((hashes * factor) >> np.uint64(64 - _SLOT_BITS)).astype(np.int64)
 
 
 def _cut_name(words: Words) -> tuple[Words, Bools]:
@@ -111,22 +133,26 @@ class Tags:
     """
 
     def __init__(self, text: str, names: TagNames, is_void: Bools) -> None:
+        bytes_L, starts = _find_starts(text)
+        if (bytes_L[starts + 1] == _BANG).any():
+            text = _without_comments(text)
+            bytes_L, starts = _find_starts(text)
         self.text = text
-        # A byte per character: what this cannot say is no part of a mark.
-        data = text.encode("latin-1", "replace")
-        padded = data + _PADDING
-        bytes_L = np.frombuffer(data, np.uint8)
-        self._words: Words = np.ndarray(len(data) + 16, "<u8", padded, strides=(1,))
-        self._quotes = np.flatnonzero(bytes_L == _QUOTE)
-        starts, self.ends = np.flatnonzero(bytes_L == _LESS), np.flatnonzero(bytes_L == _MORE)
+        self._words: Words = np.ndarray(len(bytes_L) - 7, "<u8", bytes_L, strides=(1,))
+        quotes = np.flatnonzero(bytes_L == _QUOTE)
+        self._quotes = quotes[np.searchsorted(quotes, _WORD_BYTES) :]
+        # A quote that is the last opens nothing.
+        self._before_quotes: Words = self._words[self._quotes[:-1] - (_WORD_BYTES - 1)]
+        self.ends = np.flatnonzero(bytes_L == _MORE)
         if len(starts) != len(self.ends):
             # The name of an attribute may hold "<", where a page forgot a quote or a bracket.
             starts = starts[np.searchsorted(starts, np.append(-1, self.ends[:-1]))]
         self.starts: Ints = starts
-        self.is_opening: Bools = bytes_L[starts + 1] != _SLASH
+        after = bytes_L[starts + 1]
+        self.is_opening: Bools = after != _SLASH
         self.names = names.number(self._words, starts + 2 - self.is_opening)
         # Instructions ("<?php ...>") hold nothing, either.
-        self.is_single: Bools = is_void[self.names] | (bytes_L[starts + 1] == _QUESTION)
+        self.is_single: Bools = is_void[self.names] | (after == _QUESTION)
         self.closings = _match(np.where(self.is_single, 0, np.where(self.is_opening, 1, -1)))
 
     def covered(self, chosen: Ints) -> Bools:
@@ -136,28 +162,62 @@ class Tags:
         change -= np.bincount(self.closings[chosen], minlength=size)
         return np.cumsum(change) > 0
 
-    def number_classes(self, chosen: Ints) -> Ints:
-        """Numbers of the `class` values of these tags; equal ones have one number."""
-        quotes = self._quotes[self._quotes >= _WORD_BYTES]
-        at = np.flatnonzero(self._words[quotes - (_WORD_BYTES - 1)] == _CLASS)
-        # A quote that is the last opens nothing.
-        at = at[at + 1 < len(quotes)]
-        first, last = quotes[at] + 1, quotes[at + 1]
+    def read_values(self, name: str, chosen: Ints) -> tuple[Ints, list[str]]:
+        """Number of each of these tags' value of an attribute, and the values; 0 is none.
+
+        The tags stand in order.
+        """
+        end = f' {name}="'.encode()[-_WORD_BYTES:]
+        shift = np.uint64(8 * (_WORD_BYTES - len(end)))
+        at = np.flatnonzero(self._before_quotes >> shift == int.from_bytes(end, "little"))
+        first, last = self._quotes[at] + 1, self._quotes[at + 1]
         tag = np.searchsorted(self.starts, first) - 1
         # Text may hold the same characters.
-        is_inside = last < self.ends[tag]
-        spans = np.zeros((2, len(self.starts)), np.int64)
-        spans[:, tag[is_inside]] = first[is_inside], last[is_inside]
+        is_asked = np.zeros(len(self.starts), np.bool_)
+        is_asked[chosen] = True
+        at = np.flatnonzero((last < self.ends[tag]) & is_asked[tag])
         text, numbers = self.text, {"": 0}
-        found = [
+        found = np.zeros(len(chosen), np.int64)
+        found[np.searchsorted(chosen, tag[at])] = [
             numbers.setdefault(text[start:end], len(numbers))
-            for start, end in zip(*spans[:, chosen].tolist(), strict=True)
+            for start, end in zip(first[at].tolist(), last[at].tolist(), strict=True)
         ]
-        return np.array(found, np.int64)
+        return found, list(numbers)
+
+    def are_blank(self, firsts: Ints, ends: Ints) -> Bools:
+        """Whether these spans of the markup, none of them empty, hold nothing above a space.
+
+        Of longer ones than four words of eight characters the first and last two are looked at
+        first.
+        """
+        sizes = ends - firsts
+        last = np.maximum(ends - _WORD_BYTES, firsts)
+        words = self._words[firsts] & _LOW_BYTES[np.minimum(sizes, _WORD_BYTES)]
+        above = (words + _ONES * _TO_HIGH) | words
+        more = np.flatnonzero((above & _HIGHS == 0) & (sizes > _WORD_BYTES))
+        first, last, size = firsts[more], last[more], sizes[more]
+        for at in (last, np.minimum(first + 8, last), np.maximum(last - 8, first)):
+            words = self._words[at]
+            above[more] |= (words + _ONES * _TO_HIGH) | words
+        blank: Bools = above & _HIGHS == 0
+        long = more[size > 4 * _WORD_BYTES]
+        for place, start, end in zip(
+            long.tolist(), firsts[long].tolist(), ends[long].tolist(), strict=True
+        ):
+            if blank[place]:
+                blank[place] = self.text[start:end].isspace()
+        return blank
 
     def spans(self, chosen: Ints) -> tuple[list[int], list[int]]:
         """Where these tags begin and end in the markup."""
         return self.starts[chosen].tolist(), self.ends[chosen].tolist()
+
+
+def _find_starts(text: str) -> tuple[NDArray[np.uint8], Ints]:
+    """The markup, one byte per character and padded, and where "<" stands in it."""
+    # What a byte cannot say is no part of a mark.
+    bytes_L = np.frombuffer(text.encode("latin-1", "replace") + _PADDING, np.uint8)
+    return bytes_L, np.flatnonzero(bytes_L == _LESS)
 
 
 def _match(steps: Ints) -> Ints:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 # Log odds beyond which more trees change little: e**-3 is a probability of 0.05.
 SURE_SCORE = 3.0
-# After which shares of the trees rows that are sure keep their score.
-_STAGES = (1 / 3,)
+# After how many trees rows that are sure keep their score.
+_STAGES = (24, 64)
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,10 @@ class Forest:
         """Probability of each of the rows, given as columns [F, N].
 
         Rows that the first trees are sure of keep their score: on most pages half of the blocks are
-        plainly navigation.
+        plainly navigation. The first trees are trained with steeper steps, to be sure soon.
         """
         num_trees = len(self.features)
-        bounds = [0, *(int(num_trees * share) for share in _STAGES), num_trees]
+        bounds = [0, *(min(stage, num_trees) for stage in _STAGES), num_trees]
         score = np.zeros(columns.shape[1])
         rows = np.arange(columns.shape[1])
         for first, end in itertools.pairwise(bounds):
