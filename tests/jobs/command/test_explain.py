@@ -58,3 +58,22 @@ def test_neither_verb_imports_spark() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "False"
+
+
+def test_a_file_that_ends_the_child_is_a_row_and_the_next_one_goes_on(
+    capsys, tmp_path: Path
+) -> None:
+    big, small, recipe = tmp_path / "big.html", tmp_path / "small.html", tmp_path / "r.yaml"
+    big.write_text("<p>" + "some words " * 800_000, encoding="utf-8")
+    small.write_text(PAGE, encoding="utf-8")
+    recipe.write_text(
+        "recipe:\n  name: t\n  sources: [{name: a, uri: x, format: html}]\n"
+        "  clean: {extract: {guard: {memory_bytes: 60000000}}}\nruntime: {output: o}\n",
+        encoding="utf-8",
+    )
+
+    rows = explain(capsys, str(big), str(small), "--recipe", str(recipe))
+
+    assert rows[0]["drop_reason"] == "guard:memory"
+    assert rows[0]["rejected"]
+    assert rows[1]["title"] == "A page"
