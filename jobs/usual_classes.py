@@ -37,10 +37,10 @@ def use(session: SparkSession, folder: str) -> None:
     few = session.createDataFrame([("1", 1.0)], "table string, weight double")
     joined = ranked.join(few, "table", "left").join(back.select("doc_id").distinct(), "doc_id")
     _grouped(joined).write.parquet(f"{folder}/grouped")
-    joined.repartitionByRange(3, "doc_id").sortWithinPartitions("doc_id").write.parquet(
+    joined.repartition(3, "doc_id").sortWithinPartitions("doc_id").write.parquet(
         f"{folder}/ordered"
     )
-    joined.unionByName(joined).dropDuplicates(["doc_id"]).limit(5).collect()
+    joined.unionByName(joined).distinct().limit(5).collect()
     few.rdd.map(tuple).collect()
 
 
