@@ -37,7 +37,11 @@ def _run(context: StageContext) -> None:
         .collect()
     }
     names = [source.name for source in recipe.sources]
-    counted = {name: rows[name]["tokens"] if name in rows else 0 for name in names}
+    # A source whose documents all have the factor 0 gives nothing: it counts as one without tokens.
+    counted = {
+        name: rows[name]["tokens"] if name in rows and rows[name]["weighted"] else 0
+        for name in names
+    }
     documents = {name: rows[name]["documents"] if name in rows else 0 for name in names}
     plan = plan_mixture(counted, documents, recipe.mixture)
     # With factors, a source's tokens stay as planned: its epochs are divided by their mean.
@@ -59,7 +63,7 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
 
 
 STAGE = Stage(
-    name="mixture", version=5, inputs=("clean", "dedup", "tokenise"), settings=_settings, run=_run
+    name="mixture", version=6, inputs=("clean", "dedup", "tokenise"), settings=_settings, run=_run
 )
 
 if __name__ == "__main__":
