@@ -1,6 +1,6 @@
 """Scripts, styles and comments cut out of a page before a parser sees it.
 
-They are half of most pages and none of their text. Where it cannot be told for certain without
+They are over a third of the labelled pages and none of their text. Where it cannot be told for certain without
 parsing what one holds, it is left with all that follows.
 """
 
