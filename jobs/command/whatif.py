@@ -17,9 +17,17 @@ from typing import Any
 
 from refinery.clean_config import CleanConfig
 from refinery.filters.rules import rules_for
-from refinery.filters.whatif import Outcome, count_now, count_then, estimate_tokens, read_ledger
+from refinery.filters.whatif import (
+    BYTES_PER_TOKEN,
+    Outcome,
+    count_now,
+    count_then,
+    estimate_tokens,
+    read_ledger,
+)
 from refinery.filters.whatif_top import TopBorders
 from schemas.errors import SettingsError
+from schemas.manifest import MANIFEST_NAME, read_manifest
 from schemas.settings import apply_overrides, parse_settings, read_yaml
 
 PREFIX = "recipe.clean."
@@ -39,14 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="e.g. rules.bounds.gopher:words={minimum: 100} or quality.min_score=0.5",
     )  # fmt: skip
     parser.add_argument("--bytes-per-token", action="append", default=[], metavar="SOURCE=NUMBER",
-                        help="measured ratio of a source; default 4")  # fmt: skip
+                        help="of a source; default: measured by the dataset of the same run, else 4")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
 
 
 def run(args: argparse.Namespace) -> int:
     """Answer on stdout."""
     changed = _changed(args.recipe, args.overrides)
-    ratios = _ratios(args.bytes_per_token)
+    ratios = {**_measured_ratios(args.ledger), **_ratios(args.bytes_per_token)}
     now, then = Outcome(), Outcome()
     files = _files(args.ledger)
     top = TopBorders(read_ledger(files, changed), changed) if changed.top_fractions else None
@@ -55,7 +63,13 @@ def run(args: argparse.Namespace) -> int:
         for before, after in pool.map(lambda path: _count(path, changed, top), files):
             now.add(before)
             then.add(after)
-    answer = {"settings": args.overrides, "now": _plain(now, ratios), "then": _plain(then, ratios)}
+    used = {name: round(ratios.get(name, BYTES_PER_TOKEN), 3) for name in sorted(now.documents)}
+    answer = {
+        "settings": args.overrides,
+        "bytes_per_token": used,
+        "now": _plain(now, ratios),
+        "then": _plain(then, ratios),
+    }
     print(json.dumps(answer, ensure_ascii=False) if args.json else _table(answer))
     return 0
 
@@ -111,6 +125,15 @@ def _files(ledger: Path) -> list[str]:
     return [str(path) for path in files]
 
 
+def _measured_ratios(ledger: Path) -> dict[str, float]:
+    """Bytes per token by source of the dataset that lies beside the tables of this ledger."""
+    for folder in ledger.absolute().parents:
+        if (folder / "dataset" / MANIFEST_NAME).is_file():
+            sources = read_manifest(folder / "dataset").train.sources
+            return {name: s.text_bytes / s.tokens for name, s in sources.items() if s.tokens}
+    return {}
+
+
 def _ratios(pairs: Sequence[str]) -> dict[str, float]:
     ratios = {}
     for pair in pairs:
@@ -148,5 +171,6 @@ def _table(answer: dict[str, Any]) -> str:
         lines.append(
             f"{name:<32}{now['dropped_by'].get(name, 0):>14,}{then['dropped_by'].get(name, 0):>14,}"
         )
-    lines += ["", "* estimated: bytes of kept text over the source's bytes per token"]
+    used = ", ".join(f"{name} {ratio:.2f}" for name, ratio in answer["bytes_per_token"].items())
+    lines += ["", f"* estimated: bytes of kept text over the source's bytes per token ({used})"]
     return "\n".join(lines)

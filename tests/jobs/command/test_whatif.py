@@ -16,7 +16,9 @@ from refinery.quality.config import ParetoConfig
 from refinery.quality.sampling import is_sampled_out
 from refinery.tables import arrow_schema
 from schemas.errors import SettingsError
+from schemas.manifest import read_manifest
 from schemas.tables import LEDGER
+from tests.support.datasets import DatasetShape, write_dataset
 
 TEXTS = [
     "The dog and the cat that have been with us in the house of the man. " * 8,
@@ -159,3 +161,20 @@ def test_maps_with_other_keys_in_some_row_are_read_key_by_key(kind: pa.DataType)
             expected = [dict(row).get(name) for row in chosen]
             assert [None if np.isnan(x) else x for x in column] == expected
         assert set(columns) == {name for row in chosen for name, _ in row}
+
+
+def test_tokens_are_estimated_by_the_ratio_of_the_dataset_beside(capsys, tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path / "dataset", DatasetShape()).parent
+    sources = read_manifest(folder).train.sources
+    name, source = next(iter(sources.items()))
+    schema = arrow_schema({column.name: column.type for column in LEDGER.columns})
+    row = {"doc_id": "0" * 32, "source": name, "num_bytes": 9000, "values": [], "reasons": []}
+    tables = tmp_path / "tables" / "clean" / "a" / "table=ledger"
+    tables.mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist([row], schema=schema), tables / "part.parquet")
+
+    answer = ask(capsys, tables, "language.min_score=0.0")
+
+    ratio = source.text_bytes / source.tokens
+    assert answer["now"]["tokens_estimated"] == {name: round(9000 / ratio)}
+    assert answer["bytes_per_token"] == {name: round(ratio, 3)}
