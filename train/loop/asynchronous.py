@@ -22,6 +22,7 @@ from torch._C._distributed_c10d import TCPStore
 
 from schemas.errors import SettingsError
 from train.data.cursor import RankShare
+from train.loop.launch import WORKER_ENDED
 from train.loop.losses import LossMeter
 from train.loop.opened import Run
 from train.loop.resume import resume, save
@@ -57,6 +58,8 @@ from train.settings import TrainSettings
 logger = logging.getLogger(__name__)
 
 _START, _READY = "start_step", "server_ready"
+_JOINED = "worker_joined"
+_LOOK_SECONDS = 0.1
 _OBSERVER, _PATIENT_SECONDS = "observer", 30 * 86400.0
 # Before the sums of a loss meter: labels, then seconds of waiting for rows.
 _TALLY_HEAD = 2
@@ -150,10 +153,22 @@ def _server(
 def _links_of(
     run: Run, config: AsynchronousConfig, store: TCPStore, server: int
 ) -> list[Callable[[], GlooLink]]:
-    return [
-        partial(_link, run, store, server, str(number), end="server")
-        for number in range(config.workers)
-    ]
+    return [partial(_link_of_worker, run, store, server, n) for n in range(config.workers)]
+
+
+def _link_of_worker(run: Run, store: TCPStore, server: int, number: int) -> GlooLink:
+    """Wait for a worker; one that died before it joined would be waited for until the timeout.
+
+    Raises:
+        ConnectionError: It ended, or did not come in time.
+    """
+    own = store.clone()  # type: ignore[attr-defined]
+    until = time.monotonic() + run.settings.step_timeout_seconds
+    while not own.check([f"{_JOINED}-{number}"]):
+        if own.check([f"{WORKER_ENDED}-{number}"]) or time.monotonic() > until:
+            raise ConnectionError(f"worker {number} did not join")
+        time.sleep(_LOOK_SECONDS)
+    return _link(run, store, server, str(number), end="server")
 
 
 def _hold(run: Run, config: AsynchronousConfig, store: TCPStore, number: int) -> None:
@@ -229,10 +244,7 @@ def _keep_files(
     step, first_step, lost = _Step(run), trainer.step, 0
     with ProgressLine(total_steps=trainer.plan.total_steps, enabled=True) as line:
         while serving.is_alive() or not updates.empty():
-            if server.seen.lost_workers > lost:
-                lost = server.seen.lost_workers
-                _note(run, "lost_worker", workers_lost=lost)
-                logger.warning("%d of %d workers lost; the others go on", lost, config.workers)
+            lost = _note_lost(run, config, server, lost)
             try:
                 step.add(updates.get(timeout=0.2))
             except queue.Empty:
@@ -257,9 +269,19 @@ def _keep_files(
                 board.write(record["step"], scalars(record))
             run.store.poll()
             line.show(record)
+    _note_lost(run, config, server, lost)
     metrics.close()
     if board is not None:
         board.close()
+
+
+def _note_lost(run: Run, config: AsynchronousConfig, server: ParameterServer, known: int) -> int:
+    """Tell of workers lost since; how many are."""
+    lost = server.seen.lost_workers
+    if lost > known:
+        _note(run, "lost_worker", workers_lost=lost)
+        logger.warning("%d of %d workers lost; the others go on", lost, config.workers)
+    return lost
 
 
 def _save(run: Run, observer: Worker, first_step: int) -> None:
@@ -330,6 +352,7 @@ def _work(run: Run, config: AsynchronousConfig, store: TCPStore, number: int) ->
     layout = trainer.layout
     layout.share = RankShare(rank=number, ranks=config.workers)
     trainer.step = int(store.get(_START))
+    store.set(f"{_JOINED}-{number}", "")
     links = [_link(run, store, n, str(number), end="worker") for n in range(config.servers)]
     worker = Worker(layout.parts[0], links)
     items = microbatches(

@@ -11,11 +11,16 @@ import signal
 import socket
 import subprocess
 import sys
+from datetime import timedelta
 from types import FrameType
 
 from train.parallel.config import AsynchronousConfig
 
 logger = logging.getLogger(__name__)
+
+# Key of the run's store, with the number of a worker behind it.
+WORKER_ENDED = "worker_ended"
+HOST, TELL_SECONDS = "127.0.0.1", 5
 
 
 def launch(config: AsynchronousConfig, arguments: list[str]) -> int:
@@ -24,7 +29,7 @@ def launch(config: AsynchronousConfig, arguments: list[str]) -> int:
     SIGTERM is passed on: the workers stop, the servers save.
     """
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.bind((HOST, 0))
         port = listener.getsockname()[1]
     processes = [_start(rank, config, port, arguments) for rank in range(config.processes)]
 
@@ -35,27 +40,48 @@ def launch(config: AsynchronousConfig, arguments: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, pass_on)
     signal.signal(signal.SIGINT, pass_on)
+    servers, workers = processes[: config.servers], processes[config.servers :]
     try:
-        code = _wait_for_first(processes[: config.servers])
+        code = _wait_for_first(servers, workers, port)
     finally:
         for process in processes:
             if process.returncode is None and processes[0].returncode != 0:
                 process.kill()
-    for number, process in enumerate(processes[config.servers :]):
+    for number, process in enumerate(workers):
         if process.wait() != 0:
             logger.warning("worker %d ended with exit code %d", number, process.returncode)
     return code
 
 
-def _wait_for_first(servers: list[subprocess.Popen[bytes]]) -> int:
+def _wait_for_first(
+    servers: list[subprocess.Popen[bytes]], workers: list[subprocess.Popen[bytes]], port: int
+) -> int:
     """Exit code of the first server; it ends with any other: the weights are no longer whole."""
-    first = servers[0]
+    first, told = servers[0], set[int]()
     while True:
         try:
             return first.wait(timeout=0.5)
         except subprocess.TimeoutExpired:
             if any(server.poll() not in (None, 0) for server in servers[1:]):
                 first.kill()
+            for number, worker in enumerate(workers):
+                if worker.poll() not in (None, 0) and number not in told and _tell(port, number):
+                    told.add(number)
+
+
+def _tell(port: int, worker: int) -> bool:
+    """Tell the servers that a worker ended, who may be waiting for it to join; says whether."""
+    from torch._C._distributed_c10d import TCPStore
+
+    try:
+        store = TCPStore(
+            HOST, port, is_master=False, wait_for_workers=False,
+            timeout=timedelta(seconds=TELL_SECONDS),
+        )  # fmt: skip
+        store.set(f"{WORKER_ENDED}-{worker}", "")
+    except RuntimeError:  # the first server does not listen yet
+        return False
+    return True
 
 
 def _start(
@@ -65,7 +91,7 @@ def _start(
         **os.environ,
         "RANK": str(rank),
         "WORLD_SIZE": str(config.processes),
-        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_ADDR": HOST,
         "MASTER_PORT": str(port),
     }
     process = subprocess.Popen([sys.executable, "-m", "train", *arguments], env=environment)

@@ -141,6 +141,7 @@ def test_without_staleness_a_run_is_the_synchronous_one_and_resumes_exactly(
 def test_a_killed_worker_does_not_end_the_run(tmp_path: Path) -> None:
     data = recipe(tmp_path, stop={"steps": 40})
     data["optimizer"]["max_norm"] = None
+    data["schedule"]["init_lr"] = 0.01
     data["asynchronous"] = {"workers": 3, "servers": 2, "staleness": 3}
     run = start(data, tmp_path)
     assert run.stderr is not None
@@ -155,8 +156,10 @@ def test_a_killed_worker_does_not_end_the_run(tmp_path: Path) -> None:
     _, errors = run.communicate(timeout=200)
 
     assert run.returncode == 0, errors
+    # It is lost whether it had joined or was still reading its modules.
+    lost = [event for event in events(data) if event["kind"] == "lost_worker"]
+    assert [event["workers_lost"] for event in lost] == [1]
     last = metrics(data)[-1]
-    assert last["lost_workers"] == 1
     # The order of updates is the machine's, and one small batch says little: thirds are compared.
     losses = [m["loss"] for m in metrics(data)]
     third = len(losses) // 3
@@ -164,7 +167,6 @@ def test_a_killed_worker_does_not_end_the_run(tmp_path: Path) -> None:
     assert 1 <= max(map(int, last["staleness"])) <= 3
     # Two workers took all their steps, so at least two thirds of the run were done.
     assert 26 <= len(metrics(data)) < 40
-    assert "lost_worker" in [event["kind"] for event in events(data)]
     report = (Path(data["output"]) / "report.html").read_text(encoding="utf-8")
     assert "Staleness of updates" in report
 
