@@ -3,7 +3,7 @@
 GPT-2's pre-tokenizer cuts a text into pieces (words with their space, numbers, signs), and merges
 never cross them. Words repeat, so nearly all pieces are found in a table, and what is left of the work is
 one pattern over the text. Texts where that would not hold go to the library: those with characters
-whose class depends on the version of Unicode, and those without spaces, whose pieces rarely repeat.
+whose class depends on the version of Unicode, and those of long pieces, which rarely repeat.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _LATER = (
 )
 LLAMA3, QWEN = _LATER.format(numbers="{1,3}"), _LATER.format(numbers="")
 KNOWN = (GPT2, LLAMA3, QWEN)
-# A line of Chinese is one piece; beyond this mean the table would hold texts, not words.
+# A clause of Chinese is one piece; beyond this mean the table would hold texts, not words.
 MOST_CHARS_PER_PIECE = 7
 LONGEST_KEPT = 64
 # About 40 MB.
@@ -75,8 +75,9 @@ def _with_category(first_letter: str) -> str:
     return _characters(_runs(c for c in codes if unicodedata.category(chr(c))[0] == first_letter))
 
 
-def _with_written_classes(pattern: str) -> re.Pattern[str]:
-    """A library's pattern with \\p{L}, \\p{N}, \\s and \\S as Python's `re` can read them."""
+@functools.cache
+def compiled(pattern: str) -> re.Pattern[str]:
+    """One of `KNOWN` with \\p{L}, \\p{N}, \\s and \\S as Python's `re` reads them, for stable texts."""
     inside = {
         r"\p{L}": _with_category("L"),
         r"\p{N}": _with_category("N"),
@@ -97,12 +98,6 @@ def _with_written_classes(pattern: str) -> re.Pattern[str]:
 
 
 _UNSTABLE = re.compile(f"[^{_characters(STABLE)}]")
-
-
-@functools.cache
-def compiled(pattern: str) -> re.Pattern[str]:
-    """One of `KNOWN`, ready to find pieces in texts of stable characters."""
-    return _with_written_classes(pattern)
 
 
 def is_stable(text: str) -> bool:

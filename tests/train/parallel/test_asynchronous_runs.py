@@ -138,7 +138,8 @@ def test_without_staleness_a_run_is_the_synchronous_one_and_resumes_exactly(
 
 
 @pytest.mark.distributed
-def test_a_killed_worker_does_not_end_the_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("steps_before", [0, 2], ids=["before it joins", "after two steps"])
+def test_a_killed_worker_does_not_end_the_run(tmp_path: Path, steps_before: int) -> None:
     data = recipe(tmp_path, stop={"steps": 40})
     data["optimizer"]["max_norm"] = None
     data["schedule"]["init_lr"] = 0.01
@@ -150,10 +151,10 @@ def test_a_killed_worker_does_not_end_the_run(tmp_path: Path) -> None:
         found = re.search(r"worker 1: process (\d+)", run.stderr.readline())
         victim = int(found[1]) if found else None
     until = time.monotonic() + 120
-    while len(metrics(data)) < 2 and time.monotonic() < until:
+    while len(metrics(data)) < steps_before and time.monotonic() < until:
         time.sleep(0.02)
     os.kill(victim, signal.SIGKILL)
-    _, errors = run.communicate(timeout=200)
+    _, errors = run.communicate(timeout=100)  # less than the timeout of a step
 
     assert run.returncode == 0, errors
     # It is lost whether it had joined or was still reading its modules.
