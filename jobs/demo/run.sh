@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The demo: corpus, spark-submit, torchrun, evaluation. Every step recognises what is already there.
+# The demo: corpus, refinery, torchrun, evaluation. Every step recognises what is already there.
 set -euo pipefail
 bin=.venv/bin
 out=runs/demo
@@ -7,7 +7,7 @@ started=$SECONDS
 
 JAVA_HOME=$("$bin/python" -m jobs.java)
 export JAVA_HOME PATH="$PWD/$bin:$JAVA_HOME/bin:$PATH"
-# One thread per native library and worker; spark-submit's JVM starts before our session does.
+# One thread per native library and worker, in whatever starts first.
 export TOKENIZERS_PARALLELISM=false RAYON_NUM_THREADS=1 OMP_NUM_THREADS=1 PYSPARK_PYTHON="$PWD/$bin/python"
 
 "$bin/python" -m jobs.demo.corpus runs/demo-corpus

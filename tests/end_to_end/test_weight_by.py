@@ -12,18 +12,25 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.dataset as ds
 import pytest
+from pyspark.sql import functions as F
 
+from jobs import plan_mixture
 from jobs.refine import STAGES
 from jobs.runner import Run, run_stages
 from refinery.recipe import load_recipe
 from schemas.manifest import Manifest, read_manifest
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 pytestmark = pytest.mark.slow
 
 AT_ZERO, AT_ONE, MICRO = Fraction(1, 2), Fraction(4), 1_000_000
+OVERRIDES = (
+    "recipe.mixture.weight_by.score=quality",
+    f"recipe.mixture.weight_by.at_zero={float(AT_ZERO)}",
+    f"recipe.mixture.weight_by.at_one={float(AT_ONE)}",
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +45,7 @@ def weighted(
     shutil.copytree(undisturbed_output / "tables", output / "tables")
     settings = load_recipe(
         corpus,
-        (
-            f"runtime.output={output}",
-            "recipe.mixture.budget_tokens=60000",
-            "recipe.mixture.weight_by.score=quality",
-            f"recipe.mixture.weight_by.at_zero={float(AT_ZERO)}",
-            f"recipe.mixture.weight_by.at_one={float(AT_ONE)}",
-        ),
+        (*OVERRIDES, f"runtime.output={output}", "recipe.mixture.budget_tokens=60000"),
     )
     return run_stages(settings, STAGES)
 
@@ -110,3 +111,29 @@ def test_better_documents_have_more_copies_in_the_shards(weighted: Run) -> None:
     assert [row["source"] for row in plan] == [s.name for s in weighted.settings.recipe.sources]
     assert packed + manifest.train.account.dropped == manifest.train.account.tokens_in
     assert manifest.train.account.tokens_in == pytest.approx(60_000, rel=0.12)
+
+
+def test_a_source_whose_factors_are_all_zero_is_planned_as_one_without_tokens(
+    weighted: Run, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = min(weighted.settings.recipe.mixture.weights or {})
+    output = tmp_path / "out"
+    shutil.copytree(weighted.store.root, output / "tables")
+    plain = plan_mixture.with_factor
+
+    def without_one(*given: Any) -> DataFrame:
+        rows = plain(*given)
+        return rows.withColumn(
+            "factor", F.when(rows["source"] == gone, 0.0).otherwise(rows["factor"])
+        )
+
+    monkeypatch.setattr(plan_mixture, "with_factor", without_one)
+    overrides = (*OVERRIDES, f"runtime.output={output}", "recipe.mixture.budget_tokens=50000")
+    run = run_stages(load_recipe(corpus, overrides), STAGES, last="mixture")
+
+    assert {row["source"] for row in _table(weighted, "mixture", "mixture")} >= {gone}
+    copied = [row["source"] for row in _table(run, "mixture", "mixture") if row["copies"]]
+    assert copied
+    assert gone not in copied
+    warnings = json.loads(run.records["mixture"].facts["warnings"])
+    assert [w for w in warnings if f"'{gone}'" in w and "no tokens" in w]
