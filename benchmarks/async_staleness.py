@@ -25,8 +25,8 @@ import torch
 import torch.multiprocessing as mp
 
 from tests.support.datasets import DatasetShape, write_dataset
-from train.loop import asynchronous
-from train.parallel.world import leave_process
+from train.distributed.world import leave_process
+from train.parameter_server import run as asynchronous
 from train.settings import TrainSettings
 
 WORKERS, STEPS, BOUNDS = 4, 40, (0, 2, 8)
@@ -75,7 +75,7 @@ def measure(dataset: str, folder: Path, bound: int) -> dict[str, Any]:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     # Forked from a server that has imported torch once: starting takes longer than training here.
-    multiprocessing.set_forkserver_preload(["torch", "train.loop.asynchronous"])
+    multiprocessing.set_forkserver_preload(["torch", "train.parameter_server.run"])
     mp.start_processes(rank_of_run, (port, run), nprocs=WORKERS + 1, start_method="forkserver")
     lines = (Path(run.output) / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     records = [json.loads(line) for line in lines]

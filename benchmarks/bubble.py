@@ -23,8 +23,8 @@ import torch.multiprocessing as mp
 from torch import Tensor, nn
 from torch.distributed.pipelining import PipelineStage
 
+from train.distributed.world import leave_process
 from train.parallel.pipeline import SCHEDULES
-from train.parallel.world import leave_process
 
 FORWARD_SECONDS, WIDTH = 0.4, 4
 LOOPED = {"interleaved": 2}

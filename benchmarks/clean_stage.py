@@ -23,11 +23,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.worker_memory import WorkerMemory
-from jobs.java import find_java
-from jobs.metering import metered
-from jobs.session import build_session
-from refinery.clean_config import CleanConfig
-from refinery.clean_rows import clean_documents
+from jobs.pipeline.metering import metered
+from jobs.spark.java import find_java
+from jobs.spark.session import build_session
+from refinery.clean.config import CleanConfig
+from refinery.clean.rows import clean_documents
 from refinery.publish.store import summarise_table
 from refinery.recipe import Runtime
 

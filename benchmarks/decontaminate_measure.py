@@ -30,7 +30,7 @@ from refinery.decontaminate.config import DecontaminateConfig
 from refinery.decontaminate.index import BenchmarkIndex
 from refinery.decontaminate.measure import Search, measure, upper_bound
 from refinery.decontaminate.words import ItemWords
-from refinery.text_batch import Hashes, TextBatch
+from refinery.text.batch import Hashes, TextBatch
 
 PIECE_CHARS, BATCH = 600, 2000
 JUMP = 0.25

@@ -23,7 +23,7 @@ from refinery.decontaminate.benchmarks import Item, read_items
 from refinery.decontaminate.config import BenchmarkConfig, DecontaminateConfig
 from refinery.decontaminate.index import BenchmarkIndex
 from refinery.decontaminate.index_file import open_index, write_index
-from refinery.text_batch import TextBatch
+from refinery.text.batch import TextBatch
 
 ITEM_WORDS = 112
 

@@ -26,10 +26,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from dedup_stage import prepare
 
-from jobs.dedup_documents import STAGE
-from jobs.java import find_java
-from jobs.session import build_session
-from jobs.stage import StageContext
+from jobs.pipeline.stage import StageContext
+from jobs.spark.java import find_java
+from jobs.spark.session import build_session
+from jobs.stages.dedup import STAGE
 from refinery.publish.store import Store
 from refinery.recipe import RefineSettings
 from schemas.settings import parse_settings

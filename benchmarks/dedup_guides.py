@@ -27,7 +27,7 @@ from refinery.dedup.config import DedupConfig
 from refinery.dedup.greedy import greedy_removals
 from refinery.dedup.lsh import SCurve, band_hashes, shingle_sets, signature
 from refinery.dedup.similarity import compare
-from refinery.text_batch import TextBatch
+from refinery.text.batch import TextBatch
 
 THRESHOLD, DRAWS = 0.8, 200_000
 Pair = tuple[str, str]

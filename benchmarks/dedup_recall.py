@@ -26,7 +26,7 @@ from dedup_signatures import read_pieces
 from refinery.dedup.config import DedupConfig
 from refinery.dedup.lsh import SCurve, band_hashes, signature, sorted_distinct
 from refinery.dedup.similarity import compare
-from refinery.text_batch import Hashes, TextBatch, ngram_hashes
+from refinery.text.batch import Hashes, TextBatch, ngram_hashes
 
 TOKENS, BATCH = 220, 500
 LOWEST, WIDTH = 0.3, 0.05

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from refinery.dedup.config import DedupConfig
 from refinery.dedup.lsh import SCurve, band_hashes, shingle_sets, signature
-from refinery.text_batch import Hashes, TextBatch
+from refinery.text.batch import Hashes, TextBatch
 
 PIECE_CHARS, BATCH = 4000, 250
 NUM = 112

@@ -19,10 +19,10 @@ import threading
 import time
 from pathlib import Path
 
-from jobs.dedup_documents import STAGE
-from jobs.java import find_java
-from jobs.session import build_session
-from jobs.stage import StageContext
+from jobs.pipeline.stage import StageContext
+from jobs.spark.java import find_java
+from jobs.spark.session import build_session
+from jobs.stages.dedup import STAGE
 from refinery.publish.records import StageRecord
 from refinery.publish.store import Store, summarise_table
 from refinery.recipe import RefineSettings

@@ -104,7 +104,7 @@ def main() -> None:
     load = round(os.getloadavg()[0], 1)
     with tempfile.TemporaryDirectory(prefix="estimate-") as scratch:
         overrides = ["--set", f"runtime.output={scratch}/out"]
-        whole_run = [sys.executable, "-m", "jobs.submit", "--recipe", str(args.recipe), *overrides]
+        whole_run = [sys.executable, "-m", "jobs.launch", "--recipe", str(args.recipe), *overrides]
         subprocess.run(whole_run, check=True)
         output = f"{scratch}/out"
         whole = measured(run_records(output)[1], read_run_manifest(output))

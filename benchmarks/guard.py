@@ -19,10 +19,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from refinery.clean.guard import Guard, Killed
 from refinery.extract.config import ExtractConfig
 from refinery.extract.limits import PageRejected
 from refinery.extract.page import extract_page
-from refinery.guard import Guard, Killed
 
 RESULT = Path(__file__).parent / "results" / "guard.json"
 GROUP = 50

@@ -16,7 +16,7 @@ import pyarrow as pa
 import torch
 
 from schemas.manifest import Manifest
-from train.batch import Objective
+from train.batch.batch import Objective
 from train.data.config import LoaderConfig
 from train.data.loader import open_dataset, shard_files
 from train.data.remote import open_manifest

@@ -17,7 +17,7 @@ import torch
 from train.model.presets import resolve_model
 from train.model.transformer import build_model
 from train.parallel.compose import recompute_and_compile
-from train.parallel.fitting import activation_bytes, any_batch
+from train.planning.fitting import activation_bytes, any_batch
 from train.settings import TrainSettings
 
 ROWS, TOKENS, VOCAB, REPEATS = 2, 256, 5003, 2

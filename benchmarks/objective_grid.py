@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from refinery.packing.boundaries import sentence_starts, tokens_at, word_starts
 from refinery.packing.config import PackingConfig
-from refinery.packing.packed import ShardForm
-from refinery.packing.shard import ShardBuilder
+from refinery.packing.shard_builder import ShardBuilder
+from refinery.packing.shard_rows import ShardForm
+from refinery.text.boundaries import sentence_starts, tokens_at, word_starts
 from schemas.manifest import Manifest
-from train.batch import NO_LABEL, Batch
+from train.batch.batch import NO_LABEL, Batch
 from train.data.config import LoaderConfig
 from train.data.loader import shard_files
 from train.data.packed import PackedRows

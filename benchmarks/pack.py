@@ -21,11 +21,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from refinery.packing.config import PackingConfig
-from refinery.packing.packed import ShardForm
-from refinery.packing.shard import ShardBuilder
-from refinery.packing.shards import write_shard
-from refinery.vocabulary.bpe import train_bpe
+from refinery.packing.shard_builder import ShardBuilder
+from refinery.packing.shard_rows import ShardForm
+from refinery.packing.write_shards import write_shard
 from refinery.vocabulary.config import VocabularyConfig
+from refinery.vocabulary.train.byte_level_bpe import train_bpe
 from schemas.manifest import read_manifest
 
 MEAN_DOCUMENT_TOKENS = 900

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from train.batch import NO_LABEL, Batch
+from train.batch.batch import NO_LABEL, Batch
 from train.exchange.compare import Differences, compare
 from train.model.config import ModelConfig
 from train.model.presets import PRESETS, resolve_model

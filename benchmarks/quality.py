@@ -26,10 +26,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from jobs.ingest_documents import STAGE as INGEST
-from jobs.java import find_java
-from jobs.runner import run_stages
-from jobs.train_quality import STAGE as QUALITY
+from jobs.pipeline.runner import run_stages
+from jobs.spark.java import find_java
+from jobs.stages.ingest import STAGE as INGEST
+from jobs.stages.quality import STAGE as QUALITY
 from refinery.recipe import RefineSettings
 from schemas.settings import parse_settings
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.worker_memory import WorkerMemory
-from jobs.java import find_java
+from jobs.spark.java import find_java
 from refinery.report.write import run_records
 
 HERE = Path(__file__).parent
@@ -55,7 +55,7 @@ def run_ours(args: argparse.Namespace) -> dict[str, Any]:
         **os.environ, "JAVA_HOME": str(find_java().home), "REFINERY_MASTER": f"local[{args.cores}]",
     }  # fmt: skip
     subprocess.run(
-        [sys.executable, "-m", "jobs.submit", "--recipe", str(path)], check=True, env=environment
+        [sys.executable, "-m", "jobs.launch", "--recipe", str(path)], check=True, env=environment
     )
     seconds = time.monotonic() - started
     records = run_records(str(output))[1]

@@ -28,7 +28,7 @@ from refinery.filters.config import RulesConfig
 from refinery.filters.lines import line_edits, sentences_left
 from refinery.filters.rules import failed_rules
 from refinery.filters.values import compute_values
-from refinery.text_batch import TextBatch
+from refinery.text.batch import TextBatch
 
 PEER_LANGUAGES = {"en": "eng_Latn", "zh": "cmn_Hani", "web": "eng_Latn"}
 OPTIONAL = ("c4:lorem_ipsum", "c4:curly_bracket", "c4:sentences", "fineweb:dup_line_chars")

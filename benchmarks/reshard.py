@@ -17,8 +17,8 @@ from typing import Any
 import torch
 import torch.multiprocessing as mp
 
-from train.parallel.reshard import RESHARD_FAMILY, reshard_cells
-from train.parallel.world import leave_process, open_world
+from train.distributed.world import leave_process, open_world
+from train.selftest.reshard import RESHARD_FAMILY, reshard_cells
 
 
 def measure(rank: int, size: int, port: int, results: Any) -> None:

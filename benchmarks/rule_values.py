@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from refinery.filters.values import compute_values
-from refinery.text_batch import TextBatch
+from refinery.text.batch import TextBatch
 
 PERCENTILES = (1, 5, 50, 95, 99)
 BATCH = 500

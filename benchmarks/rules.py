@@ -37,7 +37,7 @@ from refinery.quality.classifier import (
     train,
 )
 from refinery.quality.config import QUALITY, QualityTrainingConfig
-from refinery.text_batch import TextBatch
+from refinery.text.batch import TextBatch
 from schemas.fingerprints import sha256_hex
 
 FILES = {"en": ("books-en.jsonl.gz",), "zh": ("docs-zh.jsonl.gz", "history-zh.jsonl.gz")}

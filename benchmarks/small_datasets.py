@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from refinery.vocabulary.identity import identify_tokenizer, load_tokenizer
+from refinery.tokenizers.identity import identify_tokenizer, load_tokenizer
 from schemas.manifest import (
     MANIFEST_NAME,
     Manifest,

@@ -4,7 +4,7 @@
 
 PAGES is a small folder of WARC files as `benchmarks.pages` writes them (20 MB of HTML). The same
 recipe runs through `spark-submit jobs/refine.py`, without the archive of classes, and through
-`python -m jobs.submit`, in turn. Between start and second query: a process that imports pyspark, with and
+`python -m jobs.launch`, in turn. Between start and second query: a process that imports pyspark, with and
 without the archive. The JVM's second compiler is off in all of them. Prints one JSON line of the
 shortest of the rounds, the stages' own seconds beside.
 """
@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.race_pipeline import recipe
-from jobs.java import find_java
-from jobs.jvm import FIRST_COMPILER, class_archive, jvm_options
+from jobs.spark.class_archive import FIRST_COMPILER, class_archive, jvm_options
+from jobs.spark.java import find_java
 from refinery.report.write import run_records
 from tests.support.submitting import refine_command
 
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("tokenizer", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
-    assert class_archive().is_file(), "first: python -m jobs.jvm"
+    assert class_archive().is_file(), "first: python -m jobs.spark.class_archive"
     load, rows = os.getloadavg()[0], list[dict[str, Any]]()
     for number in range(args.rounds):
         with tempfile.TemporaryDirectory() as scratch:
@@ -61,7 +61,7 @@ def main() -> None:
             path.write_text(json.dumps(recipe(args.pages, args.tokenizer, Path(scratch))))
             outputs = [f"{scratch}/submitted", f"{scratch}/local"]
             submit = refine_command(path, Path(outputs[0]), "local[2]")
-            local = [sys.executable, "-m", "jobs.submit", "--recipe", str(path)]
+            local = [sys.executable, "-m", "jobs.launch", "--recipe", str(path)]
             local += ["--set", f"runtime.output={outputs[1]}"]
             query = [sys.executable, "-c", QUERIES]
             rows.append(

@@ -24,16 +24,16 @@ os.environ.update(TOKENIZERS_PARALLELISM="false", RAYON_NUM_THREADS="1", OMP_NUM
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.java import find_java
-from jobs.jvm import jvm_options
-from jobs.metering import metered
-from jobs.session import build_session
+from jobs.pipeline.metering import metered
+from jobs.spark.class_archive import jvm_options
+from jobs.spark.java import find_java
+from jobs.spark.session import build_session
 from refinery.recipe import Runtime
-from refinery.vocabulary.bpe import train_bpe, write_tokenizer
+from refinery.tokenizers.cached_bpe import PieceEncoder
+from refinery.tokenizers.identity import load_tokenizer
+from refinery.tokenizers.tokenise import MARKS, tokenise, tokenise_batch
 from refinery.vocabulary.config import VocabularyConfig
-from refinery.vocabulary.identity import load_tokenizer
-from refinery.vocabulary.pieces import PieceEncoder
-from refinery.vocabulary.tokenise import MARKS, tokenise, tokenise_batch
+from refinery.vocabulary.train.byte_level_bpe import train_bpe, write_tokenizer
 
 BATCH_BYTES = 4 << 20
 PIECE_CHARS = 6000

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from schemas.manifest import SpecialIds
-from train.batch import NO_LABEL, Batch
+from train.batch.batch import NO_LABEL, Batch
 from train.exchange.folder import export_folder
 from train.model.config import ModelConfig
 from train.model.presets import resolve_model

@@ -36,11 +36,11 @@ import torch
 from line_chart import write_curve
 from small_datasets import PackedText, write_dataset
 
-from refinery.vocabulary.bpe import train_bpe, write_tokenizer
+from refinery.tokenizers.folder import read_tokenizer
 from refinery.vocabulary.config import ExtendConfig, VocabularyConfig
-from refinery.vocabulary.donors import read_donor
-from refinery.vocabulary.folder import read_tokenizer
-from refinery.vocabulary.publish import Texts, publish_extension
+from refinery.vocabulary.extend.donor import read_donor
+from refinery.vocabulary.extend.publish import Texts, publish_extension
+from refinery.vocabulary.train.byte_level_bpe import train_bpe, write_tokenizer
 from schemas.vocabulary import VOCABULARY_FILE
 from train.loop.run import pretrain
 from train.settings import TrainSettings

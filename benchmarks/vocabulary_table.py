@@ -22,11 +22,11 @@ from pathlib import Path
 
 import regex
 
+from refinery.tokenizers.folder import read_tokenizer
 from refinery.vocabulary.config import ExtendConfig
-from refinery.vocabulary.folder import read_tokenizer
-from refinery.vocabulary.from_text import donor_from_texts
-from refinery.vocabulary.publish import Texts, publish_extension
-from refinery.vocabulary.scripts import new_characters
+from refinery.vocabulary.extend.donor_from_text import donor_from_texts
+from refinery.vocabulary.extend.publish import Texts, publish_extension
+from refinery.vocabulary.extend.scripts import new_characters
 from schemas.vocabulary import ExtendedVocabulary
 
 CHINESE = ("docs-zh", "history-zh")

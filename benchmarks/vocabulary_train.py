@@ -22,8 +22,8 @@ import time
 from pathlib import Path
 from typing import get_args
 
-from refinery.vocabulary.clauses import cut_clauses
 from refinery.vocabulary.config import TrainKind
+from refinery.vocabulary.train.counted_clauses import cut_clauses
 
 LINES = 1_200_000
 BYTES = 150_000_000

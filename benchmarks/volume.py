@@ -21,9 +21,9 @@ from torch.distributed.tensor.debug import CommDebugMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from train.parallel.selftest_cases import FAMILIES, ROWS, SEQ_LEN, Case, cases
-from train.parallel.selftest_run import build_trainer
-from train.parallel.world import World, leave_process, open_world
+from train.distributed.world import World, leave_process, open_world
+from train.selftest.cases import FAMILIES, ROWS, SEQ_LEN, Case, cases
+from train.selftest.run import build_trainer
 
 NAMES = ("dp", "fsdp", "tp", "tp+sp", "pp 1f1b")
 RANKS = 4

@@ -1,121 +1,12 @@
-"""Clean every document: text, values, scores and verdicts, in one pass."""
+"""Clean every document: the stage `clean` alone; the stages before it must be published.
 
-from __future__ import annotations
+spark-submit jobs/clean_documents.py --recipe RECIPE.yaml [--set KEY=VALUE]
+"""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
-from typing import Any
 
-from pyspark.sql import DataFrame
-
-from jobs.runner import stage_main
-from jobs.stage import Contents, Stage, StageContext
-from refinery.clean import CLEAN_VERSIONS
-from refinery.clean_rows import TABLES_WRITTEN, clean_documents
-from refinery.extract.classifier import weights_sha256
-from refinery.filters.rules import rules_for
-from refinery.language.identify import model_path
-from refinery.publish import storage
-from refinery.publish.store import Store
-from refinery.quality.classifier import ModelFiles, card_name, model_name
-from refinery.quality.top_fraction import TOP_FRACTION_VERSION, mark_beyond
-from refinery.recipe import Recipe
-from refinery.sources.selection import documents, is_excluded, sample_documents
-from schemas.errors import ContractError, run_main
-from schemas.fingerprints import sha256_file, sha256_hex
-
-
-def _settings(recipe: Recipe) -> dict[str, Any]:
-    rules_for("default", recipe.clean.rules)  # names a misspelt rule before any work
-    return {
-        "clean": recipe.clean,
-        "exclude": recipe.exclude,
-        "sample_fraction": recipe.sample_fraction,
-        "seed": recipe.seed,
-        "versions": (*CLEAN_VERSIONS, TOP_FRACTION_VERSION),
-    }
-
-
-def _contents(recipe: Recipe, store: Store) -> Contents:
-    lists = recipe.clean.rules.urls.lists
-    return [
-        ("language model", sha256_file(model_path(recipe.clean.language))),
-        ("block classifier", weights_sha256()),
-        *((f"url list {i}", sha256_hex(storage.read_bytes(uri))) for i, uri in enumerate(lists)),
-        *(
-            (f"words {category}", sha256_hex(storage.read_bytes(config.uri)))
-            for category, config in recipe.clean.rules.word_lists.items()
-        ),
-    ]
-
-
-def _run(context: StageContext) -> None:
-    recipe = context.recipe
-    every = documents(context.read("fetches"), context.read("refetches"))
-    rows = sample_documents(every, recipe.sample_fraction, recipe.seed)
-    models = {
-        head: ModelFiles(
-            context.artefact_uri("quality", model_name(head)),
-            context.artefact_uri("quality", card_name(head)),
-        )
-        for head in recipe.trained_heads
-    }
-    rows = rows.withColumn("is_excluded", is_excluded(recipe.exclude))
-    cleaned = clean_documents(rows, recipe.clean, models, verdicts_uri=context.verdicts_uri)
-    if recipe.clean.top_fractions:
-        _write_best(context, cleaned)
-    else:
-        context.write_many(cleaned)
-    _check(context)
-
-
-@contextmanager
-def _aside(context: StageContext, name: str) -> Iterator[StageContext]:
-    """A context that writes to a folder inside this attempt, which goes at the end."""
-    uri = storage.join_uri(context.attempt_uri, f"_{name}")
-    yield replace(context, attempt_uri=uri)
-    system, path = storage.file_system(uri)
-    if system.exists(path):
-        system.rm(path, recursive=True)
-
-
-def _write_best(context: StageContext, cleaned: DataFrame) -> None:
-    """Write aside first: who is among the best is known only when all have a score."""
-    with _aside(context, "unranked") as unranked:
-        unranked.write_many(cleaned)
-        ledger = unranked.read_back("ledger")
-        configs = context.recipe.clean.top_fractions
-        for table in TABLES_WRITTEN:
-            rows = unranked.read_back(table)
-            is_judged = table in ("cleaned", "ledger")
-            context.write(table, mark_beyond(rows, ledger, configs) if is_judged else rows)
-
-
-def _check(context: StageContext) -> None:
-    """documents = cleaned + rejected + left out by the sample."""
-    num_documents = context.records["ingest"].counts["documents"]
-    num_cleaned = context.count_back("ledger")
-    num_rejected = context.count_back("rejects")
-    num_sampled_out = num_documents - num_cleaned - num_rejected
-    if (num_sampled_out and context.recipe.sample_fraction is None) or num_sampled_out < 0:
-        raise ContractError(
-            f"clean: {num_documents} documents != {num_cleaned} cleaned + {num_rejected} rejected"
-        )
-    context.counts.update(
-        documents=num_documents - num_sampled_out, left_out_by_sample=num_sampled_out
-    )
-
-
-STAGE = Stage(
-    name="clean",
-    version=3,
-    inputs=("ingest", "quality"),
-    settings=_settings,
-    contents=_contents,
-    run=_run,
-)
+from jobs.refine import run_one_stage
+from schemas.errors import run_main
 
 if __name__ == "__main__":
-    run_main(partial(stage_main, STAGE))
+    run_main(partial(run_one_stage, "clean"))

@@ -1,114 +1,12 @@
-"""Find exact and near duplicates; every one of them is backed by a measured similarity."""
+"""Find exact and near duplicates: the stage `dedup` alone; the stages before it must be published.
 
-from __future__ import annotations
+spark-submit jobs/dedup_documents.py --recipe RECIPE.yaml [--set KEY=VALUE]
+"""
 
-import json
-import sys
-from functools import partial, reduce
-from typing import Any
+from functools import partial
 
-from pyspark.sql import DataFrame
-
-from jobs.dedup_alarm import check_losses
-from jobs.dedup_checks import scratch, written_edits
-from jobs.dedup_tables import payload_hashes, publish_signatures, read_known, write_recurring
-from jobs.runner import stage_main
-from jobs.stage import Contents, Stage, StageContext
-from jobs.together import together
-from refinery.dedup import marking
-from refinery.dedup.clusters import cluster_members, cluster_sizes, histogram, largest
-from refinery.dedup.config import DedupConfig
-from refinery.dedup.dumps import Compared, compare_dump, dumps_of, known_after
-from refinery.dedup.earlier import check_earlier, earlier_runs, num_dumps
-from refinery.dedup.lsh import SCurve, scheme_name, with_bands
-from refinery.dedup.signing import sign, with_spans
-from refinery.publish.store import Store
-from refinery.recipe import Recipe
+from jobs.refine import run_one_stage
 from schemas.errors import run_main
 
-
-def _settings(recipe: Recipe) -> dict[str, Any]:
-    sources = [source.name for source in recipe.sources]
-    dumps_of(recipe.dedup, sources)
-    plain = recipe.dedup.model_dump(mode="json", exclude={"earlier"})
-    return {"dedup": plain, "order": sources, "scheme": scheme_name(with_bands(recipe.dedup))}
-
-
-def _contents(recipe: Recipe, store: Store) -> Contents:
-    runs = earlier_runs(recipe.dedup.earlier)
-    config = with_bands(recipe.dedup)
-    check_earlier(runs, scheme_name(config), config.index_buckets)
-    return [(f"earlier/{place}", run.record.identity) for place, run in enumerate(runs)]
-
-
-def _run(context: StageContext) -> None:
-    config = with_bands(context.recipe.dedup)
-    sources = [source.name for source in context.recipe.sources]
-    curve = SCurve(config.num_bands, config.rows_per_band, config.threshold)
-    print(f"{'dedup':<14} {curve}", file=sys.stderr)
-    context.facts["s_curve"] = json.dumps(curve.as_json())
-    earlier = earlier_runs(config.earlier)
-    dumps = dumps_of(config, sources)
-    order = marking.keeper_order(context.read("ledger"), dumps, sources, num_dumps(earlier))
-    documents = with_spans(context.read("cleaned"), written_edits(context, ("clean",)))
-    with scratch(context) as persist:
-        signed = persist(sign(documents, config))
-        sets = signed.select("doc_id", "shingles")
-        fresh = persist(marking.fresh_documents(signed, order, payload_hashes(context, config)))
-        known, parts = read_known(context.spark, earlier, config), list[Compared]()
-        for number in range(len(dumps)):
-            own = fresh.where(fresh["dump"] == num_dumps(earlier) + number)
-            parts.append(compare_dump(own, sets, known, config, persist))
-            known = known_after(known, parts[-1], sets)
-        edges, found = (
-            _union([getattr(p, name) for p in parts]) for name in ("edges", "duplicates")
-        )
-        verdicts = _union([part.documents for part in parts])
-        together(
-            partial(context.write, "edges", edges),
-            partial(context.write, "duplicates", found),
-            partial(publish_signatures, context, verdicts, sets, config),
-            partial(_count, context, parts, config),
-            partial(_describe, context, found, edges),
-        )
-        context.counts.update(dumps=len(dumps), verified_pairs=context.count_back("edges"))
-        write_recurring(context, documents, fresh, config, persist)
-        if not config.removes:
-            context.write("clusters", cluster_members(found, edges, fresh))
-    check_losses(context)
-
-
-def _describe(context: StageContext, duplicates: DataFrame, edges: DataFrame) -> None:
-    """What the report says of clusters."""
-    clusters = cluster_sizes(duplicates, edges)
-    context.facts["cluster_sizes"] = json.dumps(histogram(clusters))
-    context.facts["largest_clusters"] = json.dumps(largest(clusters, most=10))
-
-
-def _count(context: StageContext, parts: list[Compared], config: DedupConfig) -> None:
-    """Pairs, and the buckets that are too large to compare each with each."""
-    capped = _union([marking.capped_buckets(part.members, config) for part in parts])
-    largest_first = capped.orderBy(capped["size"].desc(), "band", "key").limit(10)
-    context.counts.update(
-        candidate_pairs=sum(part.pairs.count() for part in parts),
-        capped_buckets=capped.count(),
-    )
-    context.facts["largest_buckets"] = json.dumps([r.asDict() for r in largest_first.collect()])
-
-
-def _union(tables: list[DataFrame]) -> DataFrame:
-    return reduce(DataFrame.unionByName, tables)
-
-
-STAGE = Stage(
-    name="dedup",
-    version=4,
-    inputs=("ingest", "clean"),
-    settings=_settings,
-    contents=_contents,
-    run=_run,
-    enabled=lambda recipe: recipe.dedup.enabled,
-)
-
 if __name__ == "__main__":
-    run_main(partial(stage_main, STAGE))
+    run_main(partial(run_one_stage, "dedup"))

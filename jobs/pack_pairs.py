@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from refinery.packing.pairs import pack_pairs
-from refinery.packing.tasks import PairsRecipe
+from refinery.supervised.pack import pack_pairs
+from refinery.supervised.tasks import PairsRecipe
 from schemas.errors import run_main
 from schemas.settings import load_settings
 

@@ -1,40 +1,40 @@
-"""Run the jobs of one recipe in order; what is already published is skipped.
+"""Run the stages of one recipe in order; what is already published is skipped.
 
 spark-submit jobs/refine.py --recipe jobs/recipes/demo.yaml [--set KEY=VALUE] [--until STAGE]
 """
 
 from __future__ import annotations
 
-from jobs import (
-    clean_documents,
-    decontaminate_documents,
-    dedup_documents,
-    extend_vocabulary,
-    find_homographs,
-    ingest_documents,
-    pack_shards,
-    plan_mixture,
-    register_benchmarks,
-    tokenise_documents,
-    train_quality,
+from jobs.pipeline.arguments import parse_recipe_arguments, recipe_parser, refine_parser
+from jobs.pipeline.report import finish_run
+from jobs.pipeline.runner import run_stages
+from jobs.stages import (
+    benchmarks,
+    clean,
+    decontaminate,
+    dedup,
+    homographs,
+    ingest,
+    mixture,
+    pack,
+    quality,
+    tokenise,
+    vocabulary,
 )
-from jobs.recipe_arguments import parse_recipe_arguments, refine_parser
-from jobs.runner import run_stages
-from jobs.write_report import finish_run
 from schemas.errors import run_main
 
 STAGES = (
-    ingest_documents.STAGE,
-    train_quality.STAGE,
-    clean_documents.STAGE,
-    find_homographs.STAGE,
-    dedup_documents.STAGE,
-    register_benchmarks.STAGE,
-    decontaminate_documents.STAGE,
-    extend_vocabulary.STAGE,
-    tokenise_documents.STAGE,
-    plan_mixture.STAGE,
-    pack_shards.STAGE,
+    ingest.STAGE,
+    quality.STAGE,
+    clean.STAGE,
+    homographs.STAGE,
+    dedup.STAGE,
+    benchmarks.STAGE,
+    decontaminate.STAGE,
+    vocabulary.STAGE,
+    tokenise.STAGE,
+    mixture.STAGE,
+    pack.STAGE,
 )
 
 
@@ -44,6 +44,13 @@ def main(argv: list[str]) -> int:
     run = run_stages(settings, STAGES, first=args.first, last=args.until)
     if args.until is None:
         finish_run(run)
+    return 0
+
+
+def run_one_stage(name: str, argv: list[str]) -> int:
+    """Run a single stage; the stages before it must be published."""
+    settings, _ = parse_recipe_arguments(argv, recipe_parser(name))
+    run_stages(settings, STAGES, first=name, last=name)
     return 0
 
 

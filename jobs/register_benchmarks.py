@@ -1,80 +1,12 @@
-"""Read the recipe's benchmarks once: an index that every executor maps, items for evaluation."""
+"""Build the index of the recipe's benchmarks: the stage `benchmarks` alone; the stages before it must be published.
 
-from __future__ import annotations
+spark-submit jobs/register_benchmarks.py --recipe RECIPE.yaml [--set KEY=VALUE]
+"""
 
-import json
-import tempfile
 from functools import partial
-from pathlib import Path
-from typing import Any
 
-from jobs.runner import stage_main
-from jobs.stage import Contents, Stage, StageContext
-from refinery.decontaminate.benchmarks import content_files, read_items
-from refinery.decontaminate.index import INDEX_VERSION, BenchmarkIndex
-from refinery.decontaminate.index_file import write_index
-from refinery.decontaminate.summary import coverage, item_lines
-from refinery.publish.store import Store
-from refinery.recipe import Recipe
+from jobs.refine import run_one_stage
 from schemas.errors import run_main
-from schemas.fingerprints import sha256_file
-
-INDEX, ITEMS = "benchmarks.index", "items.jsonl"
-
-
-def _contents(recipe: Recipe, store: Store) -> Contents:
-    assert recipe.decontaminate is not None
-    return [
-        (f"{benchmark.name}/{path.name}", sha256_file(path))
-        for benchmark in recipe.decontaminate.benchmarks
-        for path in content_files(benchmark)
-    ]
-
-
-def _settings(recipe: Recipe) -> dict[str, Any]:
-    assert recipe.decontaminate is not None
-    plain = recipe.decontaminate.model_dump(mode="json")
-    for benchmark in plain["benchmarks"]:
-        del benchmark["path"]
-        if benchmark["multiple_choice"]:
-            del benchmark["multiple_choice"]["labels"]
-    names = ("benchmarks", "max_ngram", "min_ngram", "max_ngram_items")
-    return {"index": INDEX_VERSION, **{name: plain[name] for name in names}}
-
-
-def _run(context: StageContext) -> None:
-    config = context.recipe.decontaminate
-    assert config is not None, "the stage runs only where the recipe names benchmarks"
-    items = [item for benchmark in config.benchmarks for item in read_items(benchmark)]
-    index = BenchmarkIndex.build(items, config)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_index(folder / INDEX, index)
-        (folder / ITEMS).write_text(item_lines(index, items), encoding="utf-8")
-        for file in (INDEX, ITEMS):
-            context.add_artefact(file, folder / file)
-        context.counts["index_bytes"] = (folder / INDEX).stat().st_size
-    context.counts.update(
-        items=len(items),
-        uncovered_items=len(index.uncovered),
-        index_ngrams=index.num_ngrams,
-        template_ngrams=index.num_templates,
-    )
-    context.facts["coverage"] = json.dumps(coverage(index))
-    context.facts["templates"] = json.dumps(
-        [{"ngram": words, "items": items} for words, items in index.templates], ensure_ascii=False
-    )
-    context.facts["uncovered"] = json.dumps([index.names[place] for place in index.uncovered[:50]])
-
-
-STAGE = Stage(
-    name="benchmarks",
-    version=1,
-    settings=_settings,
-    contents=_contents,
-    run=_run,
-    enabled=lambda recipe: recipe.decontaminate is not None,
-)
 
 if __name__ == "__main__":
-    run_main(partial(stage_main, STAGE))
+    run_main(partial(run_one_stage, "benchmarks"))

@@ -1,80 +1,12 @@
-"""Decide every document's fate, and turn the kept ones into token ids, once."""
+"""Turn kept documents into token ids: the stage `tokenise` alone; the stages before it must be published.
 
-from __future__ import annotations
+spark-submit jobs/tokenise_documents.py --recipe RECIPE.yaml [--set KEY=VALUE]
+"""
 
-from functools import partial, reduce
-from typing import Any
+from functools import partial
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-
-from jobs.dedup_checks import removed_duplicates
-from jobs.runner import stage_main
-from jobs.stage import Stage, StageContext
-from refinery.fates import check_fates, decide_fates, kept_texts
-from refinery.packing.split import with_split
-from refinery.recipe import Recipe
-from refinery.vocabulary.tokenise import TOKENISE_VERSION, tokenise
-from schemas.errors import ContractError, run_main
-from schemas.tables import TABLES
-
-
-def compute_fates(context: StageContext) -> DataFrame:
-    """The fate of every document, from the tables published so far."""
-    return decide_fates(
-        ledger=context.read("ledger"),
-        rejects=context.read("rejects", stage="clean"),
-        duplicates=removed_duplicates(context),
-        contamination=context.read("contamination"),
-    )
-
-
-def split_texts(context: StageContext, fates: DataFrame) -> DataFrame:
-    """(doc_id, source, text, edits, is_heldout) of kept documents."""
-    recipe = context.recipe
-    texts = kept_texts(context.read("cleaned"), fates, collect_edits(context))
-    clusters = None if recipe.dedup.removes else context.read("clusters")
-    return with_split(texts, clusters, recipe.split, recipe.seed)
-
-
-def collect_edits(context: StageContext) -> DataFrame:
-    """Edits of all stages that write any."""
-    stages = ("clean", "dedup", "decontaminate")
-    return reduce(DataFrame.unionByName, (context.read("edits", stage=name) for name in stages))
-
-
-def _run(context: StageContext) -> None:
-    recipe = context.recipe
-    context.write("fates", compute_fates(context))
-    fates = context.read_back("fates")
-    counts = {row["fate"]: row["count"] for row in fates.groupBy("fate").count().collect()}
-    check_fates(counts, context.records["clean"].counts["documents"])
-    context.counts.update(counts)
-    if not counts.get("kept"):
-        raise ContractError("no document is kept; see `fates.reason` and `ledger.reasons`")
-    texts = split_texts(context, fates)
-    rows = tokenise(texts, context.artefact_uri("vocabulary", "tokenizer"), recipe.packing.marks)
-    split = F.when(F.col("is_heldout"), "heldout").otherwise("train")
-    tokens = rows.withColumn("split", split).select(*TABLES["tokens"].column_names)
-    context.write("tokens", tokens)
-
-
-def _settings(recipe: Recipe) -> dict[str, Any]:
-    return {
-        "seed": recipe.seed,
-        "split": recipe.split,
-        "marks": recipe.packing.marks,
-        "version": TOKENISE_VERSION,
-    }
-
-
-STAGE = Stage(
-    name="tokenise",
-    version=1,
-    inputs=("clean", "dedup", "decontaminate", "vocabulary"),
-    settings=_settings,
-    run=_run,
-)
+from jobs.refine import run_one_stage
+from schemas.errors import run_main
 
 if __name__ == "__main__":
-    run_main(partial(stage_main, STAGE))
+    run_main(partial(run_one_stage, "tokenise"))

@@ -1,89 +1,12 @@
-"""Train the recipe's classifiers, each from its positive and negative sources."""
+"""Train the recipe's classifiers: the stage `quality` alone; the stages before it must be published.
 
-from __future__ import annotations
+spark-submit jobs/train_quality.py --recipe RECIPE.yaml [--set KEY=VALUE]
+"""
 
-import json
-import tempfile
 from functools import partial
-from pathlib import Path
-from typing import Any
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-
-from jobs.runner import stage_main
-from jobs.stage import Stage, StageContext
-from refinery.clean import CLEAN_VERSIONS
-from refinery.clean_rows import normalize_documents
-from refinery.quality.classifier import (
-    CLASSIFIER_VERSION,
-    card_name,
-    make_examples,
-    model_name,
-    train,
-)
-from refinery.quality.config import QualityTrainingConfig
-from refinery.recipe import Recipe
-from refinery.sources.selection import documents, hash_share, sample_documents
+from jobs.refine import run_one_stage
 from schemas.errors import run_main
 
-
-def _settings(recipe: Recipe) -> dict[str, Any]:
-    return {
-        "heads": recipe.trained_heads,
-        "extract": recipe.clean.extract,
-        "normalize": recipe.clean.normalize,
-        "sample_fraction": recipe.sample_fraction,
-        "seed": recipe.seed,
-        "versions": (CLASSIFIER_VERSION, *CLEAN_VERSIONS),
-    }
-
-
-def _sample(context: StageContext, sources: tuple[str, ...], most: int) -> DataFrame:
-    """At most twice `most` documents of a class, the smallest hashes first."""
-    fetches = context.read("fetches").where(F.col("source").isin(list(sources)))
-    rows = documents(fetches, context.read("refetches"))
-    rows = sample_documents(rows, context.recipe.sample_fraction, context.recipe.seed)
-    chosen = (
-        rows.select("doc_id", hash_share(context.recipe.seed, "doc_id").alias("share"))
-        .orderBy("share", "doc_id")
-        .limit(2 * most)
-        .select("doc_id")
-    )
-    return rows.join(F.broadcast(chosen), ["doc_id"], how="left_semi")
-
-
-def _run(context: StageContext) -> None:
-    cards = {}
-    for head, config in context.recipe.trained_heads.items():
-        cards[head] = _train_head(context, head, config)
-    context.facts["cards"] = json.dumps(cards, sort_keys=True)
-
-
-def _train_head(context: StageContext, head: str, config: QualityTrainingConfig) -> Any:
-    """Train and publish one head; returns its card."""
-    good = _sample(context, config.positive, config.max_documents)
-    noisy = _sample(context, config.negative, config.max_documents)
-    rows = normalize_documents(
-        good.unionByName(noisy), context.recipe.clean, verdicts_uri=context.verdicts_uri
-    ).collect()
-    examples = make_examples(((r["doc_id"], r["source"], r["text"]) for r in rows), config)
-    context.counts[f"{head}_examples"] = len(examples)
-    with tempfile.TemporaryDirectory() as scratch:
-        train(examples, config, Path(scratch), head)
-        for name in (model_name(head), card_name(head)):
-            context.add_artefact(name, Path(scratch) / name)
-        return json.loads((Path(scratch) / card_name(head)).read_text(encoding="utf-8"))
-
-
-STAGE = Stage(
-    name="quality",
-    version=2,
-    inputs=("ingest",),
-    settings=_settings,
-    run=_run,
-    enabled=lambda recipe: bool(recipe.trained_heads),
-)
-
 if __name__ == "__main__":
-    run_main(partial(stage_main, STAGE))
+    run_main(partial(run_one_stage, "quality"))

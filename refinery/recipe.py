@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from refinery.clean_config import CleanConfig
+from refinery.clean.config import CleanConfig
 from refinery.decontaminate.config import DecontaminateConfig
 from refinery.dedup.config import DedupConfig
 from refinery.language.domains import DOMAIN_HEAD, DomainsConfig

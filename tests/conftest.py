@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
     """One small local session for all tests of a run; Java is found as the programs find it."""
-    from jobs.java import find_java
-    from jobs.jvm import jvm_options
-    from jobs.session import build_session
+    from jobs.spark.class_archive import jvm_options
+    from jobs.spark.java import find_java
+    from jobs.spark.session import build_session
     from refinery.recipe import Runtime
 
     os.environ["JAVA_HOME"] = str(find_java().home)

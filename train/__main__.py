@@ -59,7 +59,7 @@ if __name__ == "__main__":
         run_main(main)
     except SystemExit as leaving:
         if "RANK" in os.environ and "torch.distributed" in sys.modules:
-            from train.parallel.world import leave_process
+            from train.distributed.world import leave_process
 
             leave_process(int(leaving.code or 0))
         raise

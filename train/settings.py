@@ -10,9 +10,9 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from schemas.settings import Settings, apply_overrides, parse_settings, read_yaml
+from train.aliases import translate_familiar
 from train.checkpoint.config import CheckpointConfig
 from train.data.config import BatchConfig, DataSpan, LoaderConfig
-from train.familiar import translate_familiar
 from train.optim.config import OptimizerConfig, ScheduleConfig
 from train.parallel.config import AsynchronousConfig, DilocoConfig, ParallelConfig
 from train.warm_start.config import WarmStartConfig

@@ -11,7 +11,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from jobs.register_benchmarks import ITEMS
+from jobs.stages.benchmarks import ITEMS
 from refinery.mixture.counted import newest_record
 from refinery.publish import storage
 from refinery.publish.records import StageRecord

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from jobs.java import find_java
+from jobs.spark.java import find_java
 from refinery.language.config import LanguageConfig
 from refinery.language.identify import model_path
 from schemas.errors import SettingsError

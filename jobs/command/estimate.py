@@ -19,7 +19,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from jobs.estimating import (
+from jobs.pipeline.estimate import (
     DatasetEstimate,
     Sample,
     StageEstimate,
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         plain = {"recipe": recipe.model_dump(mode="json"), "runtime": runtime.model_dump()}
         path.write_text(yaml.safe_dump(plain, allow_unicode=True), encoding="utf-8")
         # A process of its own: its Spark ends with it.
-        command = [sys.executable, "-m", "jobs.submit", "--recipe", str(path)]
+        command = [sys.executable, "-m", "jobs.launch", "--recipe", str(path)]
         code = subprocess.run(command, check=False).returncode
         if code:
             raise PipelineError(f"the sample's run ended with exit code {code}; see above")

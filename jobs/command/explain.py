@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from refinery.clean import CleanDocument, Cleaner, Payload, Rejected
-from refinery.clean_config import CleanConfig
-from refinery.edits import apply_edits
+from refinery.clean.cleaner import CleanDocument, Cleaner, Payload, Rejected
+from refinery.clean.config import CleanConfig
 from refinery.publish import storage
 from refinery.publish.records import StageRecord
 from refinery.publish.store import Store
@@ -23,6 +22,7 @@ from refinery.quality.classifier import ModelFiles, card_name, local_models, mod
 from refinery.quality.config import QUALITY
 from refinery.recipe import RefineSettings, load_recipe
 from refinery.sources.record import document_id, short_message, to_valid_text
+from refinery.text.edits import apply_edits
 from schemas.errors import SettingsError
 
 HTML_ENDINGS = (".html", ".htm", ".xhtml", ".shtml")

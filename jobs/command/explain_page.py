@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from refinery.clean import CleanDocument
-from refinery.edits import merge_edits
+from refinery.clean.cleaner import CleanDocument
+from refinery.text.edits import merge_edits
 
 if TYPE_CHECKING:
     from jobs.command.explain import Explained

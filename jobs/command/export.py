@@ -10,7 +10,7 @@ import os
 import uuid
 from pathlib import Path
 
-from refinery.export import EDIT_STAGES, export_rows, write_jsonl, write_parquet
+from refinery.export.rows import EDIT_STAGES, export_rows, write_jsonl, write_parquet
 from refinery.mixture.counted import newest_record
 from refinery.publish import storage
 from refinery.publish.records import StageRecord
@@ -85,11 +85,11 @@ def _export_with_spark(
     """Let executors write parts into a folder; an existing one is refused."""
     if out.exists():
         raise SettingsError(f"--out {out}: is there already")
-    from jobs.java import find_java  # Spark starts only for large tables
+    from jobs.spark.java import find_java  # Spark starts only for large tables
 
     os.environ["JAVA_HOME"] = str(find_java().home)
-    from jobs.session import build_session
-    from refinery.export_spark import export_documents
+    from jobs.spark.session import build_session
+    from refinery.export.spark import export_documents
     from schemas.tables import CLEANED, EDITS, TOKENS
 
     spark = build_session("export", settings.runtime)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from jobs import submit
-from jobs.recipe_arguments import add_recipe_arguments, add_stage_arguments
+from jobs import launch as submit
+from jobs.pipeline.arguments import add_recipe_arguments, add_stage_arguments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from refinery.packing.trace import Dataset, origins, trace_document, trace_row, verdict
+from refinery.datasets.trace import Dataset, origins, trace_document, trace_row, verdict
 from schemas.errors import SettingsError
 
 
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _show(dataset: Dataset, traced: dict[str, Any]) -> None:
-    from refinery.vocabulary.identity import load_tokenizer
+    from refinery.tokenizers.identity import load_tokenizer
 
     tokenizer = load_tokenizer(dataset.folder / dataset.manifest.tokenizer.path)
     table = Table(title=f"row {traced['row']} of {traced['split']} ({traced['shard']})")

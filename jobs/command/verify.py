@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from refinery.packing.verify import verify_dataset
+from refinery.datasets.verify import verify_dataset
 from schemas.errors import ContractError
 
 

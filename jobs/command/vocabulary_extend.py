@@ -9,11 +9,15 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.command.texts import read_lines
+from refinery.tokenizers.folder import read_tokenizer
 from refinery.vocabulary.config import ExtendConfig
-from refinery.vocabulary.donors import read_donor
-from refinery.vocabulary.folder import read_tokenizer
-from refinery.vocabulary.from_text import choose_lines, refuse_small_size, train_and_hold_out
-from refinery.vocabulary.publish import Texts, publish_extension
+from refinery.vocabulary.extend.donor import read_donor
+from refinery.vocabulary.extend.donor_from_text import (
+    choose_lines,
+    refuse_small_size,
+    train_and_hold_out,
+)
+from refinery.vocabulary.extend.publish import Texts, publish_extension
 from schemas.errors import ContractError, SettingsError
 from schemas.vocabulary import ExtendedVocabulary
 

@@ -16,11 +16,11 @@ from pyspark import SparkContext
 from pyspark.sql import DataFrame
 
 from jobs.command.texts import read_lines, text_of
-from refinery.vocabulary.clauses import collect_clauses, count_clauses
+from refinery.tokenizers.identity import identify_tokenizer
 from refinery.vocabulary.config import TrainConfig
-from refinery.vocabulary.identity import identify_tokenizer
-from refinery.vocabulary.train_merges import Clauses
-from refinery.vocabulary.training import train_tokenizer
+from refinery.vocabulary.train.counted_clauses import collect_clauses, count_clauses
+from refinery.vocabulary.train.merges import Clauses
+from refinery.vocabulary.train.train import train_tokenizer
 from schemas.errors import SettingsError
 
 # Below this, starting Spark takes longer than the counting.
@@ -104,12 +104,12 @@ def _border(total_bytes: int, budget: int) -> int:
 def _count_with_spark(
     args: argparse.Namespace, config: TrainConfig, weights: Mapping[str, float]
 ) -> Clauses:
-    from jobs.java import find_java
+    from jobs.spark.java import find_java
 
     os.environ["JAVA_HOME"] = str(find_java().home)
     from pyspark.sql import functions as F
 
-    from jobs.session import build_session, end_session
+    from jobs.spark.session import build_session, end_session
     from refinery.recipe import Runtime
 
     is_ours = SparkContext._active_spark_context is None

@@ -7,7 +7,7 @@ import argparse
 from rich.console import Console
 from rich.text import Text
 
-from refinery.vocabulary.view import Box, Viewed, open_tokenizers, view_page
+from refinery.tokenizers.view import Box, Viewed, open_tokenizers, view_page
 from schemas.errors import SettingsError
 
 _STYLES = {

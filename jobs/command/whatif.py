@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from refinery.clean_config import CleanConfig
+from refinery.clean.config import CleanConfig
 from refinery.filters.rules import rules_for
-from refinery.filters.whatif import (
+from refinery.whatif.judge import (
     BYTES_PER_TOKEN,
     Outcome,
     count_now,
@@ -25,7 +25,7 @@ from refinery.filters.whatif import (
     estimate_tokens,
     read_ledger,
 )
-from refinery.filters.whatif_top import TopBorders
+from refinery.whatif.top_fraction import TopBorders
 from schemas.errors import SettingsError
 from schemas.manifest import MANIFEST_NAME, read_manifest
 from schemas.settings import apply_overrides, parse_settings, read_yaml

@@ -5,7 +5,7 @@ bin=.venv/bin
 out=runs/demo
 started=$SECONDS
 
-JAVA_HOME=$("$bin/python" -m jobs.java)
+JAVA_HOME=$("$bin/python" -m jobs.spark.java)
 export JAVA_HOME PATH="$PWD/$bin:$JAVA_HOME/bin:$PATH"
 # One thread per native library and worker, in whatever starts first.
 export TOKENIZERS_PARALLELISM=false RAYON_NUM_THREADS=1 OMP_NUM_THREADS=1 PYSPARK_PYTHON="$PWD/$bin/python"
@@ -13,7 +13,7 @@ export TOKENIZERS_PARALLELISM=false RAYON_NUM_THREADS=1 OMP_NUM_THREADS=1 PYSPAR
 "$bin/python" -m jobs.demo.corpus runs/demo-corpus
 
 mkdir -p "$out"
-"$bin/python" -m jobs.submit --recipe jobs/recipes/demo.yaml "$@"
+"$bin/python" -m jobs.launch --recipe jobs/recipes/demo.yaml "$@"
 
 ranks=$(nproc)
 [ "$ranks" -gt 2 ] && ranks=2

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from refinery.text_batch import Hashes, Places, mix
+from refinery.text.batch import Hashes, Places, mix
 
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _ONE, _SIX, _LOW = np.uint64(1), np.uint64(6), np.uint64(63)

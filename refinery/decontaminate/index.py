@@ -18,7 +18,7 @@ from refinery.decontaminate.benchmarks import Item
 from refinery.decontaminate.config import DecontaminateConfig
 from refinery.decontaminate.grams import RunFilter, Runs, grow, prefix_hashes, run_hashes
 from refinery.decontaminate.words import ItemWords
-from refinery.text_batch import Hashes, Places, TextBatch, mix
+from refinery.text.batch import Hashes, Places, TextBatch, mix
 
 INDEX_VERSION = 3
 MIN_LINE_TOKENS = 4

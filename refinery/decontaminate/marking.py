@@ -18,9 +18,9 @@ from pyspark.sql import functions as F
 from refinery.decontaminate.config import DecontaminateConfig
 from refinery.decontaminate.index import BenchmarkIndex, Match, joined_spans
 from refinery.decontaminate.index_file import open_index
-from refinery.edits import Edit, EditMap, apply_edits, merge_edits
 from refinery.tables import UnionRows, arrow_schema, union_ddl
-from refinery.text_batch import TextBatch, spans_of_groups
+from refinery.text.batch import TextBatch, spans_of_groups
+from refinery.text.edits import Edit, EditMap, apply_edits, merge_edits
 
 TABLES_WRITTEN = ("contamination", "edits")
 NGRAM_CHARS = 300

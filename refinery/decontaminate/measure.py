@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from refinery.decontaminate.benchmarks import Item
 from refinery.decontaminate.index import BenchmarkIndex, Match
 from refinery.decontaminate.mutations import EMBEDDED, MUTATIONS, embed, plant
-from refinery.text_batch import CJK, TextBatch, kind_table
+from refinery.text.batch import CJK, TextBatch, kind_table
 
 LONG_TOKENS = 13
 DECOYS_PER_ITEM = 5

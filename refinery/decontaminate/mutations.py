@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from refinery.text_batch import CJK, WORD, kind_table
+from refinery.text.batch import CJK, WORD, kind_table
 
 WRAP_CHARS = 40
 _WIDTH_STEP = 0xFEE0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from refinery.text_batch import CJK, Codes, Hashes, Places, TextBatch, kind_table
+from refinery.text.batch import CJK, Codes, Hashes, Places, TextBatch, kind_table
 
 CHUNK_ITEMS = 2000
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refinery.dedup.config import DedupConfig
-from refinery.text_batch import TEXT_BATCH_VERSION, Hashes, TextBatch, mix, ngram_hashes
+from refinery.text.batch import TEXT_BATCH_VERSION, Hashes, TextBatch, mix, ngram_hashes
 
 SIGNATURE_VERSION = 3
 EMPTY_SLOT = np.uint32(0xFFFFFFFF)

@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 from refinery.dedup.config import RecurringConfig
 from refinery.dedup.signing import edit_list
 from refinery.dedup.solving import ORDER
-from refinery.edits import EditMap, apply_edits
+from refinery.text.edits import EditMap, apply_edits
 
 LINE, PARAGRAPH, SPAN = "line", "paragraph", "span"
 SENTENCES = 3

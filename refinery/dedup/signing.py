@@ -15,8 +15,8 @@ from pyspark.sql import functions as F
 
 from refinery.dedup.config import DedupConfig
 from refinery.dedup.lsh import band_hashes, shingle_sets, signature
-from refinery.edits import Edit, apply_edits
-from refinery.text_batch import Hashes, TextBatch, spans_of_groups
+from refinery.text.batch import Hashes, TextBatch, spans_of_groups
+from refinery.text.edits import Edit, apply_edits
 
 # Arrays of hashes hold 8 bytes per code point, several at a time: a batch of 16 MB would need 700 MB.
 GROUP_CHARS = 400_000

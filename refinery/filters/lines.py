@@ -21,9 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from refinery.edits import Edit, apply_edits, merge_edits
 from refinery.filters.config import LineRules
-from refinery.filters.marked import MarkedEdit
 from refinery.filters.values import (
     Floats,
     Mask,
@@ -32,7 +30,9 @@ from refinery.filters.values import (
     ends_with_dots,
     share,
 )
-from refinery.text_batch import KIND, LETTER, SPACE, UPPER, Lines, Places, TextBatch
+from refinery.text.batch import KIND, LETTER, SPACE, UPPER, Lines, Places, TextBatch
+from refinery.text.edits import Edit, apply_edits, merge_edits
+from refinery.text.marked_edit import MarkedEdit
 
 LINES_VERSION = 3
 

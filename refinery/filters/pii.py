@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from refinery.filters.config import PiiConfig, PiiKind
-from refinery.filters.marked import MarkedEdit
+from refinery.text.marked_edit import MarkedEdit
 
 PII_VERSION = 1
 

@@ -18,8 +18,7 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from refinery.equal_keys import first_equals
-from refinery.text_batch import (
+from refinery.text.batch import (
     CJK_SENTENCE_MARK,
     KIND,
     LETTER,
@@ -33,6 +32,7 @@ from refinery.text_batch import (
     hash_spans,
     mix,
 )
+from refinery.text.equal_keys import first_equals
 
 VALUES_VERSION = 2
 

@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from refinery.filters.config import WordListConfig
-from refinery.filters.marked import MarkedEdit
 from refinery.publish import storage
-from refinery.text_batch import CJK_RANGES
+from refinery.text.batch import CJK_RANGES
+from refinery.text.marked_edit import MarkedEdit
 from schemas.errors import SettingsError
 
 WORD_LISTS_VERSION = 1

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refinery.language.domains import HomographsConfig
-from refinery.text_batch import CJK_RANGES, mix
+from refinery.text.batch import CJK_RANGES, mix
 
 HOMOGRAPHS_VERSION = 1
 CONTEXT_CHARS = 40

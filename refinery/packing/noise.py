@@ -20,12 +20,12 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from tokenizers import Tokenizer
 
-from refinery.packing.boundaries import tokens_at
 from refinery.packing.config import NoiseConfig
-from refinery.packing.spelled import spell
 from refinery.publish import storage
-from refinery.vocabulary.identity import cached_tokenizer
-from refinery.vocabulary.tokenise import MARKS
+from refinery.text.boundaries import tokens_at
+from refinery.tokenizers.identity import cached_tokenizer
+from refinery.tokenizers.spelling import spell
+from refinery.tokenizers.tokenise import MARKS
 from schemas.errors import SettingsError
 
 _SWAP, _DOUBLE, _LOSE = 0.25, 0.5, 0.75  # borders of the four kinds of misspelling

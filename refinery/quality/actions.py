@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from refinery.filters.marked import MarkedEdit
 from refinery.quality.classifier import Classifier, head_reason, is_outside
 from refinery.quality.config import HeadConfig
+from refinery.text.marked_edit import MarkedEdit
 
 # A score of less says little: fastText averages over a handful of words.
 MIN_PARAGRAPH_CHARS = 40

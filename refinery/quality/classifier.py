@@ -19,7 +19,7 @@ import numpy as np
 from refinery.normalize.text import NORMALIZER_VERSION
 from refinery.publish import storage
 from refinery.quality.config import QUALITY, HeadConfig, QualityConfig, QualityTrainingConfig
-from refinery.text_batch import CJK, kind_table
+from refinery.text.batch import CJK, kind_table
 from schemas.errors import ContractError, SettingsError
 from schemas.fingerprints import sha256_hex
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refinery.quality.config import ParetoConfig
-from refinery.text_batch import mix
+from refinery.text.batch import mix
 
 PARETO = "pareto:"
 TOP = "top:"

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from refinery.clean_config import CleanConfig
+from refinery.clean.config import CleanConfig
 from refinery.filters.rules import DEFAULT, Rule, checked_in_rules, rules_for
-from refinery.filters.whatif import map_columns
 from refinery.report.data import Histogram
 from refinery.report.tables import Tables
+from refinery.whatif.judge import map_columns
 
 SHOWN_RULES = 9
 # Length in words is shown whether or not it failed many.

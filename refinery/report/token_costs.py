@@ -12,13 +12,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from refinery.clean import Cleaner, NormalizedPage, Payload
+from refinery.clean.cleaner import Cleaner, NormalizedPage, Payload
 from refinery.normalize.config import EmojiStyle
 from refinery.normalize.emoji_words import replace_emoji
 from refinery.report.shapes import clean_settings
 from refinery.report.tables import Tables
 from refinery.report.vocabulary_data import EmojiCost, LanguageCost
-from refinery.vocabulary.identity import cached_tokenizer
+from refinery.tokenizers.identity import cached_tokenizer
 
 SAMPLED_DOCUMENTS = 20_000
 SHOWN_LANGUAGES = 12

@@ -17,7 +17,7 @@ from refinery.report.vocabulary_data import (
     TokenBox,
     VocabularyNumbers,
 )
-from refinery.vocabulary.view import Viewed, open_tokenizers, view_page
+from refinery.tokenizers.view import Viewed, open_tokenizers, view_page
 from schemas.vocabulary import read_vocabulary
 
 NUM_TEXTS = 4

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from refinery.packing.dataset import dataset_uri
+from refinery.datasets.publish import dataset_uri
 from refinery.publish import storage
 from refinery.publish.records import StageRecord
 from refinery.publish.store import Store

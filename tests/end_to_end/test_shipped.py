@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs.archive import build_archive
 from refinery.publish.store import Store
 from tests.support.corpus import write_corpus
 from tests.support.submitting import SUBMIT_SECONDS, spark_environment, spark_home
+from tools.archive import build_archive
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ import pytest
 from jobs.command.main import main
 from refinery.recipe import load_recipe
 from refinery.report.write import run_records
-from refinery.vocabulary.bpe import train_bpe, write_tokenizer
+from refinery.vocabulary.train.byte_level_bpe import train_bpe, write_tokenizer
 from schemas.manifest import Manifest, read_manifest
 
 pytestmark = pytest.mark.slow

@@ -14,9 +14,9 @@ import pyarrow.dataset as ds
 import pytest
 from pyspark.sql import functions as F
 
-from jobs import plan_mixture
+from jobs.pipeline.runner import Run, run_stages
 from jobs.refine import STAGES
-from jobs.runner import Run, run_stages
+from jobs.stages import mixture as plan_mixture
 from refinery.recipe import load_recipe
 from schemas.manifest import Manifest, read_manifest
 

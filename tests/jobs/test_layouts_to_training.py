@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 from tokenizers import Tokenizer
 
-from jobs.runner import Run
-from refinery.packing.pairs import pack_pairs
-from refinery.packing.tasks import PairsRecipe
-from refinery.packing.verify import verify_dataset
-from refinery.vocabulary.identity import load_tokenizer
+from jobs.pipeline.runner import Run
+from refinery.datasets.verify import verify_dataset
+from refinery.supervised.pack import pack_pairs
+from refinery.supervised.tasks import PairsRecipe
+from refinery.tokenizers.identity import load_tokenizer
 from schemas.manifest import Manifest, read_manifest
 from tests.support.whole import refine, settings, table
 from train.loop.run import pretrain

@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.runner import Run
+from jobs.pipeline.runner import Run
 from refinery.report.write import read_report
 from refinery.sources.selection import HASH_BITS
-from refinery.vocabulary.identity import load_tokenizer
+from refinery.tokenizers.identity import load_tokenizer
 from schemas.errors import SettingsError
 from schemas.manifest import Manifest, read_manifest
 from tests.support.whole import HELDOUT, SEED, refine, settings, table

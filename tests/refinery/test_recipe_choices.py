@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from refinery.clean import CleanDocument, Cleaner, Payload
-from refinery.clean_config import CleanConfig
+from refinery.clean.cleaner import CleanDocument, Cleaner, Payload
+from refinery.clean.config import CleanConfig
 
 WORDS = "The river that runs through the old town has been measured every year since the flood"
 SEEN = "heavy rain in spring raised the water over the lower arch, and the mill was closed"

@@ -14,13 +14,15 @@ from typing import Any
 import torch
 import torch.multiprocessing as mp
 
-from train.parallel.world import leave_process
+from train.distributed.world import leave_process
 
 
 def run_on_ranks(function: Callable[..., None], ranks: int, *args: Any) -> None:
     """Start `ranks` processes that each call `function(*args)` with torchrun's environment set."""
     (port,) = free_ports(1)
-    multiprocessing.set_forkserver_preload(["torch", "train.loop.run", "train.loop.asynchronous"])
+    multiprocessing.set_forkserver_preload(
+        ["torch", "train.loop.run", "train.parameter_server.run"]
+    )
     mp.start_processes(  # type: ignore[attr-defined, no-untyped-call]
         _enter, (function, ranks, port, args), nprocs=ranks, start_method="forkserver"
     )

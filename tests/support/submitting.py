@@ -8,8 +8,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from jobs.java import find_java
-from jobs.jvm import jvm_options
+from jobs.spark.class_archive import jvm_options
+from jobs.spark.java import find_java
 from schemas.manifest import Manifest, read_manifest
 
 SUBMIT_SECONDS = 420

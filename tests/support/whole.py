@@ -10,9 +10,9 @@ from typing import Any
 
 import pyarrow.dataset as ds
 
+from jobs.pipeline.report import finish_run
+from jobs.pipeline.runner import Run, run_stages
 from jobs.refine import STAGES
-from jobs.runner import Run, run_stages
-from jobs.write_report import finish_run
 from refinery.publish.records import StageRecord
 from refinery.recipe import RefineSettings
 from schemas.settings import parse_settings

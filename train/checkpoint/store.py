@@ -34,7 +34,7 @@ from train.checkpoint.pointer import (
     step_of,
     whole_checkpoints,
 )
-from train.parallel.world import World
+from train.distributed.world import World
 
 logger = logging.getLogger(__name__)
 

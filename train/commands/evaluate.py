@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     }
     result = _published(target, asked)
     if result is None:
-        from train.evaluation.run import evaluate_checkpoint  # torch starts only now
+        from train.commands.evaluate_checkpoint import evaluate_checkpoint  # torch starts only now
 
         result = evaluate_checkpoint(args, checkpoint)
         if result is None:

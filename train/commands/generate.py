@@ -11,7 +11,7 @@ from schemas.settings import parse_settings
 from train.generation.config import GenerationConfig
 
 if TYPE_CHECKING:
-    from train.generation.open import Opened
+    from train.generation.open_model import Opened
 
 _SETTINGS = (
     "max_new_tokens", "temperature", "top_k", "top_p", "beams", "length_penalty", "seed",
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     """Print one JSON line per prompt."""
     given = {name: getattr(args, name) for name in _SETTINGS if getattr(args, name) is not None}
     config = parse_settings(GenerationConfig, given, where="generate")
-    from train.generation.open import open_model  # torch starts only now
+    from train.generation.open_model import open_model  # torch starts only now
 
     opened = open_model(args.model, tokenizer=args.tokenizer)
     if args.max_new_tokens is None:
@@ -71,8 +71,8 @@ def write_texts(
         ContractError: The family does not write text, or a prompt is empty.
     """
     from schemas.errors import ContractError
+    from train.generation.incremental import CausalStepper, TextToTextStepper
     from train.generation.search import generate
-    from train.generation.steppers import CausalStepper, TextToTextStepper
     from train.model.encoder_decoder import EncoderDecoder
     from train.model.transformer import Transformer
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from schemas.errors import SettingsError
 from schemas.settings import nearest
 from train.model.presets import PRESETS
-from train.warm_start.memory import OPTIMIZER_BYTES, Needs, TrainingShape, training_needs
+from train.planning.memory import OPTIMIZER_BYTES, Needs, TrainingShape, training_needs
 
 _GIB = 2**30
 

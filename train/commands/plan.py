@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     world = args.world or inner * (degrees.dp_replicate or 1)
     _show_ranks(console, settings, world, (vocab_size, seq_len))
     if args.fit_microbatch:
-        from train.parallel.fitting import largest_microbatch
+        from train.planning.fitting import largest_microbatch
 
         found = largest_microbatch(settings, vocab_size=vocab_size, seq_len=seq_len)
         console.print(found.describe())
@@ -136,7 +136,7 @@ def _show_ranks(
 ) -> None:
     """Memory and messages of each pipeline position, and the time, from the meta device."""
     from train.model.presets import resolve_model
-    from train.parallel.estimate import estimate
+    from train.planning.estimate import estimate
 
     vocab_size, seq_len = sizes
     config = resolve_model(settings.model, vocab_size=vocab_size, seq_len=seq_len)

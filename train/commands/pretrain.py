@@ -8,8 +8,8 @@ import os
 import sys
 
 from train.commands.arguments import add_recipe_arguments, settings_of
+from train.distributed.environment import world_size_of_environment
 from train.parallel.config import AsynchronousConfig
-from train.parallel.environment import world_size_of_environment
 from train.settings import TrainSettings
 from train.stages import split_stages
 
@@ -47,10 +47,10 @@ def run(args: argparse.Namespace) -> int:
 def _asynchronous(settings: TrainSettings, config: AsynchronousConfig, *, is_fresh: bool) -> int:
     """This process's part of the run, or, without torchrun, all processes on this machine."""
     if "RANK" not in os.environ:
-        from train.loop.launch import launch
+        from train.parameter_server.launch import launch
 
         return launch(config, sys.argv[1:])
     config.check_world(world_size_of_environment())
-    from train.loop.asynchronous import pretrain_asynchronous
+    from train.parameter_server.run import pretrain_asynchronous
 
     return pretrain_asynchronous(settings, is_fresh=is_fresh)

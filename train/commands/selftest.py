@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the matrix; 1 where a cell failed."""
-    from train.parallel.selftest import selftest  # torch starts only now
+    from train.selftest.layout_matrix import selftest  # torch starts only now
 
     return selftest(
         args.world,

@@ -12,11 +12,11 @@ import torch
 from torch import nn
 
 from schemas.manifest import Split
+from train.batch.losses import LossMeter, StepTotals
 from train.data.cursor import RankShare, rank_samples
 from train.data.loader import Dataset
 from train.data.packed import PackedRows
-from train.loop.losses import LossMeter, StepTotals
-from train.parallel.world import World
+from train.distributed.world import World
 
 
 class Evaluates(Protocol):

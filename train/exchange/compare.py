@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from schemas.manifest import SpecialIds
-from train.batch import NO_LABEL, Batch
+from train.batch.batch import NO_LABEL, Batch
 from train.exchange.folder import export_folder
 from train.exchange.names import State, to_hugging_face
 from train.model.transformer import Model

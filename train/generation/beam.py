@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from train.generation.config import GenerationConfig
-from train.generation.steppers import Stepper
+from train.generation.incremental import Stepper
 
 _UNUSED = -1e9  # beams 1 .. K - 1 of the first step: all copies are equal there
 

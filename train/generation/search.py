@@ -12,7 +12,7 @@ from torch import Tensor
 
 from train.generation.beam import beam_search
 from train.generation.config import GenerationConfig
-from train.generation.steppers import Stepper
+from train.generation.incremental import Stepper
 
 
 @torch.no_grad()

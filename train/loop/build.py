@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from schemas.manifest import Manifest
-from train.batch import Batch
+from train.batch.batch import Batch
 from train.data.packed import PackedRows
 from train.exchange.folder import export_folder
 from train.model.config import ModelConfig
@@ -19,8 +19,8 @@ from train.objectives.build import build_for_manifest
 from train.objectives.config import parse_objective
 from train.settings import TrainSettings
 from train.vocabulary.trainable import merge_rows
-from train.warm_start.opening import Opening
 from train.warm_start.start import Resumed, begin, choose_start
+from train.warm_start.summary import Opening
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from schemas.settings import Settings
 from train.checkpoint.environment import changed_environment, environment_lock
 from train.checkpoint.state import collect_tensors, restore_tensors
 from train.checkpoint.store import load_tensors, read_state, refuse_other_run
-from train.loop.opened import Run
+from train.loop.open_run import Run
 from train.loop.plan import RunPlan
 from train.parallel.diloco import inner_of
 from train.settings import TrainSettings

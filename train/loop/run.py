@@ -17,11 +17,12 @@ from train.checkpoint.store import CheckpointStore, read_state
 from train.data.loader import open_dataset, shard_files
 from train.data.remote import local_tokenizer, open_manifest
 from train.data.spliced import open_spans
+from train.distributed.precision import autocast_type
+from train.distributed.world import World, open_world
 from train.evaluation.heldout import HeldoutLoss, heldout_loss
 from train.loop.build import build_run
-from train.loop.opened import Run
+from train.loop.open_run import Run
 from train.loop.plan import RunPlan
-from train.loop.precision import autocast_type
 from train.loop.resume import resume, save
 from train.loop.scaler import LossScaler
 from train.loop.signals import StopFlag
@@ -30,7 +31,6 @@ from train.loop.trainer import StepOutcome, Trainer
 from train.optim.groups import build_optimizer
 from train.parallel.compose import build_layout
 from train.parallel.diloco import OuterLoop
-from train.parallel.world import World, open_world
 from train.report.events import EVENTS_NAME, EventLog
 from train.report.metrics import MetricsFile, ProgressLine
 from train.report.page import write_report

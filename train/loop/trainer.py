@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from schemas.errors import PipelineError
-from train.loop.losses import LossMeter, StepTotals
+from train.batch.losses import LossMeter, StepTotals
+from train.distributed.world import World
 from train.loop.plan import RunPlan, StepSpan
 from train.loop.scaler import LossScaler
 from train.optim.clipping import clip_gradients, scale_gradients
 from train.optim.schedules import learning_rate
 from train.parallel.layout import Layout
-from train.parallel.world import World
 from train.settings import TrainSettings
 
 logger = logging.getLogger(__name__)

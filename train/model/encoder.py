@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from train.batch import NO_LABEL, Batch, LossSums
+from train.batch.batch import NO_LABEL, Batch, LossSums
 from train.model.config import ModelConfig
 from train.model.layers import Block
 from train.model.loss import cross_entropy_sums, penalties

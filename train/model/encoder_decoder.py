@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-from train.batch import NO_LABEL, Batch, LossSums
+from train.batch.batch import NO_LABEL, Batch, LossSums
 from train.model.config import ModelConfig
 from train.model.encoder import both_ways_mask
 from train.model.layers import MLP, Attention, LayerCache, make_after_norm

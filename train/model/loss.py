@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 
 from schemas.errors import SettingsError
+from train.distributed.split_vocabulary import split_cross_entropy_sums
 from train.model.config import ModelConfig
-from train.parallel.vocabulary import split_cross_entropy_sums
 
 # Small enough for the last cache: 64 MB took a fifth more of the head's time on one core.
 CHUNK_BYTES = 8 << 20

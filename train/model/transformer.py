@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from train.batch import NO_LABEL, Batch, LossSums
+from train.batch.batch import NO_LABEL, Batch, LossSums
 from train.model.config import ModelConfig
 from train.model.encoder import Encoder
 from train.model.encoder_decoder import EncoderDecoder

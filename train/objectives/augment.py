@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from train.batch import NO_LABEL, Batch, Objective
+from train.batch.batch import NO_LABEL, Batch, Objective
 from train.data.packed import PackedRows
 from train.objectives.config import AugmentConfig
 from train.objectives.randomness import sort_keys, uniform

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from schemas.errors import SettingsError
 from schemas.manifest import Manifest, SpecialIds
-from train.batch import Objective
+from train.batch.batch import Objective
 from train.objectives.augment import Augmented
 from train.objectives.causal import CausalObjective
-from train.objectives.choice import Masking
 from train.objectives.classify import ClassifyObjective
 from train.objectives.config import (
     CausalConfig,
@@ -26,6 +25,7 @@ from train.objectives.config import (
 from train.objectives.denoising import DenoisingObjective, MixtureObjective
 from train.objectives.lengths import ObjectiveLengths, objective_lengths, spans_needed
 from train.objectives.masked import MaskedObjective, UnilmObjective
+from train.objectives.masking import Masking
 from train.objectives.span_corruption import SpanCorruptionObjective
 from train.objectives.span_lengths import lengths_for_inputs, lengths_from_raw
 from train.objectives.text_to_text import TextToTextObjective

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from schemas.manifest import SpecialIds
-from train.batch import NO_LABEL, Batch
+from train.batch.batch import NO_LABEL, Batch
 from train.data.packed import PackedRows
-from train.objectives.arrange import make_batch
+from train.objectives.assemble import make_batch
 from train.objectives.tokens import Tokens, row_tokens
 
 

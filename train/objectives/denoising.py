@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from schemas.manifest import SpecialIds
-from train.batch import Batch
+from train.batch.batch import Batch
 from train.data.packed import PackedRows
-from train.objectives.arrange import ARRANGEMENTS
+from train.objectives.assemble import ARRANGEMENTS
 from train.objectives.config import GRID_NAME, Denoiser
 from train.objectives.corruption import corrupt_inputs, noise_targets, permute_tokens
 from train.objectives.noise import (

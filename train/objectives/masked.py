@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from train.batch import NO_LABEL, Batch
+from train.batch.batch import NO_LABEL, Batch
 from train.data.packed import PackedRows
-from train.objectives.arrange import make_batch
-from train.objectives.choice import Masking
+from train.objectives.assemble import make_batch
+from train.objectives.masking import Masking
 from train.objectives.pairs import Paired, next_sentence, sentence_order
 from train.objectives.randomness import uniform
 from train.objectives.rows import token_places

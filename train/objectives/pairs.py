@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from schemas.manifest import SpecialIds
-from train.batch import NO_LABEL
+from train.batch.batch import NO_LABEL
 from train.data.packed import PackedRows
 from train.objectives.noise import Ids, Mask
 from train.objectives.randomness import bits, uniform

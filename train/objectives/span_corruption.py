@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.manifest import SpecialIds
-from train.batch import Batch
+from train.batch.batch import Batch
 from train.data.packed import PackedRows
-from train.objectives.arrange import ARRANGEMENTS
+from train.objectives.assemble import ARRANGEMENTS
 from train.objectives.corruption import corrupt_inputs, noise_targets
 from train.objectives.noise import span_noise
 from train.objectives.tokens import row_tokens

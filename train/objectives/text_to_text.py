@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from train.batch import Batch
+from train.batch.batch import Batch
 from train.data.packed import PackedRows
-from train.objectives.arrange import ARRANGEMENTS
+from train.objectives.assemble import ARRANGEMENTS
 from train.objectives.tokens import Tokens, row_tokens
 
 

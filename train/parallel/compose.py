@@ -15,17 +15,17 @@ from torch.distributed.tensor import DTensor, Shard
 from torch.utils import _pytree
 
 from schemas.errors import SettingsError
-from train.batch import LossSums
+from train.batch.batch import LossSums
 from train.data.cursor import RankShare
-from train.loop.precision import autocast_type
+from train.distributed.precision import autocast_type
+from train.distributed.world import World
 from train.model.encoder import Encoder
 from train.model.encoder_decoder import EncoderDecoder
 from train.parallel.config import ParallelConfig
 from train.parallel.gradients import GradientSums, logical_name
 from train.parallel.layout import DataLayout, Layout
 from train.parallel.pipeline import PipelineLayout, check_microbatches
-from train.parallel.recompute import recompute_blocks
-from train.parallel.stages import (
+from train.parallel.pipeline_stages import (
     StageCut,
     count_layers,
     cut_layers,
@@ -33,8 +33,8 @@ from train.parallel.stages import (
     make_stage,
     needed_modules,
 )
+from train.parallel.recompute import recompute_blocks
 from train.parallel.tensor import TensorSplit, block_lists, split_matrices
-from train.parallel.world import World
 from train.settings import TrainSettings
 
 REPLICATE, SHARD, PIPELINE, TENSOR = "dp_replicate", "dp_shard", "pp", "tp"

@@ -21,7 +21,7 @@ from train.checkpoint.state import (
     restore_model,
     restore_tensors,
 )
-from train.parallel.asynchronous import flat_weights, write_weights
+from train.distributed.flat_vectors import flat_weights, write_weights
 from train.parallel.config import DilocoConfig
 
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.distributed import ProcessGroup
 from torch.distributed.tensor import DTensor
 
+from train.distributed.replicas import sum_gradients
 from train.optim.clipping import gradient_norm
-from train.parallel.replicas import sum_gradients
 
 _WRAPPER = "_checkpoint_wrapped_module."
 

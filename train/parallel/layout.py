@@ -10,13 +10,13 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from train.batch import LossSums
+from train.batch.batch import LossSums
+from train.batch.losses import LossMeter, StepTotals
 from train.data.cursor import RankShare
-from train.loop.losses import LossMeter, StepTotals
+from train.distributed.seeds import seed_microbatch
+from train.distributed.world import World
 from train.optim.clipping import scale_gradients
 from train.parallel.gradients import GradientSums
-from train.parallel.seeds import seed_microbatch
-from train.parallel.world import World
 
 
 class MicroBatchLike(Protocol):

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch.nn.functional as F
 from torch import Tensor
 
-from train.batch import NO_LABEL, Batch
+from train.batch.batch import NO_LABEL, Batch
 
 
 def pad_alike(batches: Sequence[Batch]) -> list[Batch]:

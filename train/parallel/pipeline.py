@@ -24,15 +24,15 @@ from torch.distributed.pipelining.schedules import (
 )
 
 from schemas.errors import SettingsError
-from train.batch import LossSums
+from train.batch.batch import LossSums
+from train.batch.losses import LossMeter, StepTotals
 from train.data.cursor import RankShare
-from train.loop.losses import LossMeter, StepTotals
+from train.distributed.seeds import seed_microbatch
+from train.distributed.world import World
 from train.parallel.config import ScheduleKind
 from train.parallel.gradients import GradientSums
 from train.parallel.padding import pad_alike
-from train.parallel.seeds import seed_microbatch
-from train.parallel.stages import Stage, stage_shapes
-from train.parallel.world import World
+from train.parallel.pipeline_stages import Stage, stage_shapes
 
 SCHEDULES: dict[str, Any] = {
     "gpipe": ScheduleGPipe,

@@ -23,7 +23,7 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 
 from schemas.errors import SettingsError
-from train.parallel.collectives import (
+from train.distributed.collectives import (
     TOKENS,
     copy_in,
     gather_tokens,
@@ -32,8 +32,8 @@ from train.parallel.collectives import (
     split_tokens,
     sum_out,
 )
+from train.distributed.split_vocabulary import split_embedding
 from train.parallel.gradients import local_part
-from train.parallel.vocabulary import split_embedding
 
 ROWS, COLUMNS = 0, 1
 _ATTENTIONS = ("attention", "cross_attention")

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from train.batch import NO_LABEL, Batch
+from train.batch.batch import NO_LABEL, Batch
 from train.model.transformer import Model
 
 _NEAR = 0.1  # of ln V: how far new weights may begin from it without a warning

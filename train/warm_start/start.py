@@ -20,9 +20,9 @@ from train.model.presets import PRESETS, resolve_model
 from train.model.transformer import Model, build_model, make_model
 from train.settings import TrainSettings
 from train.vocabulary.extension import read_extension
-from train.vocabulary.growth import Growth, grow_vocabulary
 from train.vocabulary.trainable import train_rows_only
 from train.warm_start.config import WarmStartConfig
+from train.warm_start.growth import Growth, grow_vocabulary
 from train.warm_start.match import our_weights
 from train.warm_start.source import Source, find_source, read_weights
 from train.warm_start.tokenizers import vocabulary_grows

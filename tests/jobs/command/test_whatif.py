@@ -9,12 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.command.main import main
-from refinery.clean import CleanDocument, Cleaner, Payload
-from refinery.clean_config import CleanConfig
-from refinery.filters.whatif import map_columns
+from refinery.clean.cleaner import CleanDocument, Cleaner, Payload
+from refinery.clean.config import CleanConfig
 from refinery.quality.config import ParetoConfig
 from refinery.quality.sampling import is_sampled_out
 from refinery.tables import arrow_schema
+from refinery.whatif.judge import map_columns
 from schemas.errors import SettingsError
 from schemas.manifest import read_manifest
 from schemas.tables import LEDGER

@@ -13,8 +13,8 @@ from refinery.decontaminate.frequency import frequent_to_ignore
 from refinery.decontaminate.index import BenchmarkIndex, Match, joined_spans
 from refinery.decontaminate.index_file import open_index, write_index
 from refinery.decontaminate.marking import decide
-from refinery.edits import Edit
-from refinery.text_batch import TextBatch
+from refinery.text.batch import TextBatch
+from refinery.text.edits import Edit
 from schemas.errors import ContractError
 
 CONFIG = DecontaminateConfig(benchmarks=(BenchmarkConfig(name="b", path="b", fields=("q",)),))

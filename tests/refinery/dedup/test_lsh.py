@@ -17,7 +17,7 @@ from refinery.dedup.lsh import (
     signature,
     with_bands,
 )
-from refinery.text_batch import TextBatch
+from refinery.text.batch import TextBatch
 
 
 def words_of(text: str, n: int) -> set[tuple[str, ...]]:

@@ -19,7 +19,7 @@ from refinery.dedup.lsh import band_hashes, shingle_sets, signature
 from refinery.dedup.signing import sign, with_spans
 from refinery.dedup.similarity import compare as similarity
 from refinery.dedup.solving import ORDER, solve
-from refinery.text_batch import TextBatch
+from refinery.text.batch import TextBatch
 from schemas.errors import PipelineError
 
 CLEANED = (

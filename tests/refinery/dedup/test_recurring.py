@@ -14,7 +14,7 @@ from refinery.dedup.recurring import (
     recurring_edits,
 )
 from refinery.dedup.solving import ORDER
-from refinery.edits import Edit, apply_edits
+from refinery.text.edits import Edit, apply_edits
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -9,7 +9,7 @@ from refinery.filters.gopher_variants import variant_values
 from refinery.filters.rules import GOPHER, failed_rules, gopher_rules, rules_for
 from refinery.filters.values import compute_values
 from refinery.filters.words import break_words, jieba_words, syntactic_words
-from refinery.text_batch import TextBatch
+from refinery.text.batch import TextBatch
 from tests.support.gopher_texts import texts
 
 # What datatrove 0.10.1 with spaCy 3.8 says of these texts: the first reason of its repetition

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from refinery.edits import apply_edits
 from refinery.filters.config import LineRules, UrlConfig
 from refinery.filters.lines import line_edits, removed_word_fractions
-from refinery.filters.marked import MarkedEdit
 from refinery.filters.urls import url_reasons
-from refinery.text_batch import TextBatch
+from refinery.text.batch import TextBatch
+from refinery.text.edits import apply_edits
+from refinery.text.marked_edit import MarkedEdit
 
 
 def edits_of(text: str, rules: LineRules) -> list[MarkedEdit]:

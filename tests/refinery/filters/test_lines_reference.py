@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refinery.edits import apply_edits
 from refinery.filters.config import LineRules
 from refinery.filters.lines import TRIMS, line_edits, removed_word_fractions, sentences_left
 from refinery.filters.values import compute_values
-from refinery.text_batch import TextBatch
+from refinery.text.batch import TextBatch
+from refinery.text.edits import apply_edits
 
 WORD = re.compile("[\u4e00-\u9fff]|[a-zA-Z0-9]+")
 COUNTER = re.compile(r"\W*\d+ ?(likes?|views|条评论)\W*", re.IGNORECASE)

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from refinery.edits import apply_edits
 from refinery.filters.config import PiiConfig
 from refinery.filters.pii import find_pii, is_chinese_id
+from refinery.text.edits import apply_edits
 
 
 def mask(text: str) -> str:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from refinery.filters.config import RulesConfig
 from refinery.filters.rules import checked_in_rules, failed_rules, rules_for
 from refinery.filters.values import compute_values
-from refinery.text_batch import TextBatch
+from refinery.text.batch import TextBatch
 from schemas.errors import SettingsError
 from schemas.settings import Bounded
 

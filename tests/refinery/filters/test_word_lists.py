@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from refinery.clean import CleanDocument, Cleaner, Payload
-from refinery.clean_config import CleanConfig
-from refinery.edits import apply_edits
+from refinery.clean.cleaner import CleanDocument, Cleaner, Payload
+from refinery.clean.config import CleanConfig
 from refinery.filters.config import WordListConfig
 from refinery.filters.word_lists import find_words
+from refinery.text.edits import apply_edits
 from schemas.errors import SettingsError
 
 TERMS = "# a comment\n\nbad\nbad apple\nПлохо\n坏蛋\nc++\n坏x\n"

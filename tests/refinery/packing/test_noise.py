@@ -5,16 +5,16 @@ import pyarrow as pa
 import pytest
 from tokenizers import Tokenizer, models
 
-from refinery.packing.boundaries import tokens_at
 from refinery.packing.config import NoiseConfig
 from refinery.packing.noise import DropoutBpe, generator, noise_batch, noisy_text
-from refinery.packing.spelled import spell
-from refinery.vocabulary.bpe import train_bpe
-from refinery.vocabulary.clauses import count_clauses
+from refinery.text.boundaries import tokens_at
+from refinery.tokenizers.identity import load_tokenizer
+from refinery.tokenizers.spelling import spell
+from refinery.tokenizers.tokenise import MARKS
 from refinery.vocabulary.config import TrainConfig, TrainKind, VocabularyConfig
-from refinery.vocabulary.identity import load_tokenizer
-from refinery.vocabulary.tokenise import MARKS
-from refinery.vocabulary.training import train_tokenizer
+from refinery.vocabulary.train.byte_level_bpe import train_bpe
+from refinery.vocabulary.train.counted_clauses import count_clauses
+from refinery.vocabulary.train.train import train_tokenizer
 from schemas.errors import SettingsError
 
 TEXT = "The quick brown foxes jumped over lazy dogs, 数据质量很好。 " * 40

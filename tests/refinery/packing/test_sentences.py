@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from refinery.packing.config import PackingConfig
-from refinery.packing.packed import PackedShard, ShardForm
 from refinery.packing.sentences import PairWalk, sentence_rows
-from refinery.packing.shard import ShardBuilder
-from refinery.packing.shards import check_controls, write_shard
+from refinery.packing.shard_builder import ShardBuilder
+from refinery.packing.shard_rows import PackedShard, ShardForm
+from refinery.packing.write_shards import check_controls, write_shard
 from schemas.errors import SettingsError
 from schemas.manifest import SpecialIds
 from schemas.rows import read_row_groups

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from refinery.clean import CleanDocument, Cleaner, Payload
-from refinery.clean_config import CleanConfig
-from refinery.edits import apply_edits
+from refinery.clean.cleaner import CleanDocument, Cleaner, Payload
+from refinery.clean.config import CleanConfig
 from refinery.quality.classifier import (
     ModelFiles,
     evaluate,
@@ -18,6 +17,7 @@ from refinery.quality.classifier import (
     train,
 )
 from refinery.quality.config import HeadConfig, QualityConfig, QualityTrainingConfig
+from refinery.text.edits import apply_edits
 from schemas.errors import ContractError, SettingsError
 from schemas.fingerprints import sha256_hex
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
-from refinery.clean_config import CleanConfig
+from refinery.clean.config import CleanConfig
 from refinery.report import token_costs
 from refinery.report.tables import Tables
 from refinery.report.token_costs import emoji_cost, language_costs

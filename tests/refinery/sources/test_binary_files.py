@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobs import ingest_documents
+from jobs.stages import ingest as ingest_documents
 from refinery.publish.store import Store
 from refinery.recipe import Recipe
 from refinery.sources import binary_files

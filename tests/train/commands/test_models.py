@@ -9,7 +9,7 @@ import pytest
 
 from schemas.errors import SettingsError
 from train.commands import models
-from train.warm_start.memory import TrainingShape, training_needs
+from train.planning.memory import TrainingShape, training_needs
 
 
 def _printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, object]]:

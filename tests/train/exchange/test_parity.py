@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from train.batch import NO_LABEL, Batch
+from train.batch.batch import NO_LABEL, Batch
 from train.exchange.compare import compare, load_in_transformers
 from train.model.presets import resolve_model
 from train.model.transformer import Model, build_model

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModel, AutoModelForCausalLM
 
-from train.batch import NO_LABEL, Batch
+from train.batch.batch import NO_LABEL, Batch
 from train.exchange.describe import read_shape
 from train.exchange.folder import load_folder
 from train.exchange.weights import write_weights

@@ -14,8 +14,8 @@ from schemas.manifest import SpecialIds
 from schemas.settings import parse_settings
 from train.exchange.folder import export_folder
 from train.generation.config import GenerationConfig
+from train.generation.incremental import CausalStepper, Stepper, TextToTextStepper
 from train.generation.search import generate
-from train.generation.steppers import CausalStepper, Stepper, TextToTextStepper
 from train.model.encoder_decoder import EncoderDecoder
 from train.model.presets import resolve_model
 from train.model.transformer import Model, Transformer, build_model

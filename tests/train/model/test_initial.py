@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from schemas.errors import SettingsError
-from train.batch import NO_LABEL, Batch
+from train.batch.batch import NO_LABEL, Batch
 from train.model.config import ModelConfig
 from train.model.presets import resolve_model
 from train.model.transformer import build_model

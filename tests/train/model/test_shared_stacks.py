@@ -9,7 +9,7 @@ import torch
 import transformers
 
 from schemas.manifest import SpecialIds
-from train.batch import Batch
+from train.batch.batch import Batch
 from train.exchange.folder import export_folder
 from train.model.config import ModelConfig
 from train.model.encoder_decoder import EncoderDecoder

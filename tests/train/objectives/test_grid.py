@@ -9,7 +9,7 @@ import torch
 
 from schemas.errors import SettingsError
 from schemas.manifest import SpecialIds
-from train.batch import NO_LABEL, Batch, Objective
+from train.batch.batch import NO_LABEL, Batch, Objective
 from train.data.packed import PackedRows
 from train.model.config import ModelConfig
 from train.model.transformer import build_model

@@ -7,7 +7,7 @@ import pytest
 
 from schemas.errors import SettingsError
 from schemas.manifest import SpecialIds
-from train.batch import NO_LABEL, Objective
+from train.batch.batch import NO_LABEL, Objective
 from train.data.packed import PackedRows
 from train.objectives.build import build_objective
 from train.objectives.config import parse_objective

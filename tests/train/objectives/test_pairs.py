@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from refinery.packing.config import PackingConfig
-from refinery.packing.packed import ShardForm
-from refinery.packing.shard import ShardBuilder
+from refinery.packing.shard_builder import ShardBuilder
+from refinery.packing.shard_rows import ShardForm
 from schemas.errors import SettingsError
 from schemas.manifest import SpecialIds
-from train.batch import NO_LABEL, Objective
+from train.batch.batch import NO_LABEL, Objective
 from train.data.packed import PackedRows
 from train.model.config import ModelConfig
 from train.model.transformer import build_model

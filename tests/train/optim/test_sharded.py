@@ -11,9 +11,9 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 
 from tests.support.ranks import run_on_ranks
+from train.distributed.world import open_world
 from train.optim.config import OptimizerConfig
 from train.optim.groups import build_optimizer
-from train.parallel.world import open_world
 
 NAMES = ("adafactor", "muon", "lion", "sgd", "adamw")
 

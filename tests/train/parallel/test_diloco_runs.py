@@ -15,9 +15,9 @@ from torch.distributed.checkpoint.format_utils import dcp_to_torch_save
 from schemas.errors import ContractError
 from tests.support.datasets import DatasetShape, write_dataset
 from tests.support.ranks import run_on_ranks
+from train.distributed.world import World
 from train.loop.run import open_run, pretrain
 from train.parallel.diloco import inner_of
-from train.parallel.world import World
 from train.settings import TrainSettings
 
 RANKS, STEPS, INNER, ROWS, RATE = 3, 5, 2, 12, 0.01

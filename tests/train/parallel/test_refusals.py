@@ -10,7 +10,7 @@ from schemas.errors import SettingsError
 from train.model.presets import resolve_model
 from train.model.transformer import build_model
 from train.parallel.compose import check_layout
-from train.parallel.stages import cut_layers
+from train.parallel.pipeline_stages import cut_layers
 from train.settings import TrainSettings
 
 

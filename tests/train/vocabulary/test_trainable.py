@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from train.batch import NO_LABEL, Batch
+from train.batch.batch import NO_LABEL, Batch
 from train.model.config import ModelConfig
 from train.model.presets import PRESETS
 from train.model.transformer import build_model

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from train.batch import Batch
+from train.batch.batch import Batch
 from train.model.presets import resolve_model
 from train.model.transformer import Model, build_model
 from train.warm_start.first_loss import FirstLoss, first_loss

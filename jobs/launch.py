@@ -1,0 +1,78 @@
+"""Run `jobs/refine.py` on this machine: Spark starts while the driver's modules are read.
+
+    python -m jobs.launch --recipe R [--set KEY=VALUE ...]
+
+What the recipe says is checked first, and a run whose dataset is published needs no Spark. Spark's
+log goes to a file beside the results, the terminal keeps the progress bars.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from importlib.resources import as_file, files
+from importlib.util import find_spec
+from pathlib import Path
+
+from jobs.pipeline.arguments import parse_recipe_arguments, refine_parser
+from jobs.spark.class_archive import jvm_options
+from jobs.spark.java import find_java
+from refinery.publish import storage
+from schemas.errors import SettingsError, run_main
+from schemas.manifest import MANIFEST_NAME
+
+
+def main(argv: list[str]) -> int:
+    """Run in this process; errors and exit codes are those of the job."""
+    settings, _ = parse_recipe_arguments(argv, refine_parser("submit"))
+    if find_spec("pyspark") is None:
+        raise SettingsError("pyspark is not installed: pip install -e '.[refinery]'")
+    log = Path(settings.runtime.output).absolute() / "spark.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with as_file(files("jobs").joinpath("log4j2.properties")) as log_settings:
+        os.environ.update(_environment(log, log_settings))
+        from jobs.spark.session import build_session
+
+        if not storage.exists(storage.join_uri(settings.runtime.output, "dataset", MANIFEST_NAME)):
+            start = partial(build_session, settings.recipe.name, settings.runtime)
+            threading.Thread(target=_silent, args=(start,), daemon=True).start()
+        from jobs import refine  # reads its modules while the JVM starts
+
+        return refine.main(argv)
+
+
+def _silent(start: Callable[[], object]) -> None:
+    # What goes wrong here goes wrong again, and is told, where the first stage asks for a session.
+    with suppress(Exception):
+        start()
+
+
+def _environment(log: Path, log_settings: Path) -> dict[str, str]:
+    """What Spark's launcher reads; the caller's own settings win."""
+    options = f"-Dlog4j2.configurationFile={log_settings} -Drefinery.log={log}"
+    submit = [
+        "--master",
+        os.environ.get("REFINERY_MASTER", "local[*]"),
+        "--driver-memory",
+        os.environ.get("REFINERY_DRIVER_MEMORY", "1g"),
+        "--driver-java-options",
+        options,
+        "--conf",
+        "spark.ui.enabled=false",
+        "pyspark-shell",
+    ]
+    ours = {
+        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_SUBMIT_ARGS": shlex.join(submit),
+        "SPARK_SUBMIT_OPTS": jvm_options(),
+    }
+    return {**ours, **os.environ, "JAVA_HOME": str(find_java().home)}
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -1,0 +1,1 @@
+"""What runs stages: fingerprints, records, progress, cost."""

@@ -1,0 +1,182 @@
+"""Run stages in order: fingerprint, skip what is published, run, count, publish.
+
+The order of work in `run_stages` is the whole life of a dataset; a killed run leaves attempts that
+no record names, and the next run takes up at the first stage without a record.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+from rich.console import Console
+
+from jobs.pipeline.metering import metered
+from jobs.pipeline.progress import spark_progress
+from jobs.pipeline.stage import TABLE_COLUMN, Stage, StageContext
+from jobs.spark.session import build_session
+from refinery.publish import storage
+from refinery.publish.records import StageRecord, TableSummary
+from refinery.publish.store import Store, summarise_table
+from refinery.recipe import RefineSettings
+from schemas.errors import SettingsError
+from schemas.fingerprints import canonical_json, stage_fingerprint
+from schemas.settings import nearest
+
+logger = logging.getLogger(__name__)
+
+NO_SPACE = "No space left on device"
+
+
+@dataclass
+class Run:
+    """One walk through the stages of a recipe."""
+
+    settings: RefineSettings
+    store: Store
+    console: Console
+    session: Callable[[], SparkSession]
+    records: dict[str, StageRecord] = field(default_factory=dict)
+
+    def fingerprint(self, stage: Stage) -> str:
+        """The fingerprint of a stage whose inputs are published."""
+        recipe = self.settings.recipe
+        return stage_fingerprint(
+            stage=stage.name,
+            version=stage.version,
+            settings=stage.settings(recipe),
+            inputs={n: self.records[n].identity for n in stage.inputs if n in self.records},
+            files=stage.contents(recipe, self.store),
+        )
+
+    def take_published(self, stage: Stage) -> bool:
+        """Use a stage's record where there is one; says whether."""
+        record = self.store.record(stage.name, self.fingerprint(stage))
+        if record is not None and not stage.is_present(self.settings.runtime):
+            return False
+        if record is not None:
+            self.records[stage.name] = record
+            self.console.print(f"[dim]{stage.name:<14} published earlier, skipped[/dim]")
+        return record is not None
+
+    def execute(self, stage: Stage) -> None:
+        """Run one stage into a fresh attempt and publish it."""
+        fingerprint, started, clock = self.fingerprint(stage), datetime.now(UTC), time.monotonic()
+        attempt_uri = self.store.new_attempt(stage.name)
+        context = StageContext(
+            recipe=self.settings.recipe,
+            runtime=self.settings.runtime,
+            store=self.store,
+            records=self.records,
+            attempt_uri=attempt_uri,
+            fingerprint=fingerprint,
+            spark=self.session(),
+        )
+        with (
+            spark_progress(context.spark, stage.name, self.console),
+            _disk_full(attempt_uri),
+            metered(context.spark) as meter,
+        ):
+            stage.run(context)
+        record = StageRecord(
+            stage=stage.name,
+            fingerprint=fingerprint,
+            attempt=attempt_uri.rsplit("/", 1)[-1],
+            tables=_summarise(attempt_uri),
+            artefacts=context.artefact_hashes(),
+            inputs={
+                name: self.records[name].fingerprint
+                for name in stage.inputs
+                if name in self.records
+            },
+            settings=json.loads(canonical_json(stage.settings(self.settings.recipe))),
+            counts=context.counts,
+            facts=context.facts,
+            seconds=round(time.monotonic() - clock, 1),
+            cost=meter.cost,
+            started_at=started.isoformat(timespec="seconds"),
+            code_version=version("pretrain-refinery"),
+        )
+        self.records[stage.name] = self.store.publish(record)
+        rows = ", ".join(f"{name} {table.rows:,}" for name, table in record.tables.items())
+        self.console.print(f"{stage.name:<14} {record.seconds:6.1f} s   {rows}")
+
+
+def _summarise(attempt_uri: str) -> dict[str, TableSummary]:
+    """Rows by table of an attempt, from its files."""
+    system, path = storage.file_system(attempt_uri)
+    if not system.exists(path):
+        return {}
+    folders = sorted(name.rsplit("/", 1)[-1] for name in system.ls(path, detail=False))
+    names = [f.split("=", 1)[1] for f in folders if f.startswith(f"{TABLE_COLUMN}=")]
+    return {
+        name: summarise_table(storage.join_uri(attempt_uri, f"{TABLE_COLUMN}={name}"))
+        for name in names
+    }
+
+
+@contextmanager
+def _disk_full(uri: str) -> Iterator[None]:
+    """Say in one line that the disk is full; Spark wraps it in a page of Java."""
+    try:
+        with storage.disk_full_as_error(uri):
+            yield
+    except (PySparkException, Py4JJavaError) as error:
+        if NO_SPACE in str(error):
+            raise storage.disk_full(uri) from error
+        raise
+
+
+def run_stages(
+    settings: RefineSettings,
+    stages: Sequence[Stage],
+    *,
+    first: str | None = None,
+    last: str | None = None,
+) -> Run:
+    """Run the stages of a recipe, skipping the published ones.
+
+    Args:
+        settings: Recipe and runtime.
+        stages: In their order.
+        first: Start here; the stages before it must be published.
+        last: Stop after this stage.
+
+    Raises:
+        SettingsError: A name that is no stage, or an unpublished stage before `first`.
+    """
+    enabled = [stage for stage in stages if stage.enabled(settings.recipe)]
+    names = [stage.name for stage in enabled]
+    for name in filter(None, (first, last)):
+        if name not in names:
+            raise SettingsError(f"no stage '{name}' in this recipe{nearest(name, names)}")
+    stop = names.index(last) + 1 if last else len(enabled)
+    start = names.index(first) if first else 0
+    store = Store(storage.join_uri(settings.runtime.output, "tables"))
+    sessions: list[SparkSession] = []
+
+    def session() -> SparkSession:
+        if not sessions:
+            sessions.append(build_session(settings.recipe.name, settings.runtime))
+        return sessions[0]
+
+    run = Run(settings, store, Console(stderr=True), session)
+    for stage in enabled[start:stop]:
+        stage.check(settings.recipe)
+    with store.lock():
+        for index, stage in enumerate(enabled[:stop]):
+            if run.take_published(stage):
+                continue
+            if index < start:
+                raise SettingsError(f"--from {first}: stage '{stage.name}' is not published yet")
+            run.execute(stage)
+    return run

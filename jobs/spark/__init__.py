@@ -1,0 +1,1 @@
+"""The JVM, its start, and the Spark session."""

@@ -1,0 +1,148 @@
+"""Find benchmark items in the documents that are left, and measure the search itself."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.pipeline.stage import Stage, StageContext
+from jobs.stages.benchmarks import INDEX, ITEMS
+from jobs.stages.dedup_checks import check_contamination, removed_duplicates, scratch, written_edits
+from refinery.decontaminate import marking
+from refinery.decontaminate.benchmarks import Item
+from refinery.decontaminate.config import DecontaminateConfig
+from refinery.decontaminate.frequency import Frequent, frequent_to_ignore
+from refinery.decontaminate.index import BenchmarkIndex
+from refinery.decontaminate.index_file import open_index
+from refinery.decontaminate.measure import Search, measure
+from refinery.decontaminate.summary import coverage, found_items, item_lines, read_item_lines
+from refinery.dedup.signing import with_spans
+from refinery.publish import storage
+from refinery.recipe import Recipe
+from refinery.sources.selection import hash_share
+
+HELD_OUT_CHARS = 2_000
+SHOWN = 50
+
+
+def _config(recipe: Recipe) -> DecontaminateConfig:
+    assert recipe.decontaminate is not None, "the stage runs only where the recipe names benchmarks"
+    return recipe.decontaminate
+
+
+def _settings(recipe: Recipe) -> dict[str, Any]:
+    # What the benchmarks are enters through the stage that read them.
+    plain = _config(recipe).model_dump(mode="json", exclude={"benchmarks"})
+    return {"decontaminate": plain, "seed": recipe.seed}
+
+
+def _run(context: StageContext) -> None:
+    config = _config(context.recipe)
+    path = storage.local_copy(context.artefact_uri("benchmarks", INDEX))
+    index, items = open_index(path), _items(context)
+    removed = removed_duplicates(context).select("doc_id")
+    documents = with_spans(
+        context.read("cleaned").join(removed, ["doc_id"], how="left_anti"),
+        written_edits(context, ("clean", "dedup")),
+    )
+    fingerprint = context.records["benchmarks"].artefacts[INDEX]
+    shared = marking.share_index(context.spark, path, fingerprint)
+    with scratch(context) as persist:
+        matches = persist(marking.find_matches(documents, shared))
+        frequent = _frequent(context, matches, index)
+        counted = _without(matches, frequent)
+        context.write_many(marking.decide_documents(counted, shared, config))
+        held_out = _held_out(context, documents, matches)
+    search = Search(index, frequent.ignored)
+    measured = measure(search, items, held_out, most=config.planted_items, seed=context.recipe.seed)
+    context.facts["recall"] = json.dumps(measured.as_json())
+    _write_items(context, index, items)
+    check_contamination(context, num_documents=documents.count())
+
+
+def _items(context: StageContext) -> list[Item]:
+    path = storage.local_copy(context.artefact_uri("benchmarks", ITEMS))
+    with path.open(encoding="utf-8") as lines:
+        return read_item_lines(lines)
+
+
+def _frequent(context: StageContext, matches: DataFrame, index: BenchmarkIndex) -> Frequent:
+    """Frequent n-grams among the matches; at most the index's own n-grams are collected."""
+    most = _config(context.recipe).max_ngram_documents
+    if most is None:
+        return Frequent()
+    rows = marking.frequent_grams(matches, most).orderBy("gram").collect()
+    by_gram = {row["gram"]: row for row in rows}
+    frequent = frequent_to_ignore(index, {gram: row["documents"] for gram, row in by_gram.items()})
+    ignored = sorted((by_gram[g] for g in frequent.ignored), key=lambda r: -r["documents"])
+    context.counts["ignored_ngrams"] = len(ignored)
+    context.counts["items_with_only_frequent_ngrams"] = len(frequent.last)
+    context.facts["ignored_ngrams"] = json.dumps(
+        [{"ngram": r["ngram"], "documents": r["documents"]} for r in ignored[:SHOWN]],
+        ensure_ascii=False,
+    )
+    last = sorted(frequent.last.items(), key=lambda pair: (-by_gram[pair[1]]["documents"], pair))
+    context.facts["last_ngrams"] = json.dumps(
+        [
+            {
+                "benchmark": index.names[item][0],
+                "item": index.names[item][1],
+                "ngram": by_gram[gram]["ngram"],
+                "documents": by_gram[gram]["documents"],
+            }
+            for item, gram in last[:SHOWN]
+        ],
+        ensure_ascii=False,
+    )
+    return frequent
+
+
+def _without(matches: DataFrame, frequent: Frequent) -> DataFrame:
+    if not frequent.ignored:
+        return matches
+    rows = [(gram,) for gram in sorted(frequent.ignored)]
+    gone = matches.sparkSession.createDataFrame(rows, "gram bigint")
+    return matches.join(F.broadcast(gone), ["gram"], how="left_anti")
+
+
+def _held_out(context: StageContext, documents: DataFrame, matches: DataFrame) -> list[str]:
+    """Texts of some documents without a match, by hash of their ids."""
+    clean = (
+        documents.join(matches.select("doc_id").distinct(), ["doc_id"], how="left_anti")
+        .select(
+            F.substring("text", 1, HELD_OUT_CHARS).alias("text"),
+            hash_share(context.recipe.seed, "doc_id").alias("share"),
+            "doc_id",
+        )
+        .orderBy("share", "doc_id")
+        .limit(_config(context.recipe).planted_items)
+    )
+    return [row["text"] for row in clean.collect()]
+
+
+def _write_items(context: StageContext, index: BenchmarkIndex, items: list[Item]) -> None:
+    """All items with the number of documents that hold them, for evaluation."""
+    found = found_items(context.read_back("contamination"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / ITEMS
+        path.write_text(item_lines(index, items, found), encoding="utf-8")
+        context.add_artefact(ITEMS, path)
+    context.facts["coverage"] = json.dumps(coverage(index))
+    registered = context.records["benchmarks"].counts
+    names = ("items", "uncovered_items", "index_ngrams", "template_ngrams")
+    context.counts.update({name: registered[name] for name in names}, found_items=len(found))
+
+
+STAGE = Stage(
+    name="decontaminate",
+    version=4,
+    inputs=("benchmarks", "clean", "dedup"),
+    settings=_settings,
+    run=_run,
+    enabled=lambda recipe: recipe.decontaminate is not None,
+)

@@ -1,0 +1,96 @@
+"""What the dedup job reads and writes besides its verdicts: payload hashes, the index, edits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import partial, reduce
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from jobs.pipeline.stage import TABLE_COLUMN, StageContext
+from refinery.dedup import recurring
+from refinery.dedup.components import Persist
+from refinery.dedup.config import DedupConfig
+from refinery.dedup.dumps import Known
+from refinery.dedup.earlier import EarlierRun, earlier_runs
+from refinery.dedup.index import index_files, index_rows, read_sets, write_index
+from refinery.dedup.lsh import scheme_name
+from refinery.publish import storage
+from schemas.tables import TABLES
+
+EXAMPLES = 20
+
+
+def payload_hashes(context: StageContext, config: DedupConfig) -> DataFrame | None:
+    """(doc_id, payload_sha256); None where bytes are not compared or no payload was kept."""
+    record = context.records.get("ingest")
+    if not config.exact_bytes or record is None or "fetches" not in record.tables:
+        return None
+    # Equal ids have equal payloads: the id is a hash over them.
+    rows = context.read("fetches").groupBy("doc_id")
+    return rows.agg(F.min("payload_sha256").alias("payload_sha256"))
+
+
+def read_known(
+    spark: SparkSession, runs: Sequence[EarlierRun], config: DedupConfig
+) -> Known | None:
+    """What earlier runs left; None where there are none."""
+    if not runs:
+        return None
+    ddl = TABLES["signatures"].ddl
+    uris = [run.table_uri("signatures") for run in runs]
+    signatures = [spark.read.schema(ddl).parquet(uri) for uri in uris if storage.exists(uri)]
+    edge_uris = [run.table_uri("edges") for run in runs]
+    edges = [spark.createDataFrame([], TABLES["edges"].ddl)] + [
+        spark.read.schema(TABLES["edges"].ddl).parquet(uri)
+        for uri in edge_uris
+        if storage.exists(uri)
+    ]
+    return Known(
+        reduce(DataFrame.unionByName, signatures).drop("scheme", "shingles", "bucket"),
+        reduce(DataFrame.unionByName, edges),
+        partial(read_sets, files=index_files(uris), num_buckets=config.index_buckets),
+    )
+
+
+def publish_signatures(
+    context: StageContext, documents: DataFrame, sets: DataFrame, config: DedupConfig
+) -> None:
+    """Write `signatures`: the index of a run that later ones compare with, or its narrow form."""
+    scheme = scheme_name(config)
+    context.facts["scheme"] = scheme
+    if not config.keep_index:
+        context.write("signatures", index_rows(documents, None, scheme, config.index_buckets))
+        return
+    rows = index_rows(documents, sets, scheme, config.index_buckets)
+    write_index(rows, storage.join_uri(context.attempt_uri, f"{TABLE_COLUMN}=signatures"))
+    before = [run.record.identity for run in earlier_runs(config.earlier)]
+    context.facts["index_buckets"] = str(config.index_buckets)
+    context.facts["earlier"] = json.dumps(before)
+
+
+def write_recurring(
+    context: StageContext,
+    documents: DataFrame,
+    order: DataFrame,
+    config: DedupConfig,
+    persist: Persist,
+) -> None:
+    """Write `edits` of passages that many of the kept documents hold, with counts and examples."""
+    rules = config.recurring
+    if rules is None or not recurring.limits(rules):
+        return
+    gone = context.read_back("duplicates").select("doc_id")
+    kept = documents.join(gone, ["doc_id"], how="left_anti")
+    places = persist(recurring.passage_places(kept, rules))
+    frequent = persist(recurring.frequent_passages(places, rules))
+    context.write("edits", recurring.recurring_edits(places, frequent, order))
+    for row in context.read_back("edits").groupBy("reason").count().collect():
+        context.counts[row["reason"]] = row["count"]
+    context.counts["recurring:documents"] = (
+        context.read_back("edits").select("doc_id").distinct().count()
+    )
+    shown = recurring.examples(frequent, kept.select("doc_id", "text"), most=EXAMPLES)
+    context.facts["recurring_examples"] = json.dumps(shown, ensure_ascii=False)

@@ -1,0 +1,159 @@
+"""Train the recipe's tokenizer on kept training documents, or publish the one it names, extended or not."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame
+
+from jobs.pipeline.stage import Contents, Stage, StageContext, sha256_path
+from jobs.stages.tokenise import compute_fates, split_texts
+from refinery.publish import storage
+from refinery.publish.store import Store
+from refinery.recipe import Recipe
+from refinery.text.edits import Edit, apply_edits
+from refinery.tokenizers.folder import read_tokenizer
+from refinery.tokenizers.identity import identify_tokenizer
+from refinery.tokenizers.recipe_tokenizer import whole_tokenizer
+from refinery.vocabulary.config import RecipeExtension, VocabularyConfig
+from refinery.vocabulary.extend.donor import read_donor
+from refinery.vocabulary.extend.donor_from_text import (
+    choose_lines,
+    refuse_small_size,
+    train_and_hold_out,
+)
+from refinery.vocabulary.extend.publish import Texts, publish_extension
+from refinery.vocabulary.extend.scripts import new_characters
+from refinery.vocabulary.train.byte_level_bpe import TRAINER_VERSION, train_bpe, write_tokenizer
+from refinery.vocabulary.train.counted_clauses import collect_clauses
+from refinery.vocabulary.train.sample_documents import sample_by_bytes
+from refinery.vocabulary.train.train import TRAINING_VERSION, train_tokenizer
+from schemas.errors import ContractError, SettingsError
+from schemas.vocabulary import ExtendedVocabulary
+
+TOKENIZER, BASE = "tokenizer", "base_tokenizer"
+
+
+def _contents(recipe: Recipe, store: Store) -> Contents:
+    config = recipe.vocabulary
+    donor = config.extend.donor if config.extend else None
+    given = {"tokenizer": config.tokenizer, "donor": donor}
+    return [(role, sha256_path(storage.local_copy(uri))) for role, uri in given.items() if uri]
+
+
+def _check(recipe: Recipe) -> None:
+    """A base or donor that cannot serve must not be found out after hours of cleaning."""
+    config = recipe.vocabulary
+    if config.tokenizer is None:
+        return
+    path = storage.local_copy(config.tokenizer)
+    if config.extend is None:
+        if not path.exists():
+            raise SettingsError(
+                f"recipe.vocabulary.tokenizer {path}: no such file or folder; expected a tokenizer"
+            )
+        return
+    base = read_tokenizer(path)
+    refuse_small_size(config.extend, base, setting="recipe.vocabulary.extend.size")
+    new_characters(config.extend.scripts, config.extend.characters)
+    if config.extend.donor is not None:
+        read_donor(storage.local_copy(config.extend.donor), base)
+
+
+def _settings(recipe: Recipe) -> dict[str, Any]:
+    plain = recipe.vocabulary.model_dump(
+        mode="json", exclude={"tokenizer": True, "extend": {"donor"}}
+    )
+    return {
+        "vocabulary": plain,
+        "split": recipe.split,
+        "seed": recipe.seed,
+        "version": TRAINER_VERSION if recipe.vocabulary.train is None else TRAINING_VERSION,
+    }
+
+
+def _training_sample(context: StageContext) -> DataFrame:
+    """Kept training documents by hash of their id, up to the byte budget."""
+    recipe = context.recipe
+    training = split_texts(context, compute_fates(context)).where("not is_heldout")
+    return sample_by_bytes(training, budget=recipe.vocabulary.train_bytes, seed=recipe.seed)
+
+
+def _training_texts(context: StageContext) -> list[str]:
+    """The texts of the sample; a byte-level BPE sees them whole."""
+    rows = _training_sample(context)
+    ordered = sorted(rows.select("doc_id", "text", "edits").collect(), key=lambda r: r["doc_id"])
+    return [
+        apply_edits(
+            row["text"],
+            [Edit(e["start"], e["end"], e["replacement"]) for e in row["edits"] or ()],
+        )
+        for row in ordered
+    ]
+
+
+def extend_given(
+    config: VocabularyConfig, extension: RecipeExtension, texts: Sequence[str], out: Path
+) -> ExtendedVocabulary:
+    """The base that the recipe names, with new tokens from a donor or from training documents.
+
+    Args:
+        texts: Training documents; lines with a new character are counted and, without a donor,
+            trained on; the others belong to the base's language and prove that it keeps its ids.
+
+    Raises:
+        QualityGateError: A proof fails.
+    """
+    assert config.tokenizer is not None
+    base = read_tokenizer(storage.local_copy(config.tokenizer))
+    new = new_characters(extension.scripts, extension.characters)
+    lines = {line for text in texts for line in text.split("\n") if line.strip()}
+    ours = {line for line in lines if new.held_by(line)}
+    if extension.donor is None:
+        donor, sample = train_and_hold_out(ours, base, extension)
+    else:
+        donor, sample = read_donor(storage.local_copy(extension.donor), base), choose_lines(ours)
+    known = Texts(new=sample, base=choose_lines(lines - ours))
+    return publish_extension(base, donor, extension, texts=known, out=out)
+
+
+def _run(context: StageContext) -> None:
+    config = context.recipe.vocabulary
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / TOKENIZER
+        if config.train is not None:
+            clauses = collect_clauses(_training_sample(context), config.train)
+            train_tokenizer(clauses, config.train, folder)
+            context.counts["training_clauses"] = len(clauses)
+        elif config.tokenizer is None:
+            texts = _training_texts(context)
+            if not texts:
+                raise ContractError(
+                    "vocabulary: no kept training document; see `ledger.drop_reason`"
+                )
+            write_tokenizer(train_bpe(texts, config), folder, config.sentinels)
+            context.counts["training_documents"] = len(texts)
+        elif config.extend is not None:
+            extended = extend_given(config, config.extend, _training_texts(context), folder)
+            context.counts.update({f"{origin}_tokens": n for origin, n in extended.counts.items()})
+            base = whole_tokenizer(storage.local_copy(config.tokenizer), Path(scratch) / BASE)
+            context.add_artefact(BASE, base)
+        else:
+            folder = whole_tokenizer(storage.local_copy(config.tokenizer), folder)
+        identity = identify_tokenizer(folder, relative_path=TOKENIZER)
+        context.counts["vocab_size"] = identity.vocab_size
+        context.add_artefact(TOKENIZER, folder)
+
+
+STAGE = Stage(
+    name="vocabulary",
+    version=2,
+    inputs=("clean", "dedup", "decontaminate"),
+    settings=_settings,
+    contents=_contents,
+    check=_check,
+    run=_run,
+)

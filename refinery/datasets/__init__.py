@@ -1,0 +1,1 @@
+"""Datasets on disk: published, verified, traced."""

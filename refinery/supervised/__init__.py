@@ -1,0 +1,1 @@
+"""Supervised tables as text to text."""

@@ -1,0 +1,1 @@
+"""Batches of text as arrays of code points, and edits of them."""

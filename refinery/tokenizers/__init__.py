@@ -1,0 +1,1 @@
+"""A tokenizer on disk: read, identified, applied."""

@@ -1,0 +1,1 @@
+"""Appending tokens to a base tokenizer, with proofs that nothing else changed."""

@@ -1,0 +1,1 @@
+"""Training a tokenizer of any kind on counted clauses."""

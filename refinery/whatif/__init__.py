@@ -1,0 +1,1 @@
+"""Documents of a ledger judged anew under other rules."""

@@ -1,0 +1,158 @@
+"""Estimates: what is sampled, and how it is scaled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jobs.command.main import main
+from jobs.pipeline.estimate import (
+    choose_sample,
+    partitions,
+    sample_recipe,
+    scale,
+    scale_dataset,
+    training_growth,
+    wall_seconds,
+)
+from refinery.publish.records import StageCost, StageRecord, TableSummary
+from refinery.quality.config import QualityTrainingConfig
+from refinery.recipe import Recipe
+from schemas.manifest import read_manifest
+from tests.support.datasets import write_dataset
+
+
+def _recipe(root: Path, sizes: dict[str, list[int]]) -> Recipe:
+    for source, files in sizes.items():
+        (root / source).mkdir(parents=True)
+        for number, size in enumerate(files):
+            (root / source / f"{number:03d}.txt").write_bytes(b"x" * size)
+    return Recipe.model_validate(
+        {
+            "name": "r",
+            "sources": [
+                {"name": name, "uri": str(root / name), "format": "text"} for name in sizes
+            ],
+            "mixture": {"weights": dict.fromkeys(sizes, 1.0), "budget_tokens": 1000},
+        }
+    )
+
+
+def _record(stage: str, *, seconds: float, task_seconds: float, shuffle: int) -> StageRecord:
+    return StageRecord(
+        stage=stage,
+        fingerprint="f",
+        attempt="a",
+        tables={"t": TableSummary(rows=10, bytes=1000, files=1)},
+        artefacts={},
+        inputs={},
+        seconds=seconds,
+        started_at="",
+        code_version="",
+        cost=StageCost(
+            jvm_cpu_seconds=1,
+            task_seconds=task_seconds,
+            shuffle_bytes=shuffle,
+            spilled_bytes=0,
+            written_bytes=1000,
+        ),
+    )
+
+
+def test_every_source_gives_about_the_same_share(tmp_path: Path) -> None:
+    recipe = _recipe(tmp_path, {"a": [100] * 100, "b": [100] * 50, "c": [5000]})
+
+    sample = choose_sample(recipe, 2000)
+
+    assert sample.bytes_by_source == {"a": 10_000, "b": 5_000, "c": 5_000}
+    assert sample.sampled_by_source == {"a": 1_000, "b": 500, "c": 5_000}
+    assert sample.factor == pytest.approx(20_000 / 6_500)
+
+
+def test_the_sample_is_nested_and_not_the_first_files(tmp_path: Path) -> None:
+    recipe = _recipe(tmp_path, {"a": [100] * 100})
+
+    small = {file.name for file in choose_sample(recipe, 1000).files}
+    large = {file.name for file in choose_sample(recipe, 3000).files}
+
+    assert len(small) == 10
+    assert small < large
+    assert small != {f"{number:03d}.txt" for number in range(10)}
+
+
+def test_the_sample_recipe_reads_copies_and_shrinks_the_budget(tmp_path: Path) -> None:
+    recipe = _recipe(tmp_path / "in", {"a": [100] * 10})
+    sample = choose_sample(recipe, 500)
+
+    small = sample_recipe(recipe, sample, tmp_path / "sample")
+
+    assert len(list((tmp_path / "sample" / "a").iterdir())) == 5
+    assert small.sources[0].uri == str(tmp_path / "sample" / "a")
+    assert small.mixture.budget_tokens == 500
+    assert recipe.mixture.budget_tokens == 1000
+
+
+def test_tasks_scale_with_the_input_and_training_with_what_the_recipe_allows() -> None:
+    records = {
+        "clean": _record("clean", seconds=11, task_seconds=20, shuffle=1 << 20),
+        "quality": _record("quality", seconds=8, task_seconds=6, shuffle=0),
+        "vocabulary": _record("vocabulary", seconds=6, task_seconds=4, shuffle=0),
+    }
+
+    clean, quality, vocabulary = scale(
+        records, 100, cores=2, growth={"quality": 3, "vocabulary": 1.5}
+    )
+
+    assert (clean.rows, clean.core_seconds, clean.fixed_seconds) == ({"t": 1000}, 2000, 1)
+    assert (quality.rows, quality.core_seconds, quality.fixed_seconds) == ({"t": 30}, 18, 15)
+    # The tasks of the vocabulary look at all texts; its training reads up to a bound.
+    assert (vocabulary.core_seconds, vocabulary.fixed_seconds) == (400, 6)
+    all_of_them = [clean, quality, vocabulary]
+    assert wall_seconds(all_of_them, cores=20) == 2418 / 20 + 1 + 15 + 6
+    assert partitions(all_of_them, cores=20) == 40
+
+
+def test_training_grows_to_the_bound_and_no_further(tmp_path: Path) -> None:
+    recipe = _recipe(tmp_path / "in", {"a": [10], "b": [10]})
+    trained = recipe.model_copy(
+        update={
+            "quality": QualityTrainingConfig(positive=("a",), negative=("b",), max_documents=500)
+        }
+    )
+    record = _record("quality", seconds=1, task_seconds=1, shuffle=0)
+    records = {"quality": record.model_copy(update={"counts": {"quality_examples": 200}})}
+    manifest = read_manifest(write_dataset(tmp_path / "dataset"))
+    text_bytes = sum(source.text_bytes for source in manifest.train.sources.values())
+    assert recipe.vocabulary.train_bytes > 100 * text_bytes
+
+    # 1,000 documents are allowed and 200 were there; of the text all was used.
+    assert training_growth(trained, records, manifest, 50) == {"quality": 5, "vocabulary": 50}
+    assert training_growth(trained, records, manifest, 2) == {"quality": 2, "vocabulary": 2}
+    assert training_growth(recipe, {}, manifest, 50)["quality"] == 1
+    enough = recipe.vocabulary.model_copy(update={"train_bytes": text_bytes // 2})
+    small = recipe.model_copy(update={"vocabulary": enough})
+    assert training_growth(small, {}, manifest, 50)["vocabulary"] == 1
+
+
+def test_the_dataset_is_estimated_too(tmp_path: Path) -> None:
+    manifest = read_manifest(write_dataset(tmp_path))
+
+    found = scale_dataset(manifest, 10, shard_tokens=1000)
+
+    shards = [*manifest.train.shards, *manifest.heldout.shards]
+    assert found.rows == 10 * sum(shard.rows for shard in shards)
+    assert found.tokens == 10 * sum(shard.tokens for shard in manifest.train.shards)
+    assert found.bytes == 10 * sum(shard.bytes for shard in shards)
+    assert found.shards == -(-found.tokens // 1000)
+
+
+@pytest.mark.parametrize("bound", [["--cores", "0"], ["--sample-mb", "-5"], ["--cores", "many"]])
+def test_nothing_is_run_on_no_cores_or_no_input(
+    bound: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["estimate", "recipe.yaml", *bound])
+
+    assert stopped.value.code == 2
+    assert f"expected a whole number above 0, got '{bound[1]}'" in capsys.readouterr().err

@@ -1,0 +1,124 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from refinery.clean.guard import Guard, Killed
+from refinery.extract.config import ExtractConfig, GuardConfig
+from refinery.extract.page import extract_page
+
+CONFIG = GuardConfig(cpu_seconds=0.5, memory_bytes=300_000_000)
+
+
+def work(job: str) -> str:
+    if job == "spin":
+        while True:
+            pass
+    if job == "grow":
+        return str(len(bytearray(1_000_000_000)))
+    if job == "die":
+        os._exit(3)
+    if job.startswith("killed:"):
+        return _killed(Path(job.removeprefix("killed:")))
+    if job == "recurse":
+        return work(job)
+    if job == "pid":
+        return str(os.getpid())
+    return job.upper()
+
+
+def _killed(left: Path) -> str:
+    """As the kernel ends a process of a machine out of memory, as often as the file says."""
+    times = int(left.read_text())
+    if times:
+        left.write_text(str(times - 1))
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "SURVIVED"
+
+
+def outcomes(*jobs: str) -> list[str]:
+    with Guard(work, CONFIG) as guard:
+        return [r.reason if isinstance(r, Killed) else r for r in guard.map(jobs)]
+
+
+def test_results_keep_their_order_around_fatal_documents() -> None:
+    found = outcomes("a", "spin", "b", "grow", "c", "die", "d", "recurse", "e")
+
+    assert found == [
+        "A", "guard:timeout", "B", "guard:memory", "C", "guard:crash", "D", "guard:recursion", "E",
+    ]  # fmt: skip
+
+
+def test_one_child_serves_many_documents() -> None:
+    pids = outcomes(*["pid"] * 50)
+
+    assert len(set(pids)) == 1
+    assert pids[0] != str(os.getpid())
+
+
+def test_closing_leaves_no_child() -> None:
+    guard = Guard(work, CONFIG)
+    (pid,) = guard.map(["pid"])
+    guard.close()
+    time.sleep(0.1)
+
+    assert not os.path.exists(f"/proc/{pid}")
+
+
+def test_a_child_killed_from_outside_costs_no_document(tmp_path: Path) -> None:
+    (tmp_path / "once").write_text("1")
+    (tmp_path / "again").write_text("2")
+
+    found = outcomes("a", f"killed:{tmp_path / 'once'}", "b", f"killed:{tmp_path / 'again'}", "c")
+
+    assert found == ["A", "SURVIVED", "B", "guard:memory", "C"]
+
+
+def test_a_killed_worker_leaves_no_child() -> None:
+    program = (
+        "import os, time\n"
+        "from refinery.extract.config import GuardConfig\n"
+        "from refinery.clean.guard import Guard\n"
+        "guard = Guard(lambda job: os.getpid(), GuardConfig())\n"
+        "print(*guard.map(['pid']), flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    root = Path(__file__).resolve().parents[3]
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=root
+    ) as worker:
+        assert worker.stdout is not None
+        pid = int(worker.stdout.readline())
+        assert os.path.exists(f"/proc/{pid}")
+
+        worker.kill()
+        worker.wait()
+
+        deadline = time.monotonic() + 20
+        while is_running(pid) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not is_running(pid)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != "Z"  # a zombie waits for init to collect it
+
+
+def test_nothing_of_one_document_reaches_the_next() -> None:
+    config = ExtractConfig(engine="blocks")
+    pages = [b"<p>" + word * 40 for word in (b"one two three. ", b"four five six. ")]
+
+    def read(page: bytes) -> str:
+        return extract_page(page, mime="text/html", charset=None, config=config).text
+
+    with Guard(read, GuardConfig()) as guard:
+        together = list(guard.map([*pages, *pages]))
+        alone = [next(guard.map([page])) for page in reversed(pages)]
+
+    assert together == [*reversed(alone), *reversed(alone)]

@@ -1,0 +1,1 @@
+"""Maintenance of the repository; no part of the product."""

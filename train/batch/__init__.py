@@ -1,0 +1,1 @@
+"""What objectives make and models take, and losses as sums."""

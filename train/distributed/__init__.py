@@ -1,0 +1,1 @@
+"""Process groups, collectives and seeds: what every layout stands on."""

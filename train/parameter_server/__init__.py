@@ -1,0 +1,1 @@
+"""Asynchronous SGD on parameter servers: servers, workers, and the run of both."""

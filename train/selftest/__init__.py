@@ -1,0 +1,1 @@
+"""Proofs that every layout trains as one process does."""

@@ -1,0 +1,125 @@
+"""Say how a run begins: what was loaded, what is new, how far the first loss is from expectation."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from train.batch.batch import Batch
+from train.data.loader import Dataset
+from train.data.packed import PackedRows
+from train.settings import TrainSettings
+from train.warm_start.first_loss import FirstLoss, first_loss
+from train.warm_start.new_rows_report import lines as growth_lines
+from train.warm_start.new_rows_report import summary, write_report
+from train.warm_start.start import Begun, Start
+
+logger = logging.getLogger(__name__)
+
+NAME = "warm_start.json"
+# A forward pass of this many FLOPs is some 20 s on two cores; beyond it, fewer rows are judged.
+_MAX_FLOPS = 2e12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """The start of a run that was asked to start from something."""
+
+    start: Start
+    begun: Begun
+    source: str
+    rows: int | None
+
+    @classmethod
+    def of(cls, start: Start, begun: Begun, settings: TrainSettings) -> Opening | None:
+        """Where the recipe has a warm start."""
+        warm = settings.warm_start
+        if warm is None:
+            return None
+        return cls(start=start, begun=begun, source=warm.source, rows=warm.first_loss_rows)
+
+    def num_rows(self, seq_len: int) -> int:
+        """Rows for the first loss that are worth their time."""
+        if self.rows is None:
+            return 0
+        forward = self.start.config.flops_per_token(seq_len) / 3 * seq_len
+        return min(self.rows, int(_MAX_FLOPS // forward))
+
+    def show(
+        self,
+        output: Path,
+        make_batch: Callable[[PackedRows], Batch],
+        data: Dataset,
+        first_sample: int,
+    ) -> None:
+        """Log it, and write `warm_start.json` and `new_rows.jsonl` into the run's folder.
+
+        Args:
+            output: Folder of the run.
+            make_batch: The objective.
+            data: The training split; its first rows are read.
+            first_sample: Where the run begins in it.
+        """
+        found = None
+        if count := self.num_rows(data.manifest.seq_len):
+            samples = range(first_sample, first_sample + count)
+            rows = (data.read(np.array([sample], dtype=np.int64)) for sample in samples)
+            found = first_loss(
+                self.begun.model,
+                map(make_batch, rows),
+                new_rows=self.start.new_rows,
+                heldout_loss=None if self.start.source is None else self.start.source.heldout_loss,
+            )
+        output.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(self._as_dict(found), indent=1, ensure_ascii=False) + "\n"
+        (output / NAME).write_text(text, encoding="utf-8")
+        for line in self._lines():
+            logger.info("%s", line)
+        if self.begun.growth is not None:
+            logger.info("how each began: %s", write_report(output, self.begun.growth))
+        if found is None:
+            logger.info("the first loss was not judged beforehand; see the first step's")
+            return
+        is_loaded = self.start.source is not None
+        for line in found.lines(is_loaded=is_loaded):
+            logger.info("%s", line)
+        warning = found.warning(is_loaded=is_loaded)
+        if warning is not None:
+            logger.warning("%s", warning)
+
+    def _lines(self) -> list[str]:
+        config = self.start.config
+        source = self.start.source
+        if source is None:
+            return [
+                f"nothing loaded: {self.source} is a preset; all {config.num_parameters():,} "
+                f"parameters of the {config.family} are new"
+            ]
+        tensors, parameters = self.begun.loaded
+        lines = [
+            f"loaded {tensors:,} tensors, {parameters:,} parameters from {source.path} "
+            f"({config.family}, {config.layers} layers x {config.width})"
+        ]
+        if self.begun.growth is not None:
+            lines += growth_lines(self.begun.growth)
+        if self.begun.fresh:
+            lines.append(f"new, since the source lacks them: {', '.join(self.begun.fresh)}")
+        if self.begun.growth is None and not self.begun.fresh:
+            lines.append("nothing is new")
+        return lines
+
+    def _as_dict(self, found: FirstLoss | None) -> dict[str, Any]:
+        growth = self.begun.growth
+        return {
+            "source": self.source,
+            "loaded": {"tensors": self.begun.loaded[0], "parameters": self.begun.loaded[1]},
+            "new_tensors": list(self.begun.fresh),
+            "new_rows": summary(growth) if growth is not None else None,
+            "first_loss": found.as_dict() if found is not None else None,
+        }
