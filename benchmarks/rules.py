@@ -32,8 +32,8 @@ from refinery.normalize.text import normalize_text
 from refinery.quality.classifier import (
     Classifier,
     ModelFiles,
+    balance_documents,
     load_classifier,
-    make_examples,
     train,
 )
 from refinery.quality.config import QUALITY, QualityTrainingConfig
@@ -89,7 +89,7 @@ def trained(by_language: dict[str, list[str]]) -> Classifier:
         for text in documents[::2]
     ]
     with tempfile.TemporaryDirectory() as folder:
-        train(make_examples(rows, config), config, Path(folder))
+        train(balance_documents(rows, config), config, Path(folder))
         return load_classifier(ModelFiles(f"{folder}/{QUALITY}.bin", f"{folder}/{QUALITY}.json"))
 
 

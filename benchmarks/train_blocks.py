@@ -27,7 +27,7 @@ from refinery.extract.blocks import read_blocks
 from refinery.extract.charset import decode
 from refinery.extract.cut import choose_cut, propose_cuts
 from refinery.extract.features import FEATURES_VERSION, compute_features
-from refinery.extract.trees import Forest
+from refinery.extract.forest import Forest
 
 Page = dict[str, Any]
 Floats = NDArray[np.float32]

@@ -15,8 +15,8 @@ from refinery.clean.cleaner import CLEAN_VERSIONS
 from refinery.clean.rows import normalize_documents
 from refinery.quality.classifier import (
     CLASSIFIER_VERSION,
+    balance_documents,
     card_name,
-    make_examples,
     model_name,
     train,
 )
@@ -64,7 +64,7 @@ def _train_head(context: StageContext, head: str, config: QualityTrainingConfig)
     rows = normalize_documents(
         good.unionByName(noisy), context.recipe.clean, verdicts_uri=context.verdicts_uri
     ).collect()
-    examples = make_examples(((r["doc_id"], r["source"], r["text"]) for r in rows), config)
+    examples = balance_documents(((r["doc_id"], r["source"], r["text"]) for r in rows), config)
     context.counts[f"{head}_examples"] = len(examples)
     with tempfile.TemporaryDirectory() as scratch:
         train(examples, config, Path(scratch), head)

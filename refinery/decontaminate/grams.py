@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from refinery.text.batch import Hashes, Places, mix
+from refinery.text.batch import Hashes, Indices, mix
 
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _ONE, _SIX, _LOW = np.uint64(1), np.uint64(6), np.uint64(63)
@@ -27,7 +27,7 @@ def prefix_hashes(token_hashes: Hashes, tokens: int) -> Hashes:
     return value
 
 
-def grow(value: Hashes, token_hashes: Hashes, tokens: Places) -> Hashes:
+def grow(value: Hashes, token_hashes: Hashes, tokens: Indices) -> Hashes:
     """Hashes of runs that are one token longer; `tokens` are the places of the new ones."""
     grown = value * _FACTOR
     grown += token_hashes[tokens]
@@ -54,8 +54,8 @@ class RunFilter:
         np.bitwise_or.at(words, _slots(keys, size), _bits(keys))
         return cls(tokens, words)
 
-    def passing(self, prefixes: Hashes) -> Places:
-        """Places of hashes that may be among those of the filter."""
+    def passing(self, prefixes: Hashes) -> Indices:
+        """Indices of hashes that may be among those of the filter."""
         bits = _bits(prefixes)
         found = self.words[_slots(prefixes, len(self.words).bit_length() - 1)]
         found &= bits
@@ -85,12 +85,12 @@ class Runs:
     firsts: NDArray[np.int32]
 
     @classmethod
-    def of(cls, tokens: int, hashes: Hashes, firsts: Places, *, whole_line: bool) -> Runs:
+    def of(cls, tokens: int, hashes: Hashes, firsts: Indices, *, whole_line: bool) -> Runs:
         """Sort by hash, then by place."""
         order = np.lexsort((firsts, hashes))
         return cls(tokens, whole_line, hashes[order], firsts[order].astype(np.int32))
 
-    def bounds(self, hashes: Hashes) -> tuple[Places, Places]:
+    def bounds(self, hashes: Hashes) -> tuple[Indices, Indices]:
         """Ranges of equal hashes."""
         return (
             np.searchsorted(self.hashes, hashes, side="left"),
@@ -98,7 +98,7 @@ class Runs:
         )
 
 
-def run_hashes(token_hashes: Hashes, firsts: Places, tokens: int) -> tuple[Hashes, Hashes]:
+def run_hashes(token_hashes: Hashes, firsts: Indices, tokens: int) -> tuple[Hashes, Hashes]:
     """Unfinished and finished hashes of the runs that begin at `firsts`."""
     value = token_hashes[firsts]
     for place in range(1, tokens):

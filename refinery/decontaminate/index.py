@@ -18,7 +18,7 @@ from refinery.decontaminate.benchmarks import Item
 from refinery.decontaminate.config import DecontaminateConfig
 from refinery.decontaminate.grams import RunFilter, Runs, grow, prefix_hashes, run_hashes
 from refinery.decontaminate.words import ItemWords
-from refinery.text.batch import Hashes, Places, TextBatch, mix
+from refinery.text.batch import Hashes, Indices, TextBatch, mix
 
 INDEX_VERSION = 3
 MIN_LINE_TOKENS = 4
@@ -137,7 +137,7 @@ class BenchmarkIndex:
         prefixes = run_hashes(batch.token_hashes, firsts, begins.tokens)[0]
         passed = begins.passing(prefixes)
 
-        def ends_with_line(lasts: Places) -> NDArray[np.bool_]:
+        def ends_with_line(lasts: Indices) -> NDArray[np.bool_]:
             return is_first[lasts]
 
         yield from self._matches(
@@ -152,12 +152,12 @@ class BenchmarkIndex:
     def _matches(
         self,
         batch: TextBatch,
-        firsts: Places,
+        firsts: Indices,
         value: Hashes,
         tokens: int,
         *,
         whole_line: bool,
-        accept: Callable[[Places], NDArray[np.bool_]] | None = None,
+        accept: Callable[[Indices], NDArray[np.bool_]] | None = None,
     ) -> Iterator[Match]:
         """Grow the runs that begin at `firsts` to every indexed length and look them up."""
         by_length = {runs.tokens: runs for runs in self.runs if runs.whole_line == whole_line}
@@ -174,7 +174,7 @@ class BenchmarkIndex:
                 yield from self._confirmed(batch, by_length[n], hashes, places)
 
     def _confirmed(
-        self, batch: TextBatch, runs: Runs, hashes: Hashes, firsts: Places
+        self, batch: TextBatch, runs: Runs, hashes: Hashes, firsts: Indices
     ) -> Iterator[Match]:
         low, high = runs.bounds(hashes)
         for position in np.flatnonzero(high > low):
@@ -211,7 +211,7 @@ def joined_spans(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _ngram_tokens(
-    names: Sequence[tuple[str, str]], lengths: Places, config: DecontaminateConfig
+    names: Sequence[tuple[str, str]], lengths: Indices, config: DecontaminateConfig
 ) -> dict[str, int]:
     places: dict[str, list[int]] = defaultdict(list)
     for place, (name, _) in enumerate(names):
@@ -222,14 +222,14 @@ def _ngram_tokens(
     }
 
 
-def _firsts_inside(words: ItemWords, members: NDArray[np.bool_], n: int) -> Places:
+def _firsts_inside(words: ItemWords, members: NDArray[np.bool_], n: int) -> Indices:
     """First tokens of the runs of n tokens that lie inside one of the member items."""
     last_first = np.repeat(words.item_bounds[1:] - n, words.num_tokens)
     inside = np.repeat(members, words.num_tokens) & (np.arange(len(last_first)) <= last_first)
     return np.flatnonzero(inside)
 
 
-def _items_by_gram(items: Places, hashes: Hashes) -> Places:
+def _items_by_gram(items: Indices, hashes: Hashes) -> Indices:
     """[entries] in how many items the n-gram of each entry stands."""
     if not len(hashes):
         return np.zeros(0, np.int64)
@@ -243,7 +243,7 @@ def _items_by_gram(items: Places, hashes: Hashes) -> Places:
     return counts
 
 
-def _without_templates(items: Places, num_items: Places, most: int | None) -> NDArray[np.bool_]:
+def _without_templates(items: Indices, num_items: Indices, most: int | None) -> NDArray[np.bool_]:
     """Entries that stay where n-grams of more than `most` items go; no item loses all of its own.
 
     An item made of nothing but template keeps its rarest n-grams.
@@ -260,7 +260,7 @@ def _without_templates(items: Places, num_items: Places, most: int | None) -> ND
 
 
 def _shown(
-    words: ItemWords, hashes: Hashes, firsts: Places, num_items: Places, n: int
+    words: ItemWords, hashes: Hashes, firsts: Indices, num_items: Indices, n: int
 ) -> list[tuple[str, int]]:
     """Each n-gram once, with its words and its number of items."""
     _, places = np.unique(hashes, return_index=True)

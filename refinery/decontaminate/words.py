@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from refinery.text.batch import CJK, Codes, Hashes, Places, TextBatch, kind_table
+from refinery.text.batch import CJK, Codes, Hashes, Indices, TextBatch, kind_table
 
 CHUNK_ITEMS = 2000
 
@@ -24,8 +24,8 @@ class ItemWords:
     """
 
     codes: Codes
-    token_offsets: Places
-    item_bounds: Places
+    token_offsets: Indices
+    item_bounds: Indices
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> tuple[ItemWords, Hashes]:
@@ -51,7 +51,7 @@ class ItemWords:
         )
 
     @property
-    def num_tokens(self) -> Places:
+    def num_tokens(self) -> Indices:
         """[I] tokens of each item."""
         return np.diff(self.item_bounds)
 
@@ -65,7 +65,7 @@ class ItemWords:
         codes = self.codes[self.token_offsets[token] : self.token_offsets[token + 1]]
         return str(codes.astype("<u4").tobytes().decode("utf-32-le"))
 
-    def items_of(self, tokens: NDArray[np.signedinteger]) -> Places:
+    def items_of(self, tokens: NDArray[np.signedinteger]) -> Indices:
         """The items that tokens belong to."""
         return np.searchsorted(self.item_bounds, tokens, side="right") - 1
 
@@ -97,7 +97,7 @@ def _chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
         yield texts[start : start + CHUNK_ITEMS]
 
 
-def _offsets(lengths: NDArray[np.int64]) -> Places:
+def _offsets(lengths: NDArray[np.int64]) -> Indices:
     offsets = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
     return offsets

@@ -18,7 +18,7 @@ from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser
 
 from refinery.extract.hints import Hints, read_hints
 from refinery.extract.inline import Formulas, formula_of, image_names, plain_text, sticker_names
-from refinery.extract.nodes import Nesting, number_paths
+from refinery.extract.nesting import Nesting, number_paths
 from refinery.extract.tags import RAW_TEXT_NAMES, VOID_NAMES, TagNames, read_tags, write_body
 from refinery.extract.trim import trim_markup
 

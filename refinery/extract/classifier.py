@@ -16,10 +16,10 @@ import numpy as np
 from refinery.extract.blocks import read_blocks
 from refinery.extract.cut import choose_cut
 from refinery.extract.features import compute_features
+from refinery.extract.forest import Forest
 from refinery.extract.inline import Formulas
 from refinery.extract.metadata import linked_text
 from refinery.extract.structure import Style, Tables, render
-from refinery.extract.trees import Forest
 
 # A page whose blocks give less is asked for the text of its JSON-LD, which must be much longer.
 SHORT_CHARS = 1_000

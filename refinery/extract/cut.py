@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from refinery.extract.trees import Forest
+from refinery.extract.forest import Forest
 
 Floats = NDArray[np.float64]
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refinery.extract.blocks import TAG_IDS, Blocks
+from refinery.extract.elements import NUM_BOX, NUM_LEVELS, NUM_OWN, NUM_SIBLING, PageElements
 from refinery.extract.hints import NUM_HINTS
-from refinery.extract.tree import NUM_BOX, NUM_LEVELS, NUM_OWN, NUM_SIBLING, PageTree
 
 FEATURES_VERSION = 4
 Floats = NDArray[np.float32]
@@ -91,7 +91,7 @@ def compute_features(blocks: Blocks) -> PageFeatures:
         taken, left = left[:rows], left[rows:]
         return taken
 
-    text_KN, tree = take(_NUM_TEXT), PageTree(blocks)
+    text_KN, tree = take(_NUM_TEXT), PageElements(blocks)
     words = _write_text(text_KN, blocks)
     own_KN = take(NUM_OWN)
     tree.write_own(own_KN)

@@ -30,7 +30,7 @@ from refinery.filters.values import (
     ends_with_dots,
     share,
 )
-from refinery.text.batch import KIND, LETTER, SPACE, UPPER, Lines, Places, TextBatch
+from refinery.text.batch import KIND, LETTER, SPACE, UPPER, Indices, Lines, TextBatch
 from refinery.text.edits import Edit, apply_edits, merge_edits
 from refinery.text.marked_edit import MarkedEdit
 
@@ -77,7 +77,7 @@ class _View:
 
     Attributes:
         lowered: The D texts as bytes in lower case.
-        line_ends: Places of all line feeds.
+        line_ends: Indices of all line feeds.
         num_words: [L] tokens of each line.
         left: [L] whether no rule has dropped the line yet.
         found: Edits by document.
@@ -87,8 +87,8 @@ class _View:
     batch: TextBatch
     lines: Lines
     lowered: list[bytes]
-    line_ends: Places
-    num_words: Places
+    line_ends: Indices
+    num_words: Indices
     left: Mask
     found: list[list[MarkedEdit]]
     counts: list[Counter[str]]
@@ -240,7 +240,7 @@ def _have_long_runs(view: _View) -> Mask:
     return _lines_at(view, breaks[:-1][np.diff(breaks) > MAX_WORD_CHARS] + 1)
 
 
-def _lines_at(view: _View, places: Places) -> Mask:
+def _lines_at(view: _View, places: Indices) -> Mask:
     """[L] lines that one of the places lies in."""
     mask = np.zeros(len(view.left), bool)
     if len(view.left):

@@ -26,8 +26,8 @@ from refinery.text.batch import (
     SMALL,
     SPACE,
     Hashes,
+    Indices,
     Lines,
-    Places,
     TextBatch,
     hash_spans,
     mix,
@@ -63,25 +63,25 @@ def compute_values(batch: TextBatch) -> dict[str, Floats]:
     }
 
 
-def _chars_before(batch: TextBatch) -> Places:
+def _chars_before(batch: TextBatch) -> Indices:
     """[K + 1] characters of all tokens before each one."""
     sums = np.zeros(len(batch.token_starts) + 1, np.int64)
     np.cumsum(batch.token_ends - batch.token_starts, out=sums[1:])
     return sums
 
 
-def share(part: Floats | Places, whole: Floats | Places) -> Floats:
+def share(part: Floats | Indices, whole: Floats | Indices) -> Floats:
     """part / whole, 0 where the whole is 0."""
     quotient = np.zeros(len(whole))
     np.divide(part, whole, out=quotient, where=whole > 0)
     return quotient
 
 
-def _count(docs: Places, num_texts: int, weights: NDArray[np.generic] | None = None) -> Floats:
+def _count(docs: Indices, num_texts: int, weights: NDArray[np.generic] | None = None) -> Floats:
     return np.bincount(docs, weights=weights, minlength=num_texts).astype(np.float64)
 
 
-def _count_within(mask: Mask, bounds: Places) -> Floats:
+def _count_within(mask: Mask, bounds: Indices) -> Floats:
     """How often the mask is true from each bound to the next: counting bytes beats adding them."""
     pairs = itertools.pairwise(bounds.tolist())
     return np.array([np.count_nonzero(mask[start:end]) for start, end in pairs], np.float64)
@@ -101,11 +101,11 @@ def _have_letters(batch: TextBatch) -> Mask:
     return np.asarray(found)
 
 
-def _doc_of(batch: TextBatch, places: Places) -> Places:
+def _doc_of(batch: TextBatch, places: Indices) -> Indices:
     return np.searchsorted(batch.starts, places, side="right") - 1
 
 
-def _quality_values(batch: TextBatch, lines: Lines, chars_before: Places) -> dict[str, Floats]:
+def _quality_values(batch: TextBatch, lines: Lines, chars_before: Indices) -> dict[str, Floats]:
     size, words = batch.num_texts, batch.num_tokens.astype(np.float64)
     visible = _count_within(batch.classes & KIND != SPACE, batch.starts)
     chars = np.diff(chars_before[batch.token_bounds]).astype(np.float64)
@@ -128,7 +128,7 @@ def _quality_values(batch: TextBatch, lines: Lines, chars_before: Places) -> dic
     }
 
 
-def _ellipsis_places(batch: TextBatch) -> Places:
+def _ellipsis_places(batch: TextBatch) -> Indices:
     """First code points of "..." and "…" (a longer run counts once)."""
     dots = np.flatnonzero(batch.codes == 0x2E)
     apart = np.diff(dots, prepend=-2) != 1
@@ -215,7 +215,7 @@ def _page_values(batch: TextBatch, lines: Lines) -> dict[str, Floats]:
     }
 
 
-def _word_pairs(batch: TextBatch, first: str, second: str) -> Places:
+def _word_pairs(batch: TextBatch, first: str, second: str) -> Indices:
     """Tokens that are `first` with `second` after them in the same text."""
     one, two = (_word_hashes((word,))[0] for word in (first, second))
     found = np.flatnonzero(batch.token_hashes == one)
@@ -274,13 +274,13 @@ def _paragraphs(batch: TextBatch, lines: Lines) -> Lines:
     return Lines(starts, ends, lines.doc[opens], hashes)
 
 
-def _later_copies(hashes: Hashes, docs: Places) -> Mask:
+def _later_copies(hashes: Hashes, docs: Indices) -> Mask:
     """Whether an equal one stands earlier in the same document."""
     keyed = mix(hashes + docs.astype(np.uint64))
     return np.asarray(first_equals(keyed) != np.arange(len(keyed)))
 
 
-def _repetition_values(batch: TextBatch, chars_before: Places) -> dict[str, Floats]:
+def _repetition_values(batch: TextBatch, chars_before: Indices) -> dict[str, Floats]:
     """Shares of characters inside n-grams that repeat within their document.
 
     An n-gram can repeat only where the (n - 1)-gram at its start does, so each length looks only at
@@ -312,7 +312,9 @@ def _repetition_values(batch: TextBatch, chars_before: Places) -> dict[str, Floa
     return values
 
 
-def _top(batch: TextBatch, places: Places, times: Places, n: int, chars_before: Places) -> Floats:
+def _top(
+    batch: TextBatch, places: Indices, times: Indices, n: int, chars_before: Indices
+) -> Floats:
     """Characters inside the n-gram that covers most of each document; one that repeats.
 
     `places` are its first ones, in order, so a document's stand together.
@@ -326,7 +328,7 @@ def _top(batch: TextBatch, places: Places, times: Places, n: int, chars_before: 
     return best
 
 
-def _covered_chars(batch: TextBatch, places: Places, n: int, chars_before: Places) -> Floats:
+def _covered_chars(batch: TextBatch, places: Indices, n: int, chars_before: Indices) -> Floats:
     """[D] characters of the tokens inside any of the n-grams that begin at the places, in order."""
     # Each n-gram counts up to the next one's start, so what both cover counts once.
     ends = np.minimum(places + n, np.append(places[1:], len(chars_before)))

@@ -16,7 +16,7 @@ import emoji
 import yaml
 
 from refinery.normalize.emoji_words import VS16, language_of, names, spaced
-from refinery.normalize.gate import FACE_CHARS, Needs, Scan, is_pair
+from refinery.normalize.gate import FACE_CHARS, CharGroup, Scan, is_pair
 
 _SHORTCODE = re.compile(r":[a-z][a-z0-9_+\-]+:(?![\w:/])")
 _BRACKET = re.compile(r"\[([^\[\]\s]{1,8})\]")
@@ -75,7 +75,7 @@ def _typed(text: str, seen: Scan) -> re.Pattern[str] | None:
     """
     by_pair = _by_pair()
     likely = [form for pair in seen.pairs if pair in by_pair for form in by_pair[pair]]
-    if Needs.FACE in seen.bits:
+    if CharGroup.FACE in seen.groups:
         likely += _rare_forms()
     known = _forms("emoticons")
     forms = [form for form in likely if form in text]

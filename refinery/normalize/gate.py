@@ -1,6 +1,8 @@
-"""Which steps a text can need: one table lookup per code point instead of one scan per step.
+"""Which steps can change a text: one table lookup per code point instead of one search per step.
 
-A gate lets through every text that a step would change, and some that it would not.
+Each step of normalisation asks for a group of characters and is skipped where a text has none of
+them. The gate is safe, not exact: it lets through every text that a step would change, and some
+that it would not.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ from numpy.typing import NDArray
 NUM_CODE_POINTS = 0x110000
 
 
-class Needs(IntFlag):
-    """Bits of the table, by what a character may give work to."""
+class CharGroup(IntFlag):
+    """Groups of characters, one bit each, by the step that they may give work to."""
 
     MOJIBAKE = 1  # lead characters of UTF-8 that was read as a legacy encoding
     EMOJI = 2
@@ -26,9 +28,9 @@ class Needs(IntFlag):
     CONTROL = 32
     BLANK = 64  # line ends and blanks of other kinds
     FACE = 128  # rare characters that kaomoji are made of
-    EYES = 256  # an emoticon's pair of characters begins with this, and ends with that
-    MOUTH = 512
-    LETTER_EYES = 1024  # the same for emoticons of letters
+    EYES = 256  # first of the two characters by which an emoticon is noticed, as in ":)"
+    MOUTH = 512  # second of the two
+    LETTER_EYES = 1024  # the same for emoticons of letters, as in "XD"
     LETTER_MOUTH = 2048
 
 
@@ -58,18 +60,18 @@ LETTER_EYES_CHARS, LETTER_MOUTH_CHARS = "xXQwrTR.", "DAQzZT"
 FACE_CHARS = "╯╮┑ツ▽∇ﾟωಥ┬Д﹏皿⊙οಠʖง•ᕦε￣￣ー▔ᴥᵕ⌒°＾¬′Σ゜ʕ´д"
 
 _RANGES = {
-    Needs.MOJIBAKE: ((0xC2, 0xF4),),
-    Needs.EMOJI: EMOJI_RANGES,
-    Needs.SYMBOL: SYMBOL_RANGES,
-    Needs.LOOKALIKE: ((0x370, 0x52F), (0xA640, 0xA66D)),
-    Needs.WIDE: WIDE_RANGES,
-    Needs.CONTROL: CONTROL_RANGES,
-    Needs.BLANK: BLANK_RANGES,
-    Needs.FACE: tuple((ord(char), ord(char)) for char in FACE_CHARS),
-    Needs.EYES: tuple((ord(char), ord(char)) for char in EYES_CHARS),
-    Needs.MOUTH: tuple((ord(char), ord(char)) for char in MOUTH_CHARS),
-    Needs.LETTER_EYES: tuple((ord(char), ord(char)) for char in LETTER_EYES_CHARS),
-    Needs.LETTER_MOUTH: tuple((ord(char), ord(char)) for char in LETTER_MOUTH_CHARS),
+    CharGroup.MOJIBAKE: ((0xC2, 0xF4),),
+    CharGroup.EMOJI: EMOJI_RANGES,
+    CharGroup.SYMBOL: SYMBOL_RANGES,
+    CharGroup.LOOKALIKE: ((0x370, 0x52F), (0xA640, 0xA66D)),
+    CharGroup.WIDE: WIDE_RANGES,
+    CharGroup.CONTROL: CONTROL_RANGES,
+    CharGroup.BLANK: BLANK_RANGES,
+    CharGroup.FACE: tuple((ord(char), ord(char)) for char in FACE_CHARS),
+    CharGroup.EYES: tuple((ord(char), ord(char)) for char in EYES_CHARS),
+    CharGroup.MOUTH: tuple((ord(char), ord(char)) for char in MOUTH_CHARS),
+    CharGroup.LETTER_EYES: tuple((ord(char), ord(char)) for char in LETTER_EYES_CHARS),
+    CharGroup.LETTER_MOUTH: tuple((ord(char), ord(char)) for char in LETTER_MOUTH_CHARS),
 }
 
 
@@ -85,17 +87,17 @@ def _escaped(code: int) -> str:
 @functools.cache
 def _table() -> NDArray[np.uint16]:
     table = np.zeros(NUM_CODE_POINTS, np.uint16)
-    for need, ranges in _RANGES.items():
+    for group, ranges in _RANGES.items():
         for first, last in ranges:
-            table[first : last + 1] |= np.uint16(need)
+            table[first : last + 1] |= np.uint16(group)
     return table
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What a text may need: the union of its characters' bits, and the pairs of typed faces in it."""
+    """The groups that a text has characters of, and the pairs that typed faces may begin or end with."""
 
-    bits: Needs
+    groups: CharGroup
     pairs: frozenset[str]
 
 
@@ -106,16 +108,18 @@ def scan(text: str) -> Scan:
     else:
         codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
     bits = _table().take(codes)
-    union = Needs(int(np.bitwise_or.reduce(bits, initial=np.uint16(0))))
-    if not (_PAIR in union or _LETTER_PAIR in union):
-        return Scan(union, frozenset())
-    # Shifted by one bit, eyes fall onto mouths.
-    meets = (bits[:-1] << np.uint16(1)) & bits[1:] & np.uint16(Needs.MOUTH | Needs.LETTER_MOUTH)
-    places = np.flatnonzero(meets).tolist()
-    return Scan(union, frozenset([text[place : place + 2] for place in places]))
+    groups = CharGroup(int(np.bitwise_or.reduce(bits, initial=np.uint16(0))))
+    if not (_PAIR in groups or _LETTER_PAIR in groups):
+        return Scan(groups, frozenset())
+    # The bit of each mouth is twice that of its eyes: shifted by one, eyes meet the mouth behind.
+    meets = (bits[:-1] << np.uint16(1)) & bits[1:] & np.uint16(_MOUTHS)
+    offsets = np.flatnonzero(meets).tolist()
+    return Scan(groups, frozenset([text[offset : offset + 2] for offset in offsets]))
 
 
-_PAIR, _LETTER_PAIR = Needs.EYES | Needs.MOUTH, Needs.LETTER_EYES | Needs.LETTER_MOUTH
+_PAIR = CharGroup.EYES | CharGroup.MOUTH
+_LETTER_PAIR = CharGroup.LETTER_EYES | CharGroup.LETTER_MOUTH
+_MOUTHS = CharGroup.MOUTH | CharGroup.LETTER_MOUTH
 
 
 def is_pair(pair: str) -> bool:

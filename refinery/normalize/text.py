@@ -20,7 +20,7 @@ import ftfy
 from refinery.normalize.codes import replace_codes
 from refinery.normalize.config import NormalizeConfig
 from refinery.normalize.emoji_words import replace_emoji
-from refinery.normalize.gate import CONTROL_RANGES, WIDE_RANGES, Needs, char_class, scan
+from refinery.normalize.gate import CONTROL_RANGES, WIDE_RANGES, CharGroup, char_class, scan
 from refinery.normalize.homoglyphs import repair_homoglyphs
 from refinery.normalize.spelling import correct_spelling
 from refinery.normalize.symbols import replace_symbols
@@ -84,30 +84,30 @@ def _round(text: str, config: NormalizeConfig, counters: Counter[str]) -> tuple[
 
     Tidying blanks makes no work for the steps before it: all of them take one blank for another.
     """
-    given, seen = text, scan(text)
-    bits = seen.bits
+    before, seen = text, scan(text)
+    groups = seen.groups
     if not text.isascii():
-        text = _repair(text, bits, config, counters)
+        text = _repair(text, groups, config, counters)
     if config.codes:
-        text, found = replace_codes(text, seen)
-        counters["codes"] += found
-    text = _plain_text(text, bits, config, counters)
-    if config.remove_controls and Needs.CONTROL in bits:
-        text, found = _remove_controls(text)
-        counters["controls"] += found
-    has_changed = text != given
+        text, num_changed = replace_codes(text, seen)
+        counters["codes"] += num_changed
+    text = _plain_text(text, groups, config, counters)
+    if config.remove_controls and CharGroup.CONTROL in groups:
+        text, num_changed = _remove_controls(text)
+        counters["controls"] += num_changed
+    has_changed = text != before
     if config.tidy_space:
-        text = tidy_space(text, has_odd_blanks=Needs.BLANK in bits)
+        text = tidy_space(text, has_odd_blanks=CharGroup.BLANK in groups)
     if config.spelling is not None:
         # Last, since it reads words between blanks.
-        text, found = correct_spelling(text, config.spelling)
-        counters["spelling"] += found
-        has_changed |= found > 0
+        text, num_changed = correct_spelling(text, config.spelling)
+        counters["spelling"] += num_changed
+        has_changed |= num_changed > 0
     return text, has_changed
 
 
-def _repair(text: str, bits: Needs, config: NormalizeConfig, counters: Counter[str]) -> str:
-    if config.repair_encoding and Needs.MOJIBAKE in bits and _MOJIBAKE.search(text):
+def _repair(text: str, groups: CharGroup, config: NormalizeConfig, counters: Counter[str]) -> str:
+    if config.repair_encoding and CharGroup.MOJIBAKE in groups and _MOJIBAKE.search(text):
         repaired = ftfy.fix_text(text, _REPAIR)
         counters["repaired"] += repaired != text
         text = repaired
@@ -117,18 +117,20 @@ def _repair(text: str, bits: Needs, config: NormalizeConfig, counters: Counter[s
     return text
 
 
-def _plain_text(text: str, bits: Needs, config: NormalizeConfig, counters: Counter[str]) -> str:
-    if config.emoji != "keep" and Needs.EMOJI in bits:
+def _plain_text(
+    text: str, groups: CharGroup, config: NormalizeConfig, counters: Counter[str]
+) -> str:
+    if config.emoji != "keep" and CharGroup.EMOJI in groups:
         text, runs, repeats = replace_emoji(text, config.emoji, count_runs=config.emoji_counts)
         counters["emoji"] += runs
         counters["emoji_repeats"] += repeats
-    if config.symbols and Needs.SYMBOL in bits:
-        text, found = replace_symbols(text)
-        counters["symbols"] += found
-    if config.homoglyphs and Needs.LOOKALIKE in bits:
-        text, found = repair_homoglyphs(text)
-        counters["homoglyphs"] += found
-    if config.fold_width and Needs.WIDE in bits:
+    if config.symbols and CharGroup.SYMBOL in groups:
+        text, num_changed = replace_symbols(text)
+        counters["symbols"] += num_changed
+    if config.homoglyphs and CharGroup.LOOKALIKE in groups:
+        text, num_changed = repair_homoglyphs(text)
+        counters["homoglyphs"] += num_changed
+    if config.fold_width and CharGroup.WIDE in groups:
         counters["width"] += len(_WIDE.findall(text))
         text = text.translate(_NARROW)
     if config.chinese is not None and not text.isascii():

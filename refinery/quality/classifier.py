@@ -60,10 +60,10 @@ def head_reason(head: str) -> str:
 
 
 @dataclass(frozen=True, order=True)
-class Example:
-    """One document of one class; `key` orders and splits."""
+class LabelledDocument:
+    """A training line of a document and its class; the id orders documents and splits them."""
 
-    key: str
+    doc_id: str
     label: str
     text: str
 
@@ -78,20 +78,20 @@ def to_line(text: str, max_chars: int) -> str:
     return " ".join(head.split())
 
 
-def make_examples(
+def balance_documents(
     rows: Iterable[tuple[str, str, str]], config: QualityTrainingConfig
-) -> list[Example]:
+) -> list[LabelledDocument]:
     """Examples of (doc_id, source, text) rows, balanced, in the order of their key.
 
     Raises:
         SettingsError: A class has fewer than two documents.
     """
-    by_label: dict[str, dict[str, Example]] = {GOOD: {}, NOISY: {}}
+    by_label: dict[str, dict[str, LabelledDocument]] = {GOOD: {}, NOISY: {}}
     for doc_id, source, text in rows:
         line = to_line(text, config.max_chars)
         if line:
             label = GOOD if source in config.positive else NOISY
-            by_label[label][sha256_hex(line.encode())] = Example(doc_id, label, line)
+            by_label[label][sha256_hex(line.encode())] = LabelledDocument(doc_id, label, line)
     fewest = min(len(examples) for examples in by_label.values())
     if fewest < 2:
         found = {label: len(examples) for label, examples in by_label.items()}
@@ -101,14 +101,17 @@ def make_examples(
 
 
 def train(
-    examples: Sequence[Example], config: QualityTrainingConfig, folder: Path, head: str = QUALITY
+    examples: Sequence[LabelledDocument],
+    config: QualityTrainingConfig,
+    folder: Path,
+    head: str = QUALITY,
 ) -> None:
     """Train on all but the test share, then write the head's model and card into `folder`."""
     import fasttext
 
     border = int(config.test_fraction * 16**8)
-    test = [e for e in examples if int(e.key[-8:], 16) < border]
-    training = [e for e in examples if int(e.key[-8:], 16) >= border]
+    test = [e for e in examples if int(e.doc_id[-8:], 16) < border]
+    training = [e for e in examples if int(e.doc_id[-8:], 16) >= border]
     if {e.label for e in training} != {GOOD, NOISY}:
         raise SettingsError(f"recipe.quality: {len(examples)} documents are too few to split")
     with tempfile.TemporaryDirectory() as scratch:

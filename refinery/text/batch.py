@@ -50,7 +50,7 @@ _MIX_2 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_3 = np.uint64(0x94D049BB133111EB)
 
 Codes = NDArray[np.uint32]
-Places = NDArray[np.int64]
+Indices = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
 
 
@@ -137,12 +137,12 @@ class TextBatch:
     codes: Codes
     classes: NDArray[np.uint8]
     folded: Codes
-    starts: Places
-    token_starts: Places
-    token_ends: Places
-    token_doc: Places
+    starts: Indices
+    token_starts: Indices
+    token_ends: Indices
+    token_doc: Indices
     token_hashes: Hashes
-    token_bounds: Places
+    token_bounds: Indices
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> TextBatch:
@@ -172,12 +172,12 @@ class TextBatch:
         return len(self.starts) - 1
 
     @property
-    def num_chars(self) -> Places:
+    def num_chars(self) -> Indices:
         """[D] code points of each text."""
         return np.diff(self.starts)
 
     @property
-    def num_tokens(self) -> Places:
+    def num_tokens(self) -> Indices:
         """[D] tokens of each text."""
         return np.diff(self.token_bounds)
 
@@ -200,9 +200,9 @@ class Lines:
         hashes: [L] 64-bit hashes, equal where the characters are; comparable within one text.
     """
 
-    starts: Places
-    ends: Places
-    doc: Places
+    starts: Indices
+    ends: Indices
+    doc: Indices
     hashes: Hashes
 
     @classmethod
@@ -224,7 +224,7 @@ class Lines:
         )
 
 
-def _without_blanks(batch: TextBatch, starts: Places, ends: Places) -> tuple[Places, Places]:
+def _without_blanks(batch: TextBatch, starts: Indices, ends: Indices) -> tuple[Indices, Indices]:
     """Spans without the white space around them; those of nothing else are gone."""
     kept = starts < ends
     starts, ends = starts[kept], ends[kept]
@@ -240,7 +240,7 @@ def _without_blanks(batch: TextBatch, starts: Places, ends: Places) -> tuple[Pla
     return visible[first[kept]], visible[last[kept]] + 1
 
 
-def _hash_lines(codes: Codes, starts: Places, ends: Places, doc: Places) -> Hashes:
+def _hash_lines(codes: Codes, starts: Indices, ends: Indices, doc: Indices) -> Hashes:
     """Equal for equal lines of a text.
 
     Only those that agree with another of it in length and a few characters are read whole.
@@ -271,13 +271,13 @@ def spans_of_groups(texts: Sequence[str], most: int) -> Iterator[slice]:
         yield slice(start, len(texts))
 
 
-def _offsets(lengths: Sequence[int]) -> Places:
+def _offsets(lengths: Sequence[int]) -> Indices:
     offsets = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
     return offsets
 
 
-def _token_bounds(kinds: NDArray[np.uint8], starts: Places) -> tuple[Places, Places]:
+def _token_bounds(kinds: NDArray[np.uint8], starts: Indices) -> tuple[Indices, Indices]:
     """Bounds of word runs and of single CJK characters; runs break at text borders."""
     size = len(kinds)
     if size == 0:
@@ -296,7 +296,7 @@ def _token_bounds(kinds: NDArray[np.uint8], starts: Places) -> tuple[Places, Pla
     return token_starts.astype(np.int64), token_ends.astype(np.int64)
 
 
-def hash_spans(codes: Codes | Hashes, starts: Places, ends: Places) -> Hashes:
+def hash_spans(codes: Codes | Hashes, starts: Indices, ends: Indices) -> Hashes:
     """Hash each span of at least one character by its characters and their places, vectorised.
 
     The hash is mix(length + sum over the span of mix(code, place)): order-aware through the place;
@@ -326,7 +326,7 @@ def _short_table() -> Hashes:
     return _hash_chars(np.arange(BASIC_PLANE)[None, :], np.arange(SHORT_CHARS)[:, None])
 
 
-def _sum_short(codes: Codes | Hashes, starts: Places, lengths: Places) -> Hashes:
+def _sum_short(codes: Codes | Hashes, starts: Indices, lengths: Indices) -> Hashes:
     """Sums of spans of 1 to SHORT_CHARS; behind the first character longest first: a prefix goes on."""
     is_basic = len(codes) == 0 or bool(codes.max() < BASIC_PLANE)
     sums = _values_at(0, codes.take(starts), is_basic=is_basic)
@@ -358,7 +358,7 @@ def _values_at(place: int, chars: NDArray[np.integer], *, is_basic: bool) -> Has
     return np.asarray(values)
 
 
-def _sum_long(codes: Codes | Hashes, starts: Places, lengths: Places) -> Hashes:
+def _sum_long(codes: Codes | Hashes, starts: Indices, lengths: Indices) -> Hashes:
     firsts = np.cumsum(lengths) - lengths
     place = np.arange(int(lengths.sum())) - np.repeat(firsts, lengths)
     values = codes[place + np.repeat(starts, lengths)]

@@ -5,7 +5,7 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser
 
 from refinery.extract.blocks import MAX_BLOCKS, read_blocks
-from refinery.extract.nodes import Nesting, number_paths
+from refinery.extract.nesting import Nesting, number_paths
 from refinery.extract.tags import VOID_NAMES, TagNames, Tags, write_body
 
 NAMES = ["body", "p", "blockquote", "blockquote-alike", *sorted(VOID_NAMES)]

@@ -9,10 +9,10 @@ from refinery.clean.cleaner import CleanDocument, Cleaner, Payload
 from refinery.clean.config import CleanConfig
 from refinery.quality.classifier import (
     ModelFiles,
+    balance_documents,
     evaluate,
     head_reasons,
     load_classifier,
-    make_examples,
     quality_reasons,
     train,
 )
@@ -37,18 +37,18 @@ def rows(number: int = 120) -> list[tuple[str, str, str]]:
 
 
 def test_rows_in_another_order_give_the_same_examples() -> None:
-    assert make_examples(rows(), CONFIG) == make_examples(reversed(rows()), CONFIG)
+    assert balance_documents(rows(), CONFIG) == balance_documents(reversed(rows()), CONFIG)
 
 
 def test_equal_texts_count_once_and_classes_are_balanced() -> None:
-    examples = make_examples([*rows(10), *rows(10), *rows(40)[:40]], CONFIG)
+    examples = balance_documents([*rows(10), *rows(10), *rows(40)[:40]], CONFIG)
 
     labels = [example.label for example in examples]
     assert labels.count("__label__good") == labels.count("__label__noisy") == 10
 
 
 def test_the_model_tells_the_classes_apart_on_documents_it_has_not_seen(tmp_path: Path) -> None:
-    train(make_examples(rows(), CONFIG), CONFIG, tmp_path)
+    train(balance_documents(rows(), CONFIG), CONFIG, tmp_path)
 
     card = json.loads((tmp_path / "quality.json").read_text())
     scorer = load_classifier(_files(tmp_path))
@@ -71,7 +71,7 @@ def _files(folder: Path) -> ModelFiles:
 
 
 def test_a_head_marks_masks_or_drops(tmp_path: Path) -> None:
-    train(make_examples(rows(), CONFIG), CONFIG, tmp_path, "harm")
+    train(balance_documents(rows(), CONFIG), CONFIG, tmp_path, "harm")
     files = {"harm": ModelFiles(str(tmp_path / "harm.bin"), str(tmp_path / "harm.json"))}
     good = "the history of the town is long, the history of the town is old"
     noisy = "buy now cheap click here buy now cheap click here buy cheap"
@@ -109,7 +109,7 @@ def test_heads_say_what_is_outside_of_their_bounds() -> None:
 
 def test_a_class_without_documents_is_named() -> None:
     with pytest.raises(SettingsError, match="each class needs two documents"):
-        make_examples(rows()[:50], CONFIG)
+        balance_documents(rows()[:50], CONFIG)
 
 
 def test_area_under_the_curve_counts_ties_half() -> None:

@@ -28,7 +28,7 @@ _ANCESTOR_BITS = np.array(
 )
 
 
-class PageTree:
+class PageElements:
     """Elements as arrays; `levels` [L, N] are the distinct containers around each block.
 
     Of elements with the same blocks the outermost stands for all.

@@ -6,7 +6,7 @@ import pytest
 
 from refinery.extract.classifier import load_forests, weights_sha256
 from refinery.extract.cut import choose_cut, propose_cuts
-from refinery.extract.trees import Forest
+from refinery.extract.forest import Forest
 
 BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 
