@@ -15,7 +15,7 @@ from train.checkpoint.config import CheckpointConfig
 from train.data.config import BatchConfig, DataSpan, LoaderConfig
 from train.optim.config import OptimizerConfig, ScheduleConfig
 from train.parallel.config import AsynchronousConfig, DilocoConfig, ParallelConfig
-from train.warm_start.config import WarmStartConfig
+from train.warm_start.config import StartRequest, Trainable, WarmStartConfig
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class TrainSettings(Settings):
     warm_start: WarmStartConfig | None = Field(
         default=None, description="weights to start from; null: new ones"
     )
-    trainable: Literal["all", "new_embeddings"] = Field(
+    trainable: Trainable = Field(
         default="all", description="new_embeddings: only the rows of tokens that the base lacks"
     )
     stages: tuple[dict[str, Any], ...] | None = Field(
@@ -157,6 +157,17 @@ class TrainSettings(Settings):
     def spans(self) -> tuple[DataSpan, ...]:
         """The manifests of the run in their order."""
         return self.data or (DataSpan(manifest=self.manifest),)
+
+    @property
+    def start_request(self) -> StartRequest:
+        """The settings that decide how the weights begin."""
+        return StartRequest(
+            seed=self.seed,
+            model=self.model,
+            names_model="model" in self.model_fields_set,
+            trainable=self.trainable,
+            warm_start=self.warm_start,
+        )
 
 
 def _asynchronous_faults(settings: TrainSettings) -> list[str]:

@@ -67,7 +67,8 @@ def build_run(
         SettingsError: The preset, a field or the objective is unknown or does not fit the manifest.
         ContractError: The weights to start from do not fit.
     """
-    start = choose_start(settings, manifest, tokenizer=tokenizer, resumed=resumed)
+    request = settings.start_request
+    start = choose_start(request, manifest, tokenizer=tokenizer, resumed=resumed)
     config = start.config
     objective = build_for_manifest(
         parse_objective(settings.objective),
@@ -86,7 +87,7 @@ def build_run(
 
     # Dropout draws nothing from the weights: a run may resume with another rate.
     identity = config.model_dump(mode="json", exclude={"dropout", "init_std"})
-    begun = begin(start, settings)
+    begun = begin(start, request)
     return Built(
         model=begun.model,
         model_config=config,
@@ -94,5 +95,5 @@ def build_run(
         model_identity=identity,
         export=export,
         new_rows=start.new_rows,
-        opening=Opening.of(start, begun, settings) if resumed is None else None,
+        opening=Opening.of(start, begun, settings.warm_start) if resumed is None else None,
     )

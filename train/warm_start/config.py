@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from pydantic import Field
 
 from schemas.settings import Settings
 
+Trainable = Literal["all", "new_embeddings"]
 NewRows = Literal["subword_mean", "mean", "gaussian"]
 
 
@@ -28,3 +30,22 @@ class WarmStartConfig(Settings):
     first_loss_rows: int | None = Field(
         default=4, gt=0, description="rows read to judge the first loss; null: it is not judged"
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartRequest:
+    """The settings of a recipe that decide how its weights begin.
+
+    Attributes:
+        seed: Seed of new weights.
+        model: The recipe's `model` block, or its default.
+        names_model: Whether the recipe has a `model` block; loaded weights have a shape of their own.
+        trainable: Which rows the run may change.
+        warm_start: The weights to start from; None for new ones.
+    """
+
+    seed: int
+    model: dict[str, Any]
+    names_model: bool
+    trainable: Trainable = "all"
+    warm_start: WarmStartConfig | None = None

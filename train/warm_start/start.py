@@ -18,10 +18,9 @@ from schemas.vocabulary import VOCABULARY_FILE, ExtendedVocabulary
 from train.model.config import ModelConfig
 from train.model.presets import PRESETS, resolve_model
 from train.model.transformer import Model, build_model, make_model
-from train.settings import TrainSettings
 from train.vocabulary.extension import read_extension
 from train.vocabulary.trainable import train_rows_only
-from train.warm_start.config import WarmStartConfig
+from train.warm_start.config import StartRequest, WarmStartConfig
 from train.warm_start.growth import Growth, grow_vocabulary
 from train.warm_start.match import our_weights
 from train.warm_start.source import Source, find_source, read_weights
@@ -82,7 +81,7 @@ class Resumed:
 
 
 def choose_start(
-    settings: TrainSettings,
+    request: StartRequest,
     manifest: Manifest,
     *,
     tokenizer: Callable[[], Path] | None = None,
@@ -91,8 +90,8 @@ def choose_start(
     """Decide the shape of a run.
 
     Args:
-        settings: The recipe.
-        manifest: What it reads.
+        request: The recipe's settings of the start.
+        manifest: The dataset that the run reads.
         tokenizer: Gives the folder of the manifest's tokenizer; called for warm starts only.
         resumed: Of the checkpoint that will fill the weights: the source is not needed any more.
 
@@ -100,27 +99,27 @@ def choose_start(
         SettingsError: The recipe contradicts the source.
         ContractError: The source is no model, or its tokenizer and the manifest's do not agree.
     """
-    warm = settings.warm_start
+    warm = request.warm_start
     if warm is None or (resumed is None and warm.source in PRESETS):
-        if settings.trainable != "all":
+        if request.trainable != "all":
             raise SettingsError(
-                f"trainable: {settings.trainable} needs weights that exist; give warm_start.source"
+                f"trainable: {request.trainable} needs weights that exist; give warm_start.source"
             )
-        return Start(config=_new_shape(settings, manifest))
+        return Start(config=_new_shape(request, manifest))
     if resumed is not None:
         shape = parse_settings(ModelConfig, resumed.model, where="checkpoint")
-        return Start(config=_changed(shape, settings, "checkpoint"), new_rows=resumed.new_rows)
+        return Start(config=_changed(shape, request, "checkpoint"), new_rows=resumed.new_rows)
     source = find_source(warm.source)
     assert source is not None  # presets are handled above
     folder = tokenizer() if tokenizer is not None else None
     extension = _extension(warm, folder)
     grows = vocabulary_grows(source, manifest, folder, extension)
     rows = max(source.config.vocab_size, manifest.tokenizer.vocab_size)
-    config = _changed(source.config, settings, str(source.path))
+    config = _changed(source.config, request, str(source.path))
     config = config.model_copy(update={"vocab_size": max(rows, config.vocab_size)})
     _check_positions(config, manifest, source)
     new_rows = (extension.base.size, extension.size) if extension is not None else None
-    if settings.trainable == "new_embeddings" and new_rows is None:
+    if request.trainable == "new_embeddings" and new_rows is None:
         raise SettingsError(
             f"trainable: new_embeddings, but no row is new: the manifest's tokenizer has no "
             f"{VOCABULARY_FILE} that says which base it extends"
@@ -128,35 +127,35 @@ def choose_start(
     return Start(config=config, source=source, extension=extension, grows=grows, new_rows=new_rows)
 
 
-def begin(start: Start, settings: TrainSettings) -> Begun:
+def begin(start: Start, request: StartRequest) -> Begun:
     """Build the model and fill it.
 
     Raises:
         ContractError: The source's tensors do not fit its shape.
     """
-    begun = _filled(start, settings)
-    if settings.trainable == "new_embeddings":
+    begun = _filled(start, request)
+    if request.trainable == "new_embeddings":
         assert start.new_rows is not None  # choose_start refuses it otherwise
         train_rows_only(begun.model, *start.new_rows)
     return begun
 
 
-def _filled(start: Start, settings: TrainSettings) -> Begun:
+def _filled(start: Start, request: StartRequest) -> Begun:
     source = start.source
     if source is None:
-        return Begun(model=build_model(start.config, seed=settings.seed))
-    state, fresh = our_weights(source, read_weights(source), seed=settings.seed)
+        return Begun(model=build_model(start.config, seed=request.seed))
+    state, fresh = our_weights(source, read_weights(source), seed=request.seed)
     loaded = len(state) - len(fresh), sum(v.numel() for n, v in state.items() if n not in fresh)
     growth = None
     if start.grows:
         assert start.extension is not None
-        assert settings.warm_start is not None
+        assert request.warm_start is not None
         growth = grow_vocabulary(
             state,
             start.extension,
             rows=start.config.vocab_size,
-            rule=settings.warm_start.new_rows,
-            seed=settings.seed,
+            rule=request.warm_start.new_rows,
+            seed=request.seed,
         )
         state = growth.state
     model = make_model(start.config)
@@ -165,19 +164,19 @@ def _filled(start: Start, settings: TrainSettings) -> Begun:
     return Begun(model=model, growth=growth, loaded=loaded, fresh=tuple(fresh))
 
 
-def _new_shape(settings: TrainSettings, manifest: Manifest) -> ModelConfig:
-    choice = settings.model
-    if settings.warm_start is not None:
-        given = choice if "model" in settings.model_fields_set else {}
-        choice = {**given, "preset": settings.warm_start.source}
+def _new_shape(request: StartRequest, manifest: Manifest) -> ModelConfig:
+    choice = request.model
+    if request.warm_start is not None:
+        given = choice if request.names_model else {}
+        choice = {**given, "preset": request.warm_start.source}
     return resolve_model(choice, vocab_size=manifest.tokenizer.vocab_size, seq_len=manifest.seq_len)
 
 
-def _changed(shape: ModelConfig, settings: TrainSettings, where: str) -> ModelConfig:
+def _changed(shape: ModelConfig, request: StartRequest, where: str) -> ModelConfig:
     """The shape with what the recipe may change of it."""
-    if "model" not in settings.model_fields_set:
+    if not request.names_model:
         return shape
-    choice = dict(settings.model)
+    choice = dict(request.model)
     preset = choice.pop("preset", None)
     fields = shape.model_dump()
     derived = {

@@ -14,7 +14,7 @@ import numpy as np
 from train.batch.batch import Batch
 from train.data.loader import Dataset
 from train.data.packed import PackedRows
-from train.settings import TrainSettings
+from train.warm_start.config import WarmStartConfig
 from train.warm_start.first_loss import FirstLoss, first_loss
 from train.warm_start.new_rows_report import lines as growth_lines
 from train.warm_start.new_rows_report import summary, write_report
@@ -37,9 +37,8 @@ class Opening:
     rows: int | None
 
     @classmethod
-    def of(cls, start: Start, begun: Begun, settings: TrainSettings) -> Opening | None:
+    def of(cls, start: Start, begun: Begun, warm: WarmStartConfig | None) -> Opening | None:
         """Where the recipe has a warm start."""
-        warm = settings.warm_start
         if warm is None:
             return None
         return cls(start=start, begun=begun, source=warm.source, rows=warm.first_loss_rows)

@@ -38,7 +38,7 @@ def _start(dataset: Path, source: Path, **changes: object) -> Start:
         }
     )  # fmt: skip
     manifest: Manifest = read_manifest(dataset)
-    return choose_start(settings, manifest, tokenizer=lambda: dataset / "tokenizer")
+    return choose_start(settings.start_request, manifest, tokenizer=lambda: dataset / "tokenizer")
 
 
 def test_spare_rows_of_the_base_are_where_new_ids_begin(data: TwoDatasets, tmp_path: Path) -> None:
