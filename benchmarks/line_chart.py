@@ -19,7 +19,7 @@ def write_curve(path: Path, lines: Mapping[str, Points], *, x: str, y: str) -> N
     span_x = (0.0, max(point[0] for point in everything))
     span_y = (min(p[1] for p in everything) * 0.95, max(p[1] for p in everything) * 1.02)
 
-    def place(point: tuple[float, float]) -> tuple[float, float]:
+    def to_pixels(point: tuple[float, float]) -> tuple[float, float]:
         across = (point[0] - span_x[0]) / (span_x[1] - span_x[0])
         up = (point[1] - span_y[0]) / (span_y[1] - span_y[0])
         inner_width, inner_height = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
@@ -33,8 +33,8 @@ def write_curve(path: Path, lines: Mapping[str, Points], *, x: str, y: str) -> N
         share = number / TICKS
         at_x = span_x[0] + share * (span_x[1] - span_x[0])
         at_y = span_y[0] + share * (span_y[1] - span_y[0])
-        left, low = place((at_x, span_y[0]))
-        _, height = place((span_x[0], at_y))
+        left, low = to_pixels((at_x, span_y[0]))
+        _, height = to_pixels((span_x[0], at_y))
         parts.append(
             f'<text x="{left:.1f}" y="{low + 16:.1f}" text-anchor="middle">{at_x:.2f}</text>'
         )
@@ -45,7 +45,7 @@ def write_curve(path: Path, lines: Mapping[str, Points], *, x: str, y: str) -> N
         )
     for number, (name, points) in enumerate(lines.items()):
         colour = COLOURS[number % len(COLOURS)]
-        drawn = " ".join("{:.1f},{:.1f}".format(*place(point)) for point in points)
+        drawn = " ".join("{:.1f},{:.1f}".format(*to_pixels(point)) for point in points)
         parts.append(f'<polyline points="{drawn}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts.append(
             f'<text x="{WIDTH - RIGHT - 6}" y="{TOP + 16 * (number + 1)}" text-anchor="end" '

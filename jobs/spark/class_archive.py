@@ -3,7 +3,7 @@
     python -m jobs.spark.class_archive   # once: writes the archive of Spark's classes that later starts map
 
 A start of Spark to its second query takes 8.5 s with its classes read from their jars and 4.7 s with
-this archive (2 cores, benchmarks/spark_start.py). A cluster's JVMs keep their own settings.
+this archive (2 cores, benchmarks/refinery/spark_start.py). A cluster's JVMs keep their own settings.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The default engine: keep the blocks that a small trained model takes for content.
 
-Weights are trained by benchmarks/train_blocks.py; their provenance lies beside them.
+Weights are trained by tools/train_blocks.py; their provenance lies beside them.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ from schemas.rows import ContentHasher
 
 PACKING_VERSION = 4
 # Ids go in plain: on GPT-2 ids of English and Chinese text zstd finds more in them (0.99 bytes per
-# token) than in the bit-packed indices of a dictionary (1.25), see benchmarks/encodings.py. Byte
+# token) than in the bit-packed indices of a dictionary (1.25): benchmarks/results/encodings.json. Byte
 # stream split decodes faster (192 against 170 M tokens per core-second), but fewer readers know it.
 WRITER_OPTIONS: dict[str, Any] = {
     "compression": "zstd",

@@ -6,7 +6,7 @@ import gzip
 import random
 from pathlib import Path
 
-from benchmarks.pages import PageSource, make_skeleton, write_warcs
+from benchmarks.corpora.pages import PageSource, make_skeleton, write_warcs
 
 FILLER = "word " * 12
 

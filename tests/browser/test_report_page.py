@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.report_page import open_once
+from benchmarks.refinery.report_page import open_once
 from refinery.report.data import (
     BenchmarkCoverage,
     Check,

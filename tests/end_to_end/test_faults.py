@@ -21,7 +21,7 @@ from tests.support.submitting import (
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 # A stage is killed as soon as its attempt has a file: in the middle of its work. The benchmark
-# `benchmarks/kills.py` kills at thirty moments drawn over the whole run.
+# `benchmarks/refinery/kills.py` kills at thirty moments drawn over the whole run.
 KILLS: tuple[tuple[str, Victim], ...] = (
     ("clean", "jvm"),
     ("dedup", "driver"),

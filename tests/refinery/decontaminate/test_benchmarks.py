@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.published_benchmarks import published
+from benchmarks.corpora.published_benchmarks import published
 from refinery.decontaminate.benchmarks import content_files, read_items
 from refinery.decontaminate.config import BenchmarkConfig, QuestionConfig
 from schemas.errors import SettingsError

@@ -1,14 +1,9 @@
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from refinery.extract.classifier import load_forests, weights_sha256
 from refinery.extract.cut import choose_cut, propose_cuts
 from refinery.extract.forest import Forest
-
-BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 
 
 def test_a_value_at_the_threshold_goes_left() -> None:
@@ -21,10 +16,9 @@ def test_a_value_at_the_threshold_goes_left() -> None:
     assert np.round(probability).tolist() == [0, 1]
 
 
-def test_exported_trees_score_as_lightgbm_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exported_trees_score_as_lightgbm_does() -> None:
     lightgbm = pytest.importorskip("lightgbm", reason="the extra `extraction-training` is absent")
-    monkeypatch.setattr(sys, "path", [str(BENCHMARKS), *sys.path])
-    from train_blocks import DEPTH, export
+    from tools.train_blocks import DEPTH, export
 
     generator = np.random.default_rng(1)
     rows = generator.normal(size=(3000, 12)).astype(np.float32)

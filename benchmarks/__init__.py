@@ -1,0 +1,1 @@
+"""Measurements of this repository; README.md lists each with its question and its result."""

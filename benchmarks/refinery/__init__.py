@@ -1,0 +1,1 @@
+"""Measurements of the refinery: speed, memory, recall and recovery of its stages."""

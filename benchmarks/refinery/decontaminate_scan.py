@@ -1,0 +1,107 @@
+"""Speed of the decontamination scan: MB of UTF-8 text per second of CPU time, one thread.
+
+Against all benchmarks of a folder, and against random n-grams of a given number. TextBatch, which
+every stage needs, is timed apart and in the sum. Indexes are written to a file and mapped, as in a
+stage: `index_mb` is that file. One JSON line.
+
+    python -m benchmarks.refinery.decontaminate_scan TEXTS.jsonl.gz ... --benchmarks FOLDER
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.corpora.published_benchmarks import published
+from benchmarks.corpora.text_files import read_pieces
+from refinery.decontaminate.benchmarks import Item, read_items
+from refinery.decontaminate.config import BenchmarkConfig, DecontaminateConfig
+from refinery.decontaminate.index import BenchmarkIndex
+from refinery.decontaminate.index_file import open_index, write_index
+from refinery.text.batch import TextBatch
+
+BATCH = 250
+ITEM_WORDS = 112
+
+
+def random_index(num_ngrams: int) -> BenchmarkIndex:
+    """Items of random words, 100 n-grams in each."""
+    generator = np.random.default_rng(0)
+    num_items = max(1, num_ngrams // (ITEM_WORDS - 12))
+    words = np.array([f"q{i:04x}" for i in range(65536)])
+    items = [
+        Item("random", str(i), " ".join(words[generator.integers(0, 65536, ITEM_WORDS)]))
+        for i in range(num_items)
+    ]
+    benchmark = BenchmarkConfig(name="random", path="none", fields=("q",))
+    return BenchmarkIndex.build(items, DecontaminateConfig(benchmarks=(benchmark,)))
+
+
+def published_index(folder: Path) -> BenchmarkIndex:
+    """All items of the folder's benchmarks."""
+    configs = published(folder)
+    items = [item for config in configs for item in read_items(config)]
+    return BenchmarkIndex.build(items, DecontaminateConfig(benchmarks=configs))
+
+
+def measure(index: BenchmarkIndex, pieces: list[str]) -> dict[str, float]:
+    """Best of three, TextBatch and scan taking turns."""
+    mb = sum(len(p.encode()) for p in pieces) / 1e6
+    best = [float("inf"), float("inf")]
+    matches = 0
+    for _ in range(3):
+        spent = [0.0, 0.0]
+        matches = 0
+        for start in range(0, len(pieces), BATCH):
+            t0 = time.process_time()
+            batch = TextBatch.of(pieces[start : start + BATCH])
+            t1 = time.process_time()
+            matches += len(index.scan(batch))
+            spent = [spent[0] + t1 - t0, spent[1] + time.process_time() - t1]
+        best = [min(best[0], spent[0]), min(best[1], spent[1])]
+    return {
+        "scan": round(mb / best[1], 1),
+        "with_text_batch": round(mb / sum(best), 1),
+        "matches": matches,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--benchmarks", type=Path, help="folder of published benchmarks")
+    parser.add_argument("--ngrams", nargs="*", type=int, default=[10_000_000])
+    parser.add_argument("--max-bytes", type=int, default=8_000_000)
+    args = parser.parse_args()
+    kinds = {f"{number} random": number for number in args.ngrams}
+    if args.benchmarks:
+        kinds = {"published": 0, **kinds}
+    texts = {path.name: read_pieces(path, args.max_bytes) for path in args.files}
+    TextBatch.of(["the tables of code points are built once"])
+    results = []
+    for kind, number in kinds.items():
+        started = time.process_time()
+        built = random_index(number) if number else published_index(args.benchmarks)
+        seconds = time.process_time() - started
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "index"
+            write_index(path, built)
+            index, size = open_index(path), path.stat().st_size
+            del built
+            for name, pieces in texts.items():
+                found = measure(index, pieces)
+                ngrams = {"index": kind, "ngrams": index.num_ngrams, "index_mb": size // 1_000_000}
+                results.append(
+                    {"file": name, **ngrams, "build_seconds": round(seconds, 1), **found}
+                )
+            open_index.cache_clear()
+    print(json.dumps({"benchmark": "decontaminate_scan", "mb_per_cpu_second": results}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Measurements of the trainer: loading, parallelism, parity and what new tokens buy."""

@@ -1,0 +1,124 @@
+"""Staleness and losses of asynchronous runs with a slow worker, by the bound on staleness.
+
+One parameter server and four workers over gloo, each a process, through the same code as
+`train pretrain` with `asynchronous:`; the last worker sleeps for as long at each of its gradients that
+the others do four. A bound of 0 is synchronous SGD: all wait for the slow one.
+
+    python -m benchmarks.train.async_staleness > benchmarks/results/async_staleness.json
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import platform
+import socket
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+import torch.multiprocessing as mp
+
+from tests.support.datasets import DatasetShape, write_dataset
+from train.distributed.world import leave_process
+from train.parameter_server import run as asynchronous
+from train.settings import TrainSettings
+
+WORKERS, STEPS, BOUNDS = 4, 40, (0, 2, 8)
+PAUSE_SECONDS, SLOW_SECONDS = 0.05, 0.25
+SHOWN_STEPS = (0, 9, 19, 29, 39)
+
+
+def settings(dataset: str, output: str, bound: int) -> TrainSettings:
+    return TrainSettings.model_validate(
+        {
+            "manifest": dataset,
+            "output": output,
+            "model": {"preset": "gpt2-test", "layers": 2, "heads": 2, "width": 32, "dropout": 0.0},
+            "batch": {"sequences": 16, "microbatch": 4},
+            "stop": {"steps": STEPS},
+            "schedule": {"init_lr": 0.5, "lr_scheduler_type": "constant"},
+            "optimizer": {"name": "sgd", "momentum": 0.0, "max_norm": 0.5},
+            "asynchronous": {"workers": WORKERS, "servers": 1, "staleness": bound},
+            "checkpoint": {"every_steps": 1000, "export": False},
+            "metrics": {"peak_flops": 1e9, "tensorboard": False},
+            "threads": 1,
+        }
+    )
+
+
+def rank_of_run(rank: int, port: int, run: TrainSettings) -> None:
+    os.environ.update(
+        RANK=str(rank), WORLD_SIZE=str(WORKERS + 1), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port)
+    )
+    torch.set_num_threads(1)
+    gradient = asynchronous._gradient
+
+    def slowed(*arguments: Any) -> torch.Tensor:
+        # Sleeping, not computing: on a few cores busy workers would slow each other.
+        time.sleep(SLOW_SECONDS if rank == WORKERS else PAUSE_SECONDS)
+        return gradient(*arguments)
+
+    with mock.patch.object(asynchronous, "_gradient", slowed):
+        asynchronous.pretrain_asynchronous(run)
+    leave_process()
+
+
+def measure(dataset: str, folder: Path, bound: int) -> dict[str, Any]:
+    run = settings(dataset, str(folder / f"bound-{bound}"), bound)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    # Forked from a server that has imported torch once: starting takes longer than training here.
+    multiprocessing.set_forkserver_preload(["torch", "train.parameter_server.run"])
+    mp.start_processes(rank_of_run, (port, run), nprocs=WORKERS + 1, start_method="forkserver")
+    lines = (Path(run.output) / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    records = [json.loads(line) for line in lines]
+    last = records[-1]
+    return {
+        "bound": bound,
+        "staleness": last["staleness"],
+        "refused": last["refused"],
+        "loss": {str(step + 1): round(records[step]["loss"], 4) for step in SHOWN_STEPS},
+        "heldout_loss": round(last["heldout"]["loss"], 4),
+        # The first step waits for processes to start. The fast workers end before the slow one.
+        "seconds_to_step_30": round(sum(record["seconds"] for record in records[1:30]), 2),
+        "seconds": round(sum(record["seconds"] for record in records[1:]), 2),
+    }
+
+
+def main() -> None:
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shape = DatasetShape(rows_per_shard=(400, 240), heldout_rows=40)
+        dataset = str(write_dataset(folder / "data", shape).parent)
+        for bound in BOUNDS:
+            rows.append(measure(dataset, folder, bound))
+            print(rows[-1], file=sys.stderr, flush=True)
+    print(
+        json.dumps(
+            {
+                "benchmark": "async_staleness",
+                "workers": WORKERS,
+                "steps_of_workers": STEPS,
+                "pause_seconds": PAUSE_SECONDS,
+                "slow_worker_seconds": SLOW_SECONDS,
+                "cpu": platform.processor() or platform.machine(),
+                "cores": os.cpu_count(),
+                "load": os.getloadavg()[0],
+                "torch": torch.__version__,
+                "rows": rows,
+            },
+            indent=1,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
