@@ -12,10 +12,17 @@ from train.distributed.world import World
 
 @dataclass(frozen=True, kw_only=True)
 class StepTotals:
-    """Sums of a step over all ranks and micro-batches."""
+    """Sums of a step over all ranks and micro-batches.
+
+    Attributes:
+        loss: Sum over all labels, in nats.
+        own_labels: The labels that this rank read itself.
+        stop_asked: Whether any rank was asked to stop.
+    """
 
     loss: float
     labels: float
+    own_labels: float
     loss_by_source: dict[str, float]
     labels_by_source: dict[str, float]
     tokens_by_source: dict[str, float]
@@ -84,12 +91,14 @@ class LossMeter:
 
     def total(self, world: World, *, stop_asked: bool, copies: int = 1) -> StepTotals:
         """Sums over all ranks, `copies` of which read the same rows; a wish to stop rides along."""
+        own_labels = self.labels
         self._sums[2] = float(stop_asked)
         sums = (world.sum(self._sums) / copies).tolist()
         count = len(self._sources)
         return StepTotals(
             loss=sums[0],
             labels=sums[1],
+            own_labels=own_labels,
             stop_asked=sums[2] > 0,
             loss_by_source=dict(zip(self._sources, sums[3 : 3 + count], strict=True)),
             labels_by_source=dict(zip(self._sources, sums[3 + count : 3 + 2 * count], strict=True)),

@@ -16,7 +16,7 @@ from train.batch.losses import LossMeter, StepTotals
 from train.distributed.world import World
 from train.loop.plan import RunPlan, StepSpan
 from train.loop.scaler import LossScaler
-from train.optim.clipping import clip_gradients, scale_gradients
+from train.optim.clipping import clip_gradients
 from train.optim.schedules import learning_rate
 from train.parallel.layout import Layout
 from train.settings import TrainSettings
@@ -85,11 +85,10 @@ class Trainer:
         items = (item.counted(meter, readers=readers) for item in microbatches(span))
         self.layout.accumulate(items, meter, backward_scale=backward_scale)
         totals = self.layout.total(meter, stop_asked=stop_asked)
-        gradients = self.layout.reduce_gradients()
-        factor = 1.0 / (max(totals.labels, 1.0) * backward_scale)
-        scale_gradients(gradients, factor)
-        norm = self.layout.norm(gradients)
-        is_skipped = self._apply(gradients, norm, span)
+        reduced = self.layout.reduce_gradients(totals)
+        reduced.scale(1.0 / (max(totals.labels, 1.0) * backward_scale))
+        norm = reduced.norm()
+        is_skipped = self._apply(reduced.tensors, norm, span)
         outcome = StepOutcome(
             span=span,
             totals=totals,

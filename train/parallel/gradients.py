@@ -12,23 +12,53 @@ from torch.distributed import ProcessGroup
 from torch.distributed.tensor import DTensor
 
 from train.distributed.replicas import sum_gradients
-from train.optim.clipping import gradient_norm
+from train.optim.clipping import gradient_norm, scale_gradients
 
 _WRAPPER = "_checkpoint_wrapped_module."
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReducedGradients:
+    """The gradients of one step, summed over the ranks.
+
+    Attributes:
+        tensors: One per trained parameter, in the order of the parameters. They are the parameters'
+            own `.grad`: what changes them in place changes the next update.
+        counted: Those of them that this rank counts in the norm; of a parameter that several
+            pipeline stages hold, one stage counts the gradient.
+        pipeline: The ranks that hold the other pipeline stages; None where this rank holds all.
+    """
+
+    tensors: list[Tensor]
+    counted: list[Tensor]
+    pipeline: ProcessGroup | None = None
+
+    def scale(self, factor: float) -> None:
+        """Multiply all gradients in place."""
+        scale_gradients(self.tensors, factor)
+
+    def norm(self) -> Tensor:
+        """The 2-norm of the whole gradient, a scalar that is equal on every rank."""
+        own = gradient_norm(self.counted)
+        if self.pipeline is None:
+            return own
+        square = own.square().reshape(1)
+        dist.all_reduce(square, group=self.pipeline)
+        return square.sqrt().squeeze(0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class GradientSums:
-    """The sums of one layout, each in a flat buffer in the order of the parameters.
+    """Which gradients are summed over which ranks, each in a flat buffer in parameter order.
 
     Attributes:
         shared: Parameters that several pipeline stages hold, and the ranks that hold them.
-        repeated: Of these, the ones that another stage counts in the norm.
+        repeated: The shared parameters whose gradient another pipeline stage counts in the norm.
         partial_names: Parameters of which each tensor rank has a part of the gradient.
-        tensor: The tensor ranks.
+        tensor: The ranks that split every matrix; None without tensor parallelism.
         data: Ranks that hold the same parameters and read other rows; None where FSDP sums.
-        sharded: Parameters that FSDP sums though there are others that it does not.
-        pipeline: The ranks that hold the other stages.
+        sharded: Parameters that FSDP sums, where it sums some and not others.
+        pipeline: The ranks that hold the other pipeline stages; None where this rank holds all.
     """
 
     shared: Mapping[str, ProcessGroup] = field(default_factory=dict)
@@ -38,10 +68,9 @@ class GradientSums:
     data: ProcessGroup | None = None
     sharded: frozenset[str] = frozenset()
     pipeline: ProcessGroup | None = None
-    _counted: list[bool] = field(default_factory=list)
 
-    def reduce(self, parts: Sequence[nn.Module]) -> list[Tensor]:
-        """Sum the gradients and return them, one per trained parameter."""
+    def reduce(self, parts: Sequence[nn.Module]) -> ReducedGradients:
+        """Sum the gradients of the model's parts in place."""
         gradients = filled_gradients(parts)
         names = list(gradients)
         if self.tensor is not None:
@@ -53,17 +82,11 @@ class GradientSums:
         if self.data is not None and dist.get_world_size(self.data) > 1:
             chosen = [local_part(gradients[name]) for name in names if name not in self.sharded]
             sum_gradients(chosen, self.data)
-        self._counted[:] = [name not in self.repeated for name in names]
-        return list(gradients.values())
-
-    def norm(self, gradients: Sequence[Tensor]) -> Tensor:
-        """The norm over all ranks; what several stages hold counts once."""
-        if self.pipeline is None:
-            return gradient_norm(gradients)
-        counted = [g for g, counts in zip(gradients, self._counted, strict=True) if counts]
-        square = gradient_norm(counted).square().reshape(1)
-        dist.all_reduce(square, group=self.pipeline)
-        return square.sqrt().squeeze(0)
+        return ReducedGradients(
+            tensors=list(gradients.values()),
+            counted=[gradients[name] for name in names if name not in self.repeated],
+            pipeline=self.pipeline,
+        )
 
 
 def filled_gradients(parts: Sequence[nn.Module]) -> dict[str, Tensor]:

@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from train.batch.batch import LossSums
 from train.batch.losses import LossMeter, StepTotals
 from train.data.cursor import RankShare
 from train.distributed.seeds import seed_microbatch
 from train.distributed.world import World
-from train.optim.clipping import scale_gradients
-from train.parallel.gradients import GradientSums
+from train.parallel.gradients import GradientSums, ReducedGradients
 
 
 class MicroBatchLike(Protocol):
@@ -50,11 +49,11 @@ class Layout(Protocol):
     def evaluate(self, batch: Any) -> LossSums | None:
         """Sums of one batch; None on ranks where another one counts them."""
 
-    def reduce_gradients(self) -> list[Tensor]:
-        """Sum the gradients over the replicas and return them, one per parameter."""
+    def reduce_gradients(self, totals: StepTotals) -> ReducedGradients:
+        """Sum the gradients over the replicas.
 
-    def norm(self, gradients: Sequence[Tensor]) -> Tensor:
-        """The norm of the whole gradient, equal on every rank."""
+        Divided by `totals.labels` they are those of the mean loss per label.
+        """
 
 
 @dataclass(kw_only=True)
@@ -78,7 +77,6 @@ class DataLayout:
     is_alone: bool = False
     readers: int = 1
     parts: Sequence[nn.Module] = field(init=False)
-    _others: float = 1.0
 
     def __post_init__(self) -> None:
         self.parts = (self.model,)
@@ -108,22 +106,15 @@ class DataLayout:
 
     def total(self, meter: LossMeter, *, stop_asked: bool) -> StepTotals:
         """See `Layout`."""
-        own = meter.labels
-        totals = meter.total(self.world, copies=self.copies, stop_asked=stop_asked)
-        self._others = totals.labels / max(own, 1.0) if self.is_alone else 1.0
-        return totals
+        return meter.total(self.world, copies=self.copies, stop_asked=stop_asked)
 
-    def reduce_gradients(self) -> list[Tensor]:
+    def reduce_gradients(self, totals: StepTotals) -> ReducedGradients:
         """See `Layout`."""
-        gradients = self.sums.reduce(self.parts)
-        if self._others != 1.0:
-            # The loop divides by the labels of all ranks; alone, by the own ones.
-            scale_gradients(gradients, self._others)
-        return gradients
-
-    def norm(self, gradients: Sequence[Tensor]) -> Tensor:
-        """See `Layout`."""
-        return self.sums.norm(gradients)
+        reduced = self.sums.reduce(self.parts)
+        if self.is_alone:
+            # The loop divides by the labels of all ranks; a rank alone summed over its own.
+            reduced.scale(totals.labels / max(totals.own_labels, 1.0))
+        return reduced
 
     def _precision(self) -> AbstractContextManager[Any]:
         if self.autocast is None:

@@ -6,9 +6,9 @@ and masks need not travel. Only hidden states do, and a T5's memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -30,9 +30,11 @@ from train.data.cursor import RankShare
 from train.distributed.seeds import seed_microbatch
 from train.distributed.world import World
 from train.parallel.config import ScheduleKind
-from train.parallel.gradients import GradientSums
+from train.parallel.gradients import GradientSums, ReducedGradients
 from train.parallel.padding import pad_alike
 from train.parallel.pipeline_stages import Stage, stage_shapes
+
+Precision = Callable[[], AbstractContextManager[Any]]
 
 SCHEDULES: dict[str, Any] = {
     "gpipe": ScheduleGPipe,
@@ -61,31 +63,47 @@ def check_microbatches(kind: ScheduleKind, count: int, pp: int) -> None:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _InFlight:
+    """A micro-batch on its way through the pipeline, with what its losses are for.
+
+    Attributes:
+        number: Number of the micro-batch within the step.
+        content: What the objective made, padded as all others of the step.
+        meter: Where the last pipeline stage adds the losses.
+        backward_scale: Factor of the loss before the backward pass.
+    """
+
+    step: int
+    number: int
+    content: Any
+    meter: LossMeter
+    backward_scale: float
+
+
 class _Runner(nn.Module):
     """A stage as torch's schedules call it: tensors in, tensors out."""
 
-    def __init__(self, stage: Stage, layout: PipelineLayout) -> None:
+    def __init__(self, stage: Stage, *, seed: int, data_rank: int, precision: Precision) -> None:
         super().__init__()
         self.stage = stage
-        self.__dict__["layout"] = layout
+        self._seed, self._data_rank, self._precision = seed, data_rank, precision
 
-    def forward(self, *received: Tensor, item: Any) -> Any:
-        layout: PipelineLayout = self.layout  # type: ignore[assignment]
+    def forward(self, *received: Tensor, item: _InFlight) -> Any:
         seed_microbatch(
-            seed=layout.seed,
+            seed=self._seed,
             step=item.step,
             microbatch=item.number,
-            data_rank=layout.share.rank,
+            data_rank=self._data_rank,
             stage=self.stage.cut.index,
         )
-        with layout.precision():
+        with self._precision():
             out = self.stage(received[0], item.content, *received[1:])
         if isinstance(out, LossSums):
-            assert layout.meter is not None
-            layout.meter.add(out.loss_by_source.detach(), out.labels_by_source)
+            item.meter.add(out.loss_by_source.detach(), out.labels_by_source)
             if out.pair_loss is not None and out.pairs is not None:
-                layout.meter.add_pairs(out.pair_loss, out.pairs)
-            return out.loss * layout.backward_scale
+                item.meter.add_pairs(out.pair_loss, out.pairs)
+            return out.loss * item.backward_scale
         return out
 
 
@@ -115,17 +133,17 @@ class PipelineLayout:
     autocast: torch.dtype | None = None
     parts: Sequence[nn.Module] = field(init=False)
     readers: int = field(init=False)
-    meter: LossMeter | None = None
-    backward_scale: float = 1.0
     _schedules: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.parts = (self.model,)
         self.readers = dist.get_world_size(self.group)  # the last stage alone counts losses
-        self._runners = [_Runner(stage, self) for stage in self.stages]
+        self._runners = [
+            _Runner(stage, seed=self.seed, data_rank=self.share.rank, precision=self._precision)
+            for stage in self.stages
+        ]
 
-    def precision(self) -> AbstractContextManager[Any]:
-        """Autocast of forward passes."""
+    def _precision(self) -> AbstractContextManager[Any]:
         if self.autocast is None:
             return nullcontext()
         return torch.autocast(self.world.device.type, dtype=self.autocast)
@@ -138,11 +156,19 @@ class PipelineLayout:
         if not items:
             return
         contents = pad_alike([item.content for item in items])
-        items = [replace(i, content=c) for i, c in zip(items, contents, strict=True)]
-        self.meter, self.backward_scale = meter, backward_scale
-        schedule = self._schedule(len(items), items[0].content)
+        in_flight = [
+            _InFlight(
+                step=item.step,
+                number=item.number,
+                content=content,
+                meter=meter,
+                backward_scale=backward_scale,
+            )
+            for item, content in zip(items, contents, strict=True)
+        ]
+        schedule = self._schedule(len(items), contents[0])
         nothing = torch.zeros(1, device=self.world.device)
-        kwargs = [{"item": item} for item in items]
+        kwargs = [{"item": item} for item in in_flight]
         targets = [nothing] * len(items)
         # `step` would cut tensors into micro-batches; ours are objects, cut already.
         for stage in schedule._stages if hasattr(schedule, "_stages") else [schedule._stage]:
@@ -193,7 +219,7 @@ class PipelineLayout:
             stage = mine[index]
             if index > 0 and self.rank_of_stage[index - 1] != rank:
                 at_hand = self._receive(stage, batch)
-            with self.precision():
+            with self._precision():
                 out = stage(at_hand[0], batch, *at_hand[1:])
             if isinstance(out, LossSums):
                 return out
@@ -219,10 +245,6 @@ class PipelineLayout:
         """See `Layout`."""
         return meter.total(self.world, copies=self.copies, stop_asked=stop_asked)
 
-    def reduce_gradients(self) -> list[Tensor]:
+    def reduce_gradients(self, totals: StepTotals) -> ReducedGradients:
         """See `Layout`."""
         return self.sums.reduce(self.parts)
-
-    def norm(self, gradients: Sequence[Tensor]) -> Tensor:
-        """See `Layout`."""
-        return self.sums.norm(gradients)
