@@ -7,6 +7,7 @@ partitioned by that column.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -59,26 +60,44 @@ def arrow_schema(columns: dict[str, str]) -> pa.Schema:
 
 
 class UnionRows:
-    """Collect rows and hand them out as batches bounded by rows and by bytes of payload."""
+    """Collects rows and hands them out as batches bounded by rows and by bytes of payload.
+
+    Ask for `full_batches` after each document, so that memory stays bounded, and for
+    `remaining_batches` at the end. Each row leaves in exactly one batch, in the order of `append`.
+    """
 
     def __init__(self, tables: Sequence[str]) -> None:
         self._schema = arrow_schema(union_columns(tables))
         self._known = {table: set(TABLES[table].column_names) for table in tables}
         self._rows: list[dict[str, Any]] = []
         self._bytes = 0
+        self._full: deque[pa.RecordBatch] = deque()
 
-    def add(self, table: str, **values: Any) -> Iterator[pa.RecordBatch]:
-        """Add a row; yields a batch when enough have come together."""
+    def append(self, table: str, **values: Any) -> None:
+        """Add a row; columns that are not named are null.
+
+        Raises:
+            KeyError: The table has no such column.
+        """
         unknown = values.keys() - self._known[table]
         if unknown:
             raise KeyError(f"table '{table}' has no column {sorted(unknown)}")
         self._rows.append({"table": table, **values})
         self._bytes += sum(len(v) for v in values.values() if isinstance(v, bytes | str))
         if len(self._rows) >= FLUSH_ROWS or self._bytes >= FLUSH_BYTES:
-            yield from self.flush()
+            self._close_batch()
 
-    def flush(self) -> Iterator[pa.RecordBatch]:
-        """Yield what is left, if anything."""
+    def full_batches(self) -> Iterator[pa.RecordBatch]:
+        """Hand out the batches that are full; rows of an unfinished one stay."""
+        while self._full:
+            yield self._full.popleft()
+
+    def remaining_batches(self) -> Iterator[pa.RecordBatch]:
+        """Hand out all rows that are left."""
         if self._rows:
-            yield pa.RecordBatch.from_pylist(self._rows, schema=self._schema)
-            self._rows, self._bytes = [], 0
+            self._close_batch()
+        yield from self.full_batches()
+
+    def _close_batch(self) -> None:
+        self._full.append(pa.RecordBatch.from_pylist(self._rows, schema=self._schema))
+        self._rows, self._bytes = [], 0

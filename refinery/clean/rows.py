@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 
 from refinery.clean.cleaner import (
@@ -95,35 +96,35 @@ def _clean_batches(
     rows = UnionRows(TABLES_WRITTEN)
     with Cleaner(config, local_models(models), verdicts=_verdicts(verdicts_uri)) as cleaner:
         for batch in batches:
-            excluded = batch.column("is_excluded").to_pylist()
-            payloads = [p for p, out in zip(_payloads(batch), excluded, strict=True) if not out]
-            results = cleaner.clean(payloads)
-            heads = batch.drop_columns(["payload"]).to_pylist()
-            for head, out in zip(heads, excluded, strict=True):
-                yield from _add_row(rows, head, None if out else next(results))
-    yield from rows.flush()
+            read = batch.filter(pc.invert(batch.column("is_excluded")))
+            results = cleaner.clean(_payloads(read))
+            for head in batch.drop_columns(["payload"]).to_pylist():
+                if head["is_excluded"]:
+                    _append_verdict(rows, head, _excluded_row(), text="", title=None)
+                else:
+                    _append_result(rows, head, next(results))
+                yield from rows.full_batches()
+    yield from rows.remaining_batches()
 
 
-def _add_row(
-    rows: UnionRows, head: dict[str, Any], result: CleanDocument | Rejected | None
-) -> Iterator[pa.RecordBatch]:
-    """Add the rows of one document; None stands for an excluded one, whose text is not read."""
-    place = {name: head[name] for name in ("doc_id", "source", "url")}
+def _append_result(rows: UnionRows, head: dict[str, Any], result: CleanDocument | Rejected) -> None:
+    """Append the rows of one document that was read: a reject, or its verdict and its edits."""
     if isinstance(result, Rejected):
-        where = {"file": head["file"], "offset": head["offset"], "stage": "clean"}
-        yield from rows.add(
-            "rejects", **place, **where, reason=result.reason, message=result.message
+        rows.append(
+            "rejects",
+            **_origin(head),
+            file=head["file"],
+            offset=head["offset"],
+            stage="clean",
+            reason=result.reason,
+            message=result.message,
         )
         return
-    verdict = _excluded_row() if result is None else _verdict_row(result)
-    verdict["num_fetches"] = head["num_fetches"]
-    text = "" if result is None else result.page.text
-    title = None if result is None else result.page.title
-    yield from rows.add("cleaned", **place, **verdict, text=text, title=title)
-    yield from rows.add("ledger", **place, **verdict, rule_versions=RULE_VERSIONS)
-    for marked in result.edits if result is not None else ():
+    page = result.page
+    _append_verdict(rows, head, _verdict_row(result), text=page.text, title=page.title)
+    for marked in result.edits:
         edit = marked.edit
-        yield from rows.add(
+        rows.append(
             "edits",
             doc_id=head["doc_id"],
             start=edit.start,
@@ -132,6 +133,19 @@ def _add_row(
             stage="clean",
             reason=marked.reason,
         )
+
+
+def _append_verdict(
+    rows: UnionRows, head: dict[str, Any], verdict: dict[str, Any], *, text: str, title: str | None
+) -> None:
+    """Append the document to `cleaned`, and without its text to `ledger`."""
+    columns = {**_origin(head), **verdict, "num_fetches": head["num_fetches"]}
+    rows.append("cleaned", **columns, text=text, title=title)
+    rows.append("ledger", **columns, rule_versions=RULE_VERSIONS)
+
+
+def _origin(head: dict[str, Any]) -> dict[str, Any]:
+    return {name: head[name] for name in ("doc_id", "source", "url")}
 
 
 def _verdict_row(document: CleanDocument) -> dict[str, Any]:

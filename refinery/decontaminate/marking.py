@@ -150,11 +150,11 @@ def _decide_batches(
             head = {"doc_id": document["doc_id"], "source": document["source"]}
             for hit in _by_item(document["hits"]):
                 benchmark, item = names[hit.pop("item")]
-                yield from rows.add(
+                rows.append(
                     "contamination", **head, benchmark=benchmark, item=item, action=action, **hit
                 )
             for edit in edits:
-                yield from rows.add(
+                rows.append(
                     "edits",
                     doc_id=head["doc_id"],
                     start=edit.start,
@@ -163,7 +163,8 @@ def _decide_batches(
                     stage="decontaminate",
                     reason="benchmark",
                 )
-    yield from rows.flush()
+            yield from rows.full_batches()
+    yield from rows.remaining_batches()
 
 
 def _by_item(hits: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -105,7 +105,7 @@ def _read_contents(
             if file is not None:
                 stream = io.BytesIO(content.as_buffer())
                 yield from _read_opened(rows, stream, file, source, limits)
-    yield from rows.flush()
+    yield from rows.remaining_batches()
 
 
 def _read_batches(
@@ -120,47 +120,50 @@ def _read_batches(
         for number in batch.column("id").to_pylist():
             for file in dealt[number]:
                 yield from _read_file(rows, file, sources[file.source], limits)
-    yield from rows.flush()
+    yield from rows.remaining_batches()
 
 
 def _read_file(
     rows: UnionRows, file: ListedFile, source: SourceConfig, limits: ReadLimits
 ) -> Iterator[pa.RecordBatch]:
-    """Open and add one file's rows; no document of a broken file is lost."""
+    """Open a file and append its rows; a broken file keeps the documents before its fault."""
     system, path = storage.file_system(file.uri)
     try:
         stream = system.open(path, "rb")
     except OSError as error:
-        yield from _unreadable(rows, file, error)
+        _append_unreadable(rows, file, error)
+        yield from rows.full_batches()
         return
     with stream:
         yield from _read_opened(rows, stream, file, source, limits)
 
 
-def _unreadable(rows: UnionRows, file: ListedFile, error: OSError) -> Iterator[pa.RecordBatch]:
+def _append_unreadable(rows: UnionRows, file: ListedFile, error: OSError) -> None:
     broken = Broken(offset=0, reason="file:unreadable", message=short_message(error))
-    yield from rows.add("rejects", source=file.source, file=file.name, **_reject_row(broken))
+    rows.append("rejects", source=file.source, file=file.name, **_reject_row(broken))
 
 
 def _read_opened(
     rows: UnionRows, stream: BinaryIO, file: ListedFile, source: SourceConfig, limits: ReadLimits
 ) -> Iterator[pa.RecordBatch]:
-    """Add an opened file's rows, flushing full batches."""
-    place = {"source": source.name, "file": file.name}
+    """Append the rows of an opened file; yields the batches that become full."""
+    origin = {"source": source.name, "file": file.name}
     others: Counter[str] = Counter()
     try:
         for outcome in read_stream(stream, source=source, name=file.name, limits=limits):
             match outcome:
                 case Fetch():
-                    yield from rows.add("fetches", **place, **_fetch_row(outcome, file))
+                    rows.append("fetches", **origin, **_fetch_row(outcome, file))
                 case NoDocument():
                     others[outcome.type] += 1
                 case Broken():
-                    yield from rows.add("rejects", **place, **_reject_row(outcome))
+                    rows.append("rejects", **origin, **_reject_row(outcome))
+            yield from rows.full_batches()
     except OSError as error:
-        yield from _unreadable(rows, file, error)
+        _append_unreadable(rows, file, error)
     for kind, count in sorted(others.items()):
-        yield from rows.add("records", **place, type=kind, count=count)
+        rows.append("records", **origin, type=kind, count=count)
+    yield from rows.full_batches()
 
 
 def read_stream(
