@@ -1,20 +1,21 @@
-"""Generated pages: `docs/tables.md` from the tables, `docs/recipes.md` from the settings.
+"""Generated pages of `docs/`: tables and settings.
 
-python -m tools.docs          writes both
+python -m tools.docs          writes them
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import get_args
 
-from pydantic_core import PydanticUndefined
-
-from refinery.recipe import RefineSettings
+from refinery.recipe import Recipe, Runtime
 from schemas.errors import run_main
 from schemas.settings import Settings
 from schemas.tables import TABLES
+from tools.settings_page import Section, settings_page
+from train.model.config import ModelConfig
+from train.objectives.config import ObjectiveConfig
+from train.settings import TrainSettings
 
 DOCS = Path("docs")
 
@@ -43,64 +44,60 @@ def tables_page() -> str:
 
 
 def recipes_page() -> str:
-    """Every setting with its type, default and meaning."""
-    lines = [
+    """Every setting of the refinery with its value, default and meaning."""
+    opening = [
         "# Recipes",
         "",
         "Made by `python -m tools.docs` from the settings' classes. A settings file has two halves: `recipe`",
         "(what the data is; fingerprinted) and `runtime` (where and how it runs; never fingerprinted). Any key",
         "can be set on the command line: `--set recipe.dedup.threshold=0.7`. An unknown key is an error that",
-        "names the nearest one. `refinery init FOLDER` writes a first recipe.",
-        "",
-        "| setting | type | default | meaning |",
-        "|---|---|---|---|",
+        "names the nearest one. `refinery init FOLDER` writes a first recipe; whole ones with reasons are in",
+        "[examples/](../examples). `null` switches an optional section or bound off.",
     ]
-    lines += list(_rows(RefineSettings, ""))
-    return "\n".join(lines) + "\n"
+    roots = [Section(key="recipe", model=Recipe), Section(key="runtime", model=Runtime)]
+    return settings_page(roots, opening=opening)
 
 
-def _rows(model: type[Settings], prefix: str) -> Iterator[str]:
-    for name, field in model.model_fields.items():
-        path = f"{prefix}{name}"
-        inner = _settings_in(field.annotation)
-        meaning = (field.description or _summary(inner)).replace("|", "\\|").replace("\n", " ")
-        default = _default(field.default, field.is_required())
-        yield f"| `{path}` | {_type_name(field.annotation)} | {default} | {meaning} |"
-        for one in inner:
-            many = get_origin(field.annotation) in (tuple, list)
-            yield from _rows(one, f"{path}{'[]' if many else ''}.")
+def training_page() -> str:
+    """Every setting of the trainer with its value, default and meaning."""
+    opening = [
+        "# Settings of the trainer",
+        "",
+        "Made by `python -m tools.docs` from the settings' classes. Any key can be set on the command line:",
+        "`--set schedule.warmup=200`. An unknown key is an error that names the nearest one; names of older",
+        "recipes and of LAVIS load with a warning. How to use them: [training.md](training.md),",
+        "[training_engine.md](training_engine.md), [models.md](models.md).",
+    ]
+    return settings_page(training_sections(), opening=opening)
 
 
-def _settings_in(annotation: Any) -> list[type[Settings]]:
-    if isinstance(annotation, type) and issubclass(annotation, Settings):
-        return [annotation]
-    return [found for part in get_args(annotation) for found in _settings_in(part)]
-
-
-def _summary(inner: list[type[Settings]]) -> str:
-    return (inner[0].__doc__ or "").strip().split("\n\n")[0] if inner else ""
-
-
-def _default(value: Any, is_required: bool) -> str:  # noqa: FBT001
-    if is_required:
-        return "required"
-    if value is PydanticUndefined or isinstance(value, Settings):
-        return ""
-    return f"`{value}`".replace("|", "\\|")
-
-
-def _type_name(annotation: Any) -> str:
-    if isinstance(annotation, type):
-        return "section" if issubclass(annotation, Settings) else annotation.__name__
-    return str(annotation).replace("typing.", "").replace("NoneType", "None").replace("|", "\\|")
+def training_sections() -> list[Section]:
+    """The trainer's recipe, and each objective that it may name."""
+    recipe = Section(
+        key="", heading="The recipe", model=TrainSettings, inner={"model": ModelConfig}
+    )
+    kinds: list[type[Settings]] = list(get_args(ObjectiveConfig))
+    objectives = [
+        Section(
+            key="objective", heading=f"objective: {kind.model_fields['name'].default}", model=kind
+        )
+        for kind in kinds
+    ]
+    return [recipe, *objectives]
 
 
 def main(argv: list[str]) -> int:
-    """Write both pages."""
-    (DOCS / "tables.md").write_text(tables_page(), encoding="utf-8")
-    (DOCS / "recipes.md").write_text(recipes_page(), encoding="utf-8")
+    """Write all pages."""
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page(), encoding="utf-8")
     return 0
 
+
+PAGES = {
+    "tables.md": tables_page,
+    "recipes.md": recipes_page,
+    "training_settings.md": training_page,
+}
 
 if __name__ == "__main__":
     run_main(main)

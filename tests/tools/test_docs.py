@@ -2,14 +2,71 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tools.docs import recipes_page, tables_page
+import pytest
+import yaml
+from pydantic import Field
+
+from refinery.recipe import Recipe, Runtime
+from schemas.settings import Settings
+from tools.docs import PAGES, training_sections
+from tools.settings_page import Section, all_sections, in_yaml, read_examples, value_in_words
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
+SECTIONS = {
+    section.title: section
+    for root in (
+        Section(key="recipe", model=Recipe),
+        Section(key="runtime", model=Runtime),
+        *training_sections(),
+    )
+    for section in all_sections(root)
+}
 
 
-def test_the_page_of_tables_is_current() -> None:
-    assert (DOCS / "tables.md").read_text("utf-8") == tables_page(), "run: python -m tools.docs"
+@pytest.mark.parametrize("name", PAGES)
+def test_generated_pages_are_current(name: str) -> None:
+    assert (DOCS / name).read_text("utf-8") == PAGES[name](), "run: python -m tools.docs"
 
 
-def test_the_page_of_settings_is_current() -> None:
-    assert (DOCS / "recipes.md").read_text("utf-8") == recipes_page(), "run: python -m tools.docs"
+@pytest.mark.parametrize(("title", "text"), read_examples().items())
+def test_the_example_of_a_section_is_one(title: str, text: str) -> None:
+    example = yaml.safe_load(text)
+    if title == "model":
+        del example["preset"]  # a name for other keys, no key of the class
+
+    SECTIONS[title].model.model_validate(example)
+
+
+@pytest.mark.parametrize("name", ["recipes.md", "training_settings.md"])
+def test_no_word_of_python_is_shown_to_who_writes_yaml(name: str) -> None:
+    page = (DOCS / name).read_text("utf-8")
+
+    assert [word for word in ("Literal[", "tuple", "| None", "None:", "`()`") if word in page] == []
+
+
+def test_values_are_said_in_words() -> None:
+    class Inner(Settings):
+        size: int = 1
+
+    class Sample(Settings):
+        share: float | None = Field(default=None, gt=0, le=1)
+        names: tuple[str, ...] = Field(default=(), min_length=1)
+        parts: dict[str, Inner] = Field(default_factory=dict)
+        pair: tuple[float, float] = (0.9, 0.95)
+
+    words = {name: value_in_words(info) for name, info in Sample.model_fields.items()}
+
+    assert words == {
+        "share": "number or null, above 0, at most 1",
+        "names": "list of texts, at least 1 of them",
+        "parts": "mapping of names to sections",
+        "pair": "list of 2: number, number",
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "null"), (True, "true"), ((), "[]"), ("", '""'), (0.9999, "0.9999"), ("en", "en")],
+)
+def test_defaults_are_written_in_yaml(value: object, text: str) -> None:
+    assert in_yaml(value) == text
