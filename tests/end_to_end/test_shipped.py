@@ -15,7 +15,7 @@ from tools.archive import build_archive
 
 pytestmark = pytest.mark.slow
 
-# The archive goes before site-packages, so what runs is what was shipped; the first line proves it.
+# The archive goes before site-packages, so what runs is what was shipped; these lines prove it.
 PROBE = """\
 import refinery, jobs, schemas
 assert all('.zip' in m.__file__ for m in (refinery, jobs, schemas)), refinery.__file__
@@ -28,8 +28,7 @@ def test_single_jobs_run_from_the_archive(tmp_path: Path) -> None:
     for name in ("ingest_documents", "train_quality", "clean_documents"):
         job = tmp_path / f"{name}.py"
         shutil.copyfile(f"jobs/{name}.py", job)
-        lines = job.read_text().split("from __future__ import annotations\n", 1)
-        job.write_text(f"{lines[0]}from __future__ import annotations\n{PROBE}{lines[1]}")
+        job.write_text(job.read_text().replace("if __name__", f"{PROBE}\nif __name__"))
 
         done = subprocess.run(
             [str(spark_home() / "bin" / "spark-submit"), "--master", "local[2]", "--driver-memory", "1g",
