@@ -25,8 +25,9 @@ from train.data.config import LoaderConfig
 from train.data.loader import shard_files
 from train.data.packed import PackedRows
 from train.data.remote import open_manifest
-from train.objectives.build import Needs, build_checked
+from train.objectives.build import build_checked
 from train.objectives.config import PUBLISHED_GRID, parse_objective
+from train.objectives.requirements import ObjectiveContext
 
 TOKENS = 48
 TEXTS = (
@@ -80,7 +81,7 @@ def main() -> None:
     tokenizer = Tokenizer.from_file(str(folder / manifest.tokenizer.path / "tokenizer.json"))
     for name, family, layout, fields in EXAMPLES:
         rows, columns = _rows(TEXTS, tokenizer, manifest, layout)
-        needs = Needs(
+        context = ObjectiveContext(
             special=manifest.tokenizer.special_ids,
             family=family,
             vocab_size=manifest.tokenizer.vocab_size,
@@ -88,7 +89,7 @@ def main() -> None:
             layout=layout,
             columns=columns,
         )
-        batch = build_checked(parse_objective(fields), needs).build(rows, seed=1)
+        batch = build_checked(parse_objective(fields), context).build(rows, seed=1)
         record = {"benchmark": "objective_grid", "objective": name, **_decoded(batch, tokenizer)}
         if "--markdown" in sys.argv:
             print(f"| {name} | `{record['read']}` | `{record['predicted']}` |")

@@ -13,9 +13,10 @@ from train.batch.batch import NO_LABEL, Batch, Objective
 from train.data.packed import PackedRows
 from train.model.config import ModelConfig
 from train.model.transformer import build_model
-from train.objectives.build import build_objective, lengths_of
+from train.objectives.build import build_objective
 from train.objectives.config import PUBLISHED_GRID, parse_objective
 from train.objectives.denoising import MixtureObjective
+from train.objectives.requirements import lengths_of
 
 SENTINELS = tuple(range(999, 749, -1))
 SPECIAL = SpecialIds(pad=0, eos=1, mask=2, cls=3, sep=4, sentinels=SENTINELS)

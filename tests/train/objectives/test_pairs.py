@@ -16,8 +16,9 @@ from train.batch.batch import NO_LABEL, Objective
 from train.data.packed import PackedRows
 from train.model.config import ModelConfig
 from train.model.transformer import build_model
-from train.objectives.build import Needs, build_checked
+from train.objectives.build import build_checked
 from train.objectives.config import parse_objective
+from train.objectives.requirements import ObjectiveContext
 
 PAD, EOS, MASK, CLS, SEP = 0, 1, 2, 3, 4
 SPECIAL = SpecialIds(pad=PAD, eos=EOS, mask=MASK, cls=CLS, sep=SEP)
@@ -59,7 +60,7 @@ def packed(layout: str) -> PackedRows:
 
 
 def objective(layout: str = "concat", columns: tuple[str, ...] = (), **fields: Any) -> Objective:
-    needs = Needs(
+    context = ObjectiveContext(
         special=SPECIAL,
         family="bert",
         vocab_size=VOCAB,
@@ -67,7 +68,7 @@ def objective(layout: str = "concat", columns: tuple[str, ...] = (), **fields: A
         layout=layout,
         columns=columns,
     )
-    return build_checked(parse_objective(fields), needs)
+    return build_checked(parse_objective(fields), context)
 
 
 def test_next_sentence_rows_keep_their_halves_and_labels() -> None:
