@@ -146,13 +146,6 @@ class TrainSettings(Settings):
             raise ValueError(f"data: until_tokens must grow, got {known}")
         return self
 
-    @model_validator(mode="after")
-    def _loose_training_fits(self) -> Self:
-        faults = [*_asynchronous_faults(self), *_diloco_faults(self)]
-        if faults:
-            raise ValueError("; ".join(faults))
-        return self
-
     @property
     def spans(self) -> tuple[DataSpan, ...]:
         """The manifests of the run in their order."""
@@ -168,57 +161,6 @@ class TrainSettings(Settings):
             trainable=self.trainable,
             warm_start=self.warm_start,
         )
-
-
-def _asynchronous_faults(settings: TrainSettings) -> list[str]:
-    """What a parameter server cannot do."""
-    config, optimizer = settings.asynchronous, settings.optimizer
-    if config is None:
-        return []
-    faults = {
-        f"optimizer.name {optimizer.name}: servers step with sgd": optimizer.name != "sgd",
-        "optimizer.l1 and l2: servers have weight_decay only": optimizer.l1 or optimizer.l2,
-        f"optimizer.max_norm: each of {config.servers} servers sees a part of the gradient; use "
-        "servers: 1 or max_norm: null": config.servers > 1 and optimizer.max_norm is not None,
-        f"precision.compute {settings.precision.compute}: a loss scale needs common steps": (
-            settings.precision.compute == "fp16"
-        ),
-        "trainable: servers hold all weights": settings.trainable != "all",
-        "stages: one recipe per stage": settings.stages is not None,
-        "diloco: use one of the two": settings.diloco is not None,
-        "evaluation.every_steps: the first server evaluates at the end only": (
-            settings.evaluation is not None and settings.evaluation.every_steps is not None
-        ),
-        **_inner_faults(settings.parallel, "a worker holds the whole model"),
-    }
-    return [f"asynchronous does not go with {fault}" for fault, holds in faults.items() if holds]
-
-
-def _diloco_faults(settings: TrainSettings) -> list[str]:
-    """What ranks that step alone cannot do."""
-    config = settings.diloco
-    if config is None:
-        return []
-    every = settings.checkpoint.every_steps
-    evaluated = settings.evaluation.every_steps if settings.evaluation else None
-    faults = {
-        f"checkpoint.every_steps {every}: ranks agree every {config.inner_steps} steps": (
-            every % config.inner_steps != 0
-        ),
-        f"evaluation.every_steps {evaluated}: ranks agree every {config.inner_steps} steps": (
-            evaluated is not None and evaluated % config.inner_steps != 0
-        ),
-        f"precision.compute {settings.precision.compute}: a loss scale needs common steps": (
-            settings.precision.compute == "fp16"
-        ),
-        **_inner_faults(settings.parallel, "each data rank holds the whole model"),
-    }
-    return [f"diloco does not go with {fault}" for fault, holds in faults.items() if holds]
-
-
-def _inner_faults(parallel: ParallelConfig, why: str) -> dict[str, bool]:
-    degrees = {"dp_shard": parallel.dp_shard, "tp": parallel.tp, "pp": parallel.pp}
-    return {f"parallel.{name} {degree}: {why}": degree > 1 for name, degree in degrees.items()}
 
 
 def load_train_settings(path: Path, overrides: Sequence[str] = ()) -> TrainSettings:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from schemas.errors import ContractError
 
-STATE_NAME, LATEST_NAME = "state.json", "latest"
+# Folder of a run's checkpoints, and what lies in it.
+CHECKPOINTS_NAME, STATE_NAME, LATEST_NAME = "checkpoints", "state.json", "latest"
 
 
 def latest_checkpoint(folder: Path) -> Path | None:

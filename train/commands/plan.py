@@ -12,11 +12,11 @@ from rich.table import Table
 
 from schemas.manifest import Manifest
 from train.commands.arguments import add_recipe_arguments, settings_of
-from train.data.remote import open_manifest
 from train.loop.plan import RunPlan
 from train.optim.schedules import learning_rate
+from train.recipe_facts import DataSizes, judge_recipe, ranks_of
+from train.refusals import RunFacts
 from train.settings import TrainSettings
-from train.stages import split_stages
 
 _LINES, _DRAWN = 12, 400
 # Shares of the peak that the published runs of section 5 of Chowdhery et al. 2022 lie between.
@@ -42,29 +42,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print steps, tokens, checkpoints, curves, memory, messages and time."""
     settings = settings_of(args)
-    from train.data.loader import shard_files
-
     console = Console()
-    vocab_size, seq_len = args.vocab_size, args.seq_len
-    if seq_len is None or vocab_size is None:
-        stages = split_stages(settings)
-        for number, stage in enumerate(stages, start=1):
-            manifest = open_manifest(shard_files(stage.manifest, stage.loader))
-            vocab_size, seq_len = manifest.tokenizer.vocab_size, manifest.seq_len
-            page = args.page
-            if len(stages) > 1:
-                console.print(f"stage {number}: trainable {stage.trainable}, {stage.output}")
-                page = None if page is None else page.with_stem(f"{page.stem}-{number}")
-            _show_course(console, stage, manifest, page)
-    degrees = settings.parallel
-    inner = degrees.dp_shard * degrees.tp * degrees.pp
-    world = args.world or inner * (degrees.dp_replicate or 1)
-    _show_ranks(console, settings, world, (vocab_size, seq_len))
+    sizes = None
+    if args.seq_len is not None and args.vocab_size is not None:
+        sizes = DataSizes(vocab_size=args.vocab_size, seq_len=args.seq_len)
+    phases = judge_recipe(settings, args.world or ranks_of(settings), sizes=sizes)
+    for number, phase in enumerate(phases, start=1):
+        page = args.page
+        if len(phases) > 1:
+            planned = phase.settings
+            console.print(f"stage {number}: trainable {planned.trainable}, {planned.output}")
+            page = None if page is None else page.with_stem(f"{page.stem}-{number}")
+        if phase.facts.manifest is not None:
+            _show_course(console, phase.settings, phase.facts.manifest, page)
+    last = phases[-1].facts
+    seq_len = args.seq_len if last.manifest is None else last.manifest.seq_len
+    _show_ranks(console, settings, last, seq_len)
     if args.fit_microbatch:
         from train.planning.fitting import largest_microbatch
 
-        found = largest_microbatch(settings, vocab_size=vocab_size, seq_len=seq_len)
-        console.print(found.describe())
+        fit = largest_microbatch(settings, last.model, seq_len=seq_len)
+        console.print(fit.describe())
     return 0
 
 
@@ -131,15 +129,11 @@ def _readable(size: int) -> str:
     return f"{size / unit:.3g}{name}"
 
 
-def _show_ranks(
-    console: Console, settings: TrainSettings, world: int, sizes: tuple[int, int]
-) -> None:
+def _show_ranks(console: Console, settings: TrainSettings, facts: RunFacts, seq_len: int) -> None:
     """Memory and messages of each pipeline position, and the time, from the meta device."""
-    from train.model.presets import resolve_model
     from train.planning.estimate import estimate
 
-    vocab_size, seq_len = sizes
-    config = resolve_model(settings.model, vocab_size=vocab_size, seq_len=seq_len)
+    config, world = facts.model, facts.world_size
     found = estimate(settings, config, world=world, seq_len=seq_len)
     console.print(
         f"{found.parameters:,} parameters on {world:,} ranks, {found.microbatches} micro-batches "

@@ -10,8 +10,8 @@ import sys
 from train.commands.arguments import add_recipe_arguments, settings_of
 from train.distributed.environment import world_size_of_environment
 from train.parallel.config import AsynchronousConfig
+from train.recipe_facts import judge_recipe
 from train.settings import TrainSettings
-from train.stages import split_stages
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,8 +37,7 @@ def run(args: argparse.Namespace) -> int:
     config = settings.asynchronous
     if config is not None:
         return _asynchronous(settings, config, is_fresh=args.fresh)
-    for stage in split_stages(settings):
-        stage.parallel.replicas(world_size_of_environment())
+    judge_recipe(settings, world_size_of_environment())
     from train.loop.run import pretrain  # torch starts only now
 
     return pretrain(settings, is_fresh=args.fresh)
@@ -46,11 +45,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _asynchronous(settings: TrainSettings, config: AsynchronousConfig, *, is_fresh: bool) -> int:
     """This process's part of the run, or, without torchrun, all processes on this machine."""
-    if "RANK" not in os.environ:
+    has_ranks = "RANK" in os.environ
+    judge_recipe(settings, world_size_of_environment() if has_ranks else config.processes)
+    if not has_ranks:
         from train.parameter_server.launch import launch
 
         return launch(config, sys.argv[1:])
-    config.check_world(world_size_of_environment())
     from train.parameter_server.run import pretrain_asynchronous
 
     return pretrain_asynchronous(settings, is_fresh=is_fresh)

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 import yaml
 
+from train.checkpoint.pointer import CHECKPOINTS_NAME
 from train.checkpoint.state import whole_weights
 from train.checkpoint.store import CheckpointStore, read_state
 from train.data.loader import open_dataset, shard_files
@@ -41,7 +42,7 @@ from train.warm_start.start import Resumed
 
 logger = logging.getLogger(__name__)
 
-SETTINGS_NAME, METRICS_NAME, CHECKPOINTS_NAME = "settings.yaml", "metrics.jsonl", "checkpoints"
+SETTINGS_NAME, METRICS_NAME = "settings.yaml", "metrics.jsonl"
 TENSORBOARD_NAME = "tensorboard"
 EXPORT_NAME, EVALUATION_NAME = "export", "evaluation.json"
 

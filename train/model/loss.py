@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-from schemas.errors import SettingsError
 from train.distributed.split_vocabulary import split_cross_entropy_sums
 from train.model.config import ModelConfig
 
@@ -52,12 +51,10 @@ def cross_entropy_sums(
 ) -> tuple[Tensor, Tensor]:
     """Sum of the losses, with a gradient, and the cross-entropy at each place, without one.
 
-    Raises:
-        SettingsError: Penalties over a vocabulary that tensor ranks have split.
+    A vocabulary that tensor ranks have split takes no penalties.
     """
     if isinstance(weight_VD, DTensor):
-        if extra is not None:
-            raise SettingsError("model: label_smoothing and z_loss do not work with parallel.tp")
+        assert extra is None, "train.refusals lets no penalty meet a split vocabulary"
         rows = chunk_rows(len(weight_VD))
         return split_cross_entropy_sums(hidden_ND, weight_VD, labels_N, bias_V, rows=rows)
     return _ChunkedCrossEntropy.apply(hidden_ND, weight_VD, labels_N, bias_V, extra or Penalties())  # type: ignore[no-any-return,no-untyped-call]

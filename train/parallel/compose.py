@@ -14,17 +14,15 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, Shard
 from torch.utils import _pytree
 
-from schemas.errors import SettingsError
 from train.batch.batch import LossSums
 from train.data.cursor import RankShare
 from train.distributed.precision import autocast_type
 from train.distributed.world import World
 from train.model.encoder import Encoder
-from train.model.encoder_decoder import EncoderDecoder
 from train.parallel.config import ParallelConfig
 from train.parallel.gradients import GradientSums, logical_name
 from train.parallel.layout import DataLayout, Layout
-from train.parallel.pipeline import PipelineLayout, check_microbatches
+from train.parallel.pipeline import PipelineLayout
 from train.parallel.pipeline_stages import (
     StageCut,
     count_layers,
@@ -52,7 +50,6 @@ def build_layout(settings: TrainSettings, model: nn.Module, world: World) -> Lay
     """
     parallel = settings.parallel
     replicas = parallel.replicas(world.size)
-    check_layout(settings, model, world.size)
     model = model.to(world.device)
     if world.size == 1:
         recompute_and_compile(settings, model)
@@ -98,76 +95,6 @@ def build_layout(settings: TrainSettings, model: nn.Module, world: World) -> Lay
         copies=parallel.tp,
         autocast=autocast_type(settings.precision.compute, world.device),
     )
-
-
-def check_layout(settings: TrainSettings, model: nn.Module, world_size: int) -> None:
-    """Refuse what cannot work before any rank waits for another.
-
-    Raises:
-        SettingsError: With the numbers that do not fit.
-    """
-    parallel = settings.parallel
-    data_ranks = parallel.data_ranks(world_size)
-    if settings.trainable != "all" and parallel.pp > 1:
-        raise SettingsError(
-            f"trainable: {settings.trainable} works with data and tensor ranks, not with "
-            f"pp {parallel.pp}; pipelines serve the stage that trains all"
-        )
-    config = getattr(model, "config", None)
-    if getattr(config, "share_stacks", False) and world_size > parallel.replicas(world_size):
-        raise SettingsError(
-            "model.share_stacks: each weight serves two stacks, which sharding and pipelines would "
-            "split twice; use dp_replicate alone"
-        )
-    if settings.compile and parallel.tp > 1:
-        raise SettingsError(f"compile: not together with tp {parallel.tp}; use one of them")
-    norm = getattr(getattr(model, "config", None), "norm", None)
-    if norm == "batchnorm" and parallel.sequence_parallel:
-        raise SettingsError(
-            "model.norm: batchnorm counts the tokens of whole rows, and sequence_parallel splits "
-            "them; use one of them"
-        )
-    ramp = settings.batch.ramp
-    sizes = {settings.batch.sequences}
-    if ramp is not None:
-        steps = range(ramp.start_sequences, settings.batch.sequences, ramp.quantum)
-        sizes |= set(steps)
-    if parallel.dp_shard > 1:
-        # Sharded ranks talk in every forward pass: all must do equally many.
-        for size in sorted(sizes):
-            if size % data_ranks:
-                raise SettingsError(
-                    f"batch: {size} sequences do not split over {data_ranks} data ranks with "
-                    "dp_shard > 1"
-                )
-    if parallel.pp > 1:
-        _check_pipeline(settings, model, data_ranks, sizes)
-
-
-def _check_pipeline(
-    settings: TrainSettings, model: nn.Module, data_ranks: int, sizes: set[int]
-) -> None:
-    parallel = settings.parallel
-    if parallel.schedule == "zero_bubble" and isinstance(model, EncoderDecoder):
-        raise SettingsError(
-            "parallel.schedule: zero_bubble splits the backward pass, which torch cannot do for "
-            "stages with cross attention or a shared bias; for t5 use gpipe, 1f1b or interleaved"
-        )
-    if parallel.schedule == "zero_bubble" and parallel.dp_shard > 1:
-        raise SettingsError(
-            "parallel.schedule: zero_bubble splits the backward pass, which FSDP2's hooks cannot "
-            f"follow; for pp {parallel.pp} with dp_shard {parallel.dp_shard} use gpipe, 1f1b or "
-            "interleaved"
-        )
-    cut_layers(count_layers(model), parallel.num_stages)
-    unit = data_ranks * settings.batch.microbatch
-    for size in sorted(sizes):
-        if size % unit:
-            raise SettingsError(
-                f"batch: {size} sequences are no multiple of {data_ranks} data ranks x "
-                f"microbatch {settings.batch.microbatch}, as pp {parallel.pp} needs"
-            )
-        check_microbatches(parallel.schedule, size // unit, parallel.pp)
 
 
 def _share(mesh: DeviceMesh) -> RankShare:

@@ -23,7 +23,6 @@ from torch.distributed.pipelining.schedules import (
     ScheduleInterleavedZeroBubble,
 )
 
-from schemas.errors import SettingsError
 from train.batch.batch import LossSums
 from train.batch.losses import LossMeter, StepTotals
 from train.data.cursor import RankShare
@@ -42,25 +41,6 @@ SCHEDULES: dict[str, Any] = {
     "interleaved": ScheduleInterleaved1F1B,
     "zero_bubble": ScheduleInterleavedZeroBubble,
 }
-
-
-def check_microbatches(kind: ScheduleKind, count: int, pp: int) -> None:
-    """Refuse numbers of micro-batches that a schedule cannot order.
-
-    Raises:
-        SettingsError: With the numbers.
-    """
-    rounds = max(1, count // pp)
-    if kind != "gpipe" and count < pp:
-        raise SettingsError(
-            f"parallel.schedule: {kind} needs at least {pp} micro-batches per rank and step for "
-            f"pp {pp}, got {count}; lower batch.microbatch or raise batch.sequences"
-        )
-    if kind in ("interleaved", "zero_bubble") and count % rounds:
-        raise SettingsError(
-            f"parallel.schedule: {kind} with pp {pp} takes multiples of {pp} micro-batches per "
-            f"rank and step, got {count}"
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +161,6 @@ class PipelineLayout:
     def _schedule(self, count: int, batch: Any) -> Any:
         key = (count, batch.input_ids.shape, batch.labels.shape)
         if key not in self._schedules:
-            check_microbatches(self.kind, count, dist.get_world_size(self.group))
             stages = [self._torch_stage(runner, batch) for runner in self._runners]
             taken = stages if self.kind in ("interleaved", "zero_bubble") else stages[0]
             self._schedules[key] = SCHEDULES[self.kind](

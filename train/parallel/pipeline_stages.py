@@ -54,15 +54,8 @@ class StageCut:
 
 
 def cut_layers(num_layers: int, num_stages: int) -> list[StageCut]:
-    """Even stretches of layers; where they do not divide, the earlier stages have one more.
-
-    Raises:
-        SettingsError: A stage would be without a layer.
-    """
-    if num_stages > num_layers:
-        raise SettingsError(
-            f"parallel.pp: {num_stages} stages, but the model has {num_layers} layers"
-        )
+    """Even stretches of layers; where they do not divide, the earlier stages have one more."""
+    assert num_stages <= num_layers, "train.refusals leaves no stage without a layer"
     short, longer = divmod(num_layers, num_stages)
     cuts, start = [], 0
     for index in range(num_stages):

@@ -140,7 +140,6 @@ def _split_block(block: nn.Module, mesh: DeviceMesh, region: TokenRegion | None)
         attention = getattr(block, name, None)
         if attention is None:
             continue
-        _check_divides(attention.config, mesh.size())
         for projection in ("query", "key", "value"):
             _split_columns(attention.get_submodule(projection), mesh)
         _split_rows(attention.get_submodule("output"), mesh, leave)
@@ -151,17 +150,6 @@ def _split_block(block: nn.Module, mesh: DeviceMesh, region: TokenRegion | None)
             _split_columns(child, mesh)
     _split_rows(mlp.get_submodule("down"), mesh, leave)
     _enter_with(mlp, region, group)
-
-
-def _check_divides(config: Any, ranks: int) -> None:
-    sizes = {
-        "heads": config.heads,
-        "kv_heads": config.num_kv_heads,
-        "mlp_width": config.hidden_width,
-    }
-    for name, size in sizes.items():
-        if size % ranks:
-            raise SettingsError(f"parallel.tp: {ranks} ranks do not divide {name} {size}")
 
 
 def _enter_with(module: nn.Module, region: TokenRegion | None, group: ProcessGroup) -> None:

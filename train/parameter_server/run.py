@@ -20,7 +20,6 @@ import torch
 from torch import Tensor
 from torch._C._distributed_c10d import TCPStore
 
-from schemas.errors import SettingsError
 from train.batch.losses import LossMeter
 from train.data.cursor import RankShare
 from train.distributed.flat_vectors import flat_weights
@@ -110,8 +109,6 @@ def _server(
     trainer = run.trainer
     model = trainer.layout.parts[0]
     groups = trainer.optimizer.param_groups
-    if any(group["lr_scale"] != 1.0 for group in groups):
-        raise SettingsError("asynchronous does not go with muP: servers have one rate for all")
     decay_of = {id(p): float(group["weight_decay"]) for group in groups for p in group["params"]}
     weights = flat_weights(model)
     assert run.velocity is not None

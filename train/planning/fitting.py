@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_leaves
 
 from schemas.errors import SettingsError
 from train.batch.batch import Batch
-from train.model.presets import resolve_model
+from train.model.config import ModelConfig
 from train.model.transformer import build_model
 from train.parallel.compose import recompute_and_compile
 from train.settings import TrainSettings
@@ -48,7 +48,11 @@ class Fit:
 
 
 def largest_microbatch(
-    settings: TrainSettings, *, vocab_size: int, seq_len: int, limit_bytes: int | None = None
+    settings: TrainSettings,
+    config: ModelConfig,
+    *,
+    seq_len: int,
+    limit_bytes: int | None = None,
 ) -> Fit:
     """Double the rows until memory or the batch ends; the growth is linear, so three sizes do.
 
@@ -57,7 +61,6 @@ def largest_microbatch(
     Raises:
         SettingsError: Not even one row fits.
     """
-    config = resolve_model(settings.model, vocab_size=vocab_size, seq_len=seq_len)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = build_model(config, seed=1).to(device)
     recompute_and_compile(settings, model)
@@ -66,7 +69,9 @@ def largest_microbatch(
     fit = Fit(limit_bytes=limit, fixed_bytes=fixed)
     rows = 1
     while rows <= settings.batch.sequences:
-        peak = fixed + activation_bytes(model, any_batch(rows, seq_len, vocab_size).to(device))
+        peak = fixed + activation_bytes(
+            model, any_batch(rows, seq_len, config.vocab_size).to(device)
+        )
         fit.peaks[rows] = peak
         if peak > limit:
             break

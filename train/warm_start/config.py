@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from schemas.settings import Settings
+from train.model.presets import PRESETS
 
 Trainable = Literal["all", "new_embeddings"]
 NewRows = Literal["subword_mean", "mean", "gaussian"]
@@ -49,3 +50,8 @@ class StartRequest:
     names_model: bool
     trainable: Trainable = "all"
     warm_start: WarmStartConfig | None = None
+
+    @property
+    def loads_weights(self) -> bool:
+        """Whether the recipe names weights that exist, not the name of a preset."""
+        return self.warm_start is not None and self.warm_start.source not in PRESETS

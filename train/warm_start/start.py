@@ -16,18 +16,16 @@ from schemas.manifest import Manifest
 from schemas.settings import parse_settings
 from schemas.vocabulary import VOCABULARY_FILE, ExtendedVocabulary
 from train.model.config import ModelConfig
-from train.model.presets import PRESETS, resolve_model
+from train.model.presets import PRESETS
 from train.model.transformer import Model, build_model, make_model
 from train.vocabulary.extension import read_extension
 from train.vocabulary.trainable import train_rows_only
 from train.warm_start.config import StartRequest, WarmStartConfig
 from train.warm_start.growth import Growth, grow_vocabulary
 from train.warm_start.match import our_weights
+from train.warm_start.shape import changed_shape, new_shape
 from train.warm_start.source import Source, find_source, read_weights
 from train.warm_start.tokenizers import vocabulary_grows
-
-# What a recipe may change of a loaded shape: no loaded tensor but the table depends on it.
-_FREE = ("classes", "dropout", "init_std", "attend_across_documents", "vocab_size", "max_positions")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,17 +103,21 @@ def choose_start(
             raise SettingsError(
                 f"trainable: {request.trainable} needs weights that exist; give warm_start.source"
             )
-        return Start(config=_new_shape(request, manifest))
+        return Start(
+            config=new_shape(
+                request, vocab_size=manifest.tokenizer.vocab_size, seq_len=manifest.seq_len
+            )
+        )
     if resumed is not None:
         shape = parse_settings(ModelConfig, resumed.model, where="checkpoint")
-        return Start(config=_changed(shape, request, "checkpoint"), new_rows=resumed.new_rows)
+        return Start(config=changed_shape(shape, request, "checkpoint"), new_rows=resumed.new_rows)
     source = find_source(warm.source)
     assert source is not None  # presets are handled above
     folder = tokenizer() if tokenizer is not None else None
     extension = _extension(warm, folder)
     grows = vocabulary_grows(source, manifest, folder, extension)
     rows = max(source.config.vocab_size, manifest.tokenizer.vocab_size)
-    config = _changed(source.config, request, str(source.path))
+    config = changed_shape(source.config, request, str(source.path))
     config = config.model_copy(update={"vocab_size": max(rows, config.vocab_size)})
     _check_positions(config, manifest, source)
     new_rows = (extension.base.size, extension.size) if extension is not None else None
@@ -162,40 +164,6 @@ def _filled(start: Start, request: StartRequest) -> Begun:
     model.load_state_dict(state, assign=True)
     model.requires_grad_(requires_grad=True)
     return Begun(model=model, growth=growth, loaded=loaded, fresh=tuple(fresh))
-
-
-def _new_shape(request: StartRequest, manifest: Manifest) -> ModelConfig:
-    choice = request.model
-    if request.warm_start is not None:
-        given = choice if request.names_model else {}
-        choice = {**given, "preset": request.warm_start.source}
-    return resolve_model(choice, vocab_size=manifest.tokenizer.vocab_size, seq_len=manifest.seq_len)
-
-
-def _changed(shape: ModelConfig, request: StartRequest, where: str) -> ModelConfig:
-    """The shape with what the recipe may change of it."""
-    if not request.names_model:
-        return shape
-    choice = dict(request.model)
-    preset = choice.pop("preset", None)
-    fields = shape.model_dump()
-    derived = {
-        "kv_heads": shape.num_kv_heads,
-        "head_dim": shape.head_width,
-        "mlp_width": shape.hidden_width,
-    }
-    wanted = {**PRESETS.get(preset, {}), **choice}
-    for name, value in wanted.items():
-        found = derived.get(name, fields.get(name, value))
-        if name not in _FREE and value is not None and found != value:
-            raise SettingsError(
-                f"model.{name}: {value!r} in the recipe, {found!r} in {where}; leave it "
-                "out to take the shape of the weights"
-            )
-    free = {name: value for name, value in choice.items() if name in _FREE or name not in fields}
-    if shape.positions == "learned":
-        free.pop("max_positions", None)
-    return parse_settings(ModelConfig, {**fields, **free}, where="model")
 
 
 def _extension(warm: WarmStartConfig, folder: Path | None) -> ExtendedVocabulary | None:

@@ -65,11 +65,12 @@ def test_parameters_of_the_ranks_add_up(parallel: dict[str, Any]) -> None:
 
 def test_the_largest_microbatch_is_the_last_below_the_limit() -> None:
     plan = settings(batch={"sequences": 64, "microbatch": 2})
+    config = resolve_model(plan.model, vocab_size=97, seq_len=16)
     torch.set_num_threads(1)
 
-    unlimited = largest_microbatch(plan, vocab_size=97, seq_len=16, limit_bytes=10**12)
+    unlimited = largest_microbatch(plan, config, seq_len=16, limit_bytes=10**12)
     limit = (unlimited.peaks[8] + unlimited.peaks[16]) // 2
-    found = largest_microbatch(plan, vocab_size=97, seq_len=16, limit_bytes=limit)
+    found = largest_microbatch(plan, config, seq_len=16, limit_bytes=limit)
 
     assert unlimited.largest == 64
     assert found.largest == 8

@@ -26,9 +26,11 @@ from schemas.errors import SettingsError
 from tests.support.datasets import DatasetShape, write_dataset
 from tests.support.ranks import free_ports, run_on_ranks
 from train.loop.run import pretrain
+from train.model.presets import resolve_model
 from train.parallel.config import AsynchronousConfig
 from train.parameter_server import run as asynchronous
 from train.parameter_server.run import pretrain_asynchronous
+from train.refusals import RunFacts, refuse
 from train.settings import TrainSettings
 
 
@@ -48,6 +50,12 @@ def recipe(folder: Path, **changes: Any) -> dict[str, Any]:
         "step_timeout_seconds": 120,
         **changes,
     }
+
+
+def refuse_on(world_size: int, data: dict[str, Any]) -> None:
+    settings = TrainSettings.model_validate(data)
+    model = resolve_model(settings.model, vocab_size=97, seq_len=16)
+    refuse(settings, RunFacts(model=model, world_size=world_size))
 
 
 def start(data: dict[str, Any], folder: Path) -> subprocess.Popen[str]:
@@ -187,15 +195,15 @@ def test_what_cannot_be_asynchronous_is_refused(
 ) -> None:
     data = {**recipe(tmp_path), "asynchronous": {"workers": 2}, **changes}
 
-    with pytest.raises(ValueError, match=message):
-        TrainSettings.model_validate(data)
+    with pytest.raises(SettingsError, match=message):
+        refuse_on(3, data)
 
 
 def test_ranks_that_meet_seldom_save_only_where_they_met(tmp_path: Path) -> None:
     data = recipe(tmp_path, diloco={"inner_steps": 7}, checkpoint={"every_steps": 10})
 
-    with pytest.raises(ValueError, match=r"every_steps 10: ranks agree every 7 steps"):
-        TrainSettings.model_validate(data)
+    with pytest.raises(SettingsError, match=r"every_steps 10: ranks agree every 7 steps"):
+        refuse_on(2, data)
 
 
 def test_a_world_without_a_rank_for_each_process_is_refused() -> None:

@@ -8,9 +8,7 @@ import pytest
 
 from schemas.errors import SettingsError
 from train.model.presets import resolve_model
-from train.model.transformer import build_model
-from train.parallel.compose import check_layout
-from train.parallel.pipeline_stages import cut_layers
+from train.refusals import RunFacts, refuse
 from train.settings import TrainSettings
 
 
@@ -27,7 +25,7 @@ def check(world: int, parallel: dict[str, Any], preset: str = "gpt2-test", **cha
         | changes
     )
     config = resolve_model(settings.model, vocab_size=50, seq_len=16)
-    check_layout(settings, build_model(config, seed=1), world)
+    refuse(settings, RunFacts(model=config, world_size=world))
 
 
 @pytest.mark.parametrize(
@@ -61,7 +59,3 @@ def test_zero_bubble_is_refused_for_sharded_stages() -> None:
     check(4, {**parallel, "schedule": "1f1b"})
     with pytest.raises(SettingsError, match="pp 2 with dp_shard 2 use gpipe, 1f1b or interleaved"):
         check(4, {**parallel, "schedule": "zero_bubble"})
-
-
-def test_layers_that_do_not_divide_leave_the_first_stages_one_more() -> None:
-    assert [len(cut.layers) for cut in cut_layers(17, 4)] == [5, 4, 4, 4]

@@ -1,0 +1,296 @@
+"""What settings cannot do together, as sentences: asked before anything is started or written.
+
+One fault is one sentence that names the keys with their values and says what to set instead. Nothing
+here needs torch, a process group or a file, so a recipe that cannot work costs less than a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from schemas.errors import SettingsError
+from schemas.manifest import Manifest
+from train.model.config import ModelConfig
+from train.objectives.config import ClassifyConfig, parse_objective
+from train.objectives.requirements import ObjectiveContext, family_faults, objective_faults
+from train.parallel.config import ParallelConfig
+from train.settings import TrainSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFacts:
+    """What settings are judged by.
+
+    Attributes:
+        model: Shape of the model that the settings and the weights to start from give.
+        world_size: Number of ranks, or of servers and workers together.
+        manifest: The dataset; None where a recipe is planned without one.
+        has_weights: Whether the run starts from weights that exist.
+    """
+
+    model: ModelConfig
+    world_size: int
+    manifest: Manifest | None = None
+    has_weights: bool = False
+
+
+def refuse(settings: TrainSettings, facts: RunFacts) -> None:
+    """Raise what `refusals` finds.
+
+    Raises:
+        SettingsError: With every fault on a line of its own.
+    """
+    faults = refusals(settings, facts)
+    if faults:
+        raise SettingsError("\n  ".join(faults))
+
+
+def refusals(settings: TrainSettings, facts: RunFacts) -> list[str]:
+    """Every reason why the settings cannot run on this model, dataset and world."""
+    return [
+        *_asynchronous_faults(settings, facts),
+        *_diloco_faults(settings),
+        *_world_faults(settings, facts.world_size),
+        *_model_faults(settings, facts),
+        *_wrapper_faults(settings, facts),
+        *_batch_faults(settings, facts.world_size),
+        *_pipeline_faults(settings, facts),
+        *_objective_faults(settings, facts),
+    ]
+
+
+def recipe_faults(settings: TrainSettings) -> list[str]:
+    """Why the phases of a recipe cannot be one recipe; each phase is judged by `refusals`."""
+    if settings.asynchronous is not None and settings.stages is not None:
+        return ["asynchronous does not go with stages: write one recipe per stage"]
+    return []
+
+
+def _asynchronous_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[str]:
+    """What parameter servers cannot do."""
+    config, optimizer = settings.asynchronous, settings.optimizer
+    if config is None:
+        return
+    faults = {
+        f"optimizer.name {optimizer.name}: servers step with sgd": optimizer.name != "sgd",
+        f"optimizer.l1 {optimizer.l1} and l2 {optimizer.l2}: servers have weight_decay only; set "
+        "both to null": optimizer.l1 is not None or optimizer.l2 is not None,
+        f"optimizer.max_norm: each of {config.servers} servers sees a part of the gradient; use "
+        "servers: 1 or max_norm: null": config.servers > 1 and optimizer.max_norm is not None,
+        f"precision.compute {settings.precision.compute}: a loss scale needs common steps; use "
+        "bf16 or fp32": settings.precision.compute == "fp16",
+        f"trainable {settings.trainable}: servers hold all weights; set trainable: all": (
+            settings.trainable != "all"
+        ),
+        "diloco: use one of the two": settings.diloco is not None,
+        "evaluation.every_steps: the first server evaluates at the end only; set every_steps: null": (
+            settings.evaluation is not None and settings.evaluation.every_steps is not None
+        ),
+        f"model.mup_base_width {facts.model.mup_base_width}: muP has a rate for each kind of "
+        "matrix, servers have one for all; leave mup_base_width out": (
+            facts.model.width_ratio != 1.0
+        ),
+        **_degrees_beyond_one(settings.parallel, "a worker holds the whole model"),
+        f"parallel.dp_replicate {settings.parallel.dp_replicate}: asynchronous.workers says how "
+        "many read rows; leave dp_replicate out": settings.parallel.dp_replicate not in (None, 1),
+    }
+    yield from (
+        f"asynchronous does not go with {fault}" for fault, holds in faults.items() if holds
+    )
+
+
+def _diloco_faults(settings: TrainSettings) -> Iterator[str]:
+    """What ranks that step alone between their exchanges cannot do."""
+    config = settings.diloco
+    if config is None:
+        return
+    every = settings.checkpoint.every_steps
+    evaluated = settings.evaluation.every_steps if settings.evaluation else None
+    faults = {
+        f"checkpoint.every_steps {every}: ranks agree every {config.inner_steps} steps; use a "
+        "multiple of diloco.inner_steps": every % config.inner_steps != 0,
+        f"evaluation.every_steps {evaluated}: ranks agree every {config.inner_steps} steps; use a "
+        "multiple of diloco.inner_steps": (
+            evaluated is not None and evaluated % config.inner_steps != 0
+        ),
+        f"precision.compute {settings.precision.compute}: a loss scale needs common steps; use "
+        "bf16 or fp32": settings.precision.compute == "fp16",
+        **_degrees_beyond_one(settings.parallel, "each data rank holds the whole model"),
+    }
+    yield from (f"diloco does not go with {fault}" for fault, holds in faults.items() if holds)
+
+
+def _degrees_beyond_one(parallel: ParallelConfig, why: str) -> dict[str, bool]:
+    degrees = {"dp_shard": parallel.dp_shard, "tp": parallel.tp, "pp": parallel.pp}
+    return {
+        f"parallel.{name} {degree}: {why}; set {name}: 1": degree > 1
+        for name, degree in degrees.items()
+    }
+
+
+def _world_faults(settings: TrainSettings, world_size: int) -> Iterator[str]:
+    """A world that has not as many ranks as the settings lay out."""
+    try:
+        if settings.asynchronous is not None:
+            settings.asynchronous.check_world(world_size)
+        else:
+            settings.parallel.replicas(world_size)
+    except SettingsError as error:
+        yield str(error)
+
+
+def _model_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[str]:
+    """Shapes that ranks cannot share."""
+    parallel, model = settings.parallel, facts.model
+    if parallel.tp > 1:
+        for name in ("z_loss", "label_smoothing"):
+            if getattr(model, name):
+                yield (
+                    f"model.{name} {getattr(model, name):g} needs the logits of the whole vocabulary "
+                    f"on one rank, and parallel.tp {parallel.tp} splits them; set model.{name}: 0 or "
+                    "parallel.tp: 1"
+                )
+        sizes = {
+            "heads": model.heads,
+            "kv_heads": model.num_kv_heads,
+            "mlp_width": model.hidden_width,
+        }
+        for name, size in sizes.items():
+            if size % parallel.tp:
+                yield (
+                    f"parallel.tp: {parallel.tp} ranks do not divide {name} {size}; set parallel.tp "
+                    f"to a divisor of model.{name}"
+                )
+    if model.share_stacks and parallel.dp_shard * parallel.tp * parallel.pp > 1:
+        yield (
+            "model.share_stacks: each weight serves two stacks, which sharding and pipelines "
+            f"(dp_shard {parallel.dp_shard}, tp {parallel.tp}, pp {parallel.pp}) would split twice; "
+            "use dp_replicate alone"
+        )
+    if model.norm == "batchnorm" and parallel.sequence_parallel:
+        yield (
+            "model.norm: batchnorm counts the tokens of whole rows, and sequence_parallel splits "
+            "them; use one of them"
+        )
+
+
+def _wrapper_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[str]:
+    """What is put around a model, against the axes that cut it."""
+    parallel = settings.parallel
+    if settings.trainable != "all" and not facts.has_weights:
+        yield f"trainable: {settings.trainable} needs weights that exist; give warm_start.source"
+    if settings.trainable != "all" and parallel.pp > 1:
+        yield (
+            f"trainable: {settings.trainable} works with data and tensor ranks, not with "
+            f"pp {parallel.pp}; pipelines serve the stage that trains all"
+        )
+    if settings.compile and parallel.tp > 1:
+        yield f"compile: not together with tp {parallel.tp}; use one of them"
+
+
+def _batch_sizes(settings: TrainSettings) -> list[int]:
+    """Every global batch that the run will see, in rows."""
+    ramp = settings.batch.ramp
+    sizes = {settings.batch.sequences}
+    if ramp is not None:
+        sizes |= set(range(ramp.start_sequences, settings.batch.sequences, ramp.quantum))
+    return sorted(sizes)
+
+
+def _data_ranks(settings: TrainSettings, world_size: int) -> int | None:
+    """Ranks that read different rows; None where the degrees do not fit the world."""
+    try:
+        return settings.parallel.data_ranks(world_size)
+    except SettingsError:
+        return None
+
+
+def _batch_faults(settings: TrainSettings, world_size: int) -> Iterator[str]:
+    """Batches that sharded ranks cannot share: they talk in every forward pass."""
+    data_ranks = _data_ranks(settings, world_size)
+    if settings.parallel.dp_shard == 1 or data_ranks is None:
+        return
+    for size in _batch_sizes(settings):
+        if size % data_ranks:
+            yield (
+                f"batch: {size} sequences do not split over {data_ranks} data ranks with "
+                f"dp_shard > 1; use a multiple of {data_ranks}"
+            )
+
+
+def _pipeline_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[str]:
+    parallel, model = settings.parallel, facts.model
+    if parallel.pp == 1:
+        return
+    if parallel.schedule == "zero_bubble" and model.family == "t5":
+        yield (
+            "parallel.schedule: zero_bubble splits the backward pass, which torch cannot do for "
+            "stages with cross attention or a shared bias; for t5 use gpipe, 1f1b or interleaved"
+        )
+    if parallel.schedule == "zero_bubble" and parallel.dp_shard > 1:
+        yield (
+            "parallel.schedule: zero_bubble splits the backward pass, which FSDP2's hooks cannot "
+            f"follow; for pp {parallel.pp} with dp_shard {parallel.dp_shard} use gpipe, 1f1b or "
+            "interleaved"
+        )
+    layers = model.layers * (2 if model.family == "t5" else 1)
+    if parallel.num_stages > layers:
+        yield (
+            f"parallel.pp: {parallel.num_stages} stages, but the model has {layers} layers; lower "
+            "parallel.pp or parallel.stages_per_rank"
+        )
+    data_ranks = _data_ranks(settings, facts.world_size)
+    if data_ranks is not None:
+        yield from _microbatch_faults(settings, data_ranks)
+
+
+def _microbatch_faults(settings: TrainSettings, data_ranks: int) -> Iterator[str]:
+    """Numbers of micro-batches that a pipeline's schedule cannot order."""
+    parallel = settings.parallel
+    unit = data_ranks * settings.batch.microbatch
+    for size in _batch_sizes(settings):
+        if size % unit:
+            yield (
+                f"batch: {size} sequences are no multiple of {data_ranks} data ranks x "
+                f"microbatch {settings.batch.microbatch}, as pp {parallel.pp} needs"
+            )
+            continue
+        count = size // unit
+        if parallel.schedule != "gpipe" and count < parallel.pp:
+            yield (
+                f"parallel.schedule: {parallel.schedule} needs at least {parallel.pp} micro-batches "
+                f"per rank and step for pp {parallel.pp}, got {count}; lower batch.microbatch or "
+                "raise batch.sequences"
+            )
+        looped = parallel.schedule in ("interleaved", "zero_bubble")
+        if looped and count % max(1, count // parallel.pp):
+            yield (
+                f"parallel.schedule: {parallel.schedule} with pp {parallel.pp} takes multiples of "
+                f"{parallel.pp} micro-batches per rank and step, got {count}; change "
+                "batch.sequences or batch.microbatch"
+            )
+
+
+def _objective_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[str]:
+    model = facts.model
+    try:
+        objective = parse_objective(settings.objective)
+    except SettingsError as error:
+        yield str(error)
+        return
+    if facts.manifest is None:
+        yield from family_faults(objective, model.family)
+    else:
+        context = ObjectiveContext.of(
+            facts.manifest,
+            family=model.family,
+            vocab_size=model.vocab_size,
+            max_positions=model.max_positions if model.positions == "learned" else None,
+        )
+        yield from objective_faults(objective, context)
+    if isinstance(objective, ClassifyConfig) and model.family == "bert" and model.classes is None:
+        yield (
+            "objective.name: 'classify' needs a head for classes, and model.classes is null; set "
+            "model.classes to their number"
+        )
