@@ -14,6 +14,7 @@ import sys
 
 from schemas.errors import SettingsError, run_main
 from schemas.settings import nearest
+from schemas.version import code_version
 
 VERBS = {
     "pretrain": ("train.commands.pretrain", "train a model on a manifest"),
@@ -31,6 +32,9 @@ def main(argv: list[str]) -> int:
     """Find the verb, give it the other arguments."""
     if not argv or argv[0] in ("-h", "--help"):
         print(_usage())
+        return 0
+    if argv[0] == "--version":
+        print(f"train {code_version()}")
         return 0
     verb = argv[0]
     if verb not in VERBS:

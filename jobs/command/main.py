@@ -10,6 +10,7 @@ import importlib
 from typing import Protocol, cast
 
 from schemas.errors import run_main
+from schemas.version import code_version
 
 VERBS = {
     "init": "write a commented recipe from a folder's files",
@@ -43,6 +44,7 @@ class Verb(Protocol):
 def main(argv: list[str]) -> int:
     """Parse the verb, import its module, run it."""
     parser = argparse.ArgumentParser(prog="refinery", description="Refine text for pretraining.")
+    parser.add_argument("--version", action="version", version=f"refinery {code_version()}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, text in VERBS.items():
         verbs.add_parser(name, help=text, add_help=False)

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
@@ -31,6 +30,7 @@ from refinery.recipe import RefineSettings
 from schemas.errors import SettingsError
 from schemas.fingerprints import canonical_json, stage_fingerprint
 from schemas.settings import nearest
+from schemas.version import code_version
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ class Run:
             seconds=round(time.monotonic() - clock, 1),
             cost=meter.cost,
             started_at=started.isoformat(timespec="seconds"),
-            code_version=version("pretrain-refinery"),
+            code_version=code_version(),
         )
         self.records[stage.name] = self.store.publish(record)
         rows = ", ".join(f"{name} {table.rows:,}" for name, table in record.tables.items())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from refinery.publish import storage
@@ -23,6 +22,7 @@ from schemas.manifest import (
     TokenizerIdentity,
     content_root,
 )
+from schemas.version import code_version
 
 TOKENIZER_FOLDER = "tokenizer"
 
@@ -126,7 +126,7 @@ def make_manifest(
         ),
         decontamination=decontamination,
         recipe_fingerprint=fingerprint,
-        code_version=version("pretrain-refinery"),
+        code_version=code_version(),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

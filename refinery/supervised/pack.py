@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +40,7 @@ from schemas.manifest import (
     content_root,
     read_manifest,
 )
+from schemas.version import code_version
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def _publish(
         heldout=splits["heldout"],
         stages=(),
         recipe_fingerprint=_fingerprint(recipe, identity),
-        code_version=version("pretrain-refinery"),
+        code_version=code_version(),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     write_dataset(recipe.output, manifest, place)
