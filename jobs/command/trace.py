@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from refinery.datasets.trace import Dataset, origins, trace_document, trace_row, verdict
+from refinery.datasets.trace import DatasetFolder, origins, trace_document, trace_row, verdict
 from schemas.errors import SettingsError
 
 
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Trace a row or a document."""
-    dataset = Dataset.open(args.manifest)
+    dataset = DatasetFolder.open(args.manifest)
     if args.doc is not None:
         rows = list(trace_document(dataset, args.doc))
         origin = origins(dataset, [args.doc]).get(args.doc, {}) | verdict(dataset, args.doc)
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _show(dataset: Dataset, traced: dict[str, Any]) -> None:
+def _show(dataset: DatasetFolder, traced: dict[str, Any]) -> None:
     from refinery.tokenizers.identity import load_tokenizer
 
     tokenizer = load_tokenizer(dataset.folder / dataset.manifest.tokenizer.path)

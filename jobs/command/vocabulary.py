@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _train_arguments(parser: argparse.ArgumentParser, *, size: int) -> None:
     parser.add_argument("--kind", choices=get_args(TrainKind), default="byte_level_bpe")
-    parser.add_argument("--size", type=int, default=size, help="ids, control tokens included")
+    parser.add_argument("--size", type=int, default=size, help="ids, special tokens included")
     parser.add_argument("--sentinels", type=int, default=100)
     parser.add_argument("--max-bytes", type=int, default=500_000_000, help="of lines, by hash")
     parser.add_argument("--min-line-chars", type=int, default=1)

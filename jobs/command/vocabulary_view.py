@@ -7,7 +7,7 @@ import argparse
 from rich.console import Console
 from rich.text import Text
 
-from refinery.tokenizers.view import Box, Viewed, open_tokenizers, view_page
+from refinery.tokenizers.view import Box, ViewedTokenizer, open_tokenizers, view_page
 from schemas.errors import SettingsError
 
 _STYLES = {
@@ -48,7 +48,7 @@ def view_texts(args: argparse.Namespace) -> int:
     return 0
 
 
-def _show(text: str, viewed: Viewed, console: Console) -> None:
+def _show(text: str, viewed: ViewedTokenizer, console: Console) -> None:
     boxes = viewed.boxes(text)
     console.print(
         f"\n{viewed.name}: {len(boxes):,} tokens for {len(text):,} characters "
@@ -62,7 +62,7 @@ def _show(text: str, viewed: Viewed, console: Console) -> None:
     console.print(line)
 
 
-def _show_found(wanted: str, tokenizers: list[Viewed], console: Console) -> None:
+def _show_found(wanted: str, tokenizers: list[ViewedTokenizer], console: Console) -> None:
     for viewed in tokenizers:
         found = viewed.find(wanted)
         if not found:

@@ -15,7 +15,7 @@ from refinery.dedup.components import Persist
 from refinery.dedup.config import DedupConfig
 from refinery.dedup.dumps import Known
 from refinery.dedup.earlier import EarlierRun, earlier_runs
-from refinery.dedup.index import index_files, index_rows, read_sets, write_index
+from refinery.dedup.index import index_files, index_rows, known_documents, read_sets, write_index
 from refinery.dedup.lsh import scheme_name
 from refinery.publish import storage
 from schemas.tables import TABLES
@@ -49,7 +49,7 @@ def read_known(
         if storage.exists(uri)
     ]
     return Known(
-        reduce(DataFrame.unionByName, signatures).drop("scheme", "shingles", "bucket"),
+        known_documents(reduce(DataFrame.unionByName, signatures)),
         reduce(DataFrame.unionByName, edges),
         partial(read_sets, files=index_files(uris), num_buckets=config.index_buckets),
     )
@@ -84,9 +84,9 @@ def write_recurring(
         return
     gone = context.read_back("duplicates").select("doc_id")
     kept = documents.join(gone, ["doc_id"], how="left_anti")
-    places = persist(recurring.passage_places(kept, rules))
-    frequent = persist(recurring.frequent_passages(places, rules))
-    context.write("edits", recurring.recurring_edits(places, frequent, order))
+    passages = persist(recurring.passages_of(kept, rules))
+    frequent = persist(recurring.frequent_passages(passages, rules))
+    context.write("edits", recurring.recurring_edits(passages, frequent, order))
     for row in context.read_back("edits").groupBy("reason").count().collect():
         context.counts[row["reason"]] = row["count"]
     context.counts["recurring:documents"] = (

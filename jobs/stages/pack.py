@@ -15,7 +15,7 @@ from refinery.packing.noise import noise_copies
 from refinery.packing.write_shards import (
     PACKING_VERSION,
     ShardJob,
-    check_controls,
+    check_special_tokens,
     collect_shards,
     has_end_marks,
     number_of_shards,
@@ -76,7 +76,7 @@ def _run(context: StageContext) -> None:
         storage.local_path(folder).mkdir(parents=True, exist_ok=True)
     tokenizer = storage.local_copy(context.artefact_uri("vocabulary", "tokenizer"))
     identity = identify_tokenizer(tokenizer, relative_path=dataset.TOKENIZER_FOLDER)
-    check_controls(recipe.packing, identity.special_ids)
+    check_special_tokens(recipe.packing, identity.special_ids)
     tokens = context.read("tokens")
     mixture = context.read("mixture").where("copies > 0").select("doc_id", "copies")
     train = tokens.where("split = 'train'").join(mixture, ["doc_id"], how="inner")

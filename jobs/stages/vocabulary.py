@@ -17,7 +17,7 @@ from refinery.recipe import Recipe
 from refinery.text.edits import Edit, apply_edits
 from refinery.tokenizers.folder import read_tokenizer
 from refinery.tokenizers.identity import identify_tokenizer
-from refinery.tokenizers.recipe_tokenizer import whole_tokenizer
+from refinery.tokenizers.recipe_tokenizer import complete_tokenizer_folder
 from refinery.vocabulary.config import RecipeExtension, VocabularyConfig
 from refinery.vocabulary.extend.donor import read_donor
 from refinery.vocabulary.extend.donor_from_text import (
@@ -139,10 +139,12 @@ def _run(context: StageContext) -> None:
         elif config.extend is not None:
             extended = extend_given(config, config.extend, _training_texts(context), folder)
             context.counts.update({f"{origin}_tokens": n for origin, n in extended.counts.items()})
-            base = whole_tokenizer(storage.local_copy(config.tokenizer), Path(scratch) / BASE)
+            base = complete_tokenizer_folder(
+                storage.local_copy(config.tokenizer), Path(scratch) / BASE
+            )
             context.add_artefact(BASE, base)
         else:
-            folder = whole_tokenizer(storage.local_copy(config.tokenizer), folder)
+            folder = complete_tokenizer_folder(storage.local_copy(config.tokenizer), folder)
         identity = identify_tokenizer(folder, relative_path=TOKENIZER)
         context.counts["vocab_size"] = identity.vocab_size
         context.add_artefact(TOKENIZER, folder)

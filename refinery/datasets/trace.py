@@ -23,14 +23,14 @@ TABLES_FOLDER = "tables"
 
 
 @dataclass(frozen=True)
-class Dataset:
+class DatasetFolder:
     """A manifest and the folder it lies in."""
 
     folder: Path
     manifest: Manifest
 
     @classmethod
-    def open(cls, path: Path) -> Dataset:
+    def open(cls, path: Path) -> DatasetFolder:
         """Read the manifest; `path` is the file or its folder."""
         return cls(path if path.is_dir() else path.parent, read_manifest(path))
 
@@ -39,23 +39,23 @@ class Dataset:
         return self.manifest.train if name == "train" else self.manifest.heldout
 
 
-def trace_row(dataset: Dataset, split: str, row: int) -> dict[str, Any]:
+def trace_row(dataset: DatasetFolder, split: str, row: int) -> dict[str, Any]:
     """One packed row: where it lies, its segments, its tokens.
 
     Args:
-        dataset: The dataset.
+        dataset: The folder that holds the row.
         split: `train` or `heldout`.
-        row: Number across the shards of the split, from 0.
+        row: Row index across the shards of the split, from 0.
 
     Raises:
         SettingsError: There is no such row.
     """
-    shard, local = _place(dataset.split(split), split, row)
+    shard, local = _locate(dataset.split(split), split, row)
     found = _read_row(dataset.folder / shard.path, local)
     return {"split": split, "row": row, "shard": shard.path, "row_in_shard": local, **found}
 
 
-def trace_document(dataset: Dataset, doc_id: str) -> Iterator[dict[str, Any]]:
+def trace_document(dataset: DatasetFolder, doc_id: str) -> Iterator[dict[str, Any]]:
     """Every row that holds a piece of a document, in the order of the shards."""
     for name in ("train", "heldout"):
         first = 0
@@ -66,7 +66,7 @@ def trace_document(dataset: Dataset, doc_id: str) -> Iterator[dict[str, Any]]:
             first += shard.rows
 
 
-def origins(dataset: Dataset, doc_ids: list[str]) -> dict[str, dict[str, Any]]:
+def origins(dataset: DatasetFolder, doc_ids: list[str]) -> dict[str, dict[str, Any]]:
     """URL, language, scores and verdict by document, from the ledger of the run that packed it.
 
     Empty where the tables do not lie beside the dataset any more.
@@ -76,7 +76,7 @@ def origins(dataset: Dataset, doc_ids: list[str]) -> dict[str, dict[str, Any]]:
     return {row["doc_id"]: {**row, "scores": dict(row["scores"] or ())} for row in rows}
 
 
-def verdict(dataset: Dataset, doc_id: str) -> dict[str, Any]:
+def verdict(dataset: DatasetFolder, doc_id: str) -> dict[str, Any]:
     """Where one document ended, and what it was found to be a duplicate of.
 
     Empty where the run that packed the dataset had no such document, or its tables are gone. A
@@ -92,7 +92,7 @@ def verdict(dataset: Dataset, doc_id: str) -> dict[str, Any]:
 
 
 def _table_rows(
-    dataset: Dataset, stage: str, table: str, doc_ids: list[str], *, columns: list[str]
+    dataset: DatasetFolder, stage: str, table: str, doc_ids: list[str], *, columns: list[str]
 ) -> list[dict[str, Any]]:
     """Rows of some documents in a table of the run; none where it does not lie there any more."""
     summary = next((s for s in dataset.manifest.stages if s.stage == stage), None)
@@ -109,7 +109,7 @@ def _table_rows(
     return rows
 
 
-def _place(split: Split, name: str, row: int) -> tuple[Shard, int]:
+def _locate(split: Split, name: str, row: int) -> tuple[Shard, int]:
     left = row
     for shard in split.shards:
         if 0 <= left < shard.rows:

@@ -122,11 +122,11 @@ def _sum_by_source(sources: pa.Array, lengths: pa.Array) -> dict[str, int]:
 
 
 def _check_tokenizer(folder: Path, manifest: Manifest) -> Iterator[Difference]:
-    place = folder / manifest.tokenizer.path
-    if not place.is_dir():
+    tokenizer = folder / manifest.tokenizer.path
+    if not tokenizer.is_dir():
         yield Difference(manifest.tokenizer.path, "tokenizer folder", "missing", "a folder")
         return
-    digest = sha256_files((p for p in place.rglob("*") if p.is_file()), base=place)
+    digest = sha256_files((p for p in tokenizer.rglob("*") if p.is_file()), base=tokenizer)
     if digest != manifest.tokenizer.sha256:
         found, expected = _short(digest), _short(manifest.tokenizer.sha256)
         yield Difference(manifest.tokenizer.path, "SHA-256 over its files", found, expected)
@@ -142,7 +142,7 @@ def _check_sums(name: str, split: Split) -> Iterator[Difference]:
         ),
         ("tokens of its shards", sum(shard.tokens for shard in split.shards), account.packed),
         ("padding of its shards", sum(shard.padding for shard in split.shards), account.padding),
-        ("control tokens of its shards", sum(s.control for s in split.shards), account.control),
+        ("special tokens of its shards", sum(s.control for s in split.shards), account.control),
         ("dropped tokens of its sources", _sum(split, "dropped_tokens"), account.dropped),
         ("drawn tokens of its sources", _sum(split, "drawn_tokens"), account.drawn),
         ("packed tokens by source", _by_source(split), _packed_by_source(split)),

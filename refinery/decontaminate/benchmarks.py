@@ -73,17 +73,17 @@ def read_items(config: BenchmarkConfig) -> list[Item]:
     texts = [text for path in benchmark_files(config) for text in _texts(path, config)]
     labels = _labels(config)
     items: list[Item] = []
-    for place, data in texts:
-        prefix = f"{place.rsplit('/', 1)[-1].split('.')[0]}/" if len(texts) > 1 else ""
+    for location, data in texts:
+        prefix = f"{location.rsplit('/', 1)[-1].split('.')[0]}/" if len(texts) > 1 else ""
         try:
             rows = list(_rows(data, config))
         except (ValueError, csv.Error, ElementTree.ParseError) as error:
-            raise SettingsError(f"benchmark '{config.name}': {place}: {error}") from error
+            raise SettingsError(f"benchmark '{config.name}': {location}: {error}") from error
         if not rows:
-            raise SettingsError(f"benchmark '{config.name}': {place} holds no item")
+            raise SettingsError(f"benchmark '{config.name}': {location} holds no item")
         for number, row in enumerate(rows):
             label = labels[len(items)] if labels and len(items) < len(labels) else None
-            items.append(_item(row, prefix, f"{place}, item {number}", number, label, config))
+            items.append(_item(row, prefix, f"{location}, item {number}", number, label, config))
     if labels and len(labels) != len(items):
         raise SettingsError(
             f"benchmark '{config.name}': {len(labels)} labels for {len(items)} items"
@@ -92,7 +92,7 @@ def read_items(config: BenchmarkConfig) -> list[Item]:
 
 
 def _texts(path: Path, config: BenchmarkConfig) -> Iterator[tuple[str, str]]:
-    """(place, text) of a file, or of each member of an archive that the pattern names."""
+    """(location, text) of a file, or of each member of an archive that the pattern names."""
     try:
         raw = path.read_bytes()
         if path.suffix == ".zip":
@@ -160,13 +160,13 @@ def _delimiter(data: str, config: BenchmarkConfig) -> str:
 def _item(
     row: dict[str, Any],
     prefix: str,
-    place: str,
+    location: str,
     number: int,
     label: str | None,
     config: BenchmarkConfig,
 ) -> Item:
     def value(name: str) -> Any:
-        return _field(row, name, f"benchmark '{config.name}': {place}")
+        return _field(row, name, f"benchmark '{config.name}': {location}")
 
     text = to_valid_text("\n".join(_plain(value(name)) for name in config.fields))
     named = row.get(config.id_field) if config.id_field else None
@@ -195,13 +195,13 @@ def _choices(values: Sequence[Any]) -> tuple[str, ...]:
 def _answer(value: Any, choices: Sequence[str], asked: QuestionConfig) -> int | None:
     """Number of the right choice; `None` where it is withheld or not one of them."""
     text = str(value).strip() if value is not None else ""
-    place = -1
+    index = -1
     if text.isdigit():
-        place = int(text) - asked.first_answer
+        index = int(text) - asked.first_answer
     elif len(text) == 1 and text.upper() in _LETTERS:
-        place = _LETTERS.index(text.upper())
-    if 0 <= place < len(choices):
-        return place
+        index = _LETTERS.index(text.upper())
+    if 0 <= index < len(choices):
+        return index
     return list(choices).index(text) if text in choices else None
 
 

@@ -21,14 +21,14 @@ def prefix_hashes(token_hashes: Hashes, tokens: int) -> Hashes:
     """[K - tokens + 1] unfinished hash of every run of `tokens`; grown further by `grow`."""
     count = max(0, len(token_hashes) - tokens + 1)
     value = token_hashes[:count].copy()
-    for place in range(1, tokens):
+    for index in range(1, tokens):
         value *= _FACTOR
-        value += token_hashes[place : place + count]
+        value += token_hashes[index : index + count]
     return value
 
 
 def grow(value: Hashes, token_hashes: Hashes, tokens: Indices) -> Hashes:
-    """Hashes of runs that are one token longer; `tokens` are the places of the new ones."""
+    """Hashes of runs that are one token longer; `tokens` are the indices of the new ones."""
     grown = value * _FACTOR
     grown += token_hashes[tokens]
     return np.asarray(grown, np.uint64)
@@ -86,7 +86,7 @@ class Runs:
 
     @classmethod
     def of(cls, tokens: int, hashes: Hashes, firsts: Indices, *, whole_line: bool) -> Runs:
-        """Sort by hash, then by place."""
+        """Sort by hash, then by first token."""
         order = np.lexsort((firsts, hashes))
         return cls(tokens, whole_line, hashes[order], firsts[order].astype(np.int32))
 
@@ -101,6 +101,6 @@ class Runs:
 def run_hashes(token_hashes: Hashes, firsts: Indices, tokens: int) -> tuple[Hashes, Hashes]:
     """Unfinished and finished hashes of the runs that begin at `firsts`."""
     value = token_hashes[firsts]
-    for place in range(1, tokens):
-        value = grow(value, token_hashes, firsts + place)
+    for index in range(1, tokens):
+        value = grow(value, token_hashes, firsts + index)
     return value, mix(value)

@@ -117,7 +117,7 @@ class BenchmarkIndex:
         return np.concatenate([none, *items]), np.concatenate([none, *hashes])
 
     def scan(self, batch: TextBatch) -> list[Match]:
-        """Confirmed matches in the order of texts and places."""
+        """Confirmed matches in the order of texts and offsets."""
         found: set[Match] = set()
         ngrams, lines = self.filters
         if any(not runs.whole_line for runs in self.runs):
@@ -170,8 +170,8 @@ class BenchmarkIndex:
                 value = grow(value, batch.token_hashes, firsts + n - 1)
             if n in by_length:
                 chosen = slice(None) if accept is None else accept(firsts + n)
-                hashes, places = mix(value[chosen]), firsts[chosen]
-                yield from self._confirmed(batch, by_length[n], hashes, places)
+                hashes, begins = mix(value[chosen]), firsts[chosen]
+                yield from self._confirmed(batch, by_length[n], hashes, begins)
 
     def _confirmed(
         self, batch: TextBatch, runs: Runs, hashes: Hashes, firsts: Indices
@@ -191,7 +191,7 @@ class BenchmarkIndex:
 
 
 def line_firsts(batch: TextBatch) -> NDArray[np.bool_]:
-    """[K + 1] whether a line begins at a token; the place after the last one counts as a begin."""
+    """[K + 1] whether a line begins at a token; the index after the last one counts as a begin."""
     begins = np.concatenate((batch.starts[:-1], np.flatnonzero(batch.codes == 10) + 1))
     is_first = np.zeros(len(batch.token_starts) + 1, bool)
     is_first[np.searchsorted(batch.token_starts, begins)] = True
@@ -213,12 +213,12 @@ def joined_spans(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 def _ngram_tokens(
     names: Sequence[tuple[str, str]], lengths: Indices, config: DecontaminateConfig
 ) -> dict[str, int]:
-    places: dict[str, list[int]] = defaultdict(list)
-    for place, (name, _) in enumerate(names):
-        places[name].append(place)
+    members: dict[str, list[int]] = defaultdict(list)
+    for item, (name, _) in enumerate(names):
+        members[name].append(item)
     return {
         name: int(np.clip(np.percentile(lengths[own], 5), config.min_ngram, config.max_ngram))
-        for name, own in places.items()
+        for name, own in members.items()
     }
 
 
@@ -263,8 +263,8 @@ def _shown(
     words: ItemWords, hashes: Hashes, firsts: Indices, num_items: Indices, n: int
 ) -> list[tuple[str, int]]:
     """Each n-gram once, with its words and its number of items."""
-    _, places = np.unique(hashes, return_index=True)
+    _, entries = np.unique(hashes, return_index=True)
     return [
-        (" ".join(words.word(int(firsts[p]) + i) for i in range(n)), int(num_items[p]))
-        for p in places
+        (" ".join(words.word(int(firsts[entry]) + i) for i in range(n)), int(num_items[entry]))
+        for entry in entries
     ]

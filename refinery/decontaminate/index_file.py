@@ -2,7 +2,7 @@
 
     8 bytes   magic
     8 bytes   length of the header, little-endian
-    header    JSON: names, n of each benchmark, and of every array its place, type and shape
+    header    JSON: names, n of each benchmark, and of every array its offset, type and size
     arrays    each aligned to 64 bytes
 
 Equal items and settings give equal bytes, so the file's SHA-256 is its fingerprint.
@@ -38,9 +38,9 @@ def write_index(path: Path, index: BenchmarkIndex) -> None:
         arrays[f"hashes{number}"], arrays[f"firsts{number}"] = runs.hashes, runs.firsts
     for number, one in enumerate(index.filters):
         arrays[f"filter{number}"] = one.words
-    places, offset = {}, 0
+    locations, offset = {}, 0
     for name, array in arrays.items():
-        places[name] = {"offset": offset, "dtype": array.dtype.str, "size": len(array)}
+        locations[name] = {"offset": offset, "dtype": array.dtype.str, "size": len(array)}
         offset += -(-array.nbytes // _ALIGN) * _ALIGN
     header = {
         "version": INDEX_VERSION,
@@ -50,7 +50,7 @@ def write_index(path: Path, index: BenchmarkIndex) -> None:
         "templates": list(index.templates),
         "runs": [(runs.tokens, runs.whole_line) for runs in index.runs],
         "filters": [one.tokens for one in index.filters],
-        "arrays": places,
+        "arrays": locations,
     }
     plain = json.dumps(header, ensure_ascii=False, sort_keys=True).encode()
     plain += b" " * (-(len(plain) + 16) % _ALIGN)
@@ -82,11 +82,11 @@ def open_index(path: Path) -> BenchmarkIndex:
     mapped = np.memmap(path, np.uint8, mode="r", offset=0)
 
     def array(name: str) -> NDArray[Any]:
-        place = header["arrays"][name]
-        dtype = np.dtype(place["dtype"])
-        start = 16 + size + place["offset"]
+        location = header["arrays"][name]
+        dtype = np.dtype(location["dtype"])
+        start = 16 + size + location["offset"]
         # A plain array over the map: numpy's memmap class slows every slice down.
-        raw = np.asarray(mapped)[start : start + place["size"] * dtype.itemsize]
+        raw = np.asarray(mapped)[start : start + location["size"] * dtype.itemsize]
         return raw.view(dtype)
 
     return BenchmarkIndex(

@@ -79,7 +79,7 @@ def find_matches(documents: DataFrame, index: SharedIndex) -> DataFrame:
 def _match_batches(
     batches: Iterator[pa.RecordBatch], *, index: SharedIndex
 ) -> Iterator[pa.RecordBatch]:
-    opened = index()
+    mapped = index()
     schema = arrow_schema(MATCH_COLUMNS)
     for batch in batches:
         originals = batch.column("text").to_pylist()
@@ -89,18 +89,18 @@ def _match_batches(
         ]
         texts = [apply_edits(t, e) if e else t for t, e in zip(originals, edits, strict=True)]
         rows = []
-        for place, match in _matches(opened, texts):
-            start, end = EditMap(edits[place]).to_original(match.start, match.end)
+        for row, match in _matches(mapped, texts):
+            start, end = EditMap(edits[row]).to_original(match.start, match.end)
             rows.append(
                 {
-                    "doc_id": batch.column("doc_id")[place].as_py(),
-                    "source": batch.column("source")[place].as_py(),
-                    "num_chars": len(originals[place]),
+                    "doc_id": batch.column("doc_id")[row].as_py(),
+                    "source": batch.column("source")[row].as_py(),
+                    "num_chars": len(originals[row]),
                     "item": match.item,
                     "gram": match.gram,
                     "start": start,
                     "end": end,
-                    "ngram": texts[place][match.start : match.end][:NGRAM_CHARS],
+                    "ngram": texts[row][match.start : match.end][:NGRAM_CHARS],
                 }
             )
         if rows:
@@ -108,7 +108,7 @@ def _match_batches(
 
 
 def _matches(index: BenchmarkIndex, texts: list[str]) -> Iterator[tuple[int, Match]]:
-    """(place of the text, match); in groups, since arrays of a whole batch would take 500 MB."""
+    """(index of the text, match); in groups, since arrays of a whole batch would take 500 MB."""
     for span in spans_of_groups(texts, GROUP_CHARS):
         for match in index.scan(TextBatch.of(texts[span])):
             yield span.start + match.text, match

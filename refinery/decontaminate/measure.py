@@ -73,8 +73,8 @@ class Search:
         for start in range(0, len(texts), SCANNED_TEXTS):
             for match in self.index.scan(TextBatch.of(texts[start : start + SCANNED_TEXTS])):
                 if match.gram not in self.ignored:
-                    place = start + match.text
-                    yield Match(place, match.item, match.gram, match.start, match.end)
+                    text = start + match.text
+                    yield Match(text, match.item, match.gram, match.start, match.end)
 
 
 def measure(
@@ -103,8 +103,8 @@ def measure(
         own = hosts[group[:2]] or list(held_out) or [""]
         result.groups[group] = _recall(search, [items[p].text for p in chosen], chosen, own)
         decoys = []
-        for number, place in enumerate(chosen * DECOYS_PER_ITEM):
-            words = list(search.index.words.of_item(place))
+        for number, item in enumerate(chosen * DECOYS_PER_ITEM):
+            words = list(search.index.words.of_item(item))
             generator.shuffle(words)
             decoys.append(plant(own[number % len(own)], " ".join(words)))
         result.clean_documents += len(decoys)
@@ -117,17 +117,17 @@ def _groups(index: BenchmarkIndex) -> dict[str, list[int]]:
     groups: dict[str, list[int]] = {"en": [], "zh": [], "en_short": [], "zh_short": []}
     chinese, lengths = index.words.is_chinese().tolist(), index.words.num_tokens.tolist()
     uncovered = set(index.uncovered)
-    for place, (is_chinese, length) in enumerate(zip(chinese, lengths, strict=True)):
-        if place not in uncovered:
+    for item, (is_chinese, length) in enumerate(zip(chinese, lengths, strict=True)):
+        if item not in uncovered:
             name = "zh" if is_chinese else "en"
-            groups[name if length >= LONG_TOKENS else f"{name}_short"].append(place)
+            groups[name if length >= LONG_TOKENS else f"{name}_short"].append(item)
     return {name: members for name, members in groups.items() if members}
 
 
 def _recall(
-    search: Search, texts: Sequence[str], places: Sequence[int], hosts: Sequence[str]
+    search: Search, texts: Sequence[str], members: Sequence[int], hosts: Sequence[str]
 ) -> Counts:
-    words = {place: search.index.words.of_item(place) for place in places}
+    words = {item: search.index.words.of_item(item) for item in members}
     counts = {}
     for name, mutate in MUTATIONS.items():
         into = embed if name == EMBEDDED else plant
@@ -137,11 +137,11 @@ def _recall(
             hits.setdefault(match.text, set()).add(match.item)
         # An item that stands twice in a benchmark counts as found under either of its ids.
         found = sum(
-            p in hits.get(i, ())
-            or any(search.index.words.of_item(h) == words[p] for h in hits.get(i, ()))
-            for i, p in enumerate(places)
+            item in hits.get(page, ())
+            or any(search.index.words.of_item(h) == words[item] for h in hits.get(page, ()))
+            for page, item in enumerate(members)
         )
-        counts[name] = {"planted": len(places), "found": found}
+        counts[name] = {"planted": len(members), "found": found}
     return counts
 
 

@@ -24,7 +24,7 @@ def item_lines(
     uncovered = set(index.uncovered)
     lengths = index.words.num_tokens.tolist()
     lines = []
-    for place, item in enumerate(items):
+    for number, item in enumerate(items):
         documents = None if found is None else found.get((item.benchmark, item.item_id), 0)
         line = {
             "benchmark": item.benchmark,
@@ -33,8 +33,8 @@ def item_lines(
             "question": item.question,
             "choices": item.choices,
             "answer": item.answer,
-            "num_tokens": lengths[place],
-            "covered": place not in uncovered,
+            "num_tokens": lengths[number],
+            "covered": number not in uncovered,
             "documents": documents,
         }
         lines.append(json.dumps(line, ensure_ascii=False) + "\n")
@@ -66,7 +66,7 @@ def found_items(contamination: DataFrame) -> dict[tuple[str, str], int]:
 def coverage(index: BenchmarkIndex) -> dict[str, dict[str, float]]:
     """By benchmark: n, items, those searched as whole lines only, uncovered ones and their share."""
     items = Counter(name for name, _ in index.names)
-    missed = Counter(index.names[place][0] for place in index.uncovered)
+    missed = Counter(index.names[item][0] for item in index.uncovered)
     lines: Counter[str] = Counter()
     for (name, _), length in zip(index.names, index.words.num_tokens.tolist(), strict=True):
         lines[name] += length < index.ngram_tokens[name]

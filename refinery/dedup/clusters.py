@@ -16,8 +16,8 @@ def cluster_members(duplicates: DataFrame, edges: DataFrame, order: DataFrame) -
     Edges and exact copies connect: a copy belongs to the cluster of the document that it equals.
 
     Args:
-        duplicates: Of one dump.
-        edges: All its verified pairs; one end of each has a row in `duplicates`.
+        duplicates: Rows of the table of that name, of one dump.
+        edges: All verified pairs of the dump; one end of each has a row in `duplicates`.
         order: The `ORDER` columns of every document.
     """
     named = duplicates.select(F.col("doc_id").alias("end"), F.col("cluster").alias("label"))

@@ -1,6 +1,6 @@
 """Connected components in Spark by large-star and small-star (Kiveris et al. 2014).
 
-The loop runs actions: the only place in this package that does, with the rounds of `solving`.
+The loop runs actions, as nothing else in this package does but the rounds of `solving`.
 Every round starts from persisted rows, so a lost executor cannot change what the next round sees.
 """
 

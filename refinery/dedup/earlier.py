@@ -45,8 +45,8 @@ def check_earlier(runs: list[EarlierRun], scheme: str, num_buckets: int) -> None
         ContractError: No index, another scheme of signatures, other buckets, or a run that was
             itself made after runs that are not listed before it.
     """
-    for place, run in enumerate(runs):
-        where, facts = f"recipe.dedup.earlier[{place}] ({run.output})", run.record.facts
+    for index, run in enumerate(runs):
+        where, facts = f"recipe.dedup.earlier[{index}] ({run.output})", run.record.facts
         if "index_buckets" not in facts:
             raise ContractError(
                 f"{where}: published without an index; run it again with recipe.dedup.keep_index"
@@ -62,7 +62,7 @@ def check_earlier(runs: list[EarlierRun], scheme: str, num_buckets: int) -> None
                 f"{where}: {facts['index_buckets']} index buckets, recipe.dedup.index_buckets is "
                 f"{num_buckets}"
             )
-        before = [other.record.identity for other in runs[:place]]
+        before = [other.record.identity for other in runs[:index]]
         if json.loads(facts["earlier"]) != before:
             raise ContractError(
                 f"{where}: was compared with {len(json.loads(facts['earlier']))} earlier runs, which "

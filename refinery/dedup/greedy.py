@@ -6,8 +6,6 @@ the kept, and later documents never change earlier decisions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,16 +46,3 @@ def smallest_members(num_documents: int, left: Ranks, right: Ranks) -> Ranks:
         low, high = sorted((root(one), root(other)))
         parent[high] = low
     return np.array([root(node) for node in range(num_documents)], np.int64)
-
-
-def greedy_removals(order: Sequence[str], edges: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Removed document -> the kept document it resembles that comes first in the order.
-
-    Args:
-        order: Documents, the most wanted first.
-        edges: Verified pairs, in any direction.
-    """
-    rank = {document: place for place, document in enumerate(order)}
-    ends = np.array([(rank[a], rank[b]) for a, b in edges], np.int64).reshape(-1, 2)
-    keepers = greedy_keepers(len(order), ends[:, 0], ends[:, 1])
-    return {order[i]: order[k] for i, k in enumerate(keepers.tolist()) if k != KEPT}

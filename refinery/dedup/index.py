@@ -26,6 +26,8 @@ SETS_DDL = "doc_id string, shingles array<int>"
 ROW_GROUP_BYTES = 1 << 20
 # Version 2 of the format stores the differences of sorted numbers, a dictionary only their copies.
 SORTED_NUMBERS = {"parquet.writer.version": "PARQUET_2_0", "parquet.enable.dictionary": "false"}
+# The name in the published table: indexes of earlier runs are read too, so it stays.
+SOURCE_RANK_COLUMN = "place"
 Files = Mapping[int, Sequence[str]]
 
 
@@ -48,7 +50,14 @@ def index_rows(
     named = rows.withColumn("scheme", F.lit(scheme)).withColumn(
         "bucket", bucket_of("doc_id", num_buckets)
     )
-    return named.select(*TABLES["signatures"].column_names)
+    published = named.withColumnRenamed("source_rank", SOURCE_RANK_COLUMN)
+    return published.select(*TABLES["signatures"].column_names)
+
+
+def known_documents(signatures: DataFrame) -> DataFrame:
+    """Narrow rows with `fate`, from the `signatures` tables of earlier runs."""
+    narrow = signatures.drop("scheme", "shingles", "bucket")
+    return narrow.withColumnRenamed(SOURCE_RANK_COLUMN, "source_rank")
 
 
 def write_index(rows: DataFrame, uri: str) -> None:

@@ -26,15 +26,16 @@ MINHASH, EXACT_BYTES, EXACT_TEXT, SEEN = "minhash", "exact_bytes", "exact_text",
 def keeper_order(
     ledger: DataFrame, dumps: Sequence[Sequence[str]], sources: Sequence[str], first_dump: int = 0
 ) -> DataFrame:
-    """(doc_id, source, dump, place, worse, shorter): smaller tuples are kept first.
+    """(doc_id, source, dump, source_rank, worse, shorter): smaller tuples are kept first.
 
-    The order is dump, source priority, quality score, length, id; the score enters as an integer.
+    The order is dump, rank of the source in the recipe, quality score, length, id; the score enters
+    as an integer.
 
     Args:
         ledger: Documents that cleaning dropped are left out.
         dumps: Sources of each dump, in order.
         sources: In the order of the recipe.
-        first_dump: Dumps of earlier runs.
+        first_dump: Number of the dumps of earlier runs, which all precede.
     """
     dump_of = {name: first_dump + i for i, names in enumerate(dumps) for name in names}
     score = F.coalesce(F.try_element_at("scores", F.lit("quality")), F.lit(0.0))
@@ -42,7 +43,7 @@ def keeper_order(
         "doc_id",
         "source",
         _by_source(dump_of).alias("dump"),
-        _by_source({name: place for place, name in enumerate(sources)}).alias("place"),
+        _by_source({name: rank for rank, name in enumerate(sources)}).alias("source_rank"),
         (-F.round(score * 1_000_000)).cast("int").alias("worse"),
         (-F.col("num_chars")).alias("shorter"),
     )
@@ -66,7 +67,7 @@ def mark_exact(fresh: DataFrame, documents: DataFrame, seen: DataFrame | None) -
     """(doc_id, source, first_id, method) of fresh documents whose text another one has that comes first.
 
     Args:
-        fresh: Of this dump.
+        fresh: Narrow rows of this dump.
         documents: Fresh and earlier ones, each once.
         seen: (doc_id) of fresh ones that earlier dumps hold; all of these are marked.
     """

@@ -1,7 +1,7 @@
 """Passages that recur over documents: lines, paragraphs, and C4's spans of three sentences.
 
 Pure functions on one text, and the Spark part that counts documents by passage and writes edits.
-Texts are read once: what is shuffled are 16-byte hashes and places.
+Texts are read once: what is shuffled are 16-byte hashes and offsets.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from refinery.text.edits import EditMap, apply_edits
 
 LINE, PARAGRAPH, SPAN = "line", "paragraph", "span"
 SENTENCES = 3
-PLACES_DDL = "hash binary, kind string, doc_id string, start int, end int"
+PASSAGES_DDL = "hash binary, kind string, doc_id string, start int, end int"
 
 _LINE = re.compile(r"[^\n]+\n?")
 _PARAGRAPH = re.compile(r"\S[^\n]*(?:\n[^\n]*\S[^\n]*)*\n*")
@@ -36,7 +36,7 @@ _SENTENCE = re.compile(
 
 @dataclass(frozen=True)
 class Passage:
-    """One passage and its place, in code points."""
+    """One passage of a text: code points [start, end)."""
 
     kind: str
     start: int
@@ -57,7 +57,7 @@ def limits(config: RecurringConfig) -> dict[str, int]:
 def find_passages(text: str, config: RecurringConfig) -> list[Passage]:
     """Passages of the kinds that the recipe asks for.
 
-    A line's or paragraph's place holds the line ends after it, so that none is left blank.
+    A line or paragraph ends after the line ends behind it, so that none is left blank.
     """
     kinds, found = limits(config), []
     for kind, pattern in ((LINE, _LINE), (PARAGRAPH, _PARAGRAPH)):
@@ -80,13 +80,13 @@ def _passage(text: str, kind: str, start: int, end: int) -> Passage:
     return Passage(kind, start, end, digest)
 
 
-def passage_places(documents: DataFrame, config: RecurringConfig) -> DataFrame:
-    """(hash, kind, doc_id, start, end) of the rows of `signing.with_spans`; places in `text`."""
-    run = functools.partial(_place_batches, config=config)
-    return documents.select("doc_id", "text", "spans").mapInArrow(run, PLACES_DDL)
+def passages_of(documents: DataFrame, config: RecurringConfig) -> DataFrame:
+    """(hash, kind, doc_id, start, end) of the rows of `signing.with_spans`; offsets in `text`."""
+    run = functools.partial(_passage_batches, config=config)
+    return documents.select("doc_id", "text", "spans").mapInArrow(run, PASSAGES_DDL)
 
 
-def _place_batches(
+def _passage_batches(
     batches: Iterator[pa.RecordBatch], *, config: RecurringConfig
 ) -> Iterator[pa.RecordBatch]:
     schema = pa.schema(
@@ -112,11 +112,11 @@ def _place_batches(
         )
 
 
-def frequent_passages(places: DataFrame, config: RecurringConfig) -> DataFrame:
+def frequent_passages(passages: DataFrame, config: RecurringConfig) -> DataFrame:
     """(hash, kind, documents, sample) of passages at or above their kind's limit."""
     by_kind = F.create_map(*(F.lit(x) for item in limits(config).items() for x in item))
     return (
-        places.groupBy("kind", "hash")
+        passages.groupBy("kind", "hash")
         .agg(
             F.countDistinct("doc_id").alias("documents"),
             F.min(F.struct("doc_id", "start", "end")).alias("sample"),
@@ -125,15 +125,15 @@ def frequent_passages(places: DataFrame, config: RecurringConfig) -> DataFrame:
     )
 
 
-def recurring_edits(places: DataFrame, frequent: DataFrame, order: DataFrame) -> DataFrame:
-    """The `edits` table: all places of frequent lines and paragraphs, all but the first of spans.
+def recurring_edits(passages: DataFrame, frequent: DataFrame, order: DataFrame) -> DataFrame:
+    """The `edits` table: all frequent lines and paragraphs, all but the first of spans.
 
     Args:
-        places: See `passage_places`.
+        passages: See `passages_of`.
         frequent: See `frequent_passages`.
         order: The `ORDER` columns of every document.
     """
-    hit = places.join(frequent.select("kind", "hash"), ["kind", "hash"], how="inner")
+    hit = passages.join(frequent.select("kind", "hash"), ["kind", "hash"], how="inner")
     first = Window.partitionBy("hash").orderBy(*ORDER, "start")
     spans = (
         hit.where(F.col("kind") == SPAN)
@@ -156,12 +156,12 @@ def recurring_edits(places: DataFrame, frequent: DataFrame, order: DataFrame) ->
 def examples(frequent: DataFrame, texts: DataFrame, *, most: int) -> list[dict[str, object]]:
     """The most frequent passages with their documents and words; `texts` has (doc_id, text)."""
     top = frequent.orderBy(F.desc("documents"), "kind", "hash").limit(most)
-    places = F.broadcast(
+    samples = F.broadcast(
         top.select("kind", "documents", "sample", F.col("sample.doc_id").alias("doc_id"))
     )
     start, end = F.col("sample.start"), F.col("sample.end")
     words = F.substring("text", start + 1, F.least(end - start, F.lit(200)))
-    shown = texts.join(places, ["doc_id"], how="inner").select(
+    shown = texts.join(samples, ["doc_id"], how="inner").select(
         "kind", "documents", words.alias("words")
     )
     rows = shown.collect()

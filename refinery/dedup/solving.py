@@ -17,7 +17,7 @@ from refinery.dedup.config import DedupConfig
 from refinery.dedup.greedy import KEPT, greedy_keepers, smallest_members
 from schemas.errors import PipelineError
 
-ORDER = ("dump", "place", "worse", "shorter", "doc_id")
+ORDER = ("dump", "source_rank", "worse", "shorter", "doc_id")
 SOLVED_DDL = "doc_id string, kept_id string, cluster string"
 CHUNK_ROWS = 100_000
 
@@ -100,22 +100,22 @@ def _solve_table(edges: pa.Table) -> pa.RecordBatch:
         sides.append([keys.setdefault(key, len(keys)) for key in zip(*columns, strict=True)])
     in_order = sorted(keys)
     rank = np.empty(len(keys), np.int64)
-    for place, key in enumerate(in_order):
-        rank[keys[key]] = place
+    for number, key in enumerate(in_order):
+        rank[keys[key]] = number
     left, right = rank[sides[0]], rank[sides[1]]
     keepers = greedy_keepers(len(keys), left, right)
     ids = [key[-1] for key in in_order]
     # Clusters are named by their smallest id, whatever the order of keepers.
     by_id = np.argsort(np.array(ids))
-    place_of = np.empty(len(ids), np.int64)
-    place_of[by_id] = np.arange(len(ids))
-    root = smallest_members(len(ids), place_of[left], place_of[right])
+    id_rank = np.empty(len(ids), np.int64)
+    id_rank[by_id] = np.arange(len(ids))
+    root = smallest_members(len(ids), id_rank[left], id_rank[right])
     removed = np.flatnonzero(keepers != KEPT).tolist()
     return pa.RecordBatch.from_arrays(
         [
             pa.array([ids[doc] for doc in removed], pa.string()),
             pa.array([ids[keepers[doc]] for doc in removed], pa.string()),
-            pa.array([ids[by_id[root[place_of[doc]]]] for doc in removed], pa.string()),
+            pa.array([ids[by_id[root[id_rank[doc]]]] for doc in removed], pa.string()),
         ],
         ["doc_id", "kept_id", "cluster"],
     )

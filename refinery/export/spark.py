@@ -31,10 +31,10 @@ def export_documents(cleaned: DataFrame, tokens: DataFrame, edits: DataFrame) ->
 def _apply_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         texts = batch.column("text").to_pylist()
-        for place, spans in enumerate(batch.column("edits").to_pylist()):
+        for row, spans in enumerate(batch.column("edits").to_pylist()):
             if spans:
                 edits = [Edit(s["start"], s["end"], s["replacement"]) for s in spans]
-                texts[place] = apply_edits(texts[place], edits)
+                texts[row] = apply_edits(texts[row], edits)
         columns = {name: batch.column(name) for name in EXPORT_SCHEMA.names if name != "text"}
         columns["text"] = pa.array(texts, pa.string())
         yield pa.RecordBatch.from_arrays(

@@ -57,8 +57,8 @@ def mixture_svg(sources: Sequence[Share], *, standalone: bool = False) -> str:
     largest = max((max(s.weight_asked, s.weight_got) for s in sources), default=0.0) or 1.0
     scale = (WIDTH - LABEL - NOTE) / largest
     parts = []
-    for place, source in enumerate(sources):
-        top = 24 + place * ROW
+    for index, source in enumerate(sources):
+        top = 24 + index * ROW
         many = ' class="many"' if source.epochs > MANY_EPOCHS else ""
         end = LABEL + scale * max(source.weight_asked, source.weight_got) + 8
         parts.append(

@@ -17,7 +17,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Segments:
-    """Segments in the order of (row, place in the row); all arrays have one entry per segment.
+    """Segments in the order of (row, offset in the row); all arrays have one entry per segment.
 
     Attributes:
         row: Row that the segment lies in.

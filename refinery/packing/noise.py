@@ -62,7 +62,7 @@ def _is_letter(points: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
 def _misspelt(
     points: npt.NDArray[np.uint32], share: float, rng: np.random.Generator
 ) -> npt.NDArray[np.uint32]:
-    """Letters change places with the next one, are doubled, lost, or replaced: a quarter each."""
+    """Chosen letters are swapped with the next one, doubled, lost, or replaced: a quarter each."""
     kind = rng.random(len(points))
     chosen = _is_letter(points) & (rng.random(len(points)) < share)
     other = _LETTERS[rng.integers(0, len(_LETTERS), len(points))]
@@ -128,17 +128,17 @@ class DropoutBpe:
     def _merged(self, pieces: list[str], draws: _Draws) -> list[str]:
         ranks, dropout = self._ranks, self.dropout
         while len(pieces) > 1:
-            best, place = None, -1
+            best, index = None, -1
             for number in range(len(pieces) - 1):
                 rank = ranks.get((pieces[number], pieces[number + 1]))
                 if rank is None or (best is not None and rank >= best):
                     continue
                 # Drawing for each better pair only leaves the distribution of the best kept one.
                 if dropout == 0 or draws.next() >= dropout:
-                    best, place = rank, number
+                    best, index = rank, number
             if best is None:
                 break
-            pieces[place : place + 2] = [pieces[place] + pieces[place + 1]]
+            pieces[index : index + 2] = [pieces[index] + pieces[index + 1]]
         return pieces
 
 
@@ -150,7 +150,7 @@ class _Draws:
         self._block: list[float] = []
 
     def next(self) -> float:
-        """In [0, 1)."""
+        """Draw one number in [0, 1)."""
         if not self._block:
             self._block = self._rng.random(1024).tolist()
         return self._block.pop()

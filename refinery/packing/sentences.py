@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from refinery.packing.config import CONTROLS_OF_A_PAIR
+from refinery.packing.config import SPECIAL_TOKENS_OF_A_PAIR
 from refinery.packing.layouts import Ints, Segments
 
 _TRIES = 10
@@ -28,7 +28,6 @@ class Half:
 
     @property
     def tokens(self) -> int:
-        """How many."""
         return self.end - self.start
 
 
@@ -47,7 +46,7 @@ def sentence_rows(lengths: Ints, starts: Sequence[Ints], seq_len: int) -> Segmen
     Room for [CLS] and two [SEP] stays free, so that an objective can make a pair of the row. A
     sentence longer than that is cut.
     """
-    room = seq_len - CONTROLS_OF_A_PAIR
+    room = seq_len - SPECIAL_TOKENS_OF_A_PAIR
     documents, begins, ends = [], [], []
     for document, length in enumerate(lengths.tolist()):
         begin = 0
@@ -101,9 +100,9 @@ class PairWalk:
     Attributes:
         sentences: Per document the bounds of its sentences in tokens: n + 1 numbers for n of them.
         keys: Per document what its random numbers are keyed by, beside the seed.
-        seq_len: Tokens per row, control tokens included.
-        short_fraction: Documents whose target is short.
-        seed: Of the recipe.
+        seq_len: Tokens per row, special tokens included.
+        short_fraction: Fraction of the documents whose target length is drawn shorter than a row.
+        seed: The recipe's seed.
     """
 
     sentences: Sequence[Sequence[int]]
@@ -121,25 +120,25 @@ class PairWalk:
         bounds = self.sentences[document]
         digest = hashlib.sha256(f"{self.seed}\x1f{self.keys[document]}".encode()).digest()
         rng = random.Random(int.from_bytes(digest[:16], "little"))
-        room = self.seq_len - CONTROLS_OF_A_PAIR
+        room = self.seq_len - SPECIAL_TOKENS_OF_A_PAIR
         target = rng.randint(2, room) if rng.random() < self.short_fraction else room
-        begin = place = 0
-        while place < len(bounds) - 1:
-            place += 1
-            gathered = bounds[place] - bounds[begin]
-            if place < len(bounds) - 1 and gathered < target:
+        begin = end = 0
+        while end < len(bounds) - 1:
+            end += 1
+            gathered = bounds[end] - bounds[begin]
+            if end < len(bounds) - 1 and gathered < target:
                 continue
-            count = place - begin
+            count = end - begin
             cut = begin + (rng.randint(1, count - 1) if count >= 2 else 1)
             first = Half(document, bounds[begin], bounds[cut])
             is_next = count >= 2 and rng.random() >= 0.5
             if is_next:
-                second = Half(document, bounds[cut], bounds[place])
+                second = Half(document, bounds[cut], bounds[end])
             else:
                 second = self._drawn(document, target - first.tokens, rng)
-                place = cut
+                end = cut
             yield Pair(*_truncated(first, second, room, rng), is_next)
-            begin = place
+            begin = end
 
     def _drawn(self, document: int, wanted: int, rng: random.Random) -> Half:
         """Sentences of another document from a random one on, until there are enough tokens."""

@@ -19,9 +19,9 @@ class Answer:
     """What a supervised row knows besides its tokens.
 
     Attributes:
-        target_start: First token of the target.
-        class_label: Number of the class.
-        token_labels: Those of the first tokens; the others have none.
+        target_start: Position of the first token of the target.
+        class_label: Number of the class, NO_CLASS where the task has none.
+        token_labels: Numbers of the tags of the first tokens; the others have none.
     """
 
     target_start: int
@@ -56,12 +56,12 @@ class ShardBuilder:
         """Append a document and its end mark.
 
         Args:
-            doc_id: Its name.
-            source: Its source.
+            doc_id: Id of the document.
+            source: Name of its source.
             copy: Number of the copy.
-            input_ids: Its tokens.
+            input_ids: Ids of its tokens, without an end mark.
             starts: By `config.marks`, the tokens at which something begins.
-            answer: What the layout `pairs` knows besides.
+            answer: Target and labels, for the layout `pairs` alone.
         """
         eos = self._form.eos
         ids = input_ids if eos is None else np.append(input_ids, eos)
@@ -140,8 +140,8 @@ class ShardBuilder:
             found["token_labels"] = np.concatenate(self._token_labels)
         for name, starts in self._starts.items():
             flags = np.zeros(int(lengths.sum()), np.bool_)
-            for first, places in zip(firsts.tolist(), starts, strict=True):
-                flags[first + places] = True
+            for first, tokens in zip(firsts.tolist(), starts, strict=True):
+                flags[first + tokens] = True
             if name == "word_starts" and self._form.eos is not None:
                 flags[firsts + lengths - 1] = True
             found[name] = flags

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from refinery.packing.config import CONTROLS_OF_A_PAIR, PackingConfig
+from refinery.packing.config import SPECIAL_TOKENS_OF_A_PAIR, PackingConfig
 from refinery.packing.layouts import Segments
 from schemas.errors import ContractError
 from schemas.rows import NO_TOKEN, ROW_SCHEMA, SEGMENT, row_schema
@@ -32,7 +32,7 @@ class ShardForm:
         keep_tail: Pad a short last row instead of leaving it out (held-out split).
         cls: Id before a pair.
         sep: Id behind each half of a pair.
-        seed: Of what a layout draws.
+        seed: Seed of the random choices of a layout.
     """
 
     config: PackingConfig
@@ -49,13 +49,13 @@ class PackedShard:
     """A shard's documents and their cutting; rows are made when they are written.
 
     Attributes:
-        form: What rows look like.
+        form: What the rows look like.
         stream: Tokens of all documents.
-        lengths: Of the documents, in tokens.
-        segments: Where they lie.
-        doc_ids: Names of the documents.
-        sources: Theirs.
-        copies: Theirs.
+        lengths: Tokens of each document.
+        segments: Which parts of the documents each row holds.
+        doc_ids: Id of each document.
+        sources: Source of each document.
+        copies: Which copy of its document each one is.
         flags: By optional column, one for each token of the stream.
         row_values: By optional column, one number for each row.
         drawn: Segments that repeat tokens which another row has: drawn second halves.
@@ -73,18 +73,16 @@ class PackedShard:
     drawn: npt.NDArray[np.int64]
 
     @property
-    def controls_of_a_row(self) -> int:
-        """Control tokens that the layout puts into each row, outside of segments."""
-        return CONTROLS_OF_A_PAIR if self.form.config.layout == "next_sentence" else 0
+    def special_tokens_of_a_row(self) -> int:
+        """Special tokens that the layout puts into each row, outside of segments."""
+        return SPECIAL_TOKENS_OF_A_PAIR if self.form.config.layout == "next_sentence" else 0
 
     @property
     def schema(self) -> pa.Schema:
-        """Of the rows."""
         return row_schema(self.form.config.columns)
 
     @property
     def num_rows(self) -> int:
-        """Rows."""
         return self.segments.num_rows
 
     def tokens_by_source(self) -> dict[str, int]:
@@ -151,7 +149,7 @@ class PackedShard:
     ) -> Tokens:
         """Tokens of a row, padding left out."""
         pieces = [self.stream[span] for span in self._spans(row, bounds, offsets)]
-        if self.controls_of_a_row:
+        if self.special_tokens_of_a_row:
             sep = np.array([self.form.sep], np.int32)
             pieces = [np.array([self.form.cls], np.int32), pieces[0], sep, pieces[1], sep]
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
@@ -173,8 +171,7 @@ class PackedShard:
         parts, span = self.segments, slice(bounds[row], bounds[row + 1])
         digest = hashlib.sha256(self._row(row, bounds, offsets).astype("<i4").tobytes())
         documents = parts.document[span]
-        for place, document in enumerate(documents.tolist()):
-            segment = span.start + place
+        for segment, document in enumerate(documents.tolist(), int(span.start)):
             name = f"{self.doc_ids[document]}\x1f{self.copies[document]}"
             digest.update(f"\x1e{name}\x1f{parts.doc_start[segment]}".encode())
         return digest.hexdigest()[:ROW_ID_DIGITS]
@@ -188,9 +185,9 @@ class PackedShard:
     ) -> pa.RecordBatch:
         seq_len, parts = self.form.config.seq_len, self.segments
         tokens = np.full((len(rows), seq_len), self.form.pad, np.int32)
-        for place, row in enumerate(rows.tolist()):
+        for index, row in enumerate(rows.tolist()):
             content = self._row(row, bounds, offsets)
-            tokens[place, : len(content)] = content
+            tokens[index, : len(content)] = content
         counts = bounds[rows + 1] - bounds[rows]
         starts = np.concatenate(([0], np.cumsum(counts)))
         chosen = np.repeat(bounds[rows] - starts[:-1], counts) + np.arange(starts[-1])
@@ -229,12 +226,12 @@ class PackedShard:
             of_stream = self.flags[name]
             empty = NO_CLASS if name == "token_labels" else False
             flags = np.full((len(rows), seq_len), empty, of_stream.dtype)
-            for place, row in enumerate(rows.tolist()):
+            for index, row in enumerate(rows.tolist()):
                 spans = self._spans(row, bounds, offsets)
                 for start, span in zip(
                     parts.row_start[bounds[row] : bounds[row + 1]].tolist(), spans, strict=True
                 ):
-                    flags[place, start : start + span.stop - span.start] = of_stream[span]
+                    flags[index, start : start + span.stop - span.start] = of_stream[span]
             kind = self.schema.field(name).type
             yield pa.ListArray.from_arrays(pa.array(ends), pa.array(flags.reshape(-1)), type=kind)
 
@@ -245,8 +242,8 @@ class PackedShard:
         documents = self.segments.document[last]
         end = self.segments.doc_start[last] + self.segments.length[last]
         inside = end < self.lengths[documents]
-        place = np.where(inside, offsets[documents] + end, 0)
-        return np.where(inside, self.stream[place], NO_TOKEN).astype(np.int32)
+        offset = np.where(inside, offsets[documents] + end, 0)
+        return np.where(inside, self.stream[offset], NO_TOKEN).astype(np.int32)
 
 
 def _lists(offsets: npt.NDArray[np.integer], values: pa.Array, column: str) -> pa.Array:

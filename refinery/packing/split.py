@@ -17,8 +17,8 @@ def with_split(
     Args:
         documents: With doc_id.
         clusters: (doc_id, first_id) where near-duplicates stay: so that none lies on the other side.
-        config: The share.
-        seed: Of the recipe.
+        config: The share that is held out.
+        seed: The recipe's seed.
     """
     share = int(config.heldout_fraction * 2**HASH_BITS)
     if clusters is None:

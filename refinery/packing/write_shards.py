@@ -44,7 +44,7 @@ SUMMARY_DDL = "shard int, summary string, tokens_in string, drawn string, droppe
 
 @dataclass(frozen=True, kw_only=True)
 class ShardJob:
-    """What a task needs to write shards."""
+    """What an executor needs to know to write shards."""
 
     folder: str
     prefix: str
@@ -62,16 +62,16 @@ def number_of_shards(tokens: int, config: PackingConfig) -> int:
 def write_shards(copies: DataFrame, job: ShardJob, num_shards: int, num_tasks: int) -> DataFrame:
     """One summary row per shard; `copies` carries doc_id, source, copy, input_ids.
 
-    A copy's shard is a fixed range of hash(seed, doc_id, copy), its place the hash: neither depends
-    on partitions.
+    A copy's shard is a fixed range of hash(seed, doc_id, copy), and the shard is sorted by that hash:
+    neither depends on partitions.
     """
     width = 2**HASH_BITS // num_shards + 1
-    placed = copies.withColumn("place", hash_share(job.seed + 3, "doc_id", "copy"))
+    keyed = copies.withColumn("sort_key", hash_share(job.seed + 3, "doc_id", "copy"))
     # Integer division: a quotient in floating point could land on the wrong side of a border.
-    placed = placed.withColumn("shard", F.expr(f"cast(place div {width} as int)"))
+    keyed = keyed.withColumn("shard", F.expr(f"cast(sort_key div {width} as int)"))
     # By id and not by a hash of it: hashed, two shards would often share a task.
-    ordered = placed.repartitionById(num_tasks, F.expr(f"shard % {num_tasks}"))
-    ordered = ordered.sortWithinPartitions("shard", "place", "doc_id", "copy")
+    ordered = keyed.repartitionById(num_tasks, F.expr(f"shard % {num_tasks}"))
+    ordered = ordered.sortWithinPartitions("shard", "sort_key", "doc_id", "copy")
     run = functools.partial(_write_batches, job=job)
     columns = ("shard", "doc_id", "source", "copy", "input_ids", *job.config.marks)
     return ordered.select(*columns).mapInArrow(run, SUMMARY_DDL)
@@ -101,7 +101,7 @@ def _write_batches(batches: Iterator[pa.RecordBatch], *, job: ShardJob) -> Itera
         yield _publish(current, builder.finish(), job)
 
 
-def check_controls(config: PackingConfig, special: SpecialIds) -> None:
+def check_special_tokens(config: PackingConfig, special: SpecialIds) -> None:
     """Refuse pairs without [CLS] and [SEP].
 
     Raises:
@@ -198,7 +198,7 @@ def write_shard(path: Path, name: str, packed: PackedShard) -> Shard:
             hasher.update(rows)
     by_source = packed.tokens_by_source()
     tokens = sum(by_source.values())
-    control = packed.num_rows * packed.controls_of_a_row
+    control = packed.num_rows * packed.special_tokens_of_a_row
     return Shard(
         path=name,
         rows=packed.num_rows,

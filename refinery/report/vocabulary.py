@@ -17,7 +17,7 @@ from refinery.report.vocabulary_data import (
     TokenBox,
     VocabularyNumbers,
 )
-from refinery.tokenizers.view import Viewed, open_tokenizers, view_page
+from refinery.tokenizers.view import ViewedTokenizer, open_tokenizers, view_page
 from schemas.vocabulary import read_vocabulary
 
 NUM_TEXTS = 4
@@ -78,7 +78,7 @@ def viewer_page(
     return view_page(open_tokenizers(_folders(store, records[_STAGE])), texts)
 
 
-def _num_added(viewed: Viewed, text: str) -> int:
+def _num_added(viewed: ViewedTokenizer, text: str) -> int:
     return sum(box.origin in ("new", "support") for box in viewed.boxes(text))
 
 
@@ -88,7 +88,7 @@ def _folders(store: Store, record: StageRecord) -> list[Path]:
     return [storage.local_copy(store.artefact_uri(record, name)) for name in names]
 
 
-def _cut(viewed: Viewed, text: str) -> CutText:
+def _cut(viewed: ViewedTokenizer, text: str) -> CutText:
     boxes = tuple(
         TokenBox(id=box.id, text=box.text, bytes_hex=box.bytes_hex, origin=box.origin)
         for box in viewed.boxes(text)

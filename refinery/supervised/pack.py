@@ -27,7 +27,7 @@ from refinery.supervised.tasks import (
     task_examples,
 )
 from refinery.tokenizers.identity import identify_tokenizer, load_tokenizer
-from refinery.tokenizers.recipe_tokenizer import whole_tokenizer
+from refinery.tokenizers.recipe_tokenizer import complete_tokenizer_folder
 from schemas.errors import ContractError
 from schemas.fingerprints import canonical_json, sha256_file, sha256_hex
 from schemas.manifest import (
@@ -44,7 +44,7 @@ from schemas.version import code_version
 
 
 @dataclass(frozen=True)
-class Example:
+class EncodedExample:
     """Ids of one example, both sides without end marks; `lost` tokens were cut."""
 
     doc_id: str
@@ -57,7 +57,7 @@ class Example:
     token_labels: np.ndarray
 
 
-def encode_examples(recipe: PairsRecipe, tokenizer: Tokenizer) -> Iterator[Example]:
+def encode_examples(recipe: PairsRecipe, tokenizer: Tokenizer) -> Iterator[EncodedExample]:
     """Every example of every task, cut to the lengths of the recipe; doubles are left out."""
     seen: set[str] = set()
     for task in recipe.tasks:
@@ -73,16 +73,18 @@ def encode_examples(recipe: PairsRecipe, tokenizer: Tokenizer) -> Iterator[Examp
             tags = _token_labels(each, sides[0])[: len(kept_source)]
             size = len(each.source.encode()) + len(each.target.encode())
             label = NO_CLASS if each.class_label is None else each.class_label
-            yield Example(each.doc_id, task.name, kept_source, kept_target, lost, size, label, tags)
+            yield EncodedExample(
+                each.doc_id, task.name, kept_source, kept_target, lost, size, label, tags
+            )
 
 
 def _token_labels(example: TaskExample, encoding: Encoding) -> np.ndarray:
     """The tag of each word at its first token, as in Devlin et al. 2019, section 5.3."""
     labels = np.full(len(encoding.ids), NO_CLASS, np.int32)
     if example.tags:
-        places, tags = np.array(example.tags, np.int64).T
+        offsets, tags = np.array(example.tags, np.int64).T
         ends = np.asarray(encoding.offsets, np.int64)[:, 1]
-        labels[np.searchsorted(ends, places, side="right")] = tags
+        labels[np.searchsorted(ends, offsets, side="right")] = tags
     return labels
 
 
@@ -94,13 +96,15 @@ def pack_pairs(recipe: PairsRecipe) -> Manifest:
         ContractError: The folder holds a dataset of another recipe, or no training row came out.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        place = whole_tokenizer(Path(recipe.tokenizer), Path(scratch) / TOKENIZER_FOLDER)
-        return _pack(recipe, place)
+        tokenizer_folder = complete_tokenizer_folder(
+            Path(recipe.tokenizer), Path(scratch) / TOKENIZER_FOLDER
+        )
+        return _pack(recipe, tokenizer_folder)
 
 
-def _pack(recipe: PairsRecipe, place: Path) -> Manifest:
+def _pack(recipe: PairsRecipe, tokenizer_folder: Path) -> Manifest:
     folder = Path(recipe.output)
-    identity = identify_tokenizer(place, relative_path=TOKENIZER_FOLDER)
+    identity = identify_tokenizer(tokenizer_folder, relative_path=TOKENIZER_FOLDER)
     fingerprint = _fingerprint(recipe, identity)
     if (folder / MANIFEST_NAME).exists():
         found = read_manifest(folder)
@@ -108,7 +112,7 @@ def _pack(recipe: PairsRecipe, place: Path) -> Manifest:
             raise ContractError(f"{folder} holds a dataset of another recipe or input")
         return found
     folder.mkdir(parents=True, exist_ok=True)
-    examples = list(encode_examples(recipe, load_tokenizer(place)))
+    examples = list(encode_examples(recipe, load_tokenizer(tokenizer_folder)))
     border = int(recipe.heldout_fraction * 16**15)
     held = {
         e.doc_id for e in examples if int(_order(recipe.seed + 1, e.doc_id, 0)[:15], 16) < border
@@ -125,11 +129,14 @@ def _pack(recipe: PairsRecipe, place: Path) -> Manifest:
     }
     if splits["train"].rows == 0:
         raise ContractError(f"{recipe.name}: the tasks give no training row")
-    return _publish(recipe, identity, splits, place)
+    return _publish(recipe, identity, splits, tokenizer_folder)
 
 
 def _publish(
-    recipe: PairsRecipe, identity: TokenizerIdentity, splits: dict[str, Split], place: Path
+    recipe: PairsRecipe,
+    identity: TokenizerIdentity,
+    splits: dict[str, Split],
+    tokenizer_folder: Path,
 ) -> Manifest:
     hashes = {
         name: [shard.content_sha256 for shard in split.shards] for name, split in splits.items()
@@ -157,7 +164,7 @@ def _publish(
         code_version=code_version(),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    write_dataset(recipe.output, manifest, place)
+    write_dataset(recipe.output, manifest, tokenizer_folder)
     return manifest
 
 
@@ -167,7 +174,7 @@ class _Writer:
     identity: TokenizerIdentity
     folder: Path
 
-    def split(self, name: str, examples: list[Example], epochs: dict[str, float]) -> Split:
+    def split(self, name: str, examples: list[EncodedExample], epochs: dict[str, float]) -> Split:
         """Shards of one split: copies in the order of their hashes, cut into equal shards."""
         recipe = self.recipe
         copies = sorted(
@@ -187,7 +194,7 @@ class _Writer:
         )
 
     def _shard(
-        self, name: str, examples: list[Example], copies: list[tuple[str, int, int]]
+        self, name: str, examples: list[EncodedExample], copies: list[tuple[str, int, int]]
     ) -> Shard:
         special = self.identity.special_ids
         config = PackingConfig(
@@ -213,7 +220,11 @@ class _Writer:
         return shard
 
     def _sources(
-        self, name: str, examples: list[Example], copies: list[Example], epochs: dict[str, float]
+        self,
+        name: str,
+        examples: list[EncodedExample],
+        copies: list[EncodedExample],
+        epochs: dict[str, float],
     ) -> dict[str, SourceSummary]:
         found = {}
         rates = {task: sum(each.task == task for each in copies) for task in epochs}
@@ -233,7 +244,7 @@ class _Writer:
         return found
 
 
-def _all(examples: list[Example]) -> int:
+def _all(examples: list[EncodedExample]) -> int:
     """Tokens with both end marks, cut ones too."""
     return sum(len(each.source) + len(each.target) + 2 + each.lost for each in examples)
 

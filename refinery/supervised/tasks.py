@@ -39,10 +39,11 @@ class TaskConfig(Settings):
         "{0: not_entailment, 1: entailment}",
     )
     words: str | None = Field(
-        default=None, description="field with a list of words, which take the place of {words}"
+        default=None, description="field with a list of words, put where the input says {words}"
     )
     tags: str | None = Field(
-        default=None, description="field with the list of their tags, which take that of {tags}"
+        default=None,
+        description="field with the list of their tags, put where the target says {tags}",
     )
     tag_names: tuple[str, ...] = Field(default=(), description="tags in the order of their numbers")
 
@@ -125,7 +126,7 @@ class TaskExample:
         source: Input.
         target: What is to be written.
         class_label: Number of the label, None without `labels`.
-        tags: (place in the input, number of the tag) of each word.
+        tags: (code point in the input, number of the tag) of each word.
     """
 
     doc_id: str
@@ -143,8 +144,8 @@ def task_examples(task: TaskConfig) -> Iterator[TaskExample]:
         ContractError: A score that is no number, a label without a name.
     """
     for name in task.files:
-        for place, row in enumerate(_rows(Path(name))):
-            where = f"{name}: row {place + 1}"
+        for number, row in enumerate(_rows(Path(name))):
+            where = f"{name}: row {number + 1}"
             tags: tuple[tuple[int, int], ...] = ()
             if task.words is not None:
                 row, tags = _with_words(task, row, where)
@@ -170,10 +171,10 @@ def _with_words(
         raise ContractError(f"{where}: tag '{unknown[0]}' is not in tag_names {task.tag_names}")
     whole = {**row, "words": " ".join(words), "tags": " ".join(map(str, tags))}
     before, _ = task.input.split("{words}")
-    place, found = len(_filled(before, row, where)), []
+    offset, found = len(_filled(before, row, where)), []
     for word, tag in zip(words, tags, strict=True):
-        found.append((place, task.tag_names.index(str(tag))))
-        place += len(word) + 1
+        found.append((offset, task.tag_names.index(str(tag))))
+        offset += len(word) + 1
     return whole, tuple(found)
 
 

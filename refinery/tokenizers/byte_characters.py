@@ -11,7 +11,7 @@ def byte_characters() -> dict[int, str]:
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     table = {byte: chr(byte) for byte in printable}
     others = (byte for byte in range(256) if byte not in table)
-    return {**table, **{byte: chr(256 + place) for place, byte in enumerate(others)}}
+    return {**table, **{byte: chr(256 + rank) for rank, byte in enumerate(others)}}
 
 
 @functools.cache

@@ -54,7 +54,7 @@ LONGEST_KEPT = 64
 # About 40 MB.
 MOST_KEPT = 1 << 17
 Ints = NDArray[np.int32]
-Places = NDArray[np.int64]
+Offsets = NDArray[np.int64]
 
 
 def _characters(ranges: Iterable[tuple[int, int]]) -> str:
@@ -84,8 +84,8 @@ def compiled(pattern: str) -> re.Pattern[str]:
         r"\s": _characters(SPACES),
     }
 
-    def write(found: re.Match[str]) -> str:
-        part = found[0]
+    def write(match: re.Match[str]) -> str:
+        part = match[0]
         if part == r"\S":
             return f"[^{inside[chr(92) + 's']}]"
         if part in inside:
@@ -110,23 +110,23 @@ def _byte_characters() -> dict[str, str]:
     plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in plain]
     return {chr(b): chr(b) for b in plain} | {
-        chr(b): chr(256 + place) for place, b in enumerate(others)
+        chr(b): chr(256 + rank) for rank, b in enumerate(others)
     }
 
 
 _VISIBLE = str.maketrans(_byte_characters())
 
 
-def known_pattern(document: Mapping[str, Any]) -> str | None:
+def known_pattern(definition: Mapping[str, Any]) -> str | None:
     """The pattern of a `tokenizer.json` that is a plain byte-level BPE; None for all others."""
-    model = document["model"]
+    model = definition["model"]
     # Each of these looks beyond the piece, or is no function of it.
     beyond = ("dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix")
     if model.get("type") != "BPE" or any(model.get(name) for name in (*beyond, "byte_fallback")):
         return None
-    if (document.get("normalizer") or {"type": "NFC"}) != {"type": "NFC"}:
+    if (definition.get("normalizer") or {"type": "NFC"}) != {"type": "NFC"}:
         return None
-    match document.get("pre_tokenizer"):
+    match definition.get("pre_tokenizer"):
         case {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}:
             return GPT2
         case {
@@ -140,7 +140,7 @@ def known_pattern(document: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _num_bytes(tokenizer: Tokenizer, added: Iterable[Mapping[str, Any]]) -> Places:
+def _num_bytes(tokenizer: Tokenizer, added: Iterable[Mapping[str, Any]]) -> Offsets:
     """[V] bytes that each token of a byte-level BPE spells."""
     vocabulary = tokenizer.get_vocab()
     sizes = np.zeros(1 + max(vocabulary.values()), np.int64)
@@ -151,7 +151,7 @@ def _num_bytes(tokenizer: Tokenizer, added: Iterable[Mapping[str, Any]]) -> Plac
     return sizes
 
 
-def _ends(encoding: Encoding) -> Places:
+def _ends(encoding: Encoding) -> Offsets:
     # An array of a list of tuples would take twice the time.
     flat = itertools.chain.from_iterable(encoding.offsets)
     return np.fromiter(flat, np.int64, 2 * len(encoding))[1::2]
@@ -168,12 +168,12 @@ class PieceEncoder:
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
-        document = json.loads(tokenizer.to_str())
-        pattern = known_pattern(document) if tokenizer.encode_special_tokens else None
+        definition = json.loads(tokenizer.to_str())
+        pattern = known_pattern(definition) if tokenizer.encode_special_tokens else None
         self.tokenizer = tokenizer
         self._pattern = None if pattern is None else compiled(pattern)
-        self._is_nfc = document.get("normalizer") is not None
-        added = document.get("added_tokens") or ()
+        self._is_nfc = definition.get("normalizer") is not None
+        added = definition.get("added_tokens") or ()
         # The library looks for these in the text before anything else.
         self._found_first = [token["content"] for token in added if not token.get("special")]
         self._ids: dict[str, tuple[int, ...]] = {}
@@ -182,20 +182,20 @@ class PieceEncoder:
     def encode(self, texts: Sequence[str]) -> list[Ints]:
         """One array of ids per text, without special tokens."""
         pieces = [self._pieces(text) for text in texts]
-        rest = [place for place, found in enumerate(pieces) if found is None]
+        unknown = [index for index, cut in enumerate(pieces) if cut is None]
         encodings = self.tokenizer.encode_batch_fast(
-            [texts[place] for place in rest], add_special_tokens=False
+            [texts[index] for index in unknown], add_special_tokens=False
         )
-        by_place = {
-            place: np.asarray(encoding.ids, np.int32)
-            for place, encoding in zip(rest, encodings, strict=True)
+        by_index = {
+            index: np.asarray(encoding.ids, np.int32)
+            for index, encoding in zip(unknown, encodings, strict=True)
         }
         return [
-            by_place[place] if found is None else self._look_up(found)
-            for place, found in enumerate(pieces)
+            by_index[index] if cut is None else self._look_up(cut)
+            for index, cut in enumerate(pieces)
         ]
 
-    def encode_with_ends(self, texts: Sequence[str]) -> list[tuple[Ints, Places]]:
+    def encode_with_ends(self, texts: Sequence[str]) -> list[tuple[Ints, Offsets]]:
         """Ids, and [T] one past the last code point of each token, of each text."""
         if self._num_bytes is None:
             encodings = self.tokenizer.encode_batch(texts, add_special_tokens=False)
@@ -203,7 +203,7 @@ class PieceEncoder:
         ids = self.encode(texts)
         return [(row, self._spelled_ends(text, row)) for text, row in zip(texts, ids, strict=True)]
 
-    def _spelled_ends(self, text: str, ids: Ints) -> Places:
+    def _spelled_ends(self, text: str, ids: Ints) -> Offsets:
         assert self._num_bytes is not None
         data = np.frombuffer(text.encode(), np.uint8)
         ends = np.cumsum(self._num_bytes[ids])

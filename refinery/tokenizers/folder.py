@@ -1,6 +1,6 @@
 """Read tokenizer folders and single files of every kind into one form, and write whole folders.
 
-One form: the `tokenizer.json` document, and the SentencePiece model beside it where there is one.
+One form: the contents of `tokenizer.json`, and the SentencePiece model beside it where there is one.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 
 from tokenizers import Tokenizer, normalizers
 
-from refinery.tokenizers import tokenizer_json as documents
+from refinery.tokenizers import tokenizer_json
 from refinery.tokenizers.sentencepiece_file import SentencePieceModel, parse_model
-from refinery.tokenizers.special_tokens import control_texts, guard_controls
+from refinery.tokenizers.special_tokens import guard_special_tokens, special_token_texts
 from schemas.errors import ContractError, SettingsError
 from schemas.fingerprints import sha256_file, sha256_files
 from schemas.vocabulary import Kind
@@ -32,7 +32,7 @@ class TokenizerFolder:
 
     name: str
     kind: Kind
-    document: dict[str, Any]
+    definition: dict[str, Any]
     model: SentencePieceModel | None
     config: dict[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
@@ -40,12 +40,12 @@ class TokenizerFolder:
 
     @functools.cached_property
     def tokenizer(self) -> Tokenizer:
-        """The bare library's tokenizer for plain text: control tokens in it stay text."""
-        return build_tokenizer(self.document)
+        """The bare library's tokenizer for plain text: special tokens in it stay text."""
+        return build_tokenizer(self.definition)
 
     @functools.cached_property
     def vocab(self) -> dict[str, int]:
-        """Every entry with its id, control tokens included."""
+        """Every entry with its id, special tokens included."""
         return dict(self.tokenizer.get_vocab(with_added_tokens=True))
 
     @functools.cached_property
@@ -54,27 +54,27 @@ class TokenizerFolder:
         return max(self.vocab.values()) + 1
 
     @functools.cached_property
-    def controls(self) -> dict[str, int]:
-        """Control tokens by text."""
-        return {text: self.vocab[text] for text in control_texts(self.document)}
+    def special_tokens(self) -> dict[str, int]:
+        """Ids of the special tokens by text."""
+        return {text: self.vocab[text] for text in special_token_texts(self.definition)}
 
     @functools.cached_property
     def text_normalizer(self) -> normalizers.Normalizer | None:
         """The normaliser without the steps that write spaces in another way."""
-        steps = _steps(self.document.get("normalizer"))
+        steps = _steps(self.definition.get("normalizer"))
         kept = [step for step in steps if step["type"] not in ("Prepend", "Replace", "Strip")]
         if not kept:
             return None
         whole = {"type": "Sequence", "normalizers": kept}
         model = {"type": "WordLevel", "vocab": {"?": 0}, "unk_token": "?"}
-        document = {"version": "1.0", "added_tokens": [], "normalizer": whole, "model": model}
-        normalizer: normalizers.Normalizer = Tokenizer.from_str(json.dumps(document)).normalizer
+        definition = {"version": "1.0", "added_tokens": [], "normalizer": whole, "model": model}
+        normalizer: normalizers.Normalizer = Tokenizer.from_str(json.dumps(definition)).normalizer
         return normalizer
 
     @property
     def unk_id(self) -> int | None:
         """The id of the unknown token."""
-        model = self.document["model"]
+        model = self.definition["model"]
         if self.kind == "sentencepiece_unigram":
             unk_id: int | None = model.get("unk_id")
             return unk_id
@@ -89,9 +89,9 @@ def _steps(normalizer: Mapping[str, Any] | None) -> list[Any]:
     return [normalizer]
 
 
-def build_tokenizer(document: Mapping[str, Any]) -> Tokenizer:
-    """A library tokenizer for plain text from a document."""
-    tokenizer = Tokenizer.from_str(json.dumps(document))
+def build_tokenizer(definition: Mapping[str, Any]) -> Tokenizer:
+    """The library's tokenizer for plain text; `definition` is what a `tokenizer.json` holds."""
+    tokenizer = Tokenizer.from_str(json.dumps(definition))
     tokenizer.encode_special_tokens = True
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -115,14 +115,14 @@ def read_tokenizer(path: Path) -> TokenizerFolder:
         if model_name
         else None
     )
-    document = _document(folder, names, model)
-    kind = documents.kind_of(document, str(path))
+    definition = _definition(folder, names, model)
+    kind = tokenizer_json.kind_of(definition, str(path))
     config = _json(folder / _CONFIG) if _CONFIG in names else {}
     files = [folder / name for name in names if (folder / name).is_file()]
     return TokenizerFolder(
         name=path.resolve().name,
         kind=kind,
-        document=guard_controls(_with_controls_in_vocabulary(document)),
+        definition=guard_special_tokens(_with_special_tokens_in_vocabulary(definition)),
         model=model,
         config=config,
         fingerprint=sha256_files(files, base=folder) if path.is_dir() else sha256_file(path),
@@ -136,23 +136,23 @@ def _model_name(names: list[str]) -> str | None:
     return next(iter(known + others), None)
 
 
-def _document(folder: Path, names: list[str], model: SentencePieceModel | None) -> dict[str, Any]:
+def _definition(folder: Path, names: list[str], model: SentencePieceModel | None) -> dict[str, Any]:
     if "tokenizer.json" in names or (len(names) == 1 and names[0].endswith(".json")):
         name = "tokenizer.json" if "tokenizer.json" in names else names[0]
-        document = _json(folder / name)
-        if "model" not in document:
+        definition = _json(folder / name)
+        if "model" not in definition:
             raise ContractError(f"{folder / name}: no tokenizer.json (no key 'model')")
-        return documents.with_listed_merges(document)
+        return tokenizer_json.with_listed_merges(definition)
     if model is not None:
-        return documents.from_sentencepiece(model)
+        return tokenizer_json.from_sentencepiece(model)
     for vocab, merges in (("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt")):
         if vocab in names and merges in names:
             lines = (folder / merges).read_text("utf-8").split("\n")
-            return documents.from_byte_level(_json(folder / vocab), lines)
+            return tokenizer_json.from_byte_level(_json(folder / vocab), lines)
     if "vocab.txt" in names or (len(names) == 1 and names[0].endswith(".txt")):
         name = "vocab.txt" if "vocab.txt" in names else names[0]
         config = _json(folder / _CONFIG) if _CONFIG in names else {}
-        return documents.from_wordpiece((folder / name).read_text("utf-8"), config)
+        return tokenizer_json.from_wordpiece((folder / name).read_text("utf-8"), config)
     raise SettingsError(
         f"{folder}: no tokenizer among {', '.join(names) or 'no files'}; expected tokenizer.json, a "
         "SentencePiece .model, encoder.json + vocab.bpe, vocab.json + merges.txt or vocab.txt"
@@ -169,26 +169,26 @@ def _json(path: Path) -> dict[str, Any]:
     return value
 
 
-def _with_controls_in_vocabulary(document: dict[str, Any]) -> dict[str, Any]:
-    """Give control tokens that lie behind the model's entries a place among them.
+def _with_special_tokens_in_vocabulary(definition: dict[str, Any]) -> dict[str, Any]:
+    """Enter special tokens that lie behind the model's entries into its vocabulary.
 
     The library numbers such tokens after the model's entries, so a longer model would move them.
     """
-    vocab = document["model"]["vocab"]
-    for token in sorted(document.get("added_tokens") or (), key=lambda t: t["id"]):
+    vocab = definition["model"]["vocab"]
+    for token in sorted(definition.get("added_tokens") or (), key=lambda t: t["id"]):
         if isinstance(vocab, dict):
             vocab.setdefault(token["content"], token["id"])
         elif token["id"] == len(vocab):
             vocab.append([token["content"], 0.0])
-    return document
+    return definition
 
 
 def write_folder(
-    document: Mapping[str, Any], *, base: TokenizerFolder, model_bytes: bytes | None, folder: Path
+    definition: Mapping[str, Any], *, base: TokenizerFolder, model_bytes: bytes | None, folder: Path
 ) -> None:
     """Write `tokenizer.json`, its configuration, and the SentencePiece model where there is one."""
     folder.mkdir(parents=True, exist_ok=True)
-    _write_json(folder / "tokenizer.json", document)
+    _write_json(folder / "tokenizer.json", definition)
     if model_bytes is not None:
         (folder / base.model_name).write_bytes(model_bytes)
     config = _output_config(base)
@@ -208,14 +208,14 @@ def _output_config(base: TokenizerFolder) -> dict[str, Any]:
         **kept,
         "tokenizer_class": "PreTrainedTokenizerFast",
     }
-    for name, text in documents.usual_names(base.kind, base.controls).items():
+    for name, text in tokenizer_json.usual_names(base.kind, base.special_tokens).items():
         config.setdefault(name, text)
     for name in _NAMES:
         token = config.get(f"{name}_token")
         if isinstance(token, dict):
             config[f"{name}_token"] = token["content"]
     sentinels = sorted(
-        (text for text in base.controls if text.startswith("<extra_id_")),
+        (text for text in base.special_tokens if text.startswith("<extra_id_")),
         key=lambda text: int(text[10:-1]),
     )
     if sentinels:

@@ -1,4 +1,4 @@
-"""What a tokenizer folder is: its hash, its size and its control tokens."""
+"""What a tokenizer folder is: its hash, its size and its special tokens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from refinery.tokenizers.special_tokens import guard_controls
+from refinery.tokenizers.special_tokens import guard_special_tokens
 from schemas.errors import ContractError, SettingsError
 from schemas.fingerprints import sha256_files
 from schemas.manifest import SpecialIds, TokenizerIdentity
@@ -19,7 +19,7 @@ _SENTINEL = "<extra_id_{}>"
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
-    """Load `tokenizer.json` for plain text: control tokens written in it stay text.
+    """Load `tokenizer.json` for plain text: special tokens written in it stay text.
 
     Raises:
         SettingsError: The folder has no `tokenizer.json` that loads.
@@ -28,8 +28,8 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     if not path.is_file():
         found = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else "no such folder"
         raise SettingsError(f"{folder}: no tokenizer.json ({found})")
-    document = guard_controls(json.loads(path.read_text("utf-8")))
-    tokenizer = Tokenizer.from_str(json.dumps(document))
+    definition = guard_special_tokens(json.loads(path.read_text("utf-8")))
+    tokenizer = Tokenizer.from_str(json.dumps(definition))
     tokenizer.encode_special_tokens = True
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -43,7 +43,7 @@ def cached_tokenizer(folder: Path) -> Tokenizer:
 
 
 def identify_tokenizer(folder: Path, *, relative_path: str) -> TokenizerIdentity:
-    """Hash, size and control ids of a folder.
+    """Hash, size and special ids of a folder.
 
     Raises:
         ContractError: It has no end mark; documents could not be told apart in a row.

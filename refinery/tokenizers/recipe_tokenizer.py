@@ -9,7 +9,7 @@ from refinery.tokenizers.identity import identify_tokenizer
 from schemas.errors import ContractError, SettingsError
 
 
-def whole_tokenizer(path: Path, scratch: Path) -> Path:
+def complete_tokenizer_folder(path: Path, scratch: Path) -> Path:
     """The folder as it is where it says all that is needed, else a whole one made of it.
 
     Bare SentencePiece models, OpenAI's `encoder.json` with `vocab.bpe`, and `vocab.txt` have no
@@ -31,6 +31,6 @@ def whole_tokenizer(path: Path, scratch: Path) -> Path:
         if base.model is not None:
             files = [path] if path.is_file() else [path / base.model_name]
             raw = files[0].read_bytes()
-        write_folder(base.document, base=base, model_bytes=raw, folder=scratch)
+        write_folder(base.definition, base=base, model_bytes=raw, folder=scratch)
         return scratch
     return path

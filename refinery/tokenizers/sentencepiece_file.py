@@ -23,7 +23,7 @@ _LAST_PATH = 2  # fields 1 and 2 of the trainer's settings: its input and output
 
 
 class Piece(NamedTuple):
-    """One entry of the vocabulary; its id is its place."""
+    """One entry of the vocabulary; its id is its index."""
 
     text: str
     score: float
@@ -95,12 +95,12 @@ def finished_model(raw: bytes, *, removes_spaces: bool) -> bytes:
 
 def _raw_fields(data: bytes) -> Iterator[tuple[int, tuple[int, int | bytes]]]:
     """Fields with their wire types, so that they can be written again."""
-    place = 0
-    while place < len(data):
-        wire = _varint(data, place)[0] & 7
-        number, value = next(_fields(data[place:]))
+    offset = 0
+    while offset < len(data):
+        wire = _varint(data, offset)[0] & 7
+        number, value = next(_fields(data[offset:]))
         yield number, (wire, value)
-        place += len(_encode_field(number, (wire, value)))
+        offset += len(_encode_field(number, (wire, value)))
 
 
 def _encode_field(number: int, typed: tuple[int, int | bytes]) -> bytes:
@@ -117,34 +117,34 @@ def _last(fields: list[tuple[int, int | bytes]], number: int) -> bytes:
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    place = 0
-    while place < len(data):
-        key, place = _varint(data, place)
+    offset = 0
+    while offset < len(data):
+        key, offset = _varint(data, offset)
         number, wire = key >> 3, key & 7
         if wire == 0:
-            value, place = _varint(data, place)
+            value, offset = _varint(data, offset)
             yield number, value
             continue
         if wire == 2:
-            size, place = _varint(data, place)
+            size, offset = _varint(data, offset)
         elif wire in (1, 5):
             size = 8 if wire == 1 else 4
         else:
-            raise ValueError(f"wire type {wire} at byte {place}")
-        if number == 0 or place + size > len(data):
-            raise ValueError(f"field {number} runs over the end at byte {place}")
-        yield number, data[place : place + size]
-        place += size
+            raise ValueError(f"wire type {wire} at byte {offset}")
+        if number == 0 or offset + size > len(data):
+            raise ValueError(f"field {number} runs over the end at byte {offset}")
+        yield number, data[offset : offset + size]
+        offset += size
 
 
-def _varint(data: bytes, place: int) -> tuple[int, int]:
+def _varint(data: bytes, offset: int) -> tuple[int, int]:
     value = shift = 0
     while True:
-        byte = data[place]
-        place += 1
+        byte = data[offset]
+        offset += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return value, place
+            return value, offset
         shift += 7
 
 

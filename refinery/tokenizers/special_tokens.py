@@ -1,8 +1,8 @@
-"""Control tokens of a `tokenizer.json`, and how they stay out of reach of plain text.
+"""Special tokens of a `tokenizer.json`, and how plain text is kept from becoming one.
 
-Encoding plain text splits on no control token (`encode_special_tokens`). That is not enough where
-a control token is also an ordinary entry of a Unigram model, as T5's sentinels are: there the model
-itself would find it. A split inside its spelling keeps it apart, at a place where the pieces of the
+Encoding plain text splits on no special token (`encode_special_tokens`). That is not enough where
+a special token is also an ordinary entry of a Unigram model, as T5's sentinels are: there the model
+itself would find it. A split inside its spelling keeps it apart, at an offset where the pieces of the
 text break anyway. The same holds for the byte pieces of a Unigram model: SentencePiece never takes
 "<0x41>" in a text for one, tokenizers does.
 """
@@ -19,17 +19,17 @@ from tokenizers import Tokenizer
 _BYTE = re.compile("<0x[0-9A-F]{2}>")
 
 
-def control_texts(document: Mapping[str, Any]) -> list[str]:
+def special_token_texts(definition: Mapping[str, Any]) -> list[str]:
     """Texts of the special tokens, by id."""
-    added = sorted(document.get("added_tokens") or (), key=lambda token: token["id"])
+    added = sorted(definition.get("added_tokens") or (), key=lambda token: token["id"])
     return [token["content"] for token in added if token.get("special", True)]
 
 
-def guard_controls(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with a split in each control token that plain text would become."""
-    reached = _reached_by_text(document)
+def guard_special_tokens(definition: dict[str, Any]) -> dict[str, Any]:
+    """The contents of a `tokenizer.json` with a split in each special token that plain text would become."""
+    reached = _reached_by_text(definition)
     if not reached:
-        return document
+        return definition
     patterns = sorted(set(map(_split_pattern, reached)))
     splits = [
         {
@@ -40,22 +40,22 @@ def guard_controls(document: dict[str, Any]) -> dict[str, Any]:
         }
         for pattern in patterns
     ]
-    before = document.get("pre_tokenizer")
+    before = definition.get("pre_tokenizer")
     steps = before["pretokenizers"] if before and before["type"] == "Sequence" else [before]
     steps = [step for step in steps if step] + splits
-    return {**document, "pre_tokenizer": {"type": "Sequence", "pretokenizers": steps}}
+    return {**definition, "pre_tokenizer": {"type": "Sequence", "pretokenizers": steps}}
 
 
-def _reached_by_text(document: Mapping[str, Any]) -> list[str]:
-    controls = [*control_texts(document), *_byte_pieces(document)]
-    if not controls:
+def _reached_by_text(definition: Mapping[str, Any]) -> list[str]:
+    texts = [*special_token_texts(definition), *_byte_pieces(definition)]
+    if not texts:
         return []
-    tokenizer = Tokenizer.from_str(json.dumps(document))
+    tokenizer = Tokenizer.from_str(json.dumps(definition))
     tokenizer.encode_special_tokens = True
     tokenizer.no_truncation()
-    unknown = document["model"].get("unk_token")
-    ids = {text: tokenizer.token_to_id(text) for text in controls if text != unknown}
-    unk_id = document["model"].get("unk_id")
+    unknown = definition["model"].get("unk_token")
+    ids = {text: tokenizer.token_to_id(text) for text in texts if text != unknown}
+    unk_id = definition["model"].get("unk_id")
     return [
         text
         for text, token_id in ids.items()
@@ -64,9 +64,9 @@ def _reached_by_text(document: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _byte_pieces(document: Mapping[str, Any]) -> list[str]:
+def _byte_pieces(definition: Mapping[str, Any]) -> list[str]:
     """Pieces that stand for bytes, of a model that could find them in a text."""
-    vocab = document["model"]["vocab"]
+    vocab = definition["model"]["vocab"]
     if isinstance(vocab, Mapping):
         return []  # a BPE has no merges that make them
     return [text for text, _ in vocab if _BYTE.fullmatch(text)]

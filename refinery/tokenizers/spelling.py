@@ -21,7 +21,7 @@ _CONTINUATION = 0x80  # the two highest bits of a UTF-8 byte that begins no char
 
 
 @dataclass(frozen=True)
-class Spelled:
+class TextWithOffsets:
     """A text and its tokens.
 
     Attributes:
@@ -34,7 +34,7 @@ class Spelled:
     offsets: npt.NDArray[np.int64]
 
 
-def spell(tokenizer: Tokenizer, input_ids: npt.NDArray[np.int32]) -> Spelled:
+def spell(tokenizer: Tokenizer, input_ids: npt.NDArray[np.int32]) -> TextWithOffsets:
     """Spell ids: WordPiece with a space before each word, SentencePiece with its leading one."""
     pieces = _pieces(tokenizer)
     spelled = [pieces[token] for token in input_ids.tolist()]
@@ -45,25 +45,25 @@ def spell(tokenizer: Tokenizer, input_ids: npt.NDArray[np.int32]) -> Spelled:
     # Code points that begin before each byte.
     before = np.concatenate(([0], np.cumsum(begins_char)))
     last = before[ends] if len(ends) else np.zeros(0, np.int64)
-    return Spelled(text, np.stack([np.concatenate(([0], last))[:-1], last], axis=1))
+    return TextWithOffsets(text, np.stack([np.concatenate(([0], last))[:-1], last], axis=1))
 
 
 @functools.lru_cache(maxsize=4)
 def _pieces(tokenizer: Tokenizer) -> list[bytes]:
     """Bytes of each id."""
-    document = json.loads(tokenizer.to_str())
+    definition = json.loads(tokenizer.to_str())
     names = [tokenizer.id_to_token(i) or "" for i in range(tokenizer.get_vocab_size())]
-    if document["model"]["type"] == "WordPiece":
-        inner = document["model"]["continuing_subword_prefix"]
+    if definition["model"]["type"] == "WordPiece":
+        inner = definition["model"]["continuing_subword_prefix"]
         return [
             name.removeprefix(inner).encode() if name.startswith(inner) else f" {name}".encode()
             for name in names
         ]
-    if '"ByteLevel"' in json.dumps(document["decoder"]):
-        controls = {token["content"] for token in document["added_tokens"]}
-        # Control tokens are spelt in plain characters.
+    if '"ByteLevel"' in json.dumps(definition["decoder"]):
+        special_tokens = {token["content"] for token in definition["added_tokens"]}
+        # Special tokens are spelt in plain characters.
         return [
-            name.encode() if name in controls else piece_bytes(name) or name.encode()
+            name.encode() if name in special_tokens else piece_bytes(name) or name.encode()
             for name in names
         ]
     return [_sentencepiece_bytes(name) for name in names]

@@ -95,7 +95,7 @@ def edited_texts(batch: pa.RecordBatch) -> list[str]:
     """Texts of a batch with `text` and `edits`, the edits applied."""
     texts: list[str] = batch.column("text").to_pylist()
     spans = batch.column("edits")
-    for place in np.flatnonzero(spans.is_valid().to_numpy(zero_copy_only=False)).tolist():
-        edits = [Edit(e["start"], e["end"], e["replacement"]) for e in spans[place].as_py()]
-        texts[place] = apply_edits(texts[place], edits)
+    for row in np.flatnonzero(spans.is_valid().to_numpy(zero_copy_only=False)).tolist():
+        edits = [Edit(e["start"], e["end"], e["replacement"]) for e in spans[row].as_py()]
+        texts[row] = apply_edits(texts[row], edits)
     return texts

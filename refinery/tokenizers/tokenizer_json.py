@@ -1,4 +1,4 @@
-"""`tokenizer.json` documents from the files that tokenizers were published in."""
+"""Contents of a `tokenizer.json` made from the files that tokenizers were published in."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ from schemas.errors import ContractError
 from schemas.vocabulary import Kind
 
 SPACE = "▁"
-_WORDPIECE_CONTROLS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+_WORDPIECE_SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
-def kind_of(document: Mapping[str, Any], where: str) -> Kind:
-    """The kind of a document.
+def kind_of(definition: Mapping[str, Any], where: str) -> Kind:
+    """The kind of a tokenizer by the contents of its `tokenizer.json`.
 
     Raises:
         ContractError: A model that none of the four kinds describes.
     """
-    model = document["model"]
+    model = definition["model"]
     if model.get("type") == "Unigram" or "unk_id" in model:
         return "sentencepiece_unigram"
     if model.get("type") == "WordPiece" or "max_input_chars_per_word" in model:
         return "wordpiece"
     if "merges" in model:
-        parts = json.dumps([document.get("pre_tokenizer"), document.get("decoder")])
+        parts = json.dumps([definition.get("pre_tokenizer"), definition.get("decoder")])
         return "byte_level_bpe" if '"ByteLevel"' in parts else "sentencepiece_bpe"
     raise ContractError(
         f"{where}: model of type {model.get('type')}; expected BPE, Unigram or WordPiece"
     )
 
 
-def with_listed_merges(document: dict[str, Any]) -> dict[str, Any]:
+def with_listed_merges(definition: dict[str, Any]) -> dict[str, Any]:
     """Merges as pairs: older files have them as one string with a space."""
-    model = document["model"]
+    model = definition["model"]
     merges = model.get("merges")
     if merges and isinstance(merges[0], str):
         model["merges"] = [merge.split(" ", 1) for merge in merges]
-    return document
+    return definition
 
 
 def from_sentencepiece(model: SentencePieceModel) -> dict[str, Any]:
-    """The document that encodes as the SentencePiece library does."""
+    """The definition that encodes as the SentencePiece library does."""
     is_bpe = model.model_type == BPE
     special = [
         added_token(number, piece.text)
@@ -185,7 +185,7 @@ def from_wordpiece(text: str, config: Mapping[str, Any]) -> dict[str, Any]:
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": [added_token(vocab[t], t) for t in _WORDPIECE_CONTROLS if t in vocab],
+        "added_tokens": [added_token(vocab[t], t) for t in _WORDPIECE_SPECIAL_TOKENS if t in vocab],
         "normalizer": {
             "type": "BertNormalizer",
             "clean_text": True,
@@ -212,8 +212,8 @@ def added_token(number: int, text: str, *, special: bool = True) -> dict[str, An
     return {"id": number, "content": text, **flags, "special": special}
 
 
-def usual_names(kind: Kind, controls: Mapping[str, int]) -> dict[str, str]:
-    """Which control token plays which part, where no configuration says so."""
+def usual_names(kind: Kind, special_tokens: Mapping[str, int]) -> dict[str, str]:
+    """Which special token plays which part, where no configuration says so."""
     if kind == "wordpiece":
         parts = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
     elif kind == "byte_level_bpe":
@@ -221,4 +221,4 @@ def usual_names(kind: Kind, controls: Mapping[str, int]) -> dict[str, str]:
         parts = {"eos": end, "bos": end, "unk": end}
     else:
         parts = {"bos": "<s>", "eos": "</s>", "unk": "<unk>", "pad": "<pad>"}
-    return {f"{part}_token": text for part, text in parts.items() if text in controls}
+    return {f"{part}_token": text for part, text in parts.items() if text in special_tokens}

@@ -27,7 +27,7 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Viewed:
+class ViewedTokenizer:
     """A tokenizer ready to be looked at."""
 
     name: str
@@ -35,7 +35,7 @@ class Viewed:
     origins: dict[int, str]
 
     def boxes(self, text: str) -> list[Box]:
-        """The tokens of a text, control tokens written in it staying text."""
+        """The tokens of a text, special tokens written in it staying text."""
         encoding = self.folder.tokenizer.encode(text, add_special_tokens=False)
         seen: set[tuple[int, int]] = set()
         boxes = []
@@ -81,14 +81,14 @@ class Viewed:
         return self._bytes(piece).decode("utf-8", "replace")
 
     def _origin(self, number: int, piece: str) -> str:
-        if piece in self.folder.controls:
+        if piece in self.folder.special_tokens:
             return "unknown" if number == self.folder.unk_id else "control"
         return self.origins.get(number, "base")
 
 
-def open_tokenizers(paths: Sequence[Path]) -> list[Viewed]:
+def open_tokenizers(paths: Sequence[Path]) -> list[ViewedTokenizer]:
     """Read tokenizers to look at; equal names get their folder's parent."""
-    viewed: list[Viewed] = []
+    viewed: list[ViewedTokenizer] = []
     for path in paths:
         folder = read_tokenizer(path)
         extended = read_vocabulary(path) if path.is_dir() else None
@@ -96,13 +96,13 @@ def open_tokenizers(paths: Sequence[Path]) -> list[Viewed]:
         name = folder.name
         if any(other.name == name for other in viewed):
             name = f"{path.resolve().parent.name}/{name}"
-        viewed.append(Viewed(name, folder, origins))
+        viewed.append(ViewedTokenizer(name, folder, origins))
     if not viewed:
         raise SettingsError("no tokenizer to view")
     return viewed
 
 
-def view_page(tokenizers: Sequence[Viewed], texts: Sequence[str]) -> str:
+def view_page(tokenizers: Sequence[ViewedTokenizer], texts: Sequence[str]) -> str:
     """One HTML page without any link: boxes side by side, and a look-up over all entries."""
     data = {
         "texts": list(texts),
@@ -124,7 +124,7 @@ def view_page(tokenizers: Sequence[Viewed], texts: Sequence[str]) -> str:
     ).replace("{{DATA}}", safe)
 
 
-def _entries(viewed: Viewed) -> list[list[str | int]]:
+def _entries(viewed: ViewedTokenizer) -> list[list[str | int]]:
     """[id, text, entry, origin] of each id: what the page's look-up searches."""
     entries = sorted(viewed.folder.vocab.items(), key=lambda item: item[1])
     return [

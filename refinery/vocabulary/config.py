@@ -20,7 +20,7 @@ class TrainConfig(Settings):
     """
 
     kind: TrainKind = "byte_level_bpe"
-    size: int = Field(default=16_384, ge=300, description="ids, control tokens included")
+    size: int = Field(default=16_384, ge=300, description="ids, special tokens included")
     sentinels: int = Field(default=100, ge=0)
     normalization: Literal["identity", "nfc", "nfkc", "nfkc_lower"] = Field(
         default="identity", description="SentencePiece has no nfc; its nfkc also tidies white space"
@@ -144,7 +144,7 @@ class VocabularyConfig(Settings):
     extend: RecipeExtension | None = Field(
         default=None, description="new tokens for `tokenizer`, every id of which stays"
     )
-    size: int = Field(default=16_384, ge=400, description="ids, control tokens included")
+    size: int = Field(default=16_384, ge=400, description="ids, special tokens included")
     sentinels: int = Field(default=100, ge=0)
     train_bytes: int = Field(default=50_000_000, gt=0, description="of text, by hash of the id")
     train: TrainConfig | None = Field(

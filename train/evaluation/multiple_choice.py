@@ -28,7 +28,7 @@ class Encoder(Protocol):
     """The part of a tokenizer that scoring needs."""
 
     def __call__(self, text: str) -> list[int]:
-        """Ids of a text, without control tokens."""
+        """Ids of a text, without special tokens."""
 
 
 @dataclass(frozen=True, kw_only=True)

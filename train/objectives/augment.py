@@ -25,7 +25,7 @@ class Augmented:
         inner: The objective.
         config: What is changed.
         hidden: Id that takes the place of hidden inputs ([MASK], or the first sentinel).
-        kept_ids: Control tokens, which are neither moved nor hidden.
+        kept_ids: Special tokens, which are neither moved nor hidden.
     """
 
     inner: Objective

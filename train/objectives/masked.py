@@ -22,7 +22,7 @@ from train.objectives.tokens import Tokens
 
 @dataclass(frozen=True, kw_only=True)
 class MaskedObjective:
-    """Control tokens are never chosen; a row with any other token has at least one label."""
+    """Special tokens are never chosen; a row with any other token has at least one label."""
 
     masking: Masking
     whole_words: bool

@@ -28,7 +28,7 @@ class Masking:
     vocab_size: int
 
     def chosen(self, seed: int, index: Index, tokens: Tokens, words: Mask | None) -> Mask:
-        """Tokens to predict: `rate` of all tokens, at least one, never a control token.
+        """Tokens to predict: `rate` of all tokens, at least one, never a special token.
 
         Args:
             seed: Of the run.

@@ -16,7 +16,7 @@ from train.objectives.noise import Ids, Mask
 from train.objectives.randomness import bits, uniform
 from train.objectives.tokens import Tokens, empty_tokens, row_tokens
 
-CONTROLS_OF_A_PAIR = 3  # [CLS] first [SEP] second [SEP]
+SPECIAL_TOKENS_OF_A_PAIR = 3  # [CLS] first [SEP] second [SEP]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def next_sentence(rows: PackedRows) -> Paired:
     """Rows of the layout `next_sentence`."""
     placed = row_tokens(rows)
     places = np.arange(placed.ids.shape[1])
-    # Control tokens belong to no segment; the last [SEP] follows the last token of the second half.
+    # Special tokens belong to no segment; the last [SEP] follows the last token of the second half.
     last = placed.ids.shape[1] - np.argmax(placed.real[:, ::-1], axis=1)
     real = places <= last[:, None]
     segment = _filled(placed.segment, real)
@@ -100,7 +100,7 @@ def sentence_order(rows: PackedRows, special: SpecialIds, *, seed: int) -> Paire
 
 
 def _filled(segment: Ids, real: Mask) -> Ids:
-    """Control tokens count for the segment before them, the first one for the one behind it."""
+    """Special tokens count for the segment before them, the first one for the one behind it."""
     filled = np.maximum.accumulate(segment, axis=1)
     first = segment[np.arange(len(segment)), np.argmax(segment >= 0, axis=1)]
     return np.where(real, np.where(filled < 0, first[:, None], filled), -1)

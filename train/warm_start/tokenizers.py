@@ -83,7 +83,7 @@ def _remedy(extension: ExtendedVocabulary | None) -> str:
 
 
 def texts_by_id(folder: Path) -> dict[int, str] | None:
-    """The text of each id, control tokens included; None where there is no `tokenizer.json`.
+    """The text of each id, special tokens included; None where there is no `tokenizer.json`.
 
     Raises:
         ContractError: The file is damaged.

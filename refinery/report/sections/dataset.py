@@ -74,7 +74,7 @@ def packing_section(data: ReportData) -> str:
         "bytes per token",
     )
     caption = (
-        "tokens in + drawn again = packed + dropped; control tokens and padding stand apart"
+        "tokens in + drawn again = packed + dropped; special tokens and padding stand apart"
         if has_pairs
         else "tokens in = packed + dropped; padding stands apart"
     )

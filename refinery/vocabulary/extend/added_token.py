@@ -9,7 +9,7 @@ from schemas.vocabulary import Origin
 
 @dataclass(frozen=True)
 class AddedToken:
-    """An entry behind the base's; its id is the base's size plus its place.
+    """An entry behind the base's; its id is the base's size plus its index.
 
     `merge` is the pair that makes it (BPE), `score` its SentencePiece score, `parts` the number of
     tokens it was before it was added.

@@ -1,4 +1,4 @@
-"""Extend a base tokenizer: candidates to appended tokens, tokens to documents."""
+"""Extend a base tokenizer: candidates to appended tokens, tokens to a `tokenizer.json`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from refinery.tokenizers.sentencepiece_file import CONTROL, NORMAL, Piece
 from refinery.tokenizers.tokenizer_json import SPACE, merges_of_scores
 from refinery.vocabulary.config import ExtendConfig
 from refinery.vocabulary.extend.added_token import AddedToken
-from refinery.vocabulary.extend.bpe_merges import JoinVocabulary, append_characters, append_piece
+from refinery.vocabulary.extend.bpe_merges import BpeVocabulary, append_characters, append_piece
 from refinery.vocabulary.extend.donor import Candidate
 from refinery.vocabulary.extend.scripts import NewCharacters
 from refinery.vocabulary.extend.select_candidates import Entry, select_entries
@@ -32,7 +32,7 @@ class Extension:
     """An extended tokenizer before it is proven and written."""
 
     tokens: tuple[AddedToken, ...]
-    document: dict[str, Any]
+    definition: dict[str, Any]
     model_bytes: bytes | None
     refused: dict[str, int]
 
@@ -67,25 +67,25 @@ def extend(
     if not tokens:
         reasons = "; ".join(f"{count:,} {reason}" for reason, count in refused.most_common())
         raise ContractError(f"base {base.name}: {NO_PIECE} ({reasons or 'the donor is empty'})")
-    document, model_bytes, tokens = _build(base, tokens)
-    return Extension(tuple(tokens), document, model_bytes, dict(refused))
+    definition, model_bytes, tokens = _build(base, tokens)
+    return Extension(tuple(tokens), definition, model_bytes, dict(refused))
 
 
 def count_gains(
     base: TokenizerFolder, tokens: Sequence[AddedToken], sample: Sequence[str]
 ) -> dict[str, int]:
     """Tokens that each piece saves on the sample: occurrences x (parts - 1), characters once each."""
-    document, _, _ = _build(base, list(tokens))
-    counts = count_ids(document, sample)
+    definition, _, _ = _build(base, list(tokens))
+    counts = count_ids(definition, sample)
     return {
-        token.piece: counts.get(base.size + place, 0) * max(1, token.parts - 1)
-        for place, token in enumerate(tokens)
+        token.piece: counts.get(base.size + index, 0) * max(1, token.parts - 1)
+        for index, token in enumerate(tokens)
     }
 
 
-def count_ids(document: dict[str, Any], sample: Sequence[str]) -> Counter[int]:
+def count_ids(definition: dict[str, Any], sample: Sequence[str]) -> Counter[int]:
     """Occurrences of each id in the encoded sample."""
-    tokenizer = build_tokenizer(document)
+    tokenizer = build_tokenizer(definition)
     counts: Counter[int] = Counter()
     for start in range(0, len(sample), 1000):
         lines = list(sample[start : start + 1000])
@@ -109,9 +109,9 @@ def _append(
         return [AddedToken(piece=e.piece, text=e.text, origin="new") for e in kept]
     if base.kind == "sentencepiece_unigram":
         return _append_unigram(base, entries, new, room=room, refused=refused)
-    vocabulary = _join_vocabulary(base)
+    vocabulary = _bpe_vocabulary(base)
     grow = _grow_exactly if config.exact else _grow
-    for place, entry in enumerate(entries):
+    for index, entry in enumerate(entries):
         before = len(vocabulary.added)
         reason = grow(vocabulary, entry, base, new)
         if reason is not None or (room is not None and len(vocabulary.added) > room):
@@ -123,7 +123,7 @@ def _append(
             and len(vocabulary.added) == before
             and entry.piece not in (vocabulary.pieces)
         ):
-            refused[BEYOND_SIZE] += len(entries) - place
+            refused[BEYOND_SIZE] += len(entries) - index
             break
     wanted = {entry.piece: entry.text for entry in entries}
     return [
@@ -142,9 +142,9 @@ def _append_unigram(
     room: int | None,
     refused: Counter[str],
 ) -> list[AddedToken]:
-    controls = set(base.controls)
-    vocab = base.document["model"]["vocab"]
-    scores = {text: score for text, score in vocab if text not in controls}
+    special = set(base.special_tokens)
+    vocab = base.definition["model"]["vocab"]
+    scores = {text: score for text, score in vocab if text not in special}
     ranked = rank_scores(len(entries))
     kept = list(entries)
     while True:
@@ -160,17 +160,17 @@ def _append_unigram(
     return tokens if kept else []
 
 
-def _join_vocabulary(base: TokenizerFolder) -> JoinVocabulary:
+def _bpe_vocabulary(base: TokenizerFolder) -> BpeVocabulary:
     if base.model is not None:
         ordinary = [p for p in base.model.pieces if p.type == NORMAL]
         ranked = sorted(ordinary, key=lambda p: -p.score)
         by_text = {p.text: rank for rank, p in enumerate(ranked) if len(p.text) > 1}
-        return JoinVocabulary({p.text for p in ordinary}, by_text, by_text=True)
-    merges = base.document["model"]["merges"]
+        return BpeVocabulary({p.text for p in ordinary}, by_text, by_text=True)
+    merges = base.definition["model"]["merges"]
     pairs: dict[tuple[str, str], int] = {}
     for rank, (left, right) in enumerate(merges):
         pairs.setdefault((left, right), rank)
-    return JoinVocabulary(set(base.vocab) - set(base.controls), pairs, by_text=False)
+    return BpeVocabulary(set(base.vocab) - set(base.special_tokens), pairs, by_text=False)
 
 
 def _holds(base: TokenizerFolder, new: NewCharacters) -> Callable[[str], bool]:
@@ -180,7 +180,7 @@ def _holds(base: TokenizerFolder, new: NewCharacters) -> Callable[[str], bool]:
 
 
 def _grow(
-    vocabulary: JoinVocabulary, entry: Entry, base: TokenizerFolder, new: NewCharacters
+    vocabulary: BpeVocabulary, entry: Entry, base: TokenizerFolder, new: NewCharacters
 ) -> str | None:
     holds = _holds(base, new)
     if base.kind == "byte_level_bpe":
@@ -195,7 +195,7 @@ def _grow(
 
 
 def _grow_exactly(
-    vocabulary: JoinVocabulary, entry: Entry, base: TokenizerFolder, new: NewCharacters
+    vocabulary: BpeVocabulary, entry: Entry, base: TokenizerFolder, new: NewCharacters
 ) -> str | None:
     """Append the piece as the donor has it: no support, whether or not it can be reached."""
     piece = entry.piece
@@ -219,18 +219,18 @@ def readable(piece: str, base: TokenizerFolder) -> str:
 def _build(
     base: TokenizerFolder, tokens: list[AddedToken]
 ) -> tuple[dict[str, Any], bytes | None, list[AddedToken]]:
-    """The extended document, the extended SentencePiece file, and the tokens with their scores."""
-    model = dict(base.document["model"])
+    """The contents of the extended `tokenizer.json`, the extended SentencePiece file, and the tokens with their scores."""
+    model = dict(base.definition["model"])
     if base.model is not None:
         tokens = _with_scores(base, tokens)
     if base.kind == "sentencepiece_unigram":
         model["vocab"] = [*model["vocab"], *([t.piece, t.score] for t in tokens)]
     else:
-        ids = {token.piece: base.size + place for place, token in enumerate(tokens)}
+        ids = {token.piece: base.size + index for index, token in enumerate(tokens)}
         model["vocab"] = {**model["vocab"], **ids}
     if "merges" in model:
         model["merges"] = _merges(base, tokens)
-    return {**base.document, "model": model}, _model_bytes(base, tokens), tokens
+    return {**base.definition, "model": model}, _model_bytes(base, tokens), tokens
 
 
 def _with_scores(base: TokenizerFolder, tokens: list[AddedToken]) -> list[AddedToken]:
@@ -251,7 +251,7 @@ def _with_scores(base: TokenizerFolder, tokens: list[AddedToken]) -> list[AddedT
 
 
 def _merges(base: TokenizerFolder, tokens: Sequence[AddedToken]) -> list[list[str]]:
-    merges: list[list[str]] = base.document["model"]["merges"]
+    merges: list[list[str]] = base.definition["model"]["merges"]
     if base.model is None:
         return [*merges, *(list(token.merge) for token in tokens if token.merge is not None)]
     ordinary = [(p.text, p.score) for p in base.model.pieces if p.type == NORMAL]
@@ -262,7 +262,7 @@ def _merges(base: TokenizerFolder, tokens: Sequence[AddedToken]) -> list[list[st
 def _model_bytes(base: TokenizerFolder, tokens: Sequence[AddedToken]) -> bytes | None:
     """The base's model file with pieces appended, ids as in `tokenizer.json`.
 
-    Ids between the model's end and the base's size (T5's sentinels) become control pieces.
+    Ids between the model's end and the base's size (T5's sentinels) become pieces of the type CONTROL.
 
     Raises:
         ContractError: The model and `tokenizer.json` number their entries differently.
@@ -278,6 +278,6 @@ def _model_bytes(base: TokenizerFolder, tokens: Sequence[AddedToken]) -> bytes |
             f"{by_id.get(first)!r} in tokenizer.json; ids would move. Expected the same numbers in both"
         )
     between = range(len(base.model.pieces), base.size)
-    controls = [Piece(by_id.get(number, f"<unused_{number}>"), 0.0, CONTROL) for number in between]
+    special = [Piece(by_id.get(number, f"<unused_{number}>"), 0.0, CONTROL) for number in between]
     added = [Piece(token.piece, token.score or 0.0) for token in tokens]
-    return base.model.with_pieces([*controls, *added])
+    return base.model.with_pieces([*special, *added])

@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from refinery.vocabulary.extend.added_token import AddedToken
 from refinery.vocabulary.extend.scripts import NewCharacters
 
-CANNOT_JOIN = "cannot be joined without a token that other scripts would meet"
+CANNOT_MERGE = "cannot be joined without a token that other scripts would meet"
 LACKS = "holds a character of another script that the base lacks"
 
 
 @dataclass
-class JoinVocabulary:
+class BpeVocabulary:
     """Pieces and ranks of a BPE; `by_text` where any pair that gives a piece merges (SentencePiece)."""
 
     pieces: set[str]
@@ -34,14 +34,14 @@ class JoinVocabulary:
         """Tokens of a piece, symbols being its characters; equal ranks leftmost first."""
         tokens = list(piece)
         while len(tokens) > 1:
-            best, place = None, 0
+            best, index = None, 0
             for left in range(len(tokens) - 1):
                 rank = self._rank(tokens[left], tokens[left + 1])
                 if rank is not None and (best is None or rank < best):
-                    best, place = rank, left
+                    best, index = rank, left
             if best is None:
                 break
-            tokens[place : place + 2] = [tokens[place] + tokens[place + 1]]
+            tokens[index : index + 2] = [tokens[index] + tokens[index + 1]]
         return tokens
 
     def _rank(self, left: str, right: str) -> int | None:
@@ -67,7 +67,7 @@ class JoinVocabulary:
 
 
 def append_piece(
-    vocabulary: JoinVocabulary, piece: str, *, holds: Callable[[str], bool], text: str
+    vocabulary: BpeVocabulary, piece: str, *, holds: Callable[[str], bool], text: str
 ) -> str | None:
     """Join neighbours until the piece is one token; returns the reason where that cannot be.
 
@@ -77,10 +77,10 @@ def append_piece(
     """
     parts = tokens = vocabulary.encode(piece)
     while len(tokens) > 1:
-        place = _first_join(tokens, holds)
-        if place is None:
-            return CANNOT_JOIN
-        left, right = tokens[place], tokens[place + 1]
+        index = _first_allowed_merge(tokens, holds)
+        if index is None:
+            return CANNOT_MERGE
+        left, right = tokens[index], tokens[index + 1]
         is_last = len(tokens) == 2
         vocabulary.append(
             AddedToken(
@@ -95,12 +95,12 @@ def append_piece(
     return None
 
 
-def _first_join(tokens: list[str], holds: Callable[[str], bool]) -> int | None:
+def _first_allowed_merge(tokens: list[str], holds: Callable[[str], bool]) -> int | None:
     return next((n for n in range(len(tokens) - 1) if holds(tokens[n] + tokens[n + 1])), None)
 
 
 def append_characters(
-    vocabulary: JoinVocabulary, characters: Iterable[str], new: NewCharacters
+    vocabulary: BpeVocabulary, characters: Iterable[str], new: NewCharacters
 ) -> str | None:
     """Give characters that are no symbol yet an entry of their own (character BPE)."""
     for character in characters:

@@ -1,7 +1,7 @@
 """Donors: tokenizers as ordered lists of texts that a base may take.
 
 A leading space stands for SentencePiece's and byte-level BPE's word start; `is_inner` for WordPiece's
-`##`. Control tokens of a donor never come along.
+`##`. Special tokens of a donor never come along.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from refinery.tokenizers.tokenizer_json import SPACE
 from schemas.errors import ContractError, SettingsError
 from schemas.vocabulary import Kind
 
+# These reasons are counted in vocabulary.json, whose bytes are part of the tokenizer's hash.
 PARTIAL = "no whole characters"
-CONTROL_TOKEN = "control token of the donor"
+SPECIAL_TOKEN_OF_DONOR = "control token of the donor"
 BYTE_PIECE = "byte piece of the donor"
-CONTROL_OF_BASE = "spelt like a control token of the base"
+SPECIAL_TOKEN_OF_BASE = "spelt like a control token of the base"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def read_donor(path: Path, base: TokenizerFolder) -> Donor:
 
     Raises:
         SettingsError: A WordPiece donor for another kind: its pieces do not say where spaces are.
-        ContractError: One of its ordinary pieces is spelt like a control token of the base.
+        ContractError: One of its ordinary pieces is spelt like a special token of the base.
     """
     donor = read_tokenizer(path)
     if donor.kind == "wordpiece" and base.kind != "wordpiece":
@@ -60,8 +61,8 @@ def read_donor(path: Path, base: TokenizerFolder) -> Donor:
     refused: dict[str, int] = {}
     candidates = []
     for candidate in _candidates(donor):
-        if not isinstance(candidate, str) and candidate.text in base.controls:
-            candidate = CONTROL_OF_BASE
+        if not isinstance(candidate, str) and candidate.text in base.special_tokens:
+            candidate = SPECIAL_TOKEN_OF_BASE
         if isinstance(candidate, str):
             refused[candidate] = refused.get(candidate, 0) + 1
         else:
@@ -75,40 +76,44 @@ def _refuse_clashes(donor: TokenizerFolder, base: TokenizerFolder, path: Path) -
     """Two tokenizers that give one text two roles, where both declare them.
 
     A `tokenizer.json` lists merged texts, and among them may be "</s>", from HTML or because the
-    file names no control tokens (InternLM2, Gemma): left out and counted, and no error.
+    file names no special tokens (InternLM2, Gemma): left out and counted, and no error.
     """
     if donor.model is not None:
-        ordinary = {p.text for p in donor.model.pieces if p.type == NORMAL} - set(donor.controls)
+        ordinary = {p.text for p in donor.model.pieces if p.type == NORMAL} - set(
+            donor.special_tokens
+        )
     elif donor.kind == "wordpiece":
-        ordinary = set(donor.vocab) - set(donor.controls)
+        ordinary = set(donor.vocab) - set(donor.special_tokens)
     else:
         ordinary = set()
     spelt = {text.strip(SPACE) for text in ordinary}
-    clashes = sorted(text for text in base.controls if text in spelt)
+    clashes = sorted(text for text in base.special_tokens if text in spelt)
     if clashes:
         raise ContractError(
-            f"donor {path}: its ordinary pieces {', '.join(clashes[:5])} are control tokens of the base "
-            f"{base.name}; text holding them would become a control token. Expected a donor that has "
-            "them as control tokens or not at all"
+            f"donor {path}: its ordinary pieces {', '.join(clashes[:5])} are special tokens of the base "
+            f"{base.name}; text holding them would become a special token. Expected a donor that has "
+            "them as special tokens or not at all"
         )
     reverse = sorted(
-        text for text in donor.controls if text in base.vocab and text not in base.controls
+        text
+        for text in donor.special_tokens
+        if text in base.vocab and text not in base.special_tokens
     )
     if reverse:
         raise ContractError(
-            f"donor {path}: its control tokens {', '.join(reverse[:5])} are ordinary entries of the base "
+            f"donor {path}: its special tokens {', '.join(reverse[:5])} are ordinary entries of the base "
             f"{base.name}; one text would have two meanings. Expected a donor without them"
         )
 
 
 def _candidates(donor: TokenizerFolder) -> Iterator[Candidate | str]:
-    """Candidates best first; a reason in place of each entry that is none."""
+    """Candidates best first; for each other entry the reason why it is none."""
     if donor.kind in ("sentencepiece_bpe", "sentencepiece_unigram"):
         yield from _sentencepiece(donor)
         return
     for piece in sorted(donor.vocab, key=lambda entry: donor.vocab[entry]):
-        if piece in donor.controls:
-            yield CONTROL_TOKEN
+        if piece in donor.special_tokens:
+            yield SPECIAL_TOKEN_OF_DONOR
         elif donor.kind == "wordpiece":
             inner = piece.startswith("##") and len(piece) > 2
             yield Candidate(piece[2:] if inner else piece, is_inner=inner)
@@ -119,7 +124,7 @@ def _candidates(donor: TokenizerFolder) -> Iterator[Candidate | str]:
 def _byte_level(piece: str) -> Candidate | str:
     data = piece_bytes(piece)
     if data is None:
-        return CONTROL_TOKEN
+        return SPECIAL_TOKEN_OF_DONOR
     try:
         return Candidate(data.decode())
     except UnicodeDecodeError:
@@ -132,14 +137,14 @@ def _sentencepiece(donor: TokenizerFolder) -> Iterator[Candidate | str]:
         for piece in donor.model.pieces:
             if piece.type == BYTE:
                 yield BYTE_PIECE
-            elif piece.type != NORMAL or piece.text in donor.controls:
-                yield CONTROL_TOKEN
+            elif piece.type != NORMAL or piece.text in donor.special_tokens:
+                yield SPECIAL_TOKEN_OF_DONOR
             else:
                 entries.append((piece.text, piece.score))
     else:
         for text, score in _scores(donor):
-            if text in donor.controls:
-                yield CONTROL_TOKEN
+            if text in donor.special_tokens:
+                yield SPECIAL_TOKEN_OF_DONOR
             elif len(text) == 6 and text.startswith("<0x"):
                 yield BYTE_PIECE
             else:
@@ -150,9 +155,9 @@ def _sentencepiece(donor: TokenizerFolder) -> Iterator[Candidate | str]:
 
 
 def _scores(donor: TokenizerFolder) -> list[tuple[str, float]]:
-    model = donor.document["model"]
+    model = donor.definition["model"]
     if donor.kind == "sentencepiece_unigram":
         return [(text, score) for text, score in model["vocab"]]
-    ranks = {a + b: -float(place) for place, (a, b) in reversed(list(enumerate(model["merges"])))}
+    ranks = {a + b: -float(rank) for rank, (a, b) in reversed(list(enumerate(model["merges"])))}
     last = -float(len(model["merges"]))
     return [(text, ranks.get(text, last - number)) for text, number in model["vocab"].items()]

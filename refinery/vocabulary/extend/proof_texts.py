@@ -69,7 +69,7 @@ def own_pieces(base: TokenizerFolder, new: NewCharacters, *, lines: int) -> list
     chance = random.Random(SEED + 2)
     texts = []
     for piece in sorted(base.vocab):
-        if piece in base.controls or (piece.startswith("<0x") and len(piece) == 6):
+        if piece in base.special_tokens or (piece.startswith("<0x") and len(piece) == 6):
             continue
         if base.kind == "byte_level_bpe":
             text = (piece_bytes(piece) or b"").decode("utf-8", "ignore")

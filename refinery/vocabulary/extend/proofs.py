@@ -54,7 +54,7 @@ class Case:
     @property
     def tokenizer(self) -> Tokenizer:
         """The extended tokenizer for plain text."""
-        return build_tokenizer(self.extension.document)
+        return build_tokenizer(self.extension.definition)
 
 
 def prove(case: Case, *, base_folder: Path, folder: Path, allow: Sequence[str]) -> list[Proof]:
@@ -69,7 +69,7 @@ def prove(case: Case, *, base_folder: Path, folder: Path, allow: Sequence[str]) 
         prove_round_trip(case, tokenizer),
         prove_boundaries(case),
         prove_scores(case),
-        prove_controls(case, tokenizer),
+        prove_special_tokens(case, tokenizer),
     ]
     return [
         proof.model_copy(update={"allowed": not proof.holds and proof.name in allow})
@@ -102,7 +102,7 @@ def _proof(name: str, checked: int, failures: list[str], detail: str) -> Proof:
 
 
 def prove_ids(case: Case, tokenizer: Tokenizer) -> Proof:
-    """Every base entry, control tokens and sentinels included, keeps its id."""
+    """Every base entry, special tokens and sentinels included, keeps its id."""
     vocab = tokenizer.get_vocab(with_added_tokens=True)
     moved = [
         f"{text!r}: {number} -> {vocab.get(text)}"
@@ -337,14 +337,14 @@ def prove_scores(case: Case) -> Proof:
     """New tokens rank behind the base (BPE) or not below its minimum (Unigram); no two are equal."""
     tokens, base = case.extension.tokens, case.base
     if base.kind == "wordpiece" or (base.model is None and base.kind != "sentencepiece_unigram"):
-        merges = case.extension.document["model"].get("merges", [])
-        old = base.document["model"].get("merges", [])
+        merges = case.extension.definition["model"].get("merges", [])
+        old = base.definition["model"].get("merges", [])
         failures = [] if merges[: len(old)] == old else ["the base's merges are no prefix"]
         return _proof("scores", len(merges), failures, "merges follow the base's")
     scores = [float(token.score or 0.0) for token in tokens]
     if base.kind == "sentencepiece_unigram":
-        entries = base.document["model"]["vocab"]
-        ordinary = [s for text, s in entries if text not in base.controls]
+        entries = base.definition["model"]["vocab"]
+        ordinary = [s for text, s in entries if text not in base.special_tokens]
         failures = [repr(t.piece) for t, s in zip(tokens, scores, strict=True) if s < min(ordinary)]
         rule = "none below the base's minimum"
     else:
@@ -359,9 +359,9 @@ def prove_scores(case: Case) -> Proof:
     return _proof("scores", len(scores), failures, f"{rule}, no two equal")
 
 
-def prove_controls(case: Case, tokenizer: Tokenizer) -> Proof:
-    """Control tokens written in a page stay text."""
-    ids = case.base.controls
+def prove_special_tokens(case: Case, tokenizer: Tokenizer) -> Proof:
+    """Special tokens written in a page stay text."""
+    ids = case.base.special_tokens
     unknown = case.base.unk_id
     # "[UNK]" may be what the model answers to any text it does not know.
     texts = [text for text, number in ids.items() if number != unknown]

@@ -86,9 +86,9 @@ def publish_extension(
     try:
         with tempfile.TemporaryDirectory() as scratch:
             raw = None if base.model is None else base.model.raw
-            write_folder(base.document, base=base, model_bytes=raw, folder=Path(scratch))
+            write_folder(base.definition, base=base, model_bytes=raw, folder=Path(scratch))
             write_folder(
-                extension.document, base=base, model_bytes=extension.model_bytes, folder=aside
+                extension.definition, base=base, model_bytes=extension.model_bytes, folder=aside
             )
             proofs = prove(case, base_folder=Path(scratch), folder=aside, allow=config.allow)
         vocabulary = describe(case, donor, config, proofs=proofs, texts=texts)
@@ -131,18 +131,18 @@ def describe(
 ) -> ExtendedVocabulary:
     """What `vocabulary.json` says."""
     base, extension = case.base, case.extension
-    frequencies = count_ids(extension.document, texts.new) if texts.new else Counter[int]()
+    frequencies = count_ids(extension.definition, texts.new) if texts.new else Counter[int]()
     tokens = tuple(
         NewToken(
-            id=base.size + place,
+            id=base.size + index,
             text=token.text,
             piece=token.piece,
             origin=token.origin,
             base_ids=tuple(entry.id for entry in base.tokenizer.model.tokenize(_bare(token.piece))),
-            frequency=frequencies.get(base.size + place, 0),
+            frequency=frequencies.get(base.size + index, 0),
             score=token.score,
         )
-        for place, token in enumerate(extension.tokens)
+        for index, token in enumerate(extension.tokens)
     )
     refused = Counter(donor.refused) + Counter(extension.refused)
     support = sum(token.origin == "support" for token in tokens)

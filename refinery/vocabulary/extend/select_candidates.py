@@ -14,10 +14,11 @@ from refinery.tokenizers.tokenizer_json import SPACE
 from refinery.vocabulary.extend.donor import Candidate
 from refinery.vocabulary.extend.scripts import NewCharacters
 
+# These reasons are counted in vocabulary.json, whose bytes are part of the tokenizer's hash.
 OTHER_SCRIPTS = "holds no character of the new scripts"
 KNOWN = "already in the base"
 CROSSES = "crosses what the base's normaliser and pre-tokenizer split"
-IS_CONTROL = "spelt like a control token"
+SPELT_LIKE_SPECIAL_TOKEN = "spelt like a control token"
 NORMALISED_AWAY = "nothing left after the base's normaliser"
 _IDEOGRAPH = regex.compile(r"\p{Script=Han}")
 
@@ -57,8 +58,10 @@ def select_entries(
         piece = _piece(text, base, is_inner=candidate.is_inner)
         if piece in taken or piece in base.vocab:
             refused[KNOWN] += 1
-        elif piece in base.controls or any(control in text for control in base.controls):
-            refused[IS_CONTROL] += 1
+        elif piece in base.special_tokens or any(
+            special in text for special in base.special_tokens
+        ):
+            refused[SPELT_LIKE_SPECIAL_TOKEN] += 1
         elif not exact and not new.held_by(text):
             refused[OTHER_SCRIPTS] += 1
         elif not exact and crosses_boundary(text, base, is_inner=piece.startswith("##")):

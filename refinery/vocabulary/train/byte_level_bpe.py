@@ -1,7 +1,7 @@
 """Train a byte-level BPE tokenizer that any objective can use, and write its folder.
 
-Control tokens are entries of the vocabulary that plain text can never give: encoding splits on no
-control token, so "<eos>" or "[MASK]" in a page stays text.
+Special tokens are entries of the vocabulary that plain text can never give: encoding splits on no
+special token, so "<eos>" or "[MASK]" in a page stays text.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ TRAINER_VERSION = 1
 PAD, EOS, CLS, SEP, MASK = "<pad>", "<eos>", "[CLS]", "[SEP]", "[MASK]"
 
 
-def control_tokens(num_sentinels: int) -> list[str]:
-    """Control tokens in the order of their ids, from 0."""
+def special_tokens(num_sentinels: int) -> list[str]:
+    """Special tokens in the order of their ids, from 0."""
     return [PAD, EOS, CLS, SEP, MASK, *(f"<extra_id_{i}>" for i in range(num_sentinels))]
 
 
@@ -33,7 +33,7 @@ def train_bpe(texts: Iterable[str], config: VocabularyConfig) -> Tokenizer:
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=config.size,
-        special_tokens=control_tokens(config.sentinels),
+        special_tokens=special_tokens(config.sentinels),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )

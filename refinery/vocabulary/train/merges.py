@@ -15,7 +15,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 
 from refinery.tokenizers.tokenizer_json import SPACE
 from refinery.vocabulary.config import TrainConfig
-from refinery.vocabulary.train.byte_level_bpe import control_tokens
+from refinery.vocabulary.train.byte_level_bpe import special_tokens
 from schemas.errors import ContractError
 
 Clauses = Sequence[tuple[str, int]]
@@ -43,7 +43,7 @@ def train_merges(clauses: Clauses, config: TrainConfig) -> Tokenizer:
         tokenizer.decoder = decoders.Metaspace(prepend_scheme="never")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(splits)
     steps = _NORMALIZERS[config.normalization]
-    special = control_tokens(config.sentinels)
+    special = special_tokens(config.sentinels)
     if config.kind == "byte_level_bpe":
         size, alphabet = config.size, pre_tokenizers.ByteLevel.alphabet()
         tokenizer.normalizer = _sequence(steps)
@@ -87,7 +87,7 @@ def choose_alphabet(
     """The most frequent characters up to the coverage, ties by code point, at most nine tenths of `room`.
 
     Raises:
-        ContractError: Control tokens and byte pieces leave no room for characters.
+        ContractError: Special tokens and byte pieces leave no room for characters.
     """
     counts: Counter[str] = Counter()
     for clause, count in clauses:
@@ -95,7 +95,7 @@ def choose_alphabet(
             counts[character] += count
     if room < 1:
         raise ContractError(
-            f"vocabulary: size {config.size:,} leaves {room:,} ids for characters beside control tokens "
+            f"vocabulary: size {config.size:,} leaves {room:,} ids for characters beside special tokens "
             "and byte pieces; expected a larger size"
         )
     wanted = config.coverage * counts.total()
@@ -132,13 +132,13 @@ def repeated(clauses: Iterable[tuple[str, int]]) -> Iterator[list[str]]:
 
 
 def _with_bytes(tokenizer: Tokenizer) -> Tokenizer:
-    """The same with a piece for each byte behind all others, in place of the unknown token."""
-    document = json.loads(tokenizer.to_str())
-    vocab = document["model"]["vocab"]
+    """The same with a piece for each byte behind all others, used instead of the unknown token."""
+    definition = json.loads(tokenizer.to_str())
+    vocab = definition["model"]["vocab"]
     for piece in BYTE_PIECES:
         vocab.setdefault(piece, len(vocab))
-    document["model"]["byte_fallback"] = True
-    document["decoder"] = {
+    definition["model"]["byte_fallback"] = True
+    definition["decoder"] = {
         "type": "Sequence",
         "decoders": [
             {"type": "Replace", "pattern": {"String": SPACE}, "content": " "},
@@ -146,4 +146,4 @@ def _with_bytes(tokenizer: Tokenizer) -> Tokenizer:
             {"type": "Fuse"},
         ],
     }
-    return Tokenizer.from_str(json.dumps(document))
+    return Tokenizer.from_str(json.dumps(definition))

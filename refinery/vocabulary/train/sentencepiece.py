@@ -7,7 +7,7 @@ from pathlib import Path
 
 from refinery.tokenizers.sentencepiece_file import finished_model
 from refinery.vocabulary.config import TrainConfig
-from refinery.vocabulary.train.byte_level_bpe import control_tokens
+from refinery.vocabulary.train.byte_level_bpe import special_tokens
 from refinery.vocabulary.train.merges import Clauses
 from schemas.errors import ContractError
 
@@ -15,7 +15,7 @@ _RULES = {"identity": "identity", "nfkc": "nmt_nfkc", "nfkc_lower": "nmt_nfkc_cf
 
 
 def train_sentencepiece(clauses: Clauses, config: TrainConfig) -> bytes:
-    """The model file; control tokens are entries that text never gives.
+    """The model file; special tokens are entries that text never gives.
 
     Raises:
         ContractError: The trainer refuses: too few characters or pieces for the size.
@@ -40,7 +40,7 @@ def train_sentencepiece(clauses: Clauses, config: TrainConfig) -> bytes:
                 # The space before a clause marks a word's start: none is lost while training.
                 remove_extra_whitespaces=False,
                 add_dummy_prefix=False,
-                control_symbols=control_tokens(config.sentinels),
+                control_symbols=special_tokens(config.sentinels),
                 unk_id=0,
                 bos_id=-1,
                 eos_id=-1,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from refinery.tokenizers import tokenizer_json as documents
+from refinery.tokenizers import tokenizer_json
 from refinery.tokenizers.sentencepiece_file import parse_model
-from refinery.tokenizers.special_tokens import guard_controls
+from refinery.tokenizers.special_tokens import guard_special_tokens
 from refinery.vocabulary.config import TrainConfig
 from refinery.vocabulary.train.byte_level_bpe import write_tokenizer
 from refinery.vocabulary.train.merges import Clauses, train_merges
@@ -35,8 +35,8 @@ def train_tokenizer(clauses: Clauses, config: TrainConfig, folder: Path) -> int:
         raw = train_sentencepiece(clauses, config)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "tokenizer.model").write_bytes(raw)
-        document = documents.from_sentencepiece(parse_model(raw, "the trained model"))
-        tokenizer = Tokenizer.from_str(json.dumps(guard_controls(document)))
+        definition = tokenizer_json.from_sentencepiece(parse_model(raw, "the trained model"))
+        tokenizer = Tokenizer.from_str(json.dumps(guard_special_tokens(definition)))
     elif config.kind == "wordpiece":
         tokenizer = train_wordpiece(clauses, config)
     else:

@@ -14,7 +14,7 @@ from typing import Any
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from refinery.vocabulary.config import TrainConfig
-from refinery.vocabulary.train.byte_level_bpe import control_tokens
+from refinery.vocabulary.train.byte_level_bpe import special_tokens
 from refinery.vocabulary.train.merges import (
     Clauses,
     choose_alphabet,
@@ -42,7 +42,7 @@ def train_wordpiece(clauses: Clauses, config: TrainConfig) -> Tokenizer:
     if config.split_digits:
         splits.append(pre_tokenizers.Digits(individual_digits=True))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(splits)
-    special = [*control_tokens(config.sentinels), UNKNOWN]
+    special = [*special_tokens(config.sentinels), UNKNOWN]
     vocab = _number(_count_words(clauses, tokenizer), config, special)
     tokenizer.model = models.WordPiece(vocab, unk_token=UNKNOWN)
     tokenizer.add_special_tokens(special)
@@ -60,14 +60,14 @@ def _count_words(clauses: Clauses, tokenizer: Tokenizer) -> Counter[str]:
 
 
 def _number(words: Mapping[str, int], config: TrainConfig, special: list[str]) -> dict[str, int]:
-    """The vocabulary: control tokens, symbols by rank, then joins by count and rank."""
+    """The vocabulary: special tokens, symbols by rank, then merged ones by count and rank."""
     counts: Counter[str] = Counter()
     for word, count in words.items():
         for symbol in _symbols(word):
             counts[symbol] += count
     ranked = sorted(counts, key=lambda symbol: (-counts[symbol], symbol))
     ranked = ranked[: _LAST_CODE - _FIRST_CODE]
-    codes = {symbol: chr(_FIRST_CODE + place) for place, symbol in enumerate(ranked)}
+    codes = {symbol: chr(_FIRST_CODE + rank) for rank, symbol in enumerate(ranked)}
     coded = list(_coded(sorted(words.items()), codes))
     alphabet = choose_alphabet(coded, config, room=config.size - len(special))
     trainer = trainers.BpeTrainer(

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.command.main import main
-from refinery.datasets.trace import Dataset, trace_document, trace_row
+from refinery.datasets.trace import DatasetFolder, trace_document, trace_row
 from refinery.datasets.verify import verify_dataset
 from schemas.errors import ContractError, SettingsError
 from schemas.fingerprints import sha256_files
@@ -87,7 +87,7 @@ def test_damage_gives_exit_code_3(
     [
         (("account", "dropped"), "dropped tokens of its sources"),
         (("account", "drawn"), "drawn tokens of its sources"),
-        (("account", "control"), "control tokens of its shards"),
+        (("account", "control"), "special tokens of its shards"),
         (("account", "padding"), "padding of its shards"),
         (("account", "tokens_in"), "packed + dropped - drawn tokens"),
         (("sources", "web", "packed_tokens"), "packed tokens by source"),
@@ -115,7 +115,7 @@ def test_edited_manifest_is_refused(manifest: Path) -> None:
 
 
 def test_row_number_counts_across_shards(manifest: Path) -> None:
-    traced = trace_row(Dataset.open(manifest), "train", 40 + 24)
+    traced = trace_row(DatasetFolder.open(manifest), "train", 40 + 24)
 
     row = pq.read_table(manifest.parent / "shard-00001.parquet").to_pylist()[24]
     assert (traced["shard"], traced["row_in_shard"]) == ("shard-00001.parquet", 24)
@@ -124,7 +124,7 @@ def test_row_number_counts_across_shards(manifest: Path) -> None:
 
 
 def test_document_leads_back_to_its_row(manifest: Path) -> None:
-    dataset = Dataset.open(manifest)
+    dataset = DatasetFolder.open(manifest)
     doc_id = trace_row(dataset, "train", 77)["segments"][0]["doc_id"]
 
     assert [(r["split"], r["row"]) for r in trace_document(dataset, doc_id)] == [("train", 77)]
@@ -132,7 +132,7 @@ def test_document_leads_back_to_its_row(manifest: Path) -> None:
 
 def test_row_beyond_the_end_is_an_error_with_the_range(manifest: Path) -> None:
     with pytest.raises(SettingsError, match="rows 0 to 95"):
-        trace_row(Dataset.open(manifest), "train", 96)
+        trace_row(DatasetFolder.open(manifest), "train", 96)
 
 
 def test_trace_prints_one_json_line(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:

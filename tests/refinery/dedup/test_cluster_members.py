@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 import numpy as np
 
-ORDER_DDL = "dump int, place int, worse int, shorter int, doc_id string"
+ORDER_DDL = "dump int, source_rank int, worse int, shorter int, doc_id string"
 
 
 def test_members_are_those_of_edges_and_copies_together(spark: SparkSession) -> None:

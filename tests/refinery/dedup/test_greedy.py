@@ -7,7 +7,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from refinery.dedup.greedy import KEPT, greedy_keepers, greedy_removals, smallest_members
+from refinery.dedup.greedy import KEPT, greedy_keepers, smallest_members
 
 Edges = list[tuple[int, int]]
 
@@ -69,20 +69,20 @@ def test_components_equal_those_of_networkx(name: str) -> None:
 
 def test_a_chain_of_2000_keeps_667_where_each_is_like_the_next_two() -> None:
     # Each document shares 90 % with the next, so it also passes the threshold with the second.
-    order = [f"{i:04}" for i in range(2000)]
-    edges = [(order[i], order[j]) for i in range(2000) for j in (i + 1, i + 2) if j < 2000]
+    edges = np.array([(i, j) for i in range(2000) for j in (i + 1, i + 2) if j < 2000], np.int64)
 
-    removed = greedy_removals(order, edges)
+    keepers = greedy_keepers(2000, edges[:, 0], edges[:, 1])
 
+    removed = np.flatnonzero(keepers != KEPT)
     assert 2000 - len(removed) == 667
-    assert all(abs(int(a) - int(b)) <= 2 for a, b in removed.items())
+    assert np.abs(removed - keepers[removed]).max() <= 2
 
 
 def test_later_documents_never_change_earlier_decisions() -> None:
-    edges = [("a", "b"), ("c", "b"), ("c", "d")]
+    edges = np.array([(0, 1), (2, 1), (2, 3)], np.int64)
 
-    before = greedy_removals(["a", "b", "c"], edges[:2])
-    after = greedy_removals(["a", "b", "c", "d"], edges)
+    before = greedy_keepers(3, edges[:2, 0], edges[:2, 1])
+    after = greedy_keepers(4, edges[:, 0], edges[:, 1])
 
-    assert before == {"b": "a"}
-    assert after == {"b": "a", "d": "c"}
+    assert before.tolist() == [KEPT, 0, KEPT]
+    assert after.tolist() == [KEPT, 0, KEPT, 2]

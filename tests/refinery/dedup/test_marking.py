@@ -236,7 +236,7 @@ def test_solving_equals_the_rule_as_written_on_every_graph(
     place = {n: int.from_bytes(n.encode()[::-1]) % 97 for n in ids}
     order = spark.createDataFrame(
         [(0, place[n], 0, 0, n) for n in ids],
-        "dump int, place int, worse int, shorter int, doc_id string",
+        "dump int, source_rank int, worse int, shorter int, doc_id string",
     ).select(*ORDER)
     config = DedupConfig(max_component_edges=most_edges)
 

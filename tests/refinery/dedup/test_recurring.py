@@ -10,7 +10,7 @@ from refinery.dedup.config import RecurringConfig
 from refinery.dedup.recurring import (
     find_passages,
     frequent_passages,
-    passage_places,
+    passages_of,
     recurring_edits,
 )
 from refinery.dedup.solving import ORDER
@@ -81,12 +81,12 @@ def test_frequent_lines_go_everywhere_and_spans_stay_once(spark: SparkSession) -
     # Document 2 comes first in the keepers' order.
     order = spark.createDataFrame(
         [(0, 0, 0, -int(i), i) for i in texts],
-        "dump int, place int, worse int, shorter int, doc_id string",
+        "dump int, source_rank int, worse int, shorter int, doc_id string",
     ).select(*ORDER)
     config = RecurringConfig(line_documents=2, span_documents=2)
 
-    places = passage_places(documents, config).localCheckpoint()
-    edits = recurring_edits(places, frequent_passages(places, config), order).collect()
+    passages = passages_of(documents, config).localCheckpoint()
+    edits = recurring_edits(passages, frequent_passages(passages, config), order).collect()
 
     def after(doc_id: str) -> str:
         spans = [Edit(e.start, e.end) for e in edits if e.doc_id == doc_id]

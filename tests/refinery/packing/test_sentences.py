@@ -11,7 +11,7 @@ from refinery.packing.config import PackingConfig
 from refinery.packing.sentences import PairWalk, sentence_rows
 from refinery.packing.shard_builder import ShardBuilder
 from refinery.packing.shard_rows import PackedShard, ShardForm
-from refinery.packing.write_shards import check_controls, write_shard
+from refinery.packing.write_shards import check_special_tokens, write_shard
 from schemas.errors import SettingsError
 from schemas.manifest import SpecialIds
 from schemas.rows import read_row_groups
@@ -171,4 +171,4 @@ def test_pairs_without_cls_are_refused_with_the_command() -> None:
     config = PackingConfig(layout="next_sentence")
 
     with pytest.raises(SettingsError, match="no cls_token; `refinery vocabulary train"):
-        check_controls(config, SpecialIds(pad=0, eos=1))
+        check_special_tokens(config, SpecialIds(pad=0, eos=1))

@@ -9,7 +9,7 @@ import pytest
 from refinery.packing.noise import DropoutBpe, generator
 from refinery.tokenizers.cached_bpe import PieceEncoder
 from refinery.tokenizers.identity import identify_tokenizer, load_tokenizer
-from refinery.tokenizers.recipe_tokenizer import whole_tokenizer
+from refinery.tokenizers.recipe_tokenizer import complete_tokenizer_folder
 from refinery.tokenizers.tokenise import tokenise_batch
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "tokenizers"
@@ -22,7 +22,7 @@ TEXT = "One fox ran. Two dogs slept! 三只猫坐着。它们走了。 <eos> [MA
     [("t5", 32_100), ("llama", 32_000), ("gpt2", 50_257), ("bert-base-chinese", 21_128)],
 )
 def test_published_forms_tokenise_with_marks(name: str, size: int, tmp_path: Path) -> None:
-    folder = whole_tokenizer(DATA / name, tmp_path / "whole")
+    folder = complete_tokenizer_folder(DATA / name, tmp_path / "whole")
     identity = identify_tokenizer(folder, relative_path="t")
     tokenizer = load_tokenizer(folder)
     batch = pa.RecordBatch.from_pydict(

@@ -50,7 +50,7 @@ def test_ids_are_those_of_the_edited_text(spark: SparkSession, folder: Path) -> 
         assert found[doc_id]["num_tokens"] == len(found[doc_id]["input_ids"])
         assert found[doc_id]["num_bytes"] == len(text.encode())
     assert {doc_id for doc_id, row in found.items() if row["is_heldout"]} == {"d"}
-    assert min(found["a"]["input_ids"]) >= 105, "<eos> in the text is no control token"
+    assert min(found["a"]["input_ids"]) >= 105, "<eos> in the text is no special token"
 
 
 def test_split_is_a_function_of_seed_and_id(spark: SparkSession) -> None:

@@ -92,7 +92,7 @@ def test_next_sentence_rows_keep_their_halves_and_labels() -> None:
         assert batch.document[row].tolist() == [1] * (end + 1) + [0] * (SEQ - end - 1)
         assert np.flatnonzero(batch.token_types[row]).tolist() == list(range(second, end + 1))
         chosen = np.flatnonzero(batch.labels[row] != NO_LABEL)
-        # As in BERT's code, the count is of all tokens of the row, control tokens included.
+        # As in BERT's code, the count is of all tokens of the row, special tokens included.
         assert len(chosen) == max(1, round((end + 1) * 0.15))
         assert not np.isin(ids[chosen], [CLS, SEP, PAD]).any()
         assert batch.labels[row][chosen].tolist() == ids[chosen].tolist()

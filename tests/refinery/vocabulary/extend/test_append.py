@@ -181,12 +181,12 @@ def test_donor_piece_spelt_like_a_control_token_is_refused(tmp_path: Path) -> No
         minloglevel=2, hard_vocab_limit=False, split_by_unicode_script=False,
     )  # fmt: skip
 
-    with pytest.raises(ContractError, match=r"ordinary pieces <eos> are control tokens"):
+    with pytest.raises(ContractError, match=r"ordinary pieces <eos> are special tokens"):
         extend_kind("sentencepiece_bpe", tmp_path / "clash.model", tmp_path / "out")
 
 
 def test_tags_that_a_donor_merged_are_left_out(tmp_path: Path) -> None:
-    """ "</s>" is HTML to a BPE of web pages; here "<eos>" is, and no control token of the donor."""
+    """ "</s>" is HTML to a BPE of web pages; here "<eos>" is, and no special token of the donor."""
     donor = tmp_path / "donor"
     shutil.copytree(folder_of("byte_level_bpe", "zh"), donor)
     document = json.loads((donor / "tokenizer.json").read_text("utf-8").replace("<eos>", "<end>"))
@@ -198,7 +198,7 @@ def test_tags_that_a_donor_merged_are_left_out(tmp_path: Path) -> None:
 
     base, vocabulary = extend_kind("sentencepiece_bpe", donor, tmp_path / "out")
 
-    assert "<eos>" in base.controls
+    assert "<eos>" in base.special_tokens
     assert vocabulary.refused["spelt like a control token of the base"] == 1
     assert all(proof.holds for proof in vocabulary.proofs)
 
@@ -276,7 +276,7 @@ def test_bases_without_their_model_file_are_extended_too(kind: TrainKind, tmp_pa
 
 
 def test_control_tokens_behind_the_vocabulary_keep_their_ids(tmp_path: Path) -> None:
-    """Many published byte-level tokenizers number their control tokens after all entries."""
+    """Many published byte-level tokenizers number their special tokens after all entries."""
     shutil.copytree(folder_of("byte_level_bpe", "en"), tmp_path / "base")
     path = tmp_path / "base/tokenizer.json"
     tokenizer = Tokenizer.from_file(str(path))

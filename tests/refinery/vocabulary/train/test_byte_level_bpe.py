@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 
 from refinery.tokenizers.identity import identify_tokenizer, load_tokenizer
 from refinery.vocabulary.config import VocabularyConfig
-from refinery.vocabulary.train.byte_level_bpe import control_tokens, train_bpe, write_tokenizer
+from refinery.vocabulary.train.byte_level_bpe import special_tokens, train_bpe, write_tokenizer
 from schemas.errors import ContractError, SettingsError
 
 TEXTS = [
@@ -48,7 +48,7 @@ def test_control_tokens_have_the_first_ids(folder: Path) -> None:
     assert identity.vocab_size == 450
 
 
-@pytest.mark.parametrize("text", [HOSTILE, *control_tokens(100)])
+@pytest.mark.parametrize("text", [HOSTILE, *special_tokens(100)])
 def test_text_never_becomes_a_control_token(folder: Path, text: str) -> None:
     ids = load_tokenizer(folder).encode(text, add_special_tokens=False).ids
 
