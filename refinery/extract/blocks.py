@@ -1,9 +1,10 @@
-"""A page as a list of text blocks and the tree of elements that hold them.
+"""A page as a list of text blocks and the elements that hold them.
 
 The parser repairs the page and writes it anew; its tags and text are computed on as arrays, since a
-loop over the nodes in Python took several times as long.
-Shapes: T tags, opening and closing ones, E elements, N blocks. A place is 2t for the tag t, 2t + 1
-for the text behind it.
+loop over the nodes in Python took several times as long. docs/extraction_scan.md tells the way from
+bytes to blocks.
+Shapes: T tags, opening and closing ones, in order; E elements, N blocks. Nodes are numbered like
+tags, in order: node 2t is the tag t, node 2t + 1 the text behind it.
 """
 
 from __future__ import annotations
@@ -19,60 +20,32 @@ from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser
 from refinery.extract.hints import Hints, read_hints
 from refinery.extract.inline import Formulas, formula_of, image_names, plain_text, sticker_names
 from refinery.extract.nesting import Nesting, number_paths
-from refinery.extract.tags import RAW_TEXT_NAMES, VOID_NAMES, TagNames, read_tags, write_body
+from refinery.extract.tag_kinds import (
+    IS_ANNOTATION,
+    IS_CONTROL,
+    IS_RAW_TEXT,
+    IS_VOID,
+    KIND_OF,
+    NAME_ATTRIBUTES,
+    NAME_WORDS,
+    TAG_ID_OF,
+    TAG_IDS,
+    TAG_NAMES,
+    Kind,
+)
+from refinery.extract.tags import read_tags, write_body
 from refinery.extract.trim import trim_markup
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-_SKIPPED_NAMES = (
-    "script style template svg iframe noembed noframes object select textarea canvas video audio "
-    "map datalist dialog"
-)
-# What does not end a line of text.
-_INLINE_NAMES = (
-    "abbr acronym bdi bdo big cite code data del dfn em font i input ins kbd label mark q "
-    "rp rt ruby s samp small span strike sub sup time tt u var wbr nobr mi mo mn "
-    "mrow msup msub mfrac semantics annotation path picture source embed param track"
-)
-_BLOCK, _LINE, _LINK, _BOLD, _BREAK_TAG, _VOID, _SKIP, _IMAGE, _MATH, _CLOSE = range(10)
-_KINDS = {
-    **dict.fromkeys(_INLINE_NAMES.split(), _LINE),
-    **dict.fromkeys("area base basefont col hr link meta frame bgsound".split(), _VOID),  # noqa: SIM905
-    **dict.fromkeys(_SKIPPED_NAMES.split(), _SKIP),
-    "a": _LINK, "b": _BOLD, "strong": _BOLD, "br": _BREAK_TAG, "img": _IMAGE, "math": _MATH,
-}  # fmt: skip
-TAGS = (
-    "other", "p", "li", "div", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "blockquote",
-    "dd", "dt", "article", "main", "section", "nav", "header", "footer", "aside", "form", "table",
-    "tr", "ul", "ol", "figure", "figcaption", "button", "noscript", "details", "summary", "dl",
-    "caption", "address", "body", "tbody", "thead", "center", "fieldset", "head", "title",
-)  # fmt: skip
-TAG_IDS = {name: place for place, name in enumerate(TAGS)}
-# Of forty words that were tried, those by which the trees gained something.
-WORDS = (
-    "comment", "foot", "entry", "author", "recommend", "modal", "desc", "nav", "review", "text",
-    "body", "content", "menu", "main", "product", "post",
-)  # fmt: skip
-# What names an element beside its classes.
-_ATTRIBUTES = ("id", "role", "itemprop")
-_CONTROLS = ("input", "button", "select", "textarea", "svg", "label", "form")
-_NAMES = sorted({*_KINDS, *TAGS[1:], *_CONTROLS, *VOID_NAMES, *RAW_TEXT_NAMES})
-_NUMBERS = TagNames(_NAMES)
-# By number of a name, 0 being any other.
-_KIND_OF = np.array([_BLOCK, *(_KINDS.get(name, _BLOCK) for name in _NAMES)])
-_TAG_OF = np.array([0, *(TAG_IDS.get(name, 0) for name in _NAMES)])
-_IS_CONTROL = np.array([False, *(name in _CONTROLS for name in _NAMES)])
-_IS_VOID = np.array([False, *(name in VOID_NAMES for name in _NAMES)])
-_IS_NOTE = np.array([False, *(name == "annotation" for name in _NAMES)])
-_IS_RAW = np.array([False, *(name in RAW_TEXT_NAMES for name in _NAMES)])
+# How the text of a block is tidied: on one line, with line ends at <br>, or as code.
 _PLAIN, _BROKEN, _CODE = range(3)
 _SPACES = re.compile(r"\s+")
 # Marks <br> apart from line ends of the source; no parsed page holds it.
 _BREAK = "\0"
-_PRE = TAG_IDS["pre"]
 MAX_BLOCKS = 20_000
-# Nobody listens to changes of the tree.
+# Without events the parser keeps no books on changes of the tree, for which nobody asks.
 _OPTIONS = LexborDocumentOptions.WO_EVENTS.value
 
 
@@ -82,12 +55,23 @@ def _no_ints() -> Ints:
 
 @dataclass(slots=True)
 class Blocks:
-    """Blocks in order, and elements in order of opening; `starts`/`ends` are block numbers.
+    """Blocks in order, and elements in the order of their opening tags.
 
-    `elements`, `link_chars`, `num_links`, `bold_chars`, `num_breaks` are [N], and so are
-    `num_images` and `num_controls`, which count what stands before each block. `tags`, `parents`,
-    `depths`, `masks`, `paths`, `starts`, `ends` are [E]; equal `paths` are equal paths of tags and classes, where
-    they lead to blocks.
+    Attributes:
+        texts: The text of each of the N blocks.
+        elements: [N] innermost block-level element that holds each block.
+        link_chars, bold_chars: [N] code points inside links and inside bold text.
+        num_links, num_breaks: [N] links, and <br>, inside each block.
+        num_images, num_controls: [N] images, and form controls, that stand before each block and
+            after the one before it.
+        tag_ids: [E] index in `TAGS`.
+        parents, depths: [E] element 0 is the body, its own parent, of depth 0.
+        name_bits: [E] bit i where NAME_WORDS[i] is in the class, id, role or itemprop.
+        paths: [E] equal numbers for equal paths of tags and classes from the body; only where an
+            element holds blocks.
+        starts, ends: [E] first block inside each element, and one past the last.
+        title: Text of the page's <title>.
+        hints: What the page says about itself.
     """
 
     texts: list[str] = field(default_factory=list)
@@ -98,10 +82,10 @@ class Blocks:
     num_breaks: Ints = field(default_factory=_no_ints)
     num_images: Ints = field(default_factory=_no_ints)
     num_controls: Ints = field(default_factory=_no_ints)
-    tags: Ints = field(default_factory=_no_ints)
+    tag_ids: Ints = field(default_factory=_no_ints)
     parents: Ints = field(default_factory=_no_ints)
     depths: Ints = field(default_factory=_no_ints)
-    masks: Ints = field(default_factory=_no_ints)
+    name_bits: Ints = field(default_factory=_no_ints)
     paths: Ints = field(default_factory=_no_ints)
     starts: Ints = field(default_factory=_no_ints)
     ends: Ints = field(default_factory=_no_ints)
@@ -112,8 +96,9 @@ class Blocks:
 def read_blocks(html: str, *, image_text: bool = False, formulas: Formulas = "tex") -> Blocks:
     """Split a page into blocks of text that no block-level tag interrupts.
 
-    Emoji and stickers that are images give their names; other images only with `image_text`. A
-    formula is its TeX, where the page gives it, or what is drawn, or nothing.
+    Images that stand for emoji or stickers give their names; other images only with `image_text`.
+    Of a formula, "tex" gives its TeX where the page holds it and what is drawn otherwise, "drawn"
+    always what is drawn, "drop" nothing.
     """
     trimmed = trim_markup(html)
     tree = LexborHTMLParser(trimmed.markup, options=_OPTIONS)
@@ -134,182 +119,189 @@ class _Reading:
     def __init__(
         self, body: str, name_images: Callable[[list[str]], list[str]], formulas: Formulas
     ) -> None:
-        self._tags = tags = read_tags(body, _NUMBERS, _IS_VOID, _IS_RAW)
-        kinds = _KIND_OF[tags.names]
-        kinds[~tags.is_opening] = _CLOSE
-        kinds[tags.is_single & (kinds == _BLOCK)] = _VOID
-        kinds[0] = _BLOCK
-        skipped = tags.covered(np.flatnonzero(kinds == _SKIP))
-        kinds[skipped] = _SKIP
+        self._tags = tags = read_tags(body, TAG_NAMES, IS_VOID, IS_RAW_TEXT)
+        kinds = KIND_OF[tags.name_ids]
+        kinds[~tags.is_opening] = Kind.CLOSING
+        kinds[tags.is_void & (kinds == Kind.BLOCK)] = Kind.VOID
+        # Whatever its name says, the body is the block that holds all others.
+        kinds[0] = Kind.BLOCK
+        skipped = tags.covered(np.flatnonzero(kinds == Kind.SKIP))
+        kinds[skipped] = Kind.SKIP
         self._kinds = kinds
-        self._inlays = dict.fromkeys(np.flatnonzero(kinds == _BREAK_TAG).tolist(), _BREAK)
-        images = np.flatnonzero(kinds == _IMAGE)
-        marks = [tags.text[i:j] for i, j in zip(*tags.spans(images), strict=True)]
-        self._inlays.update(zip(images.tolist(), name_images(marks), strict=True))
-        for number in np.flatnonzero(kinds == _MATH).tolist():
-            end = int(tags.closings[number])
-            markup = tags.text[tags.starts[number] : tags.starts[end]]
+        # What some tags stand for as text.
+        self._tag_texts = dict.fromkeys(np.flatnonzero(kinds == Kind.BREAK).tolist(), _BREAK)
+        images = np.flatnonzero(kinds == Kind.IMAGE)
+        image_tags = [tags.text[i:j] for i, j in zip(*tags.spans(images), strict=True)]
+        self._tag_texts.update(zip(images.tolist(), name_images(image_tags), strict=True))
+        for tag in np.flatnonzero(kinds == Kind.MATH).tolist():
+            end = int(tags.closings[tag])
+            markup = tags.text[tags.starts[tag] : tags.starts[end]]
             tex = formula_of(markup) if formulas == "tex" else ""
-            self._inlays[number] = tex
+            self._tag_texts[tag] = tex
             if tex or formulas == "drop":
-                # The TeX stands for what is drawn below it.
-                kinds[number + 1 : end] = _SKIP
-                skipped[number:end] = True
+                # What is drawn inside the formula would say the same a second time.
+                kinds[tag + 1 : end] = Kind.SKIP
+                skipped[tag:end] = True
         if formulas == "drawn":
-            notes = tags.covered(np.flatnonzero(_IS_NOTE[tags.names] & tags.is_opening))
-            kinds[notes] = _SKIP
+            notes = tags.covered(np.flatnonzero(IS_ANNOTATION[tags.name_ids] & tags.is_opening))
+            kinds[notes] = Kind.SKIP
             skipped |= notes
-        # No text stands behind the last tag.
+        # Behind the last tag, which closes the body, there is no text.
         self._has_text = np.append(tags.starts[1:] > tags.ends[:-1] + 1, False) & ~skipped
 
     def read(self, blocks: Blocks) -> None:
-        """Gather the text, then the elements around it."""
+        """Fill the blocks: their texts first, then the elements around them."""
         kinds, tags = self._kinds, self._tags
-        openings = np.flatnonzero(kinds == _BLOCK)
-        cuts = (kinds == _BLOCK) | (kinds == _VOID)
-        cuts[tags.closings[openings]] = True
-        firsts = self._read_texts(blocks, runs=np.cumsum(cuts))
-        starts = np.searchsorted(firsts, 2 * openings)
+        openings = np.flatnonzero(kinds == Kind.BLOCK)
+        is_border = (kinds == Kind.BLOCK) | (kinds == Kind.VOID)
+        is_border[tags.closings[openings]] = True
+        first_nodes = self._read_texts(blocks, runs=np.cumsum(is_border))
+        starts = np.searchsorted(first_nodes, 2 * openings)
         nesting = Nesting(openings, tags.closings[openings], len(kinds))
-        blocks.elements = nesting.holders(firsts // 2)
-        # Beyond the bound neither blocks nor elements are read.
+        blocks.elements = nesting.holders(first_nodes // 2)
+        # Beyond MAX_BLOCKS neither blocks nor elements are read.
         openings = openings[starts < MAX_BLOCKS]
         num = len(openings)
         blocks.starts = starts[:num]
-        blocks.ends = np.searchsorted(firsts, 2 * tags.closings[openings])
-        blocks.tags = _TAG_OF[tags.names[openings]]
+        blocks.ends = np.searchsorted(first_nodes, 2 * tags.closings[openings])
+        blocks.tag_ids = TAG_ID_OF[tags.name_ids[openings]]
         blocks.parents, blocks.depths = nesting.parents[:num], nesting.depths[:num]
-        # No block has a path through an element that holds none.
+        # Names of an element that holds no block are on no block's path: they need not be read.
         holding = blocks.starts < blocks.ends
-        classes, blocks.masks = np.zeros(num, np.int64), np.zeros(num, np.int64)
-        classes[holding], blocks.masks[holding] = self._read_names(openings[holding])
-        blocks.paths = number_paths(blocks.parents, blocks.tags, classes)
+        classes, blocks.name_bits = np.zeros(num, np.int64), np.zeros(num, np.int64)
+        classes[holding], blocks.name_bits[holding] = self._read_names(openings[holding])
+        blocks.paths = number_paths(blocks.parents, blocks.tag_ids, classes)
 
     def _read_names(self, openings: Ints) -> tuple[Ints, Ints]:
-        """Numbers of the classes of these elements, and bits of the WORDS in what names them."""
+        """Numbers of the classes of these elements, and bits of the NAME_WORDS in all their names."""
         classes, values = self._tags.read_values("class", openings)
         numbers = [classes]
-        for name in _ATTRIBUTES:
-            found, more = self._tags.read_values(name, openings)
-            numbers.append(found + len(values))
+        for name in NAME_ATTRIBUTES:
+            number, more = self._tags.read_values(name, openings)
+            numbers.append(number + len(values))
             values += more
-        masks = _masks(values)
-        return classes, np.bitwise_or.reduce([masks[found] for found in numbers])
+        bits = _word_bits(values)
+        return classes, np.bitwise_or.reduce([bits[number] for number in numbers])
 
     def _read_texts(self, blocks: Blocks, *, runs: Ints) -> Ints:
-        """Fill what is [N]; returns the place at which each block begins.
+        """Fill what is [N]; returns the node at which each block begins.
 
-        Pieces of text in one run belong to one block, if any of them holds more than blanks.
+        `runs` [T] counts the tags that end a block, up to each tag: all text with one number is one
+        block, if any of it is more than blanks.
         """
         kinds, tags = self._kinds, self._tags
-        has_piece = np.empty((len(kinds), 2), np.bool_)
-        has_piece[:, 0] = (kinds == _BREAK_TAG) | (kinds == _IMAGE) | (kinds == _MATH)
-        has_piece[:, 1] = self._has_text
-        places = np.flatnonzero(has_piece)
-        owners = places // 2
-        is_code = tags.covered(np.flatnonzero((kinds == _BLOCK) & (_TAG_OF[tags.names] == _PRE)))
-        pieces, sizes = self._pieces(places, is_code)
-        is_break = (kinds[owners] == _BREAK_TAG) & (places % 2 == 0)
+        is_piece = np.empty((len(kinds), 2), np.bool_)
+        is_piece[:, 0] = (kinds == Kind.BREAK) | (kinds == Kind.IMAGE) | (kinds == Kind.MATH)
+        is_piece[:, 1] = self._has_text
+        nodes = np.flatnonzero(is_piece)
+        owners = nodes // 2
+        is_pre = TAG_ID_OF[tags.name_ids] == TAG_IDS["pre"]
+        is_code = tags.covered(np.flatnonzero((kinds == Kind.BLOCK) & is_pre))
+        pieces, sizes = self._pieces(nodes, is_code)
+        is_break = (kinds[owners] == Kind.BREAK) & (nodes % 2 == 0)
         sizes[is_break] = 0
         run = runs[owners]
-        told = np.flatnonzero(sizes)
-        # Runs rise from tag to tag: the blocks are the distinct ones among those that tell.
-        is_new = np.diff(run[told], prepend=-1) > 0
-        starts, ends = told[is_new][:MAX_BLOCKS], told[np.roll(is_new, -1)][:MAX_BLOCKS] + 1
-        numbers, firsts = run[starts], places[starts]
-        breaks = run[is_break]
-        blocks.num_breaks = np.searchsorted(breaks, numbers, "right") - np.searchsorted(
-            breaks, numbers
-        )
+        filled = np.flatnonzero(sizes)
+        # Runs never fall from node to node, so the first filled piece of each begins a block.
+        is_first = np.diff(run[filled], prepend=-1) > 0
+        starts, ends = filled[is_first][:MAX_BLOCKS], filled[np.roll(is_first, -1)][:MAX_BLOCKS] + 1
+        numbers, first_nodes = run[starts], nodes[starts]
+        blocks.num_breaks = _count_equal(run[is_break], numbers)
         forms = np.where(blocks.num_breaks > 0, _BROKEN, _PLAIN)
-        code = np.flatnonzero(is_code[firsts // 2])
-        # Of code the blanks around it count, too.
+        code = np.flatnonzero(is_code[first_nodes // 2])
+        # Blanks around code are indentation and line ends of it.
         forms[code] = _CODE
         starts[code] = np.searchsorted(run, numbers[code])
         ends[code] = np.searchsorted(run, numbers[code], "right")
         for start, end, form in zip(starts.tolist(), ends.tolist(), forms.tolist(), strict=True):
             text = pieces[start] if end == start + 1 else "".join(pieces[start:end])
-            if form == _PLAIN:
-                blocks.texts.append(" ".join(text.split()))
-            else:
-                blocks.texts.append(_tidy_code(text) if form == _CODE else _tidy_lines(text))
-        block = np.cumsum(is_new) - 1
-        told, block = told[block < MAX_BLOCKS], block[block < MAX_BLOCKS]
-        self._count(blocks, owners[told], sizes[told], block)
-        images = np.flatnonzero(kinds == _IMAGE)
-        controls = np.flatnonzero(_IS_CONTROL[tags.names] & tags.is_opening)
-        blocks.num_images = _counted_before(2 * images, firsts)
-        blocks.num_controls = _counted_before(2 * controls, firsts)
-        return firsts
+            blocks.texts.append(_tidy(text, form))
+        block = np.cumsum(is_first) - 1
+        filled, block = filled[block < MAX_BLOCKS], block[block < MAX_BLOCKS]
+        self._count_marks(blocks, owners[filled], sizes[filled], block)
+        images = np.flatnonzero(kinds == Kind.IMAGE)
+        controls = np.flatnonzero(IS_CONTROL[tags.name_ids] & tags.is_opening)
+        blocks.num_images = _count_between(2 * images, first_nodes)
+        blocks.num_controls = _count_between(2 * controls, first_nodes)
+        return first_nodes
 
-    def _pieces(self, places: Ints, is_code: Bools) -> tuple[list[str], Ints]:
-        """What stands at these places, text or what a tag stands for, and its size; 0 for blanks.
+    def _pieces(self, nodes: Ints, is_code: Bools) -> tuple[list[str], Ints]:
+        """The text of these nodes, and its size; blanks have size 0, and are one space outside code.
 
-        Two of three are blanks, which are one space where they are not code.
+        A node of text gives the text, a tag what it stands for. Two of three nodes are blanks: those
+        are told by their bytes, and no string is cut out for them.
         """
         tags, text = self._tags, self._tags.text
-        pieces = [" "] * len(places)
-        sizes = np.zeros(len(places), np.int64)
-        is_text = places % 2 == 1
-        owners = places[is_text] // 2
+        pieces = [" "] * len(nodes)
+        sizes = np.zeros(len(nodes), np.int64)
+        is_text = nodes % 2 == 1
+        owners = nodes[is_text] // 2
         firsts, ends = tags.ends[owners] + 1, tags.starts[owners + 1]
-        told = np.flatnonzero(~tags.are_blank(firsts, ends) | is_code[owners])
-        found = [
+        filled = np.flatnonzero(~tags.are_blank(firsts, ends) | is_code[owners])
+        texts = [
             text[first:end]
-            for first, end in zip(firsts[told].tolist(), ends[told].tolist(), strict=True)
+            for first, end in zip(firsts[filled].tolist(), ends[filled].tolist(), strict=True)
         ]
-        found = [plain_text(piece) if "&" in piece else piece for piece in found]
-        tag_places = np.flatnonzero(~is_text)
-        found += [self._inlays[tag] for tag in (places[tag_places] // 2).tolist()]
-        at = np.concatenate([np.flatnonzero(is_text)[told], tag_places])
-        for place, piece in zip(at.tolist(), found, strict=True):
-            pieces[place] = piece
-        sizes[at] = [0 if piece.isspace() else len(piece) for piece in found]
+        texts = [plain_text(piece) if "&" in piece else piece for piece in texts]
+        of_tags = np.flatnonzero(~is_text)
+        texts += [self._tag_texts[tag] for tag in (nodes[of_tags] // 2).tolist()]
+        indices = np.concatenate([np.flatnonzero(is_text)[filled], of_tags])
+        for index, piece in zip(indices.tolist(), texts, strict=True):
+            pieces[index] = piece
+        sizes[indices] = [0 if piece.isspace() else len(piece) for piece in texts]
         return pieces, sizes
 
-    def _count(self, blocks: Blocks, owners: Ints, sizes: Ints, block: Ints) -> None:
-        """Links and bold text of each block, from the pieces of its text."""
+    def _count_marks(self, blocks: Blocks, owners: Ints, sizes: Ints, block: Ints) -> None:
+        """Count links and bold text of each block.
+
+        The arguments say of each piece of text which tag stands before it, how long it is, and in
+        which block.
+        """
         num, closings = len(blocks.texts), self._tags.closings
         # Links do not nest: the last one that opened holds a piece, or none does.
-        is_link = self._kinds == _LINK
+        is_link = self._kinds == Kind.LINK
         last = np.maximum.accumulate(np.where(is_link, np.arange(len(is_link)), 0))[owners]
         linked = is_link[last] & (closings[last] > owners)
         blocks.link_chars = np.bincount(block, sizes * linked, num).astype(np.int64)
         of_block, link = block[linked], last[linked]
         is_new = (np.diff(of_block, prepend=-1) != 0) | (np.diff(link, prepend=-1) != 0)
         blocks.num_links = np.bincount(of_block[is_new], minlength=num)
-        bold = self._tags.covered(np.flatnonzero(self._kinds == _BOLD))[owners]
+        bold = self._tags.covered(np.flatnonzero(self._kinds == Kind.BOLD))[owners]
         blocks.bold_chars = np.bincount(block, sizes * bold, num).astype(np.int64)
 
 
-def _masks(names: list[str]) -> Ints:
-    """Bits of the WORDS that each name holds; all names are searched as one text."""
+def _word_bits(names: list[str]) -> Ints:
+    """For each name, bit i where it holds NAME_WORDS[i]; all names are searched as one text."""
     text = _BREAK.join(names).lower()
-    # Lower case of a few letters is longer: lengths are taken after it.
+    # Lengths are taken in lower case: of a few letters it is longer.
     ends = np.cumsum([len(name) + 1 for name in text.split(_BREAK)])
-    masks = np.zeros(len(names), np.int64)
-    for place, word in enumerate(WORDS):
-        hits = []
-        at = text.find(word)
-        while at >= 0:
-            hits.append(at)
-            at = text.find(word, at + len(word))
-        if hits:
-            masks[np.searchsorted(ends, hits, "right")] |= 1 << place
-    return masks
+    bits = np.zeros(len(names), np.int64)
+    for number, word in enumerate(NAME_WORDS):
+        offsets = []
+        offset = text.find(word)
+        while offset >= 0:
+            offsets.append(offset)
+            offset = text.find(word, offset + len(word))
+        if offsets:
+            bits[np.searchsorted(ends, offsets, "right")] |= 1 << number
+    return bits
 
 
-def _counted_before(places: Ints, firsts: Ints) -> Ints:
-    """How many of these nodes stand before each block and after the one before it."""
-    return np.diff(np.searchsorted(places, firsts), prepend=0)
+def _count_equal(ascending: Ints, numbers: Ints) -> Ints:
+    """How many items of a sorted array equal each number."""
+    return np.searchsorted(ascending, numbers, "right") - np.searchsorted(ascending, numbers)
 
 
-def _tidy_code(text: str) -> str:
-    """Line ends and indentation stay."""
-    return text.replace(_BREAK, "\n").strip("\n")
+def _count_between(nodes: Ints, first_nodes: Ints) -> Ints:
+    """How many of the nodes stand before each block's first node and behind that of the one before."""
+    return np.diff(np.searchsorted(nodes, first_nodes), prepend=0)
 
 
-def _tidy_lines(text: str) -> str:
-    """Runs of space to one; line breaks that the page asked for are kept."""
+def _tidy(text: str, form: int) -> str:
+    """Blanks become one space; lines end where <br> stands; code keeps line ends and indentation."""
+    if form == _PLAIN:
+        return " ".join(text.split())
+    if form == _CODE:
+        return text.replace(_BREAK, "\n").strip("\n")
     lines = (" ".join(line.split()) for line in text.split(_BREAK))
     return "\n".join(line for line in lines if line)

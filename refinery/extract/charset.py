@@ -33,7 +33,7 @@ _XML = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9_:.+-]{2,4
 class Decoded:
     """Text, the encoding that gave it, and how many characters could not be decoded.
 
-    `is_misdeclared` says that a declared charset gave way to another one.
+    `is_misdeclared` tells that a declared charset did not fit and another one was taken.
     """
 
     text: str
@@ -43,10 +43,11 @@ class Decoded:
 
 
 def decode(payload: bytes, charset: str | None, *, is_html: bool) -> Decoded:
-    """Decode a payload.
+    """Decode a payload; what no charset can decode becomes U+FFFD, and is counted.
 
-    A declared charset that does not fit the bytes (more than one undecodable place in a thousand)
-    gives way to the detector: servers send one header for pages of many encodings.
+    A declared charset that does not fit the bytes (more than one character in a thousand cannot be
+    decoded) gives way to the next declaration, then to the detector: servers send one header for
+    pages of many encodings.
     """
     for bom, marked in _BOMS:
         if payload.startswith(bom):
@@ -67,7 +68,7 @@ def decode(payload: bytes, charset: str | None, *, is_html: bool) -> Decoded:
 
 
 def _decode_undeclared(payload: bytes) -> Decoded:
-    """Bytes that are not clean UTF-8 and say nothing that fits about themselves."""
+    """Decode bytes that are not clean UTF-8 and carry no declaration that fits."""
     head = payload[:DETECT_BYTES]
     decoded = _decode(payload, _known(detect_encoding(head)) or "cp1252")
     if decoded.num_replaced * 100 <= len(decoded.text):
@@ -82,17 +83,18 @@ def _decode_undeclared(payload: bytes) -> Decoded:
 
 
 def _declared_in(payload: bytes) -> str | None:
+    """The label in a page's meta tag or XML declaration."""
     head = payload[:PRESCAN_BYTES]
-    found = _META.search(head) or _XML.search(head)
-    if found is None:
+    declaration = _META.search(head) or _XML.search(head)
+    if declaration is None:
         return None
-    label = found[1].decode("ascii")
+    label = declaration[1].decode("ascii")
     # A page that could be prescanned as ASCII is not UTF-16, whatever it says (HTML standard).
     return "utf-8" if label.lower().startswith("utf-16") else label
 
 
 def _known(label: str | None) -> str | None:
-    """Python codec for a web label; what pages call by an old name is read as its superset."""
+    """Python codec of a label that the web uses; None for an unknown one. Old names give supersets."""
     if not label:
         return None
     name = map_encoding_to_html5(label.strip(), fallback_utf8=False)

@@ -1,6 +1,6 @@
 """The default engine: keep the blocks that a small trained model takes for content.
 
-Weights are trained by tools/train_blocks.py; their provenance lies beside them.
+tools/train_blocks.py trains the weights; blocks.json beside them says from what and how.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from refinery.extract.inline import Formulas
 from refinery.extract.metadata import linked_text
 from refinery.extract.structure import Style, Tables, render
 
-# A page whose blocks give less is asked for the text of its JSON-LD, which must be much longer.
+# Where the kept blocks give less text, that of the page's JSON-LD is taken, if it is much longer.
 SHORT_CHARS = 1_000
 LINKED_FACTOR = 2
 
@@ -40,7 +40,7 @@ def load_forests() -> tuple[Forest, Forest]:
 
 
 def weights_sha256() -> str:
-    """What the fingerprint of a stage that extracts must hold."""
+    """Digest of the weights, which belongs into the fingerprint of every stage that extracts."""
     return hashlib.sha256(_weights()).hexdigest()
 
 
@@ -61,7 +61,11 @@ def extract_main_text(
     formulas: Formulas = "tex",
     tables: Tables | None = None,
 ) -> MainText:
-    """Keep the likely blocks; a page that shows next to nothing may hold its text as plain data."""
+    """Keep the blocks that are likely content.
+
+    A page that shows next to nothing may hold its text as JSON-LD for search engines: that is taken
+    instead.
+    """
     blocks = read_blocks(html, image_text=image_text, formulas=formulas)
     text = ""
     if blocks.texts:

@@ -1,8 +1,10 @@
 """How many of a page's blocks to keep, most likely ones first.
 
-A few cuts are tried: fixed probabilities, the one of highest expected F1 and those near it. Small
-trees, trained on pages whose blocks were judged by models that had not seen them, foretell how much
-each cut gains over the expected-best one. Shapes: N blocks, C cuts, G features.
+A cut keeps all blocks down to one of them, in falling order of probability. A few are tried: at
+fixed probabilities, the one of highest expected F1 and those near it. Small trees, trained on pages
+whose blocks were judged by models that had not seen them, foretell how much each cut gains over the
+one of highest expected F1.
+Shapes: N blocks, C cuts, G features of a cut.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from refinery.extract.feature_rows import CutPageRow, CutRow
 from refinery.extract.forest import Forest
 
 Floats = NDArray[np.float64]
@@ -24,9 +27,13 @@ _NEARLY_BEST = (0.97, 0.94, 0.9)
 
 @dataclass(frozen=True)
 class Cuts:
-    """Blocks in falling order of probability [N]; after which of them to cut [C]; features [G, C].
+    """Cuts of a page, those that keep less first.
 
-    `best` is the cut of highest expected F1.
+    Attributes:
+        order: [N] blocks in falling order of probability.
+        lasts: [C] index in `order` of the last block that each cut keeps.
+        columns: [G, C] features.
+        best: Index in `order` of the last block kept by the cut of highest expected F1.
     """
 
     order: NDArray[np.int64]
@@ -38,7 +45,7 @@ class Cuts:
 def propose_cuts(
     probability: NDArray[np.float32], words: NDArray[np.float32], facts: tuple[float, ...]
 ) -> Cuts:
-    """The cuts worth trying, and what is known of each; `facts` are of the page.
+    """Choose the cuts worth trying, and compute the features of each; `facts` are of the page.
 
     F1 of the first k blocks is about 2 sum(p w) / (sum(w) + W), W being all expected content words.
     """
@@ -55,20 +62,36 @@ def propose_cuts(
         chosen |= {int(near[0]), int(near[-1])}
     lasts = np.array(sorted(chosen))
     doubt = -(p * np.log(p + 1e-9) + (1 - p) * np.log(1 - p + 1e-9))
-    page = [
-        np.log1p(len(w)), np.log1p(total), content / total, doubt @ w / total, f1[best],
-        kept[best] / total, w[p > 0.5].sum() / total, w[(p > 0.2) & (p < 0.8)].sum() / total, p[0],
-        *facts,
-    ]  # fmt: skip
-    of_cut = [
-        p[lasts], np.append(p, 0)[lasts + 1], f1[lasts] - f1[best], expected[lasts] / content,
-        kept[lasts] / total, expected[lasts] / kept[lasts], np.log1p(kept[lasts]),
-        lasts / len(w), kept[lasts] / kept[best], lasts - best,
-    ]  # fmt: skip
-    columns = np.empty((len(page) + len(of_cut), len(lasts)), np.float32)
-    columns[: len(page)] = np.array(page)[:, None]
-    for place, values in enumerate(of_cut, len(page)):
-        columns[place] = values
+    of_page = {
+        CutPageRow.LOG_BLOCKS: np.log1p(len(w)),
+        CutPageRow.LOG_WORDS: np.log1p(total),
+        CutPageRow.CONTENT_FRACTION: content / total,
+        CutPageRow.DOUBT: doubt @ w / total,
+        CutPageRow.BEST_F1: f1[best],
+        CutPageRow.BEST_KEPT_FRACTION: kept[best] / total,
+        CutPageRow.LIKELY_FRACTION: w[p > 0.5].sum() / total,
+        CutPageRow.UNSURE_FRACTION: w[(p > 0.2) & (p < 0.8)].sum() / total,
+        CutPageRow.HIGHEST_PROBABILITY: p[0],
+    }
+    of_cut = {
+        CutRow.LAST_PROBABILITY: p[lasts],
+        CutRow.NEXT_PROBABILITY: np.append(p, 0)[lasts + 1],
+        CutRow.F1_BELOW_BEST: f1[lasts] - f1[best],
+        CutRow.RECALL: expected[lasts] / content,
+        CutRow.KEPT_FRACTION: kept[lasts] / total,
+        CutRow.PRECISION: expected[lasts] / kept[lasts],
+        CutRow.LOG_KEPT_WORDS: np.log1p(kept[lasts]),
+        CutRow.LAST_FRACTION: lasts / len(w),
+        CutRow.KEPT_TO_BEST: kept[lasts] / kept[best],
+        CutRow.BLOCKS_BEYOND_BEST: lasts - best,
+    }
+    first_of_cut = len(CutPageRow) + len(facts)
+    columns = np.empty((first_of_cut + len(CutRow), len(lasts)), np.float32)
+    for page_row, value in of_page.items():
+        columns[page_row] = value
+    columns[len(CutPageRow) : first_of_cut] = np.array(facts)[:, None]
+    for cut_row, values in of_cut.items():
+        columns[first_of_cut + cut_row] = values
     return Cuts(order, lasts, columns, best)
 
 
@@ -78,7 +101,7 @@ def choose_cut(
     facts: tuple[float, ...],
     judge: Forest | None,
 ) -> NDArray[np.bool_]:
-    """The blocks to keep; without a judge those of the highest expected F1."""
+    """Whether to keep each block [N]; without a judge those of the highest expected F1."""
     cuts = propose_cuts(probability, words, facts)
     last = cuts.best
     if judge is not None:

@@ -1,6 +1,6 @@
-"""The elements of a page as arrays: containers of blocks, and blocks of the same kind.
+"""Features from the elements of a page: a block's ancestors, containers, and likes elsewhere.
 
-Shapes: N blocks, E elements, K columns.
+Shapes: N blocks, E elements, K rows.
 """
 
 from __future__ import annotations
@@ -8,30 +8,65 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from refinery.extract.blocks import TAG_IDS, TAGS, WORDS, Blocks
+from refinery.extract.blocks import Blocks
+from refinery.extract.feature_rows import ContainerRow, OwnRow, SiblingRow, SumRow, TextRow
+from refinery.extract.tag_kinds import HEADING_IDS, NAME_WORDS, TAG_IDS, TAGS
 
 Floats = NDArray[np.float32]
 
+# How many distinct containers around a block are described, the innermost first.
 NUM_LEVELS = 6
-# Rows of `features._sums`: what is given per block of a container, and as a share of the page.
-_PER_BLOCK = [0, 1, 2, 3, 4, 7, 8, 9, 10, 11]
-_OF_PAGE = [0, 1, 2, 3, 4, 5, 6]
-NUM_BOX = len(_PER_BLOCK) + len(_OF_PAGE) + 6
-NUM_SIBLING = 10
+# Sums that are given per block of a container, and as shares of the page's.
+_PER_BLOCK = (
+    SumRow.WORDS,
+    SumRow.LINKED_WORDS,
+    SumRow.STOPS,
+    SumRow.LONG_BLOCKS,
+    SumRow.LINKS,
+    SumRow.IMAGES,
+    SumRow.CONTROLS,
+    SumRow.HEADINGS,
+    SumRow.PARAGRAPHS,
+    SumRow.LIST_ITEMS,
+)
+_OF_PAGE = tuple(SumRow)[: SumRow.BLOCKS + 1]
+NUM_CONTAINER = len(_PER_BLOCK) + len(_OF_PAGE) + len(ContainerRow)
+# Whose likes are described: blocks under the same path as the block's element, or as its parent.
+SIBLING_GROUPS = ("element", "parent")
 _ANCESTORS = (
     "article", "main", "nav", "header", "footer", "aside", "form", "table", "ul", "ol", "section",
     "blockquote", "pre", "figure", "button", "noscript", "details", "dl", "p", "li", "tr",
 )  # fmt: skip
-NUM_OWN = 6 + len(_ANCESTORS) + 2 * len(WORDS)
+_NUM_ABOVE = len(_ANCESTORS) + len(NAME_WORDS)
+NUM_OWN = len(OwnRow) + _NUM_ABOVE + len(NAME_WORDS)
 _ANCESTOR_BITS = np.array(
     [1 << _ANCESTORS.index(name) if name in _ANCESTORS else 0 for name in TAGS], np.int64
 )
 
 
-class PageElements:
-    """Elements as arrays; `levels` [L, N] are the distinct containers around each block.
+def own_names() -> list[str]:
+    """[NUM_OWN] names of the rows that `write_own` fills."""
+    return [
+        *(row.name for row in OwnRow),
+        *(f"IS_IN_{name.upper()}" for name in _ANCESTORS),
+        *(f"{word.upper()}_ABOVE" for word in NAME_WORDS),
+        *(f"{word.upper()}_NEAR" for word in NAME_WORDS),
+    ]
 
-    Of elements with the same blocks the outermost stands for all.
+
+def container_names() -> list[str]:
+    """[NUM_CONTAINER] names of the rows that `write_containers` fills for each level."""
+    return [
+        *(f"{row.name}_PER_BLOCK" for row in _PER_BLOCK),
+        *(f"{row.name}_OF_PAGE" for row in _OF_PAGE),
+        *(row.name for row in ContainerRow),
+    ]
+
+
+class PageElements:
+    """Elements of a page by number; `levels` [NUM_LEVELS, N] are the distinct containers of each block.
+
+    Of elements that hold the same blocks the outermost stands for all of them.
     """
 
     def __init__(self, blocks: Blocks) -> None:
@@ -40,7 +75,7 @@ class PageElements:
         parents, starts, ends = blocks.parents, blocks.starts, blocks.ends
         same = (starts == starts[parents]) & (ends == ends[parents])
         tops = np.where(same, parents, np.arange(len(parents)))
-        # Chains of up to 128 elements.
+        # Each step doubles the distance that is jumped: chains of up to 2**7 elements collapse.
         for _ in range(7):
             tops = tops[tops]
         above = tops[parents]
@@ -50,56 +85,67 @@ class PageElements:
             above.take(self.levels[level - 1], out=self.levels[level])
 
     def write_own(self, out: Floats) -> None:
-        """What the element of each block is, and which elements and words are above it and near."""
+        """Fill the rows of `OwnRow`, then a flag per ancestor name, then per name word.
+
+        Words count once anywhere above the block (ABOVE), and once at its element or the parent of
+        that (NEAR).
+        """
         blocks, parents = self._blocks, self._blocks.parents
-        marks = _ANCESTOR_BITS[blocks.tags] | (blocks.masks << len(_ANCESTORS))
-        # Up to 63 elements above.
+        marks = _ANCESTOR_BITS[blocks.tag_ids] | (blocks.name_bits << len(_ANCESTORS))
+        # Each step doubles the distance to the ancestor asked: 2**6 - 1 elements above are seen.
         for _ in range(6):
             marks |= marks[parents]
             parents = parents[parents]
-        e = blocks.elements
-        tags = blocks.tags[e]
-        out[0] = tags
-        out[1] = blocks.tags[blocks.parents[e]]
-        out[2] = blocks.depths[e]
-        out[3] = (tags >= TAG_IDS["h1"]) & (tags <= TAG_IDS["h6"])
-        out[4] = np.cumsum(tags == TAG_IDS["h1"])
-        out[5] = out[4] > 0
-        num = len(_ANCESTORS) + len(WORDS)
-        out[6 : 6 + num] = (marks[e] >> np.arange(num)[:, None]) & 1
-        near = blocks.masks[e] | blocks.masks[blocks.parents[e]]
-        out[6 + num :] = (near >> np.arange(len(WORDS))[:, None]) & 1
+        elements = blocks.elements
+        above = blocks.parents[elements]
+        tags = blocks.tag_ids[elements]
+        out[OwnRow.TAG] = tags
+        out[OwnRow.PARENT_TAG] = blocks.tag_ids[above]
+        out[OwnRow.DEPTH] = blocks.depths[elements]
+        out[OwnRow.IS_HEADING] = (tags >= HEADING_IDS[0]) & (tags <= HEADING_IDS[-1])
+        out[OwnRow.NUM_H1] = np.cumsum(tags == TAG_IDS["h1"])
+        out[OwnRow.IS_BEHIND_H1] = out[OwnRow.NUM_H1] > 0
+        flags = out[len(OwnRow) :]
+        flags[:_NUM_ABOVE] = (marks[elements] >> np.arange(_NUM_ABOVE)[:, None]) & 1
+        near = blocks.name_bits[elements] | blocks.name_bits[above]
+        flags[_NUM_ABOVE:] = (near >> np.arange(len(NAME_WORDS))[:, None]) & 1
 
     def write_containers(self, out: Floats, sums: NDArray[np.float64]) -> None:
-        """What each distinct container above each block holds, level by level [L * 23, N]."""
-        boxes = out.reshape(NUM_LEVELS, NUM_BOX, self._num_blocks).swapaxes(0, 1)
+        """Fill [NUM_LEVELS * NUM_CONTAINER, N] from running sums: a container's rows, by level."""
+        boxes = out.reshape(NUM_LEVELS, NUM_CONTAINER, self._num_blocks).swapaxes(0, 1)
         first, last = self._blocks.starts[self.levels], self._blocks.ends[self.levels]
         inside = sums.take(last, axis=1)
         inside -= sums.take(first, axis=1)
         size = np.maximum(last - first, 1)
-        whole = np.maximum(sums[_OF_PAGE, -1], 1)[:, None, None]
-        num = len(_PER_BLOCK)
-        np.divide(inside[_PER_BLOCK], size, out=boxes[:num])
-        np.divide(inside[: len(_OF_PAGE)], whole, out=boxes[num : num + len(_OF_PAGE)])
-        rest = boxes[num + len(_OF_PAGE) :]
-        np.divide(inside[1], np.maximum(inside[0], 1), out=rest[0])
-        np.log1p(size, out=rest[1])
-        np.log1p(inside[0], out=rest[2])
-        np.divide(np.arange(self._num_blocks) - first, size, out=rest[3])
-        rest[4] = self._blocks.tags[self.levels]
-        np.divide(first, self._num_blocks, out=rest[5])
+        num_shares = len(_OF_PAGE)
+        whole = np.maximum(sums[:num_shares, -1], 1)[:, None, None]
+        per_block, shares = boxes[: len(_PER_BLOCK)], boxes[len(_PER_BLOCK) :][:num_shares]
+        np.divide(inside[list(_PER_BLOCK)], size, out=per_block)
+        np.divide(inside[:num_shares], whole, out=shares)
+        rest = boxes[-len(ContainerRow) :]
+        words, linked = inside[SumRow.WORDS], inside[SumRow.LINKED_WORDS]
+        np.divide(linked, np.maximum(words, 1), out=rest[ContainerRow.LINKED_FRACTION])
+        np.log1p(size, out=rest[ContainerRow.LOG_BLOCKS])
+        np.log1p(words, out=rest[ContainerRow.LOG_WORDS])
+        index = np.arange(self._num_blocks)
+        np.divide(index - first, size, out=rest[ContainerRow.INDEX_FRACTION])
+        rest[ContainerRow.TAG] = self._blocks.tag_ids[self.levels]
+        np.divide(first, self._num_blocks, out=rest[ContainerRow.START_FRACTION])
 
     def write_siblings(self, out: Floats, words: Floats, text_KN: Floats) -> None:
-        """Blocks elsewhere on the page under the same path of tags and classes."""
+        """Fill the rows of `SiblingRow` for each of SIBLING_GROUPS."""
         blocks, all_words = self._blocks, words.sum()
-        linked_words = words * text_KN[2]
-        for place, element in enumerate((blocks.elements, blocks.parents[blocks.elements])):
-            group = blocks.paths[element]
-            num = np.bincount(group)[group]
-            total = np.bincount(group, words)[group]
-            part = out[5 * place : 5 * place + 5]
-            np.log1p(num, out=part[0])
-            np.divide(total, num, out=part[1])
-            np.divide(np.bincount(group, linked_words)[group], total, out=part[2])
-            np.divide(np.bincount(group, text_KN[12])[group], num, out=part[3])
-            np.divide(total, all_words, out=part[4])
+        linked_words = words * text_KN[TextRow.LINKED_FRACTION]
+        groups = blocks.elements, blocks.parents[blocks.elements]
+        for number, elements in enumerate(groups):
+            path = blocks.paths[elements]
+            num = np.bincount(path)[path]
+            total = np.bincount(path, words)[path]
+            part = out[number * len(SiblingRow) :][: len(SiblingRow)]
+            np.log1p(num, out=part[SiblingRow.LOG_BLOCKS])
+            np.divide(total, num, out=part[SiblingRow.WORDS_PER_BLOCK])
+            linked = np.bincount(path, linked_words)[path]
+            np.divide(linked, total, out=part[SiblingRow.LINKED_FRACTION])
+            stops = np.bincount(path, text_KN[TextRow.ENDS_WITH_STOP])[path]
+            np.divide(stops, num, out=part[SiblingRow.STOP_FRACTION])
+            np.divide(total, all_words, out=part[SiblingRow.WORD_FRACTION])

@@ -1,6 +1,6 @@
-"""What a page says of itself that helps to judge its blocks: its description and kind.
+"""What a page says about itself that helps to judge its blocks: its description and its kind.
 
-Read from the markup by search. JSON-LD is searched, not parsed: broken objects tell as much.
+Both are searched for in the markup. JSON-LD is not parsed: broken objects tell as much.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SAID = re.compile(
     r'"(?:articleBody|reviewBody|description|text)"\s*:\s*("(?:[^"\\]|\\.){20,50000}")'
 )
 _MARKUP = re.compile(r"<[^>]{1,500}>")
-# Types of schema.org and og:type by what they say of a page.
+# Types of schema.org and of og:type, numbered by the kind of page that they tell.
 _TYPES = {
     "article": 0, "NewsArticle": 0, "Article": 0, "BlogPosting": 0, "ReportageNewsArticle": 0,
     "product": 1, "Product": 1, "Offer": 1, "ProductGroup": 1, "og:product": 1,
@@ -38,9 +38,12 @@ NUM_HINTS = NUM_TYPES + 1
 
 @dataclass(frozen=True)
 class Hints:
-    """`said` is what the page gives as its description or body, in plain words; flags [NUM_HINTS].
+    """What a page says about itself.
 
-    The last flag tells whether anything was said.
+    Attributes:
+        said: Its descriptions and the bodies of its JSON-LD, as plain text.
+        flags: [NUM_HINTS] 1 for each kind of page that it declares; the last one tells whether
+            `said` holds anything.
     """
 
     said: str = ""
@@ -56,8 +59,8 @@ def read_hints(trimmed: Trimmed) -> Hints:
     for tag in _META.findall(head):
         name = tag.lower()
         if "description" in name or "og:type" in name:
-            found = _CONTENT.search(tag)
-            content = (found[1] or found[2] or "") if found else ""
+            value = _CONTENT.search(tag)
+            content = (value[1] or value[2] or "") if value else ""
             (types if "og:type" in name else said).append(content)
     for data in _linked_data(trimmed):
         types += _TYPE.findall(data)
@@ -72,25 +75,25 @@ def read_hints(trimmed: Trimmed) -> Hints:
 
 
 def _linked_data(trimmed: Trimmed) -> list[str]:
-    """The inside of the scripts that hold JSON-LD."""
-    page, found, total = trimmed.page, [], 0
+    """The inside of the scripts that hold JSON-LD, up to MOST_DATA_BYTES in all."""
+    page, objects, total = trimmed.page, [], 0
     spans = [*trimmed.scripts]
     if trimmed.is_raw_left:
         spans += _scripts_behind(page, trimmed.end)
     for first, end in spans:
         start = page.find(b">", first)
         if page.find(b"ld+json", first, start) >= 0 and total < MOST_DATA_BYTES:
-            found.append(page[start + 1 : min(end, start + MOST_DATA_BYTES)])
+            objects.append(page[start + 1 : min(end, start + MOST_DATA_BYTES)])
             total += end - start
-    return [data.decode("utf-8", "ignore") for data in found]
+    return [data.decode("utf-8", "ignore") for data in objects]
 
 
-def _scripts_behind(page: bytes, place: int) -> Iterator[tuple[int, int]]:
-    """Where scripts that may hold JSON-LD begin and end, by search."""
-    while (at := page.find(b"ld+json", place)) >= 0:
-        place = page.find(b"</script", at)
-        place = len(page) if place < 0 else place
-        yield max(page.rfind(b"<", 0, at), 0), place
+def _scripts_behind(page: bytes, offset: int) -> Iterator[tuple[int, int]]:
+    """First and end offset of the scripts behind an offset that may hold JSON-LD, by search."""
+    while (mark := page.find(b"ld+json", offset)) >= 0:
+        end = page.find(b"</script", mark)
+        offset = len(page) if end < 0 else end
+        yield max(page.rfind(b"<", 0, mark), 0), offset
 
 
 def _unquoted(text: str) -> str:
@@ -101,7 +104,7 @@ def _unquoted(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """As the text of a block would read."""
+    """Turn a value into text as a block has it: no entities, no markup, single blanks."""
     if "&" in text:
         text = html_entities.unescape(text)
     if "<" in text:

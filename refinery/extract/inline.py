@@ -1,4 +1,4 @@
-"""Text of what is drawn inside a line: stickers and emoji as images, formulas."""
+"""Text of what a page draws inside a line: images that stand for emoji or stickers, and formulas."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 Formulas = Literal["tex", "drawn", "drop"]
 MOST_NAME_CHARS = 60
 MOST_FORMULA_CHARS = 2_000
-# Pictures that a page holds as data would be searched at length.
+# Only so much of an image's address is searched: a page may hold whole pictures as data there.
 MOST_MARK_CHARS = 400
 _ESCAPES = (
     ("&nbsp;", "\xa0"), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&"),
@@ -18,17 +18,17 @@ _ANNOTATION = re.compile(
     r'<annotation [^>]*\bencoding="application/x-tex"[^>]*>(.*?)</annotation>', re.DOTALL
 )
 _MARKUP = re.compile(r"<[^>]*>")
-# How forums, blogs and Chinese platforms mark images that stand for an emoji or a sticker.
+# By these words in class or address, forums, blogs and Chinese platforms mark emoji and stickers.
 _MARKS = (
     "emoji", "emoticon", "smile", "smilie", "sticker", "biaoqing", "expression", "bbface",
     "face-", "face_", "face/",
 )  # fmt: skip
-# Names that are one by themselves: `:code:`, `[code]`, `/code`, or characters without letters.
+# Names that tell a sticker by themselves: `:code:`, `[code]`, `/code`, or signs without letters.
 _CODE = re.compile(r":[\w+-]{1,40}:|\[[^\[\]]{1,20}\]|/[\u4e00-\u9fff]{1,4}|[^\w\s]{1,20}")
 
 
 def plain_text(markup: str) -> str:
-    """Text or a value as the parser writes it, without the escapes; it knows no others."""
+    """Undo the escapes in text or a value that the parser wrote; it writes no others."""
     for escape, character in _ESCAPES:
         if escape in markup:
             markup = markup.replace(escape, character)
@@ -41,7 +41,7 @@ def image_names(tags: list[str]) -> list[str]:
 
 
 def _value_of(tag: str, attribute: str) -> str:
-    """By search, several times faster than by a pattern."""
+    """Value of an attribute in a tag as the parser writes it; empty for none. Search beats a pattern."""
     first = tag.find(f' {attribute}="') + len(attribute) + 3
     return tag[first : tag.find('"', first)] if first > len(attribute) + 2 else ""
 
@@ -71,8 +71,8 @@ def _is_sticker(name: str, tag: str) -> bool:
 
 def formula_of(markup: str) -> str:
     """TeX of a MathML formula between dollar signs, where the page gives it; else empty."""
-    found = _ALT_TEXT.match(markup) or _ANNOTATION.search(markup)
-    if not found:
+    source = _ALT_TEXT.match(markup) or _ANNOTATION.search(markup)
+    if not source:
         return ""
-    tex = " ".join(plain_text(_MARKUP.sub("", found[1])).split())
+    tex = " ".join(plain_text(_MARKUP.sub("", source[1])).split())
     return f"${tex}$" if tex and len(tex) <= MOST_FORMULA_CHARS else ""

@@ -12,15 +12,15 @@ from refinery.extract.config import PageLimits
 
 _QUOTED = re.compile(rb"=\s*(?:\"[^\"]*\"|'[^']*')")
 _TAG = re.compile(rb"<(/?)([a-zA-Z][a-zA-Z0-9]*)([^<>]*)>")
-# Never closed in practice, or closed by the parser itself: they add no depth.
+# Elements that nobody closes, or that the parser closes by itself: they add no depth.
 _NO_DEPTH = frozenset(
     b"area base br col embed hr img input link meta param source track wbr p li dt dd option "
     b"tr td th thead tbody tfoot colgroup rb rt rp".split()
 )
 
 
-# How files begin that are no pages, without a NUL byte near their start (MIME Sniffing Standard,
-# sections 6 and 7; RTF and CFB from their own formats).
+# First bytes of files that are no pages and have no NUL byte near their start (MIME Sniffing
+# Standard, sections 6 and 7; RTF and CFB by their own definitions).
 _SIGNATURES = {
     b"%PDF-": "PDF", b"%!PS": "PostScript", b"{\\rtf": "RTF", b"\x1f\x8b": "gzip",
     b"PK\3\4": "zip", b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"OggS": "Ogg",
@@ -35,7 +35,7 @@ _BREAKS = np.isin(np.arange(256), np.frombuffer(b" \t\n\r\f\v\0<>", np.uint8))
 
 
 class PageRejected(Exception):  # noqa: N818
-    """A page beyond a bound; `reason` is short and stable, for counting."""
+    """A page beyond a bound. `reason` is one of a few stable names, for counting."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -55,7 +55,7 @@ def _check_runs(payload: bytes, limits: PageLimits) -> None:
 
 
 def check_is_html(payload: bytes) -> None:
-    """Raise `PageRejected` where what came as HTML begins as another format or is code alone."""
+    """Raise `PageRejected` where a payload declared as HTML begins as another format or is only code."""
     head = payload[:_HEAD_BYTES].lstrip()
     for signature, name in _SIGNATURES.items():
         if head.startswith(signature):
@@ -89,13 +89,13 @@ def check_page(payload: bytes, limits: PageLimits) -> None:
         _require("attributes", max(map(_num_attributes, pieces)), limits.max_attributes)
 
 
-def _require(what: str, found: int, most: int) -> None:
-    if found > most:
-        raise PageRejected(f"page:{what}", f"{found} {what.replace('_', ' ')}, at most {most}")
+def _require(what: str, count: int, most: int) -> None:
+    if count > most:
+        raise PageRejected(f"page:{what}", f"{count} {what.replace('_', ' ')}, at most {most}")
 
 
 def _longest_run(payload: bytes) -> int:
-    """Bytes without a blank or an end of a tag between them."""
+    """The most bytes in a row without a blank or a bracket of a tag."""
     breaks = np.flatnonzero(_BREAKS[np.frombuffer(payload, np.uint8)])
     return int(np.diff(breaks, prepend=-1, append=len(payload)).max()) - 1
 
@@ -106,12 +106,12 @@ def _longest_tag(payload: bytes) -> int:
 
 
 def _depth(payload: bytes, most: int) -> int:
-    """Deepest nesting of containers, by counting; stops one past the bound."""
+    """Deepest nesting of containers, by counting tags one by one; stops one past the bound."""
     depth = deepest = 0
-    for found in _TAG.finditer(payload):
-        if found[2].lower() in _NO_DEPTH or found[3].endswith(b"/"):
+    for tag in _TAG.finditer(payload):
+        if tag[2].lower() in _NO_DEPTH or tag[3].endswith(b"/"):
             continue
-        depth = max(0, depth + (-1 if found[1] else 1))
+        depth = max(0, depth + (-1 if tag[1] else 1))
         if depth > deepest:
             deepest = depth
             if deepest > most:
@@ -120,17 +120,18 @@ def _depth(payload: bytes, most: int) -> int:
 
 
 def _depth_at_most(data: NDArray[np.uint8], opens: NDArray[np.int64]) -> int:
-    """A bound on `_depth` from the first two letters of each tag's name.
+    """An upper bound on `_depth`, from the first two bytes of each tag's name, for all tags at once.
 
-    Names that share them with one that adds no depth open without ever closing.
+    Two bytes do not tell all names apart. Every doubt is counted as depth: a name opens if any name
+    with these bytes does, and closes only if all of them do.
     """
     padded = np.concatenate([data, np.zeros(4, np.uint8)])
     closing = padded[opens + 1] == ord("/")
     name = opens + 1 + closing
-    # Lower case, by the bit that tells ASCII letters apart.
+    # Setting bit 5 makes ASCII letters small.
     code = ((padded[name] | 32).astype(np.int64) << 8) | (padded[name + 1] | 32)
     steps = np.where(closing, -_closes()[code], _adds()[code])
-    # A closing tag that meets "<" before ">" is none.
+    # A closing tag with another "<" before its ">" is none.
     ends = np.flatnonzero(data == ord(">"))
     nearest = np.append(ends, len(data))[np.searchsorted(ends, opens)]
     steps[closing & (nearest >= np.append(opens[1:], len(data)))] = 0
@@ -140,7 +141,7 @@ def _depth_at_most(data: NDArray[np.uint8], opens: NDArray[np.int64]) -> int:
 
 @functools.cache
 def _adds() -> NDArray[np.int64]:
-    """1 by the first two bytes of a name, but 0 where all such names add no depth."""
+    """By the first two bytes of a name: 0 where no such name adds depth, 1 otherwise."""
     letters = np.zeros(1 << 16, np.int64)
     for first in range(ord("a"), ord("z") + 1):
         letters[first << 8 : (first + 1) << 8] = 1
@@ -153,7 +154,7 @@ def _adds() -> NDArray[np.int64]:
 
 @functools.cache
 def _closes() -> NDArray[np.int64]:
-    """1 by the first two bytes of a name, but 0 where any such name adds no depth."""
+    """By the first two bytes of a name: 0 where any such name adds no depth, 1 otherwise."""
     letters = _adds().copy()
     for name in _NO_DEPTH:
         letters[name[0] << 8 | (name[1] if len(name) > 1 else ord(" "))] = 0
@@ -161,6 +162,6 @@ def _closes() -> NDArray[np.int64]:
 
 
 def _num_attributes(piece: bytes) -> int:
-    """Attributes of one tag, estimated by its separators."""
-    # Words inside quoted values are none: pages hold whole texts in one data- attribute.
+    """Attributes of one tag, estimated by its blanks; blanks in quoted values do not count."""
+    # Pages hold whole texts in one data- attribute.
     return len(_QUOTED.sub(b"", piece).split(b">", 1)[0].split()) - 1

@@ -1,6 +1,6 @@
-"""What a page says about itself: language, date, and text that it holds only as plain data.
+"""What a page says about itself: language, date, and text that it holds only as JSON-LD.
 
-Read from the markup by search, not from the tree: most pages need a few microseconds.
+All of it is searched for in the markup, not in a tree: most pages need a few microseconds.
 """
 
 from __future__ import annotations
@@ -44,14 +44,15 @@ class PageFacts:
 def read_facts(html: str) -> PageFacts:
     """Search the head of a page for its language and date."""
     head = html[:HEAD_CHARS]
-    found = _LANGUAGE.search(head[:5_000])
-    return PageFacts(found[1].lower() if found else None, _published(head))
+    language = _LANGUAGE.search(head[:5_000])
+    return PageFacts(language[1].lower() if language else None, _published(head))
 
 
 def _published(head: str) -> date | None:
+    """The first date of the kinds in `_DATES` that is a day of the calendar."""
     for pattern in _DATES:
-        found = pattern.search(head)
-        day = _ISO_DATE.match(found[1].strip()) if found else None
+        value = pattern.search(head)
+        day = _ISO_DATE.match(value[1].strip()) if value else None
         if day is not None:
             try:
                 return date(int(day[1]), int(day[2]), int(day[3]))
@@ -65,9 +66,9 @@ def linked_text(html: str) -> str:
     if "ld+json" not in html:
         return ""
     longest = ""
-    for found in _LINKED_DATA.finditer(html[:MOST_DATA_CHARS]):
+    for script in _LINKED_DATA.finditer(html[:MOST_DATA_CHARS]):
         try:
-            data = json.loads(found[1].strip(), strict=False)
+            data = json.loads(script[1].strip(), strict=False)
         except (ValueError, RecursionError):
             continue
         for text in _bodies(data, 0):
@@ -76,7 +77,7 @@ def linked_text(html: str) -> str:
 
 
 def _bodies(data: Any, depth: int) -> Iterator[str]:
-    """Texts of every object, each object's fields joined; nested at most a few deep."""
+    """The longest text of every object; seven levels of nesting are searched, 200 entries of a list."""
     if depth > 6:
         return
     if isinstance(data, list):
@@ -92,7 +93,7 @@ def _bodies(data: Any, depth: int) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """Without the markup that some publishers leave in their data."""
+    """Take out the markup and entities that some publishers leave in their data."""
     text = html_entities.unescape(text)
     text = _MARKUP.sub(" ", text) if "<" in text else text
     return "\n".join(" ".join(line.split()) for line in text.split("\n")).strip()

@@ -1,6 +1,6 @@
 """The elements of a page as arrays: which holds which, and the paths that lead to them.
 
-Shapes: E elements in order of opening.
+Shapes: T tags, E elements in the order of their opening tags.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ Ints = NDArray[np.int64]
 
 
 class Nesting:
-    """Parents and depths [E] of elements that open and close at these tags.
+    """Parents and depths [E] of elements, from the indices of their opening and closing tags.
 
     The first element holds all others; it is its own parent, of depth 0.
     """
@@ -23,11 +23,12 @@ class Nesting:
         self._depth_behind = np.cumsum(change) - 1
         self._num_tags = num_tags
         self.depths: Ints = self._depth_behind[openings]
-        # Of one depth only one element is open at a time: the one that opened last.
+        # Of one depth only one element is open at a time: the one that opened last. Sorted by depth
+        # and opening tag, it is found by bisection; `_keys` are both in one number.
         self._order = np.argsort(self.depths, kind="stable")
         self._keys = self.depths[self._order] * num_tags + openings[self._order]
         above = self._last_of(self.depths - 1, openings)
-        # Whatever the markup, walks up to the root must end.
+        # Whatever the markup, a parent comes before its child: so every walk up ends at the root.
         self.parents = np.clip(above, 0, np.maximum(np.arange(len(openings)) - 1, 0))
 
     def holders(self, tags: Ints) -> Ints:
@@ -36,19 +37,22 @@ class Nesting:
 
     def _last_of(self, depths: Ints, tags: Ints) -> Ints:
         """The last element of each depth that opened at or before each tag."""
-        at = np.searchsorted(self._keys, depths * self._num_tags + tags, "right") - 1
-        return self._order[at]
+        index = np.searchsorted(self._keys, depths * self._num_tags + tags, "right") - 1
+        return self._order[index]
 
 
 def number_paths(parents: Ints, tags: Ints, names: Ints) -> Ints:
-    """Equal numbers where tags and names from the root, which is left out, down to a node are equal.
+    """Number the paths [E] of tags and names from the root, which is left out, down to each element.
 
-    The path is hashed as a polynomial, by jumps of doubled length: at each step a node's hash covers
-    all between it and the ancestor to which it points. The root adds nothing, however often.
+    Equal paths have equal numbers. A path is hashed as a polynomial of its elements' hashes, by
+    pointer jumping: at each step an element's hash covers all between it and the ancestor that it
+    points to, and the next step doubles that distance. The root's hash is 0, so it may be added
+    any number of times.
     """
     hashes = tags.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     hashes += (names + 1).astype(np.uint64) * np.uint64(0xC2B2AE3D27D4EB4F)
-    # One product is not enough: sums of small multiples would meet.
+    # Tags and names are small numbers. Sums of their products alone would be equal for different
+    # pairs; the shift and a second product (as in splitmix64) part them.
     hashes ^= hashes >> np.uint64(29)
     hashes *= np.uint64(0xBF58476D1CE4E5B9)
     hashes[:1] = 0

@@ -1,4 +1,4 @@
-"""One payload to text, by the engine that the recipe names."""
+"""From a payload to the text of a page, by the engine that the recipe names."""
 
 from __future__ import annotations
 
@@ -22,12 +22,18 @@ MARKUP_TYPES = ("text/html", "application/xhtml+xml")
 _SPACES = re.compile(r"\s+")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Page:
-    """Text of a payload, what the page says of itself, and how its bytes were decoded.
+    """Text of a payload, what the page says about itself, and how its bytes were decoded.
 
-    `is_linked` marks text that the page holds only as JSON-LD, `is_misdeclared` bytes that the
-    declared charset does not fit.
+    Attributes:
+        text: The main text of a page, or all of a plain-text payload.
+        title: The page's <title>.
+        encoding: Python's name of the encoding that the payload was decoded by.
+        num_replaced: Characters that could not be decoded.
+        language, published: As the page declares them.
+        is_linked: Whether the page holds the text only as JSON-LD (linked data).
+        is_misdeclared: Whether the declared charset did not fit the bytes.
     """
 
     text: str
@@ -41,7 +47,7 @@ class Page:
 
 
 def extract_page(payload: bytes, *, mime: str, charset: str | None, config: ExtractConfig) -> Page:
-    """Decode and extract; plain text is decoded only.
+    """Decode a payload, and extract the main text of HTML; plain text stays as it is.
 
     Raises:
         PageRejected: The page is beyond a bound, is binary, or its bytes are not text.
@@ -56,27 +62,27 @@ def extract_page(payload: bytes, *, mime: str, charset: str | None, config: Extr
         check_text(payload, config.limits)
     decoded = decode(payload, charset, is_html=is_html)
     if decoded.num_replaced * 10 > len(decoded.text):
-        message = f"{decoded.num_replaced} places are not {decoded.encoding}"
+        message = f"{decoded.num_replaced} characters are not {decoded.encoding}"
         raise PageRejected("page:undecodable", message)
     if not is_html:
         return Page(
-            decoded.text,
-            None,
-            decoded.encoding,
-            decoded.num_replaced,
+            text=decoded.text,
+            title=None,
+            encoding=decoded.encoding,
+            num_replaced=decoded.num_replaced,
             is_misdeclared=decoded.is_misdeclared,
         )
     main = _extract_html(decoded.text, config)
     facts = read_facts(decoded.text)
     return Page(
-        main.text,
-        main.title[:TITLE_CHARS] if main.title else None,
-        decoded.encoding,
-        decoded.num_replaced,
-        facts.language,
-        facts.published,
-        main.is_linked,
-        decoded.is_misdeclared,
+        text=main.text,
+        title=main.title[:TITLE_CHARS] if main.title else None,
+        encoding=decoded.encoding,
+        num_replaced=decoded.num_replaced,
+        language=facts.language,
+        published=facts.published,
+        is_linked=main.is_linked,
+        is_misdeclared=decoded.is_misdeclared,
     )
 
 
@@ -107,7 +113,7 @@ def _extract_html(html: str, config: ExtractConfig) -> MainText:
 
 
 def _trafilatura(html: str) -> str:
-    """`deduplicate` stays off: its process-wide cache makes a page depend on earlier pages."""
+    # `deduplicate` stays off: its process-wide cache would make a page depend on earlier pages.
     import trafilatura  # slow to import, and only for those who choose it
 
     text = trafilatura.extract(html, deduplicate=False, include_comments=False, fast=True)

@@ -1,6 +1,7 @@
 """Kept blocks as text that keeps headings, lists, tables and code: plain, or as markdown.
 
-Tables may have a form of their own, or be left out.
+Tables may have a form of their own, or be left out. Elements and blocks go by number here: the
+arrays of `Blocks` are turned into lists, which Python reads faster one by one.
 """
 
 from __future__ import annotations
@@ -9,14 +10,15 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Literal, NamedTuple
 
-from refinery.extract.blocks import TAG_IDS, TAGS, Blocks
+from refinery.extract.blocks import Blocks
+from refinery.extract.tag_kinds import HEADING_IDS, TAG_IDS, TAGS
 
 Style = Literal["plain", "markdown"]
 Tables = Literal["plain", "markdown", "drop"]
 
 # A row with a longer cell, or with several paragraphs in one, lays out a page and is no table.
 CELL_CHARS = 300
-_HEADINGS = {TAG_IDS[f"h{level}"]: level for level in range(1, 7)}
+_HEADINGS = {tag_id: level for level, tag_id in enumerate(HEADING_IDS, 1)}
 _LISTS = {TAG_IDS["ul"], TAG_IDS["ol"]}
 _CELLS = {TAG_IDS["td"], TAG_IDS["th"]}
 _ITEM, _ORDERED, _PRE, _QUOTE, _TERM, _MEANING = (
@@ -26,7 +28,7 @@ _NAMED = {*_HEADINGS, *_CELLS, _ITEM, _PRE, _TERM, _MEANING}
 
 
 class _Piece(NamedTuple):
-    """Text of one block and the element that gives it its form; -1 where none does."""
+    """Text of one block, the element that gives it its form, and that one's tag; -1 for none."""
 
     text: str
     form: int
@@ -36,7 +38,7 @@ class _Piece(NamedTuple):
 def render(
     blocks: Blocks, kept: Sequence[int], style: Style, *, tables: Tables | None = None
 ) -> str:
-    """Join the blocks with these numbers, in their order; tables in the same style if not told."""
+    """Join the kept blocks, given by index in their order; None gives tables the style of the text."""
     return _Renderer(blocks, style, tables or style).render(kept)
 
 
@@ -44,7 +46,7 @@ class _Renderer:
     def __init__(self, blocks: Blocks, style: Style, tables: Tables) -> None:
         self._texts = blocks.texts
         self._elements: list[int] = blocks.elements.tolist()
-        self._tags: list[int] = blocks.tags.tolist()
+        self._tags: list[int] = blocks.tag_ids.tolist()
         self._parents: list[int] = blocks.parents.tolist()
         self._is_markdown = style == "markdown"
         self._tables = tables
@@ -52,7 +54,7 @@ class _Renderer:
         self._numbers: dict[int, dict[int, int]] = {}
 
     def render(self, kept: Sequence[int]) -> str:
-        pieces = [self._piece(place) for place in kept]
+        pieces = [self._piece(block) for block in kept]
         lines: list[str] = []
         last = -1
         for key, group in groupby(pieces, key=self._group_of):
@@ -66,16 +68,16 @@ class _Renderer:
             last = tag if key[0] != "p" else -1
         return "".join(lines)
 
-    def _piece(self, place: int) -> _Piece:
-        element = self._elements[place]
+    def _piece(self, block: int) -> _Piece:
+        element = self._elements[block]
         form = self._forms.get(element)
         if form is None:
             form = self._forms[element] = self._form_of(element)
         tag = self._tags[form] if form >= 0 else -1
-        return _Piece(self._texts[place], form, tag)
+        return _Piece(self._texts[block], form, tag)
 
     def _form_of(self, element: int) -> int:
-        """The nearest element at or above that names a form."""
+        """The nearest element, from this one up, whose tag gives a form to text; -1 for none."""
         while element > 0:
             if self._tags[element] in _NAMED:
                 return element
@@ -83,7 +85,11 @@ class _Renderer:
         return -1
 
     def _group_of(self, piece: _Piece) -> tuple[str, int]:
-        """Blocks that are written together: of one item, of the rows of one table, of one code."""
+        """Key of the blocks that are written together.
+
+        They belong to one table, to one list item, or to one piece of code; any other block stands
+        alone.
+        """
         if piece.tag in _CELLS:
             return "table", self._table_of(piece.form)
         if piece.tag in (_ITEM, _PRE):
@@ -125,17 +131,17 @@ class _Renderer:
         return indent + mark + following.join("\n".join(p.text for p in members).split("\n"))
 
     def _number(self, item: int) -> int:
-        """Place of an item in its list, from 1."""
+        """Number of an item in its list, from 1."""
         parents, tags = self._parents, self._tags
         parent = parents[item]
         numbers = self._numbers.get(parent)
         if numbers is None:
             items = [e for e, up in enumerate(parents) if up == parent and tags[e] == _ITEM]
-            numbers = self._numbers[parent] = {e: place for place, e in enumerate(items, 1)}
+            numbers = self._numbers[parent] = {e: number for number, e in enumerate(items, 1)}
         return numbers[item]
 
     def _table(self, members: list[_Piece]) -> str:
-        """Rows of cells; what lays out a page is paragraphs, and never dropped."""
+        """Write rows of cells. A table that lays out a page is paragraphs, and is never dropped."""
         rows = [list(row) for _, row in groupby(members, lambda p: self._parents[p.form])]
         if max(map(len, rows)) < 2 or not all(map(_is_row, rows)):
             return "\n\n".join(piece.text for piece in members)
@@ -155,5 +161,5 @@ def _is_row(row: list[_Piece]) -> bool:
 
 
 def _stand_together(before: int, after: int) -> bool:
-    """Items of lists follow line by line, and so does a meaning its term."""
+    """Whether only a line end parts two groups: list items, and a term and its meaning."""
     return (before == _ITEM and after == _ITEM) or (before == _TERM and after == _MEANING)

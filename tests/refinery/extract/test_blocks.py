@@ -1,7 +1,8 @@
 import pytest
 
-from refinery.extract.blocks import MAX_BLOCKS, TAGS, read_blocks
+from refinery.extract.blocks import MAX_BLOCKS, read_blocks
 from refinery.extract.structure import Style, render
+from refinery.extract.tag_kinds import TAGS
 
 LIST = "<body><ul><li>one<li>two<ol><li>a<li>b</ol></ul>"
 TABLE = "<body><table><tr><th>name<th>size<tr><td>oak<td>big</table><p>after"
@@ -55,7 +56,7 @@ def test_elements_know_their_blocks() -> None:
 
     spans = {
         (TAGS[tag], start, end)
-        for tag, start, end in zip(blocks.tags, blocks.starts, blocks.ends, strict=True)
+        for tag, start, end in zip(blocks.tag_ids, blocks.starts, blocks.ends, strict=True)
     }
     assert spans == {("body", 0, 3), ("div", 0, 2), ("p", 0, 1), ("p", 1, 2), ("p", 2, 3)}
 

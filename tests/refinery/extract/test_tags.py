@@ -70,7 +70,7 @@ def test_names_are_told_apart_by_sixteen_bytes() -> None:
     tags = read("<body><blockquote></blockquote><blockquote-alike></blockquote-alike>"
         "<blockquot></blockquot><blockquotes></blockquotes>")  # fmt: skip
 
-    assert tags.names.tolist() == [1, 3, 3, 4, 4, 0, 0, 0, 0, 1]
+    assert tags.name_ids.tolist() == [1, 3, 3, 4, 4, 0, 0, 0, 0, 1]
 
 
 def test_void_elements_are_those_that_the_parser_does_not_close() -> None:

@@ -1,0 +1,73 @@
+"""What each tag name means to the extractor: tables by name, and by the numbers of names.
+
+Shapes: M names known here, their numbers from 1; 0 is any other name.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+from refinery.extract.tags import RAW_TEXT_NAMES, VOID_NAMES, TagNames
+
+
+class Kind(IntEnum):
+    """What a tag does to the text around it."""
+
+    BLOCK = 0  # begins a block, and its closing tag ends it; unknown names are such
+    INLINE = 1  # stays inside a line of text
+    LINK = 2
+    BOLD = 3
+    BREAK = 4  # <br>
+    VOID = 5  # ends a block and holds nothing
+    SKIP = 6  # is no text, with all that it holds
+    IMAGE = 7
+    MATH = 8
+    CLOSING = 9  # any closing tag
+
+
+_SKIPPED_NAMES = (
+    "script style template svg iframe noembed noframes object select textarea canvas video audio "
+    "map datalist dialog"
+)
+_INLINE_NAMES = (
+    "abbr acronym bdi bdo big cite code data del dfn em font i input ins kbd label mark q "
+    "rp rt ruby s samp small span strike sub sup time tt u var wbr nobr mi mo mn "
+    "mrow msup msub mfrac semantics annotation path picture source embed param track"
+)
+_KINDS = {
+    **dict.fromkeys(_INLINE_NAMES.split(), Kind.INLINE),
+    **dict.fromkeys("area base basefont col hr link meta frame bgsound".split(), Kind.VOID),  # noqa: SIM905
+    **dict.fromkeys(_SKIPPED_NAMES.split(), Kind.SKIP),
+    "a": Kind.LINK, "b": Kind.BOLD, "strong": Kind.BOLD, "br": Kind.BREAK, "img": Kind.IMAGE,
+    "math": Kind.MATH,
+}  # fmt: skip
+# Tags that features tell apart. The trees compare these numbers: the order belongs to the weights.
+TAGS = (
+    "other", "p", "li", "div", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "blockquote",
+    "dd", "dt", "article", "main", "section", "nav", "header", "footer", "aside", "form", "table",
+    "tr", "ul", "ol", "figure", "figcaption", "button", "noscript", "details", "summary", "dl",
+    "caption", "address", "body", "tbody", "thead", "center", "fieldset", "head", "title",
+)  # fmt: skip
+TAG_IDS = {name: tag_id for tag_id, name in enumerate(TAGS)}
+# Consecutive, so that a heading is told by two comparisons.
+HEADING_IDS = tuple(TAG_IDS[f"h{level}"] for level in range(1, 7))
+# Words looked for in what names an element. Of forty that were tried, these gained something.
+NAME_WORDS = (
+    "comment", "foot", "entry", "author", "recommend", "modal", "desc", "nav", "review", "text",
+    "body", "content", "menu", "main", "product", "post",
+)  # fmt: skip
+# Attributes that name an element beside its classes.
+NAME_ATTRIBUTES = ("id", "role", "itemprop")
+_CONTROLS = ("input", "button", "select", "textarea", "svg", "label", "form")
+_NAMES = sorted({*_KINDS, *TAGS[1:], *_CONTROLS, *VOID_NAMES, *RAW_TEXT_NAMES})
+TAG_NAMES = TagNames(_NAMES)
+
+# Tables [1 + M] by number of a name.
+KIND_OF = np.array([Kind.BLOCK, *(_KINDS.get(name, Kind.BLOCK) for name in _NAMES)], np.int64)
+TAG_ID_OF = np.array([0, *(TAG_IDS.get(name, 0) for name in _NAMES)])
+IS_CONTROL = np.array([False, *(name in _CONTROLS for name in _NAMES)])
+IS_VOID = np.array([False, *(name in VOID_NAMES for name in _NAMES)])
+IS_ANNOTATION = np.array([False, *(name == "annotation" for name in _NAMES)])
+IS_RAW_TEXT = np.array([False, *(name in RAW_TEXT_NAMES for name in _NAMES)])

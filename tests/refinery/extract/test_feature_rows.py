@@ -1,0 +1,82 @@
+"""The order of rows belongs to the weights: a new row must not move others without training anew."""
+
+import importlib.resources
+import json
+from enum import IntEnum
+
+import numpy as np
+import pytest
+
+from refinery.extract.classifier import load_forests, weights_sha256
+from refinery.extract.cut import propose_cuts
+from refinery.extract.feature_rows import (
+    ContainerRow,
+    CutPageRow,
+    CutRow,
+    OwnRow,
+    PositionRow,
+    SiblingRow,
+    SumRow,
+    TextRow,
+)
+from refinery.extract.features import FEATURES_VERSION, NUM_FEATURES, feature_names
+from refinery.extract.hints import NUM_HINTS
+from schemas.fingerprints import sha256_hex
+
+NAMES_SHA256 = "50b0eb82d2f68944ae1786c8edc563a3272d5c9e69f08d5a10a5053d8def18dd"
+WEIGHTS_SHA256 = "e32a833f8c4a71b0fdd8d3276f0aa647eb2a220d55dd5e22edcb1c5a1e9cb9a7"
+
+
+def test_the_order_of_features_is_that_of_the_shipped_weights() -> None:
+    names = feature_names()
+
+    assert sha256_hex("\n".join(names).encode()) == NAMES_SHA256, (
+        "features moved: train anew (docs/extraction.md), raise FEATURES_VERSION, then note both here"
+    )
+    assert weights_sha256() == WEIGHTS_SHA256
+    card = importlib.resources.files("refinery.extract.weights").joinpath("blocks.json")
+    assert json.loads(card.read_text())["features_version"] == FEATURES_VERSION == 4
+
+
+@pytest.mark.parametrize(
+    ("row", "name"),
+    [
+        (0, "text.LOG_CHARS"), (2, "text.LINKED_FRACTION"), (22, "text.NUM_CONTROLS"),
+        (23, "own.TAG"), (29, "own.IS_IN_ARTICLE"), (50, "own.COMMENT_ABOVE"),
+        (66, "own.COMMENT_NEAR"), (82, "position.INDEX_FRACTION"), (92, "position.HINT_0"),
+        (102, "shift_-2.text.LOG_CHARS"), (112, "shift_-2.own.PARENT_TAG"),
+        (146, "window_3_before.WORDS"), (158, "window_3_behind.WORDS"),
+        (194, "level_0.WORDS_PER_BLOCK"), (211, "level_0.LINKED_FRACTION"),
+        (217, "level_1.WORDS_PER_BLOCK"), (332, "siblings_of_element.LOG_BLOCKS"),
+        (341, "siblings_of_parent.WORD_FRACTION"),
+    ],
+)  # fmt: skip
+def test_a_row_has_the_name_that_the_weights_were_trained_with(row: int, name: str) -> None:
+    assert feature_names()[row] == name
+
+
+def test_every_feature_has_one_name() -> None:
+    names = feature_names()
+
+    assert len(names) == len(set(names)) == NUM_FEATURES == 342
+
+
+@pytest.mark.parametrize(
+    ("rows", "num"),
+    [
+        (TextRow, 23), (OwnRow, 6), (PositionRow, 10), (SumRow, 12), (ContainerRow, 6),
+        (SiblingRow, 5), (CutPageRow, 9), (CutRow, 10),
+    ],
+)  # fmt: skip
+def test_rows_are_counted_without_gaps(rows: type[IntEnum], num: int) -> None:
+    assert [row.value for row in rows] == list(range(num))
+
+
+def test_the_forests_ask_for_rows_that_exist() -> None:
+    blocks, cuts = load_forests()
+    facts = (0.0,) * (1 + NUM_HINTS)
+    columns = propose_cuts(np.ones(3, np.float32), np.ones(3, np.float32), facts).columns
+
+    assert blocks.features.max() < NUM_FEATURES
+    assert len(columns) == 30
+    assert cuts.features.max() < len(columns)
