@@ -20,7 +20,7 @@ VERBS = {
     "pretrain": ("train.commands.pretrain", "train a model on a manifest"),
     "evaluate": ("train.commands.evaluate", "held-out loss and multiple choice of a checkpoint"),
     "plan": ("train.commands.plan", "steps, tokens and learning rates of a recipe"),
-    "selftest": ("train.commands.selftest", "every layout against one process"),
+    "selftest": ("train.commands.selftest", "every parallel strategy against one process"),
     "report": ("train.commands.report", "one offline page with the curves of a run"),
     "trace": ("train.commands.trace", "the documents that a step read"),
     "models": ("train.commands.models", "presets with parameters, memory and FLOPs"),

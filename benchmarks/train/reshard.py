@@ -1,4 +1,4 @@
-"""Checkpoints saved by each layout and loaded by each other: the matrix, bit for bit or not.
+"""Checkpoints saved by each strategy and loaded by each other: the matrix, bit for bit or not.
 
     python -m benchmarks.train.reshard [WORLD] > benchmarks/results/reshard.json
 
@@ -43,7 +43,7 @@ def main() -> None:
     results = mp.get_context("spawn").SimpleQueue()
     mp.spawn(measure, (size, port, results), nprocs=size)
     seconds, pairs = results.get()
-    layouts = list(dict.fromkeys(source for source, _, _ in pairs))
+    strategies = list(dict.fromkeys(source for source, _, _ in pairs))
     print(
         json.dumps(
             {
@@ -51,12 +51,12 @@ def main() -> None:
                 "world": size,
                 "torch": torch.__version__,
                 "seconds": round(seconds, 1),
-                "layouts": layouts,
+                "strategies": strategies,
                 "passed": sum(passed for _, _, passed in pairs),
                 "failed": sum(not passed for _, _, passed in pairs),
                 "loaded_whole": {
                     source: [target for a, target, passed in pairs if a == source and passed]
-                    for source in layouts
+                    for source in strategies
                 },
             },
             indent=1,

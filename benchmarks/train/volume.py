@@ -80,7 +80,7 @@ def _one(case: Case, world: World) -> list[dict[str, Any]]:
     microbatches = len(items[1])
     return [
         {
-            "layout": case.name,
+            "strategy": case.name,
             "operation": name,
             "what": what,
             "microbatches": microbatches,
@@ -89,7 +89,7 @@ def _one(case: Case, world: World) -> list[dict[str, Any]]:
             "bytes_expected": expected,
             "off_by": round(counted.sent[name] / expected - 1, 4),
         }
-        for name, what, expected in _expected(case, trainer.layout.parts[0], microbatches)
+        for name, what, expected in _expected(case, trainer.strategy.parts[0], microbatches)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Layouts that cannot work are refused before any rank waits, with the numbers."""
+"""Parallel strategies that cannot work are refused before any rank waits, with the numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Model and optimizer as one flat dictionary of logical names, the same for every layout."""
+"""Model and optimizer as one flat dictionary of logical names, equal in every parallel strategy."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Checkpoint folders: written aside, renamed when whole, a pointer to the last good one, retention.
 
 A folder holds `weights/` (torch.distributed.checkpoint: model and optimizer by logical name, so any
-layout can load what any other wrote) and `state.json` (cursor, seeds, settings, environment,
+parallel strategy can load what any other wrote) and `state.json` (cursor, seeds, settings, environment,
 manifest). A folder that ends in `.incomplete` is the remains of a broken save.
 """
 
@@ -165,7 +165,7 @@ def read_state(path: Path) -> dict[str, Any]:
 
 
 def load_tensors(path: Path, tensors: dict[str, Any], *, world_size: int) -> None:
-    """Fill tensors in place, whatever layout wrote them.
+    """Fill tensors in place, whatever parallel strategy wrote them.
 
     Raises:
         ContractError: A tensor is missing, misshapen, or its file is damaged.

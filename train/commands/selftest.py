@@ -1,4 +1,4 @@
-"""`train selftest --world 4|8`: every family in every layout against one process."""
+"""`train selftest --world 4|8`: every family in every parallel strategy against one process."""
 
 from __future__ import annotations
 
@@ -9,11 +9,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--world", type=int, choices=(4, 8), default=4, help="processes")
     parser.add_argument(
-        "--family", action="append", default=[], help="only this one: gpt2, llama, t5, bert"
+        "--family", action="append", default=[], help="only this family: gpt2, llama, t5, bert"
     )
-    parser.add_argument("--layout", action="append", default=[], help="only this one, as printed")
     parser.add_argument(
-        "--reshard", action="store_true", help="checkpoints from every layout into every other"
+        "--strategy",
+        "--layout",
+        action="append",
+        default=[],
+        help="only this parallel strategy, by the name that the matrix prints",
+    )
+    parser.add_argument(
+        "--reshard",
+        action="store_true",
+        help="load what each parallel strategy saved in each other one",
     )
     parser.add_argument(
         "--plant",
@@ -24,12 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the matrix; 1 where a cell failed."""
-    from train.selftest.layout_matrix import selftest  # torch starts only now
+    from train.selftest.strategy_matrix import selftest  # torch starts only now
 
     return selftest(
         args.world,
         plant=args.plant,
         families=tuple(args.family),
-        layouts=tuple(args.layout),
+        strategies=tuple(args.strategy),
         reshards=args.reshard,
     )

@@ -1,1 +1,1 @@
-"""Process groups, collectives and seeds: what every layout stands on."""
+"""Process groups, collectives and seeds: what every parallel strategy stands on."""

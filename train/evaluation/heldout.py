@@ -20,7 +20,7 @@ from train.distributed.world import World
 
 
 class Evaluates(Protocol):
-    """The parts of a layout that evaluation needs."""
+    """The part of a parallel strategy that evaluation needs."""
 
     share: RankShare
     copies: int
@@ -72,23 +72,23 @@ def heldout_loss(
     *,
     microbatch: int,
     max_rows: int | None = None,
-    layout: Evaluates | None = None,
+    strategy: Evaluates | None = None,
 ) -> HeldoutLoss:
     """Read the split once, each rank its share; the model's training mode is put back.
 
     Args:
-        model: Gives sums for a batch, unless a layout does.
+        model: Gives sums for a batch, unless `strategy` is given.
         data: The held-out split.
         make_batch: The objective.
         world: All ranks; the sums are over them.
         microbatch: Rows per forward pass.
         max_rows: Read only so many rows.
-        layout: How several ranks share the model; by default each has a whole one.
+        strategy: How several ranks share the model; by default each rank has a whole one.
     """
     split = data.manifest.heldout
     count = split.rows if max_rows is None else min(split.rows, max_rows)
-    share = RankShare(rank=world.rank, ranks=world.size) if layout is None else layout.share
-    evaluate = model if layout is None else layout.evaluate
+    share = RankShare(rank=world.rank, ranks=world.size) if strategy is None else strategy.share
+    evaluate = model if strategy is None else strategy.evaluate
     samples = rank_samples(start=0, count=count, share=share)
     meter = LossMeter(data.sources, world.device)
     was_training = model.training
@@ -104,7 +104,7 @@ def heldout_loss(
     finally:
         model.train(was_training)
     data.reader.close()
-    copies = 1 if layout is None else layout.copies
+    copies = 1 if strategy is None else strategy.copies
     totals = meter.total(world, stop_asked=False, copies=copies)
     return HeldoutLoss(
         totals=totals, bytes_by_source=_bytes(split) if count == split.rows else None

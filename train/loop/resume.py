@@ -112,14 +112,14 @@ def _load(run: Run, path: Path, state: dict[str, Any]) -> None:
     if run.outer is not None:
         run.outer.restore(trainer.optimizer, tensors, inner=inner)
     else:
-        restore_tensors(trainer.layout.parts, trainer.optimizer, tensors)
+        restore_tensors(trainer.strategy.parts, trainer.optimizer, tensors)
 
 
 def _tensors(run: Run, *, inner: int) -> dict[str, Any]:
     """What the weights of a checkpoint hold; loading fills the velocities in place."""
     if run.outer is not None:
         return run.outer.collect(run.trainer.optimizer, inner=inner)
-    tensors = collect_tensors(run.trainer.layout.parts, run.trainer.optimizer)
+    tensors = collect_tensors(run.trainer.strategy.parts, run.trainer.optimizer)
     if run.velocity is not None:
         tensors["servers"] = {"velocity": run.velocity}
     return tensors

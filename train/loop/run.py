@@ -30,7 +30,7 @@ from train.loop.signals import StopFlag
 from train.loop.stream import StepStream, microbatches
 from train.loop.trainer import StepOutcome, Trainer
 from train.optim.groups import build_optimizer
-from train.parallel.compose import build_layout
+from train.parallel.compose import build_strategy
 from train.parallel.diloco import OuterLoop
 from train.report.events import EVENTS_NAME, EventLog
 from train.report.metrics import MetricsFile, ProgressLine
@@ -105,7 +105,7 @@ def _end(run: Run) -> StageEnd:
 
 
 def open_run(settings: TrainSettings, world: World) -> Run:
-    """Open the dataset and build model, layout and optimizer."""
+    """Open the dataset and build model, strategy and optimizer."""
     files = shard_files(settings.manifest, settings.loader)
     manifest = open_manifest(files)
     data = open_spans(
@@ -125,15 +125,15 @@ def open_run(settings: TrainSettings, world: World) -> Run:
             Path(settings.output), built.make_batch, data.parts[0].data, settings.first_sample
         )
     built = replace(built, opening=None)  # it holds tensors that are needed no longer
-    layout = build_layout(settings, built.model, world)
+    strategy = build_strategy(settings, built.model, world)
     plan = RunPlan.of(settings, manifest)
     precision = settings.precision
     is_fp16 = autocast_type(precision.compute, world.device) == torch.float16
     trainer = Trainer(
         settings=settings,
         plan=plan,
-        layout=layout,
-        optimizer=build_optimizer(layout.parts, settings.optimizer),
+        strategy=strategy,
+        optimizer=build_optimizer(strategy.parts, settings.optimizer),
         world=world,
         sources=data.sources,
         scaler=LossScaler(scale=precision.initial_scale, growth_interval=precision.growth_interval)
@@ -150,7 +150,7 @@ def open_run(settings: TrainSettings, world: World) -> Run:
         store=store,
         world=world,
         events=EventLog(Path(settings.output) / EVENTS_NAME) if world.is_first else None,
-        outer=OuterLoop(layout.parts[0], settings.diloco) if settings.diloco else None,
+        outer=OuterLoop(strategy.parts[0], settings.diloco) if settings.diloco else None,
     )
 
 
@@ -167,7 +167,7 @@ def _train(run: Run) -> bool:
     items = microbatches(
         trainer.plan,
         run.data,
-        trainer.layout.share,
+        trainer.strategy.share,
         run.built.make_batch,
         microbatch=settings.batch.microbatch,
         start_step=trainer.step,
@@ -277,19 +277,19 @@ def evaluate_heldout(run: Run) -> HeldoutLoss:
     assert config is not None
     data = open_dataset(run.files, run.manifest, run.settings.loader, split="heldout", seed=0)
     return heldout_loss(
-        run.trainer.layout.parts[0],
+        run.trainer.strategy.parts[0],
         data,
         run.built.make_batch,
         run.world,
         microbatch=config.microbatch,
         max_rows=config.max_rows,
-        layout=run.trainer.layout,
+        strategy=run.trainer.strategy,
     )
 
 
 def finish(run: Run) -> None:
     """Export the last weights; all ranks call it."""
-    weights = whole_weights(run.trainer.layout.parts)
+    weights = whole_weights(run.trainer.strategy.parts)
     if run.world.is_first:
         last = run.store.latest()
         logger.info("checkpoint: %s", last)

@@ -1,4 +1,4 @@
-"""One update: accumulate, reduce, clip, step. It knows no layout and no family of models."""
+"""One update: accumulate, reduce, clip, step. It knows no parallel strategy and no family of models."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from train.loop.plan import RunPlan, StepSpan
 from train.loop.scaler import LossScaler
 from train.optim.clipping import clip_gradients
 from train.optim.schedules import learning_rate
-from train.parallel.layout import Layout
+from train.parallel.strategy import Strategy
 from train.settings import TrainSettings
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Trainer:
 
     settings: TrainSettings
     plan: RunPlan
-    layout: Layout
+    strategy: Strategy
     optimizer: torch.optim.Optimizer
     world: World
     sources: tuple[str, ...]
@@ -81,11 +81,11 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         meter = LossMeter(self.sources, self.world.device)
         backward_scale = self._backward_scale(span)
-        readers = self.layout.readers
+        readers = self.strategy.readers
         items = (item.counted(meter, readers=readers) for item in microbatches(span))
-        self.layout.accumulate(items, meter, backward_scale=backward_scale)
-        totals = self.layout.total(meter, stop_asked=stop_asked)
-        reduced = self.layout.reduce_gradients(totals)
+        self.strategy.accumulate(items, meter, backward_scale=backward_scale)
+        totals = self.strategy.total(meter, stop_asked=stop_asked)
+        reduced = self.strategy.reduce_gradients(totals)
         reduced.scale(1.0 / (max(totals.labels, 1.0) * backward_scale))
         norm = reduced.norm()
         is_skipped = self._apply(reduced.tensors, norm, span)

@@ -22,7 +22,7 @@ from train.model.positions import rotary_tables, sinusoids
 
 
 class Transformer(nn.Module):
-    """A decoder; parameter names are logical and the same in every layout."""
+    """A decoder; parameter names are logical and the same in every parallel strategy."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()

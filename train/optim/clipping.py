@@ -16,13 +16,13 @@ from torch.distributed.tensor import DTensor
 
 def gradient_norm(gradients: Iterable[Tensor]) -> Tensor:
     """The 2-norm over all gradients, as a plain fp32 (or wider) scalar equal on every rank."""
-    layouts: dict[object, list[Tensor]] = {}
+    groups: dict[object, list[Tensor]] = {}
     for gradient in gradients:
-        layout = None
+        placed = None
         if isinstance(gradient, DTensor):
-            layout = (gradient.device_mesh, gradient.placements)
-        layouts.setdefault(layout, []).append(gradient)
-    squares = [_square_of(members) for members in layouts.values()]
+            placed = (gradient.device_mesh, gradient.placements)
+        groups.setdefault(placed, []).append(gradient)
+    squares = [_square_of(members) for members in groups.values()]
     return torch.stack(squares).sum().sqrt() if squares else torch.zeros(())
 
 

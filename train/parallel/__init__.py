@@ -1,1 +1,1 @@
-"""Process groups and layouts."""
+"""Parallel strategies: how a model and its batch are split over ranks."""

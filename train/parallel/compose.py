@@ -21,8 +21,7 @@ from train.distributed.world import World
 from train.model.encoder import Encoder
 from train.parallel.config import ParallelConfig
 from train.parallel.gradients import GradientSums, logical_name
-from train.parallel.layout import DataLayout, Layout
-from train.parallel.pipeline import PipelineLayout
+from train.parallel.pipeline import PipelineStrategy
 from train.parallel.pipeline_stages import (
     StageCut,
     count_layers,
@@ -32,6 +31,7 @@ from train.parallel.pipeline_stages import (
     needed_modules,
 )
 from train.parallel.recompute import recompute_blocks
+from train.parallel.strategy import DataParallelStrategy, Strategy
 from train.parallel.tensor import TensorSplit, block_lists, split_matrices
 from train.settings import TrainSettings
 
@@ -42,8 +42,8 @@ if LossSums not in _pytree.SUPPORTED_NODES:
     _pytree.register_dataclass(LossSums)
 
 
-def build_layout(settings: TrainSettings, model: nn.Module, world: World) -> Layout:
-    """The layout of the recipe's `parallel:` block.
+def build_strategy(settings: TrainSettings, model: nn.Module, world: World) -> Strategy:
+    """Build the parallel strategy of the recipe's `parallel:` block.
 
     Raises:
         SettingsError: The degrees do not fit the world, the heads, the layers or the batch.
@@ -53,7 +53,7 @@ def build_layout(settings: TrainSettings, model: nn.Module, world: World) -> Lay
     model = model.to(world.device)
     if world.size == 1:
         recompute_and_compile(settings, model)
-        return DataLayout(
+        return DataParallelStrategy(
             model=model,
             world=world,
             seed=settings.seed,
@@ -63,7 +63,7 @@ def build_layout(settings: TrainSettings, model: nn.Module, world: World) -> Lay
         )
     if settings.diloco is not None:
         recompute_and_compile(settings, model)
-        return DataLayout(
+        return DataParallelStrategy(
             model=model,
             world=world,
             seed=settings.seed,
@@ -82,7 +82,7 @@ def build_layout(settings: TrainSettings, model: nn.Module, world: World) -> Lay
     recompute_and_compile(settings, model)
     if parallel.dp_shard > 1:
         shard(model, _data_mesh(mesh, replicas))
-    return DataLayout(
+    return DataParallelStrategy(
         model=model,
         world=world,
         seed=settings.seed,
@@ -157,7 +157,7 @@ def _shard(modules: Sequence[nn.Module], mesh: DeviceMesh, *, reshard: bool | No
 
     def placement(parameter: nn.Parameter) -> Shard | None:
         # Rows that tensor ranks have split, unevenly perhaps, are sharded by columns: two uneven
-        # splits of one dimension have no layout.
+        # splits of one dimension have no placement.
         is_split = isinstance(parameter, DTensor) and Shard(0) in parameter.placements
         columns = parameter.shape[1] if parameter.ndim > 1 else 0
         return Shard(1) if is_split and columns and columns % shards == 0 else None
@@ -184,7 +184,7 @@ class _Cuts:
 
 def _pipeline(
     settings: TrainSettings, model: nn.Module, world: World, mesh: DeviceMesh
-) -> PipelineLayout:
+) -> PipelineStrategy:
     parallel = settings.parallel
     cuts = cut_layers(count_layers(model), parallel.num_stages)
     plan = _Cuts(cuts=cuts, owners=[index % parallel.pp for index in range(len(cuts))])
@@ -214,7 +214,7 @@ def _pipeline(
         data = mesh[REPLICATE, SHARD]._flatten()
     shared = _shared_groups(holders, whole_order, mesh, world)
     rank = dist.get_rank(group)
-    return PipelineLayout(
+    return PipelineStrategy(
         model=model,
         stages=[make_stage(model, cut) for cut in mine],
         world=world,

@@ -1,4 +1,4 @@
-"""Pipelines through torch.distributed.pipelining: a layout as any other.
+"""Pipelines through torch.distributed.pipelining: a parallel strategy as any other.
 
 Every rank of a pipeline reads the same rows, so each stage has the whole micro-batch: decoder ids
 and masks need not travel. Only hidden states do, and a T5's memory.
@@ -14,8 +14,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed import ProcessGroup
-from torch.distributed.pipelining import PipelineStage
+from torch.distributed import ProcessGroup, pipelining
 from torch.distributed.pipelining.schedules import (
     Schedule1F1B,
     ScheduleGPipe,
@@ -31,7 +30,7 @@ from train.distributed.world import World
 from train.parallel.config import ScheduleKind
 from train.parallel.gradients import GradientSums, ReducedGradients
 from train.parallel.padding import pad_alike
-from train.parallel.pipeline_stages import Stage, stage_shapes
+from train.parallel.pipeline_stages import PipelineStage, stage_shapes
 
 Precision = Callable[[], AbstractContextManager[Any]]
 
@@ -64,7 +63,9 @@ class _InFlight:
 class _Runner(nn.Module):
     """A stage as torch's schedules call it: tensors in, tensors out."""
 
-    def __init__(self, stage: Stage, *, seed: int, data_rank: int, precision: Precision) -> None:
+    def __init__(
+        self, stage: PipelineStage, *, seed: int, data_rank: int, precision: Precision
+    ) -> None:
         super().__init__()
         self.stage = stage
         self._seed, self._data_rank, self._precision = seed, data_rank, precision
@@ -88,8 +89,8 @@ class _Runner(nn.Module):
 
 
 @dataclass(kw_only=True)
-class PipelineLayout:
-    """This rank's stages of a pipeline; see `train.parallel.layout.Layout`.
+class PipelineStrategy:
+    """This rank's stages of a pipeline; see `train.parallel.strategy.Strategy`.
 
     Attributes:
         model: What the stages left of the model, under logical names.
@@ -101,7 +102,7 @@ class PipelineLayout:
     """
 
     model: nn.Module
-    stages: Sequence[Stage]
+    stages: Sequence[PipelineStage]
     world: World
     seed: int
     kind: ScheduleKind
@@ -131,7 +132,7 @@ class PipelineLayout:
     def accumulate(
         self, batches: Iterator[Any], meter: LossMeter, *, backward_scale: float
     ) -> None:
-        """See `Layout`; all micro-batches of a step are in the pipeline at once."""
+        """See `Strategy`; all micro-batches of a step are in the pipeline at once."""
         items = list(batches)
         if not items:
             return
@@ -168,14 +169,14 @@ class PipelineLayout:
             )
         return self._schedules[key]
 
-    def _torch_stage(self, runner: _Runner, batch: Any) -> PipelineStage:
+    def _torch_stage(self, runner: _Runner, batch: Any) -> pipelining.PipelineStage:
         cut = runner.stage.cut
         comes, leaves = stage_shapes(self.model, cut, batch=batch)
         dtype = next(self.model.parameters()).dtype
         made = [torch.empty(shape, dtype=dtype, device="meta") for shape in comes]
         given = [torch.empty(shape, dtype=dtype, device="meta") for shape in leaves]
         nothing = torch.empty(1, device="meta")
-        return PipelineStage(
+        return pipelining.PipelineStage(
             runner,
             cut.index,
             cut.num_stages,
@@ -209,7 +210,7 @@ class PipelineLayout:
                     dist.send(tensor.contiguous(), group=self.group, group_dst=following)
         return None
 
-    def _receive(self, stage: Stage, batch: Any) -> tuple[Tensor, ...]:
+    def _receive(self, stage: PipelineStage, batch: Any) -> tuple[Tensor, ...]:
         comes, _ = stage_shapes(self.model, stage.cut, batch=batch)
         dtype = next(self.model.parameters()).dtype
         tensors = tuple(
@@ -221,9 +222,9 @@ class PipelineLayout:
         return tensors
 
     def total(self, meter: LossMeter, *, stop_asked: bool) -> StepTotals:
-        """See `Layout`."""
+        """See `Strategy`."""
         return meter.total(self.world, copies=self.copies, stop_asked=stop_asked)
 
     def reduce_gradients(self, totals: StepTotals) -> ReducedGradients:
-        """See `Layout`."""
+        """See `Strategy`."""
         return self.sums.reduce(self.parts)

@@ -70,7 +70,7 @@ def count_layers(model: nn.Module) -> int:
     return sum(len(list(blocks.children())) for blocks in block_lists(model).values())
 
 
-class Stage(nn.Module):
+class PipelineStage(nn.Module):
     """What one stage does; it borrows the modules of the rank's model."""
 
     def __init__(self, model: nn.Module, cut: StageCut) -> None:
@@ -89,7 +89,7 @@ class Stage(nn.Module):
         return [names[str(n - first)] for n in self.cut.layers if str(n - first) in names]
 
 
-class OneStreamStage(Stage):
+class OneStreamStage(PipelineStage):
     """Of a decoder or an encoder."""
 
     def forward(self, x: Tensor, batch: Batch) -> Tensor | LossSums:
@@ -106,7 +106,7 @@ class OneStreamStage(Stage):
         return model.sums(model.finish(x), batch) if self.cut.is_last else x
 
 
-class TwoStreamStage(Stage):
+class TwoStreamStage(PipelineStage):
     """Of an encoder and a decoder: the memory travels beside the decoder's hidden states."""
 
     def forward(self, x: Tensor, batch: Batch, memory: Tensor | None = None) -> Any:
@@ -197,7 +197,7 @@ def keep_stages(model: nn.Module, cuts: Sequence[StageCut]) -> None:
         model.register_parameter("head_bias", None)
 
 
-def make_stage(model: nn.Module, cut: StageCut) -> Stage:
+def make_stage(model: nn.Module, cut: StageCut) -> PipelineStage:
     """The stage of a family."""
     if isinstance(model, EncoderDecoder):
         return TwoStreamStage(model, cut)

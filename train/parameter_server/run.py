@@ -68,7 +68,7 @@ def pretrain_asynchronous(settings: TrainSettings, *, is_fresh: bool = False) ->
     store = _open_store(rank, settings.step_timeout_seconds)
     run = open_run(settings, World(rank=rank, size=1, device=torch.device("cpu")))
     if rank < config.servers:
-        run.velocity = torch.zeros_like(flat_weights(run.trainer.layout.parts[0]))
+        run.velocity = torch.zeros_like(flat_weights(run.trainer.strategy.parts[0]))
     if rank >= config.servers:
         _work(run, config, store, rank - config.servers)
     elif rank == 0:
@@ -107,7 +107,7 @@ def _server(
 ) -> ParameterServer:
     """The server of a stretch of the model's weights and of the momentum, as they are now."""
     trainer = run.trainer
-    model = trainer.layout.parts[0]
+    model = trainer.strategy.parts[0]
     groups = trainer.optimizer.param_groups
     decay_of = {id(p): float(group["weight_decay"]) for group in groups for p in group["params"]}
     weights = flat_weights(model)
@@ -187,7 +187,7 @@ def _lead(run: Run, config: AsynchronousConfig, store: TCPStore, *, is_fresh: bo
     thread = threading.Thread(target=server.serve, args=(_links_of(run, config, store, 0),))
     thread.start()
     observed = [_link(run, store, number, _OBSERVER, end="worker") for number in others]
-    observer = Worker(run.trainer.layout.parts[0], [_Own(server), *observed])  # type: ignore[list-item]
+    observer = Worker(run.trainer.strategy.parts[0], [_Own(server), *observed])  # type: ignore[list-item]
     first_step = run.trainer.step
     _keep_files(run, config, server, updates, observer, thread)
     is_stopped = flag.is_set and run.trainer.step < run.trainer.plan.total_steps
@@ -340,16 +340,16 @@ def _work(run: Run, config: AsynchronousConfig, store: TCPStore, number: int) ->
     """
     flag = StopFlag()
     trainer = run.trainer
-    layout = trainer.layout
-    layout.share = RankShare(rank=number, ranks=config.workers)
+    strategy = trainer.strategy
+    strategy.share = RankShare(rank=number, ranks=config.workers)
     trainer.step = int(store.get(_START))
     store.set(f"{_JOINED}-{number}", "")
     links = [_link(run, store, n, str(number), end="worker") for n in range(config.servers)]
-    worker = Worker(layout.parts[0], links)
+    worker = Worker(strategy.parts[0], links)
     items = microbatches(
         trainer.plan,
         run.data,
-        layout.share,
+        strategy.share,
         run.built.make_batch,
         microbatch=run.settings.batch.microbatch,
         start_step=trainer.step,
@@ -375,6 +375,6 @@ def _gradient(run: Run, rows: list[Any], waited: float) -> Tensor:
     trainer = run.trainer
     meter = LossMeter(trainer.sources, run.world.device)
     items = (item.counted(meter, readers=1) for item in rows)
-    trainer.layout.accumulate(items, meter, backward_scale=1.0)
+    trainer.strategy.accumulate(items, meter, backward_scale=1.0)
     head = torch.tensor([meter.labels, waited], dtype=torch.float64)
     return torch.cat([head, meter.sums.cpu()])

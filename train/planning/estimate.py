@@ -70,10 +70,10 @@ class Estimate:
 
 
 def estimate(settings: TrainSettings, config: ModelConfig, *, world: int, seq_len: int) -> Estimate:
-    """What a recipe's layout asks of each pipeline position.
+    """What a recipe's parallel strategy asks of each pipeline position.
 
     Raises:
-        SettingsError: The layout does not fit the world or the model.
+        SettingsError: The strategy does not fit the world or the model.
     """
     parallel = settings.parallel
     with torch.device("meta"):

@@ -56,7 +56,7 @@ def largest_microbatch(
 ) -> Fit:
     """Double the rows until memory or the batch ends; the growth is linear, so three sizes do.
 
-    Measures one process with the whole model; layouts share it, see `train plan`.
+    Measures one process with the whole model; parallel strategies share it, see `train plan`.
 
     Raises:
         SettingsError: Not even one row fits.

@@ -1,1 +1,1 @@
-"""Proofs that every layout trains as one process does."""
+"""Proofs that every parallel strategy trains as one process does."""

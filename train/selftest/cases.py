@@ -1,4 +1,4 @@
-"""The selftest's models, layouts and rows: small, awkward, and the same in every process."""
+"""The selftest's models, parallel strategies and rows: small, awkward, and the same in every process."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ FAMILIES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A layout by the name that the matrix shows."""
+    """A parallel strategy under the name that the matrix shows."""
 
     name: str
     parallel: dict[str, Any]
@@ -71,7 +71,7 @@ class Case:
 
 
 def cases(world: int) -> list[Case]:
-    """The layouts of a world of 4 or 8."""
+    """The parallel strategies of a world of 4 or 8 ranks."""
     outer = world // 4
     pipe = {"pp": 4, "dp_replicate": outer}
     tensor = {"tp": 4, "dp_replicate": outer}

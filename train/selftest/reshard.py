@@ -1,4 +1,4 @@
-"""Checkpoints from every layout into every other: all tensors and optimizer states, bit for bit."""
+"""Checkpoints from every parallel strategy into every other: all tensors and optimizer states, bit for bit."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WIPED = -7.0
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """Whether a checkpoint of one layout came back whole in another."""
+    """Whether a checkpoint of one strategy came back whole in another."""
 
     source: str
     target: str
@@ -40,7 +40,7 @@ class Loaded:
 
 @dataclass(frozen=True, kw_only=True)
 class _Saved:
-    """A layout with its trainer, after a step, and what that left in its checkpoint."""
+    """A strategy with its trainer, after a step, and what that left in its checkpoint."""
 
     case: Case
     world: World
@@ -50,7 +50,7 @@ class _Saved:
 
 
 def reshard_cells(world: World, family: Family, names: tuple[str, ...] = ()) -> list[Loaded]:
-    """Save after one step in each layout, load in each: every pair of `names`, or of all."""
+    """Save after one step in each strategy, load in each: every pair of `names`, or of all."""
     chosen = [ONE, *(case for case in cases(world.size) if not refused(family, case))]
     chosen = [case for case in chosen if not names or case.name in names]
     box = [tempfile.mkdtemp() if world.is_first else None]
@@ -69,7 +69,7 @@ def _save(family: Family, case: Case, world: World, folder: Path) -> _Saved:
     mine = World(rank=0, size=1, device=world.device) if case is ONE else world
     trainer, items = build_trainer(family, case, mine, "float32")
     train_steps(trainer, items, 1)
-    tensors = collect_tensors(trainer.layout.parts, trainer.optimizer)
+    tensors = collect_tensors(trainer.strategy.parts, trainer.optimizer)
     if case is not ONE or world.is_first:
         config = CheckpointConfig(asynchronous=False)
         CheckpointStore(folder=folder, config=config, world=mine).save(1, tensors, {"step": 1})
@@ -82,8 +82,8 @@ def _save(family: Family, case: Case, world: World, folder: Path) -> _Saved:
 
 
 def _load(source: _Saved, target: _Saved, world: World) -> Loaded:
-    """Wipe a layout, load into it, compare what each rank holds."""
-    parts, optimizer = target.trainer.layout.parts, target.trainer.optimizer
+    """Wipe a strategy's tensors, load a checkpoint into them, compare what each rank holds."""
+    parts, optimizer = target.trainer.strategy.parts, target.trainer.optimizer
     tensors = collect_tensors(parts, optimizer)
     for content in tensors.values():
         for value in content.values():
@@ -118,7 +118,7 @@ def _whole(tensors: dict[str, Any]) -> dict[str, Tensor]:
 
 
 def print_matrix(results: list[Loaded]) -> int:
-    """A row for each layout that saved, a column for each that loaded; 1 where a cell failed."""
+    """A row for each strategy that saved, a column for each that loaded; 1 where a cell failed."""
     names = list(dict.fromkeys(result.source for result in results))
     by_pair = {(result.source, result.target): result for result in results}
     print("saved by / loaded by   " + "  ".join(names))

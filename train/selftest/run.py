@@ -16,7 +16,7 @@ from train.model.transformer import build_model
 from train.objectives.build import build_objective
 from train.objectives.config import parse_objective
 from train.optim.groups import build_optimizer
-from train.parallel.compose import build_layout
+from train.parallel.compose import build_strategy
 from train.selftest.cases import (
     ROWS,
     SEQ_LEN,
@@ -74,13 +74,13 @@ def build_trainer(
         seq_len=SEQ_LEN,
     )
     model = build_model(config, seed=seed).to(getattr(torch, dtype))
-    layout = build_layout(settings, model, world)
+    strategy = build_strategy(settings, model, world)
     plan = RunPlan(batch=settings.batch, stop=settings.stop, seq_len=SEQ_LEN, rows_per_pass=1 << 20)
     trainer = Trainer(
         settings=settings,
         plan=plan,
-        layout=layout,
-        optimizer=build_optimizer(layout.parts, settings.optimizer),
+        strategy=strategy,
+        optimizer=build_optimizer(strategy.parts, settings.optimizer),
         world=world,
         sources=SOURCES,
         scaler=None,
@@ -89,7 +89,7 @@ def build_trainer(
     for item in microbatches(
         plan,
         _Rows(),
-        layout.share,
+        strategy.share,
         lambda rows: objective.build(rows, seed=1),
         microbatch=case.microbatch,
         start_step=0,

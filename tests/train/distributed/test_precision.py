@@ -42,20 +42,20 @@ def test_losses_stay_near_fp32_and_weights_are_fp32(
     assert found == pytest.approx(expected, rel=bound)
     assert found != expected
     states = low[0].optimizer.state.values()
-    assert {p.dtype for p in low[0].layout.parts[0].parameters()} == {torch.float32}
+    assert {p.dtype for p in low[0].strategy.parts[0].parameters()} == {torch.float32}
     assert {s["exp_avg"].dtype for s in states} == {torch.float32}
 
 
 def test_an_overflow_skips_the_update_halves_the_scale_and_training_recovers() -> None:
     trainer, items = trainer_of("fp16")
     trainer.scaler = LossScaler(scale=2.0**40, growth_interval=4)
-    before = [p.detach().clone() for p in trainer.layout.parts[0].parameters()]
+    before = [p.detach().clone() for p in trainer.strategy.parts[0].parameters()]
 
     outcome = trainer.update(lambda span: iter(items[span.step]), stop_asked=False)
 
     assert outcome.is_skipped
     assert trainer.scaler.scale == 2.0**39
-    now = trainer.layout.parts[0].parameters()
+    now = trainer.strategy.parts[0].parameters()
     assert all(torch.equal(a, b) for a, b in zip(before, now, strict=True))
     assert not trainer.optimizer.state
 
@@ -88,7 +88,7 @@ def test_without_fp16_an_overflow_ends_the_run_with_the_samples() -> None:
 
     trainer, items = trainer_of("fp32")
     with torch.no_grad():
-        next(iter(trainer.layout.parts[0].parameters())).fill_(float("nan"))
+        next(iter(trainer.strategy.parts[0].parameters())).fill_(float("nan"))
 
     with pytest.raises(PipelineError, match="the gradient norm is nan; samples 0 to 15"):
         trainer.update(lambda span: iter(items[span.step]), stop_asked=False)

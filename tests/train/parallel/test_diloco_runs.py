@@ -53,7 +53,7 @@ Weights = dict[str, torch.Tensor]
 def by_hand(dataset: str, output: str) -> tuple[list[float], Weights, Weights]:
     """Losses of the steps, first and last weights: Douillard et al. 2023, algorithm 1."""
     run = open_run(settings(dataset, output), World(rank=0, size=1, device=torch.device("cpu")))
-    shared = run.trainer.layout.parts[0]
+    shared = run.trainer.strategy.parts[0]
     begun = copy.deepcopy(shared.state_dict())
     models = [copy.deepcopy(shared) for _ in range(RANKS)]
     inner = [

@@ -1,4 +1,4 @@
-"""Whole runs in a product of layouts: held-out loss and exported weights of one process."""
+"""A whole run with pipeline and tensor ranks together: held-out loss and exported weights of one process."""
 
 from __future__ import annotations
 

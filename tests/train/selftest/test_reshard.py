@@ -1,6 +1,6 @@
-"""Checkpoints of each kind of layout in each other, at 4 ranks, bit for bit.
+"""Checkpoints of each kind of parallel strategy in each other, at 4 ranks, bit for bit.
 
-All pairs of all layouts take minutes on two cores: `train selftest --reshard` has them, and their
+All pairs of all strategies take minutes on two cores: `train selftest --reshard` has them, and their
 result is recorded. Here are the ways in which a tensor can be split.
 """
 
@@ -32,7 +32,7 @@ def load_all(found: str) -> None:
 
 
 @pytest.mark.distributed
-def test_each_kind_of_layout_loads_what_each_other_saved(tmp_path: Path) -> None:
+def test_each_kind_of_strategy_loads_what_each_other_saved(tmp_path: Path) -> None:
     found = tmp_path / "pairs.json"
     run_on_ranks(load_all, 4, str(found))
 
@@ -41,8 +41,8 @@ def test_each_kind_of_layout_loads_what_each_other_saved(tmp_path: Path) -> None
     assert [pair for pair in pairs if not pair[2]] == []
 
 
-def test_the_recorded_matrix_has_every_layout() -> None:
+def test_the_recorded_matrix_has_every_strategy() -> None:
     recorded = json.loads(RESULTS.read_text())
 
-    assert recorded["layouts"] == [ONE.name, *(case.name for case in cases(recorded["world"]))]
-    assert recorded["passed"] == len(recorded["layouts"]) ** 2
+    assert recorded["strategies"] == [ONE.name, *(case.name for case in cases(recorded["world"]))]
+    assert recorded["passed"] == len(recorded["strategies"]) ** 2

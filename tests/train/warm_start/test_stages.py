@@ -120,7 +120,7 @@ def _lines(output: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
 
 
-LAYOUTS = [
+STRATEGIES = [
     ("gpt2-test", "adafactor", {"dp_replicate": 2}),
     ("gpt2-test", "adamw", {"dp_shard": 2}),
     ("gpt2-test", "adamw", {"tp": 2}),
@@ -130,8 +130,8 @@ LAYOUTS = [
 
 
 @pytest.mark.distributed
-@pytest.mark.parametrize(("preset", "optimizer", "parallel"), LAYOUTS)
-def test_old_rows_stay_under_every_layout(
+@pytest.mark.parametrize(("preset", "optimizer", "parallel"), STRATEGIES)
+def test_old_rows_stay_under_every_strategy(
     bases: dict[str, Path], tmp_path: Path, preset: str, optimizer: str, parallel: dict[str, int]
 ) -> None:
     base = bases[preset]

@@ -1,6 +1,6 @@
-"""Every family in every layout against one process: losses of 5 steps, gradients of two.
+"""Every family in every parallel strategy against one process: losses of 5 steps, gradients of two.
 
-In float64 a layout differs from one process by rounding alone, so the bound can be 1e-9 and any
+In float64 a strategy differs from one process by rounding alone, so the bound can be 1e-9 and any
 error of the mathematics shows: a mean of means, a bias added per rank, a gradient that is missing.
 """
 
@@ -24,7 +24,7 @@ from train.distributed.world import World, leave_process, open_world
 from train.loop.trainer import Trainer
 from train.optim.sharded import local, shard_of
 from train.parallel.gradients import filled_gradients
-from train.parallel.layout import DataLayout
+from train.parallel.strategy import DataParallelStrategy
 from train.parallel.tensor import RowLinear
 from train.selftest.cases import (
     FAMILIES,
@@ -60,7 +60,7 @@ class Cell:
     """A result: the worst errors at the first and at the last step."""
 
     family: str
-    layout: str
+    strategy: str
     dtype: str
     first: float
     last: float
@@ -79,13 +79,13 @@ class Wanted:
     """What to run; empty names are all."""
 
     families: tuple[str, ...] = ()
-    layouts: tuple[str, ...] = ()
+    strategies: tuple[str, ...] = ()
     plant: str | None = None
     reshards: bool = False
 
 
 def trace(family: Family, case: Case, world: World, dtype: str) -> Trace:
-    """Train 5 steps in a layout."""
+    """Train 5 steps in a strategy."""
     trainer, items = build_trainer(family, case, world, dtype)
     found = Trace()
     trainer.optimizer.register_step_pre_hook(lambda *_: _keep(found, trainer))
@@ -96,7 +96,7 @@ def trace(family: Family, case: Case, world: World, dtype: str) -> Trace:
 def _keep(found: Trace, trainer: Trainer) -> None:
     if trainer.step not in _CHECKED_STEPS:
         return
-    gradients = filled_gradients(trainer.layout.parts)
+    gradients = filled_gradients(trainer.strategy.parts)
     found.gradients.append({name: value.detach().clone() for name, value in gradients.items()})
 
 
@@ -126,7 +126,7 @@ def run_cells(world: World, wanted: Wanted) -> list[Cell]:
         for dtype in (DOUBLE, SINGLE) if family.name == "gpt2" else (DOUBLE,):
             expected = _reference(family, world, dtype)
             for case in cases(world.size):
-                is_wanted = not wanted.layouts or case.name in wanted.layouts
+                is_wanted = not wanted.strategies or case.name in wanted.strategies
                 if is_wanted and not refused(family, case):
                     cells.append(_cell(family, case, world, expected, dtype, wanted.plant))
                     if world.is_first:
@@ -147,7 +147,7 @@ def _cell(
     last = max((rank[1] for rank in shared), key=lambda error: error[0])
     return Cell(
         family=family.name,
-        layout=case.name,
+        strategy=case.name,
         dtype=dtype,
         first=first[0],
         last=last[0],
@@ -170,22 +170,24 @@ def _reference(family: Family, world: World, dtype: str) -> Trace:
 @contextmanager
 def planted(plant: str | None) -> Iterator[None]:
     """Break the mathematics in a known way, to see that the selftest finds it."""
-    accumulate, forward = DataLayout.accumulate, RowLinear.forward
+    accumulate, forward = DataParallelStrategy.accumulate, RowLinear.forward
     if plant == "mean_of_means":
 
-        def broken(self: DataLayout, batches: Any, meter: Any, *, backward_scale: float) -> None:
+        def broken(
+            self: DataParallelStrategy, batches: Any, meter: Any, *, backward_scale: float
+        ) -> None:
             for batch in batches:
                 count = max(int((batch.content.labels >= 0).sum()), 1)
                 scale = backward_scale * SEQ_LEN / count
                 accumulate(self, iter([batch]), meter, backward_scale=scale)
 
-        DataLayout.accumulate = broken  # type: ignore[method-assign]
+        DataParallelStrategy.accumulate = broken  # type: ignore[method-assign]
     if plant == "bias_per_rank":
         RowLinear.forward = _biased  # type: ignore[method-assign]
     try:
         yield
     finally:
-        DataLayout.accumulate = accumulate  # type: ignore[method-assign]
+        DataParallelStrategy.accumulate = accumulate  # type: ignore[method-assign]
         RowLinear.forward = forward  # type: ignore[method-assign]
 
 
@@ -197,7 +199,7 @@ def _biased(self: RowLinear, x: Tensor) -> Tensor:
 def _print_cell(cell: Cell) -> None:
     mark = "ok  " if cell.passed else "FAIL"
     print(
-        f"{mark} {cell.family:<6} {cell.layout:<15} {cell.dtype}  step 1 {cell.first:.1e}  "
+        f"{mark} {cell.family:<6} {cell.strategy:<15} {cell.dtype}  step 1 {cell.first:.1e}  "
         f"step {STEPS} {cell.last:.1e}  {cell.seconds:4.1f} s"
         + ("" if cell.passed else f"  worst: {cell.where}"),
         flush=True,
@@ -209,7 +211,7 @@ def selftest(
     *,
     plant: str | None = None,
     families: tuple[str, ...] = (),
-    layouts: tuple[str, ...] = (),
+    strategies: tuple[str, ...] = (),
     reshards: bool = False,
 ) -> int:
     """Spawn the ranks once, run every cell, print the matrix; 1 where a cell failed."""
@@ -220,7 +222,7 @@ def selftest(
     results = context.SimpleQueue()
     mp.spawn(  # type: ignore[attr-defined, no-untyped-call]
         _rank,
-        (world_size, port, Wanted(families, layouts, plant, reshards), results),
+        (world_size, port, Wanted(families, strategies, plant, reshards), results),
         nprocs=world_size,
         join=True,
     )
@@ -238,7 +240,7 @@ def _rank(rank: int, size: int, port: int, wanted: Wanted, results: Any) -> None
     torch.set_num_threads(1)
     with open_world(timeout_seconds=300) as world:
         if wanted.reshards:
-            pairs = reshard_cells(world, RESHARD_FAMILY, wanted.layouts)
+            pairs = reshard_cells(world, RESHARD_FAMILY, wanted.strategies)
             if rank == 0:
                 results.put((0, print_matrix(pairs)))
         else:

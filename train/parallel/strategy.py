@@ -1,4 +1,4 @@
-"""A layout: how a global batch becomes gradients on this world. The loop sees only this."""
+"""A parallel strategy: how the ranks make gradients of a global batch. The loop sees only this."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from train.parallel.gradients import GradientSums, ReducedGradients
 
 
 class MicroBatchLike(Protocol):
-    """The parts of a micro-batch that a layout needs."""
+    """The parts of a micro-batch that a strategy needs."""
 
     step: int
     number: int
     content: Any
 
 
-class Layout(Protocol):
-    """What the loop asks of a layout.
+class Strategy(Protocol):
+    """What the loop asks of a strategy.
 
     Of the ranks that read the same rows, `copies` count each loss; of what a rank counts as it reads,
     `readers` times as many do.
@@ -57,7 +57,7 @@ class Layout(Protocol):
 
 
 @dataclass(kw_only=True)
-class DataLayout:
+class DataParallelStrategy:
     """Ranks that each do a forward and backward pass of the whole model, however it is sharded.
 
     Attributes:
@@ -84,7 +84,7 @@ class DataLayout:
     def accumulate(
         self, batches: Iterator[Any], meter: LossMeter, *, backward_scale: float
     ) -> None:
-        """See `Layout`."""
+        """See `Strategy`."""
         for batch in batches:
             seed_microbatch(
                 seed=self.seed,
@@ -100,16 +100,16 @@ class DataLayout:
                 meter.add_pairs(sums.pair_loss, sums.pairs)
 
     def evaluate(self, batch: Any) -> LossSums | None:
-        """See `Layout`."""
+        """See `Strategy`."""
         with self._precision():
             return self.model(batch)  # type: ignore[no-any-return]
 
     def total(self, meter: LossMeter, *, stop_asked: bool) -> StepTotals:
-        """See `Layout`."""
+        """See `Strategy`."""
         return meter.total(self.world, copies=self.copies, stop_asked=stop_asked)
 
     def reduce_gradients(self, totals: StepTotals) -> ReducedGradients:
-        """See `Layout`."""
+        """See `Strategy`."""
         reduced = self.sums.reduce(self.parts)
         if self.is_alone:
             # The loop divides by the labels of all ranks; a rank alone summed over its own.

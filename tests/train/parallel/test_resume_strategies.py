@@ -1,4 +1,4 @@
-"""Stopped and resumed is never stopped, bit for bit, at 4 ranks in each kind of layout."""
+"""Stopped and resumed is never stopped, bit for bit, at 4 ranks in each kind of parallel strategy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from train.loop import run as run_module
 from train.loop.run import pretrain
 from train.settings import TrainSettings
 
-LAYOUTS: dict[str, dict[str, Any]] = {
+STRATEGIES: dict[str, dict[str, Any]] = {
     "ddp": {"dp_replicate": 4},
     "fsdp2": {"dp_shard": 4},
     "tp": {"tp": 4, "sequence_parallel": True},
@@ -52,8 +52,8 @@ def settings(dataset: str, output: str, parallel: dict[str, Any]) -> TrainSettin
 
 
 def train_all(dataset: str, root: str, ports: list[int]) -> None:
-    """Each layout: 4 steps at once; then 2, and the rest as another run."""
-    for name, parallel in LAYOUTS.items():
+    """Each strategy: 4 steps at once; then 2, and the rest as another run."""
+    for name, parallel in STRATEGIES.items():
         for output, count in (("whole", 100), ("cut", 2), ("cut", 100)):
             os.environ["MASTER_PORT"] = str(ports.pop())
             _stop_after(settings(dataset, f"{root}/{name}-{output}", parallel), count)
@@ -103,11 +103,11 @@ def losses(output: Path) -> list[float]:
 
 
 @pytest.mark.distributed
-def test_resumed_runs_equal_unbroken_ones_in_every_layout(tmp_path: Path) -> None:
+def test_resumed_runs_equal_unbroken_ones_in_every_strategy(tmp_path: Path) -> None:
     dataset = write_dataset(tmp_path / "data", DatasetShape(rows_per_shard=(60, 40))).parent
-    run_on_ranks(train_all, 4, str(dataset), str(tmp_path), free_ports(3 * len(LAYOUTS)))
+    run_on_ranks(train_all, 4, str(dataset), str(tmp_path), free_ports(3 * len(STRATEGIES)))
 
-    for name in LAYOUTS:
+    for name in STRATEGIES:
         whole, cut = tmp_path / f"{name}-whole", tmp_path / f"{name}-cut"
         assert losses(whole) == losses(cut), name
         expected, found = tensors(whole), tensors(cut)
