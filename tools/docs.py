@@ -1,4 +1,4 @@
-"""Generated pages of `docs/`: tables and settings.
+"""Generated pages of `docs/`: tables, settings and public names.
 
 python -m tools.docs          writes them
 """
@@ -12,7 +12,9 @@ from refinery.recipe import Recipe, Runtime
 from schemas.errors import run_main
 from schemas.settings import Settings
 from schemas.tables import TABLES
+from tools.api_page import api_page
 from tools.settings_page import Section, settings_page
+from train.generation.config import GenerationConfig
 from train.model.config import ModelConfig
 from train.objectives.config import ObjectiveConfig
 from train.settings import TrainSettings
@@ -72,7 +74,7 @@ def training_page() -> str:
 
 
 def training_sections() -> list[Section]:
-    """The trainer's recipe, and each objective that it may name."""
+    """The trainer's recipe, each objective that it may name, and the options of `train generate`."""
     recipe = Section(
         key="", heading="The recipe", model=TrainSettings, inner={"model": ModelConfig}
     )
@@ -83,7 +85,8 @@ def training_sections() -> list[Section]:
         )
         for kind in kinds
     ]
-    return [recipe, *objectives]
+    generation = Section(key="", heading="Generation", model=GenerationConfig)
+    return [recipe, *objectives, generation]
 
 
 def main(argv: list[str]) -> int:
@@ -97,6 +100,7 @@ PAGES = {
     "tables.md": tables_page,
     "recipes.md": recipes_page,
     "training_settings.md": training_page,
+    "api.md": api_page,
 }
 
 if __name__ == "__main__":

@@ -1,0 +1,45 @@
+"""Public names of `refinery`: text and tokenizers in one process, without Spark.
+
+What is not named here may change without notice. Runs over many files are started by the command
+`refinery refine`, not from Python.
+"""
+
+from refinery.clean.cleaner import CleanDocument, Cleaner, NormalizedPage, Payload, Rejected
+from refinery.clean.config import CleanConfig
+from refinery.datasets.verify import Verification, verify_dataset
+from refinery.extract.config import ExtractConfig
+from refinery.extract.limits import PageRejected
+from refinery.extract.page import Page, extract_page
+from refinery.filters.values import compute_values
+from refinery.normalize.config import NormalizeConfig
+from refinery.normalize.text import Normalized, normalize_text
+from refinery.recipe import RefineSettings, load_recipe
+from refinery.text.batch import TextBatch
+from refinery.text.edits import Edit, apply_edits
+from refinery.tokenizers.folder import TokenizerFolder, read_tokenizer
+
+__all__ = [
+    "CleanConfig",
+    "CleanDocument",
+    "Cleaner",
+    "Edit",
+    "ExtractConfig",
+    "NormalizeConfig",
+    "Normalized",
+    "NormalizedPage",
+    "Page",
+    "PageRejected",
+    "Payload",
+    "RefineSettings",
+    "Rejected",
+    "TextBatch",
+    "TokenizerFolder",
+    "Verification",
+    "apply_edits",
+    "compute_values",
+    "extract_page",
+    "load_recipe",
+    "normalize_text",
+    "read_tokenizer",
+    "verify_dataset",
+]

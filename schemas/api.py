@@ -1,0 +1,21 @@
+"""Public names of `schemas`: the manifest, the errors, and what an extended tokenizer says of itself.
+
+What is not named here may change without notice.
+"""
+
+from schemas.errors import ContractError, PipelineError, QualityGateError, SettingsError
+from schemas.manifest import Manifest, Shard, Split, read_manifest
+from schemas.vocabulary import ExtendedVocabulary, read_vocabulary
+
+__all__ = [
+    "ContractError",
+    "ExtendedVocabulary",
+    "Manifest",
+    "PipelineError",
+    "QualityGateError",
+    "SettingsError",
+    "Shard",
+    "Split",
+    "read_manifest",
+    "read_vocabulary",
+]

@@ -1,0 +1,32 @@
+"""Public names of `train`: shapes, models, exchange with transformers, generation. Loads torch.
+
+What is not named here may change without notice. Runs over several ranks are started by
+`torchrun -m train pretrain`, not from Python.
+"""
+
+from train.commands.generate import write_texts
+from train.exchange.describe import read_shape
+from train.exchange.folder import export_folder, load_folder
+from train.generation.config import GenerationConfig
+from train.generation.open_model import Opened, open_model
+from train.loop.run import pretrain
+from train.model.config import ModelConfig
+from train.model.presets import resolve_model
+from train.model.transformer import build_model
+from train.settings import TrainSettings, load_train_settings
+
+__all__ = [
+    "GenerationConfig",
+    "ModelConfig",
+    "Opened",
+    "TrainSettings",
+    "build_model",
+    "export_folder",
+    "load_folder",
+    "load_train_settings",
+    "open_model",
+    "pretrain",
+    "read_shape",
+    "resolve_model",
+    "write_texts",
+]
