@@ -7,7 +7,7 @@ DEMO := runs/demo
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo demo-corpus refine-demo train-demo evaluate-demo test check format lock dist clean
+.PHONY: help venv demo test test-fast coverage check wheel format lock dist clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,6 +36,20 @@ demo: $(STAMP)  ## corpus, refine, train, evaluate: the whole journey on real te
 test: $(STAMP)  ## all tests
 	@JAVA_HOME="$$($(BIN)/python -m jobs.spark.java)" $(BIN)/python -m pytest -q
 
+test-fast: $(STAMP)  ## the tests without Spark, ranks and browser: two minutes
+	@$(BIN)/python -m pytest -q --fast
+
+# Compared with the floor of branches and lines that tests run in refinery, train and schemas together.
+COVERED_PERCENT := 90
+coverage: $(STAMP)  ## all tests under coverage.py, a table by package, an error below 90 %
+	@rm -rf runs/coverage && mkdir -p runs/coverage
+	@JAVA_HOME="$$($(BIN)/python -m jobs.spark.java)" $(BIN)/python -m coverage run -m pytest -q
+	@$(BIN)/python -m coverage combine -q
+	@$(BIN)/python -m tools.coverage_table $(COVERED_PERCENT)
+
+wheel: $(STAMP)  ## build the wheel, install it alone and look at what is in it
+	@$(BIN)/python -m tools.check_wheel build/wheel
+
 check: $(STAMP)  ## ruff, format, mypy --strict, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -52,5 +66,5 @@ dist: $(STAMP)  ## dist/refinery.zip for spark-submit --py-files
 lock:  ## resolve requirements.lock anew, universal over Python 3.11 to 3.14
 	@$(PYTHON) -m tools.lock requirements.lock
 
-clean:  ## remove what the demo made, not the virtual environment
+clean:  ## remove what the demo and coverage made, not the virtual environment
 	@rm -rf runs dist build

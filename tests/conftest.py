@@ -1,15 +1,50 @@
-"""Fixtures of all tests."""
+"""Fixtures of all tests, and their lanes."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.lanes import LEFT_OUT, Guard, marks_by_use, marks_of, quick
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+GUARD = Guard()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fast", action="store_true", help="no Spark, ranks, browser or slow test")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    GUARD.install()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        for mark in marks_by_use(item):
+            item.add_marker(mark)
+    if config.getoption("fast"):
+        left_out = [item for item in items if marks_of(item) & LEFT_OUT]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not marks_of(item) & LEFT_OUT]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    with GUARD.during(marks_of(item)):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    with quick() if item.config.getoption("fast") else nullcontext():
+        return (yield)
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +57,14 @@ def spark() -> Iterator[SparkSession]:
 
     os.environ["JAVA_HOME"] = str(find_java().home)
     os.environ.setdefault("SPARK_SUBMIT_OPTS", jvm_options())
-    os.environ.setdefault("PYSPARK_SUBMIT_ARGS", "--master local[2] pyspark-shell")
+    os.environ.setdefault("PYSPARK_SUBMIT_ARGS", f"--master local[2] {_measured()}pyspark-shell")
     session = build_session("tests", Runtime(output="unused", partitions=2))
     yield session
     session.stop()
+
+
+def _measured() -> str:
+    """spark-submit's option for workers that save their coverage, where it is measured."""
+    if "COVERAGE_PROCESS_CONFIG" not in os.environ:
+        return ""
+    return "--conf spark.python.daemon.module=tests.support.measured_daemon "

@@ -63,6 +63,7 @@ def test_parameters_of_the_ranks_add_up(parallel: dict[str, Any]) -> None:
     assert whole <= held < 1.6 * whole
 
 
+@pytest.mark.slow
 def test_the_largest_microbatch_is_the_last_below_the_limit() -> None:
     plan = settings(batch={"sequences": 64, "microbatch": 2})
     config = resolve_model(plan.model, vocab_size=97, seq_len=16)

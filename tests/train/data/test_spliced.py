@@ -93,6 +93,7 @@ def write_recipe(folders: list[str], tmp_path: Path, rows: int) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_run_notes_the_change_traces_it_and_refuses_to_move_it(
     folders: list[str], tmp_path: Path
 ) -> None:

