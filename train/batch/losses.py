@@ -1,13 +1,80 @@
-"""Losses as sums: micro-batches and ranks add up, and one division by the global count ends it."""
+"""Losses as sums: micro-batches and ranks add up, and one division by the global count ends it.
+
+Shapes: O sources.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
 
 from train.distributed.world import World
+
+_BY_SOURCE = "_by_source"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepSums:
+    """What one step adds up, as float64 tensors; `add_` changes them in place.
+
+    `pack` and `unpack` alone know the order in which ranks and servers exchange these sums: that of
+    the fields.
+
+    Attributes:
+        loss: Scalar, sum of the losses of all labels, in nats.
+        labels: Scalar, number of labels.
+        stop_votes: Scalar, number of ranks that were asked to stop.
+        loss_by_source: [O], sums of losses, in nats.
+        labels_by_source: [O], numbers of labels.
+        tokens_by_source: [O], packed tokens without padding.
+        pair_loss: Scalar, sum of the losses of sentence pairs, in nats.
+        pairs: Scalar, number of sentence pairs.
+    """
+
+    loss: Tensor
+    labels: Tensor
+    stop_votes: Tensor
+    loss_by_source: Tensor
+    labels_by_source: Tensor
+    tokens_by_source: Tensor
+    pair_loss: Tensor
+    pairs: Tensor
+
+    @classmethod
+    def zeros(cls, num_sources: int, device: torch.device) -> StepSums:
+        """The sums of a step that has not begun."""
+        size = cls.packed_size(num_sources)
+        return cls.unpack(torch.zeros(size, dtype=torch.float64, device=device), num_sources)
+
+    @classmethod
+    def packed_size(cls, num_sources: int) -> int:
+        """Length of the vector that `pack` gives."""
+        return sum(cls._sizes(num_sources))
+
+    @classmethod
+    def unpack(cls, flat: Tensor, num_sources: int) -> StepSums:
+        """The sums as views into a vector that `pack` made."""
+        parts = torch.split(flat, cls._sizes(num_sources))
+        named = {
+            field.name: part if field.name.endswith(_BY_SOURCE) else part.squeeze(0)
+            for field, part in zip(fields(cls), parts, strict=True)
+        }
+        return cls(**named)
+
+    def pack(self) -> Tensor:
+        """All sums as one new vector."""
+        return torch.cat([getattr(self, field.name).reshape(-1) for field in fields(self)])
+
+    def add_(self, other: StepSums) -> None:
+        """Add what another process counted, in place."""
+        for field in fields(self):
+            getattr(self, field.name).add_(getattr(other, field.name))
+
+    @classmethod
+    def _sizes(cls, num_sources: int) -> list[int]:
+        return [num_sources if field.name.endswith(_BY_SOURCE) else 1 for field in fields(cls)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,59 +117,48 @@ class StepTotals:
 
 
 class LossMeter:
-    """Add up micro-batches on a rank in float64, then over the ranks with one collective."""
+    """Add up micro-batches on a rank in float64, then over the ranks with one collective.
+
+    Attributes:
+        sums: What this rank has counted so far; `total` leaves it as it is.
+    """
 
     def __init__(self, sources: tuple[str, ...], device: torch.device) -> None:
         self._sources = sources
-        # loss, labels, stop flag; loss, labels and tokens of each source; loss and number of pairs
-        self._sums = torch.zeros(5 + 3 * len(sources), dtype=torch.float64, device=device)
+        self.sums = StepSums.zeros(len(sources), device)
 
     def add(self, loss_by_source: Tensor, labels_by_source: Tensor) -> None:
-        """Add a micro-batch's sums: [sources] each."""
-        count = len(self._sources)
-        self._sums[0] += loss_by_source.sum()
-        self._sums[1] += labels_by_source.sum()
-        self._sums[3 : 3 + count] += loss_by_source
-        self._sums[3 + count : 3 + 2 * count] += labels_by_source
+        """Add a micro-batch's sums: [O] each."""
+        self.sums.loss.add_(loss_by_source.sum())
+        self.sums.labels.add_(labels_by_source.sum())
+        self.sums.loss_by_source.add_(loss_by_source)
+        self.sums.labels_by_source.add_(labels_by_source)
 
     def add_tokens(self, tokens_by_source: Tensor, *, readers: int) -> None:
-        """Add the tokens of a micro-batch, [sources], of which `readers` ranks each count a part."""
-        count = len(self._sources)
-        self._sums[3 + 2 * count : 3 + 3 * count] += tokens_by_source.to(self._sums) / readers
+        """Add the tokens of a micro-batch, [O], of which `readers` ranks each count a part."""
+        self.sums.tokens_by_source.add_(tokens_by_source.to(self.sums.tokens_by_source) / readers)
 
     def add_pairs(self, loss: Tensor, pairs: Tensor) -> None:
         """Add a micro-batch's sentence pairs: the sum of their losses and their number."""
-        self._sums[-2] += loss
-        self._sums[-1] += pairs
-
-    @property
-    def labels(self) -> float:
-        """Labels so far, of this rank until `total`."""
-        return float(self._sums[1])
-
-    @property
-    def sums(self) -> Tensor:
-        """All sums as one vector that `add_sums` of another meter takes."""
-        return self._sums
-
-    def add_sums(self, sums: Tensor) -> None:
-        """Add what another process counted."""
-        self._sums += sums
+        self.sums.pair_loss.add_(loss)
+        self.sums.pairs.add_(pairs)
 
     def total(self, world: World, *, stop_asked: bool, copies: int = 1) -> StepTotals:
         """Sums over all ranks, `copies` of which read the same rows; a wish to stop rides along."""
-        own_labels = self.labels
-        self._sums[2] = float(stop_asked)
-        sums = (world.sum(self._sums) / copies).tolist()
-        count = len(self._sources)
+        votes = torch.full_like(self.sums.stop_votes, float(stop_asked))
+        summed = world.sum(replace(self.sums, stop_votes=votes).pack()) / copies
+        sums = StepSums.unpack(summed.cpu(), len(self._sources))
         return StepTotals(
-            loss=sums[0],
-            labels=sums[1],
-            own_labels=own_labels,
-            stop_asked=sums[2] > 0,
-            loss_by_source=dict(zip(self._sources, sums[3 : 3 + count], strict=True)),
-            labels_by_source=dict(zip(self._sources, sums[3 + count : 3 + 2 * count], strict=True)),
-            tokens_by_source=dict(zip(self._sources, sums[3 + 2 * count : -2], strict=True)),
-            pair_loss=sums[-2],
-            pairs=sums[-1],
+            loss=float(sums.loss),
+            labels=float(sums.labels),
+            own_labels=float(self.sums.labels),
+            stop_asked=float(sums.stop_votes) > 0,
+            loss_by_source=self._named(sums.loss_by_source),
+            labels_by_source=self._named(sums.labels_by_source),
+            tokens_by_source=self._named(sums.tokens_by_source),
+            pair_loss=float(sums.pair_loss),
+            pairs=float(sums.pairs),
         )
+
+    def _named(self, by_source: Tensor) -> dict[str, float]:
+        return dict(zip(self._sources, by_source.tolist(), strict=True))

@@ -7,12 +7,22 @@ a group of its own, so the death of a worker is an error of its link alone.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor
 from torch._C._distributed_c10d import PrefixStore, ProcessGroupGloo, Store
 
-_HERE = {"server": 0, "worker": 1}
+_RANK_OF_END = {"server": 0, "worker": 1}
+
+
+class Link(Protocol):
+    """One end of a connection over which tensors go one after the other."""
+
+    def send(self, tensor: Tensor) -> None:
+        """Send a tensor; the other end must know its shape and type."""
+
+    def receive(self, tensor: Tensor) -> Tensor:
+        """Fill a contiguous tensor with the next one that was sent, and return it."""
 
 
 class GlooLink:
@@ -24,7 +34,7 @@ class GlooLink:
         Raises:
             ConnectionError: It did not come in time.
         """
-        self._rank = _HERE[end]
+        self._rank = _RANK_OF_END[end]
         try:
             self._group: Any = ProcessGroupGloo(
                 PrefixStore(name, store), self._rank, 2, timedelta(seconds=timeout_seconds)

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch._C._distributed_c10d import TCPStore
 
-from train.batch.losses import LossMeter
+from train.batch.losses import LossMeter, StepSums
 from train.data.cursor import RankShare
 from train.distributed.flat_vectors import flat_weights
 from train.distributed.links import GlooLink
@@ -43,7 +43,9 @@ from train.loop.trainer import StepOutcome
 from train.optim.schedules import learning_rate
 from train.parallel.config import AsynchronousConfig
 from train.parameter_server.launch import WORKER_ENDED
-from train.parameter_server.server import AsyncConfig, ParameterServer, Update, Worker, stretch
+from train.parameter_server.messages import Request, Tally
+from train.parameter_server.server import ParameterServer, ServerContract, Update
+from train.parameter_server.worker import Worker, stretch
 from train.report.metrics import MetricsFile, ProgressLine
 from train.report.tensorboard import TensorBoardFile, scalars
 from train.settings import TrainSettings
@@ -54,8 +56,6 @@ _START, _READY = "start_step", "server_ready"
 _JOINED = "worker_joined"
 _LOOK_SECONDS = 0.1
 _OBSERVER, _PATIENT_SECONDS = "observer", 30 * 86400.0
-# Before the sums of a loss meter: labels, then seconds of waiting for rows.
-_TALLY_HEAD = 2
 
 
 def pretrain_asynchronous(settings: TrainSettings, *, is_fresh: bool = False) -> int:
@@ -125,7 +125,7 @@ def _server(
     optimizer = run.settings.optimizer
     return ParameterServer(
         weights[part],
-        AsyncConfig(
+        ServerContract(
             bound=config.staleness,
             workers=config.workers,
             rate_of=rate_of,
@@ -135,7 +135,7 @@ def _server(
             is_ending=is_ending,
         ),
         decay=decay[part],
-        tally_size=_TALLY_HEAD + len(LossMeter(trainer.sources, run.world.device).sums),
+        num_sums=StepSums.packed_size(len(trainer.sources)),
         velocity=run.velocity[part],
         on_update=on_update,
     )
@@ -187,7 +187,7 @@ def _lead(run: Run, config: AsynchronousConfig, store: TCPStore, *, is_fresh: bo
     thread = threading.Thread(target=server.serve, args=(_links_of(run, config, store, 0),))
     thread.start()
     observed = [_link(run, store, number, _OBSERVER, end="worker") for number in others]
-    observer = Worker(run.trainer.strategy.parts[0], [_Own(server), *observed])  # type: ignore[list-item]
+    observer = Worker(run.trainer.strategy.parts[0], [_Own(server), *observed])
     first_step = run.trainer.step
     _keep_files(run, config, server, updates, observer, thread)
     is_stopped = flag.is_set and run.trainer.step < run.trainer.plan.total_steps
@@ -211,7 +211,7 @@ class _Own:
 
     def send(self, request: Tensor) -> None:
         """A pull or read: the answer lies ready."""
-        self._answers = self._server.answer(*request.tolist())
+        self._answers = self._server.answer(Request.unpack(request))
 
     def receive(self, tensor: Tensor) -> Tensor:
         """The next part of the answer."""
@@ -304,8 +304,9 @@ class _Step:
 
     def add(self, update: Update) -> None:
         """Count one update of the server."""
-        self._meter.add_sums(update.tally[_TALLY_HEAD:])
-        self._waited += float(update.tally[1])
+        num_sources = len(self._run.trainer.sources)
+        self._meter.sums.add_(StepSums.unpack(update.tally.sums, num_sources))
+        self._waited += update.tally.waited_seconds
         self.gradients += update.gradients
         self._last = update
 
@@ -370,11 +371,12 @@ def _work(run: Run, config: AsynchronousConfig, store: TCPStore, number: int) ->
     logger.info("worker %d: %d steps, %d gradients too late", number, trainer.step, worker.refused)
 
 
-def _gradient(run: Run, rows: list[Any], waited: float) -> Tensor:
-    """Leave gradients of sums in the model; their tally."""
+def _gradient(run: Run, rows: list[Any], waited: float) -> Tally:
+    """Leave gradients of sums in the model; says what they are sums over."""
     trainer = run.trainer
     meter = LossMeter(trainer.sources, run.world.device)
     items = (item.counted(meter, readers=1) for item in rows)
     trainer.strategy.accumulate(items, meter, backward_scale=1.0)
-    head = torch.tensor([meter.labels, waited], dtype=torch.float64)
-    return torch.cat([head, meter.sums.cpu()])
+    return Tally(
+        labels=float(meter.sums.labels), waited_seconds=waited, sums=meter.sums.pack().cpu()
+    )

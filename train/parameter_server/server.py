@@ -20,28 +20,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from train.distributed.flat_vectors import flat_gradient, flat_weights, write_weights
-from train.distributed.links import GlooLink
-
-PULL, PUSH, STOP, READ = 0, 1, 2, 3
-_APPLIED, _STALE = 1, 0
-# An answer begins with: verdict, version, whether workers should leave.
-_HEAD = 3
-# The first entry of a tally: labels that the gradient is a sum over.
-_LABELS = 0
+from train.distributed.links import Link
+from train.parameter_server.messages import AnswerHead, Request, RequestKind, Tally
 
 
 @dataclass(frozen=True, kw_only=True)
-class AsyncConfig:
-    """The contract of a server.
+class ServerContract:
+    """When a server applies a gradient, and how.
 
     Attributes:
-        bound: Updates that may lie between reading and pushing; 0 is synchronous.
-        workers: That a synchronous round waits for, as long as they live.
-        rate_of: Learning rate of a fresh gradient, by number of the update.
-        max_norm: Clip the mean gradient; None: never. One server sees the whole of it.
+        bound: Updates that may lie between reading weights and pushing their gradient; 0 is
+            synchronous SGD.
+        workers: Number of workers; a synchronous round waits for those of them that live.
+        rate_of: Learning rate of a fresh gradient, by the number of the update.
+        max_norm: The mean gradient is clipped to this norm; None: never. Only a single server sees
+            the norm of the whole gradient.
         is_held: Whether weights of a version must be read before the next round; bound 0 only.
         is_ending: Whether workers should leave, asked after each update. With a bound of 0 all of
             a round get one answer, so no round is left half done.
@@ -61,8 +56,8 @@ class Update:
     """One step of a server: with a bound of 0, of all workers together.
 
     Attributes:
-        tally: [K] sums that came with the gradients; the first is the number of labels.
-        seconds: When, by the clock of `time.perf_counter`.
+        tally: What came with the gradients, added up.
+        seconds: When it was applied, by the clock of `time.perf_counter`.
     """
 
     version: int
@@ -70,13 +65,18 @@ class Update:
     gradients: int
     rate: float
     norm: float
-    tally: Tensor
+    tally: Tally
     seconds: float
 
 
 @dataclass
 class Staleness:
-    """What a server saw."""
+    """What a server saw.
+
+    Attributes:
+        applied: Number of gradients that were applied, by their staleness.
+        refused: Number of gradients that came too late.
+    """
 
     applied: Counter[int] = field(default_factory=Counter)
     refused: int = 0
@@ -90,18 +90,18 @@ class ParameterServer:
         weights: [N] fp32.
         config: The contract.
         decay: [N] coefficients of coupled weight decay, as torch's SGD has it.
-        tally_size: K.
-        velocity: [N] momentum to go on with.
+        num_sums: K, entries of the packed sums in a worker's tally.
+        velocity: [N] momentum to go on with; None: it begins with zeros.
         on_update: Called after each update, one at a time.
     """
 
     def __init__(
         self,
         weights: Tensor,
-        config: AsyncConfig,
+        config: ServerContract,
         *,
         decay: Tensor | None = None,
-        tally_size: int = 1,
+        num_sums: int = 0,
         velocity: Tensor | None = None,
         on_update: Callable[[Update], None] | None = None,
     ) -> None:
@@ -109,14 +109,14 @@ class ParameterServer:
         self.version = 0
         self.seen = Staleness()
         self._config, self._decay, self._on_update = config, decay, on_update
-        self._tally_size = tally_size
+        self._num_sums = num_sums
         self._leave_now, self._held = False, False
         self._velocity = torch.zeros_like(weights) if velocity is None else velocity.clone()
-        self._round: dict[int, tuple[Tensor, Tensor]] = {}
+        self._round: dict[int, tuple[Tensor, Tally]] = {}
         self._alive = set(range(config.workers))
         self._changed = threading.Condition()
 
-    def serve(self, links: Sequence[Callable[[], GlooLink]]) -> None:
+    def serve(self, links: Sequence[Callable[[], Link]]) -> None:
         """Answer each link, opened in a thread of its own, until all workers have left."""
         threads = [
             threading.Thread(target=self._answer, args=(open_link, number), daemon=True)
@@ -127,28 +127,31 @@ class ParameterServer:
         for thread in threads:
             thread.join()
 
-    def observe(self, link: GlooLink) -> None:
+    def observe(self, link: Link) -> None:
         """Answer pulls of a process that is no worker until it leaves."""
         while self._request(link, number=None):
             pass
 
-    def answer(self, kind: int, version: int, verdict: int = _APPLIED) -> list[Tensor]:
-        """What a request gets, as it is between two updates.
+    def answer(self, request: Request, *, is_applied: bool = True) -> list[Tensor]:
+        """What a request gets, as it is between two updates: a packed head, then the weights.
 
-        READ gets the momentum too, of `version` or later, and lets a held round go on.
+        READ gets the momentum too, of the version or later, and lets a held round go on.
         """
+        is_read = request.kind is RequestKind.READ
         with self._changed:
-            while kind == READ and self.version < version and self._alive:
+            while is_read and self.version < request.version and self._alive:
                 self._changed.wait()
-            head = torch.tensor([verdict, self.version, int(self._leave_now)])
-            parts = [self.weights, self._velocity] if kind == READ else [self.weights]
-            parts = [head, *(part.clone() for part in parts)]
-            if kind == READ:
+            head = AnswerHead(
+                is_applied=is_applied, version=self.version, should_leave=self._leave_now
+            )
+            parts = [self.weights, self._velocity] if is_read else [self.weights]
+            answer = [head.pack(), *(part.clone() for part in parts)]
+            if is_read:
                 self._held = False
                 self._close_round()
-            return parts
+            return answer
 
-    def _answer(self, open_link: Callable[[], GlooLink], number: int) -> None:
+    def _answer(self, open_link: Callable[[], Link], number: int) -> None:
         is_lost = True
         try:
             link = open_link()
@@ -160,35 +163,35 @@ class ParameterServer:
         finally:
             self._leave(number, is_lost=is_lost)
 
-    def _request(self, link: GlooLink, *, number: int | None) -> bool:
+    def _request(self, link: Link, *, number: int | None) -> bool:
         """Answer one request; whether more may follow."""
-        kind, version = link.receive(torch.zeros(2, dtype=torch.int64)).tolist()
-        if kind == STOP:
+        request = Request.unpack(link.receive(Request.buffer()))
+        if request.kind is RequestKind.STOP:
             return False
-        verdict = _APPLIED
-        if kind == PUSH and number is not None:
-            tally = link.receive(torch.zeros(self._tally_size, dtype=torch.float64))
+        is_applied = True
+        if request.kind is RequestKind.PUSH and number is not None:
+            tally = Tally.unpack(link.receive(Tally.buffer(self._num_sums)))
             gradient = link.receive(torch.empty_like(self.weights))
-            verdict = self.push(number, gradient, tally, version)
-        for part in self.answer(kind, version, verdict):
+            is_applied = self.push(number, gradient, tally, request.version)
+        for part in self.answer(request, is_applied=is_applied):
             link.send(part)
         return True
 
-    def push(self, number: int, gradient: Tensor, tally: Tensor, version: int) -> int:
-        """Take a worker's gradient: a sum over `tally[0]` labels at the weights of `version`."""
+    def push(self, number: int, gradient: Tensor, tally: Tally, version: int) -> bool:
+        """Take a worker's gradient, a sum at the weights of `version`; False where it is too stale."""
         with self._changed:
             if self._config.bound == 0:
                 self._join_round(number, gradient, tally)
-                return _APPLIED
+                return True
             staleness = self.version - version
             if staleness > self._config.bound:
                 self.seen.refused += 1
-                return _STALE
+                return False
             self.seen.applied[staleness] += 1
             self._apply(gradient, tally, staleness=staleness, gradients=1)
-            return _APPLIED
+            return True
 
-    def _join_round(self, number: int, gradient: Tensor, tally: Tensor) -> None:
+    def _join_round(self, number: int, gradient: Tensor, tally: Tally) -> None:
         """Wait for the others' gradients of this version."""
         self._round[number] = (gradient, tally)
         version = self.version
@@ -200,19 +203,19 @@ class ParameterServer:
         if self._round and self._alive <= self._round.keys() and not self._held:
             # In the order of the workers, not of arrival: sums of floats depend on it.
             joined = [self._round[number] for number in sorted(self._round)]
-            gradient, tally = joined[0][0].clone(), joined[0][1].clone()
-            for more, counts in joined[1:]:
-                gradient += more
-                tally += counts
+            gradient, tally = joined[0][0].clone(), joined[0][1]
+            for other_gradient, other_tally in joined[1:]:
+                gradient += other_gradient
+                tally = tally + other_tally
             self.seen.applied[0] += len(joined)
             self._held = self._config.is_held(self.version + 1)
             self._apply(gradient, tally, staleness=0, gradients=len(joined))
             self._round.clear()
             self._changed.notify_all()
 
-    def _apply(self, gradient: Tensor, tally: Tensor, *, staleness: int, gradients: int) -> None:
+    def _apply(self, gradient: Tensor, tally: Tally, *, staleness: int, gradients: int) -> None:
         config = self._config
-        gradient = gradient / max(float(tally[_LABELS]), 1.0)
+        gradient = gradient / max(tally.labels, 1.0)
         norm = float(gradient.norm())
         if config.max_norm is not None and norm > config.max_norm:
             gradient *= config.max_norm / norm
@@ -243,82 +246,3 @@ class ParameterServer:
             # What it sent into an open round stays: it was computed at these weights.
             self._close_round()
             self._changed.notify_all()
-
-
-class Worker:
-    """A model whose weights lie on servers, each of which has a stretch of them."""
-
-    def __init__(self, model: nn.Module, links: Sequence[GlooLink]) -> None:
-        self.model = model
-        self._links = list(links)
-        self._versions = [0] * len(self._links)
-        self.refused = 0
-        self.is_over = False  # the first server says that it is time to leave
-        self.pull()
-
-    def pull(self) -> None:
-        """Read the weights."""
-        self._exchange([PULL] * len(self._links), None, None)
-
-    def read(self, version: int) -> Tensor:
-        """Read the weights of `version` or later; the servers' momentum, [N]."""
-        self._versions = [version] * len(self._links)
-        return torch.cat(self._exchange([READ] * len(self._links), None, None)[1])
-
-    def step(self, tally_of: Callable[[], Tensor]) -> Tensor:
-        """One gradient, computed again where it came too late.
-
-        Args:
-            tally_of: Leaves gradients of sums in the model; its tally, [K] float64, labels first.
-
-        Returns:
-            The tally of what was applied.
-        """
-        kinds = [PUSH] * len(self._links)
-        while True:
-            self.model.zero_grad(set_to_none=True)
-            tally = tally_of()
-            verdicts, _ = self._exchange(kinds, flat_gradient(self.model), tally)
-            # Where a stretch was applied it must not be applied again.
-            kinds = [
-                PULL if kind == PULL or verdict == _APPLIED else PUSH
-                for kind, verdict in zip(kinds, verdicts, strict=True)
-            ]
-            if PUSH not in kinds:
-                return tally
-            self.refused += 1
-
-    def close(self) -> None:
-        """Take leave; a worker that does not is counted as lost."""
-        for link in self._links:
-            link.send(torch.tensor([STOP, 0]))
-
-    def _exchange(
-        self, kinds: Sequence[int], gradient: Tensor | None, tally: Tensor | None
-    ) -> tuple[list[int], list[Tensor]]:
-        """Ask all servers, then take their weights; their verdicts, and momenta where asked for."""
-        weights = flat_weights(self.model)
-        stretches = stretch(weights.numel(), len(self._links))
-        for number, (link, part) in enumerate(zip(self._links, stretches, strict=True)):
-            link.send(torch.tensor([kinds[number], self._versions[number]]))
-            if kinds[number] == PUSH and gradient is not None and tally is not None:
-                link.send(tally)
-                link.send(gradient[part])
-        verdicts, momenta = [], []
-        for number, (link, part) in enumerate(zip(self._links, stretches, strict=True)):
-            head = link.receive(torch.zeros(_HEAD, dtype=torch.int64)).tolist()
-            verdict, self._versions[number], is_over = head
-            verdicts.append(verdict)
-            weights[part] = link.receive(torch.empty(part.stop - part.start))
-            if kinds[number] == READ:
-                momenta.append(link.receive(torch.empty(part.stop - part.start)))
-            if number == 0:
-                self.is_over = bool(is_over)
-        write_weights(self.model, weights)
-        return verdicts, momenta
-
-
-def stretch(size: int, servers: int) -> list[slice]:
-    """Equal stretches of a flat tensor."""
-    each = -(-size // servers)
-    return [slice(start, min(start + each, size)) for start in range(0, each * servers, each)]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch._C._distributed_c10d import HashStore
+from torch.distributed import HashStore
 
 from tests.support.ranks import run_on_ranks
 from train.distributed.flat_vectors import flat_weights, write_weights
@@ -19,7 +19,9 @@ from train.distributed.links import GlooLink
 from train.distributed.world import open_world
 from train.parallel.config import DilocoConfig
 from train.parallel.diloco import OuterLoop
-from train.parameter_server.server import AsyncConfig, ParameterServer, Worker, stretch
+from train.parameter_server.messages import Tally
+from train.parameter_server.server import ParameterServer, ServerContract
+from train.parameter_server.worker import Worker, stretch
 
 
 def model_of(seed: int = 1) -> nn.Linear:
@@ -36,7 +38,7 @@ def loss_of(worker: int, step: int) -> Callable[[nn.Module], Tensor]:
 class Servers:
     """Servers in threads of this process."""
 
-    def __init__(self, config: AsyncConfig, count: int = 1) -> None:
+    def __init__(self, config: ServerContract, count: int = 1) -> None:
         weights = flat_weights(model_of())
         self.count, self._store = count, HashStore()
         self.servers = [ParameterServer(weights[p], config) for p in stretch(len(weights), count)]
@@ -73,18 +75,22 @@ def run_workers(servers: Servers, jobs: list[Callable[[Worker], None]]) -> None:
         thread.join(30)
 
 
-def tally_of(worker: Worker, number: int, step: int, pause: float) -> Tensor:
+def tally(labels: float) -> Tally:
+    return Tally(labels=labels, waited_seconds=0.0, sums=torch.zeros(0, dtype=torch.float64))
+
+
+def gradient_of(worker: Worker, number: int, step: int, pause: float) -> Tally:
     """Gradients of a sum of `number + 1` equal losses: workers have unequal counts."""
     time.sleep(pause)
     labels = number + 1
     (labels * loss_of(number, step)(worker.model)).backward()
-    return torch.tensor([float(labels)], dtype=torch.float64)
+    return tally(labels)
 
 
 def steps(number: int, count: int, pause: float = 0.0) -> Callable[[Worker], None]:
     def job(worker: Worker) -> None:
         for step in range(count):
-            worker.step(partial(tally_of, worker, number, step, pause))
+            worker.step(partial(gradient_of, worker, number, step, pause))
         worker.close()
 
     return job
@@ -92,7 +98,7 @@ def steps(number: int, count: int, pause: float = 0.0) -> Callable[[Worker], Non
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_bound_of_zero_is_synchronous_sgd(count: int) -> None:
-    config = AsyncConfig(bound=0, workers=3, rate_of=lambda _: 0.1, momentum=0.9)
+    config = ServerContract(bound=0, workers=3, rate_of=lambda _: 0.1, momentum=0.9)
     servers = Servers(config, count)
     run_workers(servers, [steps(number, 5) for number in range(3)])
     found = servers.join()
@@ -109,7 +115,7 @@ def test_a_bound_of_zero_is_synchronous_sgd(count: int) -> None:
 
 
 def test_no_update_is_staler_than_the_bound_though_one_worker_is_slow() -> None:
-    servers = Servers(AsyncConfig(bound=2, workers=3, rate_of=lambda _: 0.05))
+    servers = Servers(ServerContract(bound=2, workers=3, rate_of=lambda _: 0.05))
     run_workers(servers, [steps(0, 30, 0.002), steps(1, 30, 0.002), steps(2, 4, 0.05)])
     servers.join()
 
@@ -120,8 +126,8 @@ def test_no_update_is_staler_than_the_bound_though_one_worker_is_slow() -> None:
 
 
 def test_a_stale_gradient_moves_by_less() -> None:
-    config = AsyncConfig(bound=4, workers=1, rate_of=lambda _: 1.0)
-    server, one = ParameterServer(torch.zeros(2), config), torch.ones(1, dtype=torch.float64)
+    config = ServerContract(bound=4, workers=1, rate_of=lambda _: 1.0)
+    server, one = ParameterServer(torch.zeros(2), config), tally(1)
     server.push(0, torch.tensor([1.0, 0.0]), one, 0)
     server.push(0, torch.tensor([0.0, 1.0]), one, 0)  # one update old
 
@@ -129,14 +135,14 @@ def test_a_stale_gradient_moves_by_less() -> None:
 
 
 def test_clipping_and_decay_are_those_of_torch() -> None:
-    config = AsyncConfig(bound=4, workers=1, rate_of=lambda _: 0.5, momentum=0.9, max_norm=1.0)
+    config = ServerContract(bound=4, workers=1, rate_of=lambda _: 0.5, momentum=0.9, max_norm=1.0)
     start = torch.tensor([2.0, -1.0])
     server = ParameterServer(start, config, decay=torch.tensor([0.1, 0.0]))
     twin = start.clone().requires_grad_()
     groups = [{"params": [twin], "weight_decay": 0.0}]
     reference = torch.optim.SGD(groups, lr=0.5, momentum=0.9)
     for gradient in (torch.tensor([3.0, 4.0]), torch.tensor([0.1, 0.2])):
-        server.push(0, gradient * 7, torch.tensor([7.0], dtype=torch.float64), server.version)
+        server.push(0, gradient * 7, tally(7), server.version)
         twin.grad = gradient.clone()
         torch.nn.utils.clip_grad_norm_([twin], 1.0)
         twin.grad += torch.tensor([0.1, 0.0]) * twin.detach()
@@ -147,10 +153,10 @@ def test_clipping_and_decay_are_those_of_torch() -> None:
 
 @pytest.mark.parametrize("bound", [0, 3])
 def test_the_others_go_on_when_a_worker_leaves_without_a_word(bound: int) -> None:
-    servers = Servers(AsyncConfig(bound=bound, workers=3, rate_of=lambda _: 0.05))
+    servers = Servers(ServerContract(bound=bound, workers=3, rate_of=lambda _: 0.05))
 
     def dies(worker: Worker) -> None:
-        worker.step(partial(tally_of, worker, 2, 0, 0.0))
+        worker.step(partial(gradient_of, worker, 2, 0, 0.0))
         worker._links.clear()  # closes its sockets
 
     run_workers(servers, [steps(0, 6), steps(1, 6), dies])
