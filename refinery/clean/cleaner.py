@@ -65,7 +65,7 @@ CLEAN_VERSIONS = (
     URL_RULES_VERSION,
     WORD_LISTS_VERSION,
 )
-# Stands in each row of the ledger: rows of several runs can be told apart when they are put together.
+# Written to each row of the ledger, so that rows of several runs can be told apart in one table.
 RULE_VERSIONS = (
     f"values {VALUES_VERSION}, rules {RULES_VERSION}, lines {LINES_VERSION}, "
     f"urls {URL_RULES_VERSION}, words {WORD_LISTS_VERSION}"
@@ -74,7 +74,7 @@ RULE_VERSIONS = (
 
 @dataclass(frozen=True)
 class Payload:
-    """What the child gets."""
+    """What the guarded child gets: one document as the archive holds it."""
 
     data: bytes
     mime: str
@@ -85,7 +85,15 @@ class Payload:
 
 @dataclass(frozen=True)
 class NormalizedPage:
-    """What the child gives back: raw and normalised text, the counters, and the edits to make."""
+    """What the guarded child gives back.
+
+    Attributes:
+        extracted_text: Before normalisation.
+        text: After it; edits count its code points.
+        counters: How often steps of extraction and normalisation changed something, by name.
+        edits: Line rules first, then masks.
+        page_lang, published: As the page declares them.
+    """
 
     extracted_text: str
     text: str
@@ -100,7 +108,7 @@ class NormalizedPage:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A document that ended before it had text."""
+    """A document of which no text was got, and why."""
 
     reason: str
     message: str
@@ -108,7 +116,7 @@ class Rejected:
 
 @dataclass(frozen=True)
 class CleanDocument:
-    """Everything that `cleaned` says of one document."""
+    """All that the table `cleaned` says about one document."""
 
     page: NormalizedPage
     lang: str
@@ -123,17 +131,15 @@ class CleanDocument:
 
     @property
     def edits(self) -> tuple[MarkedEdit, ...]:
-        """Edits of line rules and masks."""
         return self.page.edits
 
     @property
     def drop_reason(self) -> str | None:
-        """The first reason."""
         return self.reasons[0] if self.reasons else None
 
 
 class Cleaner:
-    """Cleans batches of payloads; owns the guarded child. Close it, or use it as a context."""
+    """Cleans batches of payloads. It owns the guarded child: use it as a context manager."""
 
     def __init__(
         self,
@@ -142,9 +148,12 @@ class Cleaner:
         *,
         verdicts: StoredVerdicts | None = None,
     ) -> None:
-        """`models` holds local files by head; empty where the recipe trains none.
+        """Take settings, models and earlier verdicts.
 
-        `verdicts` are those of earlier tries; what the guard ends is added to them.
+        Args:
+            config: Settings of the clean stage.
+            models: Local files by head; empty where the recipe trains none.
+            verdicts: The guard's verdicts of earlier tries; new ones are added to them.
         """
         self._config = config
         self._verdicts = verdicts
@@ -196,7 +205,7 @@ class Cleaner:
         )
 
     def _with_edits(self, page: NormalizedPage) -> NormalizedPage:
-        """Find what masks take out; patterns run in the child, under its limits."""
+        """Add the masks of personal data and listed words; patterns run under the child's limits."""
         rules = self._config.rules
         edits = find_pii(page.text, rules.pii) if rules.pii is not None else []
         words, masks = find_words(page.text, rules.word_lists)
@@ -206,7 +215,7 @@ class Cleaner:
         return replace(page, counters=counters, edits=(*edits, *masks))
 
     def normalize(self, payloads: Sequence[Payload]) -> list[NormalizedPage | Rejected]:
-        """Text of each payload, or why there is none; without language, rules and scores."""
+        """Text of each payload, or why there is none; language, rules and scores are left out."""
         results: list[NormalizedPage | Rejected] = []
         for result in self._run_guarded(payloads):
             if isinstance(result, Killed):
@@ -220,7 +229,7 @@ class Cleaner:
     def _run_guarded(
         self, payloads: Sequence[Payload]
     ) -> Iterator[NormalizedPage | Rejected | Killed]:
-        """Results in order; a document that an earlier try ended is not tried again."""
+        """Results in order; a document with a stored verdict is not tried again."""
         if self._verdicts is None:
             yield from self._guard.map(payloads)
             return
@@ -263,9 +272,9 @@ class Cleaner:
         classifiers = {head: load_classifier(files) for head, files in self._models.items()}
         scores = {head: classifier.score(texts) for head, classifier in classifiers.items()}
         documents = []
-        for place, page in enumerate(pages):
-            reasons = self._reasons(page, languages[place], failed[place], removed[place])
-            own = {head: column[place] for head, column in scores.items()}
+        for index, page in enumerate(pages):
+            reasons = self._reasons(page, languages[index], failed[index], removed[index])
+            own = {head: column[index] for head, column in scores.items()}
             if QUALITY in own:
                 reasons += quality_reasons(own[QUALITY], self._config.quality)
             reasons += head_reasons(own, self._config.heads)
@@ -276,16 +285,16 @@ class Cleaner:
             documents.append(
                 CleanDocument(
                     page=page,
-                    lang=languages[place].label,
-                    lang_score=languages[place].score,
-                    second_lang=seconds[place],
+                    lang=languages[index].label,
+                    lang_score=languages[index].score,
+                    second_lang=seconds[index],
                     chinese=(
                         chinese_variety(page.text, self._config.language)
-                        if languages[place].label == "zh"
+                        if languages[index].label == "zh"
                         else None
                     ),
-                    num_words=int(batch.num_tokens[place]),
-                    values={name: float(column[place]) for name, column in values.items()},
+                    num_words=int(batch.num_tokens[index]),
+                    values={name: float(column[index]) for name, column in values.items()},
                     scores=own,
                     reasons=reasons,
                     domain=domain,
@@ -294,7 +303,7 @@ class Cleaner:
         return documents
 
     def _sampled_out(self, scores: Mapping[str, float], doc_id: str | None) -> list[str]:
-        """Reasons of sampling by score; a text without an id (none is known) is not sampled."""
+        """Reasons of sampling by score; a document without an id is never sampled out."""
         chosen = {QUALITY: self._config.quality.pareto}
         chosen |= {head: config.pareto for head, config in self._config.heads.items()}
         return [
@@ -348,12 +357,12 @@ def _with_prefix(page: NormalizedPage, domain: str | None, prefix: str | None) -
 
 
 def _with_line_edits(pages: Sequence[NormalizedPage], cut: LineEdits) -> list[NormalizedPage]:
-    """Put the edits of line rules before those of masks: of two that overlap, the first one's stays."""
+    """Put edits of line rules before masks: where two overlap, the first one's replacement stays."""
     return [
-        replace(page, counters={**page.counters, **counts}, edits=(*found, *page.edits))
-        if found
+        replace(page, counters={**page.counters, **counts}, edits=(*edits, *page.edits))
+        if edits
         else page
-        for page, found, counts in zip(pages, cut.edits, cut.counts, strict=True)
+        for page, edits, counts in zip(pages, cut.edits, cut.counts, strict=True)
     ]
 
 

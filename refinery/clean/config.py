@@ -13,7 +13,7 @@ from schemas.settings import Settings
 
 
 class CleanConfig(Settings):
-    """Extraction, normalisation, language, rules and the classifier's threshold."""
+    """How documents are cleaned: extraction, normalisation, language, rules and scores."""
 
     extract: ExtractConfig = ExtractConfig()
     normalize: NormalizeConfig = NormalizeConfig()
@@ -21,17 +21,18 @@ class CleanConfig(Settings):
     rules: RulesConfig = RulesConfig()
     quality: QualityConfig = QualityConfig()
     heads: dict[str, HeadConfig] = Field(
-        default_factory=dict, description="bounds on the scores of `recipe.heads`, by name"
+        default_factory=dict,
+        description="what the scores of `recipe.heads` do to a document, by name of the head",
     )
     domain_prefix: str | None = Field(
         default=None,
         pattern=r"\{domain\}",
-        description="text put before a document, an edit: {domain} stands for its label",
+        description="text put before each document as an edit; {domain} in it stands for the document's domain",
     )
 
     @property
     def top_fractions(self) -> dict[str, TopFractionConfig]:
-        """Heads whose best documents alone stay, the quality model first."""
+        """Settings by head of those heads whose best documents alone stay, the quality model first."""
         chosen = {QUALITY: self.quality.top}
         chosen |= {head: config.top for head, config in self.heads.items()}
         return {head: config for head, config in chosen.items() if config is not None}

@@ -71,11 +71,11 @@ def _normalize_batches(
             pages = cleaner.normalize(_payloads(batch))
             kept = [i for i, page in enumerate(pages) if isinstance(page, NormalizedPage)]
             texts = [page.text for page in pages if isinstance(page, NormalizedPage)]
-            places = pa.array(kept, pa.int64())
+            indices = pa.array(kept, pa.int64())
             yield pa.RecordBatch.from_arrays(
                 [
-                    batch.column("doc_id").take(places),
-                    batch.column("source").take(places),
+                    batch.column("doc_id").take(indices),
+                    batch.column("source").take(indices),
                     pa.array(texts, pa.string()),
                 ],
                 ["doc_id", "source", "text"],

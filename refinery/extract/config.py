@@ -16,40 +16,53 @@ class PageLimits(Settings):
     to 10 s (measured); real pages stay far below all of these.
     """
 
-    max_bytes: int = Field(default=10_000_000, gt=0)
-    max_tags: int = Field(default=200_000, gt=0)
-    max_depth: int = Field(default=2_000, gt=0, description="opening tags of containers in a row")
-    max_attributes: int = Field(default=10_000, gt=0, description="in one tag")
-    max_run_bytes: int = Field(
-        default=2_000_000, gt=0, description="without a blank or an end of a tag"
+    max_bytes: int = Field(default=10_000_000, gt=0, description="size of the page")
+    max_tags: int = Field(default=200_000, gt=0, description="tags of the page, counted by `<`")
+    max_depth: int = Field(
+        default=2_000, gt=0, description="elements nested in each other, as far as they are closed"
     )
-    max_tag_bytes: int = Field(default=2_000_000, gt=0, description="longest single tag")
+    max_attributes: int = Field(default=10_000, gt=0, description="attributes of one tag")
+    max_run_bytes: int = Field(
+        default=2_000_000, gt=0, description="bytes in a row without a blank, `<` or `>`"
+    )
+    max_tag_bytes: int = Field(default=2_000_000, gt=0, description="size of one tag")
 
 
 class GuardConfig(Settings):
-    """Limits of the child process that parses; far above any page that passes `PageLimits`."""
+    """Limits of the child process that parses; a page within `limits` stays far below them."""
 
-    cpu_seconds: float = Field(default=30.0, gt=0, description="per document")
-    memory_bytes: int = Field(default=2_000_000_000, gt=0, description="address space added")
+    cpu_seconds: float = Field(default=30.0, gt=0, description="CPU time for one document")
+    memory_bytes: int = Field(
+        default=2_000_000_000,
+        gt=0,
+        description="address space on top of what the process starts with",
+    )
 
 
 class ExtractConfig(Settings):
-    """How pages become text."""
+    """How the main text of a page is found, and in which form it is written."""
 
-    engine: Literal["blocks", "resiliparse", "trafilatura", "plain"] = "blocks"
+    engine: Literal["blocks", "resiliparse", "trafilatura", "plain"] = Field(
+        default="blocks",
+        description="blocks: our trained classifier of blocks; plain: all text of the page; the others "
+        "are libraries",
+    )
     structure: Literal["plain", "markdown"] = Field(
-        default="plain", description="form of headings, lists, tables and code (engine blocks)"
+        default="plain",
+        description="how headings, lists, tables and code are written (engine blocks)",
     )
     tables: Literal["plain", "markdown", "drop"] | None = Field(
-        default=None, description="form of tables; None: as `structure` (engine blocks)"
+        default=None,
+        description="how tables are written; None: as `structure` says (engine blocks)",
     )
     formulas: Literal["tex", "drawn", "drop"] = Field(
         default="tex",
-        description="MathML: its TeX where the page gives it, else what is drawn; always what is drawn; "
-        "nothing (engine blocks)",
+        description="what stands for a MathML formula: tex: its TeX where the page has it, else the "
+        "characters drawn; drawn: those always; drop: nothing (engine blocks)",
     )
     image_text: bool = Field(
-        default=False, description="alternative text of all images, not of stickers alone (blocks)"
+        default=False,
+        description="keep the alternative text of all images, not only of emoji and stickers (engine blocks)",
     )
     limits: PageLimits = PageLimits()
     guard: GuardConfig = GuardConfig()

@@ -14,18 +14,25 @@ PiiKind = Literal["email", "ip", "phone", "mobile_zh", "id_zh"]
 
 
 class UrlConfig(Settings):
-    """Addresses whose documents are marked."""
+    """Addresses whose documents are dropped."""
 
-    domains: tuple[str, ...] = Field(default=(), description="subdomains are blocked too")
-    words: tuple[str, ...] = Field(default=(), description="whole words; one is enough")
-    soft_words: tuple[str, ...] = Field(default=(), description="whole words; two are needed")
+    domains: tuple[str, ...] = Field(
+        default=(), description="domains that are blocked, with their subdomains"
+    )
+    words: tuple[str, ...] = Field(
+        default=(), description="words of which one in an address is enough to block it"
+    )
+    soft_words: tuple[str, ...] = Field(
+        default=(),
+        description="words of which two different ones in an address are needed to block it",
+    )
     lists: tuple[str, ...] = Field(
-        default=(), description="files of domains or address starts, one per line"
+        default=(), description="files of domains or of starts of addresses, one per line"
     )
 
 
 class PiiConfig(Settings):
-    """Masks by kind of personal data; a kind that is left out is not looked for."""
+    """What stands for personal data that is masked."""
 
     masks: dict[PiiKind, str] = Field(
         default={
@@ -34,41 +41,58 @@ class PiiConfig(Settings):
             "phone": "<PHONE>",
             "mobile_zh": "<PHONE>",
             "id_zh": "<ID>",
-        }
+        },
+        description="mask by kind of data; a kind that is left out is not looked for",
     )
 
 
 class WordListConfig(Settings):
-    """One category of words, e.g. insults, and what its words do to a document."""
+    """A category of words, e.g. insults, and what they do to a document that holds them."""
 
-    uri: str = Field(description="file of terms, one per line; # begins a comment")
-    action: Literal["mark", "mask", "drop"] = Field(
-        default="mark", description="mark counts them, mask makes edits, drop gives a reason"
+    uri: str = Field(
+        description="file of terms, one per line; a line that begins with # is a comment"
     )
-    mask: str = Field(default="<MASKED>", description="what stands for a word that is masked")
-    min_count: int = Field(default=1, gt=0, description="drop from this many places on")
+    action: Literal["mark", "mask", "drop"] = Field(
+        default="mark",
+        description="mark: count the words; mask: replace each by an edit; drop: drop the document",
+    )
+    mask: str = Field(default="<MASKED>", description="what stands for a masked word")
+    min_count: int = Field(
+        default=1,
+        gt=0,
+        description="fewest occurrences of words of the list for which a document is dropped",
+    )
 
 
 class RulesConfig(Settings):
-    """Which rules run and where a recipe departs from the checked-in bounds."""
+    """Which rules run, and where a recipe departs from the bounds in `bounds.yaml`."""
 
-    enabled: bool = True
+    enabled: bool = Field(default=True, description="false runs none of the rules with bounds")
     # Not `off`: YAML reads that word as a boolean, in keys too.
-    disabled: tuple[str, ...] = Field(default=(), description="rules that do not run")
+    disabled: tuple[str, ...] = Field(default=(), description="names of rules that do not run")
     optional: tuple[str, ...] = Field(
-        default=(), description="optional rules of `bounds.yaml` to run"
+        default=(), description="names of optional rules of `bounds.yaml` that run, too"
     )
-    bounds: dict[str, Bounded] = Field(default={})
+    bounds: dict[str, Bounded] = Field(
+        default={}, description="minimum and maximum of rules by name, instead of the usual ones"
+    )
     gopher: GopherVariant | None = Field(
         default=None,
-        description="take Gopher's rules as this program computes them (slow); None takes ours",
+        description="compute Gopher's rules by this program's formulas (slow); None: by ours",
     )
     urls: UrlConfig = UrlConfig()
-    lines: tuple[LineRules, ...] = Field(default=(), description="line rules that make edits")
-    max_removed_words: float | None = Field(
-        default=None, ge=0, le=1, description="drop where line rules took more (RefinedWeb: 0.05)"
+    lines: tuple[LineRules, ...] = Field(
+        default=(), description="line rules that cut lines out, as edits"
     )
-    pii: PiiConfig | None = Field(default=None, description="mask personal data; None leaves it")
+    max_removed_words: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="drop a document of whose words line rules cut a larger fraction (RefinedWeb: 0.05)",
+    )
+    pii: PiiConfig | None = Field(
+        default=None, description="masks of personal data; None looks for none"
+    )
     word_lists: dict[str, WordListConfig] = Field(
-        default_factory=dict, description="harmful or biased words by category; none by default"
+        default_factory=dict, description="lists of harmful or biased words by category"
     )

@@ -98,15 +98,15 @@ def _later_copies(pieces: Sequence[str]) -> list[str]:
 def _skipping_copies(words: Words, n: int) -> int:
     """Characters of n-grams seen before, each hit consuming its words."""
     seen: set[str] = set()
-    place = chars = 0
-    while place + n <= len(words):
-        gram = "".join(words[place : place + n])
+    start = chars = 0
+    while start + n <= len(words):
+        gram = "".join(words[start : start + n])
         if gram in seen:
             chars += len(gram)
-            place += n
+            start += n
         else:
             seen.add(gram)
-            place += 1
+            start += 1
     return chars
 
 
@@ -234,7 +234,7 @@ def _stripped(pieces: Sequence[str]) -> list[str]:
 
 
 def _grams(words: Words, n: int) -> list[tuple[str, ...]]:
-    return list(zip(*(words[place:] for place in range(n)), strict=False))
+    return list(zip(*(words[start:] for start in range(n)), strict=False))
 
 
 def _lines(lines: Sequence[str], is_it: Callable[[str], bool]) -> float:

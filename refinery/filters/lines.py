@@ -5,8 +5,8 @@ paper's ASCII marks would remove every Chinese line; Penedo et al. 2023 (Refined
 in the form of DCLM's `dclm_baseline_refinedweb.yaml`. Words are tokens of `TextBatch`, so those of
 a Chinese line are its characters; C4's three words may also be what blanks separate.
 
-Lines of a whole batch are judged at once; Python sees only those that a look at their code points
-does not settle. Every pattern is linear: they run outside of the guarded child.
+Lines of a whole batch are judged at once, by arrays of code points; patterns run only on the few lines
+that these do not settle. Every pattern takes linear time: they run outside of the guarded child.
 
 Legend: D documents, L lines.
 """
@@ -80,8 +80,8 @@ class _View:
         line_ends: Indices of all line feeds.
         num_words: [L] tokens of each line.
         left: [L] whether no rule has dropped the line yet.
-        found: Edits by document.
-        counts: Lines that a rule dropped or trimmed, by document and reason.
+        edits: [D] cuts of each document so far.
+        counts: [D] lines that each rule dropped or trimmed, by reason.
     """
 
     batch: TextBatch
@@ -90,7 +90,7 @@ class _View:
     line_ends: Indices
     num_words: Indices
     left: Mask
-    found: list[list[MarkedEdit]]
+    edits: list[list[MarkedEdit]]
     counts: list[Counter[str]]
 
     @classmethod
@@ -107,7 +107,7 @@ class _View:
             line_ends=np.flatnonzero(batch.codes == 0x0A),
             num_words=num_words,
             left=np.ones(len(lines.starts), bool),
-            found=[[] for _ in batch.texts],
+            edits=[[] for _ in batch.texts],
             counts=[Counter() for _ in batch.texts],
         )
 
@@ -132,13 +132,13 @@ class _View:
         """Cut lines that no earlier rule has cut, each with its line end."""
         mask = np.zeros(len(self.left), bool)
         mask[failed] = True
-        places = np.flatnonzero(mask & self.left)
-        self.left[places] = False
-        if len(places) == 0:
+        dropped = np.flatnonzero(mask & self.left)
+        self.left[dropped] = False
+        if len(dropped) == 0:
             return
-        starts, docs = self.batch.starts, self.lines.doc[places]
+        starts, docs = self.batch.starts, self.lines.doc[dropped]
         ends = np.append(self.line_ends, len(self.batch.codes))
-        after = np.searchsorted(self.line_ends, self.lines.starts[places])
+        after = np.searchsorted(self.line_ends, self.lines.starts[dropped])
         opens = np.maximum(np.append(-1, ends)[after] + 1, starts[docs])
         closes = np.minimum(ends[after] + 1, starts[docs + 1])
         # Neighbours leave in one edit: a page of a million short lines must not become as many rows.
@@ -148,22 +148,22 @@ class _View:
         docs, begins = docs[first], starts[docs[first]]
         spans = map(Edit, (opens[first] - begins).tolist(), (closes[last] - begins).tolist())
         for doc, span, count in zip(docs.tolist(), spans, (last - first + 1).tolist(), strict=True):
-            self.found[doc].append(MarkedEdit(span, reason))
+            self.edits[doc].append(MarkedEdit(span, reason))
             self.counts[doc][reason] += count
 
     def trim(self, line: int, matches: Iterable[re.Match[str]], reason: str) -> None:
-        """Cut what a pattern found in the line's text."""
+        """Cut spans that a pattern matched in the line's text."""
         doc = int(self.lines.doc[line])
-        place = int(self.lines.starts[line] - self.batch.starts[doc])
+        offset = int(self.lines.starts[line] - self.batch.starts[doc])
         for match in matches:
-            edit = MarkedEdit.of(place + match.start(), place + match.end(), "", reason)
-            self.found[doc].append(edit)
+            edit = MarkedEdit.of(offset + match.start(), offset + match.end(), "", reason)
+            self.edits[doc].append(edit)
             self.counts[doc][reason] += 1
 
     def where(self, candidates: Mask, is_so: Callable[[str], bool]) -> list[int]:
-        """Candidates, of those still there, whose text is so."""
-        places = np.flatnonzero(candidates & self.left).tolist()
-        return [line for line in places if is_so(self.text(line))]
+        """Indices of the candidates that no rule has dropped and whose text passes the test."""
+        lines = np.flatnonzero(candidates & self.left).tolist()
+        return [line for line in lines if is_so(self.text(line))]
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def line_edits(batch: TextBatch, rules: Sequence[LineRules]) -> LineEdits:
     for name in rules:
         view.left[:] = True
         _RULES[name](view)
-    return LineEdits([sorted(found) for found in view.found], view.counts)
+    return LineEdits([sorted(edits) for edits in view.edits], view.counts)
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ def _encoded(phrases: tuple[str, ...]) -> _Phrases:
 
 
 def _have_few_words(view: _View) -> Mask:
-    """[L] lines of less than three words, by blanks and by tokens."""
+    """[L] whether a line has less than three words, by blanks and by tokens."""
     few = view.num_words < MIN_C4_WORDS
     blank = view.batch.classes & KIND == SPACE
     behind = np.flatnonzero(blank[:-1] & ~blank[1:]) + 1
@@ -222,15 +222,15 @@ def _have_few_words(view: _View) -> Mask:
 
 
 def _have_citations(view: _View) -> Mask:
-    """[L] lines with a bracket and one of the characters behind it that a citation begins with."""
+    """[L] whether a line has a bracket with the first character of a citation behind it."""
     codes = view.batch.codes
-    places = np.flatnonzero(codes[:-1] == ord("["))
-    places = places[np.isin(codes[places + 1], code_points("0123456789]ecEC编來来"))]
-    return _lines_at(view, places)
+    brackets = np.flatnonzero(codes[:-1] == ord("["))
+    brackets = brackets[np.isin(codes[brackets + 1], code_points("0123456789]ecEC编來来"))]
+    return _lines_at(view, brackets)
 
 
 def _have_long_runs(view: _View) -> Mask:
-    """[L] lines with so many characters without a blank."""
+    """[L] whether a line has more than MAX_WORD_CHARS characters without a blank."""
     none = np.zeros(len(view.left), bool)
     if not (view.lines.ends - view.lines.starts > MAX_WORD_CHARS).any():
         return none
@@ -240,12 +240,12 @@ def _have_long_runs(view: _View) -> Mask:
     return _lines_at(view, breaks[:-1][np.diff(breaks) > MAX_WORD_CHARS] + 1)
 
 
-def _lines_at(view: _View, places: Indices) -> Mask:
-    """[L] lines that one of the places lies in."""
+def _lines_at(view: _View, offsets: Indices) -> Mask:
+    """[L] whether one of the offsets lies in each line."""
     mask = np.zeros(len(view.left), bool)
     if len(view.left):
-        line = np.searchsorted(view.lines.starts, places, side="right") - 1
-        mask[line[(line >= 0) & (places < view.lines.ends[line])]] = True
+        line = np.searchsorted(view.lines.starts, offsets, side="right") - 1
+        mask[line[(line >= 0) & (offsets < view.lines.ends[line])]] = True
     return mask
 
 
@@ -294,8 +294,8 @@ def _refinedweb(view: _View) -> None:
     view.drop(view.num_words < 2, "refinedweb:one_word")
     short = view.holding(PHRASES) & (view.num_words <= SHORT_LINE_WORDS)
     for line in view.where(short, lambda text: bool(_ANY_PHRASE.search(text))):
-        found = (pattern.search(view.text(line)) for pattern in _PHRASES)
-        view.trim(line, (match for match in found if match), PHRASE)
+        matches = (pattern.search(view.text(line)) for pattern in _PHRASES)
+        view.trim(line, (match for match in matches if match), PHRASE)
 
 
 def _is_digits(text: str) -> bool:
@@ -316,8 +316,8 @@ def removed_word_fractions(batch: TextBatch, edits: Sequence[Sequence[MarkedEdit
         cuts = merge_edits([one.edit for one in marked if not one.edit.replacement])
         if cuts:
             spans = batch.starts[doc] + np.array([(cut.start, cut.end) for cut in cuts])
-            places = np.searchsorted(batch.token_starts, spans)
-            gone[doc] = (places[:, 1] - places[:, 0]).sum()
+            tokens = np.searchsorted(batch.token_starts, spans)
+            gone[doc] = (tokens[:, 1] - tokens[:, 0]).sum()
     return share(gone, batch.num_tokens)
 
 
@@ -330,14 +330,14 @@ def sentences_left(batch: TextBatch, edits: Sequence[Sequence[MarkedEdit]]) -> F
     lines, offsets = batch.lines(), batch.starts.tolist()
     cuts: list[tuple[int, int]] = []
     trimmed: list[int] = []
-    for doc, found in enumerate(edits):
+    for doc, marked in enumerate(edits):
         offset = offsets[doc]
         cuts += [
             (offset + start, offset + end)
-            for (start, end, _), reason in found
+            for (start, end, _), reason in marked
             if reason not in TRIMS
         ]
-        if any(reason in TRIMS for _, reason in found):
+        if any(reason in TRIMS for _, reason in marked):
             trimmed.append(doc)
     first, end = np.searchsorted(lines.starts, np.array(cuts, np.int64).reshape(-1, 2)).T
     change = np.zeros(len(lines.starts) + 1, np.int64)

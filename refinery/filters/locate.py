@@ -1,4 +1,4 @@
-"""Where in a text a rule found what it objects to: one span for people to look at."""
+"""Find the span of a text that a rule objects to, for people to look at."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ def offending_span(text: str, reason: str) -> Span | None:
 def _repeated_tokens(text: str, size: int) -> Span | None:
     """The second occurrence of the n-gram that occurs most often; of equals, the first."""
     tokens = [(m.start(), m.end(), m.group().casefold()) for m in _TOKEN.finditer(text)]
-    places: dict[tuple[str, ...], list[int]] = {}
+    starts: dict[tuple[str, ...], list[int]] = {}
     for start in range(len(tokens) - size + 1):
         gram = tuple(token for _, _, token in tokens[start : start + size])
-        places.setdefault(gram, []).append(start)
-    best = max(places.values(), key=len, default=[])
+        starts.setdefault(gram, []).append(start)
+    best = max(starts.values(), key=len, default=[])
     if len(best) < 2:
         return None
     return tokens[best[1]][0], tokens[best[1] + size - 1][1]
 
 
 def _repeated(pattern: re.Pattern[str]) -> Callable[[str], Span | None]:
-    """Finder of the first piece that stood before."""
+    """Finder of the first match whose text an earlier match has, too."""
 
     def find(text: str) -> Span | None:
         seen = set()

@@ -1,8 +1,8 @@
-"""Personal data found in text: e-mail, IP, phone and Chinese ID numbers, as spans to mask.
+"""Find personal data in text: e-mail, IP, phone and Chinese ID numbers, as spans to mask.
 
 Every kind has a gate of literal characters, then one pattern, then a check that the number can be
 real (a check digit, an octet, a public address): masks that hit version numbers, prices or dates
-would harm more text than they protect. What the checks cannot see (a street, a name) stays.
+would harm more text than they protect. What has no such form (a street, a name) is not looked for.
 """
 
 from __future__ import annotations
@@ -90,9 +90,9 @@ _KINDS = (
 
 
 def find_pii(text: str, config: PiiConfig) -> list[MarkedEdit]:
-    """Masks of personal data, sorted; of two kinds on one place the earlier kind stays."""
+    """Masks of personal data, sorted; where two kinds overlap, the one that is first in `_KINDS` stays."""
     taken: list[tuple[int, int]] = []
-    found: list[MarkedEdit] = []
+    masks: list[MarkedEdit] = []
     for kind in _KINDS:
         mask = config.masks.get(kind.name)
         if mask is None or not kind.gate.search(text):
@@ -100,8 +100,8 @@ def find_pii(text: str, config: PiiConfig) -> list[MarkedEdit]:
         for start, end in _spans(kind, text):
             if not any(start < other_end and other < end for other, other_end in taken):
                 taken.append((start, end))
-                found.append(MarkedEdit.of(start, end, mask, f"pii:{kind.name}"))
-    return sorted(found)
+                masks.append(MarkedEdit.of(start, end, mask, f"pii:{kind.name}"))
+    return sorted(masks)
 
 
 def _spans(kind: _Kind, text: str) -> Iterator[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Verdicts from values: which bounds a document is outside of, in the order of `bounds.yaml`."""
+"""Judge documents by their values: rules are bounds, in the order of `bounds.yaml`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from schemas.settings import Bounded, nearest
 
 RULES_VERSION = 2
 DEFAULT = "default"
-# Rules of Rae et al. 2021, which a variant replaces.
+# Prefixes of the rules of Rae et al. 2021, which a variant replaces.
 GOPHER = ("gopher:", "repetition:")
 
 
@@ -36,7 +36,7 @@ class Rule:
 
 @functools.cache
 def checked_in_rules() -> dict[str, tuple[Rule, ...]]:
-    """Rules by language, as shipped."""
+    """Rules by language from `bounds.yaml`."""
     return _read("bounds.yaml")
 
 
@@ -89,7 +89,7 @@ def rules_for(language: str, config: RulesConfig) -> tuple[Rule, ...]:
 
 
 def _shipped(language: str, config: RulesConfig) -> tuple[Rule, ...]:
-    """Our rules, or a program's in the place of those that are Gopher's."""
+    """Our rules of a language; with `config.gopher` a program's rules replace those of Gopher."""
     shipped = checked_in_rules()
     ours = shipped.get(language, shipped[DEFAULT])
     if config.gopher is None:

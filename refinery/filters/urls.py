@@ -1,4 +1,4 @@
-"""Verdicts on addresses: blocked domains, blocked words, and lists in files of the user.
+"""Judge addresses: blocked domains, blocked words, and lists in files of the user.
 
 A list has one entry per line: a domain (it blocks its subdomains too) or, with a slash in it, the
 start of an address without its scheme; "#" begins a comment.
@@ -53,15 +53,15 @@ def url_reasons(url: str | None, config: UrlConfig) -> list[str]:
 
 
 def _names(address: str) -> Iterator[str]:
-    """The host, each domain above it, and each start of the path."""
+    """All names by which a list may block an address: host, domains above it, starts of the path."""
     try:
         parts = urlsplit(address)
         host = (parts.hostname or "").removeprefix("www.")
-    except ValueError:  # an address that is none has no host; words still see it
+    except ValueError:  # what is no address has no host; its words are judged all the same
         return
     labels = host.split(".")
-    for place in range(len(labels)):
-        yield ".".join(labels[place:])
+    for first in range(len(labels)):
+        yield ".".join(labels[first:])
     path = ""
     for step in parts.path.strip("/").split("/"):
         path += f"/{step}"

@@ -82,34 +82,34 @@ def _count(docs: Indices, num_texts: int, weights: NDArray[np.generic] | None = 
 
 
 def _count_within(mask: Mask, bounds: Indices) -> Floats:
-    """How often the mask is true from each bound to the next: counting bytes beats adding them."""
+    """How often the mask is true from each bound to the next; numpy counts bytes faster than it adds."""
     pairs = itertools.pairwise(bounds.tolist())
     return np.array([np.count_nonzero(mask[start:end]) for start, end in pairs], np.float64)
 
 
 def _have_letters(batch: TextBatch) -> Mask:
-    """[K] whether a token has a letter: nearly all have at their first character."""
+    """[K] whether a token has a letter; nearly all begin with one, so only the rest is read whole."""
     is_letter = batch.classes & LETTER != 0
-    found = is_letter[batch.token_starts]
+    have = is_letter[batch.token_starts]
     lengths = batch.token_ends - batch.token_starts
-    others = np.flatnonzero(~found & (lengths > 1))
+    others = np.flatnonzero(~have & (lengths > 1))
     if len(others):
         sizes = lengths[others]
         firsts = np.cumsum(sizes) - sizes
         inside = np.repeat(batch.token_starts[others] - firsts, sizes) + np.arange(sizes.sum())
-        found[others] = np.logical_or.reduceat(is_letter[inside], firsts)
-    return np.asarray(found)
+        have[others] = np.logical_or.reduceat(is_letter[inside], firsts)
+    return np.asarray(have)
 
 
-def _doc_of(batch: TextBatch, places: Indices) -> Indices:
-    return np.searchsorted(batch.starts, places, side="right") - 1
+def _doc_of(batch: TextBatch, offsets: Indices) -> Indices:
+    return np.searchsorted(batch.starts, offsets, side="right") - 1
 
 
 def _quality_values(batch: TextBatch, lines: Lines, chars_before: Indices) -> dict[str, Floats]:
     size, words = batch.num_texts, batch.num_tokens.astype(np.float64)
     visible = _count_within(batch.classes & KIND != SPACE, batch.starts)
     chars = np.diff(chars_before[batch.token_bounds]).astype(np.float64)
-    ellipses = _ellipsis_places(batch)
+    ellipses = _ellipsis_offsets(batch)
     stop_words, stop_chars = _distinct_hits(batch, (STOP_WORDS, STOP_CHARS))
     return {
         "words": words,
@@ -128,7 +128,7 @@ def _quality_values(batch: TextBatch, lines: Lines, chars_before: Indices) -> di
     }
 
 
-def _ellipsis_places(batch: TextBatch) -> Indices:
+def _ellipsis_offsets(batch: TextBatch) -> Indices:
     """First code points of "..." and "…" (a longer run counts once)."""
     dots = np.flatnonzero(batch.codes == 0x2E)
     apart = np.diff(dots, prepend=-2) != 1
@@ -144,7 +144,7 @@ def _word_hashes(words: tuple[str, ...]) -> Hashes:
 
 @functools.cache
 def _word_slots(words: tuple[str, ...]) -> tuple[Hashes, NDArray[np.uint8]]:
-    """Hashes of the words, and by the first bits of a hash the number of its word (0: none)."""
+    """Hashes of the words, and a table: the top bits of a hash give the number of its word, or 0."""
     hashes = _word_hashes(words)
     slots = np.zeros(1 << SLOT_BITS, np.uint8)
     numbers = (hashes >> np.uint64(64 - SLOT_BITS)).astype(np.int64)
@@ -154,7 +154,7 @@ def _word_slots(words: tuple[str, ...]) -> tuple[Hashes, NDArray[np.uint8]]:
 
 
 def _distinct_hits(batch: TextBatch, lists: tuple[tuple[str, ...], ...]) -> list[Floats]:
-    """How many of each list's words occur in each document, by one look at the tokens."""
+    """[D] how many of a list's words occur in each document, for each list; tokens are read once."""
     words = tuple(itertools.chain(*lists))
     hashes, slots = _word_slots(words)
     number = slots.take((batch.token_hashes >> np.uint64(64 - SLOT_BITS)).astype(np.int64))
@@ -225,7 +225,7 @@ def _word_pairs(batch: TextBatch, first: str, second: str) -> Indices:
 
 
 def count_sentences(batch: TextBatch, lines: Lines) -> Floats:
-    """[D] sentences: each line is one, and one more for each that ends inside of it.
+    """[D] sentences: each line has one, and one more for each end of a sentence inside of it.
 
     A sentence ends inside a line at a CJK mark, or at a mark with a blank behind it and no
     small letter after that.
@@ -275,7 +275,7 @@ def _paragraphs(batch: TextBatch, lines: Lines) -> Lines:
 
 
 def _later_copies(hashes: Hashes, docs: Indices) -> Mask:
-    """Whether an equal one stands earlier in the same document."""
+    """Whether an equal hash stands earlier in the same document."""
     keyed = mix(hashes + docs.astype(np.uint64))
     return np.asarray(first_equals(keyed) != np.arange(len(keyed)))
 
@@ -283,54 +283,55 @@ def _later_copies(hashes: Hashes, docs: Indices) -> Mask:
 def _repetition_values(batch: TextBatch, chars_before: Indices) -> dict[str, Floats]:
     """Shares of characters inside n-grams that repeat within their document.
 
-    An n-gram can repeat only where the (n - 1)-gram at its start does, so each length looks only at
-    what the one before left: beyond pairs of words that is a small part of ordinary text.
+    An n-gram can repeat only where the (n - 1)-gram at its start does. So each length looks only at
+    the starts that the one before left: beyond pairs of words they are few in ordinary text.
     """
     total = np.diff(chars_before[batch.token_bounds]).astype(np.float64)
     own = mix(np.arange(1, batch.num_texts + 1, dtype=np.uint64))
     words = batch.token_hashes ^ own.take(batch.token_doc)
     values: dict[str, Floats] = {}
-    places = np.flatnonzero(batch.token_doc[1:] == batch.token_doc[:-1])
-    grams = (words[:-1] * _STEP + words[1:]).take(places)
+    starts = np.flatnonzero(batch.token_doc[1:] == batch.token_doc[:-1])
+    grams = (words[:-1] * _STEP + words[1:]).take(starts)
     for n in range(2, max(DUPLICATE_NGRAMS) + 1):
         if n > 2:
-            ends = batch.token_bounds[1:].take(batch.token_doc.take(places))
-            inside = np.flatnonzero(places + n <= ends)
-            places = places.take(inside)
-            grams = grams.take(inside) * _STEP + words.take(places + (n - 1))
+            ends = batch.token_bounds[1:].take(batch.token_doc.take(starts))
+            inside = np.flatnonzero(starts + n <= ends)
+            starts = starts.take(inside)
+            grams = grams.take(inside) * _STEP + words.take(starts + (n - 1))
         firsts = first_equals(grams)
         times = np.bincount(firsts, minlength=len(grams))
         if n in TOP_NGRAMS:
             heads = np.flatnonzero(times > 1)
-            top = _top(batch, places.take(heads), times.take(heads), n, chars_before)
+            top = _top(batch, starts.take(heads), times.take(heads), n, chars_before)
             values[f"top_{n}gram_chars"] = share(top, total)
         again = np.flatnonzero(times.take(firsts) > 1)
-        places, grams = places.take(again), grams.take(again)
+        starts, grams = starts.take(again), grams.take(again)
         if n in DUPLICATE_NGRAMS:
-            covered = _covered_chars(batch, places, n, chars_before)
+            covered = _covered_chars(batch, starts, n, chars_before)
             values[f"dup_{n}gram_chars"] = share(covered, total)
     return values
 
 
 def _top(
-    batch: TextBatch, places: Indices, times: Indices, n: int, chars_before: Indices
+    batch: TextBatch, starts: Indices, times: Indices, n: int, chars_before: Indices
 ) -> Floats:
-    """Characters inside the n-gram that covers most of each document; one that repeats.
+    """[D] characters inside the repeating n-gram that covers most of each document.
 
-    `places` are its first ones, in order, so a document's stand together.
+    `starts` are the first tokens of each n-gram's first occurrence, in order, so those of a document
+    stand together.
     """
     best = np.zeros(batch.num_texts)
-    if len(places):
-        chars = (chars_before.take(places + n) - chars_before.take(places)) * times
-        docs = batch.token_doc.take(places)
+    if len(starts):
+        chars = (chars_before.take(starts + n) - chars_before.take(starts)) * times
+        docs = batch.token_doc.take(starts)
         opens = np.flatnonzero(np.diff(docs, prepend=-1))
         best[docs[opens]] = np.maximum.reduceat(chars, opens)
     return best
 
 
-def _covered_chars(batch: TextBatch, places: Indices, n: int, chars_before: Indices) -> Floats:
-    """[D] characters of the tokens inside any of the n-grams that begin at the places, in order."""
+def _covered_chars(batch: TextBatch, starts: Indices, n: int, chars_before: Indices) -> Floats:
+    """[D] characters of the tokens inside any of the n-grams that begin at these tokens, in order."""
     # Each n-gram counts up to the next one's start, so what both cover counts once.
-    ends = np.minimum(places + n, np.append(places[1:], len(chars_before)))
-    chars = chars_before.take(ends) - chars_before.take(places)
-    return _count(batch.token_doc.take(places), batch.num_texts, chars)
+    ends = np.minimum(starts + n, np.append(starts[1:], len(chars_before)))
+    chars = chars_before.take(ends) - chars_before.take(starts)
+    return _count(batch.token_doc.take(starts), batch.num_texts, chars)

@@ -1,9 +1,11 @@
-"""Words of harmful or biased text by category, from files of the user: counted, masked, or dropping.
+"""Words of harmful or biased text by category, from files of the user.
+
+They are counted, masked, or a reason to drop a document.
 
 A file has one term per line; a line that begins with "#" is a comment. Case does not count. A term
 matches whole words, at its ends that are letters or digits of a script that sets words apart by
 blanks; ends in Han, kana or a script of South-East Asia match anywhere, since those have no blanks.
-A blank inside a term stands for any white space. Of two terms at one place the longer one counts.
+A blank inside a term stands for any white space. Of two terms that begin at one offset the longer one counts.
 The refinery brings no list of its own.
 """
 
@@ -43,17 +45,17 @@ def words_reason(category: str) -> str:
 def find_words(
     text: str, lists: Mapping[str, WordListConfig]
 ) -> tuple[dict[str, int], list[MarkedEdit]]:
-    """Places by category in the order of the recipe, and the masks of those that mask.
+    """Occurrences by category in the order of the recipe, and the masks of categories that mask.
 
     Raises:
         SettingsError: A list holds no term.
     """
     counts: dict[str, int] = {}
     masks: list[MarkedEdit] = []
-    lowered = lower_in_place(text) if lists else ""
+    lowered = lower_keeping_offsets(text) if lists else ""
     for category, config in lists.items():
         name = words_reason(category)
-        spans = [found.span() for found in pattern(config.uri).finditer(lowered)]
+        spans = [match.span() for match in pattern(config.uri).finditer(lowered)]
         if spans:
             counts[name] = len(spans)
         if config.action == "mask":
@@ -61,8 +63,8 @@ def find_words(
     return counts, masks
 
 
-def lower_in_place(text: str) -> str:
-    """Lower case that keeps every offset; the dotted capital I alone would become two."""
+def lower_keeping_offsets(text: str) -> str:
+    """Lower case of the same length: the dotted capital I, which would become two characters, stays."""
     lowered = text.lower()
     if len(lowered) == len(text):
         return lowered
@@ -83,7 +85,9 @@ def pattern(uri: str) -> re.Pattern[str]:
 
 
 def _branches(terms: set[str]) -> list[str]:
-    """Terms by what is asked before their first character, each as a tree of common starts.
+    """Patterns of two groups of terms: those that begin a word, and those that match anywhere.
+
+    A group is written as a tree of common starts.
 
     Thousands of terms as plain alternatives would be tried one by one at every character.
     """
@@ -107,7 +111,7 @@ def _tree(terms: set[str]) -> dict[str, Any]:
 
 
 def _tree_pattern(node: dict[str, Any]) -> str:
-    """Longer terms first, then the end of a term at this node."""
+    """Pattern of a node: longer terms come first, then the end of the term that ends here."""
     choices = [
         (r"\s+" if char == " " else re.escape(char)) + _tree_pattern(below)
         for char, below in sorted(node.items())

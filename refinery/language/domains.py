@@ -23,25 +23,46 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 class HomographsConfig(Settings):
     """Which words are compared between domains, and on how much text."""
 
-    max_documents: int = Field(default=2_000, gt=1, description="of each domain, by hash of the id")
-    max_chars: int = Field(default=4_000, gt=0, description="of each document")
-    window: int = Field(default=4, gt=0, description="words on each side that are neighbours")
-    min_count: int = Field(default=20, gt=0, description="places of a word in each of two domains")
-    stop_words: int = Field(default=100, ge=0, description="most frequent words: no neighbours")
-    max_words: int = Field(default=50, gt=0, description="rows of the table")
+    max_documents: int = Field(
+        default=2_000, gt=1, description="most documents of each domain, by hash of the id"
+    )
+    max_chars: int = Field(
+        default=4_000, gt=0, description="code points of each document that are read"
+    )
+    window: int = Field(
+        default=4, gt=0, description="words on each side of a word that are its neighbours"
+    )
+    min_count: int = Field(
+        default=20, gt=0, description="fewest occurrences of a word in each of two domains"
+    )
+    stop_words: int = Field(
+        default=100, ge=0, description="so many of the most frequent words are nobody's neighbours"
+    )
+    max_words: int = Field(default=50, gt=0, description="most words in the table")
 
 
 class DomainsConfig(Settings):
-    """Fields of knowledge by name, each with the sources whose documents show what it is."""
+    """Domains, e.g. law or medicine, each by the sources whose documents are examples of it."""
 
     sources: dict[str, tuple[str, ...]] = Field(
-        min_length=2, description="names of sources by domain"
+        min_length=2, description="by name of the domain: names of its sources"
     )
-    max_documents: int = Field(default=20_000, gt=1, description="of each side of each head")
-    dim: int = Field(default=16, gt=0, description="small: a worker loads one model per domain")
-    bucket: int = Field(default=20_000, gt=0, le=200_000)
-    epochs: int = Field(default=5, gt=0)
-    homographs: HomographsConfig | None = HomographsConfig()
+    max_documents: int = Field(
+        default=20_000, gt=1, description="most documents on each side of each domain's classifier"
+    )
+    dim: int = Field(
+        default=16,
+        gt=0,
+        description="width of the word vectors; small, since a worker loads one model per domain",
+    )
+    bucket: int = Field(
+        default=20_000, gt=0, le=200_000, description="slots of the hash table of word n-grams"
+    )
+    epochs: int = Field(default=5, gt=0, description="passes over the training documents")
+    homographs: HomographsConfig | None = Field(
+        default=HomographsConfig(),
+        description="table of words that differ between domains; None writes none",
+    )
 
     @model_validator(mode="after")
     def _each_source_shows_one_domain(self) -> Self:
@@ -58,7 +79,7 @@ class DomainsConfig(Settings):
 
     @property
     def heads(self) -> dict[str, QualityTrainingConfig]:
-        """One head per domain: its sources against those of all others."""
+        """Training settings by head: one per domain, its sources against those of all others."""
         return {
             DOMAIN_HEAD + domain: QualityTrainingConfig(
                 positive=own,

@@ -34,7 +34,7 @@ _HAN, _KANA = 1, 2
 
 @dataclass(frozen=True)
 class SecondLanguage:
-    """The other language with most text, and all other languages' share of the text looked at."""
+    """A document's second language, and the share of the text read that is not in its first one."""
 
     label: str
     share: float
@@ -45,20 +45,18 @@ def second_languages(
 ) -> list[SecondLanguage | None]:
     """What else each document is written in; None where nothing hints at a second language."""
     paragraphs: list[str] = []
-    owners: list[int] = []
-    for place, (text, language) in enumerate(zip(texts, languages, strict=True)):
+    docs: list[int] = []
+    for doc, (text, language) in enumerate(zip(texts, languages, strict=True)):
         sample = text[: 5 * config.sample_chars]
         if language.score < SURE_SCORE or _has_two_scripts(sample[: config.sample_chars]):
-            found = [p for p in sample.split("\n") if len(p) >= LEAST_PARAGRAPH_CHARS]
-            paragraphs += found[:MOST_PARAGRAPHS]
-            owners += [place] * min(len(found), MOST_PARAGRAPHS)
+            long = [p for p in sample.split("\n") if len(p) >= LEAST_PARAGRAPH_CHARS]
+            paragraphs += long[:MOST_PARAGRAPHS]
+            docs += [doc] * len(long[:MOST_PARAGRAPHS])
     chars: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for place, paragraph, named in zip(
-        owners, paragraphs, identify(paragraphs, config), strict=True
-    ):
+    for doc, paragraph, named in zip(docs, paragraphs, identify(paragraphs, config), strict=True):
         if named.score >= 0.5:  # an unsure paragraph says nothing of a second language
-            chars[place][named.label] += len(paragraph)
-    return [_second(chars[place], languages[place].label) for place in range(len(texts))]
+            chars[doc][named.label] += len(paragraph)
+    return [_second(chars[doc], languages[doc].label) for doc in range(len(texts))]
 
 
 def _second(chars: dict[str, int], first: str) -> SecondLanguage | None:

@@ -17,21 +17,41 @@ ChineseConversion = Literal[
 
 
 class NormalizeConfig(Settings):
-    """Each step on or off; their order is fixed: see `text.py`."""
+    """Steps of normalisation; the settings switch them on and off, their order is fixed."""
 
-    repair_encoding: bool = True
-    unicode_form: Literal["NFC", "NFKC"] | None = "NFC"
-    emoji: EmojiStyle = "words"
-    emoji_counts: bool = Field(default=False, description="write a run's length behind its name")
-    codes: bool = Field(default=True, description="sticker codes, shortcodes, emoticons to words")
-    symbols: bool = True
-    homoglyphs: bool = Field(default=True, description="words of mixed scripts to one script")
-    fold_width: bool = True
-    remove_controls: bool = True
-    tidy_space: bool = True
+    repair_encoding: bool = Field(
+        default=True, description="mend UTF-8 that was read as another encoding, by ftfy"
+    )
+    unicode_form: Literal["NFC", "NFKC"] | None = Field(
+        default="NFC", description="Unicode normalisation form; None leaves characters as they are"
+    )
+    emoji: EmojiStyle = Field(default="words", description="what a run of one emoji becomes")
+    emoji_counts: bool = Field(
+        default=False, description="write the length of a run of emoji behind its name"
+    )
+    codes: bool = Field(
+        default=True, description="write sticker codes, shortcodes and emoticons as words"
+    )
+    symbols: bool = Field(
+        default=True,
+        description="write arrows, bullets, ticks and styled letters in plain characters",
+    )
+    homoglyphs: bool = Field(
+        default=True, description="write words of mixed look-alike letters in one script"
+    )
+    fold_width: bool = Field(
+        default=True, description="write full-width digits and Latin letters in normal width"
+    )
+    remove_controls: bool = Field(
+        default=True, description="remove invisible characters: controls, zero-width and bidi marks"
+    )
+    tidy_space: bool = Field(
+        default=True, description="one kind of blank and line end, at most one empty line in a row"
+    )
     chinese: ChineseConversion | None = Field(
-        default=None, description="OpenCC conversion; it is counted where it changes a text"
+        default=None,
+        description="OpenCC conversion between kinds of Chinese, e.g. t2s; None converts nothing",
     )
     spelling: SpellingConfig | None = Field(
-        default=None, description="correct misspelt English words; counted by word"
+        default=None, description="correct misspelt English words; None corrects none"
     )

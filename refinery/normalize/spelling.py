@@ -24,24 +24,37 @@ _FENCE = "```"
 
 
 class SpellingConfig(Settings):
-    """Bounds on what is corrected."""
+    """Which English words are corrected."""
 
-    max_edits: int = Field(default=1, ge=1, le=2)
-    min_word_chars: int = Field(default=5, ge=3, description="shorter words have too many twins")
+    max_edits: int = Field(
+        default=1,
+        ge=1,
+        le=2,
+        description="most letters changed, added, removed or swapped in a word",
+    )
+    min_word_chars: int = Field(
+        default=5, ge=3, description="shorter words stay: too many words are like them"
+    )
     min_count: int = Field(
-        default=1_000_000, ge=1, description="occurrences of the corrected word in the dictionary"
+        default=1_000_000,
+        ge=1,
+        description="fewest occurrences of the corrected word in the dictionary's corpus",
     )
     min_known_fraction: float = Field(
-        default=0.85, gt=0, le=1, description="of a text's words; fewer: another language or code"
+        default=0.85,
+        gt=0,
+        le=1,
+        description="smallest fraction of a text's words that the dictionary knows; below it the text stays",
     )
 
 
 def correct_spelling(text: str, config: SpellingConfig) -> tuple[str, int]:
     """Text with misspelt words corrected, and their number."""
     counts = _dictionary(config.max_edits).words
-    found = _WORD.findall(text)
-    known = sum(word in counts for word in found)
-    if not found or known < config.min_known_fraction * len(found) or known == len(found):
+    words = _WORD.findall(text)
+    known = sum(word in counts for word in words)
+    # Where few words are known, the text is code or of another language.
+    if not words or known < config.min_known_fraction * len(words) or known == len(words):
         return text, 0
     lines, in_code, corrected = text.split("\n"), False, 0
     for number, line in enumerate(lines):
@@ -56,14 +69,14 @@ def correct_spelling(text: str, config: SpellingConfig) -> tuple[str, int]:
 def _correct_line(line: str, config: SpellingConfig) -> tuple[str, int]:
     corrected = 0
 
-    def correct(found: re.Match[str]) -> str:
+    def correct(match: re.Match[str]) -> str:
         nonlocal corrected
-        word = found[1]
+        word = match[1]
         if len(word) < config.min_word_chars:
-            return found[0]
+            return match[0]
         better = _best(word, config.max_edits, config.min_count)
         corrected += better != word
-        return found[0].replace(word, better, 1)
+        return match[0].replace(word, better, 1)
 
     return _WORD.sub(correct, line), corrected
 
@@ -73,10 +86,10 @@ def _best(word: str, max_edits: int, min_count: int) -> str:
     """The most frequent of the nearest known words; the word itself where none is near enough."""
     from symspellpy import Verbosity
 
-    found = _dictionary(max_edits).lookup(word, Verbosity.TOP, max_edit_distance=max_edits)
-    if not found or found[0].count < min_count or not found[0].term.isalpha():
+    nearest = _dictionary(max_edits).lookup(word, Verbosity.TOP, max_edit_distance=max_edits)
+    if not nearest or nearest[0].count < min_count or not nearest[0].term.isalpha():
         return word
-    return str(found[0].term)
+    return str(nearest[0].term)
 
 
 @functools.cache

@@ -23,7 +23,7 @@ _PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]
 
 
 def replace_symbols(text: str) -> tuple[str, int]:
-    """Text without symbols that plain text has a sign for, and the number of places changed."""
+    """Text without symbols that plain text has a sign for, and how many were changed."""
     text, num_symbols = _SYMBOLS.subn(lambda found: SYMBOL_WORDS[found[0]], text)
     text, num_styled = _STYLED.subn(_plain, text)
     text, num_boxes = _BOXES.subn(" ", text)

@@ -62,7 +62,7 @@ _EMPTY_LINES = re.compile("\n{3,}")
 
 @dataclass(frozen=True)
 class Normalized:
-    """Text, and how many places each step changed (steps without work are absent)."""
+    """A text, and how many changes each step made; steps that changed nothing are absent."""
 
     text: str
     counters: dict[str, int]
@@ -158,7 +158,7 @@ def _remove_controls(text: str) -> tuple[str, int]:
     kept = {match.start() for match in _SHAPING_JOINER.finditer(text)}
     removed = [m.start() for m in _CONTROLS.finditer(text) if m.start() not in kept]
     gone = set(removed)
-    return "".join(c for place, c in enumerate(text) if place not in gone), len(removed)
+    return "".join(c for offset, c in enumerate(text) if offset not in gone), len(removed)
 
 
 def tidy_space(text: str, *, has_odd_blanks: bool = True) -> str:

@@ -12,71 +12,90 @@ QUALITY = "quality"
 
 
 class QualityTrainingConfig(Settings):
-    """A two-class fastText model from positive and negative sources of the recipe.
+    """A fastText model of two classes, trained on positive and negative sources of the recipe.
 
-    Parameters as in DCLM's baseline (Li et al. 2024) where not named otherwise; `bucket` is small,
-    since every worker process loads the model.
+    Parameters follow DCLM's baseline (Li et al. 2024). `bucket` is smaller, since every worker
+    process loads the model.
     """
 
     positive: tuple[str, ...] = Field(min_length=1, description="sources of good text")
     negative: tuple[str, ...] = Field(min_length=1, description="sources of noisy text")
-    max_documents: int = Field(default=20_000, gt=1, description="per class, by hash of the id")
-    max_chars: int = Field(default=4_000, gt=0, description="of each document")
-    test_fraction: float = Field(default=0.1, gt=0, lt=1)
-    dim: int = Field(default=50, gt=0)
-    epochs: int = Field(default=5, gt=0)
-    learning_rate: float = Field(default=0.1, gt=0)
-    word_ngrams: int = Field(default=2, gt=0)
-    bucket: int = Field(default=100_000, gt=0, le=200_000)
-    min_count: int = Field(default=1, gt=0)
+    max_documents: int = Field(
+        default=20_000, gt=1, description="most documents of each class, by hash of the id"
+    )
+    max_chars: int = Field(
+        default=4_000, gt=0, description="code points of each document that are read"
+    )
+    test_fraction: float = Field(
+        default=0.1, gt=0, lt=1, description="fraction of the documents kept for the test, by hash"
+    )
+    dim: int = Field(default=50, gt=0, description="width of the word vectors")
+    epochs: int = Field(default=5, gt=0, description="passes over the training documents")
+    learning_rate: float = Field(default=0.1, gt=0, description="fastText's rate at the start")
+    word_ngrams: int = Field(
+        default=2, gt=0, description="longest n-gram of words that is a feature"
+    )
+    bucket: int = Field(
+        default=100_000, gt=0, le=200_000, description="slots of the hash table of word n-grams"
+    )
+    min_count: int = Field(default=1, gt=0, description="fewest occurrences of a word to be used")
 
 
 class ParetoConfig(Settings):
-    """Sampling by score as for GPT-3: good documents mostly stay, a few of the others too."""
+    """Sampling by score as for GPT-3: most good documents stay, and a few of the others."""
 
-    alpha: float = Field(default=9.0, gt=0, description="a score of 0 stays with 2 ** -alpha")
-    seed: int = 0
+    alpha: float = Field(
+        default=9.0, gt=0, description="a document of score 0 stays with probability 2 ** -alpha"
+    )
+    seed: int = Field(default=0, description="another seed draws other documents")
 
 
 class TopFractionConfig(Settings):
-    """Keep the best by score of every group, of the documents that nothing else drops."""
+    """Keep the best of every group by score, among the documents that nothing else drops."""
 
-    fraction: float = Field(gt=0, le=1, description="kept share of a group, rounded up")
+    fraction: float = Field(gt=0, le=1, description="fraction of a group that stays, rounded up")
     by: tuple[Literal["source", "lang"], ...] = Field(
-        default=("source", "lang"), description="what a group has in common; empty: one group"
+        default=("source", "lang"),
+        description="what the documents of a group have in common; empty: all are one group",
     )
 
 
 class QualityConfig(Settings):
-    """What the score does to a document."""
+    """What the score of `recipe.quality` does to a document."""
 
     min_score: float | None = Field(
-        default=None, ge=0, le=1, description="drop below it; None only scores"
+        default=None, ge=0, le=1, description="drop documents below this score; None drops none"
     )
-    pareto: ParetoConfig | None = Field(default=None, description="sample by score, as GPT-3 did")
+    pareto: ParetoConfig | None = Field(
+        default=None, description="sample documents by score, as for GPT-3"
+    )
     top: TopFractionConfig | None = Field(
-        default=None, description="keep the best share by score; ties by id"
+        default=None, description="keep the best fraction by score; equal scores by id"
     )
 
 
 class HeadConfig(Settings):
-    """What the score of a further head does to a document; without bounds it only scores.
+    """What the score of one of `recipe.heads` does to a document; without bounds it is only noted.
 
-    Outside of its bounds a document is dropped, or marked by a counter; or its paragraphs that are
-    outside by their own scores are masked.
-
-    Resemblance to documents that the recipe names (its positive sources) wants a minimum, harmful
-    text a maximum.
+    A document outside of the bounds is dropped or counted; or its paragraphs are scored one by one,
+    and those outside of the bounds are masked. A head that finds wanted text (its positive sources
+    are examples of it) has a minimum, one that finds harmful text a maximum.
     """
 
-    min_score: float | None = Field(default=None, ge=0, le=1, description="drop below it")
-    max_score: float | None = Field(default=None, ge=0, le=1, description="drop above it")
+    min_score: float | None = Field(
+        default=None, ge=0, le=1, description="smallest score inside the bounds"
+    )
+    max_score: float | None = Field(
+        default=None, ge=0, le=1, description="largest score inside the bounds"
+    )
     action: Literal["mark", "mask", "drop"] = Field(
         default="drop",
-        description="mark counts documents outside the bounds, mask edits paragraphs",
+        description="drop or mark (count) a document outside the bounds, or mask its paragraphs that are",
     )
-    mask: str = Field(default="<MASKED>", description="what stands for a paragraph that is masked")
-    pareto: ParetoConfig | None = Field(default=None, description="sample by score, as GPT-3 did")
+    mask: str = Field(default="<MASKED>", description="what stands for a masked paragraph")
+    pareto: ParetoConfig | None = Field(
+        default=None, description="sample documents by score, as for GPT-3"
+    )
     top: TopFractionConfig | None = Field(
-        default=None, description="keep the best share by score; ties by id"
+        default=None, description="keep the best fraction by score; equal scores by id"
     )

@@ -42,10 +42,10 @@ def borders(ledger: DataFrame, head: str, config: TopFractionConfig) -> DataFram
         )
     )
     equal = scored.join(F.broadcast(cut), [_GROUP], how="inner").where("score = last_score")
-    place = F.row_number().over(Window.partitionBy(_GROUP).orderBy("doc_id"))
+    rank = F.row_number().over(Window.partitionBy(_GROUP).orderBy("doc_id"))
     return (
-        equal.withColumn("place", place)
-        .where("place = n")
+        equal.withColumn("rank", rank)
+        .where("rank = n")
         .select(_GROUP, "last_score", F.col("doc_id").alias("last_id"))
     )
 
@@ -53,18 +53,20 @@ def borders(ledger: DataFrame, head: str, config: TopFractionConfig) -> DataFram
 def mark_beyond(
     rows: DataFrame, ledger: DataFrame, configs: Mapping[str, TopFractionConfig]
 ) -> DataFrame:
-    """Add a reason to what lies beyond the border of its group.
+    """Add a reason to the documents beyond the border of their group.
 
     `rows` are those of `cleaned` or of `ledger` before any such mark. All heads judge the same
     documents, those without a reason in `ledger`, so their order does not matter.
     """
     columns, beyond = rows.columns, F.array().cast("array<string>")
-    for place, (head, config) in enumerate(configs.items()):
-        name = f"_border{place}"
-        found = borders(ledger, head, config).select(
-            F.col(_GROUP).alias(f"_group{place}"), F.struct("last_score", "last_id").alias(name)
+    for number, (head, config) in enumerate(configs.items()):
+        name = f"_border{number}"
+        last_kept = borders(ledger, head, config).select(
+            F.col(_GROUP).alias(f"_group{number}"), F.struct("last_score", "last_id").alias(name)
         )
-        rows = rows.join(F.broadcast(found), _group(config) == F.col(f"_group{place}"), how="left")
+        rows = rows.join(
+            F.broadcast(last_kept), _group(config) == F.col(f"_group{number}"), how="left"
+        )
         score, border = F.col("scores")[head], F.col(name)
         after = (score < border["last_score"]) | (
             (score == border["last_score"]) & (F.col("doc_id") > border["last_id"])

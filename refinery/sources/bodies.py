@@ -33,8 +33,8 @@ class Response:
     @property
     def charset(self) -> str | None:
         """Charset of the Content-Type field."""
-        found = _CHARSET.search(self.fields.get("content-type", ""))
-        return found[1] if found else None
+        parameter = _CHARSET.search(self.fields.get("content-type", ""))
+        return parameter[1] if parameter else None
 
 
 def parse_response(block: bytes, content_type: str = "") -> Response:
@@ -45,9 +45,9 @@ def parse_response(block: bytes, content_type: str = "") -> Response:
     if not _STATUS.match(block):
         return Response({"content-type": content_type} if content_type else {}, block)
     ends = [
-        (at, size)
+        (offset, size)
         for mark, size in ((b"\r\n\r\n", 4), (b"\n\n", 2))
-        if (at := block.find(mark)) >= 0
+        if (offset := block.find(mark)) >= 0
     ]
     end, size = min(ends, default=(len(block), 0))
     fields: dict[str, str] = {}
@@ -118,12 +118,12 @@ def _unbrotli(body: bytes, max_bytes: int) -> bytes:
 
 
 def _unchunk(body: bytes) -> bytes:
-    """Join HTTP chunks; a body that is not chunked after all is returned as it is."""
+    """Join HTTP chunks; a body that has none, whatever its header says, is returned as it is."""
     pieces: list[bytes] = []
-    place = 0
+    offset = 0
     while True:
-        end = body.find(b"\r\n", place, place + 32)
-        size_text = body[place:end].split(b";")[0].strip() if end >= 0 else b""
+        end = body.find(b"\r\n", offset, offset + 32)
+        size_text = body[offset:end].split(b";")[0].strip() if end >= 0 else b""
         try:
             size = int(size_text, 16)
         except ValueError:
@@ -131,6 +131,6 @@ def _unchunk(body: bytes) -> bytes:
         if size == 0:
             return b"".join(pieces)
         pieces.append(body[end + 2 : end + 2 + size])
-        place = end + 2 + size + 2
-        if place >= len(body):
+        offset = end + 2 + size + 2
+        if offset >= len(body):
             return b"".join(pieces)

@@ -1,4 +1,4 @@
-"""Where documents come from."""
+"""Settings of sources: where documents come from."""
 
 from __future__ import annotations
 
@@ -12,44 +12,58 @@ Format = Literal["warc", "html", "jsonl", "parquet", "csv", "text"]
 
 
 class FieldMapping(Settings):
-    """Names of the fields in rows of JSONL, Parquet and CSV."""
+    """Names of the fields in rows of JSONL, Parquet and CSV files."""
 
-    text: str = Field(default="text", description="field of text, or of HTML: see mime")
-    url: str | None = "url"
-    fetched_at: str | None = None
+    text: str = Field(
+        default="text", description="field that holds the text, or the page: see mime"
+    )
+    url: str | None = Field(default="url", description="field of the address; None: there is none")
+    fetched_at: str | None = Field(
+        default=None, description="field of the time of the fetch, in ISO 8601; None: there is none"
+    )
     mime: Literal["text/plain", "text/html"] = Field(
         default="text/plain", description="what the text field holds"
     )
 
 
 class SourceConfig(Settings):
-    """One named source: files of one format under one root."""
+    """A source: files of one format below one folder."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
-    uri: str = Field(description="folder or file; local path or object-store URI")
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9_-]*$", description="name of the source in tables and reports"
+    )
+    uri: str = Field(description="folder or file, as a local path or an object store's URI")
     format: Format = Field(
-        description="warc reads ARC and WET too, html reads zips of pages, csv reads TSV by name"
+        description="warc reads ARC and WET, too; html and text read zips; csv reads TSV where the name ends so"
     )
     reader: Literal["stream", "binary_file"] | None = Field(
         default=None,
-        description="binary_file: whole small files by Spark's connector; None: where fsspec has none",
+        description="stream: by fsspec; binary_file: small files whole, by Spark; None: by Spark only where "
+        "fsspec has nothing for the URI's scheme",
     )
-    pattern: str = Field(default="**", description="glob below the folder")
-    fields: FieldMapping = FieldMapping()
+    pattern: str = Field(
+        default="**", description="glob that names of files below the folder match"
+    )
+    fields: FieldMapping = Field(
+        default=FieldMapping(), description="names of the fields of rows (jsonl, parquet, csv)"
+    )
     url_prefix: str | None = Field(
-        default=None, description="URL of HTML and text files: this, then their name"
+        default=None,
+        description="a file's URL is this and its name (html, text); None: files have no URL",
     )
 
 
 class ReadLimits(Settings):
-    """Bounds that hold before a parser sees a record."""
+    """Bounds on documents while they are read."""
 
-    max_document_bytes: int = Field(default=20_000_000, gt=0)
+    max_document_bytes: int = Field(
+        default=20_000_000, gt=0, description="larger documents become rejects"
+    )
 
 
 class ExcludeConfig(Settings):
-    """Documents to take down, with reason `excluded`."""
+    """Documents that are taken down: no text is extracted, and their reason is `excluded`."""
 
-    doc_ids: tuple[str, ...] = ()
-    urls: tuple[str, ...] = ()
-    domains: tuple[str, ...] = ()
+    doc_ids: tuple[str, ...] = Field(default=(), description="ids of documents")
+    urls: tuple[str, ...] = Field(default=(), description="addresses, exactly as they were fetched")
+    domains: tuple[str, ...] = Field(default=(), description="domains with their subdomains")

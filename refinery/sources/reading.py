@@ -28,7 +28,7 @@ TASK_BYTES = 64 << 20
 
 
 class ListedFile(NamedTuple):
-    """What a task is told of a file; `priority` is the place of its source in the recipe."""
+    """What a task must know about a file; `priority` is the index of its source in the recipe."""
 
     source: str
     name: str
@@ -46,7 +46,7 @@ def read_files(
 
     One large file is one task; small files share tasks. Which rows come out does not depend on it.
     """
-    priority = {source.name: place for place, source in enumerate(sources)}
+    priority = {source.name: index for index, source in enumerate(sources)}
     whole = {source.name: source for source in sources if needs_spark(source)}
     listed = [ListedFile(f.source, f.name, f.uri, priority[f.source]) for f in files]
     frames = [

@@ -15,13 +15,13 @@ def find_refetches(fetches: DataFrame) -> DataFrame:
     """Fetches whose doc_id another fetch carries, with the file of the one that stays.
 
     The total order is (source priority, time, file, offset): it does not depend on partitions. Only
-    ids, order keys and places are shuffled, never payloads.
+    these and the ids are shuffled, never payloads.
     """
-    places = fetches.select("doc_id", "source", "priority", "fetched_at", "file", "offset")
+    locations = fetches.select("doc_id", "source", "priority", "fetched_at", "file", "offset")
     order = Window.partitionBy("doc_id").orderBy(
         F.col("priority"), F.col("fetched_at").asc_nulls_last(), "file", "offset"
     )
-    ranked = places.withColumn("rank", F.row_number().over(order)).withColumn(
+    ranked = locations.withColumn("rank", F.row_number().over(order)).withColumn(
         "kept_file", F.first_value("file").over(order)
     )
     return ranked.where("rank > 1").select("doc_id", "source", "file", "offset", "kept_file")
@@ -30,7 +30,7 @@ def find_refetches(fetches: DataFrame) -> DataFrame:
 def documents(fetches: DataFrame, refetches: DataFrame) -> DataFrame:
     """One row per doc_id, payload included, with `num_fetches`.
 
-    The few losers leave by an anti-join on their place; payloads stay where they were written.
+    The few losers leave by an anti-join on file and offset; payloads stay where they were written.
     """
     losers = refetches.select("source", "file", "offset")
     counts = refetches.groupBy("doc_id").agg((F.count("*") + 1).cast("int").alias("num_fetches"))

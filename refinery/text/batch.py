@@ -24,7 +24,8 @@ TEXT_BATCH_VERSION = 2
 
 NUM_CODE_POINTS = 0x110000
 OTHER, WORD, CJK, SPACE = 0, 1, 2, 3
-# Bits of a character's class beside its kind: rules ask bytes, not code points.
+# KIND masks the kind in a character's class; the others are bits beside it. Rules read classes, which
+# are one byte, instead of code points, which are four.
 KIND, LETTER, SENTENCE_MARK, CJK_SENTENCE_MARK, SMALL, UPPER = 3, 4, 8, 16, 32, 64
 
 SHORT_CHARS, BASIC_PLANE = 16, 0x10000
@@ -55,17 +56,17 @@ Hashes = NDArray[np.uint64]
 
 
 def _assigned() -> Iterator[int]:
-    """Code points below 0x40000 and tags, without surrogates.
+    """Code points below 0x40000 and tag characters, without surrogates.
 
     The planes between and behind are unassigned or private: no letters, no case. Every process
-    fills its tables once, so three of four steps are saved.
+    fills its tables once, and three of four steps are saved.
     """
     return itertools.chain(range(0xD800), range(0xE000, 0x40000), range(0xE0000, 0xE0200))
 
 
 @functools.cache
 def kind_table() -> NDArray[np.uint8]:
-    """OTHER, WORD, CJK or SPACE by code point."""
+    """[NUM_CODE_POINTS] the kind of each: OTHER, WORD, CJK or SPACE."""
     kinds = np.zeros(NUM_CODE_POINTS, np.uint8)
     for code in _assigned():
         category = unicodedata.category(chr(code))
@@ -80,7 +81,7 @@ def kind_table() -> NDArray[np.uint8]:
 
 @functools.cache
 def class_table() -> NDArray[np.uint8]:
-    """Kind and bits by code point."""
+    """[NUM_CODE_POINTS] the class of each: its kind, and the bits beside it."""
     classes = kind_table().copy()
     for code in _assigned():
         char = chr(code)
@@ -146,7 +147,7 @@ class TextBatch:
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> TextBatch:
-        """Compute everything; texts must be valid (no lone surrogates)."""
+        """Compute all arrays; texts must be valid (no lone surrogates)."""
         codes = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32)
         starts = _offsets([len(text) for text in texts])
         classes = class_table().take(codes)
@@ -168,7 +169,6 @@ class TextBatch:
 
     @property
     def num_texts(self) -> int:
-        """Number of texts, D."""
         return len(self.starts) - 1
 
     @property
@@ -207,7 +207,6 @@ class Lines:
 
     @classmethod
     def of(cls, batch: TextBatch) -> Lines:
-        """Cut at line ends and at text ends."""
         cuts = np.flatnonzero(batch.codes == 10)
         starts = np.concatenate((batch.starts[:-1], cuts + 1))
         ends = np.concatenate((batch.starts[1:], cuts))
@@ -218,14 +217,14 @@ class Lines:
         return cls(starts, ends, doc, _hash_lines(batch.codes, starts, ends, doc))
 
     def subset(self, members: NDArray[np.bool_]) -> Lines:
-        """The lines that the mask names."""
+        """The lines for which the mask is true."""
         return Lines(
             self.starts[members], self.ends[members], self.doc[members], self.hashes[members]
         )
 
 
 def _without_blanks(batch: TextBatch, starts: Indices, ends: Indices) -> tuple[Indices, Indices]:
-    """Spans without the white space around them; those of nothing else are gone."""
+    """Cut the white space around spans; spans of white space alone are left out."""
     kept = starts < ends
     starts, ends = starts[kept], ends[kept]
     kinds = batch.classes & KIND
@@ -241,16 +240,16 @@ def _without_blanks(batch: TextBatch, starts: Indices, ends: Indices) -> tuple[I
 
 
 def _hash_lines(codes: Codes, starts: Indices, ends: Indices, doc: Indices) -> Hashes:
-    """Equal for equal lines of a text.
+    """[L] hashes that are equal for equal lines of one text.
 
-    Only those that agree with another of it in length and a few characters are read whole.
+    Only lines that agree with another one in length and in four characters are read whole.
     """
     if len(starts) == 0:
         return np.zeros(0, np.uint64)
     lengths = ends - starts
     keys = (doc.astype(np.uint64) << np.uint64(32)) + lengths.astype(np.uint64)
-    for place in (starts, starts + lengths // 3, starts + lengths // 2, ends - 1):
-        keys = mix(keys * _MIX + codes[place])
+    for offsets in (starts, starts + lengths // 3, starts + lengths // 2, ends - 1):
+        keys = mix(keys * _MIX + codes[offsets])
     alike = np.flatnonzero(repeated(keys))
     keys[alike] = hash_spans(codes, starts[alike], ends[alike])
     return keys
@@ -262,10 +261,10 @@ def spans_of_groups(texts: Sequence[str], most: int) -> Iterator[slice]:
     The arrays of a small group stay in the processor's cache, and memory does not follow the batch.
     """
     start = size = 0
-    for place, text in enumerate(texts):
-        if place > start and size + len(text) > most:
-            yield slice(start, place)
-            start, size = place, 0
+    for index, text in enumerate(texts):
+        if index > start and size + len(text) > most:
+            yield slice(start, index)
+            start, size = index, 0
         size += len(text)
     if start < len(texts):
         yield slice(start, len(texts))
@@ -297,11 +296,11 @@ def _token_bounds(kinds: NDArray[np.uint8], starts: Indices) -> tuple[Indices, I
 
 
 def hash_spans(codes: Codes | Hashes, starts: Indices, ends: Indices) -> Hashes:
-    """Hash each span of at least one character by its characters and their places, vectorised.
+    """Hash each span of at least one character by its characters and their order.
 
-    The hash is mix(length + sum over the span of mix(code, place)): order-aware through the place;
-    arithmetic wraps modulo 2**64 by design. Short spans, nearly all of a batch's tokens, go by
-    place: all first characters, all second ones; so each step is one look-up for many spans.
+    The hash is mix(length + sum over the span of mix(code, index)), where the index counts from the
+    span's start; arithmetic wraps modulo 2**64 by design. Short spans, nearly all of a batch's
+    tokens, are summed by index: all first characters, then all second ones, each by one look-up.
     """
     lengths = ends - starts
     is_long = lengths > SHORT_CHARS
@@ -314,20 +313,25 @@ def hash_spans(codes: Codes | Hashes, starts: Indices, ends: Indices) -> Hashes:
     return mix(sums + lengths.astype(np.uint64))
 
 
-def _hash_chars(codes: NDArray[np.integer], places: NDArray[np.integer]) -> Hashes:
+def _hash_chars(codes: NDArray[np.integer], indices: NDArray[np.integer]) -> Hashes:
+    """Hashes of characters by code and by index in their span."""
     return mix(
-        codes.astype(np.uint64) * _MIX + (places.astype(np.uint64) << np.uint64(32)) + np.uint64(1)
+        codes.astype(np.uint64) * _MIX + (indices.astype(np.uint64) << np.uint64(32)) + np.uint64(1)
     )
 
 
 @functools.cache
 def _short_table() -> Hashes:
-    """[SHORT_CHARS, 65,536] hashes by place and code point of the basic plane; 8 MB."""
+    """[SHORT_CHARS, 65,536] hashes by index in the span and code point of the basic plane; 8 MB."""
     return _hash_chars(np.arange(BASIC_PLANE)[None, :], np.arange(SHORT_CHARS)[:, None])
 
 
 def _sum_short(codes: Codes | Hashes, starts: Indices, lengths: Indices) -> Hashes:
-    """Sums of spans of 1 to SHORT_CHARS; behind the first character longest first: a prefix goes on."""
+    """Sums of spans of 1 to SHORT_CHARS characters.
+
+    Behind their first character the spans are sorted, longest first: those that have a character at
+    the next index are always the first ones of the order.
+    """
     is_basic = len(codes) == 0 or bool(codes.max() < BASIC_PLANE)
     sums = _values_at(0, codes.take(starts), is_basic=is_basic)
     longer = np.flatnonzero(lengths > 1)
@@ -338,35 +342,35 @@ def _sum_short(codes: Codes | Hashes, starts: Indices, lengths: Indices) -> Hash
     num_longer = len(longer) - np.cumsum(np.bincount(sizes, minlength=SHORT_CHARS + 1))
     first = starts.take(order)
     rest = np.zeros(len(order), np.uint64)
-    for place in range(1, SHORT_CHARS):
-        count = num_longer[place]
+    for index in range(1, SHORT_CHARS):
+        count = num_longer[index]
         if count == 0:
             break
-        chars = codes.take(first[:count] + place)
-        rest[:count] += _values_at(place, chars, is_basic=is_basic)
+        chars = codes.take(first[:count] + index)
+        rest[:count] += _values_at(index, chars, is_basic=is_basic)
     sums[order] += rest
     return sums
 
 
-def _values_at(place: int, chars: NDArray[np.integer], *, is_basic: bool) -> Hashes:
-    """Hashes of characters that stand at one place of their spans."""
+def _values_at(index: int, chars: NDArray[np.integer], *, is_basic: bool) -> Hashes:
+    """Hashes of characters that have one index in their spans; `is_basic`: all in the basic plane."""
     if is_basic:
-        return np.asarray(_short_table()[place].take(chars))
-    values = _short_table()[place].take(chars, mode="clip")
+        return np.asarray(_short_table()[index].take(chars))
+    values = _short_table()[index].take(chars, mode="clip")
     beyond = np.flatnonzero(chars >= BASIC_PLANE)
-    values[beyond] = _hash_chars(chars[beyond], np.array([place]))
+    values[beyond] = _hash_chars(chars[beyond], np.array([index]))
     return np.asarray(values)
 
 
 def _sum_long(codes: Codes | Hashes, starts: Indices, lengths: Indices) -> Hashes:
     firsts = np.cumsum(lengths) - lengths
-    place = np.arange(int(lengths.sum())) - np.repeat(firsts, lengths)
-    values = codes[place + np.repeat(starts, lengths)]
-    return np.asarray(np.add.reduceat(_hash_chars(values, place), firsts), np.uint64)
+    index = np.arange(int(lengths.sum())) - np.repeat(firsts, lengths)
+    values = codes[index + np.repeat(starts, lengths)]
+    return np.asarray(np.add.reduceat(_hash_chars(values, index), firsts), np.uint64)
 
 
 def ngram_hashes(token_hashes: Hashes, n: int) -> Hashes:
-    """Hash every run of `n` consecutive tokens; position i covers tokens i .. i + n - 1.
+    """Hash every run of `n` consecutive tokens; the hash at index i covers tokens i to i + n - 1.
 
     Runs over a text's border are included; callers leave them out with the token bounds.
     """
@@ -374,6 +378,6 @@ def ngram_hashes(token_hashes: Hashes, n: int) -> Hashes:
     if count <= 0:
         return np.zeros(0, np.uint64)
     value = np.zeros(count, np.uint64)
-    for place in range(n):
-        value = value * _MIX + token_hashes[place : place + count]
+    for first in range(n):
+        value = value * _MIX + token_hashes[first : first + count]
     return mix(value)

@@ -1,7 +1,7 @@
 """Where words and sentences begin in a text, and which tokens begin with them.
 
 English words are runs of letters and digits; runs of Han characters are cut by jieba's dictionary
-(rjieba, MIT). Places are code points.
+(rjieba, MIT). Offsets count code points.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _ABBREVIATIONS = frozenset(
 
 
 def word_starts(text: str) -> Ints:
-    """Sorted places at which a word begins."""
-    found: list[int] = []
+    """Offsets at which words begin, sorted."""
+    starts: list[int] = []
     for match in _WORD.finditer(text):
         run = match["han"]
         if run is None or len(run) == 1:
-            found.append(match.start())
+            starts.append(match.start())
         else:
-            found += _han_starts(run, match.start())
-    return np.array(found, np.int64)
+            starts += _han_starts(run, match.start())
+    return np.array(starts, np.int64)
 
 
 def _han_starts(run: str, start: int) -> list[int]:
@@ -50,21 +50,21 @@ def _han_starts(run: str, start: int) -> list[int]:
 
 
 def sentence_starts(text: str) -> Ints:
-    """Sorted places of the first character of each sentence; none in an empty text."""
-    starts, place = [], 0
+    """Offsets of the first character of each sentence, sorted; none in an empty text."""
+    starts, start = [], 0
     for match in _SENTENCE_END.finditer(text):
         if match["latin"] is not None and _goes_on(text, match):
             continue
-        if text[place : match.end()].strip():
-            starts.append(place)
-        place = match.end()
-    if text[place:].strip():
-        starts.append(place)
+        if text[start : match.end()].strip():
+            starts.append(start)
+        start = match.end()
+    if text[start:].strip():
+        starts.append(start)
     return np.array([_first_visible(text, start) for start in starts], np.int64)
 
 
 def _goes_on(text: str, match: re.Match[str]) -> bool:
-    """Whether a mark is that of an abbreviation, an initial, or before a small letter."""
+    """Whether a sentence goes on behind its mark: after an abbreviation or initial, or in lower case."""
     if text[match.end() : match.end() + 4].lstrip()[:1].islower():
         return True
     if match[0][0] != ".":
@@ -80,14 +80,14 @@ def _first_visible(text: str, start: int) -> int:
     return start
 
 
-def tokens_at(places: Ints, ends: Ints) -> Ints:
-    """Sorted distinct numbers of the tokens that hold these places.
+def tokens_at(offsets: Ints, ends: Ints) -> Ints:
+    """Sorted distinct indices of the tokens that hold the characters at these offsets.
 
     Args:
-        places: Code points, sorted.
+        offsets: Code points from the beginning of the text, sorted.
         ends: [T] one past the last code point of each token.
     """
-    number = np.searchsorted(ends, places, side="right")
-    number = number[number < len(ends)]
-    # Numbers of sorted places are sorted: equal ones are neighbours, `np.unique` would sort again.
-    return number[np.diff(number, prepend=-1) > 0]
+    tokens = np.searchsorted(ends, offsets, side="right")
+    tokens = tokens[tokens < len(ends)]
+    # Tokens of sorted offsets are sorted: equal ones are neighbours, `np.unique` would sort again.
+    return tokens[np.diff(tokens, prepend=-1) > 0]

@@ -1,6 +1,6 @@
 """Edits: spans of `cleaned.text` to remove or replace, applied by one function everywhere.
 
-Text is never rewritten in place: line rules, masks and cuts are rows, so a report can show what was
+A text is never rewritten: line rules, masks and cuts are rows, so a report can show what was
 taken from where. A later stage reads the text with earlier edits applied and maps its spans back.
 """
 
@@ -45,17 +45,17 @@ def apply_edits(text: str, edits: Sequence[Edit]) -> str:
     Raises:
         ValueError: An edit reaches beyond the text.
     """
-    pieces, place = [], 0
+    pieces, offset = [], 0
     for edit in merge_edits(edits):
         if not 0 <= edit.start <= edit.end <= len(text):
             raise ValueError(f"edit {edit.start}..{edit.end} in a text of {len(text)} code points")
-        pieces += [text[place : edit.start], edit.replacement]
-        place = edit.end
-    return "".join([*pieces, text[place:]])
+        pieces += [text[offset : edit.start], edit.replacement]
+        offset = edit.end
+    return "".join([*pieces, text[offset:]])
 
 
 class EditMap:
-    """Map spans of an edited text back to the original; build once per document."""
+    """Maps spans of an edited text back to the original; built once per document."""
 
     def __init__(self, edits: Sequence[Edit]) -> None:
         # Anchors: (offset in the edited text, offset in the original, characters that map 1:1).
@@ -73,12 +73,13 @@ class EditMap:
 
     def to_original(self, start: int, end: int) -> tuple[int, int]:
         """The smallest original span that covers [start, end) of the edited text."""
-        return self._place(start, ends=False), self._place(end, ends=True)
+        return self._offset(start, is_end=False), self._offset(end, is_end=True)
 
-    def _place(self, offset: int, *, ends: bool) -> int:
-        probe = offset - 1 if ends and offset > 0 else offset
+    def _offset(self, edited: int, *, is_end: bool) -> int:
+        # An end is mapped by the character before it, which belongs to the span.
+        probe = edited - 1 if is_end and edited > 0 else edited
         index = bisect_right(self._edited, probe) - 1
-        place = self._original[index] + (probe - self._edited[index])
+        original = self._original[index] + (probe - self._edited[index])
         if index % 2 == 1:  # inside a replacement: the whole replaced span
-            return self._original[index + 1] if ends else self._original[index]
-        return place + 1 if ends and offset > 0 else place
+            return self._original[index + 1] if is_end else self._original[index]
+        return original + 1 if is_end and edited > 0 else original

@@ -1,4 +1,4 @@
-"""An edit with the rule that asked for it."""
+"""An edit with the rule that asked for it, before it becomes a row of the table `edits`."""
 
 from __future__ import annotations
 
@@ -15,5 +15,4 @@ class MarkedEdit(NamedTuple):
 
     @classmethod
     def of(cls, start: int, end: int, replacement: str, reason: str) -> MarkedEdit:
-        """Replace code points [start, end)."""
         return cls(Edit(start, end, replacement), reason)

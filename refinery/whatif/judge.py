@@ -233,7 +233,7 @@ def map_columns(maps: pa.MapArray) -> dict[str, Floats]:
     if width and width * size == count and _repeat(keys, width):
         # The usual ledger: every row has the same keys in one order.
         table = maps.items.slice(start, count).to_numpy(zero_copy_only=False).reshape(size, width)
-        return {name: table[:, place] for place, name in enumerate(keys[:width].to_pylist())}
+        return {name: table[:, column] for column, name in enumerate(keys[:width].to_pylist())}
     names = keys if pa.types.is_dictionary(keys.type) else keys.dictionary_encode()
     codes = names.indices.to_numpy(zero_copy_only=False)
     values = maps.items.slice(start, count).to_numpy(zero_copy_only=False)

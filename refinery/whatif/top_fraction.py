@@ -73,7 +73,7 @@ def _groups(
     """Groups of a batch and the rows of each."""
     columns = [batch.column(name).to_pylist() for name in config.by]
     rows: defaultdict[Group, list[int]] = defaultdict(list)
-    for place in range(batch.num_rows):
-        rows[tuple(column[place] for column in columns)].append(place)
+    for row in range(batch.num_rows):
+        rows[tuple(column[row] for column in columns)].append(row)
     for group, members in rows.items():
         yield group, np.array(members)

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from refinery.language.domains import DomainsConfig, HomographsConfig, domain_of
-from refinery.language.homographs import divergences, find_homographs, placed_words
+from refinery.language.homographs import divergences, find_homographs, words_with_offsets
 
 CONFIG = HomographsConfig(window=2, min_count=5, stop_words=0, max_words=5)
 
@@ -105,7 +105,7 @@ def test_stop_words_are_no_neighbours_and_rare_words_are_not_compared() -> None:
 
 
 def test_chinese_words_are_those_of_a_dictionary_and_others_whole() -> None:
-    assert list(placed_words("苹果手机，café don't 2 Москва")) == [
+    assert list(words_with_offsets("苹果手机，café don't 2 Москва")) == [
         ("苹果", 0), ("手机", 2), ("café", 5), ("don", 10), ("t", 14), ("Москва", 18),
     ]  # fmt: skip
 
