@@ -169,7 +169,8 @@ def cut_examples(page: Page, judge: Forest) -> tuple[Floats, Floats]:
     """Features of a page's cuts [C, G], and what each gains over the expected-best one [C]."""
     features = page["page"]
     cuts = propose_cuts(judge.predict(features.columns), features.words, features.facts)
-    truth, have = Counter(words_of(page["truth"] or "")), Counter()
+    truth = Counter(words_of(page["truth"] or ""))
+    have: Counter[str] = Counter()
     num, common, f1 = 0, 0, []
     for block in cuts.order[: int(cuts.lasts[-1]) + 1].tolist():
         for word in words_of(page["texts"][block]):
@@ -261,7 +262,8 @@ def write(model: Model, folder: Path) -> None:
     """The weights, and beside them where they come from."""
     WEIGHTS.mkdir(exist_ok=True)
     path = WEIGHTS / "blocks.npz"
-    np.savez_compressed(path, **model.blocks.arrays("blocks"), **model.cuts.arrays("cuts"))
+    arrays: dict[str, Any] = {**model.blocks.arrays("blocks"), **model.cuts.arrays("cuts")}
+    np.savez_compressed(path, **arrays)
     digests = {
         name: hashlib.sha256((folder / f"{name}.parquet").read_bytes()).hexdigest() for name in SETS
     }

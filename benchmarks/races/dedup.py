@@ -8,14 +8,12 @@ peer has a virtual environment of its own:
     python -m venv PEER && PEER/bin/pip install 'datatrove[io,processing]==0.10.1' spacy xxhash
     python -m benchmarks.races.dedup FOLDER PEER/bin/python [--mb 205] [--cores 2]
 
-Prints one JSON line: seconds and CPU seconds of both, the ratio, documents kept by both.
+The result: seconds and CPU seconds of both, the ratio, documents kept by both.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -26,10 +24,11 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from benchmarks.corpora.texts import write_parquet
+from benchmarks.record import argument_parser, record
 
 
 def run(command: list[str]) -> tuple[dict[str, Any], float]:
-    """The JSON line of a process, and its seconds."""
+    """The last line that a process prints, as JSON, and its wall seconds."""
     started = time.monotonic()
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -43,7 +42,7 @@ def ids(folder: Path, column: str) -> set[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("folder", type=Path, help="scratch; the corpus stays there")
     parser.add_argument("peer", help="Python of the virtual environment that holds datatrove")
     parser.add_argument("--mb", type=int, default=205)
@@ -61,20 +60,17 @@ def main() -> None:
     script = [args.peer, "-m", "benchmarks.races.dedup_datatrove", str(corpus), str(theirs)]
     peer, peer_seconds = run([*script, "--workers", cores])
     kept, peer_kept = ids(mine / "kept", "doc_id"), ids(theirs / "kept", "id")
-    print(
-        json.dumps(
-            {
-                "benchmark": "race_dedup",
-                "text_mb": args.mb,
-                "cores": args.cores,
-                "load_average": round(os.getloadavg()[0], 1),
-                "ours": {"seconds": our_seconds, **ours, "kept": len(kept)},
-                "datatrove": {"seconds": peer_seconds, **peer, "kept": len(peer_kept)},
-                "kept_by_both": len(kept & peer_kept),
-                "times_faster": round(peer_seconds / our_seconds, 1),
-                "times_less_cpu": round(peer["cpu_seconds"] / ours["cpu_seconds"], 1),
-            }
-        )
+    record(
+        "race_dedup",
+        {
+            "text_mb": args.mb,
+            "cores": args.cores,
+            "ours": {"seconds": our_seconds, **ours, "kept": len(kept)},
+            "datatrove": {"seconds": peer_seconds, **peer, "kept": len(peer_kept)},
+            "kept_by_both": len(kept & peer_kept),
+            "times_faster": round(peer_seconds / our_seconds, 1),
+            "times_less_cpu": round(peer["cpu_seconds"] / ours["cpu_seconds"], 1),
+        },
     )
 
 

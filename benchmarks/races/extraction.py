@@ -10,10 +10,7 @@ Speed: CPU time of one thread, engines alternating page by page, from decoded te
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import platform
 import re
 import time
 from collections import defaultdict
@@ -25,12 +22,12 @@ import pyarrow.parquet as pq
 import trafilatura
 from resiliparse.extract.html2text import extract_plain_text
 
+from benchmarks.record import argument_parser, record
 from refinery.extract.charset import decode
 from refinery.extract.classifier import extract_main_text
 from tools.block_labels import segment_counts, word_f1
 from tools.train_blocks import SETS, site_of
 
-RESULT = Path(__file__).parents[1] / "results" / "extraction.json"
 NUM_BOOTSTRAPS = 2_000
 PEERS = ("trafilatura", "resiliparse")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -195,7 +192,7 @@ def show(result: dict) -> None:  # type: ignore[type-arg]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--folds", type=Path, default=None, help="without it, speed only")
     parser.add_argument("--peers", type=Path, default=None, help="file that keeps peers' scores")
@@ -206,12 +203,8 @@ def main() -> None:
         result["quality"] = quality(
             collect(options.data, json.loads(options.folds.read_text()), options.peers)
         )
-        result["conditions"] = {
-            "machine": platform.processor() or platform.machine(), "cores": os.cpu_count(),
-            "load": os.getloadavg()[0], "python": platform.python_version(),
-            "trafilatura": trafilatura.__version__,
-        }  # fmt: skip
-        RESULT.write_text(json.dumps(result, indent=1) + "\n")
+        result["trafilatura"] = trafilatura.__version__
+        record("extraction", result)
     show(result)
 
 

@@ -1,9 +1,9 @@
-"""The same packed rows through the loaders of litdata and mosaicml-streaming: one JSON line each.
+"""The same packed rows through the loaders of litdata and mosaicml-streaming: a case for each.
 
-    python -m benchmarks.races.loader_peers prepare MANIFEST FOLDER      # rows as FOLDER/rows.npy
-    python -m benchmarks.races.loader_peers litdata FOLDER [SECONDS]     # its chunks of tokens
-    python -m benchmarks.races.loader_peers parquet FOLDER [SECONDS]     # litdata on Parquet files
-    python -m benchmarks.races.loader_peers streaming FOLDER [SECONDS]   # MDS shards, in its own environment
+    python -m benchmarks.races.loader_peers prepare FOLDER --manifest MANIFEST   # rows as FOLDER/rows.npy
+    python -m benchmarks.races.loader_peers litdata FOLDER [--seconds 5]     # its chunks of tokens
+    python -m benchmarks.races.loader_peers parquet FOLDER [--seconds 5]     # litdata on Parquet files
+    python -m benchmarks.races.loader_peers streaming FOLDER [--seconds 5]   # MDS shards, in its own environment
 
 As `benchmarks.train.loader`: CPU time of one process with one thread, no workers, warm local files, rows
 in the library's shuffled order, whole passes until the time is over. What they yield is rows of
@@ -14,14 +14,14 @@ its own (int32): what it writes from it is its choice.
 from __future__ import annotations
 
 import importlib.metadata
-import json
-import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from benchmarks.record import argument_parser, record
 
 CHUNK_BYTES = 1 << 24
 
@@ -56,7 +56,8 @@ def litdata(folder: Path, rows: np.ndarray[Any, Any]) -> Iterable[Any]:
         writer.done()
         writer.merge()
     loader = TokensLoader(block_size=rows.shape[1])
-    return StreamingDataset(str(target), item_loader=loader, shuffle=True, seed=1)
+    dataset: Iterable[Any] = StreamingDataset(str(target), item_loader=loader, shuffle=True, seed=1)
+    return dataset
 
 
 def parquet(folder: Path, rows: np.ndarray[Any, Any]) -> Iterable[Any]:
@@ -79,7 +80,10 @@ def parquet(folder: Path, rows: np.ndarray[Any, Any]) -> Iterable[Any]:
             )
             pq.write_table(pa.table({"input_ids": ids}), target / f"{number:05d}.parquet")
         library.index_parquet_dataset(str(target))
-    return StreamingDataset(str(target), item_loader=ParquetLoader(), shuffle=True, seed=1)
+    dataset: Iterable[Any] = StreamingDataset(
+        str(target), item_loader=ParquetLoader(), shuffle=True, seed=1
+    )
+    return dataset
 
 
 def streaming(folder: Path, rows: np.ndarray[Any, Any]) -> Iterable[Any]:
@@ -94,7 +98,10 @@ def streaming(folder: Path, rows: np.ndarray[Any, Any]) -> Iterable[Any]:
             for row in rows:
                 writer.write({"input_ids": row})
     clean_stale_shared_memory()
-    return StreamingDataset(local=str(target), shuffle=True, shuffle_seed=1, batch_size=32)
+    dataset: Iterable[Any] = StreamingDataset(
+        local=str(target), shuffle=True, shuffle_seed=1, batch_size=32
+    )
+    return dataset
 
 
 def row_of(item: Any) -> Any:
@@ -104,15 +111,19 @@ def row_of(item: Any) -> Any:
 
 def main() -> None:
     """Time whole passes of one library."""
-    kind, target = sys.argv[1], sys.argv[2]
+    parser = argument_parser(__doc__)
+    parser.add_argument("kind", choices=("prepare", "litdata", "parquet", "streaming"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--manifest", help="for prepare")
+    parser.add_argument("--seconds", type=float, default=5.0)
+    args = parser.parse_args()
+    kind, folder, seconds = args.kind, args.folder, args.seconds
     if kind == "prepare":
-        prepare(target, Path(sys.argv[3]))
+        prepare(args.manifest, folder)
         return
     import torch
 
     torch.set_num_threads(1)
-    seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 5.0
-    folder = Path(target)
     rows = np.load(folder / "rows.npy")
     dataset = {"litdata": litdata, "parquet": parquet, "streaming": streaming}[kind](folder, rows)
     first = [np.asarray(row_of(item)) for item in dataset]  # warms the files; every row once
@@ -125,19 +136,17 @@ def main() -> None:
         passes += 1
     used = time.process_time() - started
     package = "mosaicml-streaming" if kind == "streaming" else "litdata"
-    print(
-        json.dumps(
-            {
-                "benchmark": "loader_peers",
-                "loader": kind,
-                "package": f"{package} {importlib.metadata.version(package)}",
-                "seq_len": int(rows.shape[1]),
-                "rows": len(rows),
-                "passes": passes,
-                "every_row_once": is_whole,
-                "tokens_per_core_second": round(tokens / used),
-            }
-        )
+    record(
+        "loader_peers",
+        {
+            "package": f"{package} {importlib.metadata.version(package)}",
+            "seq_len": int(rows.shape[1]),
+            "rows": len(rows),
+            "passes": passes,
+            "every_row_once": is_whole,
+            "tokens_per_core_second": round(tokens / used),
+        },
+        case=kind,
     )
 
 

@@ -7,7 +7,7 @@
 PAGES is a folder of WARC files as `benchmarks.corpora.pages` writes them. The same input, the same cores,
 one after the other; starting Spark counts. Ours also trains a tokenizer no more than the peer does
 (both take the folder's `tokenizer.json`), measures language, decontaminates nothing, verifies every
-duplicate, packs rows and writes manifest and report. Prints one JSON line: wall seconds of both, the
+duplicate, packs rows and writes manifest and report. The result: wall seconds of both, the
 ratio, seconds and CPU by stage, peak memory of Python workers.
 """
 
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.process_memory import WorkerMemory
+from benchmarks.record import argument_parser, record
 from jobs.spark.java import find_java
 from refinery.report.write import run_records
 
@@ -83,7 +84,7 @@ def run_peer(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("pages", type=Path)
     parser.add_argument("tokenizer", type=Path, help="folder with tokenizer.json")
     parser.add_argument("scratch", type=Path)
@@ -91,13 +92,10 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=2)
     args = parser.parse_args()
     args.scratch.mkdir(parents=True, exist_ok=True)
-    load = os.getloadavg()[0]
     ours = run_ours(args)
     answer = {
-        "benchmark": "race_pipeline",
         "archives_mb": round(sum(p.stat().st_size for p in args.pages.iterdir()) / 1e6),
         "cores": args.cores,
-        "load_average": round(load, 1),
         "ours": ours,
     }
     if args.peer:
@@ -106,7 +104,7 @@ def main() -> None:
             "datatrove": peer,
             "times_faster": round(peer["seconds"] / ours["seconds"], 2),
         }
-    print(json.dumps(answer))
+    record("race_pipeline", answer, case=f"{answer['archives_mb']} MB of archives")
 
 
 if __name__ == "__main__":

@@ -9,13 +9,12 @@ PEER is a virtual environment with ours and `accelerate` or `litgpt` in it.
 Losses of 20 steps are compared first; then rounds of one step each side. CPU time on one thread
 gives the ratio; with --threads 2 it is wall clock. Memory is measured in a process of its own for
 each side: the highest resident size of a step above what is held after set-up, where optimizer
-states exist. Prints one JSON line.
+states exist. One case for each shape and peer.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
@@ -39,6 +38,7 @@ from benchmarks.races.train_sides import (
     shape_of,
     transformers_side,
 )
+from benchmarks.record import argument_parser, record
 from train.model.config import ModelConfig
 
 PARITY_STEPS = 20
@@ -137,7 +137,8 @@ def trainer_step_seconds(args: argparse.Namespace, side: Side, seed: int) -> flo
         optimizers=(side.optimizer, constant),
         callbacks=[Clock()],
     ).train()
-    return (ends[-1] - ends[0]) / args.steps
+    steps: int = args.steps
+    return (ends[-1] - ends[0]) / steps
 
 
 def held_and_peak(side: Side, args: argparse.Namespace) -> int:
@@ -208,7 +209,7 @@ def step_flops(family: str, config: ModelConfig) -> float:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("--family", choices=("gpt", "llama", "t5", "bert"), default="gpt")
     parser.add_argument("--peer", choices=("loop", "trainer", "litgpt"), default="loop")
     parser.add_argument("--vocab-size", type=int, default=8192)
@@ -224,7 +225,6 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Compare."""
     args = arguments()
     torch.set_num_threads(args.threads)
     sides = make_sides(args)
@@ -241,12 +241,10 @@ def main() -> None:
     config = shape_of(args.family, args.vocab_size, args.dropout)
     rate = gemm_rate(args.threads)
     result: dict[str, Any] = {
-        "benchmark": "train_speed",
         **{k: getattr(args, k) for k in ("family", "peer", "vocab_size", "dropout", "rounds")},
         "threads": args.threads,
         "compiled": args.compile,
         "measure": "CPU time" if args.threads == 1 else "wall clock",
-        "load": [round(x, 2) for x in os.getloadavg()],
         "parameters": config.num_parameters(),
         "tokens_per_step": ROWS * (TOKENS + (TARGETS if args.family == "t5" else 0)),
         "seconds_ours": round(statistics.median(ours), 3),
@@ -261,7 +259,9 @@ def main() -> None:
         peaks = [memory_in_a_process(args, side) for side in ("ours", "theirs")]
         result["peak_mb"] = [round(peak / 1e6, 1) for peak in peaks]
         result["peak_ratio"] = round(peaks[0] / peaks[1], 3)
-    print(json.dumps(result))
+    case = f"{args.family}, {args.peer}, {args.vocab_size} ids, dropout {args.dropout:g}"
+    case += f", {args.threads} threads" + (", compiled" if args.compile else "")
+    record("train_speed", result, case=case)
 
 
 if __name__ == "__main__":

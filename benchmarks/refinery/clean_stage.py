@@ -1,18 +1,16 @@
 """The clean stage in Spark: HTML in, `cleaned` and its ledger out, warm, guard on.
 
-    python -m benchmarks.refinery.clean_stage LABELLED.parquet [--mb 400] [--cores 2] > results/clean_stage.json
+    python -m benchmarks.refinery.clean_stage LABELLED.parquet [--mb 400] [--cores 2]
 
 Pages of the labelled file, one after the other and again from the start until there are enough
 megabytes, lie in Parquet as the ingest stage writes them. A first pass over some of them loads
 models and compiles; the second is measured. A core-second is one of Spark's tasks in the JVM or of a
-Python process (workers and guarded children). The heap is 1 GB. Prints one JSON line.
+Python process (workers and guarded children). The heap is 1 GB. One case for each size.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import json
 import os
 import tempfile
 import time
@@ -23,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.process_memory import WorkerMemory
+from benchmarks.record import argument_parser, record
 from jobs.pipeline.metering import metered
 from jobs.spark.java import find_java
 from jobs.spark.session import build_session
@@ -84,7 +83,7 @@ def write_pages(pages: Sequence[bytes], folder: Path, *, num_bytes: int) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("labelled", type=Path, help="Parquet file with a column `html`")
     parser.add_argument("--mb", type=int, default=400)
     parser.add_argument("--cores", type=int, default=2)
@@ -103,7 +102,6 @@ def main() -> None:
         size = write_pages(pages, scratch / "pages", num_bytes=args.mb * 1_000_000)
         del pages
         session = build_session("clean-stage", Runtime(output=str(scratch / "out")))
-        load = os.getloadavg()[0]
 
         def clean(folder: str) -> None:
             rows = session.read.parquet(str(scratch / folder))
@@ -125,23 +123,21 @@ def main() -> None:
             for table in ("cleaned", "rejects")
         }
         session.stop()
-    print(
-        json.dumps(
-            {
-                "benchmark": "clean_stage",
-                "html_mb": round(size / 1e6, 1),
-                "rows": tables,
-                "seconds": round(seconds, 1),
-                "jvm_core_seconds": cost.jvm_cpu_seconds,
-                "python_core_seconds": cost.python_cpu_seconds,
-                "mb_per_core_second": round(size / 1e6 / core_seconds, 2),
-                "peak_mb": peaks,
-                "jvm_peak_mb": round(memory.jvm_resident),
-                "heap": args.heap,
-                "cores": args.cores,
-                "load_average": round(load, 1),
-            }
-        )
+    record(
+        "clean_stage",
+        {
+            "html_mb": round(size / 1e6, 1),
+            "rows": tables,
+            "seconds": round(seconds, 1),
+            "jvm_core_seconds": cost.jvm_cpu_seconds,
+            "python_core_seconds": cost.python_cpu_seconds,
+            "mb_per_core_second": round(size / 1e6 / core_seconds, 2),
+            "peak_mb": peaks,
+            "jvm_peak_mb": round(memory.jvm_resident),
+            "heap": args.heap,
+            "cores": args.cores,
+        },
+        case=f"{args.mb} MB",
     )
 
 

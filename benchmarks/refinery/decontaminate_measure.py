@@ -10,14 +10,10 @@ the real texts (the stage measures the same way on every run). False positives a
   that both took from one source); every other hit is false;
 - written pieces, up to the number of documents: chains over the benchmarks' own words and word
   pairs (Chinese: characters), so every piece looks like an item and none is one; every hit is false.
-
-Prints one JSON line.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +21,7 @@ import numpy as np
 
 from benchmarks.corpora.published_benchmarks import published
 from benchmarks.corpora.text_files import read_texts
+from benchmarks.record import argument_parser, record
 from refinery.decontaminate.benchmarks import read_items
 from refinery.decontaminate.config import DecontaminateConfig
 from refinery.decontaminate.index import BenchmarkIndex
@@ -134,7 +131,7 @@ def held_out(index: BenchmarkIndex, folder: Path, count: int) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("benchmarks", type=Path)
     parser.add_argument("texts", type=Path)
     parser.add_argument("--documents", type=int, default=400_000)
@@ -152,28 +149,26 @@ def main() -> None:
     chinese = judged(index, written_pieces(index, hashes, (rest + 1) // 2, chinese=True))
     false = real["flagged"] - real["hold_an_item"] + english["flagged"] + chinese["flagged"]
     clean = sum(kind["documents"] for kind in (real, english, chinese)) - real["hold_an_item"]
-    print(
-        json.dumps(
-            {
-                "benchmark": "decontaminate_measure",
-                "items": len(items),
-                "ngrams": index.num_ngrams,
-                "recall": {
-                    group: {name: round(c["found"] / c["planted"], 4) for name, c in counts.items()}
-                    for group, counts in result.groups.items()
-                },
-                "planted": {
-                    group: counts["verbatim"]["planted"] for group, counts in result.groups.items()
-                },
-                "clean_documents": clean,
-                "false_positives": false,
-                "per_million": round(1e6 * false / clean, 2),
-                "per_million_below": round(1e6 * upper_bound(false, clean), 2),
-                "real": real,
-                "written_english": english,
-                "written_chinese": chinese,
-            }
-        )
+    record(
+        "decontaminate_measure",
+        {
+            "items": len(items),
+            "ngrams": index.num_ngrams,
+            "recall": {
+                group: {name: round(c["found"] / c["planted"], 4) for name, c in counts.items()}
+                for group, counts in result.groups.items()
+            },
+            "planted": {
+                group: counts["verbatim"]["planted"] for group, counts in result.groups.items()
+            },
+            "clean_documents": clean,
+            "false_positives": false,
+            "per_million": round(1e6 * false / clean, 2),
+            "per_million_below": round(1e6 * upper_bound(false, clean), 2),
+            "real": real,
+            "written_english": english,
+            "written_chinese": chinese,
+        },
     )
 
 

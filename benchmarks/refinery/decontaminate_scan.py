@@ -2,15 +2,13 @@
 
 Against all benchmarks of a folder, and against random n-grams of a given number. TextBatch, which
 every stage needs, is timed apart and in the sum. Indexes are written to a file and mapped, as in a
-stage: `index_mb` is that file. One JSON line.
+stage: `index_mb` is that file.
 
     python -m benchmarks.refinery.decontaminate_scan TEXTS.jsonl.gz ... --benchmarks FOLDER
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import tempfile
 import time
 from pathlib import Path
@@ -19,6 +17,7 @@ import numpy as np
 
 from benchmarks.corpora.published_benchmarks import published
 from benchmarks.corpora.text_files import read_pieces
+from benchmarks.record import argument_parser, record
 from refinery.decontaminate.benchmarks import Item, read_items
 from refinery.decontaminate.config import BenchmarkConfig, DecontaminateConfig
 from refinery.decontaminate.index import BenchmarkIndex
@@ -72,7 +71,7 @@ def measure(index: BenchmarkIndex, pieces: list[str]) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--benchmarks", type=Path, help="folder of published benchmarks")
     parser.add_argument("--ngrams", nargs="*", type=int, default=[10_000_000])
@@ -100,7 +99,7 @@ def main() -> None:
                     {"file": name, **ngrams, "build_seconds": round(seconds, 1), **found}
                 )
             open_index.cache_clear()
-    print(json.dumps({"benchmark": "decontaminate_scan", "mb_per_cpu_second": results}))
+    record("decontaminate_scan", {"mb_per_cpu_second": results})
 
 
 if __name__ == "__main__":

@@ -5,13 +5,12 @@ One corpus of 26,004 documents: a chain of 2,000 each 90 % like the next; one bo
 
     python -m benchmarks.refinery.dedup_adversarial FOLDER [--cores 2]
 
-Checks that no row is below the threshold, that each keeper is kept, and prints one JSON line with
+Checks that no row is below the threshold, that each keeper is kept, and records
 kept and removed by kind, the largest bucket and the seconds.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
@@ -25,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.record import argument_parser, record
 from benchmarks.refinery.dedup_stage import prepare
 from jobs.pipeline.stage import StageContext
 from jobs.spark.java import find_java
@@ -71,7 +71,7 @@ def write(folder: Path) -> dict[str, str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--cores", type=int, default=2)
     args = parser.parse_args()
@@ -109,16 +109,14 @@ def main() -> None:
     assert min(row["jaccard"] for row in rows) >= settings.recipe.dedup.threshold
     gone, whole = Counter(kinds[i] for i in removed), Counter(kinds.values())
     result = {
-        "benchmark": "dedup_adversarial",
         "seconds": round(seconds, 1),
-        "load_average": round(os.getloadavg()[0], 1),
         "kept": {kind: whole[kind] - gone[kind] for kind in whole},
         "removed": dict(gone),
         "candidate_pairs": context.counts["candidate_pairs"],
         "capped_buckets": context.counts["capped_buckets"],
         "largest_bucket": json.loads(context.facts["largest_buckets"])[0]["size"],
     }
-    print(json.dumps(result))
+    record("dedup_adversarial", result)
 
 
 if __name__ == "__main__":

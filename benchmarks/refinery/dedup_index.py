@@ -2,15 +2,13 @@
 
     python -m benchmarks.refinery.dedup_index FOLDER books-en.jsonl.gz history-zh.jsonl.gz
 
-Runs the dedup stage with `keep_index` over pieces of 4,000 characters and prints one JSON line:
+Runs the dedup stage with `keep_index` over pieces of 4,000 characters and records
 bytes of the published `signatures` table per byte of UTF-8 text, and the part of the sets alone.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import json
 import os
 import shutil
 from pathlib import Path
@@ -20,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.corpora.text_files import read_pieces
+from benchmarks.record import argument_parser, record
 from benchmarks.refinery.dedup_stage import prepare
 from jobs.pipeline.stage import StageContext
 from jobs.spark.java import find_java
@@ -39,7 +38,7 @@ def write(folder: Path, pieces: list[str]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--max-bytes", type=int, default=6_000_000)
@@ -85,7 +84,7 @@ def main() -> None:
             "index_per_text": round(table.bytes / text_bytes, 3),
             "sets_per_text": round(4 * shingles / text_bytes, 3),
         }
-    print(json.dumps({"benchmark": "dedup_index", **results}))
+    record("dedup_index", {**results})
 
 
 if __name__ == "__main__":

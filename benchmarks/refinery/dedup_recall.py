@@ -6,7 +6,7 @@ uncapped: a pair is a candidate if one band is equal.
 
     python -m benchmarks.refinery.dedup_recall books-en.jsonl.gz history-zh.jsonl.gz
 
-One JSON line: per language and bin the pairs, the share found, the mean of the S-curve over the
+The result: per language and bin the pairs, the share found, the mean of the S-curve over the
 pairs' own similarities, and the difference.
 """
 
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.corpora.text_files import read_pieces
+from benchmarks.record import argument_parser, record
 from refinery.dedup.config import DedupConfig
 from refinery.dedup.lsh import SCurve, band_hashes, signature, sorted_distinct
 from refinery.dedup.similarity import compare
@@ -100,7 +100,7 @@ def measure(path: Path, args: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--pairs", type=int, default=10_000, help="pairs a bin")
     parser.add_argument("--max-bytes", type=int, default=6_000_000)
@@ -109,8 +109,8 @@ def main() -> None:
     started = time.process_time()
     bins = {path.name: measure(path, args) for path in args.files}
     worst = max(abs(b["difference"]) for rows in bins.values() for b in rows)
-    result = {"benchmark": "dedup_recall", "worst_difference": worst, "bins": bins}
-    print(json.dumps({**result, "cpu_seconds": round(time.process_time() - started, 1)}))
+    result = {"worst_difference": worst, "bins": bins}
+    record("dedup_recall", {**result, "cpu_seconds": round(time.process_time() - started, 1)})
 
 
 if __name__ == "__main__":

@@ -3,13 +3,13 @@
 Beside ours, on the same pre-hashed shingles: datasketch's update_batch and rensa's flat digests.
 Texts are JSON lines with a `text`, cut into pieces of 4,000 characters. Then how far each engine's
 recall of candidates lies from the S-curve on pairs of small sets: slots that depend on each other
-give a curve of their own. One JSON line.
+give a curve of their own.
+
+    python -m benchmarks.refinery.dedup_signatures books-en.jsonl.gz history-zh.jsonl.gz
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from collections.abc import Callable
 from functools import partial
@@ -21,6 +21,7 @@ from datasketch import MinHash
 from numpy.typing import NDArray
 
 from benchmarks.corpora.text_files import read_pieces
+from benchmarks.record import argument_parser, record
 from refinery.dedup.config import DedupConfig
 from refinery.dedup.lsh import SCurve, band_hashes, shingle_sets, signature
 from refinery.text.batch import Hashes, TextBatch
@@ -83,7 +84,7 @@ def all_with_rensa(sets: list[Hashes]) -> NDArray[np.uint32]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--max-bytes", type=int, default=4_000_000)
     parser.add_argument("--repeats", type=int, default=3)
@@ -113,15 +114,13 @@ def main() -> None:
         name: recall_from_curve(sign, shingles=60, pairs=10_000)
         for name, sign in (("numpy", all_with_numpy), ("rensa", all_with_rensa))
     }
-    print(
-        json.dumps(
-            {
-                "benchmark": "dedup_signatures",
-                "mb_per_cpu_second": results,
-                "recall_from_curve_at_60_shingles": differences,
-                "standard_error": 0.005,
-            }
-        )
+    record(
+        "dedup_signatures",
+        {
+            "mb_per_cpu_second": results,
+            "recall_from_curve_at_60_shingles": differences,
+            "standard_error": 0.005,
+        },
     )
 
 

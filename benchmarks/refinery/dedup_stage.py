@@ -11,13 +11,13 @@ tables. Prints one JSON line.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import time
 from pathlib import Path
 
 from benchmarks.process_memory import WorkerMemory, cpu_seconds
+from benchmarks.record import argument_parser
 from jobs.pipeline.stage import StageContext
 from jobs.spark.java import find_java
 from jobs.spark.session import build_session
@@ -50,7 +50,7 @@ def prepare(folder: Path, store: Store, run: str) -> StageRecord:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("--cores", type=int, default=2)

@@ -10,7 +10,6 @@ depend on it.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -19,11 +18,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks.record import argument_parser, record
 from refinery.publish.records import StageRecord
 from refinery.report.write import read_run_manifest, run_records
 from schemas.manifest import Manifest
 
-RESULT = Path(__file__).parents[1] / "results" / "estimate.json"
 LEAST_SECONDS, LEAST_BYTES, LEAST_ROWS = 1.0, 100_000, 20
 
 
@@ -31,17 +30,17 @@ def measured(records: dict[str, StageRecord], manifest: Manifest) -> dict[str, A
     """What the whole run gave, in the form of an estimate."""
     splits = (manifest.train, manifest.heldout)
     shard_bytes = sum(shard.bytes for split in splits for shard in split.shards)
-    stages = {}
-    for name, record in records.items():
-        assert record.cost is not None
+    stages: dict[str, dict[str, Any]] = {}
+    for name, stage in records.items():
+        assert stage.cost is not None
         stages[name] = {
-            "rows": {table: summary.rows for table, summary in record.tables.items()},
-            "written_bytes": sum(table.bytes for table in record.tables.values()),
-            "shuffle_bytes": record.cost.shuffle_bytes,
-            "core_seconds": record.cost.task_seconds,
+            "rows": {table: summary.rows for table, summary in stage.tables.items()},
+            "written_bytes": sum(table.bytes for table in stage.tables.values()),
+            "shuffle_bytes": stage.cost.shuffle_bytes,
+            "core_seconds": stage.cost.task_seconds,
         }
     return {
-        "seconds": sum(record.seconds for record in records.values()),
+        "seconds": sum(stage.seconds for stage in records.values()),
         "written_bytes": sum(s["written_bytes"] for s in stages.values()) + shard_bytes,
         "dataset": {
             "documents": sum(s.documents for split in splits for s in split.sources.values()),
@@ -96,12 +95,11 @@ def estimated(recipe: Path, sample_mb: int, overrides: list[str]) -> dict[str, A
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--sample-mb", type=int, action="append", required=True)
     parser.add_argument("--note", default="")
     args = parser.parse_args()
-    load = round(os.getloadavg()[0], 1)
     with tempfile.TemporaryDirectory(prefix="estimate-") as scratch:
         overrides = ["--set", f"runtime.output={scratch}/out"]
         whole_run = [sys.executable, "-m", "jobs.launch", "--recipe", str(args.recipe), *overrides]
@@ -110,17 +108,12 @@ def main() -> None:
         whole = measured(run_records(output)[1], read_run_manifest(output))
         estimates = [estimated(args.recipe, size, overrides) for size in args.sample_mb]
     result = {
-        "benchmark": "estimate",
-        "cores": os.cpu_count(),
-        "load_average": load,
         "input_mb": round(estimates[0]["input_bytes"] / 1e6, 1),
         "whole": {name: whole[name] for name in ("seconds", "written_bytes", "dataset")},
         "estimated_over_measured": [compared(estimate, whole) for estimate in estimates],
         "note": args.note,
     }
-    line = json.dumps(result, indent=1)
-    RESULT.write_text(line + "\n")
-    print(line)
+    record("estimate", result)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,6 @@ in this process, alternating by groups.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -19,12 +17,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from benchmarks.record import argument_parser, record
 from refinery.clean.guard import Guard, Killed
 from refinery.extract.config import ExtractConfig
 from refinery.extract.limits import PageRejected
 from refinery.extract.page import extract_page
 
-RESULT = Path(__file__).parents[1] / "results" / "guard.json"
 GROUP = 50
 
 
@@ -113,7 +111,7 @@ def overhead(pages: list[bytes], config: ExtractConfig) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("data", type=Path, nargs="?", default=None)
     options = parser.parse_args()
     config = ExtractConfig()
@@ -127,8 +125,7 @@ def main() -> None:
         rows = pq.read_table(options.data / "wcxb-dev.parquet", columns=["html"]).to_pylist()[::5]
         result["overhead"] = overhead([row["html"] for row in rows], config)
         print(result["overhead"])
-    result["conditions"] = {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)}
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    record("guard", result)
 
 
 if __name__ == "__main__":

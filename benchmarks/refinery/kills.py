@@ -5,14 +5,12 @@
 A moment is drawn over the whole length of an undisturbed run, and one of three processes gets
 SIGKILL: the driver's JVM, the driver's Python, a Python worker of an executor. The run is started
 again on what is left, and killed again, until one ends before its moment comes; its root, its debris
-and its finished stages are looked at, and the next one begins in an empty folder. Standard output: one
-JSON line, which results/kills.json has after each dataset.
+and its finished stages are looked at, and the next one begins in an empty folder. The result is written
+after each dataset, so that a stopped benchmark leaves its part.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import random
 import tempfile
 import time
@@ -22,6 +20,7 @@ from pathlib import Path
 
 from rich.progress import Progress
 
+from benchmarks.record import argument_parser, record
 from schemas.manifest import Manifest
 from tests.support.corpus import write_corpus
 from tests.support.killing import Victim, debris, published, run_and_kill
@@ -30,12 +29,9 @@ from tests.support.submitting import refine, refine_command
 VICTIMS: tuple[Victim, ...] = ("jvm", "driver", "worker")
 
 
-RESULT = Path(__file__).parents[1] / "results" / "kills.json"
-
-
 @dataclass
 class Tally:
-    """What is counted; written after each dataset, so that a stopped benchmark leaves its part."""
+    """Kills by process and by moment, and what was found when a run had ended."""
 
     kills: Counter[str] = field(default_factory=Counter)
     moments: Counter[str] = field(default_factory=Counter)
@@ -45,16 +41,14 @@ class Tally:
     debris: int = 0
     seconds_undisturbed: float = 0.0
 
-    def write(self, seed: int) -> str:
-        """One JSON line, also in the results."""
+    def record(self, seed: int) -> None:
+        """Write what was counted so far to the results."""
         # Not `asdict`: it copies a Counter by counting its pairs.
-        line = json.dumps({"benchmark": "kills", "seed": seed, **vars(self)}, sort_keys=True)
-        RESULT.write_text(line + "\n")
-        return line
+        record("kills", {"seed": seed, **vars(self)})
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--documents", type=int, default=300)
@@ -88,8 +82,7 @@ def main() -> None:
             tally.debris += len(debris(output, manifest))
             tally.roots_equal += manifest.root == expected.root
             tally.datasets += 1
-            line = tally.write(args.seed)
-    print(line)
+            tally.record(args.seed)
 
 
 if __name__ == "__main__":

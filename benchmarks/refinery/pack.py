@@ -4,14 +4,13 @@
 
 By default the tokens are drawn from Zipf's law over the vocabulary in random order (no structure
 that a compressor could use beyond the frequencies). `--text` takes real text instead: a byte-level
-BPE of that size is trained on a seventh of it. `--dataset` measures an existing dataset. Prints one
-JSON line.
+BPE of that size is trained on a seventh of it. `--dataset` measures an existing dataset. One
+case for each.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from pathlib import Path
@@ -21,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.corpora.text_files import read_repeated
+from benchmarks.record import argument_parser, record
 from refinery.packing.config import PackingConfig
 from refinery.packing.shard_builder import ShardBuilder
 from refinery.packing.shard_rows import ShardForm
@@ -48,7 +48,8 @@ def draw(num_tokens: int, vocabulary: int) -> np.ndarray:
     rng = np.random.default_rng(0)
     cumulative = np.cumsum(1 / np.arange(1, vocabulary + 1))
     ranks = np.searchsorted(cumulative, rng.random(num_tokens) * cumulative[-1])
-    return rng.permutation(vocabulary).astype(np.int32)[ranks]
+    ids: np.ndarray = rng.permutation(vocabulary).astype(np.int32)[ranks]
+    return ids
 
 
 def encode(paths: list[Path], num_tokens: int, vocabulary: int) -> np.ndarray:
@@ -83,7 +84,7 @@ def measure_pack(args: argparse.Namespace, folder: Path) -> tuple[Path, dict[str
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argument_parser(__doc__)
     parser.add_argument("--tokens", type=int, default=20_000_000)
     parser.add_argument("--vocabulary", type=int, default=50_000)
     parser.add_argument("--row-group-rows", type=int, default=256)
@@ -107,7 +108,9 @@ def main() -> None:
             measured = [decode(path) for path in paths]
             rates.append(sum(m[0] for m in measured) / sum(m[1] for m in measured))
     found["decode_tokens_per_core_second"] = round(max(rates))
-    print(json.dumps({"benchmark": "pack", "row_group_rows": args.row_group_rows, **found}))
+    kind = "dataset" if args.dataset else "text" if args.text else "Zipf tokens"
+    case = f"{kind}, {args.layout}, {args.row_group_rows} rows in a group"
+    record("pack", found, case=case)
 
 
 if __name__ == "__main__":

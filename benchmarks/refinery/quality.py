@@ -9,12 +9,11 @@ Through the stages `ingest` and `quality` of a recipe, three tasks from far to n
   listings and services of the same crawl;
 - `sentiment`: contented against discontented reviews of hotels (one topic, one kind of author).
 
-One JSON line; precision and recall are those at a score of 0.5, on the held-out documents.
+Precision and recall are those at a score of 0.5, on the held-out documents.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import os
@@ -26,6 +25,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from benchmarks.corpora.text_files import DATA, read_texts
+from benchmarks.record import argument_parser, record
 from jobs.pipeline.runner import run_stages
 from jobs.spark.java import find_java
 from jobs.stages.ingest import STAGE as INGEST
@@ -90,7 +90,7 @@ def measure(data: Path, work: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argument_parser(__doc__)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--work", type=Path, help="folder to keep; default: one that goes")
     args = parser.parse_args()
@@ -100,7 +100,7 @@ def main() -> None:
         work = args.work or Path(scratch)
         work.mkdir(parents=True, exist_ok=True)
         result = measure(args.data, work)
-    print(json.dumps({"benchmark": "quality", **SETTINGS, **result}))
+    record("quality", {**SETTINGS, **result})
 
 
 if __name__ == "__main__":

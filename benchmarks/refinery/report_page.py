@@ -1,6 +1,6 @@
 """Size of a report's page and how long a browser takes to open it.
 
-    python -m benchmarks.refinery.report_page OUTPUT [OUTPUT ...] > benchmarks/results/report_page.json
+    python -m benchmarks.refinery.report_page OUTPUT [OUTPUT ...]
 
 OUTPUT is the `runtime.output` of a finished run. The page is loaded in headless Chromium several
 times, each time in a process of its own without a profile, and timed by the browser itself: from the
@@ -10,9 +10,7 @@ the time; the page itself has none.
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import re
 import shutil
 import statistics
@@ -24,6 +22,7 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+from benchmarks.record import argument_parser, record
 from refinery.report.write import PAGE, read_report
 
 MAX_BYTES, MAX_SECONDS = 10_000_000, 2.0
@@ -90,7 +89,7 @@ def measure(output: Path, times: int) -> dict[str, Any]:
 
 def main() -> int:
     """Print one JSON object; exit 1 where a page is too large, too slow or too wide."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("outputs", nargs="+", type=Path)
     parser.add_argument("--times", type=int, default=5)
     args = parser.parse_args()
@@ -99,10 +98,9 @@ def main() -> int:
     facts = {
         "browser": version.stdout.strip(),
         "times": args.times,
-        "load_average": round(os.getloadavg()[0], 1),
         "pages": pages,
     }
-    print(json.dumps(facts, indent=1))
+    record("report_page", facts)
     fits = all(
         page["bytes"] < MAX_BYTES
         and page["slowest_load_seconds"] <= MAX_SECONDS

@@ -3,14 +3,12 @@
     python -m benchmarks.refinery.rules [--data FOLDER] [--megabytes 4]
 
 The classifier is one fastText model of the default size, trained here on halves of the two texts: its
-speed is wanted, not its verdicts. CPU time (`time.process_time`), best of three passes; one JSON line. Texts are cut into documents of
-2,000 to 6,000 characters, about the length of a page's text.
+speed is wanted, not its verdicts. CPU time (`time.process_time`), best of three passes. Texts are cut
+into documents of 2,000 to 6,000 characters, about the length of a page's text.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import tempfile
 import time
@@ -20,6 +18,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from benchmarks.corpora.text_files import DATA, FILES_BY_LANGUAGE, read_documents
+from benchmarks.record import argument_parser, record
 from refinery.filters.config import PiiConfig, RulesConfig
 from refinery.filters.lines import line_edits
 from refinery.filters.pii import find_pii
@@ -49,9 +48,9 @@ def batches(documents: list[str]) -> list[list[str]]:
     return [documents[i : i + BATCH_DOCUMENTS] for i in range(0, len(documents), BATCH_DOCUMENTS)]
 
 
-def rules(texts: list[str], language: str) -> None:
+def rules(texts: list[str], language: str) -> object:
     """All values and all verdicts of one batch."""
-    failed_rules(compute_values(TextBatch.of(texts)), [language] * len(texts), RulesConfig())
+    return failed_rules(compute_values(TextBatch.of(texts)), [language] * len(texts), RulesConfig())
 
 
 def trained(by_language: dict[str, list[str]]) -> Classifier:
@@ -107,11 +106,11 @@ def parts(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argument_parser(__doc__)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--megabytes", type=float, default=4.0)
     args = parser.parse_args()
-    result: dict[str, object] = {"benchmark": "rules", "unit": "MB of UTF-8 per core-second"}
+    result: dict[str, object] = {"unit": "MB of UTF-8 per core-second"}
     texts = {
         language: read_documents(args.data / "text", names, int(args.megabytes * 1e6))
         for language, names in FILES_BY_LANGUAGE.items()
@@ -124,7 +123,7 @@ def main() -> None:
             for name, run in parts(documents, language, classifier).items()
         }
         result[language] = {"documents": len(documents), "megabytes": round(size, 2), **speeds}
-    print(json.dumps(result))
+    record("rules", result)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,12 @@
 PAGES is a small folder of WARC files as `benchmarks.corpora.pages` writes them (20 MB of HTML). The same
 recipe runs through `spark-submit jobs/refine.py`, without the archive of classes, and through
 `python -m jobs.launch`, in turn. Between start and second query: a process that imports pyspark, with and
-without the archive. The JVM's second compiler is off in all of them. Prints one JSON line of the
+without the archive. The JVM's second compiler is off in all of them. The result holds the
 shortest of the rounds, the stages' own seconds beside.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.races.pipeline import recipe
+from benchmarks.record import argument_parser, record
 from jobs.spark.class_archive import FIRST_COMPILER, class_archive, jvm_options
 from jobs.spark.java import find_java
 from refinery.report.write import run_records
@@ -48,13 +48,13 @@ def timed(command: list[str], options: str) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("pages", type=Path)
     parser.add_argument("tokenizer", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
     assert class_archive().is_file(), "first: python -m jobs.spark.class_archive"
-    load, rows = os.getloadavg()[0], list[dict[str, Any]]()
+    rows: list[dict[str, Any]] = []
     for number in range(args.rounds):
         with tempfile.TemporaryDirectory() as scratch:
             path = Path(scratch) / "recipe.json"
@@ -77,7 +77,7 @@ def main() -> None:
             )
     names = [name for name in rows[0] if name != "round"]
     best = {name: round(min(row[name] for row in rows), 1) for name in names}
-    print(json.dumps({"benchmark": "spark_start", "load": round(load, 1), "seconds": best}))
+    record("spark_start", {"seconds": best})
 
 
 def stage_seconds(output: str) -> float:

@@ -5,13 +5,12 @@
 Both sides see the same text, warm, alternating. The library's side is `encode_batch_fast` with its
 results thrown away; the job's side is the whole Arrow function: strings from Arrow, edits, ids to
 an Arrow list column; and once more through Spark, warm, from Parquet to Parquet, without and with the
-marks of word and sentence starts. Prints one JSON line.
+marks of word and sentence starts.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import tempfile
 import time
@@ -24,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.corpora.text_files import DATA, read_repeated
+from benchmarks.record import argument_parser, record
 from jobs.pipeline.metering import metered
 from jobs.spark.class_archive import jvm_options
 from jobs.spark.java import find_java
@@ -98,7 +98,7 @@ def through_spark(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argument_parser(__doc__)
     defaults = [DATA / "text" / name for name in ("books-en.jsonl.gz", "docs-zh.jsonl.gz")]
     parser.add_argument("--text", nargs="+", type=Path, default=defaults)
     parser.add_argument("--megabytes", type=int, default=50)
@@ -111,7 +111,7 @@ def main() -> None:
         scratch = Path(name)
         config = VocabularyConfig(size=50_000)
         write_tokenizer(train_bpe(texts[::7], config), scratch / "tokenizer", config.sentinels)
-        print(json.dumps({**measure(texts, scratch, args), "megabytes": round(size / 2**20, 1)}))
+        record("tokenise", {**measure(texts, scratch, args), "megabytes": round(size / 2**20, 1)})
 
 
 def measure(texts: list[str], scratch: Path, args: argparse.Namespace) -> dict[str, Any]:
@@ -146,7 +146,6 @@ def measure(texts: list[str], scratch: Path, args: argparse.Namespace) -> dict[s
     size = sum(len(text.encode()) for text in texts)
     raw = {"spark": min(library), "spark_with_marks": min(with_offsets)}
     return {
-        "benchmark": "tokenise",
         "tokens": tokens,
         "library_cpu_seconds": round(min(library), 2),
         "library_with_offsets_cpu_seconds": round(min(with_offsets), 2),

@@ -3,16 +3,12 @@
 python -m benchmarks.refinery.vocabulary_table DATA_FOLDER [--size 20000] [--only llama,t5,gpt2,bert]
 
 Trains on 90 % of the Chinese documents of DATA_FOLDER/text (by hash), measures on lines of the other
-10 % that are at least 70 % Han. Writes benchmarks/results/vocabulary_table.json.
+10 % that are at least 70 % Han. Seconds are wall clock of one thread. One case for each base.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import json
-import os
-import platform
 import resource
 import shutil
 import tempfile
@@ -22,6 +18,7 @@ from pathlib import Path
 import regex
 
 from benchmarks.corpora.text_files import read_texts
+from benchmarks.record import argument_parser, record
 from refinery.tokenizers.folder import read_tokenizer
 from refinery.vocabulary.config import ExtendConfig
 from refinery.vocabulary.extend.donor_from_text import donor_from_texts
@@ -70,7 +67,6 @@ def measure(
     )
     proven = time.perf_counter()
     shutil.rmtree(out.parent)
-    print(json.dumps({"base": name, **summary(vocabulary)}, ensure_ascii=False), flush=True)
     return {
         **summary(vocabulary),
         "held_out_lines": len(held_out),
@@ -102,7 +98,7 @@ def summary(vocabulary: ExtendedVocabulary) -> dict[str, object]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argument_parser(__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--size", type=int, default=20_000)
     parser.add_argument("--only", default=",".join(BASES))
@@ -112,20 +108,12 @@ def main() -> None:
         lines_of(list(read_texts(args.data / "text/books-en.jsonl.gz"))),
         key=lambda line: hashlib.sha256(line.encode()).digest(),
     )
-    path = Path("benchmarks/results/vocabulary_table.json")
-    result = json.loads(path.read_text()) if path.exists() else {"rows": {}}
     for name in args.only.split(","):
         folder = args.data / "tokenizers" / BASES[name]
         size = 5_000 if name == "bert" else args.size
-        result["rows"][name] = measure(name, folder, chinese, english, size)
-        result["machine"] = {
-            "cpu_count": os.cpu_count(),
-            "machine": platform.machine(),
-            "load_average": round(os.getloadavg()[0], 1),
-            "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-            "conditions": "shared with other work; seconds are wall clock, one thread",
-        }
-        path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+        row = measure(name, folder, chinese, english, size)
+        row["peak_memory_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        record("vocabulary_table", row, case=name)
 
 
 if __name__ == "__main__":

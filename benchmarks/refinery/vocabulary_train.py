@@ -4,15 +4,13 @@ python -m benchmarks.refinery.vocabulary_train DATA_FOLDER [--only KIND,...] [--
 
 The corpus is made from the Chinese documents and English books of DATA_FOLDER/text: lines of 3 to 9
 clauses drawn at random (seeded), every third clause spliced from the halves of two, so that, as in real
-text, most clauses are distinct. Writes benchmarks/results/vocabulary_train.json.
+text, most clauses are distinct. Seconds are wall clock; memory is the proportional set size of the
+whole process tree (JVM, Python workers, trainer). One case for each kind and size.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import platform
 import random
 import subprocess
 import sys
@@ -23,12 +21,12 @@ from typing import get_args
 
 from benchmarks.corpora.text_files import read_texts
 from benchmarks.process_memory import tree_bytes
+from benchmarks.record import argument_parser, record
 from refinery.vocabulary.config import TrainKind
 from refinery.vocabulary.train.counted_clauses import cut_clauses
 
 LINES = 1_200_000
 BYTES = 150_000_000
-RESULT = Path("benchmarks/results/vocabulary_train.json")
 
 
 def make_corpus(data: Path, path: Path, times: int) -> None:
@@ -40,7 +38,8 @@ def make_corpus(data: Path, path: Path, times: int) -> None:
     chance = random.Random(7)
     with path.open("w", encoding="utf-8") as out:
         for _ in range(LINES * times):
-            parts, length = [], 0
+            parts: list[str] = []
+            length = 0
             while length < BYTES / LINES:
                 clause = chance.choice(clauses)
                 if len(parts) % 3 == 2:
@@ -68,13 +67,12 @@ def train(corpus: Path, kind: str) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argument_parser(__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--only", default=",".join(get_args(TrainKind)))
     parser.add_argument("--times", default="1,2")
     parser.add_argument("--work", type=Path, help="where the corpora stay for the next run")
     args = parser.parse_args()
-    result = json.loads(RESULT.read_text()) if RESULT.exists() else {"rows": {}}
     for times in map(int, args.times.split(",")):
         with tempfile.TemporaryDirectory() as scratch:
             corpus = (args.work or Path(scratch)) / f"corpus-{times}.txt"
@@ -84,16 +82,7 @@ def main() -> None:
             size = corpus.stat().st_size
             for kind in args.only.split(","):
                 row = {"lines": LINES * times, "bytes": size, **train(corpus, kind)}
-                result["rows"][f"{kind} x{times}"] = row
-                result["machine"] = {
-                    "cpu_count": os.cpu_count(),
-                    "machine": platform.machine(),
-                    "load_average": round(os.getloadavg()[0], 1),
-                    "conditions": "wall clock beside other work; memory is the sum over the process "
-                    "tree (JVM, Python workers, trainer), proportional set size",
-                }
-                print(json.dumps({"kind": kind, **row}), flush=True)
-                RESULT.write_text(json.dumps(result, indent=1) + "\n")
+                record("vocabulary_train", row, case=f"{kind} x{times}")
 
 
 if __name__ == "__main__":

@@ -7,9 +7,6 @@ The ledger repeats real verdicts with shuffled values; written once into a tempo
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
 import resource
 import subprocess
 import sys
@@ -21,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.record import argument_parser, record
 from refinery.filters.rules import checked_in_rules
 from refinery.tables import arrow_schema
 from schemas.tables import LEDGER
@@ -88,11 +86,11 @@ def answer(rows: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
     args = parser.parse_args()
     runs = [answer(rows) for rows in sorted(args.rows)]
-    result: dict[str, object] = {"benchmark": "whatif", "runs": runs}
+    result: dict[str, object] = {"runs": runs}
     if len(runs) > 1:
         small, large = runs[0], runs[-1]
         # Rows are streamed, so time is linear in them; not measured at this size.
@@ -101,8 +99,7 @@ def main() -> None:
             slope = (large[seconds] - small[seconds]) / (large["rows"] - small["rows"])
             guess = small[seconds] + slope * (HUNDRED_MILLION - small["rows"])
             result[f"extrapolated_{seconds}_100_million_rows"] = round(guess, 1)
-    result["load"] = round(os.getloadavg()[0], 1)
-    print(json.dumps(result))
+    record("whatif", result)
 
 
 if __name__ == "__main__":

@@ -4,16 +4,13 @@ One parameter server and four workers over gloo, each a process, through the sam
 `train pretrain` with `asynchronous:`; the last worker sleeps for as long at each of its gradients that
 the others do four. A bound of 0 is synchronous SGD: all wait for the slow one.
 
-    python -m benchmarks.train.async_staleness > benchmarks/results/async_staleness.json
+    python -m benchmarks.train.async_staleness
 """
 
 from __future__ import annotations
 
 import json
 import multiprocessing
-import os
-import platform
-import socket
 import sys
 import tempfile
 import time
@@ -24,6 +21,8 @@ from unittest import mock
 import torch
 import torch.multiprocessing as mp
 
+from benchmarks.record import argument_parser, record
+from benchmarks.train.ranks import enter_rank, free_port
 from tests.support.datasets import DatasetShape, write_dataset
 from train.distributed.world import leave_process
 from train.parameter_server import run as asynchronous
@@ -53,10 +52,7 @@ def settings(dataset: str, output: str, bound: int) -> TrainSettings:
 
 
 def rank_of_run(rank: int, port: int, run: TrainSettings) -> None:
-    os.environ.update(
-        RANK=str(rank), WORLD_SIZE=str(WORKERS + 1), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port)
-    )
-    torch.set_num_threads(1)
+    enter_rank(rank, WORKERS + 1, port)
     gradient = asynchronous._gradient
 
     def slowed(*arguments: Any) -> torch.Tensor:
@@ -71,12 +67,11 @@ def rank_of_run(rank: int, port: int, run: TrainSettings) -> None:
 
 def measure(dataset: str, folder: Path, bound: int) -> dict[str, Any]:
     run = settings(dataset, str(folder / f"bound-{bound}"), bound)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
     # Forked from a server that has imported torch once: starting takes longer than training here.
     multiprocessing.set_forkserver_preload(["torch", "train.parameter_server.run"])
-    mp.start_processes(rank_of_run, (port, run), nprocs=WORKERS + 1, start_method="forkserver")
+    mp.start_processes(  # type: ignore[attr-defined, no-untyped-call]
+        rank_of_run, (free_port(), run), nprocs=WORKERS + 1, start_method="forkserver"
+    )
     lines = (Path(run.output) / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     records = [json.loads(line) for line in lines]
     last = records[-1]
@@ -93,6 +88,7 @@ def measure(dataset: str, folder: Path, bound: int) -> dict[str, Any]:
 
 
 def main() -> None:
+    argument_parser(__doc__).parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -101,22 +97,15 @@ def main() -> None:
         for bound in BOUNDS:
             rows.append(measure(dataset, folder, bound))
             print(rows[-1], file=sys.stderr, flush=True)
-    print(
-        json.dumps(
-            {
-                "benchmark": "async_staleness",
-                "workers": WORKERS,
-                "steps_of_workers": STEPS,
-                "pause_seconds": PAUSE_SECONDS,
-                "slow_worker_seconds": SLOW_SECONDS,
-                "cpu": platform.processor() or platform.machine(),
-                "cores": os.cpu_count(),
-                "load": os.getloadavg()[0],
-                "torch": torch.__version__,
-                "rows": rows,
-            },
-            indent=1,
-        )
+    record(
+        "async_staleness",
+        {
+            "workers": WORKERS,
+            "steps_of_workers": STEPS,
+            "pause_seconds": PAUSE_SECONDS,
+            "slow_worker_seconds": SLOW_SECONDS,
+            "rows": rows,
+        },
     )
 
 

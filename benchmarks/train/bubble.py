@@ -4,26 +4,22 @@ Busy ranks on few cores show no bubble: a sleeping stage takes its time on any m
 pass sleeps t, a backward pass 2 t, so a step without a bubble takes 3 m t. Interleaved schedules
 divide the bubble by the stages per rank (Narayanan et al. 2021, section 2.2).
 
-    python -m benchmarks.train.bubble > benchmarks/results/bubble.json
+    python -m benchmarks.train.bubble
 """
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import socket
 import sys
 import time
 from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch import Tensor, nn
 from torch.distributed.pipelining import PipelineStage
 
-from train.distributed.world import leave_process
+from benchmarks.record import argument_parser, record
+from benchmarks.train.ranks import run_ranks
 from train.parallel.pipeline import SCHEDULES
 
 FORWARD_SECONDS, WIDTH = 0.4, 4
@@ -50,16 +46,14 @@ class _Stage(nn.Module):
         self.weight = nn.Parameter(torch.ones(WIDTH))
 
     def forward(self, x: Tensor) -> Tensor:
-        return _Sleep.apply(x * self.weight, self.seconds)
+        slept: Tensor = _Sleep.apply(x * self.weight, self.seconds)  # type: ignore[no-untyped-call]
+        return slept
 
 
-def measure(rank: int, ranks: int, port: int, jobs: list[tuple[str, int]], results: Any) -> None:
-    os.environ.update(
-        RANK=str(rank), WORLD_SIZE=str(ranks), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port)
-    )
-    torch.set_num_threads(1)
+def measure(rank: int, ranks: int, jobs: list[tuple[str, int]]) -> list[float]:
+    """Seconds of one step of each (schedule, micro-batches)."""
     dist.init_process_group("gloo")
-    found = []
+    steps = []
     for kind, microbatches in jobs:
         loops = LOOPED.get(kind, 1)
         seconds = FORWARD_SECONDS / loops
@@ -86,14 +80,13 @@ def measure(rank: int, ranks: int, port: int, jobs: list[tuple[str, int]], resul
                 schedule.step()
             dist.barrier()
             times.append(time.perf_counter() - started)
-        found.append(times[-1])
-    if rank == 0:
-        results.put(found)
+        steps.append(times[-1])
     dist.destroy_process_group()
-    leave_process()
+    return steps
 
 
 def main() -> None:
+    argument_parser(__doc__).parse_args()
     rows = []
     for ranks in (2, 4, 8):
         jobs = [
@@ -101,12 +94,8 @@ def main() -> None:
             for kind in ("gpipe", "1f1b", "interleaved")
             for microbatches in (ranks, 2 * ranks)
         ]
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            port = listener.getsockname()[1]
-        results = mp.get_context("spawn").SimpleQueue()
-        mp.spawn(measure, (ranks, port, jobs, results), nprocs=ranks)
-        for (kind, microbatches), seconds in zip(jobs, results.get(), strict=True):
+        steps = run_ranks(measure, ranks, jobs, num_ranks=ranks)
+        for (kind, microbatches), seconds in zip(jobs, steps, strict=True):
             work = 3 * microbatches * FORWARD_SECONDS
             expected = (ranks - 1) / microbatches / LOOPED.get(kind, 1)
             measured = seconds / work - 1
@@ -121,19 +110,13 @@ def main() -> None:
                 }
             )
             print(rows[-1], file=sys.stderr, flush=True)
-    print(
-        json.dumps(
-            {
-                "benchmark": "bubble",
-                "forward_seconds": FORWARD_SECONDS,
-                "cpu": platform.processor() or platform.machine(),
-                "cores": os.cpu_count(),
-                "load": os.getloadavg()[0],
-                "torch": torch.__version__,
-                "rows": rows,
-                "worst_step_off_by": max(abs(row["step_off_by"]) for row in rows),
-            }
-        )
+    record(
+        "bubble",
+        {
+            "forward_seconds": FORWARD_SECONDS,
+            "rows": rows,
+            "worst_step_off_by": max(abs(row["step_off_by"]) for row in rows),
+        },
     )
 
 

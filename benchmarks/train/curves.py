@@ -1,7 +1,8 @@
-"""Curves of a T5, a BERT and a GPT trained on a manifest for some minutes each: one JSON line each.
+"""Curves of a T5, a BERT and a GPT trained on a manifest for some minutes each: a case for each.
 
-`python -m benchmarks.train.curves MANIFEST OUTPUT [STEPS]`. Small models (4 layers of 128), AdamW with warm-up
-and cosine, 4 rows per step, one thread. Losses are nats per label: of the next token for GPT, of
+    python -m benchmarks.train.curves MANIFEST OUTPUT [--steps 300]
+
+Small models (4 layers of 128), AdamW with warm-up and cosine, 4 rows per step, one thread. Losses are nats per label: of the next token for GPT, of
 masked tokens for BERT, of the spans and their sentinels for T5; they are not to be compared.
 """
 
@@ -13,6 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from benchmarks.record import argument_parser, record
 
 FAMILIES: dict[str, dict[str, Any]] = {
     "gpt": {"model.preset": "gpt2-tiny", "objective.name": "causal"},
@@ -36,8 +39,12 @@ FAMILIES: dict[str, dict[str, Any]] = {
 
 def main() -> None:
     """Train one after the other; `OUTPUT/<family>` keeps the runs."""
-    manifest, output = sys.argv[1], Path(sys.argv[2])
-    steps = int(sys.argv[3]) if len(sys.argv) > 3 else 300
+    parser = argument_parser(__doc__)
+    parser.add_argument("manifest")
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--steps", type=int, default=300)
+    args = parser.parse_args()
+    manifest, output, steps = args.manifest, args.output, args.steps
     vocab_size = json.loads(Path(manifest).read_text("utf-8"))["tokenizer"]["vocab_size"]
     for family, changes in FAMILIES.items():
         folder = output / family
@@ -47,7 +54,7 @@ def main() -> None:
         overrides = [f"--set={key}={json.dumps(value)}" for key, value in changes.items()]
         command = [sys.executable, "-m", "train", "pretrain", "--recipe", str(recipe), *overrides]
         subprocess.run(command, check=True)
-        print(json.dumps(_curve(family, folder, vocab_size)), flush=True)
+        record("curves", _curve(folder, vocab_size), case=family)
 
 
 def _recipe(manifest: str, folder: Path, steps: int) -> str:
@@ -64,7 +71,7 @@ def _recipe(manifest: str, folder: Path, steps: int) -> str:
     return json.dumps(settings)
 
 
-def _curve(family: str, folder: Path, vocab_size: int) -> dict[str, Any]:
+def _curve(folder: Path, vocab_size: int) -> dict[str, Any]:
     lines = (folder / "run" / "metrics.jsonl").read_text("utf-8").splitlines()
     records = [json.loads(line) for line in lines]
     losses = [record for record in records if "loss" in record]
@@ -72,8 +79,6 @@ def _curve(family: str, folder: Path, vocab_size: int) -> dict[str, Any]:
     wanted = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]
     points = [losses[step] for step in wanted if step < len(losses)] + losses[-1:]
     return {
-        "benchmark": "curves",
-        "family": family,
         "ln_vocabulary": round(math.log(vocab_size), 3),
         "steps": len(losses),
         "seconds": round(sum(record["seconds"] for record in losses)),

@@ -1,17 +1,18 @@
-"""Tokens per core-second of the loader alone, warm local shards: one JSON line.
+"""Tokens per core-second of the loader alone, warm local shards.
 
-`python -m benchmarks.train.loader MANIFEST [SECONDS]`; CPU time of the process, one thread.
+    python -m benchmarks.train.loader MANIFEST [--seconds 5]
+
+CPU time of the process, one thread.
 """
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.record import argument_parser, record
 from train.data.config import LoaderConfig
 from train.data.loader import open_dataset, shard_files
 from train.data.remote import open_manifest
@@ -21,11 +22,15 @@ ROWS = 32
 
 def main() -> None:
     """Read passes of the train split until the time is over."""
+    parser = argument_parser(__doc__)
+    parser.add_argument("manifest")
+    parser.add_argument("--seconds", type=float, default=5.0)
+    args = parser.parse_args()
     pa.set_cpu_count(1)
-    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 5.0
+    seconds = args.seconds
     # Verification happens once in a run: not measured. Every pass decodes its row groups anew.
     config = LoaderConfig(verify="none")
-    files = shard_files(sys.argv[1], config)
+    files = shard_files(args.manifest, config)
     manifest = open_manifest(files)
     started, rows = time.process_time(), 0
     while time.process_time() - started < seconds:
@@ -36,15 +41,8 @@ def main() -> None:
         data.reader.close()
     used = time.process_time() - started
     rate = rows * manifest.seq_len / used
-    print(
-        json.dumps(
-            {
-                "benchmark": "loader",
-                "seq_len": manifest.seq_len,
-                "rows": rows,
-                "tokens_per_core_second": round(rate),
-            }
-        )
+    record(
+        "loader", {"seq_len": manifest.seq_len, "rows": rows, "tokens_per_core_second": round(rate)}
     )
 
 

@@ -1,13 +1,13 @@
-"""Tokens per core-second of the loader with each objective: one JSON line per objective.
+"""Tokens per core-second of the loader with each objective: a case for each.
 
-`python -m benchmarks.train.loader_objectives MANIFEST [SECONDS] [NAME ...]`; CPU time of the process, one
-thread, warm shards whose row groups are decoded once per pass. Tokens are those of the rows.
+    python -m benchmarks.train.loader_objectives MANIFEST [--seconds 3] [--only NAME ...]
+
+CPU time of the process, one thread, warm shards whose row groups are decoded once per pass. Tokens
+are those of the rows.
 """
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from benchmarks.record import argument_parser, record
 from schemas.manifest import Manifest
 from train.batch.batch import Objective
 from train.data.config import LoaderConfig
@@ -40,13 +41,17 @@ OBJECTIVES: dict[str, tuple[str, dict[str, Any]]] = {
 
 def main() -> None:
     """Measure every objective that the manifest can feed."""
+    parser = argument_parser(__doc__)
+    parser.add_argument("manifest")
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--only", nargs="+", choices=OBJECTIVES, default=list(OBJECTIVES))
+    args = parser.parse_args()
     torch.set_num_threads(1)
     pa.set_cpu_count(1)
-    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 3.0
     config = LoaderConfig(verify="none")
-    files = shard_files(sys.argv[1], config)
+    files = shard_files(args.manifest, config)
     manifest = open_manifest(files)
-    for name in sys.argv[3:] or OBJECTIVES:
+    for name in args.only:
         family, fields = OBJECTIVES[name]
         if fields.get("whole_words") and "word_starts" not in manifest.columns:
             continue
@@ -57,18 +62,9 @@ def main() -> None:
             vocab_size=manifest.tokenizer.vocab_size,
             max_positions=None,
         )
-        rate = _rate(files, manifest, config, objective, seconds)
-        print(
-            json.dumps(
-                {
-                    "benchmark": "loader_objectives",
-                    "objective": name,
-                    "seq_len": manifest.seq_len,
-                    "tokens_per_core_second": round(rate),
-                }
-            ),
-            flush=True,
-        )
+        rate = _rate(files, manifest, config, objective, args.seconds)
+        result = {"seq_len": manifest.seq_len, "tokens_per_core_second": round(rate)}
+        record("loader_objectives", result, case=name)
 
 
 def _rate(

@@ -2,18 +2,16 @@
 
 One process, one thread, CPU time; each setting in turn, twice, the least of each counts.
 
-    python -m benchmarks.train.memory_time > benchmarks/results/memory_time.json
+    python -m benchmarks.train.memory_time
 """
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 import time
 
 import torch
 
+from benchmarks.record import argument_parser, record
 from train.model.presets import resolve_model
 from train.model.transformer import build_model
 from train.parallel.compose import recompute_and_compile
@@ -48,6 +46,7 @@ def measure(shape: dict[str, object], how: str) -> tuple[int, float]:
 
 
 def main() -> None:
+    argument_parser(__doc__).parse_args()
     torch.set_num_threads(1)
     rows = []
     for family, shape in SHAPES.items():
@@ -68,20 +67,7 @@ def main() -> None:
             }
             for how, (kept, spent) in best.items()
         ]
-    print(
-        json.dumps(
-            {
-                "benchmark": "memory_time",
-                "rows_x_tokens": [ROWS, TOKENS],
-                "cpu": platform.processor() or platform.machine(),
-                "cores": os.cpu_count(),
-                "load": os.getloadavg()[0],
-                "torch": torch.__version__,
-                "rows": rows,
-            },
-            indent=1,
-        )
-    )
+    record("memory_time", {"rows_x_tokens": [ROWS, TOKENS], "rows": rows})
 
 
 if __name__ == "__main__":

@@ -1,20 +1,21 @@
-"""Every objective with one decoded example: one JSON line each.
+"""Every objective with one decoded example: a case for each.
 
-`python -m benchmarks.train.objective_grid MANIFEST [--markdown]`. Rows of 48 tokens, packed here from the
+    python -m benchmarks.train.objective_grid MANIFEST [--markdown]
+
+Rows of 48 tokens, packed here from the
 sentences below with the manifest's tokenizer, go through each cell of the T5 paper's grid, MASS, UL2,
 UniLM, BERT and GPT.
 """
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer
 
+from benchmarks.record import argument_parser, record
 from refinery.packing.config import PackingConfig
 from refinery.packing.shard_builder import ShardBuilder
 from refinery.packing.shard_rows import ShardForm
@@ -73,7 +74,11 @@ EXAMPLES: list[tuple[str, str, str, dict[str, Any]]] = [
 
 def main() -> None:
     """Print the examples."""
-    path = Path(sys.argv[1])
+    parser = argument_parser(__doc__)
+    parser.add_argument("manifest", type=Path)
+    parser.add_argument("--markdown", action="store_true", help="print a table and write nothing")
+    args = parser.parse_args()
+    path: Path = args.manifest
     config = LoaderConfig()
     files = shard_files(str(path), config)
     manifest = open_manifest(files)
@@ -90,11 +95,11 @@ def main() -> None:
             columns=columns,
         )
         batch = build_checked(parse_objective(fields), context).build(rows, seed=1)
-        record = {"benchmark": "objective_grid", "objective": name, **_decoded(batch, tokenizer)}
-        if "--markdown" in sys.argv:
-            print(f"| {name} | `{record['read']}` | `{record['predicted']}` |")
+        example = _decoded(batch, tokenizer)
+        if args.markdown:
+            print(f"| {name} | `{example['read']}` | `{example['predicted']}` |")
         else:
-            print(json.dumps(record, ensure_ascii=False), flush=True)
+            record("objective_grid", example, case=name)
 
 
 def _rows(

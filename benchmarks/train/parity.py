@@ -1,7 +1,7 @@
 """Largest differences from transformers, and parameters of every preset against the meta device.
 
-    python -m benchmarks.train.parity            two JSON lines, parity and parameters
-    python -m benchmarks.train.parity --table    as markdown
+    python -m benchmarks.train.parity
+    python -m benchmarks.train.parity --table    (prints markdown, writes nothing)
 
 Tiny models of all families, fp32 and fp64, on rows of two documents with padding and on whole ones:
 logits, loss and every gradient, each against the largest value of its tensor. Biases of keys have a
@@ -10,12 +10,11 @@ true gradient of zero, so only fp64 says something of them: they stand apart.
 
 from __future__ import annotations
 
-import argparse
-import json
 from typing import Any
 
 import torch
 
+from benchmarks.record import argument_parser, record
 from train.batch.batch import NO_LABEL, Batch
 from train.exchange.compare import Differences, compare
 from train.model.config import ModelConfig
@@ -100,14 +99,13 @@ def parameters() -> dict[str, int]:
 
 def main() -> None:
     """Print both."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("--table", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(1)
     rows, counts = [parity_row(preset) for preset in CASES], parameters()
     if not args.table:
-        print(json.dumps({"benchmark": "parity", "tolerance": 1e-5, "families": rows}))
-        print(json.dumps({"benchmark": "parameters", "presets": counts}))
+        record("parity", {"tolerance": 1e-5, "families": rows, "parameters": counts})
         return
     print("| " + " | ".join(rows[0]) + " |\n|" + "---|" * len(rows[0]))
     for row in rows:

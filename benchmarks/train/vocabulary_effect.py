@@ -7,18 +7,15 @@ once on English with a tenth of Chinese beside it, as real base models have. The
 text, one pass each, is read by three runs that start from that GPT: with the base tokenizer, with
 the tokenizer extended to Chinese whose new rows start from the mean of their pieces, and the same
 with Gaussian rows. The extended ones train the new rows alone first, then all (`stages`). The
-figure of merit is bits per character on held-out Chinese documents, by seed. Prints one JSON line;
-writes results/vocabulary_effect.json and a curve of the first seed, results/vocabulary_effect.svg.
+figure of merit is bits per character on held-out Chinese documents, by seed. Writes also a curve of the first seed, results/vocabulary_effect.svg.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import math
 import os
-import platform
 import shutil
 import statistics
 import tempfile
@@ -36,6 +33,7 @@ import torch
 from benchmarks.corpora.packed_text import PackedText, write_dataset
 from benchmarks.corpora.text_files import DATA, read_texts
 from benchmarks.line_chart import write_curve
+from benchmarks.record import RESULTS, argument_parser, record
 from refinery.tokenizers.folder import read_tokenizer
 from refinery.vocabulary.config import ExtendConfig, VocabularyConfig
 from refinery.vocabulary.extend.donor import read_donor
@@ -45,7 +43,6 @@ from schemas.vocabulary import VOCABULARY_FILE
 from train.loop.run import pretrain
 from train.settings import TrainSettings
 
-RESULTS = Path(__file__).parents[1] / "results"
 NAME = "vocabulary_effect"
 BASE_SIZE, NEW_TOKENS, SEQ_LEN = 2048, 2048, 256
 ENGLISH_ROWS, CHINESE_ROWS = 8, 4
@@ -59,7 +56,7 @@ MODEL = {"preset": "gpt2-tiny", "max_positions": SEQ_LEN}
 
 def main() -> None:
     """Run all trainings and write the result."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argument_parser(__doc__)
     parser.add_argument("--texts", type=Path, default=DATA / "text")
     parser.add_argument(
         "--work", type=Path, help="kept, and gone on with; a temporary folder by default"
@@ -70,28 +67,16 @@ def main() -> None:
     torch.set_num_threads(1)
     work = args.work or Path(tempfile.mkdtemp(prefix="vocabulary-effect-"))
     result = measure(args.texts, work, args.scale, [int(seed) for seed in args.seeds.split(",")])
-    result["conditions"] = {
-        "machine": platform.machine(),
-        "cpus": os.cpu_count(),
-        "threads": 1,
-        "load": round(os.getloadavg()[0], 1),
-        "torch": torch.__version__,
-        "scale": args.scale,
-    }
-    curves = result.pop("curves")
-    RESULTS.mkdir(exist_ok=True)
-    text = json.dumps({**result, "curves": curves}, indent=1, ensure_ascii=False) + "\n"
-    (RESULTS / f"{NAME}.json").write_text(text, encoding="utf-8")
+    record(NAME, {"scale": args.scale, "threads": 1, **result})
     write_curve(
         RESULTS / f"{NAME}.svg",
         {
             name: [(p["megabytes"], p["bits_per_character"]) for p in c]
-            for name, c in curves.items()
+            for name, c in result["curves"].items()
         },
         x="megabytes of Chinese read",
         y="bits per character, held out",
     )
-    print(json.dumps({"benchmark": NAME, **result}, ensure_ascii=False))
     if args.work is None:
         shutil.rmtree(work)
 

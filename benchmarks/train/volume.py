@@ -1,6 +1,6 @@
 """Communication of a training step against the formulas of `train plan`, counted by torch.
 
-    python -m benchmarks.train.volume > benchmarks/results/volume.json
+    python -m benchmarks.train.volume
 
 CommDebugMode counts the collectives; a dispatch mode beside it adds up the bytes that the first rank
 puts into each of them, those of pipelines' sends included. What the formulas leave out: sums of the
@@ -9,19 +9,17 @@ vocabulary-parallel loss over labelled positions, norms and counts, a few tables
 
 from __future__ import annotations
 
-import json
-import os
-import socket
 from collections import Counter
 from typing import Any
 
 import torch
-import torch.multiprocessing as mp
 from torch.distributed.tensor.debug import CommDebugMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from train.distributed.world import World, leave_process, open_world
+from benchmarks.record import argument_parser, record
+from benchmarks.train.ranks import run_ranks
+from train.distributed.world import World, open_world
 from train.selftest.cases import FAMILIES, ROWS, SEQ_LEN, Case, cases
 from train.selftest.run import build_trainer
 
@@ -37,42 +35,38 @@ _INPUTS = {
 }
 
 
-class _Bytes(TorchDispatchMode):
+class _Bytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Adds up what goes into the operations of process groups."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.sent: Counter[str] = Counter()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         namespace, name = func._schema.name.split("::")
         if namespace == "c10d" and name in _INPUTS:
-            given = tree_leaves(args[_INPUTS[name]])
-            self.sent[name] += sum(t.numel() * t.element_size() for t in given)
+            inputs = tree_leaves(args[_INPUTS[name]])
+            self.sent[name] += sum(t.numel() * t.element_size() for t in inputs)
         return func(*args, **(kwargs or {}))
 
 
-def measure(rank: int, port: int, results: Any) -> None:
-    os.environ.update(
-        RANK=str(rank), WORLD_SIZE=str(RANKS), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port)
-    )
-    torch.set_num_threads(1)
+def measure(_: int) -> list[dict[str, Any]]:
+    """Bytes of every layout's operations, measured and expected."""
     rows = []
     with open_world(timeout_seconds=300) as world:
         for case in cases(RANKS):
             if case.name in NAMES:
                 rows += _one(case, world)
-    if rank == 0:
-        results.put(rows)
-    leave_process()
+    return rows
 
 
 def _one(case: Case, world: World) -> list[dict[str, Any]]:
     trainer, items = build_trainer(FAMILIES[0], case, world, "float32")
     trainer.update(lambda span: iter(items[span.step]), stop_asked=False)  # states, buffers
-    counter = CommDebugMode()
+    counter = CommDebugMode()  # type: ignore[no-untyped-call]
     # Its table by module fails at the second micro-batch: a hook for each forward pass stays.
-    counter.advanced_module_tracker._fw_set_module_hook = lambda *_: None
+    tracker: Any = counter.advanced_module_tracker
+    tracker._fw_set_module_hook = lambda *_: None
     counted = _Bytes()
     with counter, counted:
         trainer.update(lambda span: iter(items[span.step]), stop_asked=False)
@@ -125,23 +119,15 @@ def _expected(case: Case, model: torch.nn.Module, microbatches: int) -> list[tup
 
 
 def main() -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    results = mp.get_context("spawn").SimpleQueue()
-    mp.spawn(measure, (port, results), nprocs=RANKS)
-    rows = results.get()
-    print(
-        json.dumps(
-            {
-                "benchmark": "volume",
-                "torch": torch.__version__,
-                "rows_of_a_batch": ROWS,
-                "rows": rows,
-                "worst_off_by": max(abs(row["off_by"]) for row in rows),
-            },
-            indent=1,
-        )
+    argument_parser(__doc__).parse_args()
+    rows = run_ranks(measure, num_ranks=RANKS)
+    record(
+        "volume",
+        {
+            "rows_of_a_batch": ROWS,
+            "rows": rows,
+            "worst_off_by": max(abs(row["off_by"]) for row in rows),
+        },
     )
 
 
