@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import torch
 import torch.multiprocessing as mp
 
 from benchmarks.record import argument_parser, record
@@ -55,7 +54,7 @@ def rank_of_run(rank: int, port: int, run: TrainSettings) -> None:
     enter_rank(rank, WORKERS + 1, port)
     gradient = asynchronous._gradient
 
-    def slowed(*arguments: Any) -> torch.Tensor:
+    def slowed(*arguments: Any) -> Any:
         # Sleeping, not computing: on a few cores busy workers would slow each other.
         time.sleep(SLOW_SECONDS if rank == WORKERS else PAUSE_SECONDS)
         return gradient(*arguments)
