@@ -202,6 +202,8 @@ def _plural(words: str) -> str:
 def _default(info: FieldInfo) -> str:
     if info.is_required():
         return "required"
+    if info.default_factory_takes_validated_data:
+        return "`null`"  # the value follows from other keys, as the description says
     value = info.get_default(call_default_factory=True)
     if value is PydanticUndefined or isinstance(value, Settings):
         return "its defaults"

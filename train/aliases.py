@@ -1,79 +1,218 @@
-"""Names that users of LAVIS and Hugging Face already write, translated into our settings."""
+"""Other names of our settings: those of LAVIS, and those that earlier versions had.
+
+All of them stand in one table, `ALIASES`. A recipe and `--set` may use them: the old names of
+renamed settings are warned about, those of LAVIS are not. What is stored (the settings and the
+identity in a checkpoint, `shape.json` of an export) is translated on reading, without a warning,
+since nobody needs to mend it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_SCHEDULE_NAMES = ("init_lr", "min_lr", "warmup_lr", "lr_decay_rate", "lr_scheduler_type")
+import yaml
+
+from schemas.errors import SettingsError
+from schemas.settings import apply_overrides
+from train.model.config import DERIVED_FIELDS, ModelConfig
+
+PHASES = "phases"
+_RUN_BLOCK = "run"
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Familiar:
-    """Where a familiar key goes: a dotted place, and the values it takes there."""
+class Alias:
+    """What another name of a setting stands for.
 
-    place: str
-    values: dict[Any, Any] | None = None
+    Attributes:
+        key: Dotted key of the setting.
+        values: Our values for the booleans that LAVIS writes; None where values are the same.
+        is_old: Whether an earlier version of the trainer had this name.
+    """
+
+    key: str
+    values: Mapping[bool, str] | None = None
+    is_old: bool = False
 
 
-_FAMILIAR = {
-    **{name: _Familiar(place=f"schedule.{name}") for name in _SCHEDULE_NAMES},
-    "warmup_steps": _Familiar(place="schedule.warmup"),
-    "use_amp": _Familiar(place="precision.compute", values={True: "auto", False: "fp32"}),
-    "enable_gradient_checkpointing": _Familiar(
-        place="recompute", values={True: "full", False: "none"}
-    ),
-    "max_norm": _Familiar(place="optimizer.max_norm"),
-    "weight_decay": _Familiar(place="optimizer.weight_decay"),
-    "max_steps": _Familiar(place="stop.steps"),
-    "max_epoch": _Familiar(place="stop.epochs"),
+_OLD_NAMES = {
+    "schedule.init_lr": "schedule.peak_lr",
+    "schedule.warmup_lr": "schedule.warmup_start_lr",
+    "optimizer.max_norm": "optimizer.max_grad_norm",
+    "parallel.schedule": "parallel.pipeline_schedule",
+    "loader.prefetch_batches": "loader.prefetch_microbatches",
+    "model.layers": "model.num_layers",
+    "model.heads": "model.num_heads",
+    "model.kv_heads": "model.num_kv_heads",
+    "model.head_dim": "model.head_width",
+    "model.norm_place": "model.norm_position",
+    "model.classes": "model.num_classes",
+    "model.token_types": "model.num_token_types",
+    "model.relative_buckets": "model.num_relative_buckets",
+    "model.relative_distance": "model.max_relative_distance",
+    "stages": PHASES,
 }
-_BLOCK = "run"
+_OLD_ALIASES = {old: Alias(key=key, is_old=True) for old, key in _OLD_NAMES.items()}
+# Keys of a `run:` block as LAVIS and the founding text write it; they may also stand at the top.
+_LAVIS_NAMES = {
+    "init_lr": Alias(key="schedule.peak_lr"),
+    "min_lr": Alias(key="schedule.min_lr"),
+    "warmup_lr": Alias(key="schedule.warmup_start_lr"),
+    "lr_decay_rate": Alias(key="schedule.lr_decay_rate"),
+    "lr_scheduler_type": Alias(key="schedule.lr_scheduler_type"),
+    "warmup_steps": Alias(key="schedule.warmup"),
+    "use_amp": Alias(key="precision.compute", values={True: "auto", False: "fp32"}),
+    "enable_gradient_checkpointing": Alias(key="recompute", values={True: "full", False: "none"}),
+    "max_norm": Alias(key="optimizer.max_grad_norm"),
+    "weight_decay": Alias(key="optimizer.weight_decay"),
+    "max_steps": Alias(key="stop.steps"),
+    "max_epoch": Alias(key="stop.epochs"),
+}
+ALIASES = _LAVIS_NAMES | _OLD_ALIASES
 
 
-def translate_familiar(data: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Move familiar keys, given at the top or in a `run:` block, to their places.
+def translate_recipe(
+    data: dict[str, Any], overrides: Sequence[str] = ()
+) -> tuple[dict[str, Any], list[str]]:
+    """Give a recipe the names that `TrainSettings` has, and apply its overrides.
+
+    An override under one name replaces what the recipe says under another.
 
     Returns:
-        The settings, and one warning for each key that the chosen schedule does not use.
+        The settings; warnings for names that an earlier version had, and for keys of LAVIS that
+        the chosen schedule does not use.
+
+    Raises:
+        SettingsError: One setting is given under two names; the message has both.
     """
-    settings = {
-        key: dict(value) if isinstance(value, dict) else value for key, value in data.items()
-    }
-    block = settings.get(_BLOCK)
+    settings = dict(data)
+    block = settings.pop(_RUN_BLOCK, None)
     if isinstance(block, dict):
-        del settings[_BLOCK]
         settings.update(block)
-    used: set[str] = set()
-    for name, familiar in _FAMILIAR.items():
-        if name not in settings:
+    elif block is not None:
+        settings[_RUN_BLOCK] = block  # judged as the unknown key that it is
+    written = set(settings)
+    settings, used = _renamed(settings, ALIASES)
+    translated = []
+    for override in overrides:
+        path, equals, value = override.removeprefix(f"{_RUN_BLOCK}.").partition("=")
+        key, alias = _current_path(path)
+        if alias is not None:
+            used.append((path, key))
+            value = _value_text(alias, value)
+        translated.append(f"{key}{equals}{value}")
+    # The values of overrides may be blocks with keys of their own.
+    settings, more = _renamed(apply_overrides(settings, translated), ALIASES)
+    warnings = [
+        f"{old} is now {key}; write {key}" for old, key in used + more if old not in _LAVIS_NAMES
+    ]
+    return settings, warnings + _unused(settings, written | {old for old, _ in used})
+
+
+def with_current_keys(stored: dict[str, Any]) -> dict[str, Any]:
+    """Give settings, or an identity, that an earlier version stored the names of this version."""
+    return _renamed(stored, _OLD_ALIASES)[0]
+
+
+def with_old_keys(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Give settings the names that the version before the renaming stored them under."""
+    back = {key: Alias(key=old) for old, key in _OLD_NAMES.items()}
+    return _renamed(settings, back)[0]
+
+
+def with_current_model_keys(shape: dict[str, Any]) -> dict[str, Any]:
+    """Give the stored fields of a model their names, and values to those that were left to follow."""
+    fields: dict[str, Any] = with_current_keys({"model": shape})["model"]
+    open_fields = [name for name in DERIVED_FIELDS if name in fields and fields[name] is None]
+    if open_fields:
+        whole = ModelConfig.model_validate(fields)
+        fields |= {name: getattr(whole, name) for name in open_fields}
+    return fields
+
+
+def _renamed(
+    data: Mapping[str, Any], aliases: Mapping[str, Alias], prefix: str = ""
+) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """A copy under the names that the aliases stand for, and each (name, key) that was used."""
+    settings = {k: dict(v) if isinstance(v, dict) else v for k, v in data.items()}
+    used = []
+    for name, alias in aliases.items():
+        source, last = _block_of(settings, name, is_made=False)
+        if source is None or last not in source:
             continue
-        value = settings.pop(name)
-        used.add(name)
-        if familiar.values is not None and isinstance(value, bool):
-            value = familiar.values[value]
-        _place(settings, familiar.place, value)
-    return settings, _unused(settings, used)
+        value = source.pop(last)
+        if alias.values is not None and isinstance(value, bool):
+            value = alias.values[value]
+        target, key = _block_of(settings, alias.key, is_made=True)
+        assert target is not None  # it was made
+        if key in target:
+            raise SettingsError(
+                f"{prefix}{name} and {prefix}{alias.key} are two names of one setting; "
+                f"give {alias.key} alone"
+            )
+        target[key] = value
+        used.append((f"{prefix}{name}", f"{prefix}{alias.key}"))
+    phases = settings.get(PHASES)
+    if isinstance(phases, list | tuple):
+        settings[PHASES], of_phases = _renamed_phases(phases)
+        used += of_phases
+    return settings, used
 
 
-def _place(settings: dict[str, Any], place: str, value: Any) -> None:
-    block, _, key = place.rpartition(".")
-    if not block:
-        settings[key] = value
-        return
-    node = settings.get(block)
-    # A block written out in full wins over the familiar key.
-    settings[block] = {key: value, **(node if isinstance(node, dict) else {})}
+def _renamed_phases(phases: Sequence[Any]) -> tuple[list[Any], list[tuple[str, str]]]:
+    renamed, used = [], []
+    for index, phase in enumerate(phases):
+        if isinstance(phase, dict):
+            phase, of_phase = _renamed(phase, _OLD_ALIASES, prefix=f"{PHASES}.{index}.")
+            used += of_phase
+        renamed.append(phase)
+    return renamed, used
 
 
-def _unused(settings: dict[str, Any], used: set[str]) -> list[str]:
-    block = settings.get("schedule", {})
-    schedule = str(block.get("lr_scheduler_type", "linear_warmup_cosine_lr"))
+def _block_of(
+    settings: dict[str, Any], dotted: str, *, is_made: bool
+) -> tuple[dict[str, Any] | None, str]:
+    """The mapping that holds a dotted key, and the key in it; None where there is no mapping."""
+    name, _, last = dotted.rpartition(".")
+    if not name:
+        return settings, last
+    if is_made and not isinstance(settings.get(name), dict):
+        settings[name] = {}
+    block = settings.get(name)
+    return (block if isinstance(block, dict) else None), last
+
+
+def _current_path(path: str) -> tuple[str, Alias | None]:
+    """The dotted key that the path of an override stands for, and the alias that it used."""
+    head, _, rest = path.partition(".")
+    if rest and head in (PHASES, "stages"):
+        index, _, inner = rest.partition(".")
+        key, alias = _current_path(inner)
+        used = alias or (ALIASES["stages"] if head == "stages" else None)
+        return ".".join(filter(None, (PHASES, index, key))), used
+    alias = ALIASES.get(path)
+    return (path, None) if alias is None else (alias.key, alias)
+
+
+def _value_text(alias: Alias, text: str) -> str:
+    if alias.values is None:
+        return text
+    value = yaml.safe_load(text)
+    return alias.values[value] if isinstance(value, bool) else text
+
+
+def _unused(settings: Mapping[str, Any], written: set[str]) -> list[str]:
+    """Warnings for keys that were written under LAVIS's names and that the schedule does not use."""
+    block = settings.get("schedule")
+    schedule = block if isinstance(block, dict) else {}
+    kind = str(schedule.get("lr_scheduler_type", "linear_warmup_cosine_lr"))
     warnings = []
-    if "lr_decay_rate" in used and "step" not in schedule:
-        warnings.append(f"lr_decay_rate is not used by the schedule {schedule}")
-    if "min_lr" in used and schedule == "constant":
+    if "lr_decay_rate" in written and "step" not in kind:
+        warnings.append(f"lr_decay_rate is not used by the schedule {kind}")
+    if "min_lr" in written and kind == "constant":
         warnings.append("min_lr is not used by the schedule constant")
-    if "warmup_lr" in used and not block.get("warmup"):
+    if "warmup_lr" in written and not schedule.get("warmup"):
         warnings.append("warmup_lr is not used without warmup_steps")
     return warnings

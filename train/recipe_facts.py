@@ -11,9 +11,9 @@ from train.checkpoint.pointer import CHECKPOINTS_NAME, latest_checkpoint
 from train.data.loader import shard_files
 from train.data.remote import ShardFiles, local_tokenizer, open_manifest
 from train.model.config import ModelConfig
+from train.phases import split_phases
 from train.refusals import RunFacts, recipe_faults, refusals
 from train.settings import TrainSettings
-from train.stages import split_stages
 from train.warm_start.shape import changed_shape, new_shape
 
 
@@ -62,7 +62,7 @@ def judge_recipe(
     """
     phases: list[JudgedPhase] = []
     faults = recipe_faults(settings)
-    for phase in split_stages(settings):
+    for phase in split_phases(settings):
         before = phases[-1].facts if phases else None
         facts = _facts(phase, world_size, before, sizes)
         phases.append(JudgedPhase(settings=phase, facts=facts))

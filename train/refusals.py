@@ -62,8 +62,8 @@ def refusals(settings: TrainSettings, facts: RunFacts) -> list[str]:
 
 def recipe_faults(settings: TrainSettings) -> list[str]:
     """Why the phases of a recipe cannot be one recipe; each phase is judged by `refusals`."""
-    if settings.asynchronous is not None and settings.stages is not None:
-        return ["asynchronous does not go with stages: write one recipe per stage"]
+    if settings.asynchronous is not None and settings.phases is not None:
+        return ["asynchronous does not go with phases: write one recipe for each phase"]
     return []
 
 
@@ -76,8 +76,9 @@ def _asynchronous_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[s
         f"optimizer.name {optimizer.name}: servers step with sgd": optimizer.name != "sgd",
         f"optimizer.l1 {optimizer.l1} and l2 {optimizer.l2}: servers have weight_decay only; set "
         "both to null": optimizer.l1 is not None or optimizer.l2 is not None,
-        f"optimizer.max_norm: each of {config.servers} servers sees a part of the gradient; use "
-        "servers: 1 or max_norm: null": config.servers > 1 and optimizer.max_norm is not None,
+        f"optimizer.max_grad_norm: each of {config.servers} servers sees a part of the gradient; use "
+        "servers: 1 or max_grad_norm: null": config.servers > 1
+        and optimizer.max_grad_norm is not None,
         f"precision.compute {settings.precision.compute}: a loss scale needs common steps; use "
         "bf16 or fp32": settings.precision.compute == "fp16",
         f"trainable {settings.trainable}: servers hold all weights; set trainable: all": (
@@ -152,9 +153,9 @@ def _model_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[str]:
                     "parallel.tp: 1"
                 )
         sizes = {
-            "heads": model.heads,
-            "kv_heads": model.num_kv_heads,
-            "mlp_width": model.hidden_width,
+            "num_heads": model.num_heads,
+            "num_kv_heads": model.num_kv_heads,
+            "mlp_width": model.mlp_width,
         }
         for name, size in sizes.items():
             if size % parallel.tp:
@@ -183,7 +184,7 @@ def _wrapper_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[str]:
     if settings.trainable != "all" and parallel.pp > 1:
         yield (
             f"trainable: {settings.trainable} works with data and tensor ranks, not with "
-            f"pp {parallel.pp}; pipelines serve the stage that trains all"
+            f"pp {parallel.pp}; pipelines serve the phase that trains all"
         )
     if settings.compile and parallel.tp > 1:
         yield f"compile: not together with tp {parallel.tp}; use one of them"
@@ -223,18 +224,18 @@ def _pipeline_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[str]:
     parallel, model = settings.parallel, facts.model
     if parallel.pp == 1:
         return
-    if parallel.schedule == "zero_bubble" and model.family == "t5":
+    if parallel.pipeline_schedule == "zero_bubble" and model.family == "t5":
         yield (
-            "parallel.schedule: zero_bubble splits the backward pass, which torch cannot do for "
+            "parallel.pipeline_schedule: zero_bubble splits the backward pass, which torch cannot do for "
             "stages with cross attention or a shared bias; for t5 use gpipe, 1f1b or interleaved"
         )
-    if parallel.schedule == "zero_bubble" and parallel.dp_shard > 1:
+    if parallel.pipeline_schedule == "zero_bubble" and parallel.dp_shard > 1:
         yield (
-            "parallel.schedule: zero_bubble splits the backward pass, which FSDP2's hooks cannot "
+            "parallel.pipeline_schedule: zero_bubble splits the backward pass, which FSDP2's hooks cannot "
             f"follow; for pp {parallel.pp} with dp_shard {parallel.dp_shard} use gpipe, 1f1b or "
             "interleaved"
         )
-    layers = model.layers * (2 if model.family == "t5" else 1)
+    layers = model.num_layers * (2 if model.family == "t5" else 1)
     if parallel.num_stages > layers:
         yield (
             f"parallel.pp: {parallel.num_stages} stages, but the model has {layers} layers; lower "
@@ -257,16 +258,16 @@ def _microbatch_faults(settings: TrainSettings, data_ranks: int) -> Iterator[str
             )
             continue
         count = size // unit
-        if parallel.schedule != "gpipe" and count < parallel.pp:
+        if parallel.pipeline_schedule != "gpipe" and count < parallel.pp:
             yield (
-                f"parallel.schedule: {parallel.schedule} needs at least {parallel.pp} micro-batches "
+                f"parallel.pipeline_schedule: {parallel.pipeline_schedule} needs at least {parallel.pp} micro-batches "
                 f"per rank and step for pp {parallel.pp}, got {count}; lower batch.microbatch or "
                 "raise batch.sequences"
             )
-        looped = parallel.schedule in ("interleaved", "zero_bubble")
+        looped = parallel.pipeline_schedule in ("interleaved", "zero_bubble")
         if looped and count % max(1, count // parallel.pp):
             yield (
-                f"parallel.schedule: {parallel.schedule} with pp {parallel.pp} takes multiples of "
+                f"parallel.pipeline_schedule: {parallel.pipeline_schedule} with pp {parallel.pp} takes multiples of "
                 f"{parallel.pp} micro-batches per rank and step, got {count}; change "
                 "batch.sequences or batch.microbatch"
             )
@@ -289,8 +290,12 @@ def _objective_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[str]
             max_positions=model.max_positions if model.positions == "learned" else None,
         )
         yield from objective_faults(objective, context)
-    if isinstance(objective, ClassifyConfig) and model.family == "bert" and model.classes is None:
+    if (
+        isinstance(objective, ClassifyConfig)
+        and model.family == "bert"
+        and model.num_classes is None
+    ):
         yield (
-            "objective.name: 'classify' needs a head for classes, and model.classes is null; set "
-            "model.classes to their number"
+            "objective.name: 'classify' needs a head for classes, and model.num_classes is null; set "
+            "model.num_classes to their number"
         )

@@ -9,8 +9,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.settings import Settings, apply_overrides, parse_settings, read_yaml
-from train.aliases import translate_familiar
+from schemas.settings import Settings, parse_settings, read_yaml
+from train.aliases import translate_recipe
 from train.checkpoint.config import CheckpointConfig
 from train.data.config import BatchConfig, DataSpan, LoaderConfig
 from train.optim.config import OptimizerConfig, ScheduleConfig
@@ -84,13 +84,14 @@ class TrainSettings(Settings):
     trainable: Trainable = Field(
         default="all", description="new_embeddings: only the rows of tokens that the base lacks"
     )
-    stages: tuple[dict[str, Any], ...] | None = Field(
+    phases: tuple[dict[str, Any], ...] | None = Field(
         default=None,
         min_length=1,
-        description="trained in turn, each this recipe with its changes, from the one before",
+        description="changes of this recipe, one set for each phase; a phase starts from the "
+        "weights of the one before",
     )
     first_sample: int = Field(
-        default=0, ge=0, description="samples of the data's order that an earlier stage read"
+        default=0, ge=0, description="samples of the data's order that an earlier phase read"
     )
     objective: dict[str, Any] = Field(default_factory=lambda: {"name": "causal"})
     batch: BatchConfig = BatchConfig()
@@ -164,12 +165,12 @@ class TrainSettings(Settings):
 
 
 def load_train_settings(path: Path, overrides: Sequence[str] = ()) -> TrainSettings:
-    """Read a recipe; familiar names are translated and unused ones warned about.
+    """Read a recipe; other names of settings (train/aliases.py) are translated, with warnings.
 
     Raises:
         SettingsError: With every fault, unknown keys with their nearest valid one.
     """
-    data, warnings = translate_familiar(apply_overrides(read_yaml(path), overrides))
+    data, warnings = translate_recipe(read_yaml(path), overrides)
     for warning in warnings:
         logger.warning("%s: %s", path, warning)
     return parse_settings(TrainSettings, data, where=str(path))

@@ -138,18 +138,18 @@ def litgpt_side(weights: dict[str, Tensor], config: ModelConfig) -> Side:
     model = GPT(
         Config(
             block_size=TOKENS,
-            n_layer=config.layers,
+            n_layer=config.num_layers,
             n_embd=config.width,
             vocab_size=config.vocab_size,
             padded_vocab_size=config.vocab_size,
-            n_head=config.heads,
+            n_head=config.num_heads,
             rotary_percentage=1.0,
             parallel_residual=False,
             bias=False,
             norm_class_name="RMSNorm",
             norm_eps=config.norm_eps,
             mlp_class_name="LLaMAMLP",
-            intermediate_size=config.hidden_width,
+            intermediate_size=config.mlp_width,
         )
     ).train()
     model.load_state_dict(_litgpt_names(weights, config))
@@ -176,7 +176,7 @@ def _litgpt_names(weights: dict[str, Tensor], config: ModelConfig) -> dict[str, 
         "mlp.fc_2": "mlp.up",
         "mlp.proj": "mlp.down",
     }
-    for layer in range(config.layers):
+    for layer in range(config.num_layers):
         ours, theirs = f"blocks.{layer}", f"transformer.h.{layer}"
         joined = [weights[f"{ours}.attention.{part}.weight"] for part in ("query", "key", "value")]
         found[f"{theirs}.attn.qkv.weight"] = torch.cat(joined)

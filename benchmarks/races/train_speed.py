@@ -190,14 +190,14 @@ def gemm_rate(threads: int) -> float:
 def step_flops(family: str, config: ModelConfig) -> float:
     """Products of a step, forward and backward; causal attention counts half its square."""
     table = config.vocab_size * config.width
-    square = 12 * config.layers * config.width * TOKENS
+    square = 12 * config.num_layers * config.width * TOKENS
     if family == "t5":
-        mlp = (3 if config.is_gated else 2) * config.width * config.hidden_width
-        attention = 4 * config.width * config.heads * config.head_width
-        encoder = config.layers * (attention + mlp)
-        decoder = config.layers * (2 * attention + mlp)
+        mlp = (3 if config.is_gated else 2) * config.width * config.mlp_width
+        attention = 4 * config.width * config.num_heads * config.head_width
+        encoder = config.num_layers * (attention + mlp)
+        decoder = config.num_layers * (2 * attention + mlp)
         memory = (
-            config.layers * attention // 2
+            config.num_layers * attention // 2
         )  # keys and values of the memory, at TOKENS positions
         targets = 6 * (decoder - memory + table) + square * (1 + TARGETS / TOKENS)
         return ROWS * (TOKENS * (6 * (encoder + memory) + square) + TARGETS * targets)

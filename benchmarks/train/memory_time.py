@@ -20,9 +20,9 @@ from train.settings import TrainSettings
 
 ROWS, TOKENS, VOCAB, REPEATS = 2, 256, 5003, 2
 SHAPES = {
-    "gpt2": {"preset": "gpt2-test", "width": 256, "layers": 8, "heads": 8},
-    "t5": {"preset": "t5-small", "width": 256, "layers": 4, "heads": 8, "head_dim": 32},
-    "bert": {"preset": "bert-base", "width": 256, "layers": 8, "heads": 8},
+    "gpt2": {"preset": "gpt2-test", "width": 256, "num_layers": 8, "num_heads": 8},
+    "t5": {"preset": "t5-small", "width": 256, "num_layers": 4, "num_heads": 8, "head_width": 32},
+    "bert": {"preset": "bert-base", "width": 256, "num_layers": 8, "num_heads": 8},
 }
 
 

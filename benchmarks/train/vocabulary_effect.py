@@ -6,7 +6,7 @@ A byte-level BPE is trained on English books and a GPT pretrained with it, once 
 once on English with a tenth of Chinese beside it, as real base models have. Then the same Chinese
 text, one pass each, is read by three runs that start from that GPT: with the base tokenizer, with
 the tokenizer extended to Chinese whose new rows start from the mean of their pieces, and the same
-with Gaussian rows. The extended ones train the new rows alone first, then all (`stages`). The
+with Gaussian rows. The extended ones train the new rows alone first, then all (`phases`). The
 figure of merit is bits per character on held-out Chinese documents, by seed. Writes also a curve of the first seed, results/vocabulary_effect.svg.
 """
 
@@ -144,8 +144,8 @@ def _ways_on(
             steps = max(2, counts["train"].rows // CHINESE_ROWS)
             first = max(1, int(steps * FIRST_STAGE))
             alone = {"trainable": "new_embeddings", "stop": {"steps": first}}
-            alone["schedule"] = {"init_lr": 3e-3}
-            changes["stages"] = [alone, {"stop": {"steps": steps - first}}]
+            alone["schedule"] = {"peak_lr": 3e-3}
+            changes["phases"] = [alone, {"stop": {"steps": steps - first}}]
         run = _train(base_run, name, work / f"chinese-{tokenizer}", seed, changes)
         curve = _curve(base_run / f"run-{_slug(name)}", counts)
         yield name, {**run, **_figures(curve, counts)}, curve
@@ -205,7 +205,7 @@ def _extend(base: Path, out: Path, texts: list[str], work: Path) -> None:
 
 
 def _schedule(rate: float) -> dict[str, Any]:
-    return {"init_lr": rate, "min_lr": rate / 10, "warmup": 10, "warmup_lr": rate / 10}
+    return {"peak_lr": rate, "min_lr": rate / 10, "warmup": 10, "warmup_start_lr": rate / 10}
 
 
 def _rows(count: int) -> dict[str, Any]:
@@ -245,10 +245,10 @@ def _train(
 
 
 def _curve(run: Path, counts: dict[str, PackedText]) -> list[dict[str, float]]:
-    """Bits per character against the bytes read, over all stages of a run."""
+    """Bits per character against the bytes read, over all phases of a run."""
     train, heldout = counts["train"], counts["heldout"]
     points = []
-    for folder in [*sorted((run / "stages").glob("*")), run]:
+    for folder in [*sorted((run / "phases").glob("*")), run]:
         for line in (folder / "metrics.jsonl").read_text().splitlines():
             record = json.loads(line)
             if "heldout" not in record:

@@ -95,7 +95,7 @@ def _expected(case: Case, model: torch.nn.Module, microbatches: int) -> list[tup
     total = sum(sizes.values())
     inner = sum(size for name, size in sizes.items() if name.startswith("blocks."))
     share = -(-SEQ_LEN // RANKS) / SEQ_LEN  # of a row's tokens, padded
-    each = 4 * config.layers * microbatches
+    each = 4 * config.num_layers * microbatches
     match case.name:
         case "dp":
             return [("allreduce_", "gradients", total)]

@@ -185,7 +185,7 @@ def assert_learns(dataset: Path, output: Path, objective: dict[str, Any]) -> Non
         "objective": objective,
         "batch": {"sequences": 8, "microbatch": 4},
         "stop": {"steps": 8},
-        "schedule": {"init_lr": 0.01, "warmup": 2},
+        "schedule": {"peak_lr": 0.01, "warmup": 2},
         "checkpoint": {"every_steps": 100, "export": False},
         "threads": 1,
     }

@@ -19,7 +19,7 @@ def check(world: int, parallel: dict[str, Any], preset: str = "gpt2-test", **cha
             "output": "none",
             "stop": {"steps": 1},
             "batch": {"sequences": 16, "microbatch": 2},
-            "model": {"preset": preset, "width": 32, "heads": 2, "layers": 4},
+            "model": {"preset": preset, "width": 32, "num_heads": 2, "num_layers": 4},
             "parallel": parallel,
         }
         | changes
@@ -46,7 +46,7 @@ def test_numbers_that_do_not_fit_are_named(
 
 
 def test_zero_bubble_is_refused_for_an_encoder_with_a_decoder() -> None:
-    parallel = {"pp": 2, "schedule": "zero_bubble"}
+    parallel = {"pp": 2, "pipeline_schedule": "zero_bubble"}
 
     check(2, parallel)
     with pytest.raises(SettingsError, match="for t5 use gpipe, 1f1b or interleaved"):
@@ -56,6 +56,6 @@ def test_zero_bubble_is_refused_for_an_encoder_with_a_decoder() -> None:
 def test_zero_bubble_is_refused_for_sharded_stages() -> None:
     parallel = {"pp": 2, "dp_shard": 2}
 
-    check(4, {**parallel, "schedule": "1f1b"})
+    check(4, {**parallel, "pipeline_schedule": "1f1b"})
     with pytest.raises(SettingsError, match="pp 2 with dp_shard 2 use gpipe, 1f1b or interleaved"):
-        check(4, {**parallel, "schedule": "zero_bubble"})
+        check(4, {**parallel, "pipeline_schedule": "zero_bubble"})

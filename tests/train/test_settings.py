@@ -1,4 +1,4 @@
-"""The recipe: familiar names, unknown keys, the time that a mistake costs."""
+"""The recipe: other names, unknown keys, the time that a mistake costs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from train.settings import load_train_settings
 
-FAMILIAR = """
+LAVIS = """
 manifest: data
 output: out
 stop: {steps: 3}
@@ -28,28 +28,28 @@ run:
 """
 
 
-def test_familiar_block_loads_and_unused_keys_are_named(
+def test_a_run_block_of_lavis_loads_and_unused_keys_are_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(FAMILIAR)
+    recipe.write_text(LAVIS)
 
     settings = load_train_settings(recipe)
 
     assert settings.schedule.lr_scheduler_type == "linear_warmup_cosine_lr"
-    assert (settings.schedule.init_lr, settings.schedule.min_lr) == (1e-4, 1e-5)
+    assert (settings.schedule.peak_lr, settings.schedule.min_lr) == (1e-4, 1e-5)
     assert settings.schedule.warmup == 1000
     assert settings.precision.compute == "auto"
     assert settings.recompute == "full"
-    assert settings.optimizer.max_norm == 5
+    assert settings.optimizer.max_grad_norm == 5
     assert "lr_decay_rate is not used" in caplog.text
 
 
-def test_familiar_names_may_stand_at_the_top(tmp_path: Path) -> None:
-    head, _, block = FAMILIAR.partition("run:\n")
+def test_names_of_lavis_may_stand_at_the_top(tmp_path: Path) -> None:
+    head, _, block = LAVIS.partition("run:\n")
     lines = [line.removeprefix("  ") for line in block.splitlines()]
     (tmp_path / "top.yaml").write_text(head + "\n".join(lines) + "\n")
-    (tmp_path / "block.yaml").write_text(FAMILIAR)
+    (tmp_path / "block.yaml").write_text(LAVIS)
 
     top, inside = (load_train_settings(tmp_path / f"{name}.yaml") for name in ("top", "block"))
 
@@ -80,7 +80,7 @@ def test_keys_that_a_schedule_does_not_use_are_warned_about(
     changes: list[str], warnings: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(FAMILIAR)
+    recipe.write_text(LAVIS)
 
     load_train_settings(recipe, changes)
 
@@ -91,7 +91,7 @@ def test_keys_that_a_schedule_does_not_use_are_warned_about(
 
 def test_unknown_setting_ends_with_2_before_torch(tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(FAMILIAR)
+    recipe.write_text(LAVIS)
     command = [sys.executable, "-X", "importtime", "-m", "train", "pretrain"]
 
     started = time.monotonic()

@@ -26,6 +26,7 @@ from torch.distributed.checkpoint.state_dict_saver import async_save
 from torch.distributed.checkpoint.state_dict_saver import save as save_distributed
 
 from schemas.errors import ContractError
+from train.aliases import with_current_keys, with_current_model_keys
 from train.checkpoint.config import CheckpointConfig
 from train.checkpoint.pointer import (
     LATEST_NAME,
@@ -161,7 +162,16 @@ def read_state(path: Path) -> dict[str, Any]:
         raise ContractError(
             f"{path}: format {state.get('format_version')}, expected {FORMAT_VERSION}"
         )
-    return state
+    return with_current_names(state)
+
+
+def with_current_names(state: dict[str, Any]) -> dict[str, Any]:
+    """Give what an earlier version stored of settings and model the names of this version."""
+    identity = with_current_keys(state["identity"])
+    if isinstance(identity.get("model"), dict):
+        identity["model"] = with_current_model_keys(identity["model"])
+    settings = with_current_keys(state.get("settings", {}))
+    return {**state, "identity": identity, "settings": settings}
 
 
 def load_tensors(path: Path, tensors: dict[str, Any], *, world_size: int) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from train.generation.open_model import Opened
 
 _SETTINGS = (
-    "max_new_tokens", "temperature", "top_k", "top_p", "beams", "length_penalty", "seed",
+    "max_new_tokens", "temperature", "top_k", "top_p", "num_beams", "length_penalty", "seed",
 )  # fmt: skip
 
 
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--temperature", type=float, help="sample; without it, greedy")
     parser.add_argument("--top-k", type=int, help="sample among the k likeliest tokens")
     parser.add_argument("--top-p", type=float, help="sample among the likeliest of this mass")
-    parser.add_argument("--beams", type=int, help="search with so many lines")
+    parser.add_argument("--num-beams", "--beams", type=int, help="search with so many lines")
     parser.add_argument("--length-penalty", type=float, help="rank beams by score / tokens ** it")
     parser.add_argument("--seed", type=int)
 

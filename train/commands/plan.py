@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         page = args.page
         if len(phases) > 1:
             planned = phase.settings
-            console.print(f"stage {number}: trainable {planned.trainable}, {planned.output}")
+            console.print(f"phase {number}: trainable {planned.trainable}, {planned.output}")
             page = None if page is None else page.with_stem(f"{page.stem}-{number}")
         if phase.facts.manifest is not None:
             _show_course(console, phase.settings, phase.facts.manifest, page)
@@ -82,7 +82,7 @@ def _show_course(
     for step in sorted({round(i * (total - 1) / _LINES) for i in range(_LINES + 1)}):
         rate = learning_rate(plan.progress(step), settings.schedule)
         span = plan.span(step)
-        bar = "#" * round(40 * rate / settings.schedule.init_lr)
+        bar = "#" * round(40 * rate / settings.schedule.peak_lr)
         tokens = (span.start - plan.first_sample) * plan.seq_len
         decay = f"{settings.optimizer.weight_decay:g}"
         table.add_row(f"{step:,}", f"{tokens:,}", str(span.count), decay, f"{rate:.3e}", bar)

@@ -24,7 +24,7 @@ class LoaderConfig(Settings):
     verify: Literal["file", "content", "none"] = Field(
         default="file", description="check on first open: the file's SHA-256, or that of its rows"
     )
-    prefetch_batches: int = Field(default=4, gt=0, description="micro-batches ready ahead")
+    prefetch_microbatches: int = Field(default=4, gt=0, description="micro-batches ready ahead")
     cache_row_groups: int | None = Field(
         default=None, gt=0, description="decoded row groups held; null: what the lanes need"
     )

@@ -9,12 +9,12 @@ from train.model.config import ModelConfig
 
 # What config.json of transformers can say of each family beyond sizes.
 _FIXED: dict[str, dict[str, Any]] = {
-    "gpt2": {"positions": "learned", "norm": "layernorm", "place": "pre", "bias": True},
+    "gpt2": {"positions": "learned", "norm": "layernorm", "norm_position": "pre", "bias": True},
     "opt": {"positions": "learned", "norm": "layernorm", "position_offset": 2, "bias": True},
-    "neox": {"positions": "rotary", "norm": "layernorm", "place": "pre", "bias": True},
-    "llama": {"positions": "rotary", "norm": "rmsnorm", "place": "pre", "bias": False},
-    "t5": {"positions": "relative", "norm": "rmsnorm", "place": "pre", "bias": False},
-    "bert": {"positions": "learned", "norm": "layernorm", "place": "post", "bias": True},
+    "neox": {"positions": "rotary", "norm": "layernorm", "norm_position": "pre", "bias": True},
+    "llama": {"positions": "rotary", "norm": "rmsnorm", "norm_position": "pre", "bias": False},
+    "t5": {"positions": "relative", "norm": "rmsnorm", "norm_position": "pre", "bias": False},
+    "bert": {"positions": "learned", "norm": "layernorm", "norm_position": "post", "bias": True},
 }
 _ALWAYS: dict[str, Any] = {"width_ratio": 1.0}
 _ACTIVATIONS = {"gelu_tanh": "gelu_new", "gelu": "gelu", "relu": "relu"}
@@ -44,18 +44,16 @@ def refuse_unknown_shape(config: ModelConfig) -> None:
     """
     wanted = {**_ALWAYS, **_FIXED[config.family]}
     if config.family not in ("neox", "llama"):
-        wanted["kv_heads"] = None
+        wanted["num_kv_heads"] = config.num_heads
     if config.family != "neox":
         wanted |= {"parallel_residual": False, "rotary_fraction": 1.0}
     if config.family == "gpt2":
         wanted["position_offset"] = 0
     for name, value in wanted.items():
         found = getattr(config, name)
-        if name == "kv_heads" and found == config.heads:
-            continue
         if found != value:
             raise SettingsError(
-                f"model.{'norm_place' if name == 'place' else name}: {found!r} has no counterpart "
+                f"model.{name}: {found!r} has no counterpart "
                 f"in {config.family} of transformers, which has {value!r}; train on, but without "
                 "an export"
             )
@@ -72,8 +70,8 @@ def _sizes(config: ModelConfig) -> dict[str, Any]:
     """Fields that most families name alike."""
     return {
         "hidden_size": config.width,
-        "num_hidden_layers": config.layers,
-        "num_attention_heads": config.heads,
+        "num_hidden_layers": config.num_layers,
+        "num_attention_heads": config.num_heads,
         "max_position_embeddings": config.max_positions,
     }
 
@@ -84,9 +82,9 @@ def _gpt2(config: ModelConfig) -> dict[str, Any]:
         "architectures": ["GPT2LMHeadModel"],
         "n_positions": config.max_positions,
         "n_embd": config.width,
-        "n_layer": config.layers,
-        "n_head": config.heads,
-        "n_inner": config.hidden_width,
+        "n_layer": config.num_layers,
+        "n_head": config.num_heads,
+        "n_inner": config.mlp_width,
         "activation_function": _ACTIVATIONS[config.activation],
         "layer_norm_epsilon": config.norm_eps,
         "resid_pdrop": config.dropout,
@@ -100,7 +98,7 @@ def _llama(config: ModelConfig) -> dict[str, Any]:
         "model_type": "llama",
         "architectures": ["LlamaForCausalLM"],
         **_sizes(config),
-        "intermediate_size": config.hidden_width,
+        "intermediate_size": config.mlp_width,
         "num_key_value_heads": config.num_kv_heads,
         "hidden_act": "silu",
         "rms_norm_eps": config.norm_eps,
@@ -114,8 +112,8 @@ def _opt(config: ModelConfig) -> dict[str, Any]:
         "architectures": ["OPTForCausalLM"],
         **_sizes(config),
         "word_embed_proj_dim": config.width,
-        "ffn_dim": config.hidden_width,
-        "do_layer_norm_before": config.place == "pre",
+        "ffn_dim": config.mlp_width,
+        "do_layer_norm_before": config.norm_position == "pre",
         "activation_function": _ACTIVATIONS[config.activation],
         "dropout": config.dropout,
         "attention_dropout": config.dropout,
@@ -127,7 +125,7 @@ def _neox(config: ModelConfig) -> dict[str, Any]:
         "model_type": "gpt_neox",
         "architectures": ["GPTNeoXForCausalLM"],
         **_sizes(config),
-        "intermediate_size": config.hidden_width,
+        "intermediate_size": config.mlp_width,
         "hidden_act": _ACTIVATIONS[config.activation],
         "rotary_pct": config.rotary_fraction,
         "rotary_emb_base": config.rotary_base,
@@ -144,12 +142,12 @@ def _t5(config: ModelConfig) -> dict[str, Any]:
         "architectures": ["T5ForConditionalGeneration"],
         "d_model": config.width,
         "d_kv": config.head_width,
-        "d_ff": config.hidden_width,
-        "num_layers": config.layers,
-        "num_decoder_layers": config.layers,
-        "num_heads": config.heads,
-        "relative_attention_num_buckets": config.relative_buckets,
-        "relative_attention_max_distance": config.relative_distance,
+        "d_ff": config.mlp_width,
+        "num_layers": config.num_layers,
+        "num_decoder_layers": config.num_layers,
+        "num_heads": config.num_heads,
+        "relative_attention_num_buckets": config.num_relative_buckets,
+        "relative_attention_max_distance": config.max_relative_distance,
         "n_positions": config.max_positions,
         "dropout_rate": config.dropout,
         "layer_norm_epsilon": config.norm_eps,
@@ -171,10 +169,10 @@ def _bert(config: ModelConfig) -> dict[str, Any]:
         "model_type": "bert",
         "architectures": ["BertForPreTraining"],
         **_sizes(config),
-        **({} if config.classes is None else _class_fields(config.classes)),
-        "intermediate_size": config.hidden_width,
+        **({} if config.num_classes is None else _class_fields(config.num_classes)),
+        "intermediate_size": config.mlp_width,
         "hidden_act": _ACTIVATIONS[config.activation],
-        "type_vocab_size": config.token_types,
+        "type_vocab_size": config.num_token_types,
         "layer_norm_eps": config.norm_eps,
         "hidden_dropout_prob": config.dropout,
         "attention_probs_dropout_prob": config.dropout,

@@ -91,7 +91,7 @@ def _to_gpt2(state: State, config: ModelConfig) -> State:
         "transformer.ln_f.weight": state["final_norm.weight"],
         "transformer.ln_f.bias": state["final_norm.bias"],
     }
-    for layer in range(config.layers):
+    for layer in range(config.num_layers):
         ours, theirs = f"blocks.{layer}", f"transformer.h.{layer}"
         for kind in ("weight", "bias"):
             joined = torch.cat([state[f"{ours}.attention.{part}.{kind}"] for part in _QKV])
@@ -117,7 +117,7 @@ def _from_gpt2(state: State, config: ModelConfig) -> State:
         "final_norm.weight": state[f"{prefix}ln_f.weight"],
         "final_norm.bias": state[f"{prefix}ln_f.bias"],
     }
-    for layer in range(config.layers):
+    for layer in range(config.num_layers):
         ours, theirs = f"blocks.{layer}", f"{prefix}h.{layer}"
         for kind in ("weight", "bias"):
             joined = _turn(state[f"{theirs}.attn.c_attn.{kind}"])
@@ -135,12 +135,12 @@ def _to_neox(state: State, config: ModelConfig) -> State:
     out = {theirs: state[ours] for ours, theirs in _NEOX_OUTER.items()}
     if not config.tied_head:
         out["embed_out.weight"] = state["head.weight"]
-    for layer in range(config.layers):
+    for layer in range(config.num_layers):
         ours, theirs = f"blocks.{layer}", f"gpt_neox.layers.{layer}"
         for kind in ("weight", "bias"):
             parts = [state[f"{ours}.attention.{part}.{kind}"] for part in _QKV]
             by_head = [
-                part.view(config.heads, config.head_width, *part.shape[1:]) for part in parts
+                part.view(config.num_heads, config.head_width, *part.shape[1:]) for part in parts
             ]
             joined = torch.stack(by_head, dim=1).flatten(0, 2)
             out[f"{theirs}.attention.query_key_value.{kind}"] = joined
@@ -156,11 +156,11 @@ def _from_neox(state: State, config: ModelConfig) -> State:
         out["head.weight"] = state[
             "lm_head.weight" if "embed_out.weight" not in state else "embed_out.weight"
         ]
-    for layer in range(config.layers):
+    for layer in range(config.num_layers):
         ours, theirs = f"blocks.{layer}", f"gpt_neox.layers.{layer}"
         for kind in ("weight", "bias"):
             joined = state[f"{theirs}.attention.query_key_value.{kind}"]
-            by_head = joined.view(config.heads, 3, config.head_width, *joined.shape[1:])
+            by_head = joined.view(config.num_heads, 3, config.head_width, *joined.shape[1:])
             for number, part in enumerate(_QKV):
                 chosen = by_head[:, number].flatten(0, 1).contiguous()
                 out[f"{ours}.attention.{part}.{kind}"] = chosen

@@ -67,7 +67,7 @@ def _opt_names(config: ModelConfig) -> dict[str, str]:
     for kind in ("weight", "bias"):
         if config.has_final_norm:
             names[f"final_norm.{kind}"] = f"{decoder}.final_layer_norm.{kind}"
-        for layer in range(config.layers):
+        for layer in range(config.num_layers):
             for ours, theirs in _OPT_BLOCK.items():
                 names[f"blocks.{layer}.{ours}.{kind}"] = f"{decoder}.layers.{layer}.{theirs}.{kind}"
     if not config.tied_head:
@@ -80,7 +80,7 @@ def _llama_names(config: ModelConfig) -> dict[str, str]:
         "embedding.weight": "model.embed_tokens.weight",
         "final_norm.weight": "model.norm.weight",
     }
-    for layer in range(config.layers):
+    for layer in range(config.num_layers):
         for ours, theirs in _LLAMA_BLOCK.items():
             names[f"blocks.{layer}.{ours}.weight"] = f"model.layers.{layer}.{theirs}.weight"
     if not config.tied_head:
@@ -97,9 +97,9 @@ def _bert_names(config: ModelConfig) -> dict[str, str]:
     }
     for kind in ("weight", "bias"):
         names |= {f"{ours}.{kind}": f"{theirs}.{kind}" for ours, theirs in _BERT_HEADS.items()}
-        if config.classes is not None:
+        if config.num_classes is not None:
             names[f"class_head.{kind}"] = f"classifier.{kind}"
-        for layer in range(config.layers):
+        for layer in range(config.num_layers):
             for ours, theirs in _BERT_BLOCK.items():
                 theirs_full = f"bert.encoder.layer.{layer}.{theirs}.{kind}"
                 names[f"blocks.{layer}.{ours}.{kind}"] = theirs_full
@@ -117,7 +117,7 @@ def _t5_names(config: ModelConfig) -> dict[str, str]:
         names[f"{stack}.relative.weight"] = f"{first}.relative_attention_bias.weight"
         names[f"{stack}.final_norm.weight"] = f"{stack}.final_layer_norm.weight"
         last = 2 if stack == "decoder" else 1
-        for layer in range(config.layers):
+        for layer in range(config.num_layers):
             ours, theirs = f"{stack}.blocks.{layer}", f"{stack}.block.{layer}.layer"
             parts = {
                 "attention_norm": "0.layer_norm",

@@ -53,7 +53,7 @@ def beam_search(
     ends: frozenset[int],
 ) -> list[list[int]]:
     """The best line of each prompt, without the token that ended it."""
-    beams = config.beams or 1
+    beams = config.num_beams or 1
     logits = stepper.start(prompts, copies=beams)
     states = [
         _Prompt([_Line((), 0.0)] + [_Line((), _UNUSED) for _ in range(beams - 1)]) for _ in prompts
@@ -103,7 +103,7 @@ def _advance(
     is_last: bool,
 ) -> list[int]:
     """Take over the best continuations; the lines that they continue, for the cache."""
-    beams = config.beams or 1
+    beams = config.num_beams or 1
     length = len(state.running[0].tokens) + 1
     running: list[_Line] = []
     chosen: list[int] = []

@@ -16,7 +16,7 @@ class GenerationConfig(Settings):
     temperature: float | None = Field(default=None, gt=0, description="null: nothing is drawn")
     top_k: int | None = Field(default=None, gt=0, description="draw among the k likeliest")
     top_p: float | None = Field(default=None, gt=0, le=1, description="among those of this mass")
-    beams: int | None = Field(default=None, gt=1, description="null: one line is followed")
+    num_beams: int | None = Field(default=None, gt=1, description="null: no beam search")
     length_penalty: float = Field(
         default=1.0, description="beams are ranked by log-probability over tokens to this power"
     )
@@ -26,6 +26,8 @@ class GenerationConfig(Settings):
     def _one_way(self) -> Self:
         if self.temperature is None and (self.top_k is not None or self.top_p is not None):
             raise ValueError("top_k and top_p choose among what is drawn; give a temperature")
-        if self.beams is not None and self.temperature is not None:
-            raise ValueError(f"give either {self.beams} beams or a temperature; beams do not draw")
+        if self.num_beams is not None and self.temperature is not None:
+            raise ValueError(
+                f"give either {self.num_beams} beams or a temperature; beams do not draw"
+            )
         return self

@@ -28,7 +28,7 @@ def generate(
     Raises:
         ContractError: A prompt is empty, or there are not enough learned positions.
     """
-    if config.beams is not None:
+    if config.num_beams is not None:
         return beam_search(stepper, prompts, config, ends=ends)
     logits = stepper.start(prompts, copies=1)
     # A generator of each row: what is drawn for a prompt does not depend on its neighbours.

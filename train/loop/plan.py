@@ -25,7 +25,7 @@ class StepSpan:
 class RunPlan:
     """Sizes of a run; every answer is a function of the step or of the samples consumed.
 
-    Samples before `first_sample` were read by an earlier stage; steps, tokens and passes of this
+    Samples before `first_sample` were read by an earlier phase; steps, tokens and passes of this
     one count from there.
     """
 

@@ -32,12 +32,12 @@ from train.loop.trainer import StepOutcome, Trainer
 from train.optim.groups import build_optimizer
 from train.parallel.compose import build_strategy
 from train.parallel.diloco import OuterLoop
+from train.phases import PhaseEnd, follow, read_end, settings_sha256, split_phases, write_end
 from train.report.events import EVENTS_NAME, EventLog
 from train.report.metrics import MetricsFile, ProgressLine
 from train.report.page import write_report
 from train.report.tensorboard import TensorBoardFile, scalars
 from train.settings import TrainSettings
-from train.stages import StageEnd, follow, read_end, settings_sha256, split_stages, write_end
 from train.warm_start.start import Resumed
 
 logger = logging.getLogger(__name__)
@@ -56,18 +56,18 @@ def pretrain(settings: TrainSettings, *, is_fresh: bool = False) -> int:
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     with open_world(timeout_seconds=settings.step_timeout_seconds) as world:
-        before: StageEnd | None = None
-        for stage in split_stages(settings):
-            before = _run_stage(stage, before, world, is_fresh=is_fresh)
+        before: PhaseEnd | None = None
+        for phase in split_phases(settings):
+            before = _run_phase(phase, before, world, is_fresh=is_fresh)
             if before is None:
                 break  # asked to stop
     return 0
 
 
-def _run_stage(
-    settings: TrainSettings, before: StageEnd | None, world: World, *, is_fresh: bool
-) -> StageEnd | None:
-    """Train one stage, unless it ended earlier; None where it was asked to stop."""
+def _run_phase(
+    settings: TrainSettings, before: PhaseEnd | None, world: World, *, is_fresh: bool
+) -> PhaseEnd | None:
+    """Train one phase, unless it ended earlier; None where it was asked to stop."""
     if before is not None:
         settings = follow(settings, before)
     ended = None if is_fresh else read_end(settings)
@@ -90,9 +90,9 @@ def write_settings(run: Run) -> None:
     (run.output / SETTINGS_NAME).write_text(text, encoding="utf-8")
 
 
-def _end(run: Run) -> StageEnd:
+def _end(run: Run) -> PhaseEnd:
     plan = run.trainer.plan
-    end = StageEnd(
+    end = PhaseEnd(
         checkpoint=str(run.store.path(run.trainer.step)),
         manifest=run.settings.manifest,
         next_sample=plan.span(plan.total_steps).start,
@@ -172,7 +172,7 @@ def _train(run: Run) -> bool:
         microbatch=settings.batch.microbatch,
         start_step=trainer.step,
     )
-    stream = StepStream(items, depth=settings.loader.prefetch_batches)
+    stream = StepStream(items, depth=settings.loader.prefetch_microbatches)
     metrics = None
     if run.world.is_first:
         metrics = MetricsFile(run.output / METRICS_NAME, resume_step=trainer.step)

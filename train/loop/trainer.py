@@ -119,7 +119,7 @@ class Trainer:
                 f"step {span.step}: the gradient norm is {float(norm)}; samples {span.start} to "
                 f"{span.start + span.count - 1} (python -m train trace --step {span.step})"
             )
-        if self.settings.optimizer.max_norm is not None:
-            clip_gradients(gradients, norm, self.settings.optimizer.max_norm)
+        if self.settings.optimizer.max_grad_norm is not None:
+            clip_gradients(gradients, norm, self.settings.optimizer.max_grad_norm)
         self.optimizer.step()
         return False

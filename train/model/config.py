@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from schemas.settings import Settings
+
+# Fields whose value follows from other fields where a recipe gives none, or null.
+DERIVED_FIELDS = ("num_kv_heads", "head_width", "mlp_width", "norm_position")
 
 
 class ModelConfig(Settings):
@@ -16,14 +19,28 @@ class ModelConfig(Settings):
     """
 
     family: Literal["gpt2", "opt", "neox", "llama", "t5", "bert"] = "gpt2"
-    vocab_size: int = Field(default=50_257, gt=0)
-    max_positions: int = Field(default=1024, gt=0)
-    width: int = Field(default=64, gt=0)
-    layers: int = Field(default=2, gt=0)
-    heads: int = Field(default=2, gt=0)
-    kv_heads: int | None = Field(default=None, gt=0, description="None: as many as heads")
-    head_dim: int | None = Field(default=None, gt=0, description="None: width over heads")
-    mlp_width: int | None = Field(default=None, gt=0, description="None: four times the width")
+    vocab_size: int = Field(default=50_257, gt=0, description="rows of the embedding")
+    max_positions: int = Field(
+        default=1024, gt=0, description="rows of the table of learned positions"
+    )
+    width: int = Field(default=64, gt=0, description="of the hidden states between the blocks")
+    num_layers: int = Field(default=2, gt=0, description="blocks; t5: of each of its two stacks")
+    num_heads: int = Field(default=2, gt=0, description="attention heads of a block")
+    num_kv_heads: int = Field(
+        default_factory=lambda fields: fields["num_heads"],
+        gt=0,
+        description="heads of keys and values; null: num_heads. Fewer: grouped-query attention",
+    )
+    head_width: int = Field(
+        default_factory=lambda fields: fields["width"] // fields["num_heads"],
+        gt=0,
+        description="width of one head; null: width over num_heads",
+    )
+    mlp_width: int = Field(
+        default_factory=lambda fields: 4 * fields["width"],
+        gt=0,
+        description="width inside the MLP; null: four times the width",
+    )
     positions: Literal["learned", "sinusoidal", "rotary", "relative"] = "learned"
     position_offset: int = Field(
         default=0, ge=0, description="rows of the table before the first position; opt has 2"
@@ -31,19 +48,29 @@ class ModelConfig(Settings):
     rotary_fraction: float = Field(
         default=1.0, gt=0, le=1, description="share of a head that turns; neox has 0.25"
     )
-    rotary_base: float = Field(default=10_000.0, gt=0)
-    relative_buckets: int = Field(default=32, gt=1)
-    relative_distance: int = Field(default=128, gt=1, description="in tokens, the last bucket")
-    token_types: int = Field(default=2, gt=0, description="segment embeddings of bert")
-    classes: int | None = Field(
-        default=None, gt=1, description="bert: a head for classes of [CLS] or of tokens; null: none"
+    rotary_base: float = Field(
+        default=10_000.0, gt=0, description="theta of RoPE: pair i turns by theta^(-2i/R) a token"
+    )
+    num_relative_buckets: int = Field(
+        default=32, gt=1, description="t5: distances between tokens share so many biases"
+    )
+    max_relative_distance: int = Field(
+        default=128, gt=1, description="t5: tokens farther apart share the last bucket"
+    )
+    num_token_types: int = Field(
+        default=2, gt=0, description="bert: rows of the table of token types (A and B of a pair)"
+    )
+    num_classes: int | None = Field(
+        default=None,
+        gt=1,
+        description="bert: a head for so many classes of [CLS] or of tokens; null: no such head",
     )
     norm: Literal["layernorm", "rmsnorm", "batchnorm", "none"] = Field(
         default="layernorm", description="batchnorm counts real tokens only; none needs tfixup"
     )
-    norm_place: Literal["pre", "post", "sandwich"] | None = Field(
-        default=None,
-        description="before each part, after each sum, or before and after each part; "
+    norm_position: Literal["pre", "post", "sandwich"] = Field(
+        default_factory=lambda fields: "post" if fields["family"] == "bert" else "pre",
+        description="norms before each part, after each sum, or before and after each part; "
         "null: post for bert, pre otherwise",
     )
     parallel_residual: bool = Field(
@@ -51,8 +78,8 @@ class ModelConfig(Settings):
     )
     norm_eps: float = Field(default=1e-5, gt=0)
     activation: Literal["gelu_tanh", "gelu", "relu", "swiglu", "geglu"] = "gelu_tanh"
-    bias: bool = True
-    tied_head: bool = True
+    bias: bool = Field(default=True, description="biases in attention and MLP")
+    tied_head: bool = Field(default=True, description="the head's matrix is the embedding")
     dropout: float = Field(default=0.0, ge=0, lt=1)
     label_smoothing: float = Field(
         default=0.0, ge=0, lt=1, description="share of the target spread over all ids"
@@ -76,14 +103,28 @@ class ModelConfig(Settings):
         default=False, description="let tokens of a row see other documents in it"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_derived(cls, fields: Any) -> Any:
+        """A null where the value follows from other fields is the same as no value."""
+        if not isinstance(fields, dict):
+            return fields
+        return {
+            name: value
+            for name, value in fields.items()
+            if value is not None or name not in DERIVED_FIELDS
+        }
+
     @model_validator(mode="after")
     def _divides(self) -> Self:
         if (self.family == "t5") != (self.positions == "relative"):
             raise ValueError("relative positions belong to the family t5, and to it alone")
-        if self.head_dim is None and self.width % self.heads:
-            raise ValueError(f"width {self.width} is not a multiple of {self.heads} heads")
-        if self.heads % self.num_kv_heads:
-            raise ValueError(f"{self.heads} heads are no multiple of {self.num_kv_heads} kv_heads")
+        if "head_width" not in self.model_fields_set and self.width % self.num_heads:
+            raise ValueError(f"width {self.width} is not a multiple of num_heads {self.num_heads}")
+        if self.num_heads % self.num_kv_heads:
+            raise ValueError(
+                f"num_heads {self.num_heads} is not a multiple of num_kv_heads {self.num_kv_heads}"
+            )
         if self.positions == "rotary" and (self.rotary_width % 2 or not self.rotary_width):
             raise ValueError(
                 f"rotary positions turn pairs: {self.rotary_width} of {self.head_width} per head"
@@ -93,51 +134,32 @@ class ModelConfig(Settings):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if (self.init == "tfixup") != (self.norm == "none"):
-            raise ValueError("init tfixup takes the place of norms: use it with norm none, only")
+            raise ValueError("init tfixup replaces norms: use it with norm none, and only there")
         if self.share_stacks and self.family != "t5":
             raise ValueError(f"share_stacks belongs to t5; a {self.family} has one stack")
-        if self.classes is not None and self.family != "bert":
-            raise ValueError("classes belong to bert; other families write them as text")
-        if self.parallel_residual and (self.place != "pre" or self.family in ("t5", "bert")):
+        if self.num_classes is not None and self.family != "bert":
+            raise ValueError("num_classes belongs to bert; other families write classes as text")
+        is_pre_norm_decoder = self.norm_position == "pre" and self.family not in ("t5", "bert")
+        if self.parallel_residual and not is_pre_norm_decoder:
             raise ValueError("parallel_residual belongs to decoders with norms before the parts")
         if self.mup_base_width is not None and self.family in ("t5", "bert"):
             raise ValueError("mup_base_width is for decoders")
         return self
 
     @property
-    def place(self) -> Literal["pre", "post", "sandwich"]:
-        """Where the norms of a block are."""
-        return self.norm_place or ("post" if self.family == "bert" else "pre")
-
-    @property
     def has_final_norm(self) -> bool:
         """Whether a norm follows the last block; after post-norm blocks it would be a second one."""
-        return self.place != "post" or self.family == "t5"
+        return self.norm_position != "post" or self.family == "t5"
 
     @property
     def rotary_width(self) -> int:
-        """Places of a head that rotary positions turn."""
+        """Components of a head that rotary positions turn."""
         return int(self.head_width * self.rotary_fraction)
 
     @property
     def width_ratio(self) -> float:
         """Width over the base width of muP; 1 without it."""
         return self.width / self.mup_base_width if self.mup_base_width else 1.0
-
-    @property
-    def head_width(self) -> int:
-        """Width of one head."""
-        return self.head_dim or self.width // self.heads
-
-    @property
-    def num_kv_heads(self) -> int:
-        """Heads of keys and values."""
-        return self.kv_heads or self.heads
-
-    @property
-    def hidden_width(self) -> int:
-        """Width inside the MLP."""
-        return self.mlp_width or 4 * self.width
 
     @property
     def is_gated(self) -> bool:
@@ -148,22 +170,22 @@ class ModelConfig(Settings):
         """Exact number of parameters; the tied head counts once."""
         if self.family == "t5":
             return self._num_t5_parameters()
-        bias, width, hidden = int(self.bias), self.width, self.hidden_width
+        bias, width, hidden = int(self.bias), self.width, self.mlp_width
         attention = self._attention_parameters()
         ups = 2 if self.is_gated else 1
         mlp = (ups + 1) * width * hidden + bias * (ups * hidden + width)
         norm = self._norm_parameters()
         embeddings = self.vocab_size * width * (1 if self.tied_head else 2)
-        places = self._position_parameters()
-        norms = 4 if self.place == "sandwich" else 2
-        blocks = self.layers * (attention + mlp + norms * norm)
+        positions = self._position_parameters()
+        norms = 4 if self.norm_position == "sandwich" else 2
+        blocks = self.num_layers * (attention + mlp + norms * norm)
         if self.family == "bert":
             # Pooler, transform with its norm, output bias, next sentence.
             heads = 2 * (width * width + width) + norm + self.vocab_size + 2 * width + 2
-            heads += (self.classes or 0) * (width + 1)
+            heads += (self.num_classes or 0) * (width + 1)
             norms = norm * (1 + int(self.has_final_norm))
-            return embeddings + places + self.token_types * width + norms + blocks + heads
-        return embeddings + places + blocks + int(self.has_final_norm) * norm
+            return embeddings + positions + self.num_token_types * width + norms + blocks + heads
+        return embeddings + positions + blocks + int(self.has_final_norm) * norm
 
     def _norm_parameters(self) -> int:
         return self.width * {"layernorm": 2, "batchnorm": 2, "rmsnorm": 1, "none": 0}[self.norm]
@@ -174,30 +196,30 @@ class ModelConfig(Settings):
         return (self.max_positions + self.position_offset) * self.width
 
     def _attention_parameters(self) -> int:
-        inner, kv_width = self.heads * self.head_width, self.num_kv_heads * self.head_width
+        inner, kv_width = self.num_heads * self.head_width, self.num_kv_heads * self.head_width
         matrices = 2 * self.width * inner + 2 * self.width * kv_width
         return matrices + int(self.bias) * (inner + 2 * kv_width + self.width)
 
     def _num_t5_parameters(self) -> int:
-        mlp = (3 if self.is_gated else 2) * self.width * self.hidden_width
+        mlp = (3 if self.is_gated else 2) * self.width * self.mlp_width
         bias = int(self.bias)
-        mlp += bias * ((2 if self.is_gated else 1) * self.hidden_width + self.width)
+        mlp += bias * ((2 if self.is_gated else 1) * self.mlp_width + self.width)
         attention, norm = self._attention_parameters(), self._norm_parameters()
-        each = 2 if self.place == "sandwich" else 1
-        encoder = attention + mlp + 2 * each * norm
-        decoder = 2 * attention + mlp + 3 * each * norm
+        norms = 2 if self.norm_position == "sandwich" else 1
+        encoder = attention + mlp + 2 * norms * norm
+        decoder = 2 * attention + mlp + 3 * norms * norm
         embeddings = self.vocab_size * self.width * (1 if self.tied_head else 2)
-        tables = 2 * self.relative_buckets * self.heads
+        tables = 2 * self.num_relative_buckets * self.num_heads
         if self.share_stacks:
             decoder -= encoder
-        return embeddings + self.layers * (encoder + decoder) + tables + 2 * norm
+        return embeddings + self.num_layers * (encoder + decoder) + tables + 2 * norm
 
     def flops_per_token(self, seq_len: int) -> int:
-        """Of forward and backward: 6 per matrix weight, 12 per layer, width and token attended.
+        """Operations of forward and backward: 6 per weight, 12 per layer, width and token seen.
 
         Source: Chowdhery et al. 2022 (PaLM), appendix B.
         """
         matrices = self.num_parameters() - self._position_parameters()
         if not self.tied_head:
             matrices -= self.vocab_size * self.width
-        return 6 * matrices + 12 * self.layers * self.width * seq_len
+        return 6 * matrices + 12 * self.num_layers * self.width * seq_len

@@ -29,10 +29,10 @@ class Encoder(nn.Module):
         self.position: nn.Embedding | None = None
         if config.positions == "learned":
             self.position = nn.Embedding(config.max_positions, config.width)
-        self.token_type = nn.Embedding(config.token_types, config.width)
+        self.token_type = nn.Embedding(config.num_token_types, config.width)
         self.embedding_norm = make_norm(config)
         self.dropout = nn.Dropout(config.dropout)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.num_layers))
         self.final_norm = make_norm(config) if config.has_final_norm else nn.Identity()
         self.pooler = nn.Linear(config.width, config.width)
         self.transform = nn.Linear(config.width, config.width)
@@ -40,8 +40,8 @@ class Encoder(nn.Module):
         self.head_bias = nn.Parameter(torch.zeros(config.vocab_size))
         self.pair_head = nn.Linear(config.width, 2)
         self.class_head: nn.Linear | None = None
-        if config.classes is not None:
-            self.class_head = nn.Linear(config.width, config.classes)
+        if config.num_classes is not None:
+            self.class_head = nn.Linear(config.width, config.num_classes)
 
     def forward(self, batch: Batch) -> LossSums:
         """Losses at masked tokens, as sums, and of pairs, which `loss` holds too."""
@@ -133,7 +133,7 @@ class Encoder(nn.Module):
 
     def _class_head(self) -> nn.Linear:
         if self.class_head is None:
-            raise ValueError("a bert without model.classes has no head for classes")
+            raise ValueError("a bert without model.num_classes has no head for classes")
         return self.class_head
 
     def _transformed(self, hidden: Tensor) -> Tensor:

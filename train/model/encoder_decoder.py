@@ -39,7 +39,7 @@ class StackBlock(nn.Module):
 
     def __init__(self, config: ModelConfig, *, has_memory: bool) -> None:
         super().__init__()
-        self.is_post_norm = config.place == "post"
+        self.is_post_norm = config.norm_position == "post"
         self.attention_norm = make_norm(config)
         self.attention = Attention(config)
         self.attention_after = make_after_norm(config)
@@ -101,9 +101,9 @@ class Stack(nn.Module):
         super().__init__()
         self.config = config
         self.is_decoder = is_decoder
-        self.relative = nn.Embedding(config.relative_buckets, config.heads)
+        self.relative = nn.Embedding(config.num_relative_buckets, config.num_heads)
         self.blocks = nn.ModuleList(
-            StackBlock(config, has_memory=is_decoder) for _ in range(config.layers)
+            StackBlock(config, has_memory=is_decoder) for _ in range(config.num_layers)
         )
         self.final_norm = make_norm(config)
         self.dropout = nn.Dropout(config.dropout)
@@ -156,8 +156,8 @@ class Stack(nn.Module):
         buckets = relative_buckets(
             places[None] - places[seen:, None],
             both_ways=not self.is_decoder,
-            num_buckets=self.config.relative_buckets,
-            max_distance=self.config.relative_distance,
+            num_buckets=self.config.num_relative_buckets,
+            max_distance=self.config.max_relative_distance,
         )
         return self.relative(buckets).permute(2, 0, 1)[None]  # type: ignore[no-any-return]
 

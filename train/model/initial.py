@@ -54,7 +54,7 @@ def init_weights(model: nn.Module, config: ModelConfig, generator: Generator) ->
 
 def _gaussian_std(name: str, config: ModelConfig, *, shrinks: bool) -> float:
     if shrinks and name.endswith(_RESIDUAL):
-        return config.init_std / math.sqrt(2 * config.layers)
+        return config.init_std / math.sqrt(2 * config.num_layers)
     return config.init_std
 
 
@@ -74,7 +74,7 @@ def tfixup_factor(name: str, config: ModelConfig) -> float:
     if not name.endswith((*_FIXED_UP, "embedding.weight")):
         return 1.0
     over_memory = config.family == "t5" and not name.startswith("encoder.")
-    factor = 1 / (9 * config.layers) if over_memory else 0.67**4 / config.layers
+    factor = 1 / (9 * config.num_layers) if over_memory else 0.67**4 / config.num_layers
     return math.sqrt(math.sqrt(factor))
 
 

@@ -50,7 +50,7 @@ class Attention(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        inner = config.heads * config.head_width
+        inner = config.num_heads * config.head_width
         self.config = config
         kv_width = config.num_kv_heads * config.head_width
         # T5 has its scale in the initialisation of the queries.
@@ -116,12 +116,12 @@ class Attention(nn.Module):
                 attn_mask=mask,
                 is_causal=is_causal,
                 scale=self.scale,
-                enable_gqa=config.num_kv_heads != config.heads,
+                enable_gqa=config.num_kv_heads != config.num_heads,
             )
         if is_causal:
             ones = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=q.device)
             mask = ones.tril(k.shape[2] - q.shape[2])[None, None]
-        if config.num_kv_heads != config.heads:
+        if config.num_kv_heads != config.num_heads:
             times = q.shape[1] // k.shape[1]
             k, v = k.repeat_interleave(times, 1), v.repeat_interleave(times, 1)
         return attend_with_bias(q, k, v, bias, mask, scale=self.scale, dropout=dropout)
@@ -137,11 +137,11 @@ class MLP(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.activation = config.activation
-        self.up = nn.Linear(config.width, config.hidden_width, bias=config.bias)
+        self.up = nn.Linear(config.width, config.mlp_width, bias=config.bias)
         self.gate: nn.Linear | None = None
         if config.is_gated:
-            self.gate = nn.Linear(config.width, config.hidden_width, bias=config.bias)
-        self.down = nn.Linear(config.hidden_width, config.width, bias=config.bias)
+            self.gate = nn.Linear(config.width, config.mlp_width, bias=config.bias)
+        self.down = nn.Linear(config.mlp_width, config.width, bias=config.bias)
 
     def forward(self, x_BTD: Tensor) -> Tensor:
         """Transform each token alone."""
@@ -160,7 +160,7 @@ class MLP(nn.Module):
 
 def make_after_norm(config: ModelConfig) -> nn.Module:
     """The second norm of a part, in sandwich blocks (Ding et al. 2021, section 2.4)."""
-    return make_norm(config) if config.place == "sandwich" else nn.Identity()
+    return make_norm(config) if config.norm_position == "sandwich" else nn.Identity()
 
 
 class Block(nn.Module):
@@ -171,7 +171,7 @@ class Block(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.is_post_norm = config.place == "post"
+        self.is_post_norm = config.norm_position == "post"
         self.is_parallel = config.parallel_residual
         self.attention_norm = make_norm(config)
         self.attention = Attention(config)

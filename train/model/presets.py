@@ -15,7 +15,7 @@ from train.model.config import ModelConfig
 
 
 def _gpt(width: int, layers: int, heads: int, positions: int) -> dict[str, Any]:
-    return {"width": width, "layers": layers, "heads": heads, "max_positions": positions}
+    return {"width": width, "num_layers": layers, "num_heads": heads, "max_positions": positions}
 
 
 def _opt(width: int, layers: int, heads: int, positions: int = 2048) -> dict[str, Any]:
@@ -23,8 +23,8 @@ def _opt(width: int, layers: int, heads: int, positions: int = 2048) -> dict[str
         "family": "opt",
         "vocab_size": 50_272,
         "width": width,
-        "layers": layers,
-        "heads": heads,
+        "num_layers": layers,
+        "num_heads": heads,
         "max_positions": positions,
         "position_offset": 2,
         "activation": "relu",
@@ -36,8 +36,8 @@ def _neox(width: int, layers: int, heads: int) -> dict[str, Any]:
         "family": "neox",
         "vocab_size": 50_432,
         "width": width,
-        "layers": layers,
-        "heads": heads,
+        "num_layers": layers,
+        "num_heads": heads,
         "max_positions": 2048,
         "positions": "rotary",
         "rotary_fraction": 0.25,
@@ -51,8 +51,8 @@ def _llama(width: int, layers: int, heads: int, mlp_width: int, **more: Any) -> 
         "family": "llama",
         "vocab_size": 32_000,
         "width": width,
-        "layers": layers,
-        "heads": heads,
+        "num_layers": layers,
+        "num_heads": heads,
         "mlp_width": mlp_width,
         "max_positions": 2048,
         "positions": "rotary",
@@ -66,15 +66,15 @@ def _llama(width: int, layers: int, heads: int, mlp_width: int, **more: Any) -> 
 
 
 def _t5(
-    width: int, layers: int, mlp_width: int, heads: int, head_dim: int, *, v1_1: bool = False
+    width: int, layers: int, mlp_width: int, heads: int, head_width: int, *, v1_1: bool = False
 ) -> dict[str, Any]:
     return {
         "family": "t5",
         "vocab_size": 32_128,
         "width": width,
-        "layers": layers,
-        "heads": heads,
-        "head_dim": head_dim,
+        "num_layers": layers,
+        "num_heads": heads,
+        "head_width": head_width,
         "mlp_width": mlp_width,
         "max_positions": 512,
         "positions": "relative",
@@ -92,8 +92,8 @@ def _bert(width: int, layers: int, heads: int, vocab_size: int = 30_522) -> dict
         "family": "bert",
         "vocab_size": vocab_size,
         "width": width,
-        "layers": layers,
-        "heads": heads,
+        "num_layers": layers,
+        "num_heads": heads,
         "max_positions": 512,
         "norm_eps": 1e-12,
         "activation": "gelu",
@@ -127,7 +127,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "opt-175b": _opt(12_288, 96, 96),
     "neox-test": _neox(64, 2, 4),
     "neox-20b": _neox(6144, 44, 64),
-    "llama-test": _llama(32, 2, 4, 64, kv_heads=2, max_positions=64),
+    "llama-test": _llama(32, 2, 4, 64, num_kv_heads=2, max_positions=64),
     "llama-tiny": _llama(256, 4, 4, 688),
     "llama-7b": _llama(4096, 32, 32, 11_008),
     "t5-test": _t5(32, 2, 64, 4, 8),

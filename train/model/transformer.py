@@ -33,7 +33,7 @@ class Transformer(nn.Module):
             rows = config.max_positions + config.position_offset
             self.position = nn.Embedding(rows, config.width)
         self.dropout = nn.Dropout(config.dropout)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.num_layers))
         self.final_norm = make_norm(config) if config.has_final_norm else nn.Identity()
         self.head: nn.Linear | None = None
         if not config.tied_head:

@@ -39,10 +39,10 @@ def _square_of(gradients: Sequence[Tensor]) -> Tensor:
     return square
 
 
-def clip_gradients(gradients: Sequence[Tensor], norm: Tensor, max_norm: float) -> None:
-    """Scale gradients whose norm is above `max_norm` down to it; a smaller norm changes no bit."""
-    if float(norm) > max_norm:
-        scale_gradients(gradients, max_norm / float(norm))
+def clip_gradients(gradients: Sequence[Tensor], norm: Tensor, max_grad_norm: float) -> None:
+    """Scale gradients whose norm is above `max_grad_norm` down to it; a smaller norm changes no bit."""
+    if float(norm) > max_grad_norm:
+        scale_gradients(gradients, max_grad_norm / float(norm))
 
 
 def scale_gradients(gradients: Sequence[Tensor], factor: float) -> None:

@@ -25,9 +25,9 @@ class ScheduleConfig(Settings):
     """
 
     lr_scheduler_type: ScheduleName = "linear_warmup_cosine_lr"
-    init_lr: float = Field(default=3e-4, gt=0, description="peak, reached after the warm-up")
+    peak_lr: float = Field(default=3e-4, gt=0, description="peak, reached after the warm-up")
     min_lr: float = Field(default=0.0, ge=0, description="a floor for every schedule")
-    warmup_lr: float = Field(default=0.0, ge=0, description="where the warm-up starts")
+    warmup_start_lr: float = Field(default=0.0, ge=0, description="where the warm-up starts")
     unit: Literal["steps", "tokens"] = "steps"
     warmup: int = Field(default=0, ge=0, description="length of the warm-up in `unit`")
     lr_decay_rate: float = Field(default=0.9, gt=0, le=1, description="factor of the step schedule")
@@ -57,10 +57,12 @@ class ScheduleConfig(Settings):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.min_lr > self.init_lr:
-            raise ValueError(f"need min_lr <= init_lr, got {self.min_lr} and {self.init_lr}")
-        if self.warmup_lr > self.init_lr:
-            raise ValueError(f"need warmup_lr <= init_lr, got {self.warmup_lr} and {self.init_lr}")
+        if self.min_lr > self.peak_lr:
+            raise ValueError(f"need min_lr <= peak_lr, got {self.min_lr} and {self.peak_lr}")
+        if self.warmup_start_lr > self.peak_lr:
+            raise ValueError(
+                f"need warmup_start_lr <= peak_lr, got {self.warmup_start_lr} and {self.peak_lr}"
+            )
         if self.epochwise and not self.lr_scheduler_type.startswith("linear_warmup"):
             raise ValueError(
                 f"epochwise is a rule of linear_warmup_*, not {self.lr_scheduler_type}"
@@ -89,4 +91,6 @@ class OptimizerConfig(Settings):
         description="penalty on half the sum of squares of what decays: adds l2 * weight to its "
         "gradient, where weight_decay shrinks the weight itself",
     )
-    max_norm: float | None = Field(default=1.0, gt=0, description="clip the gradient; null: never")
+    max_grad_norm: float | None = Field(
+        default=1.0, gt=0, description="clip the gradient; null: never"
+    )

@@ -3,7 +3,7 @@
 `linear_warmup_cosine_lr` and `linear_warmup_step_lr` carry LAVIS's names (lavis/common/optims.py);
 with `epochwise` they are its published rule, which changes once per pass and warms up in the first
 one only. `wsd` is warm-up, stable, decay (MiniCPM, Hu et al. 2024); `inverse_sqrt` is T5's
-(Raffel et al. 2020): 1/sqrt(max(t, warm-up)), scaled to be `init_lr` where the warm-up ends.
+(Raffel et al. 2020): 1/sqrt(max(t, warm-up)), scaled to be `peak_lr` where the warm-up ends.
 """
 
 from __future__ import annotations
@@ -57,35 +57,37 @@ def _by_unit(progress: Progress, config: ScheduleConfig) -> float:
 
 def _warm(now: int, config: ScheduleConfig) -> float:
     share = now / max(config.warmup, 1)
-    return min(config.init_lr, config.warmup_lr + (config.init_lr - config.warmup_lr) * share)
+    return min(
+        config.peak_lr, config.warmup_start_lr + (config.peak_lr - config.warmup_start_lr) * share
+    )
 
 
 def _cosine(now: int, total: int, progress: Progress, config: ScheduleConfig) -> float:
     span = max(total - config.warmup, 1)
     share = min((now - config.warmup) / span, 1.0)
-    return config.min_lr + (config.init_lr - config.min_lr) * 0.5 * (1 + math.cos(math.pi * share))
+    return config.min_lr + (config.peak_lr - config.min_lr) * 0.5 * (1 + math.cos(math.pi * share))
 
 
 def _steps(now: int, total: int, progress: Progress, config: ScheduleConfig) -> float:
     decays = progress.passes if config.decay_every is None else now // config.decay_every
-    return config.init_lr * config.lr_decay_rate**decays
+    return config.peak_lr * config.lr_decay_rate**decays
 
 
 def _inverse_sqrt(now: int, total: int, progress: Progress, config: ScheduleConfig) -> float:
     turn = max(config.warmup, 1)
-    return config.init_lr * math.sqrt(turn / max(now, turn))
+    return config.peak_lr * math.sqrt(turn / max(now, turn))
 
 
 def _wsd(now: int, total: int, progress: Progress, config: ScheduleConfig) -> float:
     begin = total - config.decay_fraction * total
     if now < begin:
-        return config.init_lr
+        return config.peak_lr
     left = max(total - now, 0) / max(total - begin, 1)
-    return config.min_lr + (config.init_lr - config.min_lr) * left
+    return config.min_lr + (config.peak_lr - config.min_lr) * left
 
 
 def _constant(now: int, total: int, progress: Progress, config: ScheduleConfig) -> float:
-    return config.init_lr
+    return config.peak_lr
 
 
 _RULES: dict[str, Callable[[int, int, Progress, ScheduleConfig], float]] = {
@@ -102,6 +104,6 @@ def _epochwise(progress: Progress, config: ScheduleConfig) -> float:
     if progress.passes == 0:
         return _warm(progress.step_in_pass, config)
     if config.lr_scheduler_type == "linear_warmup_step_lr":
-        return max(config.min_lr, config.init_lr * config.lr_decay_rate**progress.passes)
+        return max(config.min_lr, config.peak_lr * config.lr_decay_rate**progress.passes)
     share = progress.passes / progress.total_passes
-    return config.min_lr + (config.init_lr - config.min_lr) * 0.5 * (1 + math.cos(math.pi * share))
+    return config.min_lr + (config.peak_lr - config.min_lr) * 0.5 * (1 + math.cos(math.pi * share))

@@ -219,7 +219,7 @@ def _pipeline(
         stages=[make_stage(model, cut) for cut in mine],
         world=world,
         seed=settings.seed,
-        kind=parallel.schedule,
+        kind=parallel.pipeline_schedule,
         group=group,
         rank_of_stage=plan.owners,
         share=_share(mesh),

@@ -25,7 +25,9 @@ class ParallelConfig(Settings):
     dp_shard: int = Field(default=1, gt=0, description="FSDP2: ranks that share one copy")
     tp: int = Field(default=1, gt=0, description="ranks that share every matrix")
     pp: int = Field(default=1, gt=0, description="pipeline ranks")
-    schedule: ScheduleKind = Field(default="1f1b", description="order of the pipeline's work")
+    pipeline_schedule: ScheduleKind = Field(
+        default="1f1b", description="order of the pipeline's work"
+    )
     stages_per_rank: int = Field(
         default=2, gt=1, description="stages of each pipeline rank, interleaved and zero_bubble"
     )
@@ -42,7 +44,7 @@ class ParallelConfig(Settings):
     @property
     def num_stages(self) -> int:
         """Stages that the layers are cut into."""
-        return self.pp * (self.stages_per_rank if self.schedule in _LOOPED else 1)
+        return self.pp * (self.stages_per_rank if self.pipeline_schedule in _LOOPED else 1)
 
     def replicas(self, world_size: int) -> int:
         """Return the replicas that fill the world.

@@ -117,7 +117,7 @@ class TwoStreamStage(PipelineStage):
         """
         model: Any = self.model
         mask, memory_mask = model.masks(batch)
-        depth = model.config.layers
+        depth = model.config.num_layers
         if self.cut.is_first:
             x = model.encoder.begin(model.embedding(batch.input_ids))
         encoder = self.blocks_of(model.encoder.blocks, 0) if self.cut.layers.start < depth else []
@@ -159,7 +159,7 @@ def needed_modules(model: nn.Module, cut: StageCut) -> list[str]:
 
 
 def _needed_of_two(model: EncoderDecoder, cut: StageCut) -> list[str]:
-    depth = model.config.layers
+    depth = model.config.num_layers
     chosen = []
     for stack, first in (("encoder", 0), ("decoder", depth)):
         own = [n - first for n in cut.layers if 0 <= n - first < depth]
@@ -218,7 +218,7 @@ def stage_shapes(
         return [x], [x]
     assert batch.decoder_ids is not None
     hidden = torch.Size((rows, batch.decoder_ids.shape[1], width))
-    depth = model.config.layers
+    depth = model.config.num_layers
     comes = [x] if cut.layers.start <= depth else [hidden, x]
     leaves = [x] if cut.layers.stop <= depth else [hidden, x]
     return comes, leaves

@@ -130,7 +130,7 @@ def _server(
             workers=config.workers,
             rate_of=rate_of,
             momentum=optimizer.momentum,
-            max_norm=optimizer.max_norm,
+            max_norm=optimizer.max_grad_norm,
             is_held=lambda version: (start + version) % every == 0 and start + version <= last,
             is_ending=is_ending,
         ),
@@ -355,7 +355,7 @@ def _work(run: Run, config: AsynchronousConfig, store: TCPStore, number: int) ->
         microbatch=run.settings.batch.microbatch,
         start_step=trainer.step,
     )
-    stream = StepStream(items, depth=run.settings.loader.prefetch_batches)
+    stream = StepStream(items, depth=run.settings.loader.prefetch_microbatches)
     try:
         while trainer.step < trainer.plan.total_steps and not worker.is_over:
             if flag.is_set and config.staleness > 0:

@@ -156,10 +156,10 @@ class _Plan:
         parallel = self.settings.parallel
         if parallel.pp == 1:
             return 1
-        if parallel.schedule == "gpipe":
+        if parallel.pipeline_schedule == "gpipe":
             return self.microbatches
         waiting = parallel.pp - rank
-        if parallel.schedule != "1f1b":
+        if parallel.pipeline_schedule != "1f1b":
             waiting += parallel.pp - 1  # Narayanan et al. 2021, section 2.2
         return min(self.microbatches, waiting)
 

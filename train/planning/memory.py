@@ -65,7 +65,7 @@ def training_needs(preset: str, shape: TrainingShape) -> Needs:
     per_parameter = 2 * _FP32 + OPTIMIZER_BYTES[shape.optimizer]
     ranks = shape.dp_shard * shape.tp * shape.pp
     tokens = shape.seq_len * shape.microbatch
-    layers = config.layers * (2 if config.family == "t5" else 1)
+    layers = config.num_layers * (2 if config.family == "t5" else 1)
     # The first pipeline stage holds the activations of `pp` micro-batches at once (1F1B), each of
     # 1/pp of the layers: as much as one rank without pipelines.
     kept = layers * tokens * _layer_values(config, shape) * _FP32
@@ -82,7 +82,7 @@ def _layer_values(config: ModelConfig, shape: TrainingShape) -> int:
     """Values kept per token and layer: those between the blocks are whole on each tensor rank."""
     if shape.recompute == "full":
         return config.width
-    attention = config.heads * config.head_width * 2
+    attention = config.num_heads * config.head_width * 2
     attention += 2 * config.num_kv_heads * config.head_width
-    hidden = config.hidden_width * (3 if config.is_gated else 2)
+    hidden = config.mlp_width * (3 if config.is_gated else 2)
     return 4 * config.width + (attention + hidden) // shape.tp

@@ -15,7 +15,7 @@ from train.data.packed import PackedRows
 # Layers and vocabulary that nothing divides: two stages differ in depth, the last tensor rank has
 # fewer rows. 26 tokens over 4 ranks leave a short share.
 SEQ_LEN, VOCAB, ROWS, STEPS = 26, 1003, 16, 5
-_SHAPE = {"width": 32, "heads": 4, "mlp_width": 48, "dropout": 0.0, "init_std": 0.2}
+_SHAPE = {"width": 32, "num_heads": 4, "mlp_width": 48, "dropout": 0.0, "init_std": 0.2}
 _SENTINELS = tuple(range(VOCAB - 1, VOCAB - 21, -1))
 SPECIAL = SpecialIds(pad=0, eos=1, bos=2, cls=3, sep=4, mask=5, sentinels=_SENTINELS)
 SOURCES = ("web", "zh")
@@ -33,22 +33,22 @@ class Family:
 FAMILIES = (
     Family(
         name="gpt2",
-        model={"preset": "gpt2-test", **_SHAPE, "layers": 17},
+        model={"preset": "gpt2-test", **_SHAPE, "num_layers": 17},
         objective={"name": "causal"},
     ),
     Family(
         name="llama",
-        model={"preset": "llama-7b", **_SHAPE, "layers": 16, "kv_heads": 4},
+        model={"preset": "llama-7b", **_SHAPE, "num_layers": 16, "num_kv_heads": 4},
         objective={"name": "causal"},
     ),
     Family(
         name="t5",
-        model={"preset": "t5-small", **_SHAPE, "head_dim": 8, "layers": 8},
+        model={"preset": "t5-small", **_SHAPE, "head_width": 8, "num_layers": 8},
         objective={"name": "span_corruption"},
     ),
     Family(
         name="bert",
-        model={"preset": "bert-base", **_SHAPE, "layers": 16},
+        model={"preset": "bert-base", **_SHAPE, "num_layers": 16},
         objective={"name": "masked"},
     ),
 )
@@ -84,11 +84,15 @@ def cases(world: int) -> list[Case]:
         Case(name="tp", parallel=tensor),
         Case(name="tp+sp", parallel={**tensor, "sequence_parallel": True}),
         *(
-            Case(name=f"pp {kind}", parallel={**pipe, "schedule": kind}, microbatches=4)
+            Case(name=f"pp {kind}", parallel={**pipe, "pipeline_schedule": kind}, microbatches=4)
             for kind in ("gpipe", "1f1b", "interleaved", "zero_bubble")
         ),
         Case(name="fsdp x tp", parallel={"dp_replicate": 1, "dp_shard": world // 2, "tp": 2}),
-        Case(name="pp x fsdp", parallel={**sharded, "schedule": "interleaved"}, microbatches=4),
+        Case(
+            name="pp x fsdp",
+            parallel={**sharded, "pipeline_schedule": "interleaved"},
+            microbatches=4,
+        ),
         Case(name="pp x tp x dp", parallel=product, microbatches=4),
     ]
 

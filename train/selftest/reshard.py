@@ -24,7 +24,7 @@ from train.selftest.run import build_trainer, train_steps
 
 ONE = Case(name="one process", parallel={}, microbatches=1)
 # As many layers as the deepest pipeline has stages, and one more, so that stages differ.
-RESHARD_FAMILY = replace(FAMILIES[0], model={**FAMILIES[0].model, "layers": 9})
+RESHARD_FAMILY = replace(FAMILIES[0], model={**FAMILIES[0].model, "num_layers": 9})
 _WIPED = -7.0
 
 

@@ -59,8 +59,8 @@ def build_trainer(
             "objective": family.objective,
             "batch": {"sequences": ROWS, "microbatch": case.microbatch},
             "stop": {"steps": STEPS},
-            "schedule": {"lr_scheduler_type": "constant", "init_lr": 0.003},
-            "optimizer": {"max_norm": 0.5},
+            "schedule": {"lr_scheduler_type": "constant", "peak_lr": 0.003},
+            "optimizer": {"max_grad_norm": 0.5},
             "parallel": case.parallel,
             **(changes or {}),
         }

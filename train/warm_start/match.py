@@ -90,7 +90,7 @@ def _refuse(source: Source, expected: State, found: State) -> None:
 
 def _described(config: ModelConfig) -> str:
     return (
-        f"{config.family}, {config.layers} layers x {config.width}, {config.vocab_size:,} rows, "
+        f"{config.family}, {config.num_layers} layers x {config.width}, {config.vocab_size:,} rows, "
         f"head {'tied' if config.tied_head else 'untied'}"
     )
 

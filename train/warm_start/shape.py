@@ -9,7 +9,14 @@ from train.model.presets import PRESETS, resolve_model
 from train.warm_start.config import StartRequest
 
 # What a recipe may change of a loaded shape: no loaded tensor but the table depends on it.
-_FREE = ("classes", "dropout", "init_std", "attend_across_documents", "vocab_size", "max_positions")
+_FREE = (
+    "num_classes",
+    "dropout",
+    "init_std",
+    "attend_across_documents",
+    "vocab_size",
+    "max_positions",
+)
 
 
 def new_shape(request: StartRequest, *, vocab_size: int, seq_len: int) -> ModelConfig:
@@ -36,14 +43,9 @@ def changed_shape(shape: ModelConfig, request: StartRequest, where: str) -> Mode
     named = dict(request.model)
     preset = named.pop("preset", None)
     fields = shape.model_dump()
-    derived = {
-        "kv_heads": shape.num_kv_heads,
-        "head_dim": shape.head_width,
-        "mlp_width": shape.hidden_width,
-    }
     wanted = {**PRESETS.get(preset, {}), **named}
     for name, value in wanted.items():
-        loaded = derived.get(name, fields.get(name, value))
+        loaded = fields.get(name, value)
         if name not in _FREE and value is not None and loaded != value:
             raise SettingsError(
                 f"model.{name}: {value!r} in the recipe, {loaded!r} in {where}; leave it "

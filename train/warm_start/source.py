@@ -15,6 +15,7 @@ from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 
 from schemas.errors import ContractError, SettingsError
 from schemas.settings import nearest, parse_settings
+from train.aliases import with_current_model_keys
 from train.checkpoint.pointer import STATE_NAME, find_checkpoint
 from train.checkpoint.store import load_tensors, read_state
 from train.exchange.describe import read_shape
@@ -87,11 +88,7 @@ def _has_shape(path: Path) -> bool:
 def _folder(path: Path) -> Source:
     has_tokenizer = (path / "tokenizer.json").is_file()
     own = path / OWN_SHAPE
-    config = (
-        ModelConfig.model_validate_json(own.read_text(encoding="utf-8"))
-        if own.is_file()
-        else read_shape(path)
-    )
+    config = _own_shape(own) if own.is_file() else read_shape(path)
     return Source(
         path=path,
         config=config,
@@ -99,6 +96,11 @@ def _folder(path: Path) -> Source:
         tokenizer=path if has_tokenizer else None,
         heldout_loss=_heldout_loss(path.parent) if path.name == EXPORT else None,
     )
+
+
+def _own_shape(path: Path) -> ModelConfig:
+    fields = json.loads(path.read_text(encoding="utf-8"))
+    return parse_settings(ModelConfig, with_current_model_keys(fields), where=str(path))
 
 
 def _checkpoint(path: Path) -> Source:

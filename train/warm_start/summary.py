@@ -103,7 +103,7 @@ class Opening:
         tensors, parameters = self.begun.loaded
         lines = [
             f"loaded {tensors:,} tensors, {parameters:,} parameters from {source.path} "
-            f"({config.family}, {config.layers} layers x {config.width})"
+            f"({config.family}, {config.num_layers} layers x {config.width})"
         ]
         if self.begun.growth is not None:
             lines += growth_lines(self.begun.growth)

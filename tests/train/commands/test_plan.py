@@ -23,7 +23,7 @@ def settings(**changes: Any) -> TrainSettings:
             "manifest": "none",
             "output": "none",
             "stop": {"steps": 1},
-            "model": {"preset": "gpt2-test", "layers": 4, "heads": 4},
+            "model": {"preset": "gpt2-test", "num_layers": 4, "num_heads": 4},
             "batch": {"sequences": 16, "microbatch": 2},
         }
         | changes
@@ -105,7 +105,7 @@ def test_what_a_forward_pass_leaves_is_counted_whoever_keeps_it() -> None:
     rows, tokens, width, layers = 2, 16, 32, 4
     kept = {}
     for how in ("none", "selective", "full"):
-        shape = {"preset": "gpt2-test", "layers": layers, "heads": 4, "width": width}
+        shape = {"preset": "gpt2-test", "num_layers": layers, "num_heads": 4, "width": width}
         plan = settings(model=shape, recompute=how)
         model = build_model(resolve_model(plan.model, vocab_size=50, seq_len=tokens), seed=1)
         recompute_and_compile(plan, model)

@@ -20,7 +20,7 @@ ONE = Case(name="one", parallel={}, microbatches=2)
 
 def trainer_of(compute: str, family: int = 0) -> tuple[Any, Any]:
     changes = {"precision": {"compute": compute}}
-    shallow = FAMILIES[family].model | {"layers": 2}
+    shallow = FAMILIES[family].model | {"num_layers": 2}
     small = type(FAMILIES[family])(
         name="small", model=shallow, objective=FAMILIES[family].objective
     )
@@ -97,7 +97,7 @@ def test_without_fp16_an_overflow_ends_the_run_with_the_samples() -> None:
 @pytest.mark.parametrize("how", ["selective", "full"])
 @pytest.mark.parametrize("family", range(4))
 def test_recomputing_activations_changes_no_bit(how: str, family: int) -> None:
-    shallow = FAMILIES[family].model | {"layers": 2, "dropout": 0.1}
+    shallow = FAMILIES[family].model | {"num_layers": 2, "dropout": 0.1}
     small = type(FAMILIES[family])(
         name="small", model=shallow, objective=FAMILIES[family].objective
     )

@@ -128,8 +128,8 @@ def test_a_misshapen_tensor_is_named_with_both_shapes(tmp_path: Path) -> None:
 
 
 def test_a_shape_without_counterpart_is_refused_by_name() -> None:
-    with pytest.raises(SettingsError, match="norm_place: 'sandwich'"):
-        hugging_face_config(built("gpt2-test", norm_place="sandwich").config)
+    with pytest.raises(SettingsError, match="norm_position: 'sandwich'"):
+        hugging_face_config(built("gpt2-test", norm_position="sandwich").config)
 
 
 def test_a_shape_without_counterpart_is_written_under_our_names(

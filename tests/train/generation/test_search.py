@@ -97,7 +97,7 @@ def test_beams_in_a_batch_equal_transformers_one_by_one(
 ) -> None:
     model = _model(preset)
     theirs = _theirs(model, tmp_path)
-    config = GenerationConfig(max_new_tokens=NEW, beams=4, length_penalty=penalty)
+    config = GenerationConfig(max_new_tokens=NEW, num_beams=4, length_penalty=penalty)
     free = generate(_stepper(model), PROMPTS, config, ends=frozenset())
     ends = [free[0][4], free[1][8]][:num_ends]
 
@@ -140,4 +140,4 @@ def test_an_empty_prompt_and_too_few_positions_are_refused() -> None:
 
 def test_beams_with_a_temperature_are_refused() -> None:
     with pytest.raises(SettingsError, match="either 4 beams or a temperature"):
-        parse_settings(GenerationConfig, {"beams": 4, "temperature": 1.0}, where="generate")
+        parse_settings(GenerationConfig, {"num_beams": 4, "temperature": 1.0}, where="generate")

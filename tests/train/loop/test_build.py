@@ -11,7 +11,7 @@ from tests.support.datasets import write_dataset
 from train.loop.build import build_run
 from train.settings import TrainSettings
 
-SMALL = {"width": 32, "heads": 2, "layers": 1, "mlp_width": 64}
+SMALL = {"width": 32, "num_heads": 2, "num_layers": 1, "mlp_width": 64}
 
 
 @pytest.fixture

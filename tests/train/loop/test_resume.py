@@ -26,8 +26,8 @@ def settings(dataset: Path, output: Path, **changes: Any) -> TrainSettings:
         "model": {"preset": "tiny", "dropout": 0.1},
         "batch": {"sequences": 12, "microbatch": 2},
         "stop": {"steps": 6},
-        "schedule": {"init_lr": 0.01, "warmup": 2},
-        "optimizer": {"max_norm": 0.5},
+        "schedule": {"peak_lr": 0.01, "warmup": 2},
+        "optimizer": {"max_grad_norm": 0.5},
         "checkpoint": {"every_steps": 100, "export": False},
         "threads": 1,
     }

@@ -20,8 +20,8 @@ def std(state: dict[str, torch.Tensor], name: str) -> float:
 
 def test_tfixup_scales_by_depth_what_the_paper_names() -> None:
     config = resolve_model(
-        {"preset": "t5-test", "width": 128, "layers": 4, "norm": "none", "init": "tfixup",
-         "mlp_width": 256, "heads": 4, "head_dim": 32},
+        {"preset": "t5-test", "width": 128, "num_layers": 4, "norm": "none", "init": "tfixup",
+         "mlp_width": 256, "num_heads": 4, "head_width": 32},
         vocab_size=400, seq_len=16,
     )  # fmt: skip
     state = build_model(config, seed=0).state_dict()
@@ -44,7 +44,7 @@ def test_tfixup_scales_by_depth_what_the_paper_names() -> None:
 
 
 def test_tfixup_with_norms_is_refused() -> None:
-    with pytest.raises(SettingsError, match="takes the place of norms"):
+    with pytest.raises(SettingsError, match="replaces norms"):
         resolve_model({"init": "tfixup"}, vocab_size=10, seq_len=8)
 
 
@@ -58,7 +58,7 @@ def test_xavier_is_bounded_by_the_sizes_of_a_matrix() -> None:
 
 
 def test_normal_does_not_shrink_residual_outputs() -> None:
-    config = ModelConfig(width=128, layers=8, vocab_size=50, init="normal")
+    config = ModelConfig(width=128, num_layers=8, vocab_size=50, init="normal")
     state = build_model(config, seed=0).state_dict()
 
     assert std(state, "blocks.3.mlp.down.weight") == pytest.approx(0.02, rel=0.03)
@@ -67,7 +67,7 @@ def test_normal_does_not_shrink_residual_outputs() -> None:
 def activation_size(width: int, base: int | None, steps: int) -> float:
     """Mean size of the logits after some Adam steps at one learning rate."""
     config = ModelConfig(
-        width=width, heads=width // 16, layers=2, vocab_size=64, max_positions=16,
+        width=width, num_heads=width // 16, num_layers=2, vocab_size=64, max_positions=16,
         mup_base_width=base, init_std=0.1,
     )  # fmt: skip
     model = build_model(config, seed=0)

@@ -121,15 +121,15 @@ def test_smoothing_and_z_loss_equal_torch(chunk: int, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("preset", "fields"),
     [
-        ("gpt2-test", {"norm_place": "sandwich"}),
-        ("gpt2-test", {"norm_place": "post", "norm": "rmsnorm"}),
+        ("gpt2-test", {"norm_position": "sandwich"}),
+        ("gpt2-test", {"norm_position": "post", "norm": "rmsnorm"}),
         ("gpt2-test", {"norm": "batchnorm", "positions": "sinusoidal"}),
         ("gpt2-test", {"positions": "rotary", "rotary_fraction": 0.5, "bias": False}),
-        ("llama-test", {"norm_place": "sandwich", "activation": "geglu", "tied_head": True}),
-        ("bert-test", {"norm_place": "pre", "positions": "rotary", "activation": "swiglu"}),
-        ("bert-test", {"norm_place": "sandwich", "positions": "sinusoidal"}),
-        ("t5-test", {"norm_place": "sandwich", "norm": "layernorm"}),
-        ("t5-test", {"norm_place": "post", "bias": True, "tied_head": False}),
+        ("llama-test", {"norm_position": "sandwich", "activation": "geglu", "tied_head": True}),
+        ("bert-test", {"norm_position": "pre", "positions": "rotary", "activation": "swiglu"}),
+        ("bert-test", {"norm_position": "sandwich", "positions": "sinusoidal"}),
+        ("t5-test", {"norm_position": "sandwich", "norm": "layernorm"}),
+        ("t5-test", {"norm_position": "post", "bias": True, "tied_head": False}),
     ],
 )
 def test_counted_parameters_are_those_of_the_model(preset: str, fields: dict[str, object]) -> None:

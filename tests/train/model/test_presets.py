@@ -61,7 +61,7 @@ def test_parameters_are_the_published_number(name: str) -> None:
 
 
 def test_residual_outputs_start_smaller_by_the_root_of_twice_the_layers() -> None:
-    model = build_model(ModelConfig(width=128, layers=8, vocab_size=500), seed=0)
+    model = build_model(ModelConfig(width=128, num_layers=8, vocab_size=500), seed=0)
 
     weights = model.state_dict()
     assert weights["blocks.3.mlp.down.weight"].std().item() == pytest.approx(0.02 / 4, rel=0.02)

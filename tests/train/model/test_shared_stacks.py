@@ -17,7 +17,7 @@ from train.model.initial import init_weights
 
 SHAPE = {
     "family": "t5", "positions": "relative", "norm": "rmsnorm", "activation": "geglu", "bias": False,
-    "vocab_size": 61, "width": 16, "heads": 2, "layers": 2, "mlp_width": 24, "tied_head": False,
+    "vocab_size": 61, "width": 16, "num_heads": 2, "num_layers": 2, "mlp_width": 24, "tied_head": False,
 }  # fmt: skip
 OWN = ("cross_norm", "cross_attention")
 

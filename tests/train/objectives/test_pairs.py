@@ -169,7 +169,8 @@ def test_unilm_masks_differ_by_row_and_targets_stay_hidden() -> None:
     rows = packed("concat")
     batch = objective(name="unilm").build(rows, seed=1)
     model = build_model(
-        ModelConfig(family="bert", vocab_size=VOCAB, width=16, max_positions=SEQ, layers=1), seed=0
+        ModelConfig(family="bert", vocab_size=VOCAB, width=16, max_positions=SEQ, num_layers=1),
+        seed=0,
     )
     assert batch.visible is not None
     counts = batch.visible.sum(1)

@@ -29,7 +29,7 @@ def rates(steps: int, rows_per_pass: int = 1_000_000, **fields: object) -> list[
 
 
 def test_cosine_warms_up_from_its_start_and_never_goes_below_its_floor() -> None:
-    found = rates(11, init_lr=1.0, min_lr=0.1, warmup_lr=0.2, warmup=4)
+    found = rates(11, peak_lr=1.0, min_lr=0.1, warmup_start_lr=0.2, warmup=4)
 
     assert found[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
     assert found[7] == pytest.approx(0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * 3 / 7)))
@@ -37,28 +37,34 @@ def test_cosine_warms_up_from_its_start_and_never_goes_below_its_floor() -> None
 
 
 def test_wsd_stays_and_then_falls_linearly() -> None:
-    found = rates(10, lr_scheduler_type="wsd", init_lr=1.0, decay_fraction=0.4)
+    found = rates(10, lr_scheduler_type="wsd", peak_lr=1.0, decay_fraction=0.4)
 
     assert found == pytest.approx([1, 1, 1, 1, 1, 1, 1, 0.75, 0.5, 0.25])
 
 
 def test_inverse_sqrt_is_one_over_the_root_after_the_warm_up() -> None:
-    found = rates(17, lr_scheduler_type="inverse_sqrt", init_lr=1.0, warmup=4)
+    found = rates(17, lr_scheduler_type="inverse_sqrt", peak_lr=1.0, warmup=4)
 
     assert found[4] == 1.0
     assert found[16] == pytest.approx(0.5)
 
 
 def test_tokens_and_steps_agree_where_the_batch_is_constant() -> None:
-    by_step = rates(12, init_lr=1.0, warmup=4)
-    by_token = rates(12, init_lr=1.0, warmup=80, unit="tokens")
+    by_step = rates(12, peak_lr=1.0, warmup=4)
+    by_token = rates(12, peak_lr=1.0, warmup=80, unit="tokens")
 
     assert by_token == pytest.approx(by_step)
 
 
 def test_epochwise_is_the_published_rule() -> None:
     # 3 passes of 4 steps; lavis/common/optims.py: warm-up while epoch == 0, then by epoch alone.
-    common = {"init_lr": 1.0, "min_lr": 0.1, "warmup_lr": 0.2, "warmup": 10, "epochwise": True}
+    common = {
+        "peak_lr": 1.0,
+        "min_lr": 0.1,
+        "warmup_start_lr": 0.2,
+        "warmup": 10,
+        "epochwise": True,
+    }
     found = rates(12, rows_per_pass=8, **common)
 
     warm = [min(1.0, 0.2 + 0.8 * step / 10) for step in range(4)]
@@ -104,7 +110,7 @@ def warmed(then: Callable[[torch.optim.Optimizer], lr_scheduler.LRScheduler]) ->
 def test_cosine_is_that_of_torch() -> None:
     expected = warmed(lambda o: lr_scheduler.CosineAnnealingLR(o, TOTAL - WARMUP, MIN))
 
-    found = rates(TOTAL, init_lr=INIT, min_lr=MIN, warmup_lr=START, warmup=WARMUP)
+    found = rates(TOTAL, peak_lr=INIT, min_lr=MIN, warmup_start_lr=START, warmup=WARMUP)
 
     assert found == pytest.approx(expected, rel=1e-9)
 
@@ -113,7 +119,7 @@ def test_constant_is_that_of_torch() -> None:
     expected = warmed(lambda o: lr_scheduler.ConstantLR(o, factor=1.0))
 
     kind = {"lr_scheduler_type": "constant"}
-    found = rates(TOTAL, init_lr=INIT, warmup_lr=START, warmup=WARMUP, **kind)
+    found = rates(TOTAL, peak_lr=INIT, warmup_start_lr=START, warmup=WARMUP, **kind)
 
     assert found == pytest.approx(expected, rel=1e-9)
 
@@ -122,7 +128,7 @@ def test_steps_are_those_of_torch_down_to_the_floor() -> None:
     expected = stepped(lambda o: lr_scheduler.StepLR(o, step_size=4, gamma=0.7))
 
     fields = {"lr_decay_rate": 0.7, "decay_every": 4, "lr_scheduler_type": "linear_warmup_step_lr"}
-    found = rates(TOTAL, init_lr=INIT, min_lr=MIN, warmup=0, **fields)
+    found = rates(TOTAL, peak_lr=INIT, min_lr=MIN, warmup=0, **fields)
 
     assert found == pytest.approx([max(rate, MIN) for rate in expected], rel=1e-9)
     assert found[-1] == MIN
@@ -135,7 +141,7 @@ def test_inverse_sqrt_is_that_of_transformers() -> None:
     )
 
     kind = {"lr_scheduler_type": "inverse_sqrt"}
-    found = rates(TOTAL, init_lr=INIT, min_lr=0.0, warmup_lr=0.0, warmup=WARMUP, **kind)
+    found = rates(TOTAL, peak_lr=INIT, min_lr=0.0, warmup_start_lr=0.0, warmup=WARMUP, **kind)
 
     assert found == pytest.approx(expected, rel=1e-9)
 
@@ -154,7 +160,7 @@ def test_wsd_is_that_of_transformers() -> None:
 
     fields = {"lr_scheduler_type": "wsd", "decay_fraction": 0.25}
     # Its warm-up begins at the floor.
-    found = rates(TOTAL, init_lr=INIT, min_lr=MIN, warmup_lr=MIN, warmup=WARMUP, **fields)
+    found = rates(TOTAL, peak_lr=INIT, min_lr=MIN, warmup_start_lr=MIN, warmup=WARMUP, **fields)
 
     assert found == pytest.approx(expected, rel=1e-9)
 
@@ -162,7 +168,7 @@ def test_wsd_is_that_of_transformers() -> None:
 def test_epochwise_steps_are_the_published_rule() -> None:
     # 5 passes of 4 steps; lavis/common/optims.py: max(min_lr, init_lr * rate ** epoch).
     fields = {"lr_decay_rate": 0.5, "lr_scheduler_type": "linear_warmup_step_lr"}
-    common = {"init_lr": 1.0, "min_lr": 0.1, "warmup_lr": 0.2, "warmup": 2, "epochwise": True}
+    common = {"peak_lr": 1.0, "min_lr": 0.1, "warmup_start_lr": 0.2, "warmup": 2, "epochwise": True}
     found = rates(20, rows_per_pass=8, **common, **fields)
 
     later = [rate for rate in (0.5, 0.25, 0.125, 0.1) for _ in range(4)]
@@ -174,7 +180,7 @@ def test_epochwise_steps_are_the_published_rule() -> None:
 )
 def test_no_schedule_goes_below_its_floor_after_the_warm_up(kind: str) -> None:
     fields = {"lr_decay_rate": 0.5, "decay_every": 3, "lr_scheduler_type": kind}
-    found = rates(200, init_lr=INIT, min_lr=6e-5, warmup_lr=0.0, warmup=WARMUP, **fields)
+    found = rates(200, peak_lr=INIT, min_lr=6e-5, warmup_start_lr=0.0, warmup=WARMUP, **fields)
 
     assert min(found[WARMUP:]) >= 6e-5
     assert found[0] == 0.0

@@ -39,11 +39,17 @@ def recipe(folder: Path, **changes: Any) -> dict[str, Any]:
     return {
         "manifest": str(dataset),
         "output": str(folder / "run"),
-        "model": {"preset": "gpt2-test", "layers": 2, "heads": 2, "width": 16, "dropout": 0.0},
+        "model": {
+            "preset": "gpt2-test",
+            "num_layers": 2,
+            "num_heads": 2,
+            "width": 16,
+            "dropout": 0.0,
+        },
         "batch": {"sequences": 12, "microbatch": 2},
         "stop": {"steps": 6},
-        "schedule": {"init_lr": 0.1, "lr_scheduler_type": "constant"},
-        "optimizer": {"name": "sgd", "momentum": 0.9, "max_norm": 0.5, "weight_decay": 0.1},
+        "schedule": {"peak_lr": 0.1, "lr_scheduler_type": "constant"},
+        "optimizer": {"name": "sgd", "momentum": 0.9, "max_grad_norm": 0.5, "weight_decay": 0.1},
         "checkpoint": {"every_steps": 1000, "export": False},
         "metrics": {"peak_flops": 1e9, "tensorboard": False},
         "threads": 1,
@@ -118,7 +124,7 @@ def test_without_staleness_a_run_is_the_synchronous_one_and_resumes_exactly(
     served["asynchronous"] = {"workers": 3, "servers": 1, "staleness": 0}
     whole = {**served, "output": str(tmp_path / "whole"), "evaluation": None}
     whole["asynchronous"] = {"workers": 2, "servers": 2, "staleness": 0}
-    whole["optimizer"] = {**served["optimizer"], "max_norm": None}
+    whole["optimizer"] = {**served["optimizer"], "max_grad_norm": None}
     cut = {**whole, "output": str(tmp_path / "cut")}
     saved = {**whole, "output": str(tmp_path / "saved")}
     saved["checkpoint"] = {"every_steps": 2, "export": False, "keep_last": 9}
@@ -149,8 +155,8 @@ def test_without_staleness_a_run_is_the_synchronous_one_and_resumes_exactly(
 @pytest.mark.parametrize("steps_before", [0, 2], ids=["before it joins", "after two steps"])
 def test_a_killed_worker_does_not_end_the_run(tmp_path: Path, steps_before: int) -> None:
     data = recipe(tmp_path, stop={"steps": 40})
-    data["optimizer"]["max_norm"] = None
-    data["schedule"]["init_lr"] = 0.01
+    data["optimizer"]["max_grad_norm"] = None
+    data["schedule"]["peak_lr"] = 0.01
     data["asynchronous"] = {"workers": 3, "servers": 2, "staleness": 3}
     run = start(data, tmp_path)
     assert run.stderr is not None

@@ -20,7 +20,7 @@ def train(dataset: Path, output: Path, steps: int) -> None:
             {
                 "manifest": str(dataset),
                 "output": str(output),
-                "model": {"preset": "gpt2-test", "layers": 1, "heads": 2, "width": 16},
+                "model": {"preset": "gpt2-test", "num_layers": 1, "num_heads": 2, "width": 16},
                 "batch": {
                     "sequences": 8,
                     "microbatch": 4,
@@ -28,7 +28,7 @@ def train(dataset: Path, output: Path, steps: int) -> None:
                 },
                 "stop": {"steps": steps},
                 "schedule": {
-                    "lr_scheduler_type": "constant", "init_lr": 0.01, "warmup": 3,
+                    "lr_scheduler_type": "constant", "peak_lr": 0.01, "warmup": 3,
                 },
                 "checkpoint": {"every_steps": 100, "export": False},
                 "metrics": {"peak_flops": 1e9},

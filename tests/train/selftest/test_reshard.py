@@ -19,7 +19,7 @@ from train.selftest.reshard import ONE, RESHARD_FAMILY, reshard_cells
 
 KINDS = (ONE.name, "fsdp", "tp+sp", "pp 1f1b", "fsdp x tp", "pp x fsdp", "pp x tp x dp")
 # One layer more than stages. The recorded matrix has the nine that interleaved stages need.
-SHALLOW = replace(RESHARD_FAMILY, model={**RESHARD_FAMILY.model, "layers": 5})
+SHALLOW = replace(RESHARD_FAMILY, model={**RESHARD_FAMILY.model, "num_layers": 5})
 RESULTS = Path(__file__).parents[3] / "benchmarks" / "results" / "reshard.json"
 
 

@@ -20,7 +20,7 @@ START, STOP, ROWS = 150, 330, 340  # new rows enough to be factored; ten spare o
 
 def _config(preset: str, **changes: Any) -> ModelConfig:
     return ModelConfig.model_validate(
-        {**PRESETS[preset], "vocab_size": ROWS, "width": 128, "heads": 4, **changes}
+        {**PRESETS[preset], "vocab_size": ROWS, "width": 128, "num_heads": 4, **changes}
     )
 
 
@@ -45,7 +45,7 @@ def _batch(config: ModelConfig, seed: int) -> Batch:
 
 CASES = [
     ("gpt2-test", {}),
-    ("llama-test", {"kv_heads": 2}),  # untied
+    ("llama-test", {"num_kv_heads": 2}),  # untied
     ("t5-test", {}),
     ("t5-v1.1-test", {}),  # untied
     ("bert-test", {}),  # tied, with a bias per token

@@ -95,8 +95,8 @@ def test_a_recipe_that_contradicts_the_weights_names_both(
 ) -> None:
     source = _model(tmp_path / "model", BASE_SIZE, data.base / "tokenizer")
 
-    with pytest.raises(SettingsError, match=r"model.layers: 3 in the recipe, 2 in"):
-        _start(data.base, source, model={"layers": 3})
+    with pytest.raises(SettingsError, match=r"model.num_layers: 3 in the recipe, 2 in"):
+        _start(data.base, source, model={"num_layers": 3})
     dropout = _start(data.base, source, model={"dropout": 0.1}).config.dropout
     assert dropout == 0.1
 

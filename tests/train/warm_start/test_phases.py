@@ -1,4 +1,4 @@
-"""From a base to its extension in two stages, from one recipe."""
+"""From a base to its extension in two phases, from one recipe."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from schemas.errors import ContractError, SettingsError
 from tests.support.extended import BASE_SIZE, SIZE, TwoDatasets, write_two_datasets
 from tests.support.ranks import run_on_ranks
 from train.loop.run import pretrain
+from train.phases import split_phases
 from train.settings import TrainSettings
-from train.stages import split_stages
 
 TABLES = {"model.embed_tokens.weight", "lm_head.weight", "transformer.wte.weight"}
 
@@ -27,19 +27,19 @@ def _settings(data: Path, output: Path, **changes: Any) -> dict[str, Any]:
         "output": str(output),
         "batch": {"sequences": 8, "microbatch": 2},
         "stop": {"steps": 3},
-        "schedule": {"init_lr": 0.02},
+        "schedule": {"peak_lr": 0.02},
         "optimizer": {"weight_decay": 0.5, "decay_exclude": ()},
         "threads": 1,
         **changes,
     }
 
 
-def _two_stages(data: TwoDatasets, output: Path, source: Path, **changes: Any) -> dict[str, Any]:
+def _two_phases(data: TwoDatasets, output: Path, source: Path, **changes: Any) -> dict[str, Any]:
     return _settings(
         data.extended,
         output,
         warm_start={"source": str(source)},
-        stages=[{"trainable": "new_embeddings"}, {"stop": {"steps": 2}}],
+        phases=[{"trainable": "new_embeddings"}, {"stop": {"steps": 2}}],
         **changes,
     )
 
@@ -70,10 +70,10 @@ def _data(folder: Path) -> TwoDatasets:
     return TwoDatasets(base=folder / "base", extended=folder / "extended")
 
 
-def _check_first_stage(base: Path, output: Path) -> None:
+def _check_first_phase(base: Path, output: Path) -> None:
     """All tensors are the base's, bit for bit, but for the new rows, which moved."""
     before = load_file(base / "base-run" / "export" / "model.safetensors")
-    after = load_file(output / "stages" / "1-new_embeddings" / "export" / "model.safetensors")
+    after = load_file(output / "phases" / "1-new_embeddings" / "export" / "model.safetensors")
     assert before.keys() == after.keys()
     for name, value in before.items():
         assert torch.equal(after[name][: len(value)], value), name
@@ -86,14 +86,14 @@ def _losses(output: Path) -> list[float]:
 
 
 @pytest.mark.parametrize("preset", ["gpt2-test", "llama-test"])
-def test_both_stages_run_from_one_recipe(
+def test_both_phases_run_from_one_recipe(
     bases: dict[str, Path], preset: str, tmp_path: Path
 ) -> None:
     base, output = bases[preset], tmp_path / "run"
 
-    train(_two_stages(_data(base), output, base / "base-run"))
+    train(_two_phases(_data(base), output, base / "base-run"))
 
-    _check_first_stage(base, output)
+    _check_first_phase(base, output)
     started = load_file(base / "base-run" / "export" / "model.safetensors")
     ended = load_file(output / "export" / "model.safetensors")
     assert not any(torch.equal(ended[name][: len(v)], v) for name, v in started.items())
@@ -103,17 +103,17 @@ def test_both_stages_run_from_one_recipe(
     assert rows[-1]["rule"] == "gaussian_no_pieces"
     opening = json.loads(_first(output, "warm_start.json"))
     assert opening["first_loss"]["new_labels"] > 0
-    # The second stage goes on in the data where the first one stopped.
-    first, second = (_lines(output / part) for part in ("stages/1-new_embeddings", "."))
+    # The second phase goes on in the data where the first one stopped.
+    first, second = (_lines(output / part) for part in ("phases/1-new_embeddings", "."))
     assert first[-1]["consumed_start"] + 8 == second[0]["consumed_start"]
     # A repetition trains nothing again.
     before = (output / "metrics.jsonl").stat().st_mtime_ns
-    train(_two_stages(_data(base), output, base / "base-run"))
+    train(_two_phases(_data(base), output, base / "base-run"))
     assert (output / "metrics.jsonl").stat().st_mtime_ns == before
 
 
 def _first(output: Path, name: str) -> str:
-    return (output / "stages" / "1-new_embeddings" / name).read_text()
+    return (output / "phases" / "1-new_embeddings" / name).read_text()
 
 
 def _lines(output: Path) -> list[dict[str, Any]]:
@@ -138,16 +138,16 @@ def test_old_rows_stay_under_every_strategy(
     data = _data(base)
     one, two = tmp_path / "one", tmp_path / "two"
     chosen = {"optimizer": {"name": optimizer, "weight_decay": 0.5, "decay_exclude": ()}}
-    train(_two_stages(data, one, base / "base-run", **chosen))
+    train(_two_phases(data, one, base / "base-run", **chosen))
 
-    run_on_ranks(train, 2, _two_stages(data, two, base / "base-run", **chosen, parallel=parallel))
+    run_on_ranks(train, 2, _two_phases(data, two, base / "base-run", **chosen, parallel=parallel))
 
-    _check_first_stage(base, two)
-    for part in ("stages/1-new_embeddings", "."):
+    _check_first_phase(base, two)
+    for part in ("phases/1-new_embeddings", "."):
         assert _losses(two / part) == pytest.approx(_losses(one / part), rel=1e-4)
 
 
-def test_a_stage_resumes_bit_for_bit_without_its_source(base: Path, tmp_path: Path) -> None:
+def test_a_phase_resumes_bit_for_bit_without_its_source(base: Path, tmp_path: Path) -> None:
     whole, cut, source = tmp_path / "whole", tmp_path / "cut", tmp_path / "source"
     shutil.copytree(base / "base-run" / "export", source)
     recipe = _settings(
@@ -155,7 +155,7 @@ def test_a_stage_resumes_bit_for_bit_without_its_source(base: Path, tmp_path: Pa
         whole,
         warm_start={"source": str(source)},
         trainable="new_embeddings",
-        schedule={"init_lr": 0.02, "lr_scheduler_type": "constant"},
+        schedule={"peak_lr": 0.02, "lr_scheduler_type": "constant"},
     )
     train(recipe)
     train({**recipe, "output": str(cut), "stop": {"steps": 2}})
@@ -167,11 +167,11 @@ def test_a_stage_resumes_bit_for_bit_without_its_source(base: Path, tmp_path: Pa
     assert all(torch.equal(found[name], value) for name, value in expected.items())
 
 
-def test_a_stage_cannot_change_what_all_share(tmp_path: Path) -> None:
-    settings = _settings(tmp_path, tmp_path / "run", stages=[{"seed": 3}])
+def test_a_phase_cannot_change_what_all_share(tmp_path: Path) -> None:
+    settings = _settings(tmp_path, tmp_path / "run", phases=[{"seed": 3}])
 
-    with pytest.raises(SettingsError, match=r"stages.0.seed: shared by all stages"):
-        split_stages(TrainSettings.model_validate(settings))
+    with pytest.raises(SettingsError, match=r"phases.0.seed: shared by all phases"):
+        split_phases(TrainSettings.model_validate(settings))
 
 
 def test_new_embeddings_without_new_tokens_are_refused(base: Path, tmp_path: Path) -> None:
