@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from train.optim.sharded import local, rms, shard_of, whole
+from train.distributed.sharded_tensors import local_part, rms, shard_of, whole
 
 _EPS_SQUARE, _EPS_SCALE, _CLIP, _DECAY_EXPONENT = 1e-30, 1e-3, 1.0, 0.8
 _FACTORED_FROM = 128
@@ -41,8 +41,8 @@ class Adafactor(torch.optim.Optimizer):
             state["step"] = torch.zeros(())
             if factored:
                 # Small, and the same on every rank.
-                state["row"] = local(parameter).new_zeros(parameter.shape[0])
-                state["column"] = local(parameter).new_zeros(parameter.shape[1])
+                state["row"] = local_part(parameter).new_zeros(parameter.shape[0])
+                state["column"] = local_part(parameter).new_zeros(parameter.shape[1])
             else:
                 state["square"] = torch.zeros_like(parameter)
         state["step"] += 1
@@ -59,7 +59,7 @@ class Adafactor(torch.optim.Optimizer):
         update = gradient * inverse
         shrink = (rms(update) / _CLIP).clamp(min=1.0)
         scale = rms(parameter).clamp(min=_EPS_SCALE)
-        step = shard_of(update, parameter) if factored else local(update)
-        held = local(parameter)
+        step = shard_of(update, parameter) if factored else local_part(update)
+        held = local_part(parameter)
         held.mul_(1 - group["lr"] * group["weight_decay"])
         held.sub_(step * (group["lr"] * scale / shrink))

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from train.optim.sharded import local
+from train.distributed.sharded_tensors import local_part
 
 
 class LocalAdamW(torch.optim.AdamW):
@@ -20,5 +20,5 @@ class LocalAdamW(torch.optim.AdamW):
     def _init_group(self, group: dict[str, Any], *lists: list[torch.Tensor], **named: Any) -> bool:
         has_complex: bool = super()._init_group(group, *lists, **named)  # type: ignore[no-untyped-call]
         for tensors in (*lists, *named.values()):
-            tensors[:] = [local(tensor) for tensor in tensors]
+            tensors[:] = [local_part(tensor) for tensor in tensors]
         return has_complex

@@ -13,6 +13,8 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
+from train.distributed.sharded_tensors import local_part
+
 
 def gradient_norm(gradients: Iterable[Tensor]) -> Tensor:
     """The 2-norm over all gradients, as a plain fp32 (or wider) scalar equal on every rank."""
@@ -28,7 +30,7 @@ def gradient_norm(gradients: Iterable[Tensor]) -> Tensor:
 
 def _square_of(gradients: Sequence[Tensor]) -> Tensor:
     """Of gradients that lie alike: the local squares, summed over the axes that split them."""
-    parts = [g.to_local() if isinstance(g, DTensor) else g for g in gradients]
+    parts = [local_part(gradient) for gradient in gradients]
     norms = torch.stack(torch._foreach_norm(parts, 2.0))
     square = norms.to(torch.promote_types(norms.dtype, torch.float32)).square().sum()
     first = gradients[0]
@@ -47,5 +49,5 @@ def clip_gradients(gradients: Sequence[Tensor], norm: Tensor, max_grad_norm: flo
 
 def scale_gradients(gradients: Sequence[Tensor], factor: float) -> None:
     """Multiply in place; foreach kernels refuse plain tensors beside DTensors, so by local part."""
-    parts = [g.to_local() if isinstance(g, DTensor) else g for g in gradients]
+    parts = [local_part(gradient) for gradient in gradients]
     torch._foreach_mul_(parts, factor)

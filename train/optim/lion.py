@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from train.optim.sharded import local
+from train.distributed.sharded_tensors import local_part
 
 
 class Lion(torch.optim.Optimizer):
@@ -27,8 +27,8 @@ class Lion(torch.optim.Optimizer):
                 state = self.state[parameter]
                 if not state:
                     state["exp_avg"] = torch.zeros_like(parameter)
-                average, gradient = local(state["exp_avg"]), local(parameter.grad)
-                weight = local(parameter)
+                average, gradient = local_part(state["exp_avg"]), local_part(parameter.grad)
+                weight = local_part(parameter)
                 direction = average.lerp(gradient, 1 - first).sign_()
                 weight.mul_(1 - group["lr"] * group["weight_decay"])
                 weight.add_(direction, alpha=-group["lr"])

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from train.optim.sharded import local, shard_of, whole
+from train.distributed.sharded_tensors import local_part, shard_of, whole
 
 # Coefficients of the quintic Newton-Schulz iteration, from the Muon reference code.
 _A, _B, _C = 3.4445, -4.7750, 2.0315
@@ -53,7 +53,7 @@ class Muon(torch.optim.Optimizer):
         scale = 0.2 * math.sqrt(max(parameter.shape))
         # A sharded matrix is gathered: its singular vectors belong to the whole.
         direction = shard_of(orthogonalise(whole(nesterov)), parameter)
-        local(parameter).add_(direction, alpha=-group["lr"] * scale)
+        local_part(parameter).add_(direction, alpha=-group["lr"] * scale)
 
     def _adam_update(self, parameter: Tensor, group: dict[str, Any]) -> None:
         assert parameter.grad is not None

@@ -9,9 +9,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed import ProcessGroup
-from torch.distributed.tensor import DTensor
 
 from train.distributed.replicas import sum_gradients
+from train.distributed.sharded_tensors import local_part
 from train.optim.clipping import gradient_norm, scale_gradients
 
 _WRAPPER = "_checkpoint_wrapped_module."
@@ -105,8 +105,3 @@ def filled_gradients(parts: Sequence[nn.Module]) -> dict[str, Tensor]:
 def logical_name(name: str) -> str:
     """The name of a parameter without what recomputing blocks adds to it."""
     return name.replace(_WRAPPER, "")
-
-
-def local_part(tensor: Tensor) -> Tensor:
-    """What this rank holds of a tensor."""
-    return tensor.to_local() if isinstance(tensor, DTensor) else tensor

@@ -18,14 +18,6 @@ from train.distributed.world import World
 from train.parallel.gradients import GradientSums, ReducedGradients
 
 
-class MicroBatchLike(Protocol):
-    """The parts of a micro-batch that a strategy needs."""
-
-    step: int
-    number: int
-    content: Any
-
-
 class Strategy(Protocol):
     """What the loop asks of a strategy.
 

@@ -32,8 +32,8 @@ from train.distributed.collectives import (
     split_tokens,
     sum_out,
 )
+from train.distributed.sharded_tensors import local_part
 from train.distributed.split_vocabulary import split_embedding
-from train.parallel.gradients import local_part
 
 ROWS, COLUMNS = 0, 1
 _ATTENTIONS = ("attention", "cross_attention")

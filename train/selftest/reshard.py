@@ -16,9 +16,9 @@ from torch.distributed.tensor import DTensor
 from train.checkpoint.config import CheckpointConfig
 from train.checkpoint.state import collect_tensors, restore_tensors
 from train.checkpoint.store import CheckpointStore, load_tensors
+from train.distributed.sharded_tensors import local_part
 from train.distributed.world import World
 from train.loop.trainer import Trainer
-from train.optim.sharded import local
 from train.selftest.cases import FAMILIES, Case, Family, cases, refused
 from train.selftest.run import build_trainer, train_steps
 
@@ -88,7 +88,7 @@ def _load(source: _Saved, target: _Saved, world: World) -> Loaded:
     for content in tensors.values():
         for value in content.values():
             if isinstance(value, Tensor):
-                local(value.detach()).fill_(_WIPED)
+                local_part(value.detach()).fill_(_WIPED)
     load_tensors(source.folder / "step-00000001", tensors, world_size=target.world.size)
     restore_tensors(parts, optimizer, tensors)
     found = _whole(collect_tensors(parts, optimizer))

@@ -20,9 +20,9 @@ import torch.multiprocessing as mp
 import torch.nn.functional as F
 from torch import Tensor
 
+from train.distributed.sharded_tensors import local_part, shard_of
 from train.distributed.world import World, leave_process, open_world
 from train.loop.trainer import Trainer
-from train.optim.sharded import local, shard_of
 from train.parallel.gradients import filled_gradients
 from train.parallel.strategy import DataParallelStrategy
 from train.parallel.tensor import RowLinear
@@ -44,7 +44,6 @@ _CHECKED_STEPS = (0, STEPS - 1)
 # are zero (key biases): what float32 leaves there is noise of the size of the other tensors'.
 _FLOOR = {DOUBLE: 1e-6, SINGLE: 0.1}
 BOUNDS = {DOUBLE: (1e-9, 1e-9), SINGLE: (1e-5, 1e-4)}
-PLANTS = ("mean_of_means", "bias_per_rank")
 
 
 @dataclass
@@ -110,7 +109,7 @@ def compare(found: Trace, expected: Trace, checked: int, dtype: str) -> tuple[fl
     for name, gradient in mine.items():
         scale = max(float(theirs[name].abs().max()), _FLOOR[dtype] * largest)
         # Each rank looks at what it holds, copies included; the worst of all ranks counts.
-        difference = local(gradient) - shard_of(theirs[name], like=gradient)
+        difference = local_part(gradient) - shard_of(theirs[name], like=gradient)
         error = float(difference.abs().max()) / scale if difference.numel() else 0.0
         if not error <= worst:
             worst, where = error, name

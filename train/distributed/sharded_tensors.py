@@ -12,7 +12,7 @@ def whole(tensor: Tensor) -> Tensor:
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
-def local(tensor: Tensor) -> Tensor:
+def local_part(tensor: Tensor) -> Tensor:
     """What this rank holds, as a view."""
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
