@@ -318,7 +318,7 @@ class Cleaner:
     def _reasons(
         self, page: NormalizedPage, language: Language, failed: list[str], removed: float
     ) -> list[str]:
-        """All reasons in their order: address, language, rules, line rules, word lists."""
+        """Reasons in the order of the ledger: address, language, rules, line rules, word lists."""
         rules = self._config.rules
         unfit = language_reason(language, self._config.language)
         reasons = [*url_reasons(page.url, rules.urls), *([unfit] if unfit else []), *failed]
@@ -367,7 +367,7 @@ def _with_line_edits(pages: Sequence[NormalizedPage], cut: LineEdits) -> list[No
 
 
 def _groups(pages: Sequence[NormalizedPage]) -> Iterator[list[NormalizedPage]]:
-    """Consecutive pages of together about GROUP_CHARS code points."""
+    """Consecutive pages that have GROUP_CHARS code points together, or one page that has more."""
     group: list[NormalizedPage] = []
     size = 0
     for page in pages:

@@ -32,25 +32,25 @@ _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Killed:
-    """A document that the child did not survive: `timeout`, `memory` or `crash`."""
+    """A document that ended the child, or that the child gave up; `reason` begins with `guard:`."""
 
     reason: str
     message: str
 
 
-# Limits of our own end a child with MemoryError, SIGABRT or by our own hand. SIGKILL from elsewhere
-# is the kernel's, for a machine out of memory: the document may be innocent, and load must not
-# change the data. So it has one more try, first in a fresh child.
+# Our own limits end a child by MemoryError, by SIGABRT, or by our killing it, which we know of. Any
+# other SIGKILL is the kernel's, for a machine out of memory: the document may be innocent, and load
+# must not change the data. So the document has one more try, as the first one in a fresh child.
 _KILLED_OUTSIDE = Killed("guard:memory", "the kernel killed the parser's process twice")
 
 
 class Guard(Generic[DocumentT, ResultT]):
-    """A child process that maps a function over documents, replaced when it dies.
+    """Maps a function over documents in a child process, which is replaced when it dies.
 
     Args:
         function: Called in the child, one document at a time; what it raises becomes `Killed`
             only for MemoryError and RecursionError, so it must turn its own errors into results.
-        config: Limits.
+        config: Limits of CPU time and memory.
     """
 
     def __init__(self, function: Callable[[DocumentT], ResultT], config: GuardConfig) -> None:
@@ -82,7 +82,7 @@ class Guard(Generic[DocumentT, ResultT]):
     def _converse(
         self, pipe: Connection, documents: Sequence[DocumentT]
     ) -> tuple[list[ResultT | Killed], Killed | None]:
-        """Send all, collect results one by one; the first missing one was fatal."""
+        """Send documents, collect results one by one; the first document without one was fatal."""
         results: list[ResultT | Killed] = []
         try:
             pipe.send(documents)
@@ -96,7 +96,7 @@ class Guard(Generic[DocumentT, ResultT]):
         return results, None
 
     def _wait(self, pipe: Connection) -> Killed | None:
-        """Wait for the next result; the child's own CPU time counts, not the clock."""
+        """Wait for the next result; the limit is on the child's CPU time, whatever the clock says."""
         assert self._child is not None
         pid = self._child.pid or 0
         start = _cpu_seconds(pid)
@@ -130,7 +130,6 @@ class Guard(Generic[DocumentT, ResultT]):
         return self._pipe
 
     def close(self) -> None:
-        """End the child."""
         if self._child is not None:
             self._child.kill()
             self._child.join()
@@ -150,13 +149,13 @@ MEMORY_EXIT = 77
 
 
 def _serve(pipe: Connection, function: Callable[[DocumentT], ResultT], config: GuardConfig) -> None:
-    """The child's life: read documents, write results, leave without running exit handlers.
+    """Run in the child: read documents, write results, and leave without exit handlers.
 
     `os._exit`, because the child holds copies of the worker's sockets to the JVM.
     """
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     _close_inherited(keep=pipe.fileno())
-    # What the worker had loaded is never garbage here, and its pages stay shared.
+    # What the worker had loaded is never garbage here: left alone, its memory pages stay shared.
     gc.freeze()
     used = _address_space()
     limit = used + config.memory_bytes
@@ -186,7 +185,7 @@ def _address_space() -> int:
 
 
 def _cpu_seconds(pid: int) -> float:
-    """User and system time of a process; a process that is gone has used none."""
+    """User and system time of a process; 0 for a process that is gone."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
             fields = file.read().rsplit(")", 1)[1].split()

@@ -1,4 +1,4 @@
-"""The clean stage inside Spark: document batches in, rows of four tables out."""
+"""Run the cleaner inside Spark: batches of documents come in, rows of four tables go out."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def clean_documents(
 def normalize_documents(
     documents: DataFrame, config: CleanConfig, *, verdicts_uri: str | None = None
 ) -> DataFrame:
-    """(doc_id, source, text) of documents, as the classifier will see them; rejects left out."""
+    """(doc_id, source, text) of documents as the classifier will read them, without rejects."""
     run = functools.partial(_normalize_batches, config=config, verdicts_uri=verdicts_uri)
     columns = ("doc_id", "source", "url", "mime", "charset", "payload")
     return documents.select(*columns).mapInArrow(run, "doc_id string, source string, text string")

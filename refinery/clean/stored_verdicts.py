@@ -1,4 +1,4 @@
-"""Documents that the guard ended, kept beside the stage so that a rerun takes the same verdict.
+"""Verdicts of the guard, kept beside the stage so that a rerun takes the same ones.
 
     ROOT/<stage>/<fingerprint>.killed/<doc_id>.json
 
@@ -19,13 +19,13 @@ from schemas.errors import ContractError
 
 
 class StoredVerdicts:
-    """The verdicts under one URI, read once; open one per task."""
+    """The verdicts under one URI, which are read once; every task opens its own."""
 
     def __init__(self, uri: str) -> None:
-        """Read what earlier tries stored.
+        """Read the verdicts of earlier tries.
 
         Raises:
-            ContractError: A file there is no verdict.
+            ContractError: A file in the folder is not a verdict.
         """
         self._uri = uri
         self._known: dict[str, Killed] = {}
@@ -41,11 +41,11 @@ class StoredVerdicts:
                 )
 
     def find(self, doc_id: str | None) -> Killed | None:
-        """What an earlier try found, if it ended this document."""
+        """The verdict of an earlier try that ended this document; None without one."""
         return None if doc_id is None else self._known.get(doc_id)
 
     def store(self, doc_id: str | None, killed: Killed) -> Killed:
-        """Keep a verdict; where another worker was first, its verdict is returned."""
+        """Store a verdict and return it; where another worker was first, return that one's."""
         if doc_id is None:
             return killed
         uri = storage.join_uri(self._uri, f"{doc_id}.json")

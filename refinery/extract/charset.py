@@ -1,4 +1,4 @@
-"""Bytes to text in the order of the HTML standard: BOM, HTTP header, meta prescan, detector."""
+"""Decode bytes in the order of the HTML standard: BOM, HTTP header, meta prescan, detector."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BOMS = (
 _META = re.compile(
     rb"<meta[^>]{0,300}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.+-]{2,40})", re.IGNORECASE
 )
-# The Encoding Standard's decoders of these names read the vendors' extensions too: circled numbers
+# By the Encoding Standard, decoders of these names read the vendors' extensions, too: circled numbers
 # of Windows in Shift-JIS, all Hangul syllables in EUC-KR.
 _SUPERSETS = {
     "gbk": "gb18030", "gb2312": "gb18030", "big5": "big5hkscs", "shift_jis": "cp932",
@@ -73,8 +73,8 @@ def _decode_undeclared(payload: bytes) -> Decoded:
     decoded = _decode(payload, _known(detect_encoding(head)) or "cp1252")
     if decoded.num_replaced * 100 <= len(decoded.text):
         return decoded
-    # The detector takes short EUC-KR for UTF-8. Korean keeps its lead bytes to B0-C8 (KS X 1001's
-    # syllables) and A1-A3; Chinese in GB 2312 spreads over B0-F7.
+    # The detector takes short EUC-KR for UTF-8. Lead bytes of Korean are within B0-C8 (KS X 1001's
+    # syllables) and A1-A3; those of Chinese in GB 2312 spread over B0-F7.
     pairs = _PAIR.findall(head)
     korean = sum(0xB0 <= pair[0] <= 0xC8 or pair[0] <= 0xA3 for pair in pairs)
     guess = "cp1252" if not pairs else "cp949" if korean >= 0.95 * len(pairs) else "gb18030"

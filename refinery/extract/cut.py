@@ -1,4 +1,4 @@
-"""How many of a page's blocks to keep, most likely ones first.
+"""Decide how many of a page's blocks to keep, the most likely ones first.
 
 A cut keeps all blocks down to one of them, in falling order of probability. A few are tried: at
 fixed probabilities, the one of highest expected F1 and those near it. Small trees, trained on pages

@@ -1,4 +1,4 @@
-"""Features from the elements of a page: a block's ancestors, containers, and likes elsewhere.
+"""Features from the elements of a page: a block's ancestors, containers, and blocks like it elsewhere.
 
 Shapes: N blocks, E elements, K rows.
 """
@@ -31,7 +31,7 @@ _PER_BLOCK = (
 )
 _OF_PAGE = tuple(SumRow)[: SumRow.BLOCKS + 1]
 NUM_CONTAINER = len(_PER_BLOCK) + len(_OF_PAGE) + len(ContainerRow)
-# Whose likes are described: blocks under the same path as the block's element, or as its parent.
+# Blocks are compared with those under the same path as their element, and as its parent.
 SIBLING_GROUPS = ("element", "parent")
 _ANCESTORS = (
     "article", "main", "nav", "header", "footer", "aside", "form", "table", "ul", "ol", "section",

@@ -99,7 +99,7 @@ NUM_FEATURES = (
 
 
 def feature_names() -> list[str]:
-    """[F] what each row of the features is, in the order of the rows: the weights count on it."""
+    """[F] names of the features in the order of their rows, on which the weights depend."""
     shifted = [f"text.{row.name}" for row in _SHIFTED_TEXT]
     shifted += [f"own.{row.name}" for row in _SHIFTED_OWN]
     return [
@@ -197,7 +197,7 @@ def _write_text(out: Floats, blocks: Blocks) -> Floats:
 
 
 def _count_kinds(kinds: NDArray[np.uint8], starts: NDArray[np.int64]) -> dict[int, Floats]:
-    """Characters of each kind [N] in the blocks that begin at these offsets, one "\n" between them."""
+    """Characters of each kind [N] in blocks that begin at these offsets, joined by line ends."""
     packed = [np.add.reduceat(counter[kinds], starts) for counter in _COUNTERS]
     # The line end that joins a block to the next one was counted as a space of the block.
     packed[1][:-1] -= _COUNTERS[1, _SPACE]
@@ -210,7 +210,7 @@ def _count_kinds(kinds: NDArray[np.uint8], starts: NDArray[np.int64]) -> dict[in
 
 
 def _title_match(blocks: Blocks) -> list[float] | float:
-    """1 where a block is the title, 0.5 where it is a part of it."""
+    """[N] 1 for a block that is the page's title, 0.5 for a part of it, else 0."""
     title = blocks.title or ""
     size = len(title)
     if size <= 3:
@@ -222,7 +222,7 @@ def _title_match(blocks: Blocks) -> list[float] | float:
 
 
 def _said_match(blocks: Blocks) -> list[float] | float:
-    """1 where a block begins as something does that the page says of itself; -1 where it is short."""
+    """[N] 1 for a block that begins like the page's own description, -1 for a short one, else 0."""
     said = blocks.hints.said
     if not said:
         return 0.0

@@ -1,4 +1,4 @@
-"""Kept blocks as text that keeps headings, lists, tables and code: plain, or as markdown.
+"""Write kept blocks as text with its headings, lists, tables and code: plain, or as markdown.
 
 Tables may have a form of their own, or be left out. Elements and blocks go by number here: the
 arrays of `Blocks` are turned into lists, which Python reads faster one by one.

@@ -43,7 +43,7 @@ _KINDS = {
     "a": Kind.LINK, "b": Kind.BOLD, "strong": Kind.BOLD, "br": Kind.BREAK, "img": Kind.IMAGE,
     "math": Kind.MATH,
 }  # fmt: skip
-# Tags that features tell apart. The trees compare these numbers: the order belongs to the weights.
+# Tags that features tell apart. The trees compare their numbers, so the order belongs to the weights.
 TAGS = (
     "other", "p", "li", "div", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "blockquote",
     "dd", "dt", "article", "main", "section", "nav", "header", "footer", "aside", "form", "table",
@@ -53,7 +53,7 @@ TAGS = (
 TAG_IDS = {name: tag_id for tag_id, name in enumerate(TAGS)}
 # Consecutive, so that a heading is told by two comparisons.
 HEADING_IDS = tuple(TAG_IDS[f"h{level}"] for level in range(1, 7))
-# Words looked for in what names an element. Of forty that were tried, these gained something.
+# Words that are searched for in names of elements; these are what gained F1, of forty tried.
 NAME_WORDS = (
     "comment", "foot", "entry", "author", "recommend", "modal", "desc", "nav", "review", "text",
     "body", "content", "menu", "main", "product", "post",

@@ -1,4 +1,4 @@
-"""Scripts, styles and comments cut out of a page before a parser sees it.
+"""Cut scripts, styles and comments out of a page before a parser sees it.
 
 They are over a third of the labelled pages and none of their text. Where the end of one cannot be
 told for certain without parsing, it is left to the parser, with all that follows.
@@ -161,7 +161,7 @@ def _end_of(html: bytes, start: int, kind: int, marks: _Marks) -> int:
         return -1
     closing = closings[index]
     behind = html[start + size : start + size + 1] + html[closing + size + 1 : closing + size + 2]
-    # Longer names begin alike (<scripture>), and a fence may make the whole a text.
+    # A longer name begins alike (<scripture>); a fence between makes the opening tag a piece of text.
     is_named = len(behind) == 2 and _BEHIND_NAME.issuperset(behind)
     if not is_named or _is_inside(start, closing, marks.fences):
         return -1

@@ -1,7 +1,7 @@
 """Gopher's rules as four published programs compute them, for comparison with their corpora.
 
-The programs agree on the thresholds of Rae et al. 2021 and differ in what they divide by what, so
-the same page may stay in one and go in another. These are conformance modes: one document at a
+The programs agree on the thresholds of Rae et al. 2021 and differ in the formulas of the values, so
+one may keep a page that another one drops. These are conformance modes: one document at a
 time in plain Python, true to the published formulas, not fast. The clean stage's own rules are in
 `values.py`.
 
@@ -28,7 +28,7 @@ from refinery.filters.words import break_words, jieba_words, syntactic_words
 
 GOPHER_VARIANTS_VERSION = 1
 
-# What datatrove takes for marks and no words; the full-width digit one is in it by mistake.
+# Characters that datatrove takes for marks; the full-width digit one is among them by mistake.
 _DATATROVE_SYMBOLS = frozenset(
     string.punctuation
     + "«´»–—’“”„…∶━►、。〈〉《》「」【】！％（），．１：；？～"
@@ -54,7 +54,7 @@ def variant_values(
 
 
 def _datatrove(text: str, language: str) -> Values:
-    """Later copies only, over the length of the whole text; n words are skipped after a hit."""
+    """Values by datatrove: later copies, over the length of the text; a hit consumes its n words."""
     words = jieba_words(text) if language == "zh" else syntactic_words(text)
     words = [word for word in words if word.strip()]
     real = [word for word in words if not _DATATROVE_SYMBOLS.issuperset(word)]
@@ -96,7 +96,7 @@ def _later_copies(pieces: Sequence[str]) -> list[str]:
 
 
 def _skipping_copies(words: Words, n: int) -> int:
-    """Characters of n-grams seen before, each hit consuming its words."""
+    """Characters of n-grams that were seen before; the next one begins behind such a hit."""
     seen: set[str] = set()
     start = chars = 0
     while start + n <= len(words):
@@ -111,7 +111,7 @@ def _skipping_copies(words: Words, n: int) -> int:
 
 
 def _dolma(text: str, language: str) -> Values:
-    """All occurrences of what repeats, empty lines too; medians; shares of words' characters."""
+    """Values by dolma: all occurrences of what repeats, over the characters of words; medians."""
     del language  # one formula for all: words are what white space separates
     words = text.split()
     lines = text.split("\n")
@@ -141,7 +141,7 @@ def _dolma(text: str, language: str) -> Values:
 
 
 def _dclm(text: str, language: str) -> Values:
-    """Words covered by repeated n-grams, each once; words by Unicode's boundaries (UAX 29)."""
+    """Values by DCLM: words inside repeated n-grams count once; words end as UAX 29 says."""
     del language
     spaced = text.split()
     words = [word for word in break_words(text) if word[0].isalnum()]
@@ -177,7 +177,7 @@ def _dclm(text: str, language: str) -> Values:
 
 
 def _nemo(text: str, language: str) -> Values:
-    """Unique shares of lines and paragraphs; n-grams with their blanks over the whole text."""
+    """Values by NeMo: shares of distinct lines and paragraphs; n-grams with blanks, over the text."""
     words = jieba_words(text.strip()) if language == "zh" else text.split()
     lines = [line for line in text.split("\n") if line.strip()]
     values = {
@@ -198,7 +198,7 @@ def _nemo(text: str, language: str) -> Values:
         values[f"unique_{name}_chars"] = _share(sum(map(len, unique)), chars)
     for n in TOP_NGRAMS:
         top = next(iter(Counter(_grams(words, n)).most_common(1)), None)
-        # Fewer words than n count as all repeated.
+        # A text of fewer than n words has the value 1.
         values[f"top_{n}gram_chars"] = 1.0 if top is None else _taken_out(text, " ".join(top[0]))
     for n in DUPLICATE_NGRAMS:
         values[f"dup_{n}gram_chars"] = _with_blanks(text, words, n)
@@ -206,7 +206,7 @@ def _nemo(text: str, language: str) -> Values:
 
 
 def _is_nemo_symbol(word: str) -> bool:
-    # Runs of "#" are counted, not their characters.
+    # NeMo counts runs of "#", not their characters.
     return word in _NEMO_ELLIPSES or len(_HASHES.findall(word)) > 0.5 * len(word)
 
 

@@ -49,7 +49,7 @@ POLICIES = (
     "terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies",
     "use cookies", "使用条款", "隐私政策", "隐私权政策", "使用cookie",
 )  # fmt: skip
-# Every phrase holds one of these, and most texts hold none.
+# Every policy phrase holds one of these, and most texts hold none of them.
 POLICY_WORDS = ("cookie", "policy", "terms of use", "使用条款", "政策")
 PHRASES = (
     "in cart", "in your cart", "read more", "阅读全文", "查看更多", "sign in", "sign-in", "登录",
@@ -73,11 +73,11 @@ CITATION, PHRASE = TRIMS = ("c4:citation", "refinedweb:phrase")
 
 @dataclass
 class _View:
-    """Lines of a batch under judgement.
+    """Lines of a batch, and what the rules have done to them so far.
 
     Attributes:
         lowered: The D texts as bytes in lower case.
-        line_ends: Indices of all line feeds.
+        line_ends: Offsets of all line feeds.
         num_words: [L] tokens of each line.
         left: [L] whether no rule has dropped the line yet.
         edits: [D] cuts of each document so far.
@@ -118,9 +118,10 @@ class _View:
         return text[self.lines.starts[line] - begin : self.lines.ends[line] - begin]
 
     def holding(self, phrases: tuple[str, ...], *, hint: tuple[str, ...] = ()) -> Mask:
-        """[L] lines of documents that hold a phrase in some case: most hold none.
+        """[L] whether the document of a line holds one of the phrases, in any case.
 
-        Each phrase holds one of the words of `hint`, so most documents are searched for these alone.
+        Each phrase must hold one of the words of `hint`. Most documents hold none of these, and are
+        searched for nothing else.
         """
         sought, likely = _encoded(phrases), _encoded(hint or phrases)
         docs = np.array(
@@ -180,7 +181,7 @@ class LineEdits:
 
 
 def line_edits(batch: TextBatch, rules: Sequence[LineRules]) -> LineEdits:
-    """Judge all lines by sets of rules, each on the whole text; blank lines stay."""
+    """Judge all lines by sets of rules; each set sees all lines of the text, and blank lines stay."""
     view = _View.of(batch)
     for name in rules:
         view.left[:] = True
@@ -324,7 +325,7 @@ def removed_word_fractions(batch: TextBatch, edits: Sequence[Sequence[MarkedEdit
 def sentences_left(batch: TextBatch, edits: Sequence[Sequence[MarkedEdit]]) -> Floats:
     """[D] sentences after line rules, which is when C4 counts them.
 
-    A dropped line takes its own sentences with it; where a part of a line is gone, the text is read
+    Sentences of dropped lines are left out. A text that lost a part of a line is split into sentences
     anew.
     """
     lines, offsets = batch.lines(), batch.starts.tolist()

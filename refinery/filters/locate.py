@@ -18,10 +18,10 @@ _ENDS = ".!?\"'”’。！？…」』）)"
 
 
 def offending_span(text: str, reason: str) -> Span | None:
-    """First code point and one past the last of what `reason` is about.
+    """Offsets of the first code point, and one past the last, of what `reason` objects to.
 
-    None where a reason is about the whole document (its length, its language, its score) or nothing
-    is found in the first 50,000 characters.
+    None where a reason is about the whole document (its length, its language, its score), or where
+    the first 50,000 characters hold no such span.
     """
     text = text[:MAX_CHARS]
     numbered = _NUMBERED.match(reason)

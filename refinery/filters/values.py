@@ -1,7 +1,7 @@
-"""Heuristic values of a batch, vectorised over its code points and tokens.
+"""Compute the values that rules bound, on arrays of a batch's code points and tokens.
 
 Words are tokens of `TextBatch`: for Chinese they are characters, so thresholds differ by language
-(`bounds.yaml`). Nothing here loops over words in Python.
+(`bounds.yaml`). No function here loops over words in Python.
 
 Sources: Rae et al. 2021 (Gopher), appendix A.1.1 and table A1; Penedo et al. 2024 (FineWeb),
 section 3.6. Where published code disagrees on a formula, the paper's words are followed: characters
@@ -53,7 +53,7 @@ Mask = NDArray[np.bool_]
 
 
 def compute_values(batch: TextBatch) -> dict[str, Floats]:
-    """Every heuristic value as a [D] array, by name."""
+    """All values [D] by name."""
     lines, chars_before = batch.lines(), _chars_before(batch)
     return {
         **_quality_values(batch, lines, chars_before),
@@ -204,7 +204,7 @@ def _line_values(batch: TextBatch, lines: Lines) -> dict[str, Floats]:
 
 
 def _page_values(batch: TextBatch, lines: Lines) -> dict[str, Floats]:
-    """What C4 and mC4 look for in a page."""
+    """Values for the rules of C4 and mC4 on whole pages."""
     size = batch.num_texts
     curly = np.flatnonzero(batch.codes == 0x7B)
     return {
@@ -218,10 +218,10 @@ def _page_values(batch: TextBatch, lines: Lines) -> dict[str, Floats]:
 def _word_pairs(batch: TextBatch, first: str, second: str) -> Indices:
     """Tokens that are `first` with `second` after them in the same text."""
     one, two = (_word_hashes((word,))[0] for word in (first, second))
-    found = np.flatnonzero(batch.token_hashes == one)
-    found = found[found + 1 < len(batch.token_hashes)]
-    same = batch.token_doc[found] == batch.token_doc[found + 1]
-    return np.asarray(found[same & (batch.token_hashes[found + 1] == two)])
+    hits = np.flatnonzero(batch.token_hashes == one)
+    hits = hits[hits + 1 < len(batch.token_hashes)]
+    same = batch.token_doc[hits] == batch.token_doc[hits + 1]
+    return np.asarray(hits[same & (batch.token_hashes[hits + 1] == two)])
 
 
 def count_sentences(batch: TextBatch, lines: Lines) -> Floats:

@@ -1,4 +1,4 @@
-"""Words as other programs split them, for rules that must agree with theirs."""
+"""Split text into words as other programs do, for rules that must agree with theirs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import functools
 import re
 from typing import Any
 
-# spaCy's English splitting in its main lines: clitics and units stand apart, so do marks at the ends
-# of a word; hyphens split only between letters; dots, "&" and the like inside of a word do not.
+# This follows the main rules of spaCy's English splitting: clitics and units are words, and so are marks
+# at the ends of a word; a hyphen splits between letters; dots, "&" and the like inside a word do not.
 _CLITICS = r"(?:'|’)(?:s|re|ve|ll|d|m)\b"
 _UNITS = "km|m|cm|mm|kg|g|mg|lbs?|ft|oz|[kmgt]b?|hz|am|pm|a\\.m\\.|p\\.m\\."
 _SYNTACTIC = (
@@ -22,7 +22,7 @@ _SYNTACTIC = (
     r"|[&.](?=[^\W_])|(?:-(?=\d))|(?<=\d)-(?=[^\W_]))*"
     r"|-{2,}|/{2,}|\S"
 )
-# jieba cuts what its dictionary does not know at marks; rjieba leaves such runs whole.
+# jieba cuts runs that its dictionary does not know at marks; rjieba leaves them whole.
 _UNKNOWN = re.compile(r"[A-Za-z0-9]+(?:\.\d+)?%?|[^A-Za-z0-9]+")
 
 

@@ -1,4 +1,4 @@
-"""Domains of documents: settings, and labels by the heads that the recipe trains for them.
+"""Domains of documents: their settings, and labels by the heads that the recipe trains for them.
 
 Each domain has a head of its own (`domain.NAME`, one against the rest), trained as all others are;
 a document's domain is the head with the highest score.
@@ -96,7 +96,7 @@ class DomainsConfig(Settings):
 
 
 def domain_of(scores: Mapping[str, float]) -> str | None:
-    """The domain with the highest score, the first of equal ones; None without such heads."""
+    """The domain with the highest score, the first of equal ones; None without heads of domains."""
     heads = [head for head in scores if head.startswith(DOMAIN_HEAD)]
     best = max(heads, key=lambda head: scores[head], default=None)
     return None if best is None else best.removeprefix(DOMAIN_HEAD)

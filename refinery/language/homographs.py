@@ -132,7 +132,7 @@ def divergences(pairs: tuple[Ints, Ints], counts: tuple[Floats, Floats], num_wor
 def _compare(
     one: _Corpus, other: _Corpus, wanted: NDArray[np.bool_], is_stop: NDArray[np.bool_], window: int
 ) -> list[tuple[int, float, float]]:
-    """(word, divergence, divergence by chance) of the wanted words."""
+    """Measure the wanted words: (word, divergence, divergence by chance)."""
     parts = [_pairs(corpus, wanted, is_stop, window) for corpus in (one, other)]
     words, neighbours = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
     # Indices in the second corpus follow those in the first: each occurrence has its own number.

@@ -24,9 +24,9 @@ class Language:
 
 
 def model_path(config: LanguageConfig) -> Path:
-    """The model's file.
+    """Path of the language model.
 
-    Found without importing its package, whose other dependencies are not needed.
+    The package that brings it is not imported: its other dependencies are not needed.
 
     Raises:
         SettingsError: No model is named and the package with the default one is not installed.
@@ -44,8 +44,7 @@ def model_path(config: LanguageConfig) -> Path:
 
 @functools.cache
 def load_model(path: Path) -> Any:
-    """Load once per process."""
-    import fasttext
+    import fasttext  # slow to import; the model is loaded once per process
 
     return fasttext.load_model(str(path))
 
@@ -66,7 +65,7 @@ def identify(texts: list[str], config: LanguageConfig) -> list[Language]:
 
 
 def language_reason(language: Language, config: LanguageConfig) -> str | None:
-    """Why a document's language fails, or None."""
+    """The reason to drop a document for its language; None without one."""
     if config.languages is not None and language.label not in config.languages:
         return "language:unwanted"
     least = config.min_score_by_language.get(language.label, config.min_score)

@@ -1,4 +1,4 @@
-"""A second language by paragraphs, and the two ways of writing Chinese."""
+"""Tell a second language by paragraphs, and Simplified from Traditional Chinese."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from refinery.language.identify import Language, identify
 
 Variety = Literal["Hans", "Hant", "mixed"]
 
-# Documents below this confidence, or of two scripts, are looked at paragraph by paragraph.
+# Documents below this confidence, or of two scripts, are labelled paragraph by paragraph.
 SURE_SCORE = 0.9
 SCRIPT_SHARE = 0.1
 LEAST_PARAGRAPH_CHARS = 40
@@ -28,7 +28,7 @@ _SCRIPTS = tuple(
         "\u0400-\u04ff", "\u0600-\u06ff", "\u0370-\u03ff", "\u0900-\u097f", "\u0e00-\u0e7f",
     )
 )  # fmt: skip
-# Kana beside Han is one language.
+# Indices in _SCRIPTS: Han beside kana is one language, Japanese.
 _HAN, _KANA = 1, 2
 
 
@@ -43,7 +43,7 @@ class SecondLanguage:
 def second_languages(
     texts: Sequence[str], languages: Sequence[Language], config: LanguageConfig
 ) -> list[SecondLanguage | None]:
-    """What else each document is written in; None where nothing hints at a second language."""
+    """The second language of each document; None where nothing hints at one."""
     paragraphs: list[str] = []
     docs: list[int] = []
     for doc, (text, language) in enumerate(zip(texts, languages, strict=True)):
@@ -78,10 +78,10 @@ def _has_two_scripts(sample: str) -> bool:
 
 
 def chinese_variety(text: str, config: LanguageConfig) -> Variety | None:
-    """Simplified or Traditional, by characters that only one of the two writes.
+    """Tell Simplified ("Hans") from Traditional ("Hant") by characters that only one of them writes.
 
-    None where too few of them occur. A character is Simplified's own where GB 2312 has it and Big5
-    has not, and Traditional's the other way round: no list of ours to keep.
+    None where too few of them occur. A character is only Simplified where GB 2312 has it and Big5
+    has not, and only Traditional the other way round: so there is no list to keep.
     """
     simplified, traditional = _marked_chars()
     sample = text[: config.sample_chars]

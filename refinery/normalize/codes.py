@@ -1,7 +1,8 @@
-"""Stickers and emoticons typed as text: platform codes, shortcodes, emoticons and kaomoji.
+"""Write stickers and emoticons that were typed as text in words.
 
-The lists are our own (`codes.yaml`). A code becomes its meaning in the document's language: in
-brackets in Chinese text, as plain words elsewhere.
+They are codes of platforms ([doge], /微笑), shortcodes (:smile:), emoticons (":)") and kaomoji. The
+lists are our own (`codes.yaml`). A code becomes its meaning in the document's language: in brackets
+in Chinese text, as plain words elsewhere.
 """
 
 from __future__ import annotations
@@ -45,13 +46,13 @@ def _forms(kind: str) -> dict[str, tuple[str, str]]:
 
 @functools.cache
 def _by_pair() -> dict[str, list[str]]:
-    """Forms by a pair of characters that each holds; those of rare characters stand apart."""
-    found: dict[str, list[str]] = {}
+    """Emoticons and kaomoji by a pair of characters in them, without those of rare characters."""
+    forms: dict[str, list[str]] = {}
     for form in (*_forms("emoticons"), *_forms("kaomoji")):
         if not _is_rare(form):
             pair = next(filter(is_pair, map("".join, itertools.pairwise(form))))
-            found.setdefault(pair, []).append(form)
-    return found
+            forms.setdefault(pair, []).append(form)
+    return forms
 
 
 @functools.cache
@@ -68,10 +69,11 @@ def _any_of(forms: list[str]) -> str:
 
 
 def _typed(text: str, seen: Scan) -> re.Pattern[str] | None:
-    """A pattern of the faces that occur in the text; None for the usual text, which has none.
+    """A pattern of the emoticons and kaomoji in the text; None for the usual text, which has none.
 
-    Emoticons stand between blanks or Chinese; kaomoji are unlike anything else. Only the few forms
-    are looked for that hold a pair of characters, or a rare one, that the scan has seen.
+    Emoticons count only between blanks or Chinese characters; kaomoji are unlike anything else and
+    count anywhere. The text is searched only for forms that hold a pair of characters, or a rare
+    one, that the scan has seen.
     """
     by_pair = _by_pair()
     likely = [form for pair in seen.pairs if pair in by_pair for form in by_pair[pair]]
@@ -91,16 +93,16 @@ def _typed(text: str, seen: Scan) -> re.Pattern[str] | None:
 
 @functools.cache
 def _shortcodes() -> dict[str, str]:
-    """Sequence by shortcode, aliases of the chat programs included."""
-    found: dict[str, str] = {}
+    """Emoji by shortcode, aliases of the chat programs included."""
+    sequences: dict[str, str] = {}
     for sequence, entry in emoji.EMOJI_DATA.items():
         for code in (entry["en"], *entry.get("alias", ())):
-            found.setdefault(code, sequence.replace(VS16, ""))
-    return found
+            sequences.setdefault(code, sequence.replace(VS16, ""))
+    return sequences
 
 
 class _Codes:
-    """Replaces the codes of one text; its language is found out only if there are any."""
+    """Replaces the codes of one text; the text's language is determined only if there are any."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -110,37 +112,40 @@ class _Codes:
     def language(self) -> str:
         return language_of(self._text)
 
-    def say(self, found: re.Match[str], pair: tuple[str, str]) -> str:
-        said = spaced(pair[0 if self.language == "zh" else 1], found, self.language)
-        self.count += said != found[0]
+    def say(self, match: re.Match[str], pair: tuple[str, str]) -> str:
+        said = spaced(pair[0 if self.language == "zh" else 1], match, self.language)
+        self.count += said != match[0]
         return said
 
-    def bracket(self, found: re.Match[str]) -> str:
-        pair = _bracket_codes().get(found[1].lower())
-        return self.say(found, pair) if pair else found[0]
+    def bracket(self, match: re.Match[str]) -> str:
+        pair = _bracket_codes().get(match[1].lower())
+        return self.say(match, pair) if pair else match[0]
 
-    def slash(self, found: re.Match[str]) -> str:
-        """A slash code ends where its name does; what follows is text."""
-        before = found.string[found.start() - 1 : found.start()]
+    def slash(self, match: re.Match[str]) -> str:
+        """Replace the longest known name behind a slash; what follows it is text."""
+        before = match.string[match.start() - 1 : match.start()]
         if before and (before.isalnum() or before in "/.:"):
-            return found[0]
-        for size in range(len(found[1]), 0, -1):
-            if pair := _bracket_codes().get(found[1][:size]):
-                return self.say(found, pair) + found[1][size:]
-        return found[0]
+            return match[0]
+        for size in range(len(match[1]), 0, -1):
+            if pair := _bracket_codes().get(match[1][:size]):
+                return self.say(match, pair) + match[1][size:]
+        return match[0]
 
-    def shortcode(self, found: re.Match[str]) -> str:
-        before = found.string[found.start() - 1 : found.start()]
-        sequence = None if before and (before.isalnum() or before in "_:/") else found[0]
+    def shortcode(self, match: re.Match[str]) -> str:
+        before = match.string[match.start() - 1 : match.start()]
+        sequence = None if before and (before.isalnum() or before in "_:/") else match[0]
         name = names(self.language).get(_shortcodes().get(sequence or "") or "")
-        return self.say(found, (name, name)) if name else found[0]
+        return self.say(match, (name, name)) if name else match[0]
 
-    def face(self, found: re.Match[str]) -> str:
-        return self.say(found, _forms("emoticons").get(found[0]) or _forms("kaomoji")[found[0]])
+    def face(self, match: re.Match[str]) -> str:
+        return self.say(match, _forms("emoticons").get(match[0]) or _forms("kaomoji")[match[0]])
 
 
 def replace_codes(text: str, seen: Scan) -> tuple[str, int]:
-    """Text with every known code replaced by its meaning, and their number; `seen` is its scan."""
+    """The text with every known code replaced by its meaning, and their number.
+
+    `seen` is the scan of the text.
+    """
     codes, done = _Codes(text), text
     if "[" in done:
         done = _BRACKET.sub(codes.bracket, done)

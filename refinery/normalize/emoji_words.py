@@ -1,8 +1,8 @@
-"""Emoji to words in the document's language; a run of one emoji once.
+"""Write emoji as words in the document's language; a run of one emoji gives its name once.
 
 Names are those of Unicode's CLDR as the `emoji` package has them, Chinese ones for Chinese text.
-A sequence is cut by the grammar of UTS #51 (keycaps, flags, tag sequences, joined and toned ones)
-and looked up without its variation selectors; an unknown sequence is named by its parts.
+Sequences of code points follow the grammar of UTS #51 (keycaps, flags, tag sequences, joiners, skin
+tones) and are looked up without variation selectors. An unknown sequence is named by its parts.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ _RUN = re.compile(f"({_SEQUENCE})(?:[{VS16}{JOINER}]*\\1)*[{VS16}{JOINER}]*")
 
 @functools.cache
 def names(language: str) -> dict[str, str]:
-    """Name by sequence without variation selectors: "en" or "zh"."""
+    """Names by sequence, without variation selectors; the language is "en" or "zh"."""
     emoji.config.load_language(language)
     data: dict[str, dict[str, Any]] = emoji.EMOJI_DATA
-    found: dict[str, str] = {}
+    by_sequence: dict[str, str] = {}
     # Several spellings of one sequence may carry different names: the fully qualified one's wins.
     for sequence, entry in sorted(data.items(), key=lambda item: item[1]["status"]):
         name = str(entry.get(language) or entry["en"])
         bare = sequence.replace(VS16, "")
-        found.setdefault(bare, re.sub("[-_]", " ", name.strip(":")).strip())
-    return found
+        by_sequence.setdefault(bare, re.sub("[-_]", " ", name.strip(":")).strip())
+    return by_sequence
 
 
 def language_of(text: str) -> str:
-    """Names in Chinese where a tenth of the letters are Han, else in English."""
+    """Language for names: "zh" where a tenth of the letters or more are Han, else "en"."""
     sample = text[:2000]
     han = len(_HAN.findall(sample))
     return "zh" if han and han * 10 >= sum(map(str.isalpha, sample)) else "en"
@@ -56,7 +56,7 @@ _HAN = re.compile("[\u4e00-\u9fff]")
 
 
 def name_of(sequence: str, language: str) -> str | None:
-    """The name of a sequence; None where it is text."""
+    """The name of a sequence; None where it stands for a character of text, not for an emoji."""
     if sequence[0] in TEXT_FIRST and not sequence[1:].startswith(VS16):
         return None
     if sequence[1:].startswith(VS15):
@@ -72,36 +72,36 @@ def name_of(sequence: str, language: str) -> str | None:
 def replace_emoji(
     text: str, style: EmojiStyle, *, count_runs: bool = False
 ) -> tuple[str, int, int]:
-    """Text with every run replaced, the number of runs, and of repeats that were left out."""
+    """The text with every run replaced, the number of runs, and that of repeats left out."""
     language = language_of(text)
     runs = repeats = 0
 
-    def replacement(found: re.Match[str]) -> str:
+    def replacement(match: re.Match[str]) -> str:
         nonlocal runs, repeats
-        name = name_of(found[1], language)
+        name = name_of(match[1], language)
         if name is None:
-            return found[0]
-        times = max(1, found[0].count(found[1]))
+            return match[0]
+        times = max(1, match[0].count(match[1]))
         runs += 1
         repeats += times - 1
         if style == "remove":
             return ""
         if style == "shortcodes":
-            code = name_of(found[1], "en") or name
+            code = name_of(match[1], "en") or name
             return ":" + code.replace(" ", "_") + ":"
         if count_runs and times > 1:
             name = f"{name} x{times}"
-        return spaced(name, found, language)
+        return spaced(name, match, language)
 
     return _RUN.sub(replacement, text), runs, repeats
 
 
-def spaced(name: str, found: re.Match[str], language: str) -> str:
-    """Names stand apart from their neighbours; Chinese names go in brackets, as people type."""
+def spaced(name: str, match: re.Match[str], language: str) -> str:
+    """Set a name apart from its neighbours by blanks; Chinese names stand in brackets, as people type."""
     if language == "zh":
         return f"[{name}]"
-    text = found.string
-    before = found.start() > 0 and not text[found.start() - 1].isspace()
-    after = found.end() < len(text) and not text[found.end()].isspace()
-    joined = after and text[found.end()] in ".,;:!?)。，！？"
+    text = match.string
+    before = match.start() > 0 and not text[match.start() - 1].isspace()
+    after = match.end() < len(text) and not text[match.end()].isspace()
+    joined = after and text[match.end()] in ".,;:!?)。，！？"
     return (" " if before else "") + name + (" " if after and not joined else "")

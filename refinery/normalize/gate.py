@@ -1,4 +1,4 @@
-"""Which steps can change a text: one table lookup per code point instead of one search per step.
+"""Tell which steps can change a text: one table lookup per code point instead of one search per step.
 
 Each step of normalisation asks for a group of characters and is skipped where a text has none of
 them. The gate is safe, not exact: it lets through every text that a step would change, and some
@@ -18,7 +18,7 @@ NUM_CODE_POINTS = 0x110000
 
 
 class CharGroup(IntFlag):
-    """Groups of characters, one bit each, by the step that they may give work to."""
+    """Groups of characters, a bit for each group; a step that finds none of its group is skipped."""
 
     MOJIBAKE = 1  # lead characters of UTF-8 that was read as a legacy encoding
     EMOJI = 2

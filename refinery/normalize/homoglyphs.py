@@ -1,4 +1,4 @@
-"""Words of mixed scripts: Cyrillic or Greek letters that look Latin inside Latin words, and back.
+"""Write words of look-alike letters in one script: Cyrillic or Greek inside Latin words, and back.
 
 The letters are those that Unicode's confusables (UTS 39) map to one Latin letter, without the
 archaic ones; a test compares the table with them. A word changes only when one script clearly rules
@@ -16,7 +16,7 @@ _GREEK = "οαινγρϱσυϲϳΑΒϹΕϜΖΗΙͿΚΜϺΝΟΡΤΥϒΧ"
 _GREEK_TWINS = "oaivyppoucjABCEFZHIJKMMNOPTYYX"
 _SYMBOLS = frozenset("αινγρσυ")
 _TO_LATIN = dict(zip(_CYRILLIC + _GREEK, _CYRILLIC_TWINS + _GREEK_TWINS, strict=True))
-# One Latin letter may stand for several; Russian ones first.
+# Several Cyrillic letters may look like one Latin letter: the first of them in this list is taken.
 _RUSSIAN, _RUSSIAN_TWINS = "аеорсухіјѕһԁАВЕКМНОРСТУХІЈЅ", "aeopcyxijshdABEKMHOPCTYXIJS"
 _TO_CYRILLIC = dict(zip(reversed(_RUSSIAN_TWINS), reversed(_RUSSIAN), strict=True))
 
@@ -28,15 +28,15 @@ MAX_MINORITY = 1 / 3
 
 
 def repair_homoglyphs(text: str) -> tuple[str, int]:
-    """Text with disguised words written in one script, and their number."""
+    """The text with mixed words written in one script, and their number."""
     if not _GATE.search(text):
         return text, 0
     count = 0
 
-    def repair(found: re.Match[str]) -> str:
+    def repair(match: re.Match[str]) -> str:
         nonlocal count
-        fixed = _repair_word(found[0])
-        count += fixed != found[0]
+        fixed = _repair_word(match[0])
+        count += fixed != match[0]
         return fixed
 
     return _WORD.sub(repair, text), count
@@ -53,7 +53,9 @@ def _repair_word(word: str) -> str:
     elif foreign >= len(word) * (1 - MAX_MINORITY):
         strangers, twins = [c for c in word if not _OTHER.match(c)], _TO_CYRILLIC
         if any("\u0370" <= char < "\u0400" for char in word):
-            return word  # a Greek word with Latin letters in it: no table that way
+            return (
+                word  # a Greek word with Latin letters in it: there is no table for that direction
+            )
     else:
         return word
     if any(char not in twins for char in strangers):

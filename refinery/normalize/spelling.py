@@ -1,8 +1,8 @@
-"""Spelling correction of plain English words; names, code, addresses and other languages stay.
+"""Correct the spelling of plain English words; names, code, addresses and other languages stay.
 
-A word is looked at only where it stands in lower case between blanks and ordinary punctuation, on a
-line that is no code, in a text whose words a dictionary mostly knows. It changes only to a frequent
-word one or two edits away. A corrected word is a known one, so a second pass changes nothing.
+Only words in lower case between blanks and ordinary punctuation are judged, on lines that are no
+code, in texts whose words a dictionary mostly knows. A word changes only to a frequent word one or
+two edits away. That one is in the dictionary, so a second pass changes nothing.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""Normalisation of one text: each step counted, idempotent, skipped by a gate where it has no work.
+"""Normalise a text in steps. Each is counted, idempotent, and skipped where it has no work.
 
 Order: repair -> compose -> codes -> emoji -> symbols -> homoglyphs -> width -> controls -> space -> spelling.
 Controls come late, since joiners and variation selectors belong to emoji sequences; space comes
-late, since all before it may leave blanks, and spelling last. A step may make work for an earlier one (removing a
-joiner lets two letters compose), so changed texts go round until nothing changes.
+late, since all steps before it may leave blanks; spelling is last. A step may make work for an
+earlier one (removing a joiner lets two letters compose), so all steps are repeated until nothing
+changes.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from schemas.errors import SettingsError
 NORMALIZER_VERSION = 4
 MAX_ROUNDS = 6
 
-# UTF-8 read as a legacy encoding shows a lead character (Â to ô, ï) and then one of C1 or Latin-1's
-# upper half; text without such a pair never reaches ftfy, which runs at 1 to 3 MB per second.
+# UTF-8 that was read as a legacy encoding shows a lead character (Â to ô, ï) and behind it one of C1 or
+# Latin-1's upper half. Text without such a pair never reaches ftfy, which reads 1 to 3 MB per second.
 _MOJIBAKE = re.compile(
     "[\u00c2-\u00f4][\u0080-\u00bf\u0152-\u0178\u02c6-\u02dc\u2013-\u203a\u20ac\u2122]"
 )
@@ -80,9 +81,9 @@ def normalize_text(text: str, config: NormalizeConfig) -> Normalized:
 
 
 def _round(text: str, config: NormalizeConfig, counters: Counter[str]) -> tuple[str, bool]:
-    """All steps once, and whether one changed a character that is no blank.
+    """Take all steps once; returns also whether one changed a character that is no blank.
 
-    Tidying blanks makes no work for the steps before it: all of them take one blank for another.
+    Tidied blanks make no work for the other steps, which treat all blanks alike.
     """
     before, seen = text, scan(text)
     groups = seen.groups
@@ -162,9 +163,9 @@ def _remove_controls(text: str) -> tuple[str, int]:
 
 
 def tidy_space(text: str, *, has_odd_blanks: bool = True) -> str:
-    """One kind of blank and of line end, no blanks at line ends, at most one empty line in a row.
+    """Leave one kind of blank and of line end, no blanks at line ends, and single empty lines.
 
-    Indentation at line starts is kept up to its width: code needs it.
+    Indentation stays as it is: code needs it.
     """
     if has_odd_blanks:
         text = _ODD_BLANKS.sub(" ", _LINE_ENDS.sub("\n", text))

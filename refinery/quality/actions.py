@@ -1,4 +1,4 @@
-"""What a head's score does beside dropping: marks are counted, masks hide single paragraphs."""
+"""Actions on scores beside dropping: mark counts a document, mask hides single paragraphs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from refinery.quality.classifier import Classifier, head_reason, is_outside
 from refinery.quality.config import HeadConfig
 from refinery.text.marked_edit import MarkedEdit
 
-# A score of less says little: fastText averages over a handful of words.
+# The score of a shorter paragraph says little: fastText averages over a handful of words.
 MIN_PARAGRAPH_CHARS = 40
 _PARAGRAPH = re.compile(r"[^\n]+")
 
 
 def head_marks(scores: Mapping[str, float], configs: Mapping[str, HeadConfig]) -> dict[str, int]:
-    """A count of one for each head that only marks and finds the document outside its bounds."""
+    """Counters of the heads with action `mark` that find the document outside their bounds."""
     return {
         head_reason(head): 1
         for head, config in configs.items()
@@ -26,15 +26,15 @@ def head_marks(scores: Mapping[str, float], configs: Mapping[str, HeadConfig]) -
 def head_masks(
     text: str, configs: Mapping[str, HeadConfig], classifiers: Mapping[str, Classifier]
 ) -> list[MarkedEdit]:
-    """Masks of the paragraphs (lines) whose own score is outside the bounds of a masking head."""
+    """Masks of paragraphs (lines) whose own scores are outside the bounds of a head with action `mask`."""
     masks: list[MarkedEdit] = []
     for head, config in configs.items():
         if config.action != "mask":
             continue
         spans = [
-            found.span()
-            for found in _PARAGRAPH.finditer(text)
-            if len(found[0].strip()) >= MIN_PARAGRAPH_CHARS
+            line.span()
+            for line in _PARAGRAPH.finditer(text)
+            if len(line[0].strip()) >= MIN_PARAGRAPH_CHARS
         ]
         scores = classifiers[head].score([text[start:end] for start, end in spans])
         masks += [

@@ -1,7 +1,7 @@
-"""fastText quality classifier (Joulin et al. 2016): ordered training, honest test, scoring.
+"""Train fastText classifiers (Joulin et al. 2016), test them on documents kept apart, and score text.
 
-Training repeats byte for byte: lines in the order of a hash, one thread. The card records what the
-model needs, and scoring refuses text normalised by another version.
+Training gives the same bytes each time: lines come in the order of a hash, to one thread. A card
+beside the model records what it was trained on; scoring refuses text normalised by another version.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ GOOD, NOISY = "__label__good", "__label__noisy"
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """Where a head's model and its card lie: paths, or URIs that executors fetch."""
+    """A head's model and its card: paths, or URIs that executors fetch."""
 
     model: str
     card: str
@@ -45,17 +45,15 @@ def local_models(models: Mapping[str, ModelFiles]) -> dict[str, ModelFiles]:
 
 
 def model_name(head: str) -> str:
-    """File name of a head's model."""
     return f"{head}.bin"
 
 
 def card_name(head: str) -> str:
-    """File name of a head's card."""
     return f"{head}.json"
 
 
 def head_reason(head: str) -> str:
-    """The reason that a head's bounds give."""
+    """The reason given to a document outside of a head's bounds."""
     return f"head:{head}"
 
 
@@ -69,7 +67,7 @@ class LabelledDocument:
 
 
 def to_line(text: str, max_chars: int) -> str:
-    """One line of fastText input: CJK characters stand apart, white space is single blanks."""
+    """Write a text as one line of fastText input: lower case, blanks around each CJK character."""
     head = text[:max_chars].lower()
     codes = np.frombuffer(head.encode("utf-32-le"), np.uint32)
     if (kind_table()[codes] == CJK).any():
@@ -81,7 +79,9 @@ def to_line(text: str, max_chars: int) -> str:
 def balance_documents(
     rows: Iterable[tuple[str, str, str]], config: QualityTrainingConfig
 ) -> list[LabelledDocument]:
-    """Examples of (doc_id, source, text) rows, balanced, in the order of their key.
+    """Turn (doc_id, source, text) rows into training lines, as many of each class, sorted by id.
+
+    Equal lines count once; of a class with too many, those with the smallest ids stay.
 
     Raises:
         SettingsError: A class has fewer than two documents.
@@ -94,8 +94,8 @@ def balance_documents(
             by_label[label][sha256_hex(line.encode())] = LabelledDocument(doc_id, label, line)
     fewest = min(len(examples) for examples in by_label.values())
     if fewest < 2:
-        found = {label: len(examples) for label, examples in by_label.items()}
-        raise SettingsError(f"recipe.quality: each class needs two documents, found {found}")
+        sizes = {label: len(examples) for label, examples in by_label.items()}
+        raise SettingsError(f"recipe.quality: each class needs two documents, found {sizes}")
     most = min(fewest, config.max_documents)
     return sorted(e for examples in by_label.values() for e in sorted(examples.values())[:most])
 
@@ -145,7 +145,7 @@ def train(
 
 
 def evaluate(scores: Sequence[float], is_good: Sequence[bool]) -> dict[str, float | None]:
-    """Area under the ROC curve (by ranks, ties half), precision and recall at 0.5."""
+    """Area under the ROC curve, by ranks with ties as half; precision and recall at 0.5."""
     good = np.array(is_good, bool)
     values = np.array(scores, np.float64)
     num_good, num_noisy = int(good.sum()), int((~good).sum())
@@ -176,19 +176,19 @@ def score_lines(model: Any, lines: Sequence[str]) -> list[float]:
 
 @dataclass(frozen=True)
 class Classifier:
-    """A loaded model with its card."""
+    """A loaded model with the card that was written beside it."""
 
     model: Any
     card: dict[str, Any]
 
     def score(self, texts: Sequence[str]) -> list[float]:
-        """Scores of normalised texts, 0..1."""
+        """Scores of normalised texts, from 0 to 1."""
         return score_lines(self.model, [to_line(t, self.card["max_chars"]) for t in texts])
 
 
 @functools.cache
 def load_classifier(files: ModelFiles) -> Classifier:
-    """Load once per process.
+    """Load a model and its card, once per process.
 
     Raises:
         ContractError: The model was trained on text normalised by another version.
@@ -205,19 +205,19 @@ def load_classifier(files: ModelFiles) -> Classifier:
 
 
 def quality_reasons(score: float, config: QualityConfig) -> list[str]:
-    """What a score says against a document."""
+    """Reasons to drop a document for its score by `recipe.quality`: one or none."""
     low = config.min_score is not None and score < config.min_score
     return [LOW_SCORE] if low else []
 
 
 def is_outside(score: float, config: HeadConfig) -> bool:
-    """Whether a score is outside of a head's bounds, which are inclusive."""
+    """Whether a score is outside of a head's bounds; a score that equals a bound is inside."""
     low = config.min_score is not None and score < config.min_score
     return low or (config.max_score is not None and score > config.max_score)
 
 
 def head_reasons(scores: Mapping[str, float], configs: Mapping[str, HeadConfig]) -> list[str]:
-    """What the scores of the further heads say against a document, in the recipe's order."""
+    """Reasons to drop a document for its scores by `recipe.heads`, in the order of the recipe."""
     return [
         head_reason(head)
         for head, config in configs.items()

@@ -1,4 +1,4 @@
-"""Which documents stay by their score: a Pareto draw as for GPT-3, or the best share of a group.
+"""Decide which documents stay by their score: a Pareto draw as for GPT-3, or the best of a group.
 
 GPT-3: a document stays if a Pareto draw exceeds one minus its score. Source: Brown et al. 2020, appendix A, `np.random.pareto(alpha) > 1 - score` with alpha 9. The draw
 here is a function of the document's id and a seed, so it is the same on every machine and in every
@@ -27,12 +27,12 @@ Floats = NDArray[np.float64]
 
 
 def head_sampled(head: str) -> str:
-    """The reason that sampling by a head's score gives."""
+    """The reason of a document that sampling by a head's score leaves out."""
     return PARETO + head
 
 
 def head_not_best(head: str) -> str:
-    """The reason that not being among the best by a head's score gives."""
+    """The reason of a document that is not among the best by a head's score."""
     return TOP + head
 
 
@@ -56,12 +56,12 @@ def is_beyond(
 
 
 def id_numbers(doc_ids: Sequence[str]) -> NDArray[np.uint64]:
-    """[D] the first 64 bits of hexadecimal ids."""
+    """[D] the first 64 bits of each hexadecimal id."""
     return np.array([int(doc_id[:16], 16) for doc_id in doc_ids], np.uint64)
 
 
 def pareto_draws(doc_ids: Sequence[str], config: ParetoConfig) -> Floats:
-    """[D] draws; ids are hexadecimal hashes."""
+    """[D] a draw from Lomax's distribution for each id, which depends on the id and the seed alone."""
     ids = id_numbers(doc_ids)
     seed = mix(np.array([config.seed % 2**64], np.uint64) + np.uint64(1))
     uniform = ((mix(ids ^ seed) >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
@@ -71,5 +71,5 @@ def pareto_draws(doc_ids: Sequence[str], config: ParetoConfig) -> Floats:
 def is_sampled_out(
     scores: Floats, doc_ids: Sequence[str], config: ParetoConfig
 ) -> NDArray[np.bool_]:
-    """[D] whether each document leaves."""
+    """[D] whether sampling leaves each document out."""
     return np.asarray(pareto_draws(doc_ids, config) <= 1.0 - scores)

@@ -1,4 +1,4 @@
-"""Mark what is not among the best of its group by a head's score, in Spark.
+"""Mark documents that are not among the best of their group by a head's score, in Spark.
 
 The border of a group is found on counts by distinct score (six decimals: at most a million rows a
 group) and then among the ids of the one score that it cuts, so no task sorts a whole group. The

@@ -1,4 +1,4 @@
-"""ARC archives, the format before WARC: one header line, then the response.
+"""Read ARC archives, the format before WARC: each record is a header line and a response.
 
 Version 1 (`URL IP date type length`) and version 2, whose lines carry more fields between type and
 length. Records are streamed; what follows a damaged header line cannot be trusted and ends the file.

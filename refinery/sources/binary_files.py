@@ -1,4 +1,4 @@
-"""Small files on schemes that only Spark's connectors reach, read whole by `binaryFile`.
+"""Read small files on schemes that only Spark's connectors reach, whole, by `binaryFile`.
 
 Workers stream everything that fsspec can open; this is the way for the rest (wasbs, abfss with a
 cluster's keys, a vendor's own scheme). A file is one value in the JVM and one more in Python, so

@@ -1,4 +1,4 @@
-"""HTTP responses as archives keep them: header fields, and the body after all its encodings."""
+"""Read HTTP responses as archives keep them: header fields, and the body without its encodings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.+-]{2,40})", re.IGN
 
 
 class BodyError(ValueError):
-    """A body that its declared encoding does not fit."""
+    """A body that cannot be decoded by its declared encoding, or is too large."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,6 @@ class Response:
 
     @property
     def charset(self) -> str | None:
-        """Charset of the Content-Type field."""
         parameter = _CHARSET.search(self.fields.get("content-type", ""))
         return parameter[1] if parameter else None
 

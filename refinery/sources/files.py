@@ -1,4 +1,4 @@
-"""HTML, text and zip files: one document per file or member; and the opening of compressed ones."""
+"""Read HTML, text and zip files, one document per file or member; open compressed files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MEMBER_ENDINGS = (".html", ".htm", ".xhtml", ".txt", ".md")
 
 
 def open_compressed(stream: BinaryIO, name: str) -> BinaryIO:
-    """The plain bytes of a stream, by the name's ending (.gz, .zst, .lz4)."""
+    """A stream of decompressed bytes; the name's ending (.gz, .zst, .lz4) tells the compression."""
     if name.endswith(".gz"):
         return io.BufferedReader(gzip.GzipFile(fileobj=stream))
     if name.endswith(".zst"):
@@ -49,7 +49,7 @@ class _Lz4Reader(io.RawIOBase):
 def read_whole(
     stream: BinaryIO, *, mime: str, url: str | None, max_bytes: int
 ) -> Iterator[Outcome]:
-    """One document per file."""
+    """Read a file as one document."""
     try:
         payload = stream.read(max_bytes + 1)
     except DECODE_ERRORS as error:
@@ -64,7 +64,7 @@ def read_whole(
 def read_zip(
     stream: BinaryIO, *, mime: str, url_prefix: str | None, max_bytes: int
 ) -> Iterator[Outcome]:
-    """One document per member that has a page's or a text's ending; `offset` is its number."""
+    """Read each member with the ending of a page or text as a document; `offset` is its number."""
     try:
         archive = zipfile.ZipFile(stream)
     except zipfile.BadZipFile as error:

@@ -1,4 +1,4 @@
-"""The input of ingestion: a sorted list of files with their content hashes."""
+"""List the input files of a run, sorted, with their content hashes."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def list_files(source: SourceConfig) -> list[InputFile]:
 
 
 def hash_files(files: list[InputFile], *, cache_uri: str) -> list[InputFile]:
-    """Fill in content hashes; a file whose name, size and time are known is not read again.
+    """Fill in content hashes; a file that has one keeps it.
 
-    Those that have a hash already keep it.
+    Hashes are stored under `cache_uri`: a file of known URI, size and time of change is not read.
     """
     known: dict[str, str] = {}
     if storage.exists(cache_uri):

@@ -1,4 +1,4 @@
-"""Files to rows of `fetches`, `records` and `rejects`, inside Spark tasks."""
+"""Read files to rows of `fetches`, `records` and `rejects`, inside Spark tasks."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def read_files(
 ) -> DataFrame:
     """Every record of every file as a row of the table that its `table` column names.
 
-    One large file is one task; small files share tasks. Which rows come out does not depend on it.
+    A large file is one task; small files share tasks. The rows do not depend on how files are dealt.
     """
     priority = {source.name: index for index, source in enumerate(sources)}
     whole = {source.name: source for source in sources if needs_spark(source)}
@@ -75,7 +75,7 @@ def _read_streamed(
         sources={source.name: source for source in sources},
         limits=limits,
     )
-    # One row per task, its number; an RDD of the files would need Python twice.
+    # Each task gets one row, its number. An RDD of the files would start a second Python process.
     numbers = spark.range(0, num_tasks, 1, num_tasks)
     return numbers.mapInArrow(read, union_ddl(TABLES_WRITTEN))
 

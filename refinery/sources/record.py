@@ -1,4 +1,4 @@
-"""What a reader yields: a fetch, a count of other records, or a reject; and document identity."""
+"""Outcomes of reading a record: a fetch, no document, or a broken one; and the id of a document."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Fetch:
 
 @dataclass(frozen=True, kw_only=True)
 class NoDocument:
-    """A record that is no document, for counting by type."""
+    """A record that is no document; such records are counted by type."""
 
     type: str
 

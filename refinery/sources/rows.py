@@ -1,4 +1,4 @@
-"""JSONL, Parquet and CSV files: one document per row, fields named by the recipe."""
+"""Read JSONL, Parquet and CSV files: one document per row, from fields that the recipe names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PARQUET_ROWS = 64
 
 
 def read_jsonl(stream: BinaryIO, *, fields: FieldMapping, max_bytes: int) -> Iterator[Outcome]:
-    """One document per line; a bad line is one reject, a broken archive ends the file."""
+    """Read a document from each line; a bad line is one reject, a broken archive ends the file."""
     number = 0
     try:
         while line := stream.readline(2 * max_bytes):
@@ -43,7 +43,7 @@ def _json_row(line: bytes, number: int, fields: FieldMapping, max_bytes: int) ->
 
 
 def read_parquet(stream: BinaryIO, *, fields: FieldMapping, max_bytes: int) -> Iterator[Outcome]:
-    """One document per row, in small batches; text may be a string or a binary column."""
+    """Read a document from each row, in small batches; the text may be strings or bytes."""
     number = 0
     try:
         for batch in pq.ParquetFile(stream).iter_batches(batch_size=PARQUET_ROWS):
@@ -57,7 +57,7 @@ def read_parquet(stream: BinaryIO, *, fields: FieldMapping, max_bytes: int) -> I
 def read_csv(
     stream: BinaryIO, *, delimiter: str, fields: FieldMapping, max_bytes: int
 ) -> Iterator[Outcome]:
-    """One document per row below a header line; bytes that are not UTF-8 are replaced."""
+    """Read a document from each row below the header line; bytes that are not UTF-8 are replaced."""
     csv.field_size_limit(2 * max_bytes)
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
     number = 0
@@ -94,7 +94,7 @@ def _row(row: dict[str, Any], number: int, fields: FieldMapping, max_bytes: int)
 
 
 def _timestamp(value: Any) -> datetime | None:
-    """ISO 8601 or a timestamp to naive UTC; anything else is unknown."""
+    """Turn ISO 8601 or a timestamp into naive UTC; anything else is None."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)

@@ -1,4 +1,4 @@
-"""From fetches to documents: one row per doc_id, what the recipe excludes, and small samples."""
+"""Turn fetches into documents: one row per id, exclusions of the recipe, and samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""URL normalisation for document identity; raise URL_NORMALISER with any change."""
+"""Normalise URLs for ids of documents; any change here must raise URL_NORMALISER."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WARC archives: HTML and plain-text responses as fetches, everything else counted by type.
+"""Read WARC archives: HTML and plain text become fetches, all other records are counted by type.
 
 Records are streamed; a damaged archive yields its records up to the damage and one reject.
 """
@@ -46,7 +46,7 @@ def read_warc(stream: BinaryIO, *, max_bytes: int) -> Iterator[Outcome]:
 
 
 def _is_cut_gzip(stream: BinaryIO) -> bool:
-    """Whether a gzip stream ends inside a member; FastWARC itself stops there without a word."""
+    """Whether a gzip stream ends inside a member; FastWARC stops there without an error."""
     try:
         stream.seek(0)
         if stream.read(2) != b"\x1f\x8b":
@@ -97,7 +97,7 @@ def _fetched_at(record: Any) -> datetime | None:
 def outcome_of(
     response: Response, *, offset: int, url: str | None, fetched_at: datetime | None, max_bytes: int
 ) -> Outcome:
-    """A response as a document, or as what it is instead."""
+    """Outcome of a response: a fetch, no document, or a body that cannot be decoded."""
     try:
         body = decode_body(response, max_bytes)
     except BodyError as error:

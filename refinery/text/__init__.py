@@ -1,1 +1,1 @@
-"""Batches of text as arrays of code points, and edits of them."""
+"""Batches of text as arrays of code points, boundaries of words and sentences, and edits."""

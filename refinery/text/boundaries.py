@@ -1,4 +1,4 @@
-"""Where words and sentences begin in a text, and which tokens begin with them.
+"""Find where words and sentences begin in a text, and which tokens hold those characters.
 
 English words are runs of letters and digits; runs of Han characters are cut by jieba's dictionary
 (rjieba, MIT). Offsets count code points.

@@ -1,6 +1,6 @@
 """Judge documents of a ledger anew under other rules, from its values and without their text.
 
-Reads Parquet in row groups with pyarrow, so memory stays bounded and nothing needs Spark.
+The ledger is read by row groups with pyarrow: memory stays bounded, and Spark is not needed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ COLUMNS = ("source", "lang", "lang_score", "num_bytes", "values", "scores", "rea
 BATCH_ROWS = 32_768
 BYTES_PER_TOKEN = 4.0
 
-# Reasons that follow from values in the ledger; all others are taken over as they stand.
+# Reasons that are computed anew from columns of the ledger; all others are taken as they are there.
 LANGUAGE = ("language:unwanted", "language:unsure")
 QUALITY = "quality:score"
 HEAD = "head:"
@@ -46,7 +46,6 @@ class Outcome:
     dropped_by: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Outcome) -> None:
-        """Add the numbers of other documents."""
         self.documents.update(other.documents)
         self.kept.update(other.kept)
         self.kept_bytes.update(other.kept_bytes)
@@ -54,17 +53,17 @@ class Outcome:
 
 
 def read_ledger(paths: Iterable[str], config: CleanConfig) -> Iterator[pa.RecordBatch]:
-    """Batches of the columns that verdicts need; ids only where scores and ids decide."""
+    """Batches of the columns that verdicts need; ids are read only where sampling or ranks need them."""
     sampled = config.quality.pareto or any(head.pareto for head in config.heads.values())
     columns = ["doc_id", *COLUMNS] if sampled or config.top_fractions else list(COLUMNS)
     for path in paths:
-        # Buffered ahead, a file would stay in memory whole.
+        # With `pre_buffer` pyarrow would keep a whole file in memory.
         file = pq.ParquetFile(path, pre_buffer=False)
         yield from file.iter_batches(BATCH_ROWS, columns=columns)
 
 
 def count_now(outcome: Outcome, batch: pa.RecordBatch) -> None:
-    """Add the verdicts that the ledger holds."""
+    """Add a batch with the verdicts that the ledger holds."""
     reasons = batch.column("reasons")
     lengths = pc.list_value_length(reasons).fill_null(0)
     has = pc.greater(lengths, 0)
@@ -73,7 +72,7 @@ def count_now(outcome: Outcome, batch: pa.RecordBatch) -> None:
 
 
 def is_dropped(batch: pa.RecordBatch, config: CleanConfig) -> Mask:
-    """[rows] whether any reason but the ranks by score drops each document."""
+    """[rows] whether a document is dropped under the configuration, leaving out ranks by score."""
     dropped = np.zeros(batch.num_rows, bool)
     for _, failed in _Judged(batch, config).in_order():
         dropped |= failed
@@ -83,7 +82,7 @@ def is_dropped(batch: pa.RecordBatch, config: CleanConfig) -> Mask:
 def count_then(
     outcome: Outcome, batch: pa.RecordBatch, config: CleanConfig, *, top: TopBorders | None = None
 ) -> None:
-    """Add the verdicts under another configuration; `top` ranks all batches' documents."""
+    """Add a batch with the verdicts under another configuration; `top` has the borders of all batches."""
     judged = _Judged(batch, config)
     dropped = np.zeros(batch.num_rows, bool)
     by: Counter[str] = Counter()
@@ -117,7 +116,7 @@ def _add(outcome: Outcome, batch: pa.RecordBatch, dropped: Mask, by: Counter[str
 
 
 class _Judged:
-    """The failed rules of one batch."""
+    """Verdicts on one batch under a configuration."""
 
     def __init__(self, batch: pa.RecordBatch, config: CleanConfig) -> None:
         self._batch = batch
@@ -129,7 +128,7 @@ class _Judged:
         self._codes = labels.indices.to_numpy(zero_copy_only=False)
 
     def in_order(self) -> Iterator[tuple[str, Mask]]:
-        """(reason, documents) in the order in which the stage lists reasons."""
+        """Reason and mask [rows] of each rule that fails, in the order in which the stage lists reasons."""
         before, after = self._other_reasons()
         yield from before
         yield from self._language()
@@ -165,9 +164,9 @@ class _Judged:
                 yield HEAD + head, below | above
 
     def _rules(self) -> Iterator[tuple[str, Mask]]:
-        """Each language's rules in its own order, on its own documents.
+        """Rules by language, in the order of that language, on its documents.
 
-        A document without values (an excluded one) has NaN, which is outside of nothing.
+        A document without values (an excluded one) has NaN, which is outside of no bound.
         """
         for code, label in enumerate(self._languages):
             members = np.flatnonzero(self._codes == code)
@@ -203,7 +202,10 @@ class _Judged:
             yield LANGUAGE[1], ~unwanted & (score < least[self._codes])
 
     def _other_reasons(self) -> tuple[list[tuple[str, Mask]], list[tuple[str, Mask]]]:
-        """Reasons that no value explains (excluded, addresses, line rules), as they stand."""
+        """Reasons that no column explains (excluded, addresses, line rules), as the ledger has them.
+
+        They are split into those that the stage lists before the rules, and those behind them.
+        """
         reasons = self._batch.column("reasons")
         flat, parents = pc.list_flatten(reasons), pc.list_parent_indices(reasons)
         known = rule_names()
@@ -224,7 +226,7 @@ class _Judged:
 
 
 def map_columns(maps: pa.MapArray) -> dict[str, Floats]:
-    """A map column as one array per key, NaN where a row lacks the key."""
+    """A map column as one array [rows] per key; NaN where a row lacks the key."""
     size = len(maps)
     offsets = maps.offsets.to_numpy(zero_copy_only=False)
     start, count = int(offsets[0]), int(offsets[-1] - offsets[0])
@@ -244,7 +246,7 @@ def map_columns(maps: pa.MapArray) -> dict[str, Floats]:
 
 
 def _repeat(keys: pa.Array, width: int) -> bool:
-    """Whether the same `width` keys come over and over, in one order; compared as bytes."""
+    """Whether all rows have the same `width` keys in one order; compared as bytes."""
     if pa.types.is_dictionary(keys.type):
         codes = keys.indices.to_numpy(zero_copy_only=False)
         return bool((codes.reshape(-1, width) == codes[:width]).all())
@@ -261,7 +263,7 @@ def _repeat(keys: pa.Array, width: int) -> bool:
 
 
 def estimate_tokens(outcome: Outcome, bytes_per_token: Mapping[str, float]) -> dict[str, Any]:
-    """Kept tokens by source, estimated as bytes over the source's measured bytes per token."""
+    """Kept tokens by source: its bytes, divided by its measured bytes per token."""
     return {
         name: round(size / bytes_per_token.get(name, BYTES_PER_TOKEN))
         for name, size in outcome.kept_bytes.items()

@@ -1,6 +1,7 @@
-"""What-if for `top`: the border of each group, from one more pass over the ledger.
+"""The border of each group for `top`, from one more pass over the ledger.
 
-Twelve bytes of memory per document that nothing else drops; all other answers stream.
+This holds twelve bytes in memory for each document that nothing else drops; all other answers of
+whatif are counted batch by batch.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ Group = tuple[str | None, ...]
 
 
 class TopBorders:
-    """The last document that stays, by head and group."""
+    """The last document that stays of each group, by head."""
 
     def __init__(self, batches: Iterable[pa.RecordBatch], config: CleanConfig) -> None:
-        """Read all batches; those that another rule drops under `config` do not count."""
+        """Read all batches; documents that another rule drops under `config` do not count."""
         self._configs = config.top_fractions
-        found: defaultdict[tuple[str, Group], list[tuple[NDArray[np.int32], NDArray[np.uint64]]]]
-        found = defaultdict(list)
+        scored: defaultdict[tuple[str, Group], list[tuple[NDArray[np.int32], NDArray[np.uint64]]]]
+        scored = defaultdict(list)
         for batch in batches:
             left = ~is_dropped(batch, config)
             scores, ids = map_columns(batch.column("scores")), _ids(batch)
@@ -39,9 +40,9 @@ class TopBorders:
                 for group, members in _groups(batch, top):
                     kept = members[left[members] & ~np.isnan(scores[head][members])]
                     millionths = np.round(scores[head][kept] * MILLION).astype(np.int32)
-                    found[head, group].append((millionths, ids[kept]))
+                    scored[head, group].append((millionths, ids[kept]))
         self._borders = {}
-        for (head, group), parts in found.items():
+        for (head, group), parts in scored.items():
             column, numbers = (np.concatenate(one) for one in zip(*parts, strict=True))
             if len(column):
                 fraction = self._configs[head].fraction
@@ -50,7 +51,7 @@ class TopBorders:
                 )
 
     def beyond(self, batch: pa.RecordBatch, dropped: Mask) -> Iterator[tuple[str, Mask]]:
-        """(reason, documents) by head, of those that nothing else dropped."""
+        """Reason and mask of the documents beyond a border that nothing else dropped, by head."""
         scores, ids = map_columns(batch.column("scores")), _ids(batch)
         for head, top in self._configs.items():
             mask = np.zeros(batch.num_rows, bool)
@@ -70,7 +71,7 @@ def _ids(batch: pa.RecordBatch) -> NDArray[np.uint64]:
 def _groups(
     batch: pa.RecordBatch, config: TopFractionConfig
 ) -> Iterator[tuple[Group, NDArray[np.int64]]]:
-    """Groups of a batch and the rows of each."""
+    """The groups that a batch has documents of, and their rows in it."""
     columns = [batch.column(name).to_pylist() for name in config.by]
     rows: defaultdict[Group, list[int]] = defaultdict(list)
     for row in range(batch.num_rows):
