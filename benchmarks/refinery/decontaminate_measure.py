@@ -155,11 +155,11 @@ def main() -> None:
             "items": len(items),
             "ngrams": index.num_ngrams,
             "recall": {
-                group: {name: round(c["found"] / c["planted"], 4) for name, c in counts.items()}
+                group: {name: round(c.found / c.planted, 4) for name, c in counts.items()}
                 for group, counts in result.groups.items()
             },
             "planted": {
-                group: counts["verbatim"]["planted"] for group, counts in result.groups.items()
+                group: counts["verbatim"].planted for group, counts in result.groups.items()
             },
             "clean_documents": clean,
             "false_positives": false,

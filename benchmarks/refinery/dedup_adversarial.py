@@ -12,7 +12,6 @@ kept and removed by kind, the largest bucket and the seconds.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import time
@@ -30,6 +29,7 @@ from jobs.pipeline.stage import StageContext
 from jobs.spark.java import find_java
 from jobs.spark.session import build_session
 from jobs.stages.dedup import STAGE
+from refinery.dedup.facts import DedupFacts
 from refinery.publish.store import Store
 from refinery.recipe import RefineSettings
 from schemas.settings import parse_settings
@@ -100,7 +100,8 @@ def main() -> None:
         spark=build_session("bench", settings.runtime),
     )
     started = time.monotonic()
-    STAGE.run(context)
+    facts = STAGE.run(context)
+    assert isinstance(facts, DedupFacts)
     seconds = time.monotonic() - started
     rows = pq.read_table(f"{context.attempt_uri}/table=duplicates").to_pylist()
     removed = {row["doc_id"] for row in rows}
@@ -114,7 +115,7 @@ def main() -> None:
         "removed": dict(gone),
         "candidate_pairs": context.counts["candidate_pairs"],
         "capped_buckets": context.counts["capped_buckets"],
-        "largest_bucket": json.loads(context.facts["largest_buckets"])[0]["size"],
+        "largest_bucket": facts.largest_buckets[0].size,
     }
     record("dedup_adversarial", result)
 

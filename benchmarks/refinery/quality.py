@@ -30,6 +30,7 @@ from jobs.pipeline.runner import run_stages
 from jobs.spark.java import find_java
 from jobs.stages.ingest import STAGE as INGEST
 from jobs.stages.quality import STAGE as QUALITY
+from refinery.quality.facts import QualityFacts
 from refinery.recipe import RefineSettings
 from schemas.settings import parse_settings
 
@@ -40,7 +41,7 @@ HEADS = {
     "page_types": ("articles", "other_pages"),
     "sentiment": ("contented", "discontented"),
 }
-CARD = ("auc", "precision", "recall", "training_documents", "test_documents")
+CARD = {"auc", "precision", "recall", "training_documents", "test_documents"}
 
 
 def texts(data: Path) -> dict[str, list[str]]:
@@ -85,8 +86,8 @@ def measure(data: Path, work: Path) -> dict[str, Any]:
     }
     settings = parse_settings(RefineSettings, plain, where="benchmark")
     run = run_stages(settings, (INGEST, QUALITY))
-    cards = json.loads(run.records["quality"].facts["cards"])
-    return {name: {key: cards[name][key] for key in CARD} for name in HEADS}
+    cards = run.records["quality"].facts_of(QualityFacts).cards
+    return {name: cards[name].model_dump(include=CARD) for name in HEADS}
 
 
 def main() -> None:

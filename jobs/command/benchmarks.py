@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.stages.benchmarks import ITEMS
+from refinery.decontaminate.facts import DecontaminateFacts
 from refinery.mixture.counted import newest_record
 from refinery.publish import storage
 from refinery.publish.records import StageRecord
@@ -50,9 +51,9 @@ def _print(record: StageRecord, path: Path) -> None:
             answers[item["benchmark"]] += item["answer"] is not None
     heads = ("benchmark", "items", "n", "whole line", "not searched", "found", "can be scored")
     table = Table(*heads, box=SIMPLE, padding=(0, 1, 0, 0))
-    for name, row in json.loads(record.facts["coverage"]).items():
-        missed = f"{row['uncovered']:,} ({row['share']:.1%})"
-        counts = (row["items"], row["ngram_tokens"], row["whole_line"])
+    for name, row in record.facts_of(DecontaminateFacts).coverage.items():
+        missed = f"{row.uncovered:,} ({row.share:.1%})"
+        counts = (row.items, row.ngram_tokens, row.whole_line)
         table.add_row(
             name, *(f"{n:,}" for n in counts), missed, f"{found[name]:,}", f"{answers[name]:,}"
         )

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     if args.plot is not None:
         storage.replace(str(args.plot), mixture_svg(plan.sources, standalone=True).encode())
     if args.json:
-        rows = [{**vars(p), "planned_tokens": round(p.planned_tokens)} for p in plan.sources]
+        rows = [{**p.model_dump(), "planned_tokens": round(p.planned_tokens)} for p in plan.sources]
         print(json.dumps({"sources": rows, "warnings": plan.warnings}, ensure_ascii=False))
     else:
         _print(plan, record.fingerprint)

@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, ParamSpec, TypeVar
+
+MOST_ACTIONS = 8
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
-def together(*actions: Callable[[], Any]) -> list[Any]:
-    """Results of the actions, each run in a thread of its own.
+class Actions:
+    """Starts actions, each in a thread of its own."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self._pool = pool
+        self.started: list[Future[Any]] = []
+
+    def start(self, action: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Start one; its result is there when the block has ended."""
+        future = self._pool.submit(action, *args, **kwargs)
+        self.started.append(future)
+        return future
+
+
+@contextmanager
+def concurrently() -> Iterator[Actions]:
+    """Run the actions that the block starts; all of them have ended where the block ends.
 
     On small tables planning is most of an action, and it keeps one core busy; on large ones Spark
     shares its cores between them.
 
     Raises:
-        Exception: What the first of them, in the order given, raised; all have ended then.
+        Exception: What the first of them, in the order of their start, raised.
     """
-    with ThreadPoolExecutor(max_workers=len(actions)) as pool:
-        results = [pool.submit(action) for action in actions]
-    return [result.result() for result in results]
+    with ThreadPoolExecutor(MOST_ACTIONS) as pool:
+        actions = Actions(pool)
+        yield actions
+    for future in actions.started:
+        future.result()

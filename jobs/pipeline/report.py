@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobs.pipeline.arguments import parse_recipe_arguments, recipe_parser
-from jobs.pipeline.runner import Run
+from jobs.pipeline.runner import RefineRun
 from refinery.datasets.publish import dataset_uri
 from refinery.publish import storage
 from refinery.report.write import PAGE, run_records, write_report
@@ -11,7 +11,7 @@ from schemas.errors import run_main
 from schemas.manifest import MANIFEST_NAME
 
 
-def finish_run(run: Run) -> None:
+def finish_run(run: RefineRun) -> None:
     """Write the report; the last lines name what the run made."""
     output = run.settings.runtime.output
     data = write_report(output, run.store, run.records)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import NoneType
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
@@ -38,7 +39,7 @@ NO_SPACE = "No space left on device"
 
 
 @dataclass
-class Run:
+class RefineRun:
     """One walk through the stages of a recipe."""
 
     settings: RefineSettings
@@ -64,6 +65,8 @@ class Run:
         if record is not None and not stage.is_present(self.settings.runtime):
             return False
         if record is not None:
+            if stage.facts is not None:
+                record.facts_of(stage.facts)  # refused here, not by a later stage hours from now
             self.records[stage.name] = record
             self.console.print(f"[dim]{stage.name:<14} published earlier, skipped[/dim]")
         return record is not None
@@ -86,7 +89,8 @@ class Run:
             _disk_full(attempt_uri),
             metered(context.spark) as meter,
         ):
-            stage.run(context)
+            facts = stage.run(context)
+        assert isinstance(facts, stage.facts or NoneType), f"{stage.name}: facts {type(facts)}"
         record = StageRecord(
             stage=stage.name,
             fingerprint=fingerprint,
@@ -100,7 +104,7 @@ class Run:
             },
             settings=json.loads(canonical_json(stage.settings(self.settings.recipe))),
             counts=context.counts,
-            facts=context.facts,
+            facts=facts.model_dump(mode="json") if facts is not None else {},
             seconds=round(time.monotonic() - clock, 1),
             cost=meter.cost,
             started_at=started.isoformat(timespec="seconds"),
@@ -142,7 +146,7 @@ def run_stages(
     *,
     first: str | None = None,
     last: str | None = None,
-) -> Run:
+) -> RefineRun:
     """Run the stages of a recipe, skipping the published ones.
 
     Args:
@@ -169,7 +173,7 @@ def run_stages(
             sessions.append(build_session(settings.recipe.name, settings.runtime))
         return sessions[0]
 
-    run = Run(settings, store, Console(stderr=True), session)
+    run = RefineRun(settings, store, Console(stderr=True), session)
     for stage in enabled[start:stop]:
         stage.check(settings.recipe)
     with store.lock():

@@ -10,6 +10,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from refinery.publish import storage
+from refinery.publish.facts import FactsT, StageFacts
 from refinery.publish.records import StageRecord
 from refinery.publish.store import KEPT_SUFFIX, Store, summarise_table
 from refinery.recipe import Recipe, Runtime
@@ -39,7 +40,8 @@ class Stage:
         settings: The part of the recipe that its output is a function of.
         contents: (role, SHA-256) of the files, models, lists and benchmarks that it reads.
         check: Refuses what its files show to be wrong, before the first stage runs.
-        run: Writes the tables through the context.
+        run: Writes the tables through the context; returns the facts.
+        facts: The model of what `run` returns, None where the stage has no facts.
         enabled: False where the recipe leaves the stage out.
         is_present: Whether what it writes outside of the tables is still there.
     """
@@ -48,7 +50,8 @@ class Stage:
     version: int
     inputs: tuple[str, ...] = ()
     settings: Callable[[Recipe], Any]
-    run: Callable[[StageContext], None]
+    run: Callable[[StageContext], StageFacts | None]
+    facts: type[StageFacts] | None = None
     contents: Callable[[Recipe, Store], Contents] = no_contents
     check: Callable[[Recipe], None] = lambda recipe: None
     enabled: Callable[[Recipe], bool] = lambda recipe: True
@@ -67,7 +70,6 @@ class StageContext:
     fingerprint: str
     spark: SparkSession
     counts: dict[str, int] = field(default_factory=dict)
-    facts: dict[str, str] = field(default_factory=dict)
 
     def read(self, table: str, *, stage: str | None = None) -> DataFrame:
         """A published table; `stage` is needed for tables that several stages write.
@@ -111,6 +113,16 @@ class StageContext:
     def count_back(self, table: str) -> int:
         """Rows of a table that this attempt has just written, from the footers: no Spark job."""
         return summarise_table(storage.join_uri(self.attempt_uri, f"{TABLE_COLUMN}={table}")).rows
+
+    def facts_of(self, model: type[FactsT]) -> FactsT:
+        """The facts of an input stage, which the model names.
+
+        Raises:
+            ContractError: That stage has not run, or its facts are of another form.
+        """
+        if model.stage not in self.records:
+            raise ContractError(f"stage '{model.stage}' published no facts: it has not run")
+        return self.records[model.stage].facts_of(model)
 
     @property
     def verdicts_uri(self) -> str:

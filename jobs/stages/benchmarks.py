@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from jobs.pipeline.stage import Contents, Stage, StageContext
 from refinery.decontaminate.benchmarks import content_files, read_items
+from refinery.decontaminate.facts import BenchmarksFacts, TemplateNgram
 from refinery.decontaminate.index import INDEX_VERSION, BenchmarkIndex
 from refinery.decontaminate.index_file import write_index
 from refinery.decontaminate.summary import coverage, item_lines
@@ -17,6 +17,7 @@ from refinery.recipe import Recipe
 from schemas.fingerprints import sha256_file
 
 INDEX, ITEMS = "benchmarks.index", "items.jsonl"
+SHOWN = 50  # uncovered items that the facts name
 
 
 def _contents(recipe: Recipe, store: Store) -> Contents:
@@ -39,7 +40,7 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
     return {"index": INDEX_VERSION, **{name: plain[name] for name in names}}
 
 
-def _run(context: StageContext) -> None:
+def _run(context: StageContext) -> BenchmarksFacts:
     config = context.recipe.decontaminate
     assert config is not None, "the stage runs only where the recipe names benchmarks"
     items = [item for benchmark in config.benchmarks for item in read_items(benchmark)]
@@ -57,11 +58,11 @@ def _run(context: StageContext) -> None:
         index_ngrams=index.num_ngrams,
         template_ngrams=index.num_templates,
     )
-    context.facts["coverage"] = json.dumps(coverage(index))
-    context.facts["templates"] = json.dumps(
-        [{"ngram": words, "items": items} for words, items in index.templates], ensure_ascii=False
+    return BenchmarksFacts(
+        coverage=coverage(index),
+        templates=tuple(TemplateNgram(ngram=words, items=n) for words, n in index.templates),
+        uncovered=tuple(index.names[item] for item in index.uncovered[:SHOWN]),
     )
-    context.facts["uncovered"] = json.dumps([index.names[place] for place in index.uncovered[:50]])
 
 
 STAGE = Stage(
@@ -70,5 +71,6 @@ STAGE = Stage(
     settings=_settings,
     contents=_contents,
     run=_run,
+    facts=BenchmarksFacts,
     enabled=lambda recipe: recipe.decontaminate is not None,
 )

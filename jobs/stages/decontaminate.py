@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
+from jobs.pipeline.scratch import scratch
 from jobs.pipeline.stage import Stage, StageContext
 from jobs.stages.benchmarks import INDEX, ITEMS
-from jobs.stages.dedup_checks import check_contamination, removed_duplicates, scratch, written_edits
+from jobs.stages.contamination_alarm import check_contamination
+from jobs.stages.earlier_verdicts import removed_duplicates, written_edits
 from refinery.decontaminate import marking
 from refinery.decontaminate.benchmarks import Item
 from refinery.decontaminate.config import DecontaminateConfig
+from refinery.decontaminate.facts import DecontaminateFacts, IgnoredNgram, LastNgram
 from refinery.decontaminate.frequency import Frequent, frequent_to_ignore
 from refinery.decontaminate.index import BenchmarkIndex
 from refinery.decontaminate.index_file import open_index
@@ -41,7 +45,7 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
     return {"decontaminate": plain, "seed": recipe.seed}
 
 
-def _run(context: StageContext) -> None:
+def _run(context: StageContext) -> DecontaminateFacts:
     config = _config(context.recipe)
     path = storage.local_copy(context.artefact_uri("benchmarks", INDEX))
     index, items = open_index(path), _items(context)
@@ -55,14 +59,19 @@ def _run(context: StageContext) -> None:
     with scratch(context) as persist:
         matches = persist(marking.find_matches(documents, shared))
         frequent = _frequent(context, matches, index)
-        counted = _without(matches, frequent)
+        counted = _without(matches, frequent.verdict)
         context.write_many(marking.decide_documents(counted, shared, config))
         held_out = _held_out(context, documents, matches)
-    search = Search(index, frequent.ignored)
+    search = Search(index, frequent.verdict.ignored)
     measured = measure(search, items, held_out, most=config.planted_items, seed=context.recipe.seed)
-    context.facts["recall"] = json.dumps(measured.as_json())
     _write_items(context, index, items)
     check_contamination(context, num_documents=documents.count())
+    return DecontaminateFacts(
+        coverage=coverage(index),
+        recall=measured.facts(),
+        ignored_ngrams=_ignored_ngrams(frequent),
+        last_ngrams=_last_ngrams(frequent, index),
+    )
 
 
 def _items(context: StageContext) -> list[Item]:
@@ -71,35 +80,48 @@ def _items(context: StageContext) -> list[Item]:
         return read_item_lines(lines)
 
 
-def _frequent(context: StageContext, matches: DataFrame, index: BenchmarkIndex) -> Frequent:
+@dataclass(frozen=True)
+class FrequentNgrams:
+    """n-grams of many documents of one source: what becomes of them, and their rows by hash."""
+
+    verdict: Frequent = field(default_factory=Frequent)
+    rows: Mapping[int, Row] = field(default_factory=dict)
+
+
+def _frequent(context: StageContext, matches: DataFrame, index: BenchmarkIndex) -> FrequentNgrams:
     """Frequent n-grams among the matches; at most the index's own n-grams are collected."""
     most = _config(context.recipe).max_ngram_documents
     if most is None:
-        return Frequent()
+        return FrequentNgrams()
     rows = marking.frequent_grams(matches, most).orderBy("gram").collect()
     by_gram = {row["gram"]: row for row in rows}
     frequent = frequent_to_ignore(index, {gram: row["documents"] for gram, row in by_gram.items()})
-    ignored = sorted((by_gram[g] for g in frequent.ignored), key=lambda r: -r["documents"])
-    context.counts["ignored_ngrams"] = len(ignored)
+    context.counts["ignored_ngrams"] = len(frequent.ignored)
     context.counts["items_with_only_frequent_ngrams"] = len(frequent.last)
-    context.facts["ignored_ngrams"] = json.dumps(
-        [{"ngram": r["ngram"], "documents": r["documents"]} for r in ignored[:SHOWN]],
-        ensure_ascii=False,
+    return FrequentNgrams(frequent, by_gram)
+
+
+def _ignored_ngrams(found: FrequentNgrams) -> tuple[IgnoredNgram, ...]:
+    """The commonest n-grams that the search ignores."""
+    rows = sorted((found.rows[g] for g in found.verdict.ignored), key=lambda r: -r["documents"])
+    return tuple(IgnoredNgram(ngram=r["ngram"], documents=r["documents"]) for r in rows[:SHOWN])
+
+
+def _last_ngrams(found: FrequentNgrams, index: BenchmarkIndex) -> tuple[LastNgram, ...]:
+    """The commonest of the frequent n-grams that stay, with their items."""
+
+    def most_documents(pair: tuple[int, int]) -> tuple[int, tuple[int, int]]:
+        return -found.rows[pair[1]]["documents"], pair
+
+    return tuple(
+        LastNgram(
+            benchmark=index.names[item][0],
+            item=index.names[item][1],
+            ngram=found.rows[gram]["ngram"],
+            documents=found.rows[gram]["documents"],
+        )
+        for item, gram in sorted(found.verdict.last.items(), key=most_documents)[:SHOWN]
     )
-    last = sorted(frequent.last.items(), key=lambda pair: (-by_gram[pair[1]]["documents"], pair))
-    context.facts["last_ngrams"] = json.dumps(
-        [
-            {
-                "benchmark": index.names[item][0],
-                "item": index.names[item][1],
-                "ngram": by_gram[gram]["ngram"],
-                "documents": by_gram[gram]["documents"],
-            }
-            for item, gram in last[:SHOWN]
-        ],
-        ensure_ascii=False,
-    )
-    return frequent
 
 
 def _without(matches: DataFrame, frequent: Frequent) -> DataFrame:
@@ -132,7 +154,6 @@ def _write_items(context: StageContext, index: BenchmarkIndex, items: list[Item]
         path = Path(folder) / ITEMS
         path.write_text(item_lines(index, items, found), encoding="utf-8")
         context.add_artefact(ITEMS, path)
-    context.facts["coverage"] = json.dumps(coverage(index))
     registered = context.records["benchmarks"].counts
     names = ("items", "uncovered_items", "index_ngrams", "template_ngrams")
     context.counts.update({name: registered[name] for name in names}, found_items=len(found))
@@ -144,5 +165,6 @@ STAGE = Stage(
     inputs=("benchmarks", "clean", "dedup"),
     settings=_settings,
     run=_run,
+    facts=DecontaminateFacts,
     enabled=lambda recipe: recipe.decontaminate is not None,
 )

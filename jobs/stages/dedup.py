@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from functools import partial, reduce
+from functools import reduce
 from typing import Any
 
 from pyspark.sql import DataFrame
 
-from jobs.pipeline.concurrently import together
+from jobs.pipeline.concurrently import concurrently
+from jobs.pipeline.scratch import scratch
 from jobs.pipeline.stage import Contents, Stage, StageContext
 from jobs.stages.dedup_alarm import check_losses
-from jobs.stages.dedup_checks import scratch, written_edits
 from jobs.stages.dedup_tables import payload_hashes, publish_signatures, read_known, write_recurring
+from jobs.stages.earlier_verdicts import written_edits
 from refinery.dedup import marking
 from refinery.dedup.clusters import cluster_members, cluster_sizes, histogram, largest
 from refinery.dedup.config import DedupConfig
 from refinery.dedup.dumps import Compared, compare_dump, dumps_of, known_after
 from refinery.dedup.earlier import check_earlier, earlier_runs, num_dumps
+from refinery.dedup.facts import DedupFacts, LargestBucket
 from refinery.dedup.lsh import SCurve, scheme_name, with_bands
 from refinery.dedup.signing import sign, with_spans
 from refinery.publish.store import Store
 from refinery.recipe import Recipe
+
+LARGEST = 10  # clusters and buckets that the report names
 
 
 def _settings(recipe: Recipe) -> dict[str, Any]:
@@ -39,12 +42,11 @@ def _contents(recipe: Recipe, store: Store) -> Contents:
     return [(f"earlier/{place}", run.record.identity) for place, run in enumerate(runs)]
 
 
-def _run(context: StageContext) -> None:
+def _run(context: StageContext) -> DedupFacts:
     config = with_bands(context.recipe.dedup)
     sources = [source.name for source in context.recipe.sources]
     curve = SCurve(config.num_bands, config.rows_per_band, config.threshold)
     print(f"{'dedup':<14} {curve}", file=sys.stderr)
-    context.facts["s_curve"] = json.dumps(curve.as_json())
     earlier = earlier_runs(config.earlier)
     dumps = dumps_of(config, sources)
     order = marking.keeper_order(context.read("ledger"), dumps, sources, num_dumps(earlier))
@@ -58,40 +60,46 @@ def _run(context: StageContext) -> None:
             own = fresh.where(fresh["dump"] == num_dumps(earlier) + number)
             parts.append(compare_dump(own, sets, known, config, persist))
             known = known_after(known, parts[-1], sets)
-        edges, found = (
+        edges, duplicates = (
             _union([getattr(p, name) for p in parts]) for name in ("edges", "duplicates")
         )
         verdicts = _union([part.documents for part in parts])
-        together(
-            partial(context.write, "edges", edges),
-            partial(context.write, "duplicates", found),
-            partial(publish_signatures, context, verdicts, sets, config),
-            partial(_count, context, parts, config),
-            partial(_describe, context, found, edges),
-        )
+        clusters = cluster_sizes(duplicates, edges)
+        with concurrently() as actions:
+            actions.start(context.write, "edges", edges)
+            actions.start(context.write, "duplicates", duplicates)
+            actions.start(publish_signatures, context, verdicts, sets, config)
+            buckets = actions.start(_count_pairs, context, parts, config)
+            sizes = actions.start(histogram, clusters)
+            largest_clusters = actions.start(largest, clusters, most=LARGEST)
         context.counts.update(dumps=len(dumps), verified_pairs=context.count_back("edges"))
-        write_recurring(context, documents, fresh, config, persist)
+        passages = write_recurring(context, documents, fresh, config, persist)
         if not config.removes:
-            context.write("clusters", cluster_members(found, edges, fresh))
+            context.write("clusters", cluster_members(duplicates, edges, fresh))
     check_losses(context)
+    return DedupFacts(
+        s_curve=curve.facts(),
+        scheme=scheme_name(config),
+        index_buckets=config.index_buckets if config.keep_index else None,
+        earlier=tuple(run.record.identity for run in earlier) if config.keep_index else None,
+        cluster_sizes=sizes.result(),
+        largest_clusters=largest_clusters.result(),
+        largest_buckets=buckets.result(),
+        recurring_examples=passages,
+    )
 
 
-def _describe(context: StageContext, duplicates: DataFrame, edges: DataFrame) -> None:
-    """What the report says of clusters."""
-    clusters = cluster_sizes(duplicates, edges)
-    context.facts["cluster_sizes"] = json.dumps(histogram(clusters))
-    context.facts["largest_clusters"] = json.dumps(largest(clusters, most=10))
-
-
-def _count(context: StageContext, parts: list[Compared], config: DedupConfig) -> None:
-    """Pairs, and the buckets that are too large to compare each with each."""
+def _count_pairs(
+    context: StageContext, parts: list[Compared], config: DedupConfig
+) -> tuple[LargestBucket, ...]:
+    """Count pairs and capped buckets; returns the largest of the buckets that are capped."""
     capped = _union([marking.capped_buckets(part.members, config) for part in parts])
-    largest_first = capped.orderBy(capped["size"].desc(), "band", "key").limit(10)
+    largest_first = capped.orderBy(capped["size"].desc(), "band", "key").limit(LARGEST)
     context.counts.update(
         candidate_pairs=sum(part.pairs.count() for part in parts),
         capped_buckets=capped.count(),
     )
-    context.facts["largest_buckets"] = json.dumps([r.asDict() for r in largest_first.collect()])
+    return tuple(LargestBucket(**row.asDict()) for row in largest_first.collect())
 
 
 def _union(tables: list[DataFrame]) -> DataFrame:
@@ -105,5 +113,6 @@ STAGE = Stage(
     settings=_settings,
     contents=_contents,
     run=_run,
+    facts=DedupFacts,
     enabled=lambda recipe: recipe.dedup.enabled,
 )

@@ -47,13 +47,19 @@ def _shown(context: StageContext, duplicates: DataFrame, source: str) -> list[di
     """The largest clusters of a source with the texts of their samples."""
     own = duplicates.where(F.col("source") == source)
     clusters = largest(cluster_sizes(own, context.read_back("edges")), most=CLUSTERS)
-    ids = [c["sample"][end] for c in clusters for end in ("kept_id", "doc_id")]
-    found = context.read("cleaned").where(F.col("doc_id").isin(ids))
+    ids = [end for c in clusters for end in (c.sample.kept_id, c.sample.doc_id)]
+    shown = context.read("cleaned").where(F.col("doc_id").isin(ids))
     excerpt = F.substring("text", 1, EXCERPT_CHARS).alias("text")
-    texts = {row["doc_id"]: row["text"] for row in found.select("doc_id", excerpt).collect()}
-    for cluster in clusters:
-        # A keeper of an earlier run's dump has its text there, not here.
-        sample = cluster["sample"]
-        sample["kept_text"] = texts.get(sample["kept_id"])
-        sample["removed_text"] = texts.get(sample["doc_id"])
-    return clusters
+    texts = {row["doc_id"]: row["text"] for row in shown.select("doc_id", excerpt).collect()}
+    return [
+        {
+            **cluster.model_dump(exclude={"sample"}),
+            "sample": {
+                **cluster.sample.model_dump(),
+                # A keeper of an earlier run's dump has its text there, not here.
+                "kept_text": texts.get(cluster.sample.kept_id),
+                "removed_text": texts.get(cluster.sample.doc_id),
+            },
+        }
+        for cluster in clusters
+    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import partial, reduce
 
@@ -14,7 +13,8 @@ from refinery.dedup import recurring
 from refinery.dedup.components import Persist
 from refinery.dedup.config import DedupConfig
 from refinery.dedup.dumps import Known
-from refinery.dedup.earlier import EarlierRun, earlier_runs
+from refinery.dedup.earlier import EarlierRun
+from refinery.dedup.facts import RecurringPassage
 from refinery.dedup.index import index_files, index_rows, known_documents, read_sets, write_index
 from refinery.dedup.lsh import scheme_name
 from refinery.publish import storage
@@ -60,15 +60,11 @@ def publish_signatures(
 ) -> None:
     """Write `signatures`: the index of a run that later ones compare with, or its narrow form."""
     scheme = scheme_name(config)
-    context.facts["scheme"] = scheme
     if not config.keep_index:
         context.write("signatures", index_rows(documents, None, scheme, config.index_buckets))
         return
     rows = index_rows(documents, sets, scheme, config.index_buckets)
     write_index(rows, storage.join_uri(context.attempt_uri, f"{TABLE_COLUMN}=signatures"))
-    before = [run.record.identity for run in earlier_runs(config.earlier)]
-    context.facts["index_buckets"] = str(config.index_buckets)
-    context.facts["earlier"] = json.dumps(before)
 
 
 def write_recurring(
@@ -77,11 +73,11 @@ def write_recurring(
     order: DataFrame,
     config: DedupConfig,
     persist: Persist,
-) -> None:
-    """Write `edits` of passages that many of the kept documents hold, with counts and examples."""
+) -> tuple[RecurringPassage, ...]:
+    """Write `edits` of passages that many of the kept documents hold; returns the commonest."""
     rules = config.recurring
     if rules is None or not recurring.limits(rules):
-        return
+        return ()
     gone = context.read_back("duplicates").select("doc_id")
     kept = documents.join(gone, ["doc_id"], how="left_anti")
     passages = persist(recurring.passages_of(kept, rules))
@@ -92,5 +88,4 @@ def write_recurring(
     context.counts["recurring:documents"] = (
         context.read_back("edits").select("doc_id").distinct().count()
     )
-    shown = recurring.examples(frequent, kept.select("doc_id", "text"), most=EXAMPLES)
-    context.facts["recurring_examples"] = json.dumps(shown, ensure_ascii=False)
+    return recurring.examples(frequent, kept.select("doc_id", "text"), most=EXAMPLES)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from pyspark.sql import functions as F
 
 from jobs.pipeline.stage import Stage, StageContext
 from refinery.mixture.copies import MICRO, count_copies, rehydrated, with_factor
+from refinery.mixture.facts import MixtureFacts
 from refinery.mixture.plan import plan_mixture
 from refinery.recipe import Recipe
 from schemas.tables import TABLES
 
 
-def _run(context: StageContext) -> None:
+def _run(context: StageContext) -> MixtureFacts:
     recipe = context.recipe
     tokens = context.read("tokens").where("split = 'train'")
     training = with_factor(
@@ -50,8 +50,7 @@ def _run(context: StageContext) -> None:
     }
     copies = count_copies(training, epochs, recipe.seed)
     context.write("mixture", copies.select(*TABLES["mixture"].column_names))
-    context.facts["plan"] = json.dumps([vars(source) for source in plan.sources])
-    context.facts["warnings"] = json.dumps(plan.warnings, ensure_ascii=False)
+    return MixtureFacts(plan=plan.sources, warnings=plan.warnings)
 
 
 def _settings(recipe: Recipe) -> dict[str, Any]:
@@ -60,5 +59,10 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
 
 
 STAGE = Stage(
-    name="mixture", version=6, inputs=("clean", "dedup", "tokenise"), settings=_settings, run=_run
+    name="mixture",
+    version=6,
+    inputs=("clean", "dedup", "tokenise"),
+    settings=_settings,
+    run=_run,
+    facts=MixtureFacts,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import Any
 
@@ -11,6 +10,9 @@ from pyspark.sql import functions as F
 
 from jobs.pipeline.stage import Stage, StageContext
 from refinery.datasets import publish as dataset
+from refinery.datasets.facts import PackFacts
+from refinery.decontaminate.facts import DecontaminateFacts
+from refinery.mixture.facts import MixtureFacts
 from refinery.packing.noise import noise_copies
 from refinery.packing.write_shards import (
     PACKING_VERSION,
@@ -52,24 +54,24 @@ def _write_split(context: StageContext, copies: DataFrame, job: ShardJob) -> Spl
         raise ContractError(f"tokens by source to pack: {copied}; arrived at executors: {arrived}")
     drawn = written.drawn
     packed = {name: sum(s.tokens_by_source.get(name, 0) for s in shards) for name in copied}
-    plan = {row["source"]: row for row in json.loads(context.records["mixture"].facts["plan"])}
+    plan = {source.source: source for source in context.facts_of(MixtureFacts).plan}
     sources = {
         row["source"]: SourceSummary(
-            weight=None if job.pad_last else round(plan[row["source"]]["weight_asked"], 9),
+            weight=None if job.pad_last else round(plan[row["source"]].weight_asked, 9),
             documents=row["documents"],
             tokens=row["tokens"],
             text_bytes=row["text_bytes"],
             packed_tokens=packed[row["source"]],
             dropped_tokens=written.dropped[row["source"]],
             drawn_tokens=drawn[row["source"]],
-            epochs=1.0 if job.pad_last else round(plan[row["source"]]["epochs"], 9),
+            epochs=1.0 if job.pad_last else round(plan[row["source"]].epochs, 9),
         )
         for row in totals
     }
     return dataset.make_split(shards, sources, tokens_in=copied)
 
 
-def _run(context: StageContext) -> None:
+def _run(context: StageContext) -> PackFacts:
     recipe, folder = context.recipe, dataset.dataset_uri(context.runtime.output)
     dataset.refuse_other_dataset(folder, context.fingerprint)
     if storage.is_local(folder):
@@ -110,9 +112,9 @@ def _run(context: StageContext) -> None:
         decontamination=_decontamination(context),
         fingerprint=context.fingerprint,
     )
-    context.facts["manifest"] = dataset.write_dataset(folder, manifest, tokenizer)
-    context.facts["root"] = manifest.root
+    uri = dataset.write_dataset(folder, manifest, tokenizer)
     context.counts.update(train_rows=splits["train"].rows, heldout_rows=splits["heldout"].rows)
+    return PackFacts(manifest=uri, root=manifest.root)
 
 
 def _decontamination(context: StageContext) -> DecontaminationSummary | None:
@@ -122,8 +124,15 @@ def _decontamination(context: StageContext) -> DecontaminationSummary | None:
         context.read("contamination").groupBy("benchmark").agg(F.countDistinct("doc_id").alias("n"))
     )
     benchmarks = {row["benchmark"]: row["n"] for row in hits.orderBy("benchmark").collect()}
-    measured = json.loads(context.records["decontaminate"].facts["recall"])
-    return DecontaminationSummary(benchmarks=benchmarks, **measured)
+    measured = context.facts_of(DecontaminateFacts).recall
+    return DecontaminationSummary(
+        benchmarks=benchmarks,
+        recall=measured.recall,
+        recall_by_group=measured.recall_by_group,
+        clean_documents=measured.clean_documents,
+        false_positives=measured.false_positives,
+        false_positives_per_million_below=measured.false_positives_per_million_below,
+    )
 
 
 def _is_present(runtime: Runtime) -> bool:
@@ -145,5 +154,6 @@ STAGE = Stage(
     inputs=("vocabulary", "tokenise", "mixture", "decontaminate"),
     settings=_settings,
     run=_run,
+    facts=PackFacts,
     is_present=_is_present,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from refinery.quality.classifier import (
     train,
 )
 from refinery.quality.config import QualityTrainingConfig
+from refinery.quality.facts import ModelCard, QualityFacts
 from refinery.recipe import Recipe
 from refinery.sources.selection import documents, hash_share, sample_documents
 
@@ -50,14 +50,13 @@ def _sample(context: StageContext, sources: tuple[str, ...], most: int) -> DataF
     return rows.join(F.broadcast(chosen), ["doc_id"], how="left_semi")
 
 
-def _run(context: StageContext) -> None:
-    cards = {}
-    for head, config in context.recipe.trained_heads.items():
-        cards[head] = _train_head(context, head, config)
-    context.facts["cards"] = json.dumps(cards, sort_keys=True)
+def _run(context: StageContext) -> QualityFacts:
+    heads = context.recipe.trained_heads
+    cards = {head: _train_head(context, head, config) for head, config in heads.items()}
+    return QualityFacts(cards=dict(sorted(cards.items())))
 
 
-def _train_head(context: StageContext, head: str, config: QualityTrainingConfig) -> Any:
+def _train_head(context: StageContext, head: str, config: QualityTrainingConfig) -> ModelCard:
     """Train and publish one head; returns its card."""
     good = _sample(context, config.positive, config.max_documents)
     noisy = _sample(context, config.negative, config.max_documents)
@@ -67,10 +66,10 @@ def _train_head(context: StageContext, head: str, config: QualityTrainingConfig)
     examples = balance_documents(((r["doc_id"], r["source"], r["text"]) for r in rows), config)
     context.counts[f"{head}_examples"] = len(examples)
     with tempfile.TemporaryDirectory() as scratch:
-        train(examples, config, Path(scratch), head)
+        card = train(examples, config, Path(scratch), head)
         for name in (model_name(head), card_name(head)):
             context.add_artefact(name, Path(scratch) / name)
-        return json.loads((Path(scratch) / card_name(head)).read_text(encoding="utf-8"))
+    return card
 
 
 STAGE = Stage(
@@ -79,5 +78,6 @@ STAGE = Stage(
     inputs=("ingest",),
     settings=_settings,
     run=_run,
+    facts=QualityFacts,
     enabled=lambda recipe: bool(recipe.trained_heads),
 )

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.pipeline.stage import Stage, StageContext
-from jobs.stages.dedup_checks import removed_duplicates
+from jobs.stages.earlier_verdicts import removed_duplicates
 from refinery.fates import check_fates, decide_fates, kept_texts
 from refinery.packing.split import with_split
 from refinery.recipe import Recipe

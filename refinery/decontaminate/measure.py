@@ -12,15 +12,15 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from refinery.decontaminate.benchmarks import Item
+from refinery.decontaminate.facts import Recalls, SelfMeasurement
 from refinery.decontaminate.index import BenchmarkIndex, Match
 from refinery.decontaminate.mutations import EMBEDDED, MUTATIONS, embed, plant
 from refinery.text.batch import CJK, TextBatch, kind_table
+from schemas.manifest import RecallByMutation
 
 LONG_TOKENS = 13
 DECOYS_PER_ITEM = 5
 SCANNED_TEXTS = 200
-
-Counts = dict[str, dict[str, int]]
 
 
 @dataclass
@@ -31,34 +31,31 @@ class Measurement:
     more, `en_short` and `zh_short` for shorter ones, which n-grams of 8 to 12 or whole lines cover.
     """
 
-    groups: dict[str, Counts] = field(default_factory=dict)
+    groups: dict[str, Recalls] = field(default_factory=dict)
     clean_documents: int = 0
     false_positives: int = 0
 
-    def recall(self) -> Counts:
+    def recall(self) -> Recalls:
         """By mutation, over all items of 13 tokens or more."""
+        long = [group for name, group in self.groups.items() if not name.endswith("_short")]
         return {
-            name: {
-                kind: sum(
-                    counts[name][kind]
-                    for group, counts in self.groups.items()
-                    if not group.endswith("_short")
-                )
-                for kind in ("planted", "found")
-            }
+            name: RecallByMutation(
+                planted=sum(group[name].planted for group in long),
+                found=sum(group[name].found for group in long),
+            )
             for name in MUTATIONS
         }
 
-    def as_json(self) -> dict[str, object]:
+    def facts(self) -> SelfMeasurement:
         """The form of the stage's facts and of the manifest."""
         bound = upper_bound(self.false_positives, self.clean_documents)
-        return {
-            "recall": self.recall(),
-            "recall_by_group": self.groups,
-            "clean_documents": self.clean_documents,
-            "false_positives": self.false_positives,
-            "false_positives_per_million_below": round(1e6 * bound, 3),
-        }
+        return SelfMeasurement(
+            recall=self.recall(),
+            recall_by_group=self.groups,
+            clean_documents=self.clean_documents,
+            false_positives=self.false_positives,
+            false_positives_per_million_below=round(1e6 * bound, 3),
+        )
 
 
 @dataclass(frozen=True)
@@ -126,7 +123,7 @@ def _groups(index: BenchmarkIndex) -> dict[str, list[int]]:
 
 def _recall(
     search: Search, texts: Sequence[str], members: Sequence[int], hosts: Sequence[str]
-) -> Counts:
+) -> Recalls:
     words = {item: search.index.words.of_item(item) for item in members}
     counts = {}
     for name, mutate in MUTATIONS.items():
@@ -141,7 +138,7 @@ def _recall(
             or any(search.index.words.of_item(h) == words[item] for h in hits.get(page, ()))
             for page, item in enumerate(members)
         )
-        counts[name] = {"planted": len(members), "found": found}
+        counts[name] = RecallByMutation(planted=len(members), found=found)
     return counts
 
 

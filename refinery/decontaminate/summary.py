@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from refinery.decontaminate.benchmarks import Item
+from refinery.decontaminate.facts import Coverage
 from refinery.decontaminate.index import BenchmarkIndex
 
 
@@ -63,7 +64,7 @@ def found_items(contamination: DataFrame) -> dict[tuple[str, str], int]:
     return {(r["benchmark"], r["item"]): r["n"] for r in rows.collect()}
 
 
-def coverage(index: BenchmarkIndex) -> dict[str, dict[str, float]]:
+def coverage(index: BenchmarkIndex) -> dict[str, Coverage]:
     """By benchmark: n, items, those searched as whole lines only, uncovered ones and their share."""
     items = Counter(name for name, _ in index.names)
     missed = Counter(index.names[item][0] for item in index.uncovered)
@@ -71,12 +72,12 @@ def coverage(index: BenchmarkIndex) -> dict[str, dict[str, float]]:
     for (name, _), length in zip(index.names, index.words.num_tokens.tolist(), strict=True):
         lines[name] += length < index.ngram_tokens[name]
     return {
-        name: {
-            "ngram_tokens": index.ngram_tokens[name],
-            "items": num,
-            "whole_line": lines[name] - missed[name],
-            "uncovered": missed[name],
-            "share": round(missed[name] / num, 6),
-        }
+        name: Coverage(
+            ngram_tokens=index.ngram_tokens[name],
+            items=num,
+            whole_line=lines[name] - missed[name],
+            uncovered=missed[name],
+            share=round(missed[name] / num, 6),
+        )
         for name, num in sorted(items.items())
     }

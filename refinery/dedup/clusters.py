@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from refinery.dedup.facts import ClusterSample, LargestCluster
 from refinery.dedup.solving import ORDER
 
 
@@ -79,16 +78,20 @@ def histogram(clusters: DataFrame) -> dict[str, int]:
     return {f"{2 ** r['power']}-{2 ** (r['power'] + 1) - 1}": r["count"] for r in rows}
 
 
-def largest(clusters: DataFrame, *, most: int) -> list[dict[str, Any]]:
+def largest(clusters: DataFrame, *, most: int) -> tuple[LargestCluster, ...]:
     """The clusters with most removed documents, each with its least alike removed pair."""
     rows = clusters.orderBy(F.desc("removed"), "cluster").limit(most).collect()
-    return [
-        {
-            "cluster": row["cluster"],
-            "kept": row["kept"],
-            "removed": row["removed"],
-            "weakest_jaccard": round(float(row["weakest"]), 4),
-            "sample": {k: row["sample"][k] for k in ("kept_id", "doc_id", "source")},
-        }
+    return tuple(
+        LargestCluster(
+            cluster=row["cluster"],
+            kept=row["kept"],
+            removed=row["removed"],
+            weakest_jaccard=round(float(row["weakest"]), 4),
+            sample=ClusterSample(
+                kept_id=row["sample"]["kept_id"],
+                doc_id=row["sample"]["doc_id"],
+                source=row["sample"]["source"],
+            ),
+        )
         for row in rows
-    ]
+    )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
+from refinery.dedup.facts import DedupFacts
 from refinery.mixture.counted import newest_record
 from refinery.publish import storage
 from refinery.publish.records import StageRecord
@@ -42,30 +42,31 @@ def check_earlier(runs: list[EarlierRun], scheme: str, num_buckets: int) -> None
     """Refuse what cannot be compared with this run.
 
     Raises:
-        ContractError: No index, another scheme of signatures, other buckets, or a run that was
+        ContractError: No index, facts of another form, another scheme of signatures, other buckets, or a run that was
             itself made after runs that are not listed before it.
     """
     for index, run in enumerate(runs):
-        where, facts = f"recipe.dedup.earlier[{index}] ({run.output})", run.record.facts
-        if "index_buckets" not in facts:
+        where = f"recipe.dedup.earlier[{index}] ({run.output})"
+        facts = run.record.facts_of(DedupFacts)
+        if facts.index_buckets is None or facts.earlier is None:
             raise ContractError(
                 f"{where}: published without an index; run it again with recipe.dedup.keep_index"
             )
-        if facts["scheme"] != scheme:
+        if facts.scheme != scheme:
             raise ContractError(
-                f"{where}: signatures of scheme {facts['scheme']}, this recipe makes {scheme}; "
+                f"{where}: signatures of scheme {facts.scheme}, this recipe makes {scheme}; "
                 "signatures of two schemes cannot be compared: give both runs the same seed, "
                 "bands and shingles, or sign the earlier one again"
             )
-        if int(facts["index_buckets"]) != num_buckets:
+        if facts.index_buckets != num_buckets:
             raise ContractError(
-                f"{where}: {facts['index_buckets']} index buckets, recipe.dedup.index_buckets is "
+                f"{where}: {facts.index_buckets} index buckets, recipe.dedup.index_buckets is "
                 f"{num_buckets}"
             )
-        before = [other.record.identity for other in runs[:index]]
-        if json.loads(facts["earlier"]) != before:
+        before = tuple(other.record.identity for other in runs[:index])
+        if facts.earlier != before:
             raise ContractError(
-                f"{where}: was compared with {len(json.loads(facts['earlier']))} earlier runs, which "
+                f"{where}: was compared with {len(facts.earlier)} earlier runs, which "
                 f"are not the {len(before)} listed before it; list them all, in their order"
             )
 

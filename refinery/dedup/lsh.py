@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refinery.dedup.config import DedupConfig
+from refinery.dedup.facts import CurveFacts
 from refinery.text.batch import TEXT_BATCH_VERSION, Hashes, TextBatch, mix, ngram_hashes
 
 SIGNATURE_VERSION = 3
@@ -133,16 +134,16 @@ class SCurve:
             + ", ".join(f"{self.at(j):.4f} at {j:g}" for j in (0.5, 0.7, 0.8, 0.9))
         )
 
-    def as_json(self) -> dict[str, object]:
-        """The form of the stage's facts."""
-        return {
-            "bands": self.num_bands,
-            "rows": self.rows_per_band,
-            "threshold": self.threshold,
-            "false_negative_area": round(self.false_negative_area, 6),
-            "false_positive_area": round(self.false_positive_area, 6),
-            "points": [[round(x, 3), round(y, 5)] for x, y in self.points(51)],
-        }
+    def facts(self) -> CurveFacts:
+        """The curve as the stage's facts have it."""
+        return CurveFacts(
+            bands=self.num_bands,
+            rows=self.rows_per_band,
+            threshold=self.threshold,
+            false_negative_area=round(self.false_negative_area, 6),
+            false_positive_area=round(self.false_positive_area, 6),
+            points=tuple((round(x, 3), round(y, 5)) for x, y in self.points(51)),
+        )
 
     def _integral(self, low: float, high: float, *, missed: bool, steps: int = 2000) -> float:
         grid = np.linspace(low, high, steps + 1)

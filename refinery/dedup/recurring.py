@@ -17,6 +17,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from refinery.dedup.config import RecurringConfig
+from refinery.dedup.facts import RecurringPassage
 from refinery.dedup.signing import edit_list
 from refinery.dedup.solving import ORDER
 from refinery.text.edits import EditMap, apply_edits
@@ -153,7 +154,7 @@ def recurring_edits(passages: DataFrame, frequent: DataFrame, order: DataFrame) 
     )
 
 
-def examples(frequent: DataFrame, texts: DataFrame, *, most: int) -> list[dict[str, object]]:
+def examples(frequent: DataFrame, texts: DataFrame, *, most: int) -> tuple[RecurringPassage, ...]:
     """The most frequent passages with their documents and words; `texts` has (doc_id, text)."""
     top = frequent.orderBy(F.desc("documents"), "kind", "hash").limit(most)
     samples = F.broadcast(
@@ -164,6 +165,8 @@ def examples(frequent: DataFrame, texts: DataFrame, *, most: int) -> list[dict[s
     shown = texts.join(samples, ["doc_id"], how="inner").select(
         "kind", "documents", words.alias("words")
     )
-    rows = shown.collect()
-    plain = [{"kind": r["kind"], "documents": r["documents"], "text": r["words"]} for r in rows]
-    return sorted(plain, key=lambda r: (-r["documents"], r["kind"], r["text"]))
+    passages = [
+        RecurringPassage(kind=row["kind"], documents=row["documents"], text=row["words"])
+        for row in shown.collect()
+    ]
+    return tuple(sorted(passages, key=lambda shown: (-shown.documents, shown.kind, shown.text)))

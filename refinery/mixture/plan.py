@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from refinery.mixture.config import MixtureConfig
+from refinery.publish.facts import Facts
 from schemas.errors import SettingsError
 from schemas.settings import nearest
 
@@ -14,8 +15,7 @@ MANY_EPOCHS = 4.0
 WEIGHT_TOLERANCE = 1e-6
 
 
-@dataclass(frozen=True)
-class SourcePlan:
+class SourcePlan(Facts):
     """What one source gives."""
 
     source: str
@@ -151,6 +151,13 @@ def _plans(
 ) -> tuple[SourcePlan, ...]:
     got = _shares({name: tokens[name] * epochs[name] for name in tokens})
     return tuple(
-        SourcePlan(name, documents[name], tokens[name], weights[name], got[name], epochs[name])
+        SourcePlan(
+            source=name,
+            documents=documents[name],
+            tokens=tokens[name],
+            weight_asked=weights[name],
+            weight_got=got[name],
+            epochs=epochs[name],
+        )
         for name in tokens
     )

@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import Field
 
+from refinery.publish.facts import FactsT, read_facts
+from schemas.errors import ContractError
 from schemas.fingerprints import canonical_json, sha256_hex
 from schemas.settings import Settings
 
@@ -44,7 +46,9 @@ class StageRecord(Settings):
         default_factory=dict, description="the part of the recipe that the stage read"
     )
     counts: dict[str, int] = Field(default_factory=dict)
-    facts: dict[str, str] = Field(default_factory=dict)
+    facts: dict[str, Any] = Field(
+        default_factory=dict, description="what the stage's model of facts dumps; see `facts_of`"
+    )
     seconds: float
     cost: StageCost | None = None
     started_at: str
@@ -60,3 +64,13 @@ class StageRecord(Settings):
         if self.artefacts and not self.tables:
             return sha256_hex(canonical_json(self.artefacts))
         return self.fingerprint
+
+    def facts_of(self, model: type[FactsT]) -> FactsT:
+        """The facts as the stage's model.
+
+        Raises:
+            ContractError: They are of another form, or of another stage.
+        """
+        if model.stage != self.stage:
+            raise ContractError(f"the record is of stage '{self.stage}', not '{model.stage}'")
+        return read_facts(model, self.facts)

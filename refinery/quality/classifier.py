@@ -12,13 +12,15 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
+from pydantic import ValidationError
 
 from refinery.normalize.text import NORMALIZER_VERSION
 from refinery.publish import storage
 from refinery.quality.config import QUALITY, HeadConfig, QualityConfig, QualityTrainingConfig
+from refinery.quality.facts import ModelCard
 from refinery.text.batch import CJK, kind_table
 from schemas.errors import ContractError, SettingsError
 from schemas.fingerprints import sha256_hex
@@ -105,7 +107,7 @@ def train(
     config: QualityTrainingConfig,
     folder: Path,
     head: str = QUALITY,
-) -> None:
+) -> ModelCard:
     """Train on all but the test share, then write the head's model and card into `folder`."""
     import fasttext
 
@@ -131,20 +133,29 @@ def train(
         )
     folder.mkdir(parents=True, exist_ok=True)
     model.save_model(str(folder / model_name(head)))
-    card = {
-        "classifier_version": CLASSIFIER_VERSION,
-        "normalizer_version": NORMALIZER_VERSION,
-        "max_chars": config.max_chars,
-        "training_documents": len(training),
-        "test_documents": len(test),
-        "settings": config.model_dump(mode="json"),
+    card = ModelCard(
+        classifier_version=CLASSIFIER_VERSION,
+        normalizer_version=NORMALIZER_VERSION,
+        max_chars=config.max_chars,
+        training_documents=len(training),
+        test_documents=len(test),
+        settings=config.model_dump(mode="json"),
         **evaluate(score_lines(model, [e.text for e in test]), [e.label == GOOD for e in test]),
-    }
-    text = json.dumps(card, indent=2, sort_keys=True) + "\n"
+    )
+    text = json.dumps(card.model_dump(mode="json"), indent=2, sort_keys=True) + "\n"
     (folder / card_name(head)).write_text(text, encoding="utf-8")
+    return card
 
 
-def evaluate(scores: Sequence[float], is_good: Sequence[bool]) -> dict[str, float | None]:
+class Evaluation(TypedDict):
+    """Area under the ROC curve, precision and recall; None where a class has no document."""
+
+    auc: float | None
+    precision: float | None
+    recall: float | None
+
+
+def evaluate(scores: Sequence[float], is_good: Sequence[bool]) -> Evaluation:
     """Area under the ROC curve, by ranks with ties as half; precision and recall at 0.5."""
     good = np.array(is_good, bool)
     values = np.array(scores, np.float64)
@@ -179,11 +190,11 @@ class Classifier:
     """A loaded model with the card that was written beside it."""
 
     model: Any
-    card: dict[str, Any]
+    card: ModelCard
 
     def score(self, texts: Sequence[str]) -> list[float]:
         """Scores of normalised texts, from 0 to 1."""
-        return score_lines(self.model, [to_line(t, self.card["max_chars"]) for t in texts])
+        return score_lines(self.model, [to_line(t, self.card.max_chars) for t in texts])
 
 
 @functools.cache
@@ -191,17 +202,23 @@ def load_classifier(files: ModelFiles) -> Classifier:
     """Load a model and its card, once per process.
 
     Raises:
-        ContractError: The model was trained on text normalised by another version.
+        ContractError: The model was trained on text normalised by another version, or its card is
+            not of this form.
     """
     import fasttext
 
-    facts = json.loads(Path(files.card).read_text(encoding="utf-8"))
-    if facts["normalizer_version"] != NORMALIZER_VERSION:
+    text = Path(files.card).read_text(encoding="utf-8")
+    version = json.loads(text).get("normalizer_version")
+    if version != NORMALIZER_VERSION:
         raise ContractError(
-            f"{files.model}: trained on text of normaliser {facts['normalizer_version']}, "
+            f"{files.model}: trained on text of normaliser {version}, "
             f"this is {NORMALIZER_VERSION}; train it again"
         )
-    return Classifier(fasttext.load_model(files.model), facts)
+    try:
+        card = ModelCard.model_validate_json(text)
+    except ValidationError as error:
+        raise ContractError(f"{files.card}: not the card of a classifier: {error}") from error
+    return Classifier(fasttext.load_model(files.model), card)
 
 
 def quality_reasons(score: float, config: QualityConfig) -> list[str]:

@@ -7,7 +7,6 @@ number of samples, chosen by the smallest ids (ids are hashes, so that is a fair
 from __future__ import annotations
 
 import heapq
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,8 +14,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from refinery.mixture.facts import MixtureFacts
+from refinery.mixture.plan import SourcePlan
 from refinery.publish.records import StageRecord
 from refinery.publish.store import Store
+from refinery.quality.facts import QualityFacts
 from refinery.report.data import (
     Check,
     MixtureRow,
@@ -42,8 +44,6 @@ from refinery.report.vocabulary import vocabulary_numbers
 from schemas.errors import ContractError
 from schemas.manifest import Manifest, Split
 
-CARD_FACTS = ("auc", "precision", "recall", "training_documents", "test_documents")
-
 
 def collect(store: Store, records: Mapping[str, StageRecord], manifest: Manifest) -> ReportData:
     """The numbers of a finished run.
@@ -62,7 +62,7 @@ def collect(store: Store, records: Mapping[str, StageRecord], manifest: Manifest
     config = clean_settings(tables)
     dropped, kept = sample_ids(tables)
     texts = _texts(tables, [*dropped, *kept, *pair_ids(tables), *hit_ids(tables)])
-    cards = json.loads(records["quality"].facts["cards"]) if "quality" in records else {}
+    mixture = records["mixture"].facts_of(MixtureFacts)
     return ReportData(
         name=manifest.name,
         root=manifest.root,
@@ -80,9 +80,9 @@ def collect(store: Store, records: Mapping[str, StageRecord], manifest: Manifest
         ),
         gopher=config.rules.gopher if config is not None else None,
         homographs=homograph_rows(tables),
-        cards={head: {key: card[key] for key in CARD_FACTS} for head, card in cards.items()},
-        mixture=_mixture(tables, manifest),
-        mixture_warnings=tuple(json.loads(records["mixture"].facts.get("warnings", "[]"))),
+        cards=_cards(records),
+        mixture=tuple(_mixture_row(plan, manifest) for plan in mixture.plan),
+        mixture_warnings=mixture.warnings,
         packing={"train": _packing(manifest.train), "heldout": _packing(manifest.heldout)},
         rejects=dict(
             (
@@ -102,8 +102,29 @@ def collect(store: Store, records: Mapping[str, StageRecord], manifest: Manifest
             )
             for record in records.values()
         ),
-        **ledger,
+        drop_reasons=ledger.drop_reasons,
+        all_reasons=ledger.all_reasons,
+        languages=ledger.languages,
+        counters=ledger.counters,
+        histograms=ledger.histograms,
+        rule_histograms=ledger.rule_histograms,
     )
+
+
+def _cards(records: Mapping[str, StageRecord]) -> dict[str, dict[str, float | int | None]]:
+    """What the page shows of each trained classifier."""
+    if "quality" not in records:
+        return {}
+    return {
+        head: {
+            "auc": card.auc,
+            "precision": card.precision,
+            "recall": card.recall,
+            "training_documents": card.training_documents,
+            "test_documents": card.test_documents,
+        }
+        for head, card in records["quality"].facts_of(QualityFacts).cards.items()
+    }
 
 
 def _funnel(tables: Tables, manifest: Manifest) -> dict[str, SourceFunnel]:
@@ -230,29 +251,23 @@ def _texts(tables: Tables, wanted: Iterable[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _mixture(tables: Tables, manifest: Manifest) -> tuple[MixtureRow, ...]:
-    rows = []
-    for plan in json.loads(tables.records["mixture"].facts["plan"]):
-        summary = manifest.train.sources.get(plan["source"])
-        rows.append(
-            MixtureRow(
-                source=plan["source"],
-                documents=plan["documents"],
-                tokens=plan["tokens"],
-                weight_asked=plan["weight_asked"],
-                weight_got=plan["weight_got"],
-                epochs=plan["epochs"],
-                packed_tokens=summary.packed_tokens if summary else 0,
-                dropped_tokens=summary.dropped_tokens if summary else 0,
-                drawn_tokens=summary.drawn_tokens if summary else 0,
-                bytes_per_token=(
-                    round(summary.text_bytes / summary.tokens, 3)
-                    if summary and summary.tokens
-                    else None
-                ),
-            )
-        )
-    return tuple(rows)
+def _mixture_row(plan: SourcePlan, manifest: Manifest) -> MixtureRow:
+    """The plan of one source, and what packing made of it."""
+    summary = manifest.train.sources.get(plan.source)
+    return MixtureRow(
+        source=plan.source,
+        documents=plan.documents,
+        tokens=plan.tokens,
+        weight_asked=plan.weight_asked,
+        weight_got=plan.weight_got,
+        epochs=plan.epochs,
+        packed_tokens=summary.packed_tokens if summary else 0,
+        dropped_tokens=summary.dropped_tokens if summary else 0,
+        drawn_tokens=summary.drawn_tokens if summary else 0,
+        bytes_per_token=(
+            round(summary.text_bytes / summary.tokens, 3) if summary and summary.tokens else None
+        ),
+    )
 
 
 def _packing(split: Split) -> PackingNumbers:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from refinery.dedup.facts import RecurringPassage
 from refinery.publish.records import StageCost
 from refinery.report.homographs import HomographRow
 from refinery.report.vocabulary_data import VocabularyNumbers
@@ -92,14 +93,6 @@ class LargeBucket(Settings):
     band: int
     size: int
     first: str
-
-
-class RecurringPassage(Settings):
-    """A line, paragraph or span of sentences that many kept documents hold."""
-
-    kind: str
-    documents: int
-    text: str
 
 
 class DedupNumbers(Settings):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import heapq
-import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from refinery.decontaminate.facts import BenchmarksFacts, DecontaminateFacts, Recalls
+from refinery.dedup.facts import DedupFacts
 from refinery.filters.locate import offending_span
 from refinery.publish.records import StageRecord
 from refinery.report.data import (
@@ -15,17 +16,18 @@ from refinery.report.data import (
     ContaminationNumbers,
     DedupNumbers,
     FrequentNgram,
+    LargeBucket,
+    LargeCluster,
     PairSample,
     Sample,
 )
-from refinery.report.dedup import dedup_details
 from refinery.report.tables import Tables
 
 EXCERPT_CHARS = 600
 CONTEXT_CHARS, CONTEXT_LINES = 200, 4
 SAMPLES = 6
 PAIRS = 4
-_COVERAGE_COLUMNS = ("ngram_tokens", "items", "whole_line", "uncovered")
+RECURRING = "recurring:"
 CLUSTER_BINS = (2, 3, 4, 8, 16, 64, 256)
 
 
@@ -111,15 +113,8 @@ def dedup_numbers(tables: Tables, texts: Mapping[str, dict[str, Any]]) -> DedupN
     record = tables.records.get("dedup")
     if record is None:
         return None
-    curve = json.loads(record.facts["s_curve"])
-    clusters = tables.count("dedup", "duplicates", "cluster")
-    sizes: Counter[str] = Counter()
-    for removed in clusters.values():
-        size = removed + 1
-        low = max(b for b in CLUSTER_BINS if b <= size)
-        later = [b for b in CLUSTER_BINS if b > low]
-        high = later[0] - 1 if later else None
-        sizes[f"{low}" if high == low else f"{low} to {high}" if high else f"{low} or more"] += 1
+    facts = record.facts_of(DedupFacts)
+    curve = facts.s_curve
     pairs = [
         _pair(row, texts[row["doc_id"]], texts[row["kept_id"]])
         for row in _pair_rows(tables)
@@ -127,19 +122,49 @@ def dedup_numbers(tables: Tables, texts: Mapping[str, dict[str, Any]]) -> DedupN
     ]
     return DedupNumbers(
         mode=dedup_mode(record),
-        bands=curve["bands"],
-        rows=curve["rows"],
-        threshold=curve["threshold"],
-        false_negative_area=curve["false_negative_area"],
-        false_positive_area=curve["false_positive_area"],
-        curve=tuple((x, y) for x, y in curve["points"]),
+        bands=curve.bands,
+        rows=curve.rows,
+        threshold=curve.threshold,
+        false_negative_area=curve.false_negative_area,
+        false_positive_area=curve.false_positive_area,
+        curve=curve.points,
         by_method=dict(sorted(tables.count("dedup", "duplicates", "method").items())),
-        cluster_sizes=dict(sorted(sizes.items(), key=lambda item: int(item[0].split()[0]))),
+        cluster_sizes=_cluster_sizes(tables),
         weakest_jaccard=pairs[0].jaccard if pairs else None,
         capped_buckets=record.counts.get("capped_buckets", 0),
-        **dedup_details(record),
+        largest_clusters=tuple(
+            LargeCluster(
+                cluster=cluster.cluster,
+                kept=cluster.kept,
+                removed=cluster.removed,
+                weakest_jaccard=cluster.weakest_jaccard,
+            )
+            for cluster in facts.largest_clusters
+        ),
+        largest_buckets=tuple(
+            LargeBucket(band=bucket.band, size=bucket.size, first=bucket.doc_id)
+            for bucket in facts.largest_buckets
+        ),
+        recurring={
+            name.removeprefix(RECURRING): count
+            for name, count in sorted(record.counts.items())
+            if name.startswith(RECURRING)
+        },
+        recurring_examples=facts.recurring_examples,
         pairs=tuple(pairs),
     )
+
+
+def _cluster_sizes(tables: Tables) -> dict[str, int]:
+    """Clusters by size, smallest first: "2", "3", "4 to 7", ..., "256 or more"."""
+    sizes: Counter[str] = Counter()
+    for removed in tables.count("dedup", "duplicates", "cluster").values():
+        size = removed + 1
+        low = max(b for b in CLUSTER_BINS if b <= size)
+        later = [b for b in CLUSTER_BINS if b > low]
+        high = later[0] - 1 if later else None
+        sizes[f"{low}" if high == low else f"{low} to {high}" if high else f"{low} or more"] += 1
+    return dict(sorted(sizes.items(), key=lambda item: int(item[0].split()[0])))
 
 
 def _pair(
@@ -172,7 +197,8 @@ def contamination_numbers(
     for row in tables.rows("decontaminate", "contamination", ("doc_id", "benchmark", "item")):
         documents[row["benchmark"]].add(row["doc_id"])
         items[row["benchmark"]].add(row["item"])
-    measured = json.loads(record.facts["recall"])
+    facts = record.facts_of(DecontaminateFacts)
+    measured = facts.recall
     samples = []
     for row in _hit_rows(tables):
         if row["doc_id"] in texts:
@@ -183,33 +209,35 @@ def contamination_numbers(
         items_by_benchmark={name: len(ids) for name, ids in sorted(items.items())},
         items=record.counts.get("items", 0),
         uncovered_items=record.counts.get("uncovered_items", 0),
-        recall=_shares(measured["recall"]),
+        recall=_shares(measured.recall),
         recall_by_group={
-            group: _shares(counts) for group, counts in measured["recall_by_group"].items()
+            group: _shares(recalls) for group, recalls in measured.recall_by_group.items()
         },
-        clean_documents=measured["clean_documents"],
-        false_positives=measured["false_positives"],
-        false_positives_per_million_below=measured["false_positives_per_million_below"],
+        clean_documents=measured.clean_documents,
+        false_positives=measured.false_positives,
+        false_positives_per_million_below=measured.false_positives_per_million_below,
         coverage=tuple(
             BenchmarkCoverage(
-                benchmark=name, **{key: row[key] for key in row if key in _COVERAGE_COLUMNS}
+                benchmark=name,
+                ngram_tokens=row.ngram_tokens,
+                items=row.items,
+                whole_line=row.whole_line,
+                uncovered=row.uncovered,
             )
-            for name, row in json.loads(record.facts["coverage"]).items()
+            for name, row in facts.coverage.items()
         ),
         template_ngrams=record.counts.get("template_ngrams", 0),
         max_ngram_items=record.settings.get("decontaminate", {}).get("max_ngram_items"),
         templates=_templates(tables),
         ignored_ngrams=record.counts.get("ignored_ngrams", 0),
         ignored=tuple(
-            FrequentNgram(**row) for row in json.loads(record.facts.get("ignored_ngrams", "[]"))
+            FrequentNgram(ngram=one.ngram, documents=one.documents) for one in facts.ignored_ngrams
         ),
         last=tuple(
             FrequentNgram(
-                ngram=row["ngram"],
-                documents=row["documents"],
-                item=f"{row['benchmark']} {row['item']}",
+                ngram=one.ngram, documents=one.documents, item=f"{one.benchmark} {one.item}"
             )
-            for row in json.loads(record.facts.get("last_ngrams", "[]"))
+            for one in facts.last_ngrams
         ),
         samples=tuple(samples),
     )
@@ -218,9 +246,10 @@ def contamination_numbers(
 def _templates(tables: Tables) -> tuple[FrequentNgram, ...]:
     """The commonest n-grams of so many items that they identify none."""
     record = tables.records.get("benchmarks")
-    found = json.loads(record.facts.get("templates", "[]")) if record is not None else []
-    return tuple(FrequentNgram(ngram=row["ngram"], documents=row["items"]) for row in found)
+    templates = record.facts_of(BenchmarksFacts).templates if record is not None else ()
+    return tuple(FrequentNgram(ngram=one.ngram, documents=one.items) for one in templates)
 
 
-def _shares(counts: Mapping[str, Mapping[str, int]]) -> dict[str, tuple[int, int]]:
-    return {name: (row["found"], row["planted"]) for name, row in counts.items()}
+def _shares(recalls: Recalls) -> dict[str, tuple[int, int]]:
+    """(found, planted) by mutation."""
+    return {name: (recall.found, recall.planted) for name, recall in recalls.items()}

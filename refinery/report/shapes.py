@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,20 @@ SHARE_EDGES = np.linspace(0, 1, 26)
 COUNT_EDGES = np.concatenate(([0.0], np.logspace(0, 6, 25)))
 
 
-def ledger_numbers(tables: Tables) -> dict[str, Any]:
-    """The fields of `ReportData` that one pass over the ledger gives, and the rules' shapes."""
+@dataclass(frozen=True, kw_only=True)
+class LedgerNumbers:
+    """What the ledger holds, as `ReportData` has it."""
+
+    drop_reasons: dict[str, int]
+    all_reasons: dict[str, int]
+    languages: dict[str, int]
+    counters: dict[str, int]
+    histograms: dict[str, Histogram]
+    rule_histograms: dict[str, Histogram]
+
+
+def ledger_numbers(tables: Tables) -> LedgerNumbers:
+    """Count in one pass over the ledger, and in a second one for the rules' shapes."""
     first: Counter[str] = Counter()
     every: Counter[str] = Counter()
     languages: Counter[str] = Counter()
@@ -52,14 +65,14 @@ def ledger_numbers(tables: Tables) -> dict[str, Any]:
         name: _made(SHARE_EDGES, shares[name], marks.get(name, ()), "score")
         for name in sorted(shares)
     }
-    return {
-        "drop_reasons": dict(first.most_common()),
-        "all_reasons": dict(every.most_common()),
-        "languages": dict(languages.most_common(TOP_LANGUAGES)),
-        "counters": dict(sorted(counters.items())),
-        "histograms": histograms,
-        "rule_histograms": rule_histograms(tables),
-    }
+    return LedgerNumbers(
+        drop_reasons=dict(first.most_common()),
+        all_reasons=dict(every.most_common()),
+        languages=dict(languages.most_common(TOP_LANGUAGES)),
+        counters=dict(sorted(counters.items())),
+        histograms=histograms,
+        rule_histograms=rule_histograms(tables),
+    )
 
 
 def _score_marks(config: CleanConfig | None) -> dict[str, tuple[float, ...]]:

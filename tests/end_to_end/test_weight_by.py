@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections import Counter
 from fractions import Fraction
@@ -14,9 +13,10 @@ import pyarrow.dataset as ds
 import pytest
 from pyspark.sql import functions as F
 
-from jobs.pipeline.runner import Run, run_stages
+from jobs.pipeline.runner import RefineRun, run_stages
 from jobs.refine import STAGES
 from jobs.stages import mixture as plan_mixture
+from refinery.mixture.facts import MixtureFacts
 from refinery.recipe import load_recipe
 from schemas.manifest import Manifest, read_manifest
 
@@ -39,7 +39,7 @@ def weighted(
     undisturbed_output: Path,
     tmp_path_factory: pytest.TempPathFactory,
     spark: SparkSession,
-) -> Run:
+) -> RefineRun:
     """The undisturbed run's tables, mixed again by the score of quality."""
     output = tmp_path_factory.mktemp("weighted") / "out"
     shutil.copytree(undisturbed_output / "tables", output / "tables")
@@ -50,13 +50,13 @@ def weighted(
     return run_stages(settings, STAGES)
 
 
-def _table(run: Run, stage: str, table: str) -> list[dict[str, Any]]:
+def _table(run: RefineRun, stage: str, table: str) -> list[dict[str, Any]]:
     uri = run.store.table_uri(run.records[stage], table)
     rows: list[dict[str, Any]] = ds.dataset(uri, format="parquet").to_table().to_pylist()
     return rows
 
 
-def _expected(run: Run) -> tuple[dict[str, int], dict[str, Fraction]]:
+def _expected(run: RefineRun) -> tuple[dict[str, int], dict[str, Fraction]]:
     """Copies by document and planned tokens by source, worked out without floats."""
     tokens = [r for r in _table(run, "tokenise", "tokens") if r["split"] == "train"]
     scores = {r["doc_id"]: dict(r["scores"]) for r in _table(run, "clean", "ledger")}
@@ -79,7 +79,7 @@ def _expected(run: Run) -> tuple[dict[str, int], dict[str, Fraction]]:
     return copies, planned
 
 
-def test_every_document_gets_the_copies_of_its_score(weighted: Run) -> None:
+def test_every_document_gets_the_copies_of_its_score(weighted: RefineRun) -> None:
     copies, _ = _expected(weighted)
 
     found = {row["doc_id"]: row["copies"] for row in _table(weighted, "mixture", "mixture")}
@@ -90,7 +90,7 @@ def test_every_document_gets_the_copies_of_its_score(weighted: Run) -> None:
     assert len(set(copies.values())) > 2, "scores made a difference"
 
 
-def test_a_source_gives_the_tokens_that_were_planned(weighted: Run) -> None:
+def test_a_source_gives_the_tokens_that_were_planned(weighted: RefineRun) -> None:
     _, planned = _expected(weighted)
     sizes = {r["doc_id"]: r["num_tokens"] for r in _table(weighted, "tokenise", "tokens")}
     given: Counter[str] = Counter()
@@ -102,19 +102,19 @@ def test_a_source_gives_the_tokens_that_were_planned(weighted: Run) -> None:
         assert given[source] == pytest.approx(float(tokens), rel=0.1), source
 
 
-def test_better_documents_have_more_copies_in_the_shards(weighted: Run) -> None:
+def test_better_documents_have_more_copies_in_the_shards(weighted: RefineRun) -> None:
     manifest: Manifest = read_manifest(Path(weighted.settings.runtime.output) / "dataset")
-    plan = json.loads(weighted.records["mixture"].facts["plan"])
+    plan = weighted.records["mixture"].facts_of(MixtureFacts).plan
 
     packed = sum(source.packed_tokens for source in manifest.train.sources.values())
 
-    assert [row["source"] for row in plan] == [s.name for s in weighted.settings.recipe.sources]
+    assert [row.source for row in plan] == [s.name for s in weighted.settings.recipe.sources]
     assert packed + manifest.train.account.dropped == manifest.train.account.tokens_in
     assert manifest.train.account.tokens_in == pytest.approx(60_000, rel=0.12)
 
 
 def test_a_source_whose_factors_are_all_zero_is_planned_as_one_without_tokens(
-    weighted: Run, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    weighted: RefineRun, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = min(weighted.settings.recipe.mixture.weights or {})
     output = tmp_path / "out"
@@ -135,5 +135,5 @@ def test_a_source_whose_factors_are_all_zero_is_planned_as_one_without_tokens(
     copied = [row["source"] for row in _table(run, "mixture", "mixture") if row["copies"]]
     assert copied
     assert gone not in copied
-    warnings = json.loads(run.records["mixture"].facts["warnings"])
+    warnings = run.records["mixture"].facts_of(MixtureFacts).warnings
     assert [w for w in warnings if f"'{gone}'" in w and "no tokens" in w]

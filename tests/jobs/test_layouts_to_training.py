@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from tokenizers import Tokenizer
 
-from jobs.pipeline.runner import Run
+from jobs.pipeline.runner import RefineRun
 from refinery.datasets.verify import verify_dataset
 from refinery.supervised.pack import pack_pairs
 from refinery.supervised.tasks import PairsRecipe
@@ -31,7 +31,7 @@ Rows = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def run(whole_root: Path) -> Run:
+def run(whole_root: Path) -> RefineRun:
     """Sentences, some documents in several copies, all but the first under noise."""
     noise = {"spelling": 0.03, "bpe_dropout": 0.1}
     return refine(
@@ -45,7 +45,7 @@ def run(whole_root: Path) -> Run:
 
 
 @pytest.fixture(scope="module")
-def dataset(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def dataset(run: RefineRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy: the next run over the same texts takes the place of this one."""
     made = Path(run.settings.runtime.output) / "dataset"
     return shutil.copytree(made, tmp_path_factory.mktemp("noised") / "dataset")
@@ -98,7 +98,7 @@ def rows_needed(sentences: list[int]) -> int:
     return num_rows + (filled > 0)
 
 
-def test_noised_sentences_fill_as_many_rows_as_a_plain_walk(run: Run, dataset: Path) -> None:
+def test_noised_sentences_fill_as_many_rows_as_a_plain_walk(run: RefineRun, dataset: Path) -> None:
     manifest = read_manifest(dataset)
     tokenizer, eos = load_tokenizer(dataset / "tokenizer"), manifest.tokenizer.special_ids.eos
     copies = copies_of(rows_of(dataset, manifest))

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.pipeline.runner import Run
+from jobs.pipeline.runner import RefineRun
 from refinery.report.write import read_report
 from refinery.sources.selection import HASH_BITS
 from refinery.tokenizers.identity import load_tokenizer
@@ -27,7 +27,7 @@ def root(whole_root: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def marked(root: Path) -> Run:
+def marked(root: Path) -> RefineRun:
     packing = {"seq_len": 64, "layout": "next_sentence", "shard_tokens": 8_000}
     return refine(settings(root, packing=packing))
 
@@ -37,7 +37,7 @@ def _shingles(text: str) -> set[tuple[str, ...]]:
     return {tuple(words[i : i + 5]) for i in range(len(words) - 4)}
 
 
-def _alike_pairs(run: Run) -> list[tuple[str, str]]:
+def _alike_pairs(run: RefineRun) -> list[tuple[str, str]]:
     """Near-duplicates among the kept documents, each compared with each."""
     kept = {row["doc_id"] for row in table(run, "tokenise", "tokens")}
     texts = {r["doc_id"]: r["text"] for r in table(run, "clean", "cleaned") if r["doc_id"] in kept}
@@ -55,7 +55,7 @@ def _own_side(doc_id: str) -> bool:
     return int(digest[: HASH_BITS // 4], 16) < int(HELDOUT * 2**HASH_BITS)
 
 
-def test_no_marked_pair_lies_on_both_sides_of_the_split(marked: Run) -> None:
+def test_no_marked_pair_lies_on_both_sides_of_the_split(marked: RefineRun) -> None:
     side = {row["doc_id"]: row["split"] for row in table(marked, "tokenise", "tokens")}
     pairs = _alike_pairs(marked)
 
@@ -67,7 +67,7 @@ def test_no_marked_pair_lies_on_both_sides_of_the_split(marked: Run) -> None:
     assert any(_own_side(a) != _own_side(b) for a, b in pairs), "nothing was at stake"
 
 
-def test_the_first_document_of_a_cluster_decides_for_all(marked: Run) -> None:
+def test_the_first_document_of_a_cluster_decides_for_all(marked: RefineRun) -> None:
     side = {row["doc_id"]: row["split"] for row in table(marked, "tokenise", "tokens")}
     clusters = {row["doc_id"]: row["first_id"] for row in table(marked, "dedup", "clusters")}
     duplicates = {row["doc_id"] for row in table(marked, "dedup", "duplicates")}
@@ -80,7 +80,7 @@ def test_the_first_document_of_a_cluster_decides_for_all(marked: Run) -> None:
     assert len(set(clusters.values())) == 12
 
 
-def test_marked_documents_are_kept_and_counted(marked: Run) -> None:
+def test_marked_documents_are_kept_and_counted(marked: RefineRun) -> None:
     duplicates = table(marked, "dedup", "duplicates")
     fates = {row["doc_id"]: row["fate"] for row in table(marked, "tokenise", "fates")}
     report = read_report(Path(marked.settings.runtime.output) / "report" / "report.json")
@@ -117,7 +117,7 @@ def test_what_needs_removal_is_refused_when_marking(dedup: dict[str, Any], wrong
         settings(Path("none"), dedup={"mode": "mark", **dedup})
 
 
-def _rows(run: Run) -> tuple[Manifest, list[dict[str, Any]]]:
+def _rows(run: RefineRun) -> tuple[Manifest, list[dict[str, Any]]]:
     folder = Path(run.settings.runtime.output) / "dataset"
     manifest = read_manifest(folder)
     rows = [r for s in manifest.train.shards for r in pq.read_table(folder / s.path).to_pylist()]

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from refinery.publish.facts import StageFacts
 from refinery.publish.records import StageRecord, TableSummary
 from refinery.publish.store import Store
 from refinery.report.tables import Tables
@@ -20,7 +21,7 @@ def published_tables(
     folder: Path,
     stages: Mapping[str, Mapping[str, Rows]],
     *,
-    facts: Mapping[str, Mapping[str, str]] | None = None,
+    facts: Sequence[StageFacts] = (),
     counts: Mapping[str, Mapping[str, int]] | None = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     schemas: Mapping[str, pa.Schema] | None = None,
@@ -30,13 +31,14 @@ def published_tables(
     Args:
         folder: Root of the store.
         stages: Rows by stage and by table.
-        facts: Of a stage's record.
-        counts: Of a stage's record.
-        settings: Of a stage's record.
+        facts: They go into the records of their stages.
+        counts: Counts by stage and name.
+        settings: The settings that a stage read, by stage.
         schemas: Of tables whose types are not to be guessed from the rows, by table.
     """
     store = Store(str(folder))
     records = {}
+    dumped = {one.stage: one.model_dump(mode="json") for one in facts}
     for stage, tables in stages.items():
         for name, rows in tables.items():
             target = folder / stage / "run" / f"table={name}"
@@ -54,7 +56,7 @@ def published_tables(
             inputs={},
             settings=dict((settings or {}).get(stage, {})),
             counts=dict((counts or {}).get(stage, {})),
-            facts=dict((facts or {}).get(stage, {})),
+            facts=dumped.get(stage, {}),
             seconds=0.0,
             started_at="2000-01-01T00:00:00+00:00",
             code_version="0",

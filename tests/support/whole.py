@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.dataset as ds
 
 from jobs.pipeline.report import finish_run
-from jobs.pipeline.runner import Run, run_stages
+from jobs.pipeline.runner import RefineRun, run_stages
 from jobs.refine import STAGES
 from refinery.publish.records import StageRecord
 from refinery.recipe import RefineSettings
@@ -63,7 +63,7 @@ def settings(root: Path, **recipe: Any) -> RefineSettings:
     return parse_settings(RefineSettings, plain, where="test")
 
 
-def refine(asked: RefineSettings) -> Run:
+def refine(asked: RefineSettings) -> RefineRun:
     """The whole recipe; the dataset of an earlier recipe makes room, its tables are used again."""
     shutil.rmtree(Path(asked.runtime.output) / "dataset", ignore_errors=True)
     run = run_stages(asked, STAGES)
@@ -71,7 +71,7 @@ def refine(asked: RefineSettings) -> Run:
     return run
 
 
-def table(run: Run, stage: str, name: str) -> list[dict[str, Any]]:
+def table(run: RefineRun, stage: str, name: str) -> list[dict[str, Any]]:
     record: StageRecord = run.records[stage]
     uri = run.store.table_uri(record, name)
     rows: list[dict[str, Any]] = ds.dataset(uri, format="parquet").to_table().to_pylist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -13,10 +14,14 @@ from pyspark.sql import SparkSession
 from jobs.pipeline.stage import Stage, StageContext
 from jobs.stages import benchmarks as register_benchmarks
 from jobs.stages import decontaminate as decontaminate_documents
+from jobs.stages.contamination_alarm import check_contamination
+from refinery.decontaminate.facts import BenchmarksFacts, DecontaminateFacts
+from refinery.publish.facts import StageFacts
 from refinery.publish.records import StageRecord
 from refinery.publish.store import Store
 from refinery.recipe import RefineSettings
 from schemas.errors import QualityGateError
+from schemas.manifest import RecallByMutation
 from schemas.settings import parse_settings
 
 LICENCE = " ".join(f"licence{i}" for i in range(13))
@@ -29,14 +34,18 @@ QUESTIONS = {
 
 
 def context(
-    root: Path, spark: SparkSession, records: dict[str, StageRecord], name: str
+    root: Path,
+    spark: SparkSession,
+    records: dict[str, StageRecord],
+    name: str,
+    **decontaminate: float,
 ) -> StageContext:
     benchmark = {"name": "b", "path": str(root / "b.jsonl"), "fields": ["q"], "id_field": "id"}
     plain = {
         "recipe": {
             "name": "small",
             "sources": [{"name": "web", "uri": "none", "format": "text"}],
-            "decontaminate": {"benchmarks": [benchmark], "max_ngram_documents": 2},
+            "decontaminate": {"benchmarks": [benchmark], "max_ngram_documents": 2, **decontaminate},
         },
         "runtime": {"output": str(root)},
     }
@@ -57,10 +66,11 @@ def record(
     )  # fmt: skip
 
 
-def run(stage: Stage, made: StageContext, records: dict[str, StageRecord]) -> None:
-    stage.run(made)
+def run(stage: Stage, made: StageContext, records: dict[str, StageRecord]) -> StageFacts | None:
+    facts = stage.run(made)
     attempt = made.attempt_uri.rsplit("/", 1)[-1]
     records[stage.name] = record(stage.name, attempt, made.artefact_hashes(), made.counts)
+    return facts
 
 
 def test_stages_find_ignore_and_measure(spark: SparkSession, tmp_path: Path) -> None:
@@ -75,19 +85,20 @@ def test_stages_find_ignore_and_measure(spark: SparkSession, tmp_path: Path) -> 
     records = {"clean": record("clean", "a", {}, {})}
 
     registered = context(tmp_path, spark, records, "benchmarks")
-    run(register_benchmarks.STAGE, registered, records)
-    made = context(tmp_path, spark, records, "decontaminate")
-    with pytest.raises(QualityGateError, match="1 of 10 documents hold a benchmark item"):
-        decontaminate_documents.STAGE.run(made)
+    benchmarks = run(register_benchmarks.STAGE, registered, records)
+    made = context(tmp_path, spark, records, "decontaminate", max_removal_fraction=0.1)
+    facts = decontaminate_documents.STAGE.run(made)
 
+    assert isinstance(benchmarks, BenchmarksFacts)
+    assert isinstance(facts, DecontaminateFacts)
     assert registered.counts["items"] == 4
-    assert json.loads(registered.facts["coverage"])["b"]["uncovered"] == 1
+    assert benchmarks.coverage["b"].uncovered == 1
+    assert benchmarks.uncovered == (("b", "short"),)
     hits = made.read_back("contamination").collect()
     assert [(hit["doc_id"], hit["item"]) for hit in hits] == [(f"{4:032}", "leaked")]
     # n is 8 here, so 13 words of licence are six n-grams.
-    ignored = json.loads(made.facts["ignored_ngrams"])
-    assert [row["documents"] for row in ignored] == [4] * 6
-    assert all(row["ngram"] in LICENCE for row in ignored)
+    assert [ngram.documents for ngram in facts.ignored_ngrams] == [4] * 6
+    assert all(ngram.ngram in LICENCE for ngram in facts.ignored_ngrams)
     items = made.attempt_uri + "/files/items.jsonl"
     with Path(items).open() as rows:
         assert {r["item"]: r["documents"] for r in map(json.loads, rows)} == {
@@ -96,6 +107,8 @@ def test_stages_find_ignore_and_measure(spark: SparkSession, tmp_path: Path) -> 
             "clean": 0,
             "short": 0,
         }
-    measured = json.loads(made.facts["recall"])
-    assert measured["recall"]["verbatim"] == {"planted": 3, "found": 3}
-    assert measured["false_positives"] == 0
+    assert facts.recall.recall["verbatim"] == RecallByMutation(planted=3, found=3)
+    assert facts.recall.false_positives == 0
+    strict = context(tmp_path, spark, records, "decontaminate").recipe
+    with pytest.raises(QualityGateError, match="1 of 10 documents hold a benchmark item"):
+        check_contamination(dataclasses.replace(made, recipe=strict), num_documents=10)

@@ -13,6 +13,7 @@ import pytest
 from jobs.pipeline.stage import StageContext
 from jobs.stages.dedup import STAGE
 from jobs.stages.dedup_alarm import check_losses
+from refinery.dedup.facts import DedupFacts, RecurringPassage
 from refinery.publish.records import StageRecord
 from refinery.publish.store import Store, summarise_table
 from refinery.recipe import RefineSettings
@@ -99,7 +100,8 @@ def run_stage(spark: SparkSession, asked: RefineSettings, texts: Texts) -> Stage
         fingerprint="1" * 64,
         spark=spark,
     )
-    STAGE.run(context)
+    facts = STAGE.run(context)
+    assert isinstance(facts, DedupFacts)
     names = [n for n in ("signatures", "edges", "duplicates") if not context.read_back(n).isEmpty()]
     store.publish(
         StageRecord(
@@ -110,7 +112,7 @@ def run_stage(spark: SparkSession, asked: RefineSettings, texts: Texts) -> Stage
             artefacts={},
             inputs={},
             counts=context.counts,
-            facts=context.facts,
+            facts=facts.model_dump(mode="json"),
             seconds=0.0,
             started_at="2000-01-01T00:00:00+00:00",
             code_version="0",
@@ -221,8 +223,11 @@ def test_recurring_lines_become_edits_of_kept_documents(one_run: StageContext) -
         ("b1", 0, len(MENU), "", "recurring:line"),
     ]
     assert one_run.counts["recurring:line"] == 2
-    (example,) = json.loads(one_run.facts["recurring_examples"])
-    assert example == {"kind": "line", "documents": 2, "text": MENU}
+    record = one_run.store.record("dedup", one_run.fingerprint)
+    assert record is not None
+    assert record.facts_of(DedupFacts).recurring_examples == (
+        RecurringPassage(kind="line", documents=2, text=MENU),
+    )
 
 
 def test_the_alarm_names_a_file_with_clusters_and_samples(one_run: StageContext) -> None:

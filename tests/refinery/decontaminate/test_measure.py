@@ -9,6 +9,7 @@ from refinery.decontaminate.config import BenchmarkConfig, DecontaminateConfig
 from refinery.decontaminate.index import BenchmarkIndex
 from refinery.decontaminate.measure import Measurement, Search, measure, upper_bound
 from refinery.decontaminate.mutations import MUTATIONS, embed, other_width, plant, wrapped
+from schemas.manifest import RecallByMutation
 
 CONFIG = DecontaminateConfig(benchmarks=(BenchmarkConfig(name="b", path="b", fields=("q",)),))
 HOSTS = [
@@ -43,23 +44,23 @@ def test_planted_items_are_found_in_english_and_chinese() -> None:
     assert set(result.groups) == {"en", "zh"}
     for counts in result.groups.values():
         for name in MUTATIONS:
-            assert counts[name] == {"planted": 20, "found": 20}, name
-    assert result.recall()["verbatim"] == {"planted": 40, "found": 40}
+            assert counts[name] == RecallByMutation(planted=20, found=20), name
+    assert result.recall()["verbatim"] == RecallByMutation(planted=40, found=40)
     assert (result.clean_documents, result.false_positives) == (200, 0)
 
 
 def test_short_items_are_measured_apart_and_missed_inside_a_line() -> None:
     result = measured(english(20, 30) + english(5, 6))
 
-    assert result.groups["en_short"]["verbatim"] == {"planted": 5, "found": 5}
-    assert result.groups["en_short"]["embedded"] == {"planted": 5, "found": 0}
-    assert result.recall()["embedded"] == {"planted": 20, "found": 20}
+    assert result.groups["en_short"]["verbatim"] == RecallByMutation(planted=5, found=5)
+    assert result.groups["en_short"]["embedded"] == RecallByMutation(planted=5, found=0)
+    assert result.recall()["embedded"] == RecallByMutation(planted=20, found=20)
 
 
 def test_one_word_edit_in_13_words_is_missed_and_in_40_found() -> None:
     for length, found in ((13, 0), (40, 1)):
         counts = measured(english(1, length)).groups["en"]["one_word_edit"]
-        assert counts == {"planted": 1, "found": found}
+        assert counts == RecallByMutation(planted=1, found=found)
 
 
 def test_ngrams_that_the_run_ignores_do_not_count_as_found() -> None:
@@ -68,7 +69,7 @@ def test_ngrams_that_the_run_ignores_do_not_count_as_found() -> None:
 
     counts = measured(texts, frozenset(grams.tolist()[:1])).groups["en"]
 
-    assert counts["verbatim"] == {"planted": 2, "found": 1}
+    assert counts["verbatim"] == RecallByMutation(planted=2, found=1)
 
 
 def test_items_are_embedded_without_breaking_words() -> None:

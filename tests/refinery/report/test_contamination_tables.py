@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from refinery.decontaminate.facts import (
+    BenchmarksFacts,
+    Coverage,
+    DecontaminateFacts,
+    IgnoredNgram,
+    LastNgram,
+    SelfMeasurement,
+    TemplateNgram,
+)
 from refinery.report.data import ContaminationNumbers, FrequentNgram
 from refinery.report.evidence import contamination_numbers
 from refinery.report.sections.contamination import frequent_table, templates_table
+from schemas.manifest import RecallByMutation
 from tests.support.published import published_tables
 
 NUMBERS = ContaminationNumbers(
@@ -79,23 +88,20 @@ def test_boilerplate_of_a_source_and_the_items_it_would_hide_are_two_tables() ->
 
 
 def test_numbers_are_read_from_the_records(tmp_path: Path) -> None:
-    nothing = {"found": 0, "planted": 0}
-    recall = {
-        "recall": {"verbatim": {"found": 9, "planted": 10}},
-        "recall_by_group": {"en": {"verbatim": nothing}},
-        "clean_documents": 50,
-        "false_positives": 1,
-        "false_positives_per_million_below": None,
-    }
-    coverage = {"tales": {"ngram_tokens": 8, "items": 4, "whole_line": 1, "uncovered": 1, "x": 5}}
-    facts = {
-        "recall": json.dumps(recall),
-        "coverage": json.dumps(coverage),
-        "ignored_ngrams": json.dumps([{"ngram": "all rights", "documents": 30}]),
-        "last_ngrams": json.dumps(
-            [{"benchmark": "tales", "item": "7", "ngram": "once upon", "documents": 12}]
+    coverage = {"tales": Coverage(ngram_tokens=8, items=4, whole_line=1, uncovered=1, share=0.25)}
+    facts = DecontaminateFacts(
+        coverage=coverage,
+        recall=SelfMeasurement(
+            recall={"verbatim": RecallByMutation(planted=10, found=9)},
+            recall_by_group={"en": {"verbatim": RecallByMutation(planted=0, found=0)}},
+            clean_documents=50,
+            false_positives=1,
+            false_positives_per_million_below=None,
         ),
-    }
+        ignored_ngrams=(IgnoredNgram(ngram="all rights", documents=30),),
+        last_ngrams=(LastNgram(benchmark="tales", item="7", ngram="once upon", documents=12),),
+    )
+    template = TemplateNgram(ngram="which of these", items=25)
     hits: list[dict[str, Any]] = [
         {"doc_id": doc, "benchmark": "tales", "item": item, "start": 4, "end": 9}
         for doc, item in (("a", "1"), ("a", "2"), ("b", "1"))
@@ -103,10 +109,7 @@ def test_numbers_are_read_from_the_records(tmp_path: Path) -> None:
     tables = published_tables(
         tmp_path,
         {"benchmarks": {}, "decontaminate": {"contamination": hits}},
-        facts={
-            "benchmarks": {"templates": json.dumps([{"ngram": "which of these", "items": 25}])},
-            "decontaminate": facts,
-        },
+        facts=[BenchmarksFacts(coverage=coverage, templates=(template,)), facts],
         counts={"decontaminate": {"items": 4, "uncovered_items": 1, "template_ngrams": 3}},
         settings={"decontaminate": {"decontaminate": {"max_ngram_items": 20}}},
     )
@@ -118,6 +121,9 @@ def test_numbers_are_read_from_the_records(tmp_path: Path) -> None:
     assert found.documents_by_benchmark == {"tales": 2}
     assert found.items_by_benchmark == {"tales": 2}
     assert found.recall == {"verbatim": (9, 10)}
+    (row,) = found.coverage
+    assert (row.benchmark, row.ngram_tokens, row.items) == ("tales", 8, 4)
+    assert (row.whole_line, row.uncovered) == (1, 1)
     assert found.templates == (FrequentNgram(ngram="which of these", documents=25),)
     assert (found.template_ngrams, found.max_ngram_items) == (3, 20)
     assert found.ignored == (FrequentNgram(ngram="all rights", documents=30),)

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from refinery.dedup.facts import DedupFacts
+from refinery.dedup.lsh import SCurve
 from refinery.report.charts import histogram
 from refinery.report.collect import sample_ids
 from refinery.report.data import Histogram, PairSample
@@ -35,14 +37,11 @@ def test_kept_samples_are_of_each_source_and_stay_to_the_end(tmp_path: Path) -> 
 def pair(tmp_path: Path, first: str, second: str) -> PairSample:
     """The one near-duplicate of two texts as the report shows it."""
     row = {"doc_id": "b", "kept_id": "a", "method": "minhash", "jaccard": 0.9, "containment": 1.0}
-    curve = (
-        '{"bands": 14, "rows": 8, "threshold": 0.8, "points": [], '
-        '"false_negative_area": 0, "false_positive_area": 0}'
-    )
+    facts = DedupFacts(s_curve=SCurve(14, 8, 0.8).facts(), scheme="s")
     tables = published_tables(
         tmp_path,
         {"dedup": {"duplicates": [{**row, "cluster": "a"}]}},
-        facts={"dedup": {"s_curve": curve}},
+        facts=[facts],
     )
     texts: dict[str, dict[str, Any]] = {
         name: {"doc_id": name, "source": "web", "url": None, "title": None, "text": text}
