@@ -69,12 +69,15 @@ def test_a_docstring_says_more_than_the_name() -> None:
 
 
 def _imported(text: str) -> Iterator[str]:
+    """Names after `import`, and strings that a test hands to `import_module` or to an interpreter."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ImportFrom) and node.module is not None:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
 
 
 def test_every_module_is_imported_by_a_test() -> None:
