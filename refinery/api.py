@@ -4,8 +4,9 @@ What is not named here may change without notice. Runs over many files are start
 `refinery refine`, not from Python.
 """
 
-from refinery.clean.cleaner import CleanDocument, Cleaner, NormalizedPage, Payload, Rejected
+from refinery.clean.cleaner import Cleaner
 from refinery.clean.config import CleanConfig
+from refinery.clean.pages import CleanDocument, NormalizedPage, Payload, Rejected
 from refinery.datasets.verify import Verification, verify_dataset
 from refinery.extract.config import ExtractConfig
 from refinery.extract.limits import PageRejected

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from refinery.clean.cleaner import CleanDocument, Cleaner, Payload, Rejected
+from refinery.clean.cleaner import Cleaner
 from refinery.clean.config import CleanConfig
+from refinery.clean.pages import CleanDocument, Payload, Rejected
 from refinery.publish import storage
 from refinery.publish.records import StageRecord
 from refinery.publish.store import Store

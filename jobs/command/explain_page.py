@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from refinery.clean.cleaner import CleanDocument
+from refinery.clean.pages import CleanDocument
 from refinery.text.edits import merge_edits
 
 if TYPE_CHECKING:

@@ -10,15 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 
-from refinery.clean.cleaner import (
-    RULE_VERSIONS,
-    CleanDocument,
-    Cleaner,
-    NormalizedPage,
-    Payload,
-    Rejected,
-)
+from refinery.clean.cleaner import RULE_VERSIONS, Cleaner
 from refinery.clean.config import CleanConfig
+from refinery.clean.pages import CleanDocument, NormalizedPage, Payload, Rejected
 from refinery.clean.stored_verdicts import StoredVerdicts
 from refinery.quality.classifier import ModelFiles, local_models
 from refinery.sources.selection import EXCLUDED

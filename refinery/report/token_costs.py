@@ -12,7 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from refinery.clean.cleaner import Cleaner, NormalizedPage, Payload
+from refinery.clean.cleaner import Cleaner
+from refinery.clean.pages import NormalizedPage, Payload
 from refinery.normalize.config import EmojiStyle
 from refinery.normalize.emoji_words import replace_emoji
 from refinery.report.shapes import clean_settings

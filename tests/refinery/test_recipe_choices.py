@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from refinery.clean.cleaner import CleanDocument, Cleaner, Payload
+from refinery.clean.cleaner import Cleaner
 from refinery.clean.config import CleanConfig
+from refinery.clean.pages import CleanDocument, Payload
 
 WORDS = "The river that runs through the old town has been measured every year since the flood"
 SEEN = "heavy rain in spring raised the water over the lower arch, and the mill was closed"

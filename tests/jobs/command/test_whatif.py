@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.command.main import main
-from refinery.clean.cleaner import CleanDocument, Cleaner, Payload
+from refinery.clean.cleaner import Cleaner
 from refinery.clean.config import CleanConfig
+from refinery.clean.pages import CleanDocument, Payload
 from refinery.quality.config import ParetoConfig
 from refinery.quality.sampling import is_sampled_out
 from refinery.tables import arrow_schema

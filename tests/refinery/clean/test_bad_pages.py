@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import random
 
-from refinery.clean.cleaner import CleanDocument, Cleaner, Payload, Rejected
+from refinery.clean.cleaner import Cleaner
 from refinery.clean.config import CleanConfig
+from refinery.clean.pages import CleanDocument, Payload, Rejected
 from refinery.filters.config import PiiConfig, RulesConfig
 
 GOOD = (

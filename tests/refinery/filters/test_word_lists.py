@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from refinery.clean.cleaner import CleanDocument, Cleaner, Payload
+from refinery.clean.cleaner import Cleaner
 from refinery.clean.config import CleanConfig
+from refinery.clean.pages import CleanDocument, Payload
 from refinery.filters.config import WordListConfig
 from refinery.filters.word_lists import find_words
 from refinery.text.edits import apply_edits

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from refinery.clean.cleaner import CleanDocument, Cleaner, Payload
+from refinery.clean.cleaner import Cleaner
 from refinery.clean.config import CleanConfig
+from refinery.clean.pages import CleanDocument, Payload
 from refinery.quality.classifier import (
     ModelFiles,
     balance_documents,

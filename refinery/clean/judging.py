@@ -1,0 +1,203 @@
+"""Verdicts on normalised pages: language, values, rules, scores, and the edits that follow from them.
+
+Whole groups of pages are measured at once, vectorised; then each page is judged by itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from refinery.clean.config import CleanConfig
+from refinery.clean.pages import CleanDocument, NormalizedPage
+from refinery.filters.gopher_variants import variant_values
+from refinery.filters.lines import LineEdits, line_edits, removed_word_fractions, sentences_left
+from refinery.filters.rules import failed_rules
+from refinery.filters.urls import url_reasons
+from refinery.filters.values import compute_values
+from refinery.filters.word_lists import words_reason
+from refinery.language.domains import domain_of
+from refinery.language.identify import Language, identify, language_reason
+from refinery.language.mixture import SecondLanguage, chinese_variety, second_languages
+from refinery.quality.actions import head_marks, head_masks
+from refinery.quality.classifier import (
+    Classifier,
+    ModelFiles,
+    head_reasons,
+    load_classifier,
+    quality_reasons,
+)
+from refinery.quality.config import QUALITY, HeadConfig
+from refinery.quality.sampling import head_sampled, is_sampled_out
+from refinery.text.batch import TextBatch, spans_of_groups
+from refinery.text.marked_edit import MarkedEdit
+
+GROUP_CHARS = 400_000
+REMOVED_WORDS = "lines:removed_words"
+DOMAIN_PREFIX = "domain:prefix"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurements:
+    """What was computed for a group of pages at once; each sequence has an entry per page.
+
+    Attributes:
+        pages: With the edits of line rules.
+        second_languages: None where a page has one language only.
+        values: What the rules look at, by name of the value.
+        failed: Reasons of the rules that a page fails.
+        removed_words: The fraction of a page's words that edits take away.
+        scores: By head.
+    """
+
+    pages: Sequence[NormalizedPage]
+    languages: Sequence[Language]
+    second_languages: Sequence[SecondLanguage | None]
+    num_words: Sequence[int]
+    values: Mapping[str, npt.NDArray[np.float64]]
+    failed: Sequence[list[str]]
+    removed_words: Sequence[float]
+    scores: Mapping[str, Sequence[float]]
+
+
+class Judge:
+    """Gives the verdicts of one recipe; `models` holds local files by head."""
+
+    def __init__(self, config: CleanConfig, models: Mapping[str, ModelFiles]) -> None:
+        self._config = config
+        self._models = models
+
+    def judge(self, pages: Sequence[NormalizedPage]) -> list[CleanDocument]:
+        """Verdicts in the order of the pages."""
+        documents = []
+        # Small groups keep the arrays of a batch in the processor's cache and memory bounded.
+        for span in spans_of_groups([page.text for page in pages], GROUP_CHARS):
+            measured = self._measure(pages[span])
+            documents += [self._judge_page(measured, index) for index in range(len(measured.pages))]
+        return documents
+
+    def _measure(self, pages: Sequence[NormalizedPage]) -> Measurements:
+        rules = self._config.rules
+        texts = [page.text for page in pages]
+        languages = identify(texts, self._config.language)
+        labels = [one.label for one in languages]
+        batch = TextBatch.of(texts)
+        values = compute_values(batch)
+        if rules.lines:
+            cut = line_edits(batch, rules.lines)
+            values["sentences"] = sentences_left(batch, cut.edits)
+            pages = _with_line_edits(pages, cut)
+        if rules.gopher is not None:
+            values |= variant_values(texts, labels, rules.gopher)
+        return Measurements(
+            pages=pages,
+            languages=languages,
+            second_languages=second_languages(texts, languages, self._config.language),
+            num_words=batch.num_tokens.tolist(),
+            values=values,
+            failed=failed_rules(values, labels, rules),
+            removed_words=removed_word_fractions(batch, [page.edits for page in pages]).tolist(),
+            scores={head: one.score(texts) for head, one in self._classifiers().items()},
+        )
+
+    def _classifiers(self) -> dict[str, Classifier]:
+        return {head: load_classifier(files) for head, files in self._models.items()}
+
+    def _judge_page(self, measured: Measurements, index: int) -> CleanDocument:
+        page, language = measured.pages[index], measured.languages[index]
+        scores = {head: column[index] for head, column in measured.scores.items()}
+        reasons = [
+            *self._reasons(page, language, measured.failed[index], measured.removed_words[index]),
+            *self._score_reasons(scores, page.doc_id),
+        ]
+        domain = domain_of(scores)
+        page = _with_head_actions(page, scores, self._config.heads, self._classifiers())
+        page = _with_prefix(page, domain, self._config.domain_prefix)
+        is_chinese = language.label == "zh"
+        return CleanDocument(
+            page=page,
+            lang=language.label,
+            lang_score=language.score,
+            second_lang=measured.second_languages[index],
+            chinese=chinese_variety(page.text, self._config.language) if is_chinese else None,
+            num_words=measured.num_words[index],
+            values={name: float(column[index]) for name, column in measured.values.items()},
+            scores=scores,
+            reasons=reasons,
+            domain=domain,
+        )
+
+    def _score_reasons(self, scores: Mapping[str, float], doc_id: str | None) -> list[str]:
+        """Reasons of the classifiers: quality, other heads, sampling by score."""
+        quality = (
+            quality_reasons(scores[QUALITY], self._config.quality) if QUALITY in scores else []
+        )
+        heads = head_reasons(scores, self._config.heads)
+        return [*quality, *heads, *self._sampled_out(scores, doc_id)]
+
+    def _sampled_out(self, scores: Mapping[str, float], doc_id: str | None) -> list[str]:
+        """Reasons of sampling by score; a document without an id is never sampled out."""
+        chosen = {QUALITY: self._config.quality.pareto}
+        chosen |= {head: config.pareto for head, config in self._config.heads.items()}
+        return [
+            head_sampled(head)
+            for head, config in chosen.items()
+            if config is not None
+            and doc_id is not None
+            and head in scores
+            and is_sampled_out(np.array([scores[head]]), [doc_id], config)[0]
+        ]
+
+    def _reasons(
+        self, page: NormalizedPage, language: Language, failed: list[str], removed: float
+    ) -> list[str]:
+        """Reasons in the order of the ledger: address, language, rules, line rules, word lists."""
+        rules = self._config.rules
+        unfit = language_reason(language, self._config.language)
+        reasons = [*url_reasons(page.url, rules.urls), *([unfit] if unfit else []), *failed]
+        if rules.max_removed_words is not None and removed > rules.max_removed_words:
+            reasons.append(REMOVED_WORDS)
+        reasons += [
+            words_reason(category)
+            for category, words in rules.word_lists.items()
+            if words.action == "drop"
+            and page.counters.get(words_reason(category), 0) >= words.min_count
+        ]
+        return reasons
+
+
+def _with_head_actions(
+    page: NormalizedPage,
+    scores: Mapping[str, float],
+    heads: Mapping[str, HeadConfig],
+    classifiers: Mapping[str, Classifier],
+) -> NormalizedPage:
+    """Count the marks of heads and add their masks; most recipes have neither."""
+    counted = Counter(head_marks(scores, heads))
+    masks = head_masks(page.text, heads, classifiers)
+    if not counted and not masks:
+        return page
+    counted.update(mask.reason for mask in masks)
+    return replace(page, counters={**page.counters, **counted}, edits=(*page.edits, *masks))
+
+
+def _with_prefix(page: NormalizedPage, domain: str | None, prefix: str | None) -> NormalizedPage:
+    """Put the domain before the text, as an edit that replaces nothing."""
+    if domain is None or prefix is None:
+        return page
+    edit = MarkedEdit.of(0, 0, prefix.replace("{domain}", domain), DOMAIN_PREFIX)
+    return replace(page, edits=(edit, *page.edits))
+
+
+def _with_line_edits(pages: Sequence[NormalizedPage], cut: LineEdits) -> list[NormalizedPage]:
+    """Put edits of line rules before masks: where two overlap, the first one's replacement stays."""
+    return [
+        replace(page, counters={**page.counters, **counts}, edits=(*edits, *page.edits))
+        if edits
+        else page
+        for page, edits, counts in zip(pages, cut.edits, cut.counts, strict=True)
+    ]
