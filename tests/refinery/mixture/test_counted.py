@@ -1,0 +1,63 @@
+"""Counted tokens and the picture of a mixture."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from refinery.mixture.counted import count_tokens, newest_record
+from refinery.mixture.plot import mixture_svg
+from refinery.publish.store import Store
+from schemas.errors import SettingsError
+from tests.support.published import published_tables
+
+
+def test_training_tokens_are_summed_and_empty_sources_named(tmp_path: Path) -> None:
+    rows = [("web", 3, "train"), ("web", 4, "train"), ("web", 9, "heldout"), ("odd", 2, "train")]
+    names = ("source", "num_tokens", "split")
+    tokens = [dict(zip(names, row, strict=True)) for row in rows]
+    tables = published_tables(tmp_path, {"tokenise": {"tokens": tokens}})
+    uri = Store(str(tmp_path)).table_uri(tables.records["tokenise"], "tokens")
+
+    found = count_tokens(uri, ["web", "zh"])
+
+    assert found.documents == {"web": 2, "zh": 0, "odd": 1}
+    assert found.tokens == {"web": 7, "zh": 0, "odd": 2}
+
+
+def test_the_record_that_started_last_is_the_newest(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    with pytest.raises(SettingsError, match="refinery refine --until pack"):
+        newest_record(store, "pack")
+    record = published_tables(tmp_path, {"pack": {}}).records["pack"]
+    for day, fingerprint in (("2", "a"), ("3", "b"), ("1", "c")):
+        changed = {"started_at": f"2000-01-0{day}", "fingerprint": fingerprint * 64}
+        store.publish(record.model_copy(update=changed))
+
+    assert newest_record(store, "pack").fingerprint == "b" * 64
+
+
+@dataclass(frozen=True)
+class OneShare:
+    source: str
+    weight_asked: float
+    weight_got: float
+    epochs: float
+
+
+def test_a_picture_alone_is_well_formed_and_escapes_names() -> None:
+    shares = [OneShare("a<b>&", 0.25, 0.5, 1.0), OneShare("n" * 40, 0.75, 0.5, 99.0)]
+
+    picture = ET.fromstring(mixture_svg(shares, standalone=True))
+
+    space = "{http://www.w3.org/2000/svg}"
+    labels = [text.text for text in picture.iter(f"{space}text")]
+    assert "a<b>&" in labels
+    assert any(label and label.endswith("…") for label in labels)
+    assert [t.text for t in picture.iter(f"{space}text") if t.get("class") == "many"] == [
+        "99.00 epochs"
+    ]
+    assert 'viewBox="0 0 460 28"' in mixture_svg([])

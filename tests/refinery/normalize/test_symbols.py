@@ -1,0 +1,51 @@
+"""Symbols, styled letters, boxes and icons become plain characters and are counted."""
+
+from __future__ import annotations
+
+import pytest
+
+from refinery.normalize.emoji_words import language_of, name_of, replace_emoji
+from refinery.normalize.symbols import replace_symbols
+
+
+@pytest.mark.parametrize(
+    ("text", "plain", "count"),
+    [
+        ("• one → two", "- one -> two", 2),
+        ("✓ done ✗ open ★", "[x] done [ ] open *", 3),
+        ("𝓗𝒆𝓁𝓁𝑜 🄰Ⓑ", "Hello AB", 7),
+        ("┌──┐ a ███", "  a  ", 2),
+        ("menu \ue801\uf0c9", "menu ", 2),
+        ("nothing 中", "nothing 中", 0),
+    ],
+)
+def test_symbols_become_what_people_type(text: str, plain: str, count: int) -> None:
+    assert replace_symbols(text) == (plain, count)
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "runs", "repeats"),
+    [
+        ("good 👍👍👍 day", "good thumbs up day", 1, 2),
+        ("so😂.", "so face with tears of joy.", 1, 0),
+        ("flag 🇩🇪", "flag Germany", 1, 0),
+        ("© 2026", "© 2026", 0, 0),
+        ("天气很好☀️", "天气很好[太阳]", 1, 0),
+    ],
+)
+def test_a_run_gives_its_name_once(text: str, words: str, runs: int, repeats: int) -> None:
+    assert replace_emoji(text, "words") == (words, runs, repeats)
+
+
+def test_styles_of_emoji() -> None:
+    assert replace_emoji("a 👍 b", "remove")[0] == "a  b"
+    assert replace_emoji("a 👍 b", "shortcodes")[0] == "a :thumbs_up: b"
+    assert replace_emoji("👍👍", "words", count_runs=True)[0] == "thumbs up x2"
+
+
+def test_names_follow_the_language_and_their_parts() -> None:
+    assert language_of("天气 weather") == "zh"
+    assert language_of("a long line of words with 天") == "en"
+    assert name_of("☎", "en") is None or name_of("☎️", "en") is not None
+    # Unknown sequences are named by what they are made of.
+    assert name_of("🐍\u200d🚀", "en") == "snake rocket"
