@@ -149,6 +149,8 @@ def _fault(fault: dict[str, Any]) -> str:
     message = str(fault["msg"]).removeprefix("Value error, ")
     if fault["type"] in ("model_type", "dict_type"):
         message = "expected a section of keys and values, {key: value}"
+    if not fault["loc"]:  # a rule about several keys, which its message names
+        return message
     found = "" if fault["type"] == "missing" else f", found {fault['input']!r:.80}"
     return f"{place}: {message}{found}"
 

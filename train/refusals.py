@@ -235,6 +235,17 @@ def _pipeline_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[str]:
             f"follow; for pp {parallel.pp} with dp_shard {parallel.dp_shard} use gpipe, 1f1b or "
             "interleaved"
         )
+    if parallel.pipeline_schedule == "zero_bubble" and settings.recompute == "selective":
+        yield (
+            "recompute: selective keeps what one backward pass reads, and parallel.pipeline_schedule "
+            "zero_bubble goes through each block twice; use recompute: full, or 1f1b"
+        )
+    is_counted_apart = model.family == "t5" or settings.recompute != "none"
+    if model.norm == "batchnorm" and is_counted_apart:
+        yield (
+            f"model.norm: batchnorm in a {model.family} with recompute {settings.recompute} would "
+            f"count the padding of other micro-batches on pp {parallel.pp}; use another norm or pp: 1"
+        )
     layers = model.num_layers * (2 if model.family == "t5" else 1)
     if parallel.num_stages > layers:
         yield (

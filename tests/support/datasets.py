@@ -23,9 +23,10 @@ from schemas.manifest import (
     TokenizerIdentity,
     manifest_root,
 )
-from schemas.rows import ROW_SCHEMA, content_sha256
+from schemas.rows import content_sha256, row_schema
 
 SOURCES = ("web", "zh")
+_PAD_AND_END = SpecialIds(pad=0, eos=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,9 @@ class DatasetShape:
     row_group_rows: int = 8
     seed: int = 0
     padded: bool = True
+    layout: str = "concat"
+    columns: tuple[str, ...] = ()
+    special: SpecialIds = _PAD_AND_END
 
 
 def write_dataset(folder: Path, shape: DatasetShape = DatasetShape()) -> Path:
@@ -60,12 +64,13 @@ def write_dataset(folder: Path, shape: DatasetShape = DatasetShape()) -> Path:
         seed=1,
         seq_len=shape.seq_len,
         lanes=shape.lanes,
-        layout="concat",
+        layout=shape.layout,
+        columns=shape.columns,
         tokenizer=TokenizerIdentity(
             path="tokenizer",
             sha256=hashlib.sha256(b"synthetic").hexdigest(),
             vocab_size=shape.vocab_size,
-            special_ids=SpecialIds(pad=0, eos=1),
+            special_ids=shape.special,
         ),
         train=_split(train, weighted=True),
         heldout=_split(heldout, weighted=False),
@@ -84,9 +89,9 @@ def _write_shard(
     folder: Path, name: str, rows: int, shape: DatasetShape, rng: np.random.Generator
 ) -> Shard:
     records = [_row(f"{name}-{number}", number, shape, rng) for number in range(rows)]
-    table = pa.Table.from_pylist(records, schema=ROW_SCHEMA)
+    table = pa.Table.from_pylist(records, schema=row_schema(shape.columns))
     path = folder / name
-    with pq.ParquetWriter(path, ROW_SCHEMA, compression="zstd") as writer:
+    with pq.ParquetWriter(path, table.schema, compression="zstd") as writer:
         for start in range(0, rows, shape.row_group_rows):
             writer.write_table(table.slice(start, shape.row_group_rows))
     by_source = dict.fromkeys(SOURCES, 0)
@@ -132,7 +137,21 @@ def _row(name: str, number: int, shape: DatasetShape, rng: np.random.Generator) 
         "input_ids": ids.tolist(),
         "segments": segments,
         "next_token": -1,
+        **{name: _optional(name, number, shape) for name in shape.columns},
     }
+
+
+def _optional(name: str, number: int, shape: DatasetShape) -> Any:
+    """A value of an optional column: all tokens begin words, each row's second half is its target."""
+    match name:
+        case "target_start":
+            return shape.seq_len // 2
+        case "class_label":
+            return number % 3
+        case "token_labels":
+            return [number % 3] * shape.seq_len
+        case _:
+            return [True] * shape.seq_len
 
 
 def _split(shards: list[Shard], *, weighted: bool) -> Split:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from schemas.manifest import Manifest, manifest_root, read_manifest
 from schemas.vocabulary import BaseTokenizer, ExtendedVocabulary, NewToken, write_vocabulary
 from tests.support.datasets import DatasetShape, write_dataset
 
+_SHAPE = DatasetShape()
 BASE_SIZE, SIZE = 97, 111  # two ranks divide neither
 
 
@@ -22,10 +23,13 @@ class TwoDatasets:
     extended: Path
 
 
-def write_two_datasets(folder: Path) -> TwoDatasets:
-    """New token 97 + n is made of the base pieces 10 + n and 11 + n; the last one of [UNK] alone."""
-    base = write_dataset(folder / "base", DatasetShape(vocab_size=BASE_SIZE)).parent
-    extended = write_dataset(folder / "extended", DatasetShape(vocab_size=SIZE, seed=5)).parent
+def write_two_datasets(folder: Path, shape: DatasetShape = _SHAPE) -> TwoDatasets:
+    """Rows of a shape; new token 97 + n is made of the base pieces 10 + n and 11 + n.
+
+    The last new token is made of [UNK] alone.
+    """
+    base = write_dataset(folder / "base", replace(shape, vocab_size=BASE_SIZE)).parent
+    extended = write_dataset(folder / "extended", replace(shape, vocab_size=SIZE, seed=5)).parent
     _write_tokenizer(base, BASE_SIZE)
     _write_tokenizer(extended, SIZE)
     count = SIZE - BASE_SIZE

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from schemas.errors import SettingsError
+from schemas.settings import parse_settings
+from tests.support.option_pairs import Pair, all_pairs, write_datasets
+from tests.support.pair_runs import run_servers, run_share, run_together
+from tests.support.ranks import free_ports, run_on_ranks
 from train.model.presets import resolve_model
+from train.recipe_facts import judge_recipe
 from train.refusals import RunFacts, refuse
 from train.settings import TrainSettings
 
@@ -59,3 +66,64 @@ def test_zero_bubble_is_refused_for_sharded_stages() -> None:
     check(4, {**parallel, "pipeline_schedule": "1f1b"})
     with pytest.raises(SettingsError, match="pp 2 with dp_shard 2 use gpipe, 1f1b or interleaved"):
         check(4, {**parallel, "pipeline_schedule": "zero_bubble"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matrix:
+    """Every pair of options: those that may run by the ranks that they need, and the refusals."""
+
+    allowed: dict[int, list[Pair]]
+    served: list[Pair]
+    compiled: list[Pair]
+    refused: list[tuple[Pair, str, float]]
+
+
+@pytest.fixture(scope="module")
+def matrix(tmp_path_factory: pytest.TempPathFactory) -> Matrix:
+    datasets = write_datasets(tmp_path_factory.mktemp("pairs"))
+    allowed: dict[int, list[Pair]] = {1: [], 2: [], 4: []}
+    found = Matrix(allowed=allowed, served=[], compiled=[], refused=[])
+    for pair in all_pairs(datasets):
+        axes = (pair.first.axis, pair.second.axis)
+        started = time.perf_counter()
+        try:
+            judge_recipe(parse_settings(TrainSettings, pair.recipe, where="recipe"), pair.ranks)
+        except SettingsError as error:
+            found.refused.append((pair, str(error), time.perf_counter() - started))
+        else:
+            if "compile" in axes:
+                found.compiled.append(pair)
+            elif "asynchronous" in axes:
+                found.served.append(pair)
+            else:
+                allowed[pair.ranks].append(pair)
+    return found
+
+
+@pytest.mark.slow
+def test_a_refused_pair_is_refused_within_a_second_by_both_names(matrix: Matrix) -> None:
+    unnamed = {pair.label: why for pair, why, _ in matrix.refused if not pair.is_named_in(why)}
+
+    assert unnamed == {}
+    assert max(seconds for _, _, seconds in matrix.refused) < 1
+    # Compiling takes some 10 s a pair: that these run is left to the test of a whole compiled run.
+    assert len(matrix.compiled) < 60
+
+
+@pytest.mark.slow
+@pytest.mark.distributed
+def test_every_other_pair_takes_a_step_in_one_process(matrix: Matrix) -> None:
+    run_on_ranks(run_share, 2, matrix.allowed[1])
+
+
+@pytest.mark.slow
+@pytest.mark.distributed
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_every_other_pair_takes_a_step_on_ranks(matrix: Matrix, ranks: int) -> None:
+    run_on_ranks(run_together, ranks, matrix.allowed[ranks])
+
+
+@pytest.mark.slow
+@pytest.mark.distributed
+def test_every_other_pair_runs_with_a_parameter_server(matrix: Matrix) -> None:
+    run_on_ranks(run_servers, 2, matrix.served, free_ports(len(matrix.served)))

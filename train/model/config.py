@@ -118,7 +118,10 @@ class ModelConfig(Settings):
     @model_validator(mode="after")
     def _divides(self) -> Self:
         if (self.family == "t5") != (self.positions == "relative"):
-            raise ValueError("relative positions belong to the family t5, and to it alone")
+            raise ValueError(
+                "relative positions belong to the family t5, and to it alone; got positions "
+                f"{self.positions} for a {self.family}"
+            )
         if "head_width" not in self.model_fields_set and self.width % self.num_heads:
             raise ValueError(f"width {self.width} is not a multiple of num_heads {self.num_heads}")
         if self.num_heads % self.num_kv_heads:
@@ -137,13 +140,26 @@ class ModelConfig(Settings):
             raise ValueError("init tfixup replaces norms: use it with norm none, and only there")
         if self.share_stacks and self.family != "t5":
             raise ValueError(f"share_stacks belongs to t5; a {self.family} has one stack")
+        if self.share_stacks and self.norm == "batchnorm":
+            raise ValueError(
+                "share_stacks does not go with norm batchnorm: one norm would count the tokens of "
+                "the encoder and of the decoder; use another norm"
+            )
         if self.num_classes is not None and self.family != "bert":
-            raise ValueError("num_classes belongs to bert; other families write classes as text")
+            raise ValueError(
+                f"num_classes {self.num_classes} belongs to bert; a {self.family} writes classes as "
+                "text"
+            )
         is_pre_norm_decoder = self.norm_position == "pre" and self.family not in ("t5", "bert")
         if self.parallel_residual and not is_pre_norm_decoder:
-            raise ValueError("parallel_residual belongs to decoders with norms before the parts")
+            raise ValueError(
+                "parallel_residual belongs to decoders with norms before the parts; got "
+                f"norm_position {self.norm_position} for a {self.family}"
+            )
         if self.mup_base_width is not None and self.family in ("t5", "bert"):
-            raise ValueError("mup_base_width is for decoders")
+            raise ValueError(
+                f"mup_base_width {self.mup_base_width} is for decoders, not for a {self.family}"
+            )
         return self
 
     @property

@@ -13,6 +13,8 @@ _FREE = (
     "num_classes",
     "dropout",
     "init_std",
+    "label_smoothing",
+    "z_loss",
     "attend_across_documents",
     "vocab_size",
     "max_positions",

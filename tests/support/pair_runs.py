@@ -1,0 +1,83 @@
+"""Run one step of each of many recipes, in one process after the other or on ranks together."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from tests.support.option_pairs import Pair
+from train.distributed.world import World, open_world
+from train.loop.run import evaluated, open_run
+from train.loop.stream import StepStream, microbatches
+from train.parameter_server.run import pretrain_asynchronous
+from train.phases import split_phases
+from train.settings import TrainSettings
+
+
+def run_share(pairs: Sequence[Pair]) -> None:
+    """This rank's share of the pairs that need one process each."""
+    rank, ranks = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    logging.disable(logging.CRITICAL)
+    alone = World(rank=0, size=1, device=torch.device("cpu"))
+    for pair in pairs[rank::ranks]:
+        with _named(pair):
+            _run_one_step(TrainSettings.model_validate(pair.recipe), alone)
+
+
+def run_together(pairs: Sequence[Pair]) -> None:
+    """All pairs, each on all ranks; a rank that waits in vain ends with an error soon."""
+    logging.disable(logging.CRITICAL)
+    with open_world(timeout_seconds=60) as world:
+        for pair in pairs:
+            with _named(pair):
+                _run_one_step(TrainSettings.model_validate(pair.recipe), world)
+
+
+def run_servers(pairs: Sequence[Pair], ports: Sequence[int]) -> None:
+    """All pairs, each as a whole run of a parameter server and a worker."""
+    logging.disable(logging.CRITICAL)
+    for pair, port in zip(pairs, ports, strict=True):
+        os.environ["MASTER_PORT"] = str(port)
+        with _named(pair):
+            assert pretrain_asynchronous(TrainSettings.model_validate(pair.recipe)) == 0
+
+
+@contextmanager
+def _named(pair: Pair) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"in the pair {pair.label}")
+        raise
+
+
+def _run_one_step(settings: TrainSettings, world: World) -> None:
+    """A step, an exchange where there is one, and the held-out loss, of each phase."""
+    for phase in split_phases(settings):
+        Path(phase.output).mkdir(parents=True, exist_ok=True)
+        run = open_run(phase, world)
+        trainer = run.trainer
+        items = microbatches(
+            trainer.plan,
+            run.data,
+            trainer.strategy.share,
+            run.built.make_batch,
+            microbatch=phase.batch.microbatch,
+            start_step=0,
+        )
+        stream = StepStream(items, depth=2)
+        try:
+            outcome = trainer.update(stream.of_step, stop_asked=False)
+        finally:
+            stream.close()
+        assert math.isfinite(outcome.totals.mean)
+        assert outcome.is_skipped or 0 < outcome.grad_norm < math.inf
+        if run.outer is not None:
+            run.outer.after_step(trainer.step)
+        assert math.isfinite(evaluated(run, is_last=True)["heldout"]["loss"])
