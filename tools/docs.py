@@ -90,7 +90,6 @@ def training_sections() -> list[Section]:
 
 
 def main(argv: list[str]) -> int:
-    """Write all pages."""
     for name, page in PAGES.items():
         (DOCS / name).write_text(page(), encoding="utf-8")
     return 0

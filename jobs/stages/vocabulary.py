@@ -14,7 +14,7 @@ from jobs.stages.tokenise import compute_fates, split_texts
 from refinery.publish import storage
 from refinery.publish.store import Store
 from refinery.recipe import Recipe
-from refinery.text.edits import Edit, apply_edits
+from refinery.text.edits import apply_edits, edits_of
 from refinery.tokenizers.folder import read_tokenizer
 from refinery.tokenizers.identity import identify_tokenizer
 from refinery.tokenizers.recipe_tokenizer import complete_tokenizer_folder
@@ -89,7 +89,7 @@ def _training_texts(context: StageContext) -> list[str]:
     return [
         apply_edits(
             row["text"],
-            [Edit(e["start"], e["end"], e["replacement"]) for e in row["edits"] or ()],
+            edits_of(row["edits"]),
         )
         for row in ordered
     ]

@@ -36,7 +36,7 @@ def refuse_other_dataset(folder: str, fingerprint: str) -> None:
     """Keep a finished dataset of another recipe or input from being overwritten.
 
     Raises:
-        ContractError: Naming both fingerprints.
+        ContractError: The folder holds another dataset; both fingerprints are named.
     """
     uri = storage.join_uri(folder, MANIFEST_NAME)
     if not storage.exists(uri):
@@ -53,15 +53,15 @@ def refuse_other_dataset(folder: str, fingerprint: str) -> None:
 def make_split(
     shards: list[Shard], sources: dict[str, SourceSummary], *, tokens_in: Mapping[str, int]
 ) -> Split:
-    """A split whose account adds up, source by source.
+    """Make a split, and check its account source by source.
 
     Args:
-        shards: What was written.
-        sources: What each source gave; `packed_tokens` and `dropped_tokens` were counted apart.
+        shards: The written shards of the split.
+        sources: Counts by source; `packed_tokens` and `dropped_tokens` were counted apart.
         tokens_in: All copies with their end marks, by source, counted before packing.
 
     Raises:
-        ContractError: It does not add up.
+        ContractError: Tokens in and out of a source differ.
     """
     for name, source in sources.items():
         in_shards = sum(shard.tokens_by_source.get(name, 0) for shard in shards)
@@ -93,7 +93,6 @@ def make_manifest(
     decontamination: DecontaminationSummary | None,
     fingerprint: str,
 ) -> Manifest:
-    """Put the manifest together."""
     config = recipe.packing
     root = content_root(
         tokenizer_sha256=tokenizer.sha256,

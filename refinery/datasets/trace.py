@@ -35,7 +35,6 @@ class DatasetFolder:
         return cls(path if path.is_dir() else path.parent, read_manifest(path))
 
     def split(self, name: str) -> Split:
-        """`train` or `heldout`."""
         return self.manifest.train if name == "train" else self.manifest.heldout
 
 
@@ -44,7 +43,7 @@ def trace_row(dataset: DatasetFolder, split: str, row: int) -> dict[str, Any]:
 
     Args:
         dataset: The folder that holds the row.
-        split: `train` or `heldout`.
+        split: Name of the split, `train` or `heldout`.
         row: Row index across the shards of the split, from 0.
 
     Raises:

@@ -44,7 +44,7 @@ def benchmark_files(config: BenchmarkConfig) -> list[Path]:
     """The files of a benchmark, sorted by name.
 
     Raises:
-        SettingsError: There is none.
+        SettingsError: Nothing lies at the path.
     """
     path = Path(config.path)
     if path.is_file():

@@ -31,7 +31,7 @@ def frequent_to_ignore(index: BenchmarkIndex, documents_by_gram: Mapping[int, in
     """Which n-grams to ignore.
 
     Args:
-        index: The index.
+        index: The n-grams of all items.
         documents_by_gram: n-grams beyond the recipe's bound, with the documents of the source that
             holds most; as many as the index has at most.
     """

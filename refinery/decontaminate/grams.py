@@ -91,7 +91,7 @@ class Runs:
         return cls(tokens, whole_line, hashes[order], firsts[order].astype(np.int32))
 
     def bounds(self, hashes: Hashes) -> tuple[Indices, Indices]:
-        """Ranges of equal hashes."""
+        """Where the hashes stand among the sorted ones: (first index, one past the last)."""
         return (
             np.searchsorted(self.hashes, hashes, side="left"),
             np.searchsorted(self.hashes, hashes, side="right"),

@@ -47,7 +47,7 @@ class BenchmarkIndex:
         templates: (words, items) of the commonest of them.
         words: The items' folded tokens.
         runs: n-grams by length, then whole lines by length.
-        filters: Over the beginnings of n-grams, and of whole lines.
+        filters: One over the beginnings of n-grams, one over those of whole lines.
     """
 
     names: Sequence[tuple[str, str]]
@@ -99,7 +99,6 @@ class BenchmarkIndex:
 
     @property
     def num_ngrams(self) -> int:
-        """Entries of all lengths."""
         return sum(len(runs.hashes) for runs in self.runs)
 
     @property

@@ -20,7 +20,7 @@ from refinery.decontaminate.index import BenchmarkIndex, Match, joined_spans
 from refinery.decontaminate.index_file import open_index
 from refinery.tables import UnionRows, arrow_schema, union_ddl
 from refinery.text.batch import TextBatch, spans_of_groups
-from refinery.text.edits import Edit, EditMap, apply_edits, merge_edits
+from refinery.text.edits import Edit, EditMap, apply_edits, edits_of, merge_edits
 
 TABLES_WRITTEN = ("contamination", "edits")
 NGRAM_CHARS = 300
@@ -83,10 +83,7 @@ def _match_batches(
     schema = arrow_schema(MATCH_COLUMNS)
     for batch in batches:
         originals = batch.column("text").to_pylist()
-        edits = [
-            [Edit(s["start"], s["end"], s["replacement"]) for s in spans or ()]
-            for spans in batch.column("spans").to_pylist()
-        ]
+        edits = [edits_of(spans) for spans in batch.column("spans").to_pylist()]
         texts = [apply_edits(t, e) if e else t for t, e in zip(originals, edits, strict=True)]
         rows = []
         for row, match in _matches(mapped, texts):

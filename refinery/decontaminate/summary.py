@@ -43,7 +43,7 @@ def item_lines(
 
 
 def read_item_lines(lines: Iterable[str]) -> list[Item]:
-    """The items of `item_lines`."""
+    """Read back the items that `item_lines` wrote."""
     return [_item(json.loads(line)) for line in lines]
 
 

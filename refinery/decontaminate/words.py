@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from refinery.text.batch import CJK, Codes, Hashes, Indices, TextBatch, kind_table
+from refinery.text.batch import CJK, Codes, Hashes, Indices, TextBatch, kind_table, offsets_of
 
 CHUNK_ITEMS = 2000
 
@@ -44,8 +44,8 @@ class ItemWords:
         return (
             cls(
                 np.concatenate([np.zeros(0, np.uint32), *codes]),
-                _offsets(np.concatenate([none, *lengths])),
-                _offsets(np.concatenate([none, *counts])),
+                offsets_of(np.concatenate([none, *lengths])),
+                offsets_of(np.concatenate([none, *counts])),
             ),
             np.concatenate([np.zeros(0, np.uint64), *hashes]),
         )
@@ -61,7 +61,6 @@ class ItemWords:
         return tuple(self.word(token) for token in range(first, last))
 
     def word(self, token: int) -> str:
-        """One folded token."""
         codes = self.codes[self.token_offsets[token] : self.token_offsets[token + 1]]
         return str(codes.astype("<u4").tobytes().decode("utf-32-le"))
 
@@ -70,7 +69,7 @@ class ItemWords:
         return np.searchsorted(self.item_bounds, tokens, side="right") - 1
 
     def is_same(self, own: int, batch: TextBatch, first: int, num: int) -> bool:
-        """Whether `num` tokens from `own` are those of the batch from `first`, by their letters."""
+        """Compare letter by letter `num` tokens from `own` on with those of the batch from `first` on."""
         offsets = self.token_offsets[own : own + num + 1]
         starts, ends = (
             batch.token_starts[first : first + num],
@@ -87,7 +86,7 @@ class ItemWords:
         """[I] whether most tokens of an item are single CJK characters."""
         single = np.diff(self.token_offsets) == 1
         firsts = self.codes[self.token_offsets[:-1]] if len(single) else self.codes[:0]
-        total = _offsets((single & (kind_table()[firsts] == CJK)).astype(np.int64))
+        total = offsets_of((single & (kind_table()[firsts] == CJK)).astype(np.int64))
         share = total[self.item_bounds[1:]] - total[self.item_bounds[:-1]]
         return 2 * share > self.num_tokens
 
@@ -95,9 +94,3 @@ class ItemWords:
 def _chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:
     for start in range(0, len(texts), CHUNK_ITEMS):
         yield texts[start : start + CHUNK_ITEMS]
-
-
-def _offsets(lengths: NDArray[np.int64]) -> Indices:
-    offsets = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    return offsets

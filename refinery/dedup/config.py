@@ -62,7 +62,7 @@ class DedupConfig(Settings):
     num_bands: int = Field(default=14, gt=0)
     rows_per_band: int = Field(default=8, gt=0)
     bands_for: BandTarget | None = Field(
-        default=None, description="instead of num_bands and rows_per_band"
+        default=None, description="choose bands and rows for a threshold instead of giving both"
     )
     shingle_tokens: int = Field(default=5, gt=0, description="words; for Chinese, characters")
     seed: int = 1
@@ -75,8 +75,14 @@ class DedupConfig(Settings):
     anchors: int = Field(
         default=8, gt=0, description="first members that larger buckets compare to"
     )
-    max_component_edges: int = Field(default=1_000_000, gt=0, description="solved in one task")
-    max_rounds: int = Field(default=200, gt=0, description="of a loop in Spark; beyond, it fails")
+    max_component_edges: int = Field(
+        default=1_000_000,
+        gt=0,
+        description="clusters of more edges are solved in rounds, not in one task",
+    )
+    max_rounds: int = Field(
+        default=200, gt=0, description="rounds of a loop in Spark, after which the stage fails"
+    )
     max_source_loss: float | None = Field(
         default=None, gt=0, le=1, description="stop when a source loses a larger share"
     )

@@ -19,7 +19,7 @@ from refinery.dedup.solving import solve
 from schemas.errors import SettingsError
 from schemas.settings import nearest
 
-# (doc_id) -> (doc_id, shingles) of those that are known and kept.
+# Takes rows of doc_id; gives (doc_id, shingles) of those that earlier dumps kept.
 Sets = Callable[[DataFrame], DataFrame]
 KEPT, DUPLICATE = "kept", "duplicate"
 
@@ -70,10 +70,10 @@ def compare_dump(
 
     Args:
         fresh: Narrow rows of `marking.fresh_documents`.
-        sets: (doc_id, shingles) of these, and perhaps of others.
-        known: None where this is the first dump.
-        config: With its bands filled in.
-        persist: See `components`.
+        sets: (doc_id, shingles) of these documents, and perhaps of others.
+        known: What earlier dumps left; None where this is the first one.
+        config: Settings with their bands filled in.
+        persist: Writes rows where they survive the loss of an executor and reads them back.
     """
     seen, documents = None, fresh
     if known is not None:
@@ -119,7 +119,13 @@ def _with_fate(fresh: DataFrame, seen: DataFrame | None, duplicates: DataFrame) 
 
 
 def known_after(known: Known | None, compared: Compared, sets: DataFrame) -> Known:
-    """What the next dump of the same run is compared with; `sets` are those of this run."""
+    """What the next dump of the same run is compared with.
+
+    Args:
+        known: What this dump was compared with.
+        compared: The dump's result.
+        sets: (doc_id, shingles) of the documents of this run.
+    """
     documents = [compared.documents] if known is None else [known.documents, compared.documents]
     edges = [compared.edges] if known is None else [known.edges, compared.edges]
 

@@ -21,7 +21,6 @@ class EarlierRun:
     record: StageRecord
 
     def table_uri(self, table: str) -> str:
-        """Where its table lies."""
         return self.store.table_uri(self.record, table)
 
 

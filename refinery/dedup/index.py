@@ -24,7 +24,7 @@ from schemas.tables import TABLES
 
 SETS_DDL = "doc_id string, shingles array<int>"
 ROW_GROUP_BYTES = 1 << 20
-# Version 2 of the format stores the differences of sorted numbers, a dictionary only their copies.
+# Version 2 of Parquet stores the differences of sorted numbers; a dictionary would save copies only.
 SORTED_NUMBERS = {"parquet.writer.version": "PARQUET_2_0", "parquet.enable.dictionary": "false"}
 # The name in the published table: indexes of earlier runs are read too, so it stays.
 SOURCE_RANK_COLUMN = "place"
@@ -40,7 +40,14 @@ def bucket_of(doc_id: str, num_buckets: int) -> Column:
 def index_rows(
     documents: DataFrame, sets: DataFrame | None, scheme: str, num_buckets: int
 ) -> DataFrame:
-    """The `signatures` table of narrow rows with `fate`; `sets` of all of them, None: no index."""
+    """The `signatures` table.
+
+    Args:
+        documents: Narrow rows with `fate`.
+        sets: (doc_id, shingles) of all of them; None publishes no index.
+        scheme: What signatures must share to be compared.
+        num_buckets: Folders of the index.
+    """
     if sets is None:
         rows = documents.withColumn("shingles", F.lit(None).cast("array<int>"))
     else:

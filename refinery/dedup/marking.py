@@ -1,8 +1,8 @@
 """Near and exact duplicates in Spark: signatures, candidates, verified edges, greedy removal.
 
 Shuffles carry ids, order keys and hashes; texts are read once, for the signatures. "Documents" are
-narrow rows here: the keys of the order, hashes and bands, and `fresh`, whether the dump at hand
-brought them; those that are not come from earlier dumps and precede all that are.
+narrow rows here: the keys of the order, hashes and bands, and `fresh`: whether the dump at hand
+brought the document. All others come from earlier dumps and precede the fresh ones.
 """
 
 from __future__ import annotations
@@ -64,12 +64,12 @@ def fresh_documents(signed: DataFrame, order: DataFrame, payloads: DataFrame | N
 
 
 def mark_exact(fresh: DataFrame, documents: DataFrame, seen: DataFrame | None) -> DataFrame:
-    """(doc_id, source, first_id, method) of fresh documents whose text another one has that comes first.
+    """(doc_id, source, first_id, method) of fresh documents whose text an earlier one has.
 
     Args:
         fresh: Narrow rows of this dump.
         documents: Fresh and earlier ones, each once.
-        seen: (doc_id) of fresh ones that earlier dumps hold; all of these are marked.
+        seen: (doc_id) of fresh documents that earlier dumps hold too; all of these are marked.
     """
     groups = documents.groupBy("text_sha256").agg(
         F.min(F.struct(*ORDER, "payload_sha256")).alias("first")
@@ -212,9 +212,9 @@ def duplicates(
     Exact copies follow their first copy to whatever document is kept.
 
     Args:
-        exact: See `mark_exact`.
-        near: (doc_id, kept_id, cluster) over all edges; those of earlier dumps are left out.
-        edges: Of this dump and the earlier ones.
+        exact: The rows of `mark_exact`.
+        near: (doc_id, kept_id, cluster) over all edges; documents of earlier dumps are left out.
+        edges: Verified pairs of this dump and of the earlier ones.
         documents: Fresh and earlier ones, each once.
     """
     measured = edges.select(

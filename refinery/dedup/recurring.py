@@ -18,9 +18,8 @@ from pyspark.sql import functions as F
 
 from refinery.dedup.config import RecurringConfig
 from refinery.dedup.facts import RecurringPassage
-from refinery.dedup.signing import edit_list
 from refinery.dedup.solving import ORDER
-from refinery.text.edits import EditMap, apply_edits
+from refinery.text.edits import EditMap, apply_edits, edits_of
 
 LINE, PARAGRAPH, SPAN = "line", "paragraph", "span"
 SENTENCES = 3
@@ -102,7 +101,7 @@ def _passage_batches(
     for batch in batches:
         rows = []
         for row in batch.to_pylist():
-            edits = edit_list(row["spans"])
+            edits = edits_of(row["spans"])
             back = EditMap(edits)
             for passage in find_passages(apply_edits(row["text"], edits), config):
                 start, end = back.to_original(passage.start, passage.end)
@@ -130,8 +129,8 @@ def recurring_edits(passages: DataFrame, frequent: DataFrame, order: DataFrame) 
     """The `edits` table: all frequent lines and paragraphs, all but the first of spans.
 
     Args:
-        passages: See `passages_of`.
-        frequent: See `frequent_passages`.
+        passages: The rows of `passages_of`.
+        frequent: The rows of `frequent_passages`.
         order: The `ORDER` columns of every document.
     """
     hit = passages.join(frequent.select("kind", "hash"), ["kind", "hash"], how="inner")

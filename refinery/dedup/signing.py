@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +15,7 @@ from pyspark.sql import functions as F
 from refinery.dedup.config import DedupConfig
 from refinery.dedup.lsh import band_hashes, shingle_sets, signature
 from refinery.text.batch import Hashes, TextBatch, spans_of_groups
-from refinery.text.edits import Edit, apply_edits
+from refinery.text.edits import apply_edits, edits_of
 
 # Arrays of hashes hold 8 bytes per code point, several at a time: a batch of 16 MB would need 700 MB.
 GROUP_CHARS = 400_000
@@ -43,11 +42,6 @@ def with_spans(cleaned: DataFrame, edits: DataFrame | None) -> DataFrame:
     return rows.join(spans, ["doc_id"], how="left")
 
 
-def edit_list(spans: list[dict[str, Any]] | None) -> list[Edit]:
-    """Edits of one row of `with_spans`."""
-    return [Edit(s["start"], s["end"], s["replacement"]) for s in spans or ()]
-
-
 def sign(documents: DataFrame, config: DedupConfig) -> DataFrame:
     """(SIGNED_COLUMNS) of the rows of `with_spans`; `config` has its bands filled in."""
     run = functools.partial(_sign_batches, config=config)
@@ -61,7 +55,7 @@ def _sign_batches(
         texts = batch.column("text").to_pylist()
         if batch.column("spans").null_count < len(texts):
             spans = batch.column("spans").to_pylist()
-            texts = [apply_edits(t, edit_list(s)) for t, s in zip(texts, spans, strict=True)]
+            texts = [apply_edits(t, edits_of(s)) for t, s in zip(texts, spans, strict=True)]
         for span in spans_of_groups(texts, GROUP_CHARS):
             rows = batch.slice(span.start, span.stop - span.start)
             yield from sign_texts(texts[span], rows.column("doc_id"), rows.column("source"), config)

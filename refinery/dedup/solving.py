@@ -30,7 +30,7 @@ def solve(edges: DataFrame, order: DataFrame, config: DedupConfig, persist: Pers
         order: The `ORDER` columns of every document.
         config: Up to `max_component_edges` edges are solved in one task; beyond, clusters are
             found in Spark and each is solved in a task, the largest ones in rounds.
-        persist: See `components`.
+        persist: Writes rows where they survive the loss of an executor and reads them back.
     """
     ranked = _ranked(edges, order)
     if edges.count() <= config.max_component_edges:

@@ -40,9 +40,9 @@ def export_rows(
     """Batches of `EXPORT_SCHEMA`: exactly the documents of the `tokens` table, edits applied once.
 
     Args:
-        cleaned_uri: Table `cleaned`.
-        tokens_uri: Table `tokens`; it has one row per kept document, with its split.
-        edit_uris: Tables `edits` in the order of their stages; folders that are missing are empty.
+        cleaned_uri: The table `cleaned`.
+        tokens_uri: The table `tokens`: one row per kept document, with its split.
+        edit_uris: The tables `edits`, in the order of their stages; a missing folder is empty.
     """
     splits = _splits(tokens_uri)
     edits = _edits(edit_uris)

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from refinery.export.rows import EXPORT_SCHEMA
 from refinery.fates import ordered_edits
-from refinery.text.edits import Edit, apply_edits
+from refinery.text.edits import apply_edits, edits_of
 
 OUTPUT_DDL = (
     "id string, url string, source string, lang string, text string, scores map<string,double>, "
@@ -33,8 +33,7 @@ def _apply_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch
         texts = batch.column("text").to_pylist()
         for row, spans in enumerate(batch.column("edits").to_pylist()):
             if spans:
-                edits = [Edit(s["start"], s["end"], s["replacement"]) for s in spans]
-                texts[row] = apply_edits(texts[row], edits)
+                texts[row] = apply_edits(texts[row], edits_of(spans))
         columns = {name: batch.column(name) for name in EXPORT_SCHEMA.names if name != "text"}
         columns["text"] = pa.array(texts, pa.string())
         yield pa.RecordBatch.from_arrays(

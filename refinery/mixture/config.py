@@ -1,4 +1,4 @@
-"""Settings of the mixture."""
+"""Settings of the mixture of sources."""
 
 from __future__ import annotations
 

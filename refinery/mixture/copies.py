@@ -20,8 +20,8 @@ def with_factor(training: DataFrame, scores: DataFrame, config: ScoreWeights | N
     it otherwise; a document without that score counts 1.
 
     Args:
-        training: With doc_id.
-        scores: With doc_id and scores (map), one row per document.
+        training: Rows with doc_id.
+        scores: One row per document, with doc_id and scores (a map).
         config: None gives every document the factor 1.
     """
     if config is None:
@@ -42,9 +42,9 @@ def rehydrated(training: DataFrame, duplicates: DataFrame, config: Rehydration |
     """Multiply `factor` by that of the size of the group that each document was kept of.
 
     Args:
-        training: With doc_id and factor.
-        duplicates: With kept_id, one row per removed document.
-        config: None leaves the factors.
+        training: Rows with doc_id and factor.
+        duplicates: One row per removed document, with kept_id.
+        config: Factors by size of the group; None leaves `factor` as it is.
     """
     if config is None:
         return training
@@ -65,9 +65,9 @@ def count_copies(training: DataFrame, epochs: Mapping[str, float], seed: int) ->
     """Add `copies`; raising an epoch only adds copies.
 
     Args:
-        training: With doc_id, source and factor.
+        training: Rows with doc_id, source and factor.
         epochs: Copies by source that a document of factor 1 gets.
-        seed: Of the hash that chooses the documents of a last, partial epoch.
+        seed: Seed of the hash that chooses the documents of a last, partial epoch.
     """
     by_source = F.create_map(*(F.lit(x) for item in epochs.items() for x in item))
     wanted: Column = by_source[F.col("source")] * F.col("factor") / F.lit(float(MICRO))

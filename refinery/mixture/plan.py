@@ -16,7 +16,10 @@ WEIGHT_TOLERANCE = 1e-6
 
 
 class SourcePlan(Facts):
-    """What one source gives."""
+    """One source: what it holds, the share that was asked for and the one that it gets.
+
+    Weights are shares of the planned tokens; `epochs` counts the copies of each document.
+    """
 
     source: str
     documents: int
@@ -27,19 +30,17 @@ class SourcePlan(Facts):
 
     @property
     def planned_tokens(self) -> float:
-        """Tokens of all copies."""
         return self.tokens * self.epochs
 
 
 @dataclass(frozen=True)
 class MixturePlan:
-    """Sources in the order of the recipe, and what people should know."""
+    """Sources in the order of the recipe, and warnings for people."""
 
     sources: tuple[SourcePlan, ...]
     warnings: tuple[str, ...]
 
     def epochs(self) -> dict[str, float]:
-        """Epochs by source."""
         return {plan.source: plan.epochs for plan in self.sources}
 
 

@@ -24,8 +24,7 @@ class Share(Protocol):
     """One source of a plan or of a report."""
 
     @property
-    def source(self) -> str:
-        """Its name."""
+    def source(self) -> str: ...
 
     @property
     def weight_asked(self) -> float:
@@ -37,7 +36,7 @@ class Share(Protocol):
 
     @property
     def epochs(self) -> float:
-        """Copies of each document."""
+        """How often each document is taken."""
 
 
 def _label(source: str) -> str:

@@ -12,9 +12,9 @@ SPECIAL_TOKENS_OF_A_PAIR = 3  # [CLS] first [SEP] second [SEP]
 
 
 class NoiseConfig(Settings):
-    """Noise of text and of tokens, another one in each copy; a function of (seed, id, copy).
+    """Noise of text and of tokens, drawn anew for each copy from (seed, id, copy).
 
-    Fractions are of the characters, or of the merges, that can change.
+    Each fraction is of the characters, or of the merges, that can change.
     """
 
     first_copy: int = Field(
@@ -33,7 +33,7 @@ class NoiseConfig(Settings):
 
 
 class PackingConfig(Settings):
-    """Rows, shards and lanes."""
+    """How documents are cut into rows, and rows into shards."""
 
     seq_len: int = Field(default=2048, ge=8, description="tokens per row")
     layout: Literal["concat", "document", "bestfit", "sentences", "next_sentence", "pairs"] = Field(
@@ -51,17 +51,20 @@ class PackingConfig(Settings):
         default=(), description="pairs: columns of classes, as the tasks have them"
     )
     noise: NoiseConfig | None = Field(
-        default=None, description="of the copies of training documents; null: all copies are equal"
+        default=None,
+        description="noise in the copies of training documents; null: all copies are equal",
     )
     shard_tokens: int = Field(
-        default=32_000_000, gt=0, description="about, per shard; a task holds one in memory"
+        default=32_000_000,
+        gt=0,
+        description="tokens of a shard, about; a task holds one shard in memory",
     )
     row_group_rows: int = Field(default=256, gt=0)
     lanes: int = Field(default=48, gt=0)
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """What tokenising has to find beside the ids."""
+        """Names of what tokenising has to find beside the ids: starts of words, of sentences."""
         wanted = {
             "word_starts": self.word_starts,
             "sentence_starts": self.layout in ("sentences", "next_sentence"),
@@ -70,7 +73,7 @@ class PackingConfig(Settings):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Optional columns of the rows."""
+        """Names of the optional columns of the rows."""
         names = ("word_starts",) if self.word_starts else ()
         match self.layout:
             case "sentences":

@@ -24,8 +24,8 @@ class Segments:
         document: Index of its document in the shard.
         doc_start: Offset in the document, in tokens.
         row_start: Offset in the row, in tokens.
-        length: Tokens.
-        num_rows: Rows of the shard.
+        length: Number of its tokens.
+        num_rows: Number of rows of the shard.
     """
 
     row: Ints

@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +22,7 @@ from tokenizers import Tokenizer
 from refinery.packing.config import NoiseConfig
 from refinery.publish import storage
 from refinery.text.boundaries import tokens_at
+from refinery.text.list_columns import join_lists, split_lists
 from refinery.tokenizers.identity import cached_tokenizer
 from refinery.tokenizers.spelling import spell
 from refinery.tokenizers.tokenise import MARKS
@@ -199,9 +199,9 @@ def noise_batch(
 
     Words and sentences are found again in what the noised tokens spell. Full-width stops end none.
     """
-    arrays = _arrays(batch.column("input_ids"))
+    arrays = split_lists(batch.column("input_ids"))
     marks = {
-        name: _arrays(batch.column(name))
+        name: split_lists(batch.column(name))
         for name in MARKS
         if name in batch.schema.names and batch.column(name).null_count < batch.num_rows
     }
@@ -214,18 +214,7 @@ def noise_batch(
             for name, found in marks.items():
                 assert spelled is not None
                 found[row] = tokens_at(MARKS[name](spelled.text), spelled.offsets[:, 1])
-    changed = {name: _lists(found) for name, found in {**marks, "input_ids": arrays}.items()}
+    changed = {name: join_lists(found) for name, found in {**marks, "input_ids": arrays}.items()}
     changed["num_tokens"] = pa.array([len(ids) for ids in arrays], pa.int32())
     columns = [changed.get(name, batch.column(name)) for name in batch.schema.names]
     return pa.RecordBatch.from_arrays(columns, batch.schema.names)
-
-
-def _arrays(lists: pa.ListArray) -> list[npt.NDArray[Any]]:
-    ends = np.cumsum(lists.value_lengths().to_numpy())
-    return np.split(lists.flatten().to_numpy(), ends[:-1])
-
-
-def _lists(arrays: list[npt.NDArray[Any]]) -> pa.ListArray:
-    offsets = np.concatenate(([0], np.cumsum([len(found) for found in arrays]))).astype(np.int32)
-    flat = np.concatenate([*arrays, np.zeros(0, np.int32)]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat))

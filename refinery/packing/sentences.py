@@ -1,6 +1,6 @@
 """Layouts that know sentences: whole sentences of one document, and pairs as BERT was trained on.
 
-Both see lengths and starts of sentences alone, as the other layouts do; tokens are copied later.
+Both see lengths and starts of sentences alone, not tokens, as the other layouts do.
 """
 
 from __future__ import annotations

@@ -15,8 +15,9 @@ def with_split(
     """Add `is_heldout`; adding documents to no cluster never moves another one.
 
     Args:
-        documents: With doc_id.
-        clusters: (doc_id, first_id) where near-duplicates stay: so that none lies on the other side.
+        documents: Rows with doc_id.
+        clusters: (doc_id, first_id) of near-duplicates that stay: all of a cluster lie on the side
+            of its first document. None where duplicates were removed.
         config: The share that is held out.
         seed: The recipe's seed.
     """

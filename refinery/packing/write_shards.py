@@ -24,6 +24,7 @@ from refinery.packing.shard_builder import ShardBuilder
 from refinery.packing.shard_rows import PackedShard, ShardForm
 from refinery.publish import storage
 from refinery.sources.selection import HASH_BITS, hash_share
+from refinery.text.list_columns import split_lists
 from schemas.errors import SettingsError
 from schemas.fingerprints import sha256_file
 from schemas.manifest import Shard, SpecialIds
@@ -137,7 +138,7 @@ def _documents(
     lists = batch.column("input_ids")
     flat = lists.flatten().to_numpy()
     ends = np.concatenate(([0], np.cumsum(lists.value_lengths().to_numpy())))
-    starts = {name: _arrays(batch.column(name)) for name in marks}
+    starts = {name: split_lists(batch.column(name)) for name in marks}
     for row, shard in enumerate(shards):
         yield (
             shard,
@@ -149,11 +150,6 @@ def _documents(
                 "starts": {name: found[row] for name, found in starts.items()},
             },
         )
-
-
-def _arrays(lists: pa.ListArray) -> list[np.ndarray]:
-    ends = np.cumsum(lists.value_lengths().to_numpy())[:-1]
-    return np.split(lists.flatten().to_numpy(), ends)
 
 
 def _publish(number: int, packed: PackedShard, job: ShardJob) -> pa.RecordBatch:

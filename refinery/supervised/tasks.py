@@ -123,9 +123,9 @@ class TaskExample:
 
     Attributes:
         doc_id: A hash of the task and both texts.
-        source: Input.
-        target: What is to be written.
-        class_label: Number of the label, None without `labels`.
+        source: Text that the model reads.
+        target: Text that it is to write.
+        class_label: Number of the label; None where the task has no `labels`.
         tags: (code point in the input, number of the tag) of each word.
     """
 

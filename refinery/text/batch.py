@@ -149,7 +149,7 @@ class TextBatch:
     def of(cls, texts: Sequence[str]) -> TextBatch:
         """Compute all arrays; texts must be valid (no lone surrogates)."""
         codes = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32)
-        starts = _offsets([len(text) for text in texts])
+        starts = offsets_of([len(text) for text in texts])
         classes = class_table().take(codes)
         token_starts, token_ends = _token_bounds(classes & np.uint8(KIND), starts)
         folded = fold_table().take(codes)
@@ -270,7 +270,8 @@ def spans_of_groups(texts: Sequence[str], most: int) -> Iterator[slice]:
         yield slice(start, len(texts))
 
 
-def _offsets(lengths: Sequence[int]) -> Indices:
+def offsets_of(lengths: Sequence[int] | NDArray[np.int64]) -> Indices:
+    """[n + 1] sums of the lengths before each of n pieces, and of all."""
     offsets = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
     return offsets

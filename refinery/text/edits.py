@@ -7,8 +7,8 @@ taken from where. A later stage reads the text with earlier edits applied and ma
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 
 class Edit(NamedTuple):
@@ -17,6 +17,11 @@ class Edit(NamedTuple):
     start: int
     end: int
     replacement: str = ""
+
+
+def edits_of(spans: Iterable[Mapping[str, Any]] | None) -> list[Edit]:
+    """Edits from rows of a column of spans (start, end, replacement); a null has none."""
+    return [Edit(span["start"], span["end"], span["replacement"]) for span in spans or ()]
 
 
 def merge_edits(edits: Sequence[Edit]) -> list[Edit]:

@@ -16,7 +16,6 @@ def byte_characters() -> dict[int, str]:
 
 @functools.cache
 def character_bytes() -> dict[str, int]:
-    """The inverse of `byte_characters`."""
     return {character: byte for byte, character in byte_characters().items()}
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
+from refinery.tokenizers.byte_characters import byte_characters
 from refinery.tokenizers.identity import cached_tokenizer
 
 # Ranges in which no letter, number or space was assigned since Unicode 6: every library agrees on them.
@@ -48,17 +49,17 @@ _LATER = (
 )
 LLAMA3, QWEN = _LATER.format(numbers="{1,3}"), _LATER.format(numbers="")
 KNOWN = (GPT2, LLAMA3, QWEN)
-# A clause of Chinese is one piece; beyond this mean the table would hold texts, not words.
+# A whole clause of Chinese is one piece: beyond this mean length pieces rarely repeat.
 MOST_CHARS_PER_PIECE = 7
 LONGEST_KEPT = 64
-# About 40 MB.
+# The table of pieces is emptied at this size, about 40 MB.
 MOST_KEPT = 1 << 17
 Ints = NDArray[np.int32]
 Offsets = NDArray[np.int64]
 
 
 def _characters(ranges: Iterable[tuple[int, int]]) -> str:
-    """Inside of a class of a pattern."""
+    """The ranges as they stand inside the brackets of a pattern's class."""
     return "".join(
         f"\\U{first:08x}" + (f"-\\U{last:08x}" if last > first else "") for first, last in ranges
     )
@@ -105,22 +106,14 @@ def is_stable(text: str) -> bool:
     return _UNSTABLE.search(text) is None
 
 
-def _byte_characters() -> dict[str, str]:
-    """GPT-2's visible character for each byte, by the Latin-1 character of the byte."""
-    plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(256) if byte not in plain]
-    return {chr(b): chr(b) for b in plain} | {
-        chr(b): chr(256 + rank) for rank, b in enumerate(others)
-    }
-
-
-_VISIBLE = str.maketrans(_byte_characters())
+# GPT-2's visible character for each byte, by the Latin-1 character of the byte.
+_VISIBLE = str.maketrans({chr(byte): visible for byte, visible in byte_characters().items()})
 
 
 def known_pattern(definition: Mapping[str, Any]) -> str | None:
     """The pattern of a `tokenizer.json` that is a plain byte-level BPE; None for all others."""
     model = definition["model"]
-    # Each of these looks beyond the piece, or is no function of it.
+    # Each of these settings makes the ids of a piece depend on more than the piece.
     beyond = ("dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix")
     if model.get("type") != "BPE" or any(model.get(name) for name in (*beyond, "byte_fallback")):
         return None
@@ -162,9 +155,6 @@ class PieceEncoder:
 
     Args:
         tokenizer: As `load_tokenizer` gives it; special tokens written in a text are text.
-
-    Attributes:
-        tokenizer: The same.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
@@ -174,7 +164,7 @@ class PieceEncoder:
         self._pattern = None if pattern is None else compiled(pattern)
         self._is_nfc = definition.get("normalizer") is not None
         added = definition.get("added_tokens") or ()
-        # The library looks for these in the text before anything else.
+        # The library finds added tokens that are not special in the text before it cuts it into pieces.
         self._found_first = [token["content"] for token in added if not token.get("special")]
         self._ids: dict[str, tuple[int, ...]] = {}
         self._num_bytes = _num_bytes(tokenizer, added) if self._pattern else None
@@ -207,7 +197,7 @@ class PieceEncoder:
         assert self._num_bytes is not None
         data = np.frombuffer(text.encode(), np.uint8)
         ends = np.cumsum(self._num_bytes[ids])
-        # Ids spell the text, unless it was normalised.
+        # The bytes of the ids add up to those of the text, unless the tokenizer normalised it.
         if not len(ids) or ends[-1] != len(data):
             return _ends(self.tokenizer.encode(text, add_special_tokens=False))
         begins_char = (data & 0xC0) != 0x80

@@ -50,7 +50,7 @@ class TokenizerFolder:
 
     @functools.cached_property
     def size(self) -> int:
-        """The first free id."""
+        """One more than the highest id: the first free one."""
         return max(self.vocab.values()) + 1
 
     @functools.cached_property
@@ -60,7 +60,7 @@ class TokenizerFolder:
 
     @functools.cached_property
     def text_normalizer(self) -> normalizers.Normalizer | None:
-        """The normaliser without the steps that write spaces in another way."""
+        """The normaliser without the steps that strip spaces or replace them by SentencePiece's mark."""
         steps = _steps(self.definition.get("normalizer"))
         kept = [step for step in steps if step["type"] not in ("Prepend", "Replace", "Strip")]
         if not kept:

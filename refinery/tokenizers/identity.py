@@ -38,7 +38,6 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
 @functools.cache
 def cached_tokenizer(folder: Path) -> Tokenizer:
-    """Load once per process."""
     return load_tokenizer(folder)
 
 
@@ -46,7 +45,7 @@ def identify_tokenizer(folder: Path, *, relative_path: str) -> TokenizerIdentity
     """Hash, size and special ids of a folder.
 
     Raises:
-        ContractError: It has no end mark; documents could not be told apart in a row.
+        ContractError: The folder names no end mark; documents in a row could not be told apart.
     """
     tokenizer = load_tokenizer(folder)
     config = _config(folder)

@@ -10,7 +10,7 @@ from schemas.errors import ContractError, SettingsError
 
 
 def complete_tokenizer_folder(path: Path, scratch: Path) -> Path:
-    """The folder as it is where it says all that is needed, else a whole one made of it.
+    """A folder with all that is needed: the recipe's own where it is complete, else one made of it.
 
     Bare SentencePiece models, OpenAI's `encoder.json` with `vocab.bpe`, and `vocab.txt` have no
     `tokenizer.json`; some configurations name no end mark.
@@ -21,7 +21,7 @@ def complete_tokenizer_folder(path: Path, scratch: Path) -> Path:
 
     Raises:
         SettingsError: Nothing there that is a tokenizer.
-        ContractError: No end mark; documents could not be told apart.
+        ContractError: The tokenizer has no end mark; documents could not be told apart.
     """
     try:
         identify_tokenizer(path, relative_path=path.name)

@@ -50,7 +50,7 @@ def spell(tokenizer: Tokenizer, input_ids: npt.NDArray[np.int32]) -> TextWithOff
 
 @functools.lru_cache(maxsize=4)
 def _pieces(tokenizer: Tokenizer) -> list[bytes]:
-    """Bytes of each id."""
+    """The bytes that each id of the vocabulary spells, by id."""
     definition = json.loads(tokenizer.to_str())
     names = [tokenizer.id_to_token(i) or "" for i in range(tokenizer.get_vocab_size())]
     if definition["model"]["type"] == "WordPiece":

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
 from refinery.publish import storage
 from refinery.text.batch import spans_of_groups
 from refinery.text.boundaries import sentence_starts, tokens_at, word_starts
-from refinery.text.edits import Edit, apply_edits
+from refinery.text.edits import apply_edits, edits_of
+from refinery.text.list_columns import Ints, join_lists
 from refinery.tokenizers.cached_bpe import PieceEncoder, cached_encoder
 
 TOKENISE_VERSION = 2
@@ -24,8 +23,7 @@ OUTPUT_DDL = (
 )
 # An encoding holds ten times the bytes of its text: those of a whole batch would be 200 MB and more.
 GROUP_CHARS = 1 << 19
-Ints = NDArray[np.integer[Any]]
-# What `tokenise` can find beside the ids, and where it begins in a text.
+# Columns that `tokenise` can fill beside the ids, with the function that finds starts in a text.
 MARKS = {"word_starts": word_starts, "sentence_starts": sentence_starts}
 
 
@@ -33,9 +31,9 @@ def tokenise(texts: DataFrame, tokenizer_uri: str, marks: tuple[str, ...] = ()) 
     """Ids of each text; `texts` carries doc_id, source, is_heldout, text, edits.
 
     Args:
-        texts: Kept documents.
-        tokenizer_uri: Folder.
-        marks: Names of `MARKS`; the columns of others are null.
+        texts: Rows of kept documents.
+        tokenizer_uri: The tokenizer's folder.
+        marks: Which of `MARKS` to find; the columns of the others are null.
     """
     run = functools.partial(_tokenise_batches, uri=tokenizer_uri, marks=marks)
     return texts.select("doc_id", "source", "is_heldout", "text", "edits").mapInArrow(
@@ -67,7 +65,7 @@ def tokenise_batch(
             ids.append(tokens)
             for name in marks:
                 starts[name].append(tokens_at(MARKS[name](text), ends))
-    lists = _as_lists(ids)
+    lists = join_lists(ids)
     sizes = [len(text.encode()) for text in texts]
     nothing = pa.nulls(len(texts), pa.list_(pa.int32()))
     return pa.RecordBatch.from_arrays(
@@ -78,17 +76,10 @@ def tokenise_batch(
             lists,
             lists.value_lengths(),
             pa.array(sizes, pa.int64()),
-            *(_as_lists(starts[name]) if name in marks else nothing for name in MARKS),
+            *(join_lists(starts[name]) if name in marks else nothing for name in MARKS),
         ],
         ["doc_id", "source", "is_heldout", "input_ids", "num_tokens", "num_bytes", *MARKS],
     )
-
-
-def _as_lists(arrays: list[Ints]) -> pa.ListArray:
-    """One list per array; numbers reach Arrow as one array, never as Python objects."""
-    offsets = np.concatenate(([0], np.cumsum([len(each) for each in arrays]))).astype(np.int32)
-    flat = np.concatenate([*arrays, np.zeros(0, np.int32)]).astype(np.int32, copy=False)
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat))
 
 
 def edited_texts(batch: pa.RecordBatch) -> list[str]:
@@ -96,6 +87,5 @@ def edited_texts(batch: pa.RecordBatch) -> list[str]:
     texts: list[str] = batch.column("text").to_pylist()
     spans = batch.column("edits")
     for row in np.flatnonzero(spans.is_valid().to_numpy(zero_copy_only=False)).tolist():
-        edits = [Edit(e["start"], e["end"], e["replacement"]) for e in spans[row].as_py()]
-        texts[row] = apply_edits(texts[row], edits)
+        texts[row] = apply_edits(texts[row], edits_of(spans[row].as_py()))
     return texts

@@ -53,7 +53,7 @@ def with_listed_merges(definition: dict[str, Any]) -> dict[str, Any]:
 
 
 def from_sentencepiece(model: SentencePieceModel) -> dict[str, Any]:
-    """The definition that encodes as the SentencePiece library does."""
+    """The contents of a `tokenizer.json` that encodes as the SentencePiece library does."""
     is_bpe = model.model_type == BPE
     special = [
         added_token(number, piece.text)
@@ -128,7 +128,7 @@ def _unigram_model(model: SentencePieceModel, unknown: int) -> dict[str, Any]:
 
 
 def merges_of_scores(pieces: Iterable[tuple[str, float]]) -> list[list[str]]:
-    """All pairs that give a piece, best score first: SentencePiece merges any of them."""
+    """Merges for all pairs whose join is a piece, best score first: SentencePiece knows no others."""
     scores = dict(pieces)
     ids = {text: number for number, text in enumerate(scores)}
     ranked = sorted(scores, key=lambda text: -scores[text])
@@ -141,7 +141,7 @@ def merges_of_scores(pieces: Iterable[tuple[str, float]]) -> list[list[str]]:
 
 
 def from_byte_level(vocab: dict[str, int], merge_lines: list[str]) -> dict[str, Any]:
-    """GPT-2's two files, under OpenAI's or Hugging Face's names."""
+    """The contents of a `tokenizer.json` from GPT-2's two files, of OpenAI or of Hugging Face."""
     lines = (
         merge_lines[1:]
         if merge_lines[:1] and merge_lines[0].startswith("#version")
@@ -177,7 +177,7 @@ def from_byte_level(vocab: dict[str, int], merge_lines: list[str]) -> dict[str, 
 
 
 def from_wordpiece(text: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """BERT's vocab.txt."""
+    """The contents of a `tokenizer.json` from BERT's vocab.txt, one entry in each line."""
     lines = text.split("\n")
     entries = [line.rstrip("\r") for line in lines if line.strip()]
     vocab = {entry: number for number, entry in enumerate(entries)}
@@ -207,7 +207,6 @@ def from_wordpiece(text: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def added_token(number: int, text: str, *, special: bool = True) -> dict[str, Any]:
-    """One entry of `added_tokens`."""
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
     return {"id": number, "content": text, **flags, "special": special}
 

@@ -28,7 +28,7 @@ class Box:
 
 @dataclass(frozen=True)
 class ViewedTokenizer:
-    """A tokenizer ready to be looked at."""
+    """A tokenizer, its name on the page, and where the tokens of an extension come from, by id."""
 
     name: str
     folder: TokenizerFolder
@@ -51,11 +51,10 @@ class ViewedTokenizer:
         return boxes
 
     def box(self, number: int, piece: str, text: str) -> Box:
-        """One token."""
         return Box(number, piece, text, self._bytes(piece).hex(" "), self._origin(number, piece))
 
     def find(self, wanted: str) -> list[Box]:
-        """Tokens by id, by entry, or by their text."""
+        """Look tokens up: `wanted` is an id, an entry, or a text."""
         vocab = self.folder.vocab
         by_id = {number: piece for piece, number in vocab.items()}
         found = {int(wanted)} & by_id.keys() if wanted.isascii() and wanted.isdigit() else set()

@@ -48,7 +48,9 @@ class TrainConfig(Settings):
         description="distinct clauses the trainer sees: the most frequent, ties by hash",
     )
     threads: int = Field(
-        default=1, ge=1, description="of SentencePiece's trainers; part of the result"
+        default=1,
+        ge=1,
+        description="threads of SentencePiece's trainers; the result depends on them",
     )
 
     @property
@@ -123,7 +125,7 @@ class ExtendConfig(Settings):
     exact: bool = Field(
         default=False, description="take the donor whole, without support and without the filter"
     )
-    allow: tuple[str, ...] = Field(default=(), description="proofs that may fail")
+    allow: tuple[str, ...] = Field(default=(), description="names of proofs that may fail")
 
 
 class RecipeExtension(ExtendConfig):
@@ -146,7 +148,11 @@ class VocabularyConfig(Settings):
     )
     size: int = Field(default=16_384, ge=400, description="ids, special tokens included")
     sentinels: int = Field(default=100, ge=0)
-    train_bytes: int = Field(default=50_000_000, gt=0, description="of text, by hash of the id")
+    train_bytes: int = Field(
+        default=50_000_000,
+        gt=0,
+        description="bytes of text to train on; documents are chosen by hash of their id",
+    )
     train: TrainConfig | None = Field(
         default=None,
         description="another kind, trained on counted clauses; then `size` and `sentinels` are its own",

@@ -23,7 +23,10 @@ LACKS = "holds a character of another script that the base lacks"
 
 @dataclass
 class BpeVocabulary:
-    """Pieces and ranks of a BPE; `by_text` where any pair that gives a piece merges (SentencePiece)."""
+    """A BPE vocabulary that grows: its pieces, the ranks of its merges, and what was added.
+
+    `by_text` is true for SentencePiece, where any pair whose join is a piece merges.
+    """
 
     pieces: set[str]
     ranks: dict[str, int] | dict[tuple[str, str], int]
@@ -59,7 +62,7 @@ class BpeVocabulary:
             self.ranks[token.merge] = rank  # type: ignore[index]
 
     def undo(self, count: int) -> None:
-        """Take the tokens behind the first `count` back."""
+        """Take back all added tokens behind the first `count`."""
         while len(self.added) > count:
             token = self.added.pop()
             self.pieces.discard(token.piece)

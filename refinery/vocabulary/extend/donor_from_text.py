@@ -1,4 +1,4 @@
-"""A donor trained on fresh text: only clauses that hold the new characters are counted."""
+"""Train a donor on the user's text: only clauses that hold the new characters are counted."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def refuse_small_size(config: ExtendConfig, base: TokenizerFolder, *, setting: s
         setting: What people wrote the size as: a flag or a key of the recipe.
 
     Raises:
-        SettingsError: With both numbers.
+        SettingsError: The size does not exceed the base's.
     """
     if config.size is not None and config.size <= base.size:
         raise SettingsError(
@@ -55,7 +55,7 @@ def train_and_hold_out(
     """A donor trained on most lines, and the lines by hash that it did not see.
 
     Raises:
-        ContractError: As `donor_from_texts`.
+        ContractError: Too little text of the new scripts to train on.
     """
     held = {line for line in lines if _hash(line)[0] * HELD_OUT_OF < 256}
     return donor_from_texts(sorted(lines - held), base, config), choose_lines(held)

@@ -44,7 +44,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Case:
-    """What the proofs look at."""
+    """A base, its extension before it is published, and the texts to compare them on."""
 
     base: TokenizerFolder
     extension: Extension

@@ -129,7 +129,7 @@ def _refuse_failures(proofs: Sequence[Proof]) -> None:
 def describe(
     case: Case, donor: Donor, config: ExtendConfig, *, proofs: Sequence[Proof], texts: Texts
 ) -> ExtendedVocabulary:
-    """What `vocabulary.json` says."""
+    """The contents of `vocabulary.json`: tokens, proofs, settings, counts and fertility."""
     base, extension = case.base, case.extension
     frequencies = count_ids(extension.definition, texts.new) if texts.new else Counter[int]()
     tokens = tuple(

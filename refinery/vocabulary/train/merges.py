@@ -62,7 +62,7 @@ def train_merges(clauses: Clauses, config: TrainConfig) -> Tokenizer:
         show_progress=False,
     )
     tokenizer.train_from_iterator(repeated(clauses), trainer)
-    # White space is tidied after training only: the space before a clause marks a word's start.
+    # White space is tidied from here on only: in training, the space before a clause marks a word's start.
     tokenizer.normalizer = _sequence(normalizer_steps(config))
     if config.kind == "bpe" and config.falls_back_on_bytes:
         return _with_bytes(tokenizer)

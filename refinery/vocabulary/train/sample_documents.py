@@ -18,9 +18,9 @@ def sample_by_bytes(texts: DataFrame, *, budget: int, seed: int) -> DataFrame:
     One action: the sum of all bytes. The last document may exceed the budget.
 
     Args:
-        texts: With doc_id and text.
-        budget: UTF-8 bytes.
-        seed: Of the hash.
+        texts: Rows with doc_id and text.
+        budget: Bytes of UTF-8.
+        seed: Seed of the hash that orders the documents.
     """
     total = texts.agg(F.sum(F.octet_length("text")).alias("bytes")).first()
     total_bytes = (total["bytes"] if total else None) or 0

@@ -1,35 +1,51 @@
-"""What a text costs in tokens, counted by hand."""
-
 from __future__ import annotations
 
 import pytest
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import Whitespace
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from refinery.tokenizers.fertility import measure_fertility
 
 
 @pytest.fixture
-def tokenizer() -> Tokenizer:
-    vocabulary = {"[UNK]": 0, "old": 1, "house": 2, "数": 3}
-    made = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
-    made.pre_tokenizer = Whitespace()
-    return made
+def words() -> Tokenizer:
+    """Three words and [UNK]; everything else is unknown."""
+    vocab = {"[UNK]": 0, "red": 1, "fox": 2, "国": 3}
+    tokenizer = Tokenizer(models.WordLevel(vocab, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    return tokenizer
 
 
-def test_words_characters_bytes_and_unknowns_are_counted(tokenizer: Tokenizer) -> None:
-    found = measure_fertility(tokenizer, ["old house", "old 数 据据"], unk_id=0)
+def test_tokens_are_counted_per_character_word_and_byte(words: Tokenizer) -> None:
+    found = measure_fertility(words, ["red fox", "red 国"], unk_id=0)
 
-    assert (found["lines"], found["tokens"]) == (2, 5)
-    assert found["characters"] == 9 + 8
-    assert found["tokens_per_character"] == pytest.approx(5 / 17)
-    # An ideograph is a word of its own.
-    assert found["tokens_per_word"] == pytest.approx(5 / 6)
-    assert found["bytes_per_token"] == pytest.approx((9 + 4 + 3 + 1 + 6) / 5)
-    # One unknown token stands for two characters.
-    assert found["unknown_fraction"] == pytest.approx(2 / 17)
+    assert (found["lines"], found["characters"], found["tokens"]) == (2, 12, 4)
+    assert found["tokens_per_character"] == 4 / 12
+    assert found["tokens_per_word"] == 1
+    assert found["bytes_per_token"] == 14 / 4
+    assert found["unknown_fraction"] == 0
 
 
-def test_nothing_costs_nothing(tokenizer: Tokenizer) -> None:
-    assert set(measure_fertility(tokenizer, [], unk_id=None).values()) == {0.0}
+def test_unknown_characters_are_counted_not_unknown_tokens(words: Tokenizer) -> None:
+    found = measure_fertility(words, ["red vixen"], unk_id=0)
+
+    assert found["unknown_fraction"] == 5 / 9
+
+
+def test_an_ideograph_is_a_word_of_its_own(words: Tokenizer) -> None:
+    found = measure_fertility(words, ["国国国"], unk_id=0)
+
+    assert found["tokens_per_word"] == found["tokens"] / 3
+
+
+def test_a_character_spelt_in_bytes_is_unknown() -> None:
+    vocab = {"a": 0, "<0xC3>": 1, "<0xA9>": 2}
+    tokenizer = Tokenizer(models.BPE(vocab, [], byte_fallback=True))
+
+    found = measure_fertility(tokenizer, ["aé"], unk_id=None)
+
+    assert found["tokens"] == 3
+    assert found["unknown_fraction"] == 0.5
+
+
+def test_no_lines_give_zeros(words: Tokenizer) -> None:
+    assert set(measure_fertility(words, [], unk_id=0).values()) == {0.0}
