@@ -29,12 +29,12 @@ CHUNK_BYTES = 1 << 24
 def prepare(manifest: str, folder: Path) -> None:
     """Write the train split's tokens as one array, with our own loader."""
     from train.data.config import LoaderConfig
-    from train.data.loader import open_dataset, shard_files
+    from train.data.loader import open_split, shard_files
     from train.data.remote import open_manifest
 
     config = LoaderConfig(verify="none")
     files = shard_files(manifest, config)
-    data = open_dataset(files, open_manifest(files), config, split="train", seed=1)
+    data = open_split(files, open_manifest(files), config, split="train", seed=1)
     folder.mkdir(parents=True, exist_ok=True)
     rows = data.read(np.arange(data.cursor.num_rows, dtype=np.int64)).input_ids
     np.save(folder / "rows.npy", rows.astype(np.int32))

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from benchmarks.record import argument_parser, record
 from train.data.config import LoaderConfig
-from train.data.loader import open_dataset, shard_files
+from train.data.loader import open_split, shard_files
 from train.data.remote import open_manifest
 
 ROWS = 32
@@ -34,7 +34,7 @@ def main() -> None:
     manifest = open_manifest(files)
     started, rows = time.process_time(), 0
     while time.process_time() - started < seconds:
-        data = open_dataset(files, manifest, config, split="train", seed=1)
+        data = open_split(files, manifest, config, split="train", seed=1)
         for first in range(0, data.cursor.num_rows - ROWS, ROWS):
             data.read(np.arange(first, first + ROWS, dtype=np.int64))
             rows += ROWS

@@ -19,7 +19,7 @@ from benchmarks.record import argument_parser, record
 from schemas.manifest import Manifest
 from train.batch.batch import Objective
 from train.data.config import LoaderConfig
-from train.data.loader import open_dataset, shard_files
+from train.data.loader import open_split, shard_files
 from train.data.remote import open_manifest
 from train.objectives.build import build_for_manifest
 from train.objectives.config import parse_objective
@@ -72,7 +72,7 @@ def _rate(
 ) -> float:
     started, rows = time.process_time(), 0
     while time.process_time() - started < seconds:
-        data = open_dataset(files, manifest, config, split="train", seed=1)  # type: ignore[arg-type]
+        data = open_split(files, manifest, config, split="train", seed=1)  # type: ignore[arg-type]
         for first in range(0, data.cursor.num_rows - ROWS, ROWS):
             objective.build(data.read(np.arange(first, first + ROWS, dtype=np.int64)), seed=1)
             rows += ROWS

@@ -13,7 +13,7 @@ from schemas.errors import ContractError
 from schemas.settings import parse_settings
 from train.checkpoint.state import collect_model, restore_model
 from train.checkpoint.store import load_tensors, read_state
-from train.data.loader import open_dataset, shard_files
+from train.data.loader import open_split, shard_files
 from train.data.remote import ShardFiles, open_manifest
 from train.distributed.world import World, open_world
 from train.evaluation.heldout import heldout_loss
@@ -41,7 +41,7 @@ def evaluate_checkpoint(args: argparse.Namespace, path: Path) -> dict[str, Any] 
             )
         built = build_run(settings, manifest, resumed=Resumed.of(state["identity"]))
         _load_model(built.model, path, world)
-        data = open_dataset(files, manifest, settings.loader, split="heldout", seed=0)
+        data = open_split(files, manifest, settings.loader, split="heldout", seed=0)
         heldout = heldout_loss(
             built.model, data, built.make_batch, world, microbatch=8, max_rows=args.max_rows
         )

@@ -71,22 +71,22 @@ def write_texts(
         ContractError: The family does not write text, or a prompt is empty.
     """
     from schemas.errors import ContractError
-    from train.generation.incremental import CausalStepper, TextToTextStepper
+    from train.generation.incremental import CausalDecoder, TextToTextDecoder
     from train.generation.search import generate
     from train.model.encoder_decoder import EncoderDecoder
     from train.model.transformer import Transformer
 
     tokenizer, model = opened.tokenizer, opened.model
     if isinstance(model, EncoderDecoder):
-        stepper = TextToTextStepper(model, start_id=opened.start_id)
-        return _text_to_text(opened, prompts, config, stepper)
+        decoder = TextToTextDecoder(model, start_id=opened.start_id)
+        return _text_to_text(opened, prompts, config, decoder)
     if not isinstance(model, Transformer):
         raise ContractError(
             f"generate: a {model.config.family} predicts masked tokens and writes no text; expected "
             "a decoder or a t5"
         )
     ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in prompts]
-    causal = CausalStepper(model, max_new_tokens=config.max_new_tokens)
+    causal = CausalDecoder(model, max_new_tokens=config.max_new_tokens)
     found = generate(causal, ids, config, ends=opened.ends)
     return [
         {"prompt": text, "text": tokenizer.decode(line, skip_special_tokens=True)}
@@ -95,7 +95,7 @@ def write_texts(
 
 
 def _text_to_text(
-    opened: Opened, prompts: list[str], config: GenerationConfig, stepper: Any
+    opened: Opened, prompts: list[str], config: GenerationConfig, decoder: Any
 ) -> list[dict[str, Any]]:
     from schemas.errors import ContractError
     from train.generation.infill import filled, spans_of, with_sentinels
@@ -110,7 +110,7 @@ def _text_to_text(
     if lacking:
         raise ContractError(f"generate: the tokenizer has no {lacking[0]} to stand for a blank")
     ids = [_encoded(opened, blank.text) for blank in blanks]
-    found = generate(stepper, ids, config, ends=opened.ends)
+    found = generate(decoder, ids, config, ends=opened.ends)
     records = []
     for text, blank, line in zip(prompts, blanks, found, strict=True):
         record: dict[str, Any] = {"prompt": text}

@@ -33,13 +33,13 @@ def run(args: argparse.Namespace) -> int:
     )
     span = plan.span(args.step)
     for sample in range(span.start, span.start + span.count):
-        root, row, segments = data.place(sample)
+        origin = data.origin(sample)
         line = {
             "step": args.step,
             "sample": sample,
-            "manifest": root[:12],
-            "row": row,
-            "documents": [asdict(segment) for segment in segments],
+            "manifest": origin.manifest_root[:12],
+            "row": origin.row,
+            "documents": [asdict(segment) for segment in origin.segments],
         }
         print(json.dumps(line, ensure_ascii=False))
     return 0

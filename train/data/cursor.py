@@ -34,8 +34,13 @@ class RankShare:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
-    """A row of the dataset: in which pass, and its number across the shards of the split."""
+class PassRow:
+    """A row and the pass that reads it.
+
+    Attributes:
+        passes: Number of whole passes before this one.
+        row: Number of the row, counted across the shards of the split.
+    """
 
     passes: int
     row: int
@@ -69,10 +74,10 @@ class Cursor:
                 rows[chosen] = order.rows(virtual[chosen])
         return rows
 
-    def place(self, sample: int) -> Place:
+    def locate(self, sample: int) -> PassRow:
         """Pass and row number of one sample."""
         row = int(self.rows(np.array([sample], dtype=np.int64))[0])
-        return Place(passes=sample // self.num_rows, row=row)
+        return PassRow(passes=sample // self.num_rows, row=row)
 
 
 def rank_samples(*, start: int, count: int, share: RankShare) -> Int64s:
@@ -89,7 +94,7 @@ class _BlockOrder:
     first_rows: Int64s
 
     def rows(self, virtual: Int64s) -> Int64s:
-        """Row numbers at places of the permuted pass."""
+        """Row numbers by their index in the permuted pass."""
         block = np.searchsorted(self.starts, virtual, side="right") - 1
         rows: Int64s = self.first_rows[block] + (virtual - self.starts[block])
         return rows

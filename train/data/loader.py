@@ -23,8 +23,23 @@ ItemT = TypeVar("ItemT")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dataset:
-    """One split behind its cursor."""
+class RowOrigin:
+    """Where a sample comes from.
+
+    Attributes:
+        manifest_root: Root hash of the manifest that gives the sample.
+        row: Number of the row in the manifest's training split.
+        segments: Pieces of documents that the row holds, in their order.
+    """
+
+    manifest_root: str
+    row: int
+    segments: list[Segment]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitReader:
+    """The rows of one split of a manifest, in the order of its cursor."""
 
     manifest: Manifest
     sources: tuple[str, ...]
@@ -32,21 +47,22 @@ class Dataset:
     cursor: Cursor
 
     def read(self, samples: Int64s) -> PackedRows:
-        """Rows of the samples, in their order."""
+        """The packed rows of some samples, in the samples' order."""
         return gather_rows(self.reader, self.cursor.rows(samples), samples, self.sources)
 
     @property
     def num_rows(self) -> int:
-        """Rows of a pass."""
+        """Number of rows that one pass reads."""
         return self.cursor.num_rows
 
-    def place(self, sample: int) -> tuple[str, int, list[Segment]]:
-        """Root of the manifest that gives a sample, row number there, documents."""
-        row = self.cursor.place(sample).row
-        return self.manifest.root, row, self.reader.segments(row)
+    def origin(self, sample: int) -> RowOrigin:
+        row = self.cursor.locate(sample).row
+        return RowOrigin(
+            manifest_root=self.manifest.root, row=row, segments=self.reader.segments(row)
+        )
 
 
-def open_dataset(
+def open_split(
     files: ShardFiles,
     manifest: Manifest,
     config: LoaderConfig,
@@ -54,16 +70,16 @@ def open_dataset(
     split: str,
     seed: int,
     sources: tuple[str, ...] | None = None,
-) -> Dataset:
+) -> SplitReader:
     """Open a split; shards are opened and verified when their first row is read.
 
     Args:
-        files: Where the shards are.
-        manifest: What they hold.
-        config: How to read.
+        files: The files of the dataset.
+        manifest: Its manifest.
+        config: How the shards are verified and cached.
         split: `train` or `heldout`.
-        seed: Of the order of later passes.
-        sources: Names that the numbers of sources point into; by default the split's own.
+        seed: Seed of the order of all passes but the first, which is that of the shards.
+        sources: Names that `PackedRows.segment_source` numbers; by default the split's own.
     """
     part = manifest.train if split == "train" else manifest.heldout
     sources = sources or tuple(sorted(part.sources))
@@ -79,11 +95,11 @@ def open_dataset(
     )
     lanes = manifest.lanes if split == "train" else 1
     cursor = Cursor.of_split(part, lanes=lanes, seed=seed)
-    return Dataset(manifest=manifest, sources=sources, reader=reader, cursor=cursor)
+    return SplitReader(manifest=manifest, sources=sources, reader=reader, cursor=cursor)
 
 
 def shard_files(manifest: str, config: LoaderConfig) -> ShardFiles:
-    """Files of the dataset that a recipe names."""
+    """The files of the dataset whose manifest a recipe names."""
     cache = Path(config.cache_dir) if config.cache_dir is not None else None
     base = manifest.removesuffix(MANIFEST_NAME) if manifest != MANIFEST_NAME else "."
     return ShardFiles(base, cache_dir=cache, cache_bytes=config.cache_bytes)
@@ -94,11 +110,11 @@ def gather_rows(
 ) -> PackedRows:
     """Copy rows out of their row groups, one slice per run of neighbouring rows."""
     located = [reader.locate(int(row)) for row in rows]
-    spans = [_segment_span(group, place) for group, place in located]
+    spans = [_segment_span(group, index) for group, index in located]
     counts = np.array([end - start for start, end in spans], dtype=np.int64)
     return PackedRows(
-        input_ids=np.stack([group.input_ids[place] for group, place in located]),
-        next_token=np.array([group.next_token[place] for group, place in located], np.int32),
+        input_ids=np.stack([group.input_ids[index] for group, index in located]),
+        next_token=np.array([group.next_token[index] for group, index in located], np.int32),
         sample_index=samples,
         segment_row=np.repeat(np.arange(len(rows), dtype=np.int32), counts),
         segment_start=_joined(located, spans, lambda group: group.segment_start),
@@ -106,14 +122,14 @@ def gather_rows(
         segment_source=_joined(located, spans, lambda group: group.segment_source),
         sources=sources,
         extra={
-            name: np.stack([group.extra[name][place] for group, place in located])
+            name: np.stack([group.extra[name][index] for group, index in located])
             for name in reader.extra_columns
         },
     )
 
 
-def _segment_span(group: RowGroup, place: int) -> tuple[int, int]:
-    return int(group.segment_offsets[place]), int(group.segment_offsets[place + 1])
+def _segment_span(group: RowGroup, index: int) -> tuple[int, int]:
+    return int(group.segment_offsets[index]), int(group.segment_offsets[index + 1])
 
 
 def _joined(
@@ -175,6 +191,6 @@ class Prefetch(Generic[ItemT]):
         return item  # type: ignore[return-value]
 
     def close(self) -> None:
-        """Stop reading ahead."""
+        """Stop the thread; items that it had ready are lost."""
         self._stop.set()
         self._thread.join()

@@ -104,7 +104,7 @@ class ShardReader:
         return self._starts[-1]
 
     def locate(self, row: int) -> tuple[RowGroup, int]:
-        """The decoded row group that holds a row, and the row's place in it.
+        """The decoded row group that holds a row, and the row's index in it.
 
         Raises:
             ContractError: The shard is missing or is not what the manifest says.

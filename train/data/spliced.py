@@ -11,44 +11,46 @@ from schemas.errors import ContractError, SettingsError
 from schemas.manifest import Manifest
 from train.data.config import DataSpan, LoaderConfig
 from train.data.cursor import Int64s
-from train.data.loader import Dataset, open_dataset, shard_files
+from train.data.loader import RowOrigin, SplitReader, open_split, shard_files
 from train.data.packed import PackedRows
 from train.data.remote import ShardFiles, open_manifest
-from train.data.shards import Segment
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A manifest, and the first sample of the run that it gives."""
+    """A manifest and the number of the first sample of the run that comes from it."""
 
     first_sample: int
     files: ShardFiles
-    data: Dataset
+    data: SplitReader
 
 
 @dataclass(frozen=True, kw_only=True)
-class SplicedDataset:
-    """As `Dataset`; samples count through all parts, each part's order starts at its beginning."""
+class SplicedReader:
+    """Reads several manifests in turn, as `SplitReader` reads one.
+
+    Samples are counted through all parts; each part's order starts at its own first row.
+    """
 
     parts: tuple[Part, ...]
 
     @property
     def manifest(self) -> Manifest:
-        """The first one: model and plan follow it."""
+        """The manifest of the first part, which model and plan follow."""
         return self.parts[0].data.manifest
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Of all parts."""
+        """Names of the sources of all parts."""
         return self.parts[0].data.sources
 
     @property
     def num_rows(self) -> int:
-        """Rows of a pass over the first part."""
+        """Number of rows that a pass over the first part reads."""
         return self.parts[0].data.num_rows
 
     def read(self, samples: Int64s) -> PackedRows:
-        """Rows of the samples, in their order; a batch may lie across a change."""
+        """The packed rows of some samples; a batch may hold rows of two parts."""
         read = []
         for number, part in enumerate(self.parts):
             chosen = samples[self._number_of(samples) == number]
@@ -57,11 +59,10 @@ class SplicedDataset:
                 read.append(replace(rows, sample_index=chosen))
         return read[0] if len(read) == 1 else join_rows(read)
 
-    def place(self, sample: int) -> tuple[str, int, list[Segment]]:
-        """Root of the manifest that gives a sample, row number there, documents."""
+    def origin(self, sample: int) -> RowOrigin:
         number = int(self._number_of(np.array([sample], np.int64))[0])
         part = self.parts[number]
-        return part.data.place(sample - part.first_sample)
+        return part.data.origin(sample - part.first_sample)
 
     def _number_of(self, samples: Int64s) -> Int64s:
         starts = np.array([part.first_sample for part in self.parts], np.int64)
@@ -93,25 +94,25 @@ def join_rows(parts: Sequence[PackedRows]) -> PackedRows:
 
 def open_spans(
     spans: Sequence[DataSpan], config: LoaderConfig, *, seed: int, first_sample: int = 0
-) -> SplicedDataset:
+) -> SplicedReader:
     """Open the training split of each manifest.
 
     Raises:
-        ContractError: They differ in tokenizer, length of rows or columns.
-        SettingsError: A change does not fall on a whole row.
+        ContractError: The manifests differ in tokenizer, length of rows or optional columns.
+        SettingsError: An `until_tokens` is not a whole number of rows.
     """
     files = [shard_files(span.manifest, config) for span in spans]
-    manifests = [open_manifest(each) for each in files]
-    sources = tuple(sorted({name for each in manifests for name in each.train.sources}))
+    manifests = [open_manifest(one) for one in files]
+    sources = tuple(sorted({name for one in manifests for name in one.train.sources}))
     parts = []
     start = 0
-    for span, where, manifest in zip(spans, files, manifests, strict=True):
+    for span, span_files, manifest in zip(spans, files, manifests, strict=True):
         _check_alike(span, manifest, manifests[0])
-        data = open_dataset(where, manifest, config, split="train", seed=seed, sources=sources)
+        data = open_split(span_files, manifest, config, split="train", seed=seed, sources=sources)
         if data.num_rows == 0:
             raise SettingsError(f"{span.manifest}: its train split holds no row")
-        # Only the first part continues what an earlier stage of the recipe began.
-        parts.append(Part(first_sample=start, files=where, data=data))
+        # Only the first part continues what an earlier phase of the recipe began.
+        parts.append(Part(first_sample=start, files=span_files, data=data))
         if span.until_tokens is not None:
             rows, rest = divmod(span.until_tokens, manifest.seq_len)
             if rest:
@@ -120,16 +121,16 @@ def open_spans(
                     f"{manifest.seq_len} tokens; use {rows * manifest.seq_len}"
                 )
             start = first_sample + rows
-    return SplicedDataset(parts=tuple(parts))
+    return SplicedReader(parts=tuple(parts))
 
 
 def _check_alike(span: DataSpan, manifest: Manifest, first: Manifest) -> None:
-    for name, found, expected in (
+    for name, value, expected in (
         ("tokenizer", manifest.tokenizer.sha256, first.tokenizer.sha256),
         ("seq_len", manifest.seq_len, first.seq_len),
         ("columns", manifest.columns, first.columns),
     ):
-        if found != expected:
+        if value != expected:
             raise ContractError(
-                f"{span.manifest}: its {name} is {found}, that of the first manifest {expected}"
+                f"{span.manifest}: its {name} is {value}, that of the first manifest {expected}"
             )

@@ -14,7 +14,7 @@ from torch import nn
 from schemas.manifest import Split
 from train.batch.losses import LossMeter, StepTotals
 from train.data.cursor import RankShare, rank_samples
-from train.data.loader import Dataset
+from train.data.loader import SplitReader
 from train.data.packed import PackedRows
 from train.distributed.world import World
 
@@ -66,7 +66,7 @@ def _figures(loss: float, labels: float, text_bytes: int | None) -> dict[str, An
 @torch.no_grad()
 def heldout_loss(
     model: nn.Module,
-    data: Dataset,
+    data: SplitReader,
     make_batch: Callable[[PackedRows], Any],
     world: World,
     *,

@@ -44,7 +44,7 @@ def export_folder(
     """Write weights, configuration and tokenizer.
 
     A shape that transformers has no word for is written under our own names, with `shape.json`
-    in place of config.json, and a warning says what it is.
+    instead of config.json, and a warning says what it is.
 
     Args:
         folder: Made if it is not there.
@@ -94,7 +94,7 @@ def load_folder(folder: Path, config: ModelConfig) -> Model:
     unexpected = unexpected_names(state, ours, config)
     if unexpected:
         raise ContractError(
-            f"{folder}: {len(unexpected)} tensors have no place in a {config.family}, the first is "
+            f"{folder}: {len(unexpected)} tensors do not belong to a {config.family}, the first is "
             f"{unexpected[0]}"
         )
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}

@@ -71,7 +71,7 @@ def from_hugging_face(state: State, config: ModelConfig) -> State:
 
 
 def unexpected_names(state: State, ours: State, config: ModelConfig) -> list[str]:
-    """Tensors of a checkpoint that the model has no place for.
+    """Tensors of a checkpoint that no part of the model takes.
 
     Buffers and second names of tied tensors, which older checkpoints carry, are none of them.
     """

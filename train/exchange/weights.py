@@ -37,13 +37,13 @@ def write_weights(folder: Path, tensors: State, *, shard_bytes: int = SHARD_BYTE
     if len(shards) == 1:
         save_file(shards[0], folder / WEIGHTS, metadata={"format": "pt"})
         return
-    places: dict[str, str] = {}
+    file_of: dict[str, str] = {}
     for number, shard in enumerate(shards, start=1):
         file = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
         save_file(shard, folder / file, metadata={"format": "pt"})
-        places |= dict.fromkeys(shard, file)
+        file_of |= dict.fromkeys(shard, file)
     total = sum(value.nbytes for value in tensors.values())
-    index = {"metadata": {"total_size": total}, "weight_map": places}
+    index = {"metadata": {"total_size": total}, "weight_map": file_of}
     (folder / INDEX).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
 
 
@@ -58,10 +58,10 @@ def read_weights(folder: Path) -> State:
     files = [WEIGHTS]
     if index.is_file():
         try:
-            places = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+            file_of = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
         except (ValueError, KeyError, OSError) as error:
             raise ContractError(f"{index}: not readable: {error}") from error
-        files = sorted(set(places.values()))
+        files = sorted(set(file_of.values()))
     elif not (folder / WEIGHTS).is_file():
         found = sorted(path.name for path in folder.glob("*.bin"))
         raise ContractError(

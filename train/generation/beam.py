@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from train.generation.config import GenerationConfig
-from train.generation.incremental import Stepper
+from train.generation.incremental import IncrementalDecoder
 
 _UNUSED = -1e9  # beams 1 .. K - 1 of the first step: all copies are equal there
 
@@ -46,7 +46,7 @@ class _Prompt:
 
 
 def beam_search(
-    stepper: Stepper,
+    decoder: IncrementalDecoder,
     prompts: Sequence[Sequence[int]],
     config: GenerationConfig,
     *,
@@ -54,7 +54,7 @@ def beam_search(
 ) -> list[list[int]]:
     """The best line of each prompt, without the token that ended it."""
     beams = config.num_beams or 1
-    logits = stepper.start(prompts, copies=beams)
+    logits = decoder.start(prompts, copies=beams)
     states = [
         _Prompt([_Line((), 0.0)] + [_Line((), _UNUSED) for _ in range(beams - 1)]) for _ in prompts
     ]
@@ -62,20 +62,20 @@ def beam_search(
         is_last = number == config.max_new_tokens
         scores, lines, tokens = _candidates(logits, states, beams * max(2, len(ends) + 1))
         rows: list[int] = []
-        for place, state in enumerate(states):
+        for prompt, state in enumerate(states):
             chosen = _advance(
                 state,
-                list(zip(scores[place], lines[place], tokens[place], strict=True)),
+                list(zip(scores[prompt], lines[prompt], tokens[prompt], strict=True)),
                 config,
                 ends=frozenset() if is_last else ends,
                 is_last=is_last,
             )
-            rows += [place * beams + line for line in chosen]
+            rows += [prompt * beams + line for line in chosen]
         if is_last or all(state.is_done for state in states):
             break
-        stepper.reorder(torch.tensor(rows))
+        decoder.reorder(torch.tensor(rows))
         last = [line.tokens[-1] for state in states for line in state.running]
-        logits = stepper.step(torch.tensor(last))
+        logits = decoder.step(torch.tensor(last))
     return [_without_end(state.finished[0].tokens, ends) for state in states]
 
 

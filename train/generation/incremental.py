@@ -17,7 +17,7 @@ from train.model.layers import LayerCache
 from train.model.transformer import Transformer
 
 
-class Stepper(Protocol):
+class IncrementalDecoder(Protocol):
     """What a search asks of a model."""
 
     def start(self, prompts: Sequence[Sequence[int]], *, copies: int) -> Tensor:
@@ -30,7 +30,7 @@ class Stepper(Protocol):
         """Let row i continue what row `rows[i]` holds."""
 
 
-class CausalStepper:
+class CausalDecoder:
     """A decoder; prompts are padded on the left, and padding is never looked at."""
 
     def __init__(self, model: Transformer, *, max_new_tokens: int) -> None:
@@ -41,7 +41,7 @@ class CausalStepper:
         self._position = torch.zeros(0, 1, dtype=torch.int64)
 
     def start(self, prompts: Sequence[Sequence[int]], *, copies: int) -> Tensor:
-        """See `Stepper`.
+        """See `IncrementalDecoder`.
 
         Raises:
             ContractError: A prompt is empty, or there are not enough learned positions.
@@ -62,7 +62,7 @@ class CausalStepper:
         return logits[rows]
 
     def step(self, tokens: Tensor) -> Tensor:
-        """See `Stepper`."""
+        """See `IncrementalDecoder`."""
         self._position = self._position + 1
         seen = torch.ones(len(tokens), 1, dtype=torch.bool)
         self._real = torch.cat((self._real, seen), dim=1)
@@ -70,7 +70,7 @@ class CausalStepper:
         return self._model.decode(tokens[:, None], self._position, mask, self._cache)
 
     def reorder(self, rows: Tensor) -> None:
-        """See `Stepper`."""
+        """See `IncrementalDecoder`."""
         for cache in self._cache:
             cache.reorder(rows)
         self._real, self._position = self._real[rows], self._position[rows]
@@ -86,7 +86,7 @@ class CausalStepper:
             )
 
 
-class TextToTextStepper:
+class TextToTextDecoder:
     """An encoder that reads the prompt once, and a decoder that starts from one mark."""
 
     def __init__(self, model: EncoderDecoder, *, start_id: int) -> None:
@@ -97,7 +97,7 @@ class TextToTextStepper:
         self._mask = torch.zeros(0)
 
     def start(self, prompts: Sequence[Sequence[int]], *, copies: int) -> Tensor:
-        """See `Stepper`.
+        """See `IncrementalDecoder`.
 
         Raises:
             ContractError: A prompt is empty.
@@ -115,11 +115,11 @@ class TextToTextStepper:
         return self.step(torch.full((len(rows),), self._start_id))
 
     def step(self, tokens: Tensor) -> Tensor:
-        """See `Stepper`."""
+        """See `IncrementalDecoder`."""
         return self._model.decode(tokens[:, None], self._memory, self._mask, self._caches)
 
     def reorder(self, rows: Tensor) -> None:
-        """See `Stepper`."""
+        """See `IncrementalDecoder`."""
         for cache in self._caches:
             cache.reorder(rows)
         self._memory, self._mask = self._memory[rows], self._mask[rows]

@@ -39,11 +39,11 @@ def with_sentinels(text: str) -> BlankText:
 def spans_of(found: Sequence[int], sentinels: Sequence[int], count: int) -> list[list[int]]:
     """The span of each of `count` sentinels; empty where the model skipped one."""
     spans: list[list[int]] = [[] for _ in range(count)]
-    place = {token: number for number, token in enumerate(sentinels)}
+    number_of = {token: number for number, token in enumerate(sentinels)}
     current = -1
     for token in found:
-        if token in place:
-            current = place[token]
+        if token in number_of:
+            current = number_of[token]
         elif 0 <= current < count:
             spans[current].append(token)
     return spans

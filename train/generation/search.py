@@ -12,12 +12,12 @@ from torch import Tensor
 
 from train.generation.beam import beam_search
 from train.generation.config import GenerationConfig
-from train.generation.incremental import Stepper
+from train.generation.incremental import IncrementalDecoder
 
 
 @torch.no_grad()
 def generate(
-    stepper: Stepper,
+    decoder: IncrementalDecoder,
     prompts: Sequence[Sequence[int]],
     config: GenerationConfig,
     *,
@@ -29,8 +29,8 @@ def generate(
         ContractError: A prompt is empty, or there are not enough learned positions.
     """
     if config.num_beams is not None:
-        return beam_search(stepper, prompts, config, ends=ends)
-    logits = stepper.start(prompts, copies=1)
+        return beam_search(decoder, prompts, config, ends=ends)
+    logits = decoder.start(prompts, copies=1)
     # A generator of each row: what is drawn for a prompt does not depend on its neighbours.
     draws = [torch.Generator().manual_seed(config.seed * 1_000_003 + n) for n in range(len(logits))]
     stops = torch.tensor(sorted(ends), dtype=torch.int64)
@@ -44,7 +44,7 @@ def generate(
         for row in (~done).nonzero().flatten().tolist():
             found[row].append(int(chosen[row]))
         if number + 1 < config.max_new_tokens:
-            logits = stepper.step(chosen)
+            logits = decoder.step(chosen)
     return found
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from schemas.manifest import Manifest
 from train.checkpoint.store import CheckpointStore
 from train.data.remote import ShardFiles
-from train.data.spliced import SplicedDataset
+from train.data.spliced import SplicedReader
 from train.distributed.world import World
 from train.loop.build import Built
 from train.loop.trainer import Trainer
@@ -33,7 +33,7 @@ class Run:
     settings: TrainSettings
     manifest: Manifest
     files: ShardFiles
-    data: SplicedDataset
+    data: SplicedReader
     built: Built
     trainer: Trainer
     store: CheckpointStore

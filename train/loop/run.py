@@ -15,7 +15,7 @@ import yaml
 from train.checkpoint.pointer import CHECKPOINTS_NAME
 from train.checkpoint.state import whole_weights
 from train.checkpoint.store import CheckpointStore, read_state
-from train.data.loader import open_dataset, shard_files
+from train.data.loader import open_split, shard_files
 from train.data.remote import local_tokenizer, open_manifest
 from train.data.spliced import open_spans
 from train.distributed.precision import autocast_type
@@ -275,7 +275,7 @@ def evaluate_heldout(run: Run) -> HeldoutLoss:
     """Loss on the held-out split; every rank reads its share."""
     config = run.settings.evaluation
     assert config is not None
-    data = open_dataset(run.files, run.manifest, run.settings.loader, split="heldout", seed=0)
+    data = open_split(run.files, run.manifest, run.settings.loader, split="heldout", seed=0)
     return heldout_loss(
         run.trainer.strategy.parts[0],
         data,

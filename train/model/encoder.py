@@ -50,17 +50,17 @@ class Encoder(nn.Module):
     def sums(self, hidden_BTD: Tensor, batch: Batch) -> LossSums:
         """Losses of hidden states, as sums."""
         labels = batch.labels.reshape(-1)
-        places = torch.nonzero(labels != NO_LABEL).squeeze(1)
+        labelled = torch.nonzero(labels != NO_LABEL).squeeze(1)
         if batch.classes_at is not None:
-            chosen_ND = self._class_features(hidden_BTD.flatten(0, 1)[places], batch.classes_at)
+            chosen_ND = self._class_features(hidden_BTD.flatten(0, 1)[labelled], batch.classes_at)
             head = self._class_head()
-            loss, losses = cross_entropy_sums(chosen_ND, head.weight, labels[places], head.bias)
-            return LossSums.of(loss, losses, places, batch)
-        chosen_ND = self._transformed(hidden_BTD.flatten(0, 1)[places])
+            loss, losses = cross_entropy_sums(chosen_ND, head.weight, labels[labelled], head.bias)
+            return LossSums.of(loss, losses, labelled, batch)
+        chosen_ND = self._transformed(hidden_BTD.flatten(0, 1)[labelled])
         loss, losses = cross_entropy_sums(
             chosen_ND,
             self.embedding.weight,
-            labels[places],
+            labels[labelled],
             self.head_bias,
             extra=penalties(self.config),
         )
@@ -68,7 +68,7 @@ class Encoder(nn.Module):
         if batch.pair_labels is not None:
             scores = self.pair_logits(hidden_BTD)
             pair_loss = F.cross_entropy(scores, batch.pair_labels, reduction="sum")
-        return LossSums.of(loss, losses, places, batch, pair_loss=pair_loss)
+        return LossSums.of(loss, losses, labelled, batch, pair_loss=pair_loss)
 
     def encode(self, batch: Batch) -> Tensor:
         """Hidden states [B, T, D]; packed documents stay apart unless the configuration says."""
@@ -111,7 +111,7 @@ class Encoder(nn.Module):
         return self.final_norm(x_BTD)  # type: ignore[no-any-return]
 
     def logits(self, batch: Batch) -> Tensor:
-        """Logits [B, T, V] of every place."""
+        """Logits [B, T, V] of every token."""
         hidden = self._transformed(self.encode(batch))
         return hidden @ self.embedding.weight.T + self.head_bias
 

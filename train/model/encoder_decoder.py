@@ -152,9 +152,9 @@ class Stack(nn.Module):
         return self.dropout(self.final_norm(x_BTD))  # type: ignore[no-any-return]
 
     def _bias(self, tokens: int, device: torch.device, *, seen: int) -> Tensor:
-        places = torch.arange(seen + tokens, device=device)
+        positions = torch.arange(seen + tokens, device=device)
         buckets = relative_buckets(
-            places[None] - places[seen:, None],
+            positions[None] - positions[seen:, None],
             both_ways=not self.is_decoder,
             num_buckets=self.config.num_relative_buckets,
             max_distance=self.config.max_relative_distance,
@@ -184,12 +184,12 @@ class EncoderDecoder(nn.Module):
     def sums(self, hidden_BUD: Tensor, batch: Batch) -> LossSums:
         """Losses of the decoder's hidden states, as sums."""
         labels = batch.labels.reshape(-1)
-        places = torch.nonzero(labels != NO_LABEL).squeeze(1)
-        chosen_ND = hidden_BUD.flatten(0, 1)[places]
+        labelled = torch.nonzero(labels != NO_LABEL).squeeze(1)
+        chosen_ND = hidden_BUD.flatten(0, 1)[labelled]
         loss, losses = cross_entropy_sums(
-            chosen_ND, self.head_weight(), labels[places], extra=penalties(self.config)
+            chosen_ND, self.head_weight(), labels[labelled], extra=penalties(self.config)
         )
-        return LossSums.of(loss, losses, places, batch)
+        return LossSums.of(loss, losses, labelled, batch)
 
     def encode(self, batch: Batch) -> Tensor:
         """The decoder's hidden states [B, U, D] before the head, scaled where it is tied."""
@@ -247,7 +247,7 @@ class EncoderDecoder(nn.Module):
         return hidden_BUD * self.config.width**-0.5 if self.config.tied_head else hidden_BUD
 
     def logits(self, batch: Batch) -> Tensor:
-        """Logits [B, U, V] of every target place."""
+        """Logits [B, U, V] of every target token."""
         return self.encode(batch) @ self.head_weight().T
 
     def head_weight(self) -> Tensor:
@@ -274,7 +274,7 @@ def causal_mask(tokens: int, device: torch.device, *, seen: int = 0) -> Tensor:
 def relative_buckets(
     relative: Tensor, *, both_ways: bool, num_buckets: int, max_distance: int
 ) -> Tensor:
-    """Bucket of each key place minus query place: exact when near, logarithmic when far.
+    """Bucket of each key's position minus its query's: exact when near, logarithmic when far.
 
     Half of the buckets are for keys after the query where `both_ways`, otherwise none is.
     Source: Raffel et al. 2020, section 2.1, with the constants of mesh-tensorflow.

@@ -164,7 +164,7 @@ def make_after_norm(config: ModelConfig) -> nn.Module:
 
 
 class Block(nn.Module):
-    """Attention and MLP, each added to the residual stream, and norms where `place` says.
+    """Attention and MLP, each added to the residual stream, and norms where `norm_position` says.
 
     `attention_after` and `mlp_after` are the second norms of sandwich blocks and nothing otherwise.
     """

@@ -1,6 +1,6 @@
-"""Cross-entropy in chunks: the logits of all places are never in memory at once.
+"""Cross-entropy in chunks: the logits of all labelled tokens are never in memory at once.
 
-Shapes: N labelled places, D width, V vocabulary.
+Shapes: N labelled tokens, D width, V vocabulary.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def cross_entropy_sums(
     *,
     extra: Penalties | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Sum of the losses, with a gradient, and the cross-entropy at each place, without one.
+    """Sum of the losses, with a gradient, and the cross-entropy of each token, without one.
 
     A vocabulary that tensor ranks have split takes no penalties.
     """
@@ -66,7 +66,7 @@ def chunk_rows(vocab_size: int) -> int:
 
 
 def _chunk(logits: Tensor, wanted: Tensor, extra: Penalties) -> tuple[Tensor, Tensor, Tensor]:
-    """Cross-entropy, training loss, and the gradient of the logits, which take their place."""
+    """Cross-entropy, training loss, and the gradient of the logits, which overwrites them."""
     highest = logits.amax(-1, keepdim=True)
     shifted = logits.sub_(highest)
     target = shifted.gather(1, wanted)

@@ -80,7 +80,7 @@ class MaskedBatchNorm(nn.Module):
         return (scaled * self.weight + self.bias).to(x_BTD.dtype)
 
     def _statistics(self, x_BTD: Tensor) -> tuple[Tensor, Tensor]:
-        is_chosen = x_BTD.ndim == 2 or self.real_BT is None  # chosen places are real, all of them
+        is_chosen = x_BTD.ndim == 2 or self.real_BT is None  # all chosen tokens are real
         tokens = x_BTD.flatten(0, -2) if is_chosen else x_BTD[self.real_BT]
         tokens = tokens.to(torch.promote_types(tokens.dtype, torch.float32))
         var, mean = torch.var_mean(tokens, 0, unbiased=False)

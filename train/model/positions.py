@@ -29,7 +29,7 @@ def rotate(x_BNTH: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def sinusoids(positions_BT: Tensor, width: int) -> Tensor:
-    """[B, T, D], sine at even and cosine at odd places (Vaswani et al. 2017, section 3.5)."""
+    """[B, T, D], sine in even and cosine in odd components (Vaswani et al. 2017, section 3.5)."""
     exponents = torch.arange(0, width, 2, device=positions_BT.device, dtype=torch.float32) / width
     angles = positions_BT[..., None].float() / 10_000.0**exponents
     both = torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(-2)

@@ -1,6 +1,6 @@
 """The decoder: embeddings, blocks, head; and the choice among the three shapes.
 
-Shapes: B rows, T tokens, D width, V vocabulary, N labelled places.
+Shapes: B rows, T tokens, D width, V vocabulary, N labelled tokens.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ class Transformer(nn.Module):
     def sums(self, hidden_BTD: Tensor, batch: Batch) -> LossSums:
         """Losses of hidden states, as sums."""
         labels = batch.labels.reshape(-1)
-        places = torch.nonzero(labels != NO_LABEL).squeeze(1)
-        chosen_ND = hidden_BTD.flatten(0, 1)[places]
+        labelled = torch.nonzero(labels != NO_LABEL).squeeze(1)
+        chosen_ND = hidden_BTD.flatten(0, 1)[labelled]
         loss, losses = cross_entropy_sums(
-            chosen_ND, self.head_weight(), labels[places], extra=penalties(self.config)
+            chosen_ND, self.head_weight(), labels[labelled], extra=penalties(self.config)
         )
-        return LossSums.of(loss, losses, places, batch)
+        return LossSums.of(loss, losses, labelled, batch)
 
     def encode(self, batch: Batch) -> Tensor:
         """Hidden states [B, T, D] before the head."""
@@ -119,7 +119,7 @@ class Transformer(nn.Module):
         return rotary_tables(positions_BT, self.config.rotary_width, self.config.rotary_base)
 
     def logits(self, batch: Batch) -> Tensor:
-        """Logits [B, T, V] of every place; for evaluation of few tokens."""
+        """Logits [B, T, V] of every token; for evaluation of few tokens."""
         return self.encode(batch) @ self.head_weight().T
 
     def head_weight(self) -> Tensor:

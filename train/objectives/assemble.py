@@ -1,6 +1,6 @@
 """Inputs and targets as a batch: for an encoder and a decoder, or one behind the other.
 
-Shapes: B rows, T places read, U places written.
+Shapes: B rows, T tokens read, U tokens written.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from train.objectives.tokens import Tokens, joined
 
 
 def encoder_decoder(inputs: Tokens, targets: Tokens, rows: PackedRows, *, pad: int) -> Batch:
-    """The encoder reads inputs; the decoder reads targets one place later, first `pad`."""
+    """The encoder reads inputs; the decoder reads targets one position later, first `pad`."""
     decoder_ids = np.full_like(targets.ids, pad)
     decoder_ids[:, 1:] = targets.ids[:, :-1]
     return make_batch(
@@ -47,7 +47,7 @@ def language_model(inputs: Tokens, targets: Tokens, rows: PackedRows, *, pad: in
     return make_batch(rows, _all_but_last(both), labels=labels, segment=segment)
 
 
-ARRANGEMENTS = {
+ASSEMBLERS = {
     "encoder_decoder": encoder_decoder,
     "prefix_lm": prefix_lm,
     "language_model": language_model,
@@ -60,7 +60,7 @@ def _one_document(tokens: Tokens) -> Tokens:
 
 
 def _next(tokens: Tokens, is_target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and their segments, at the place before the token that is predicted."""
+    """Labels and their segments, at the position before the token that is predicted."""
     wanted = (is_target & tokens.real)[:, 1:]
     return np.where(wanted, tokens.ids[:, 1:], NO_LABEL), np.where(
         wanted, tokens.segment[:, 1:], -1
@@ -68,7 +68,7 @@ def _next(tokens: Tokens, is_target: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def _all_but_last(tokens: Tokens) -> Tokens:
-    """The last place predicts nothing, so it is not read."""
+    """The last position predicts nothing, so it is not read."""
     return Tokens(
         tokens.ids[:, :-1].copy(), tokens.document[:, :-1].copy(), tokens.segment[:, :-1].copy()
     )
@@ -85,7 +85,7 @@ def make_batch(
     classes_at: str | None = None,
     **more: torch.Tensor | None,
 ) -> Batch:
-    """The tensors of a batch; positions count the places of the row unless given."""
+    """The tensors of a batch; positions count from the start of the row unless given."""
     if positions is None:
         positions = np.broadcast_to(np.arange(read.ids.shape[1]), read.ids.shape).copy()
     return Batch(

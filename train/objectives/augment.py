@@ -1,4 +1,4 @@
-"""Augmentation of any objective: spans change places in the rows, inputs are hidden in the batch.
+"""Augmentation of any objective: spans of the rows are reordered, inputs are hidden in the batch.
 
 What needs text (case, width, spelling, BPE-dropout) is made by packing, for each copy.
 """
@@ -14,7 +14,7 @@ from train.batch.batch import NO_LABEL, Batch, Objective
 from train.data.packed import PackedRows
 from train.objectives.config import AugmentConfig
 from train.objectives.randomness import sort_keys, uniform
-from train.objectives.rows import token_places
+from train.objectives.rows import token_segments
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Augmented:
     Attributes:
         inner: The objective.
         config: What is changed.
-        hidden: Id that takes the place of hidden inputs ([MASK], or the first sentinel).
+        hidden: Id that replaces hidden inputs ([MASK], or the first sentinel).
         kept_ids: Special tokens, which are neither moved nor hidden.
     """
 
@@ -54,20 +54,20 @@ class Augmented:
 
     def _shuffled(self, rows: PackedRows, mean_tokens: float, seed: int) -> PackedRows:
         """Cut documents into spans of geometric length and put these into another order."""
-        places = token_places(rows)
+        per_token = token_segments(rows)
         width = rows.input_ids.shape[1]
-        fixed = np.isin(rows.input_ids, self.kept_ids) | (places.document == 0)
+        fixed = np.isin(rows.input_ids, self.kept_ids) | (per_token.document == 0)
         cuts = uniform(seed, rows.sample_index, width, stream="span cuts") < 1 / mean_tokens
         cuts[:, 0] = True
-        cuts[:, 1:] |= (places.segment[:, 1:] != places.segment[:, :-1]) | fixed[:, 1:]
+        cuts[:, 1:] |= (per_token.segment[:, 1:] != per_token.segment[:, :-1]) | fixed[:, 1:]
         cuts[:, 1:] |= fixed[:, :-1]
         span = np.cumsum(cuts, axis=1) - 1
         keys = sort_keys(seed, rows.sample_index, width, stream="span order")
         span_key = np.take_along_axis(keys, span, axis=1)
-        # A fixed token keeps its place: the runs between fixed tokens are shuffled apart.
+        # A fixed token stays where it is: the runs between fixed tokens are shuffled apart.
         block = np.cumsum(fixed | np.roll(fixed, 1, axis=1), axis=1)
-        order = np.lexsort((span, span_key, block, places.segment), axis=1)
-        stable = np.lexsort((span, block, places.segment), axis=1)
+        order = np.lexsort((span, span_key, block, per_token.segment), axis=1)
+        stable = np.lexsort((span, block, per_token.segment), axis=1)
         ids = rows.input_ids.copy()
         np.put_along_axis(ids, stable, np.take_along_axis(rows.input_ids, order, axis=1), axis=1)
         return replace(rows, input_ids=ids)

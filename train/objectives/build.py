@@ -11,15 +11,15 @@ from train.objectives.classify import ClassifyObjective
 from train.objectives.config import (
     CausalConfig,
     ClassifyConfig,
+    DenoiserMixtureConfig,
     DenoisingConfig,
     MaskedConfig,
-    MixtureConfig,
     ObjectiveConfig,
     SpanCorruptionConfig,
     TextToTextConfig,
     UnilmConfig,
 )
-from train.objectives.denoising import DenoisingObjective, MixtureObjective
+from train.objectives.denoising import DenoiserMixtureObjective, DenoisingObjective
 from train.objectives.lengths import spans_needed
 from train.objectives.masked import MaskedObjective, UnilmObjective
 from train.objectives.masking import Masking
@@ -105,8 +105,8 @@ def _make(config: ObjectiveConfig, context: ObjectiveContext) -> Objective:
                 vocab_size=vocab_size,
                 arrangement=arrangement(config.arrangement, context.family),
             )
-        case MixtureConfig():
-            return MixtureObjective(
+        case DenoiserMixtureConfig():
+            return DenoiserMixtureObjective(
                 denoisers=config.denoisers,
                 mode_sentinels=config.mode_sentinels,
                 special=special,

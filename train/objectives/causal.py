@@ -13,7 +13,7 @@ import numpy as np
 from train.batch.batch import NO_LABEL, Batch
 from train.data.packed import PackedRows
 from train.objectives.assemble import make_batch
-from train.objectives.rows import token_places
+from train.objectives.rows import token_segments
 from train.objectives.tokens import Tokens
 
 
@@ -23,17 +23,19 @@ class CausalObjective:
 
     def build(self, rows: PackedRows, *, seed: int) -> Batch:
         """Inputs, labels and places; nothing is random here."""
-        places = token_places(rows)
+        per_token = token_segments(rows)
         ids = rows.input_ids.astype(np.int64)
         labels = np.full(ids.shape, NO_LABEL, np.int64)
-        goes_on = (places.segment[:, 1:] == places.segment[:, :-1]) & (places.segment[:, :-1] >= 0)
+        goes_on = (per_token.segment[:, 1:] == per_token.segment[:, :-1]) & (
+            per_token.segment[:, :-1] >= 0
+        )
         labels[:, :-1][goes_on] = ids[:, 1:][goes_on]
         has_next = rows.next_token >= 0
         labels[has_next, -1] = rows.next_token[has_next]
         return make_batch(
             rows,
-            Tokens(ids, places.document, places.segment),
+            Tokens(ids, per_token.document, per_token.segment),
             labels=labels,
-            segment=places.segment,
-            positions=places.positions,
+            segment=per_token.segment,
+            positions=per_token.positions,
         )

@@ -30,10 +30,10 @@ class ClassifyObjective:
         tokens, pad = row_tokens(rows), self.special.pad
         # The input's end mark becomes [SEP].
         ends = rows.extra["target_start"].astype(np.int64) - 1
-        places = np.arange(tokens.ids.shape[1])
-        ids = np.where(places == ends[:, None], self.special.sep, tokens.ids)
+        columns = np.arange(tokens.ids.shape[1])
+        ids = np.where(columns == ends[:, None], self.special.sep, tokens.ids)
         whole = Tokens(ids, tokens.real.astype(np.int64), tokens.segment)
-        inputs = whole.kept(places <= ends[:, None], pad=pad)
+        inputs = whole.kept(columns <= ends[:, None], pad=pad)
         read = inputs.widened(inputs.ids.shape[1] + 1, pad=pad)
         read.ids[:, 1:], read.ids[:, 0] = inputs.ids, self.special.cls
         read.document[:, 1:], read.document[:, 0] = inputs.document, 1
@@ -43,5 +43,5 @@ class ClassifyObjective:
             labels[:, 0] = rows.extra["class_label"]
         else:
             given = rows.extra["token_labels"][:, : inputs.ids.shape[1]]
-            labels[:, 1:] = np.where(places[: given.shape[1]] < ends[:, None], given, NO_LABEL)
+            labels[:, 1:] = np.where(columns[: given.shape[1]] < ends[:, None], given, NO_LABEL)
         return make_batch(rows, read, labels=labels, segment=read.segment, classes_at=self.at)

@@ -27,7 +27,9 @@ class AugmentConfig(Settings):
         default=None, gt=0, lt=1, description="share of inputs without a label that are hidden"
     )
     shuffled_span_tokens: float | None = Field(
-        default=None, ge=1, description="mean length of the spans that change places in a document"
+        default=None,
+        ge=1,
+        description="mean length of the spans that are put into another order in each document",
     )
 
 
@@ -125,7 +127,7 @@ UL2_DENOISERS = (
 )
 
 
-class MixtureConfig(Settings):
+class DenoiserMixtureConfig(Settings):
     """Each row by one of several denoisers, drawn by weight (UL2, Tay et al. 2022)."""
 
     name: Literal["ul2"] = "ul2"
@@ -199,7 +201,7 @@ ObjectiveConfig = (
     CausalConfig
     | SpanCorruptionConfig
     | DenoisingConfig
-    | MixtureConfig
+    | DenoiserMixtureConfig
     | MaskedConfig
     | UnilmConfig
     | TextToTextConfig
@@ -209,7 +211,7 @@ _KINDS: dict[str, type[Settings]] = {
     "causal": CausalConfig,
     "span_corruption": SpanCorruptionConfig,
     "denoising": DenoisingConfig,
-    "ul2": MixtureConfig,
+    "ul2": DenoiserMixtureConfig,
     "masked": MaskedConfig,
     "unilm": UnilmConfig,
     "text_to_text": TextToTextConfig,

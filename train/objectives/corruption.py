@@ -63,7 +63,7 @@ def randomise_tokens(
 
 
 def permute_tokens(tokens: Tokens, noise: Mask, *, draws: tuple[int, Index]) -> Tokens:
-    """`permute_noise_tokens`: noise tokens change places with each other, uniformly."""
+    """`permute_noise_tokens`: the noise tokens of a row in a uniformly drawn order."""
     keys = sort_keys(*draws, tokens.ids.shape[1], stream="permute")
     limit = np.iinfo(np.uint64).max
     order = np.argsort(np.where(noise, keys, limit), axis=1, kind="stable")

@@ -14,7 +14,7 @@ import numpy as np
 from schemas.manifest import SpecialIds
 from train.batch.batch import Batch
 from train.data.packed import PackedRows
-from train.objectives.assemble import ARRANGEMENTS
+from train.objectives.assemble import ASSEMBLERS
 from train.objectives.config import GRID_NAME, Denoiser
 from train.objectives.corruption import corrupt_inputs, noise_targets, permute_tokens
 from train.objectives.noise import (
@@ -53,7 +53,7 @@ class DenoisingObjective:
         # A prefix goes on in its targets: only an encoder needs to be told where it ends.
         if self.grid not in ("prefix_lm", "lm") or self.arrangement == "encoder_decoder":
             inputs = _ended_or_alone(inputs, tokens, self.special)
-        return ARRANGEMENTS[self.arrangement](inputs, targets.ended(eos, pad=pad), rows, pad=pad)
+        return ASSEMBLERS[self.arrangement](inputs, targets.ended(eos, pad=pad), rows, pad=pad)
 
     def _sides(self, tokens: Tokens, draws: tuple[int, Index]) -> tuple[Tokens, Tokens]:
         pad = self.special.pad
@@ -99,7 +99,7 @@ def _ended_or_alone(inputs: Tokens, tokens: Tokens, special: SpecialIds) -> Toke
 
 
 @dataclass(frozen=True, kw_only=True)
-class MixtureObjective:
+class DenoiserMixtureObjective:
     """Each row by one denoiser, drawn by weight; spans by sentinels, or the row's end (S).
 
     Modes are told by the last three sentinels (R, S, X), which no span uses then.
@@ -127,8 +127,8 @@ class MixtureObjective:
         if self.mode_sentinels:
             inputs = self._with_modes(inputs, number)
         targets = noise_targets("u", tokens, noise, self.special)
-        arrange = ARRANGEMENTS[self.arrangement]
-        return arrange(inputs.ended(eos, pad=pad), targets.ended(eos, pad=pad), rows, pad=pad)
+        assemble = ASSEMBLERS[self.arrangement]
+        return assemble(inputs.ended(eos, pad=pad), targets.ended(eos, pad=pad), rows, pad=pad)
 
     def chosen(self, seed: int, sample_index: Index) -> Ids:
         """[B] the denoiser of each row."""

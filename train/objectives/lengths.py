@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from train.objectives.config import (
     GRID_NAME,
+    DenoiserMixtureConfig,
     DenoisingConfig,
-    MixtureConfig,
     ObjectiveConfig,
     SpanCorruptionConfig,
 )
@@ -43,7 +43,7 @@ def objective_lengths(
             sides = found.inputs, found.targets
         case DenoisingConfig():
             sides = _grid_sides(config.grid, seq_len, one_stack=one_stack)
-        case MixtureConfig():
+        case DenoiserMixtureConfig():
             sides = _mixture_sides(config, seq_len, one_stack=one_stack)
         case _:
             return ObjectiveLengths(read=seq_len)
@@ -74,7 +74,9 @@ def _grid_sides(grid: str, seq_len: int, *, one_stack: bool) -> tuple[int, int]:
     return whole, whole
 
 
-def _mixture_sides(config: MixtureConfig, seq_len: int, *, one_stack: bool) -> tuple[int, int]:
+def _mixture_sides(
+    config: DenoiserMixtureConfig, seq_len: int, *, one_stack: bool
+) -> tuple[int, int]:
     modes = int(config.mode_sentinels)
     spans = [
         lengths_from_raw(

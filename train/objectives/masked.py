@@ -16,7 +16,7 @@ from train.objectives.assemble import make_batch
 from train.objectives.masking import Masking
 from train.objectives.pairs import Paired, next_sentence, sentence_order
 from train.objectives.randomness import uniform
-from train.objectives.rows import token_places
+from train.objectives.rows import token_segments
 from train.objectives.tokens import Tokens
 
 
@@ -32,12 +32,12 @@ class MaskedObjective:
         """Inputs and labels; a pure function of rows, seed and sample indices."""
         if self.pairs is not None:
             return self._build_pairs(rows, seed)
-        places = token_places(rows)
-        tokens = Tokens(rows.input_ids.astype(np.int64), places.document, places.segment)
+        per_token = token_segments(rows)
+        tokens = Tokens(rows.input_ids.astype(np.int64), per_token.document, per_token.segment)
         words = rows.extra["word_starts"] if self.whole_words else None
         read, labels = _mask(self.masking, tokens, words, rows, seed)
         return make_batch(
-            rows, read, labels=labels, segment=places.segment, positions=places.positions
+            rows, read, labels=labels, segment=per_token.segment, positions=per_token.positions
         )
 
     def _build_pairs(self, rows: PackedRows, seed: int) -> Batch:
@@ -75,8 +75,8 @@ class UnilmObjective:
 
     def build(self, rows: PackedRows, *, seed: int) -> Batch:
         """Inputs and labels; a pure function of rows, seed and sample indices."""
-        places = token_places(rows)
-        tokens = Tokens(rows.input_ids.astype(np.int64), places.document, places.segment)
+        per_token = token_segments(rows)
+        tokens = Tokens(rows.input_ids.astype(np.int64), per_token.document, per_token.segment)
         words = rows.extra["word_starts"] if self.whole_words else None
         read, labels = _mask(self.masking, tokens, words, rows, seed)
         number = self.chosen(seed, rows)
@@ -85,7 +85,7 @@ class UnilmObjective:
         order = np.arange(tokens.ids.shape[1])
         visible = (number == 0)[:, None] | ((number == 1)[:, None] & (order < source[:, None]))
         turned = number == 3
-        arrays = [read.ids, read.document, labels, read.segment, places.positions]
+        arrays = [read.ids, read.document, labels, read.segment, per_token.positions]
         ids, document, labels, segment, positions = (
             np.where(turned[:, None], array[:, ::-1], array) for array in arrays
         )

@@ -1,8 +1,8 @@
-"""Which tokens BERT predicts, and what it reads in their place.
+"""Which tokens BERT predicts, and what it reads instead.
 
 Source: google-research/bert, create_pretraining_data.py.
 
-Shapes: B rows, T places.
+Shapes: B rows, T tokens.
 """
 
 from __future__ import annotations
@@ -46,16 +46,16 @@ class Masking:
     def read(self, seed: int, index: Index, tokens: Tokens, chosen: Mask) -> Ids:
         """[B, T] inputs: chosen tokens masked, replaced by random ones, or kept."""
         assert self.special.mask is not None  # build_objective refuses tokenizers without it
-        row, place = np.nonzero(chosen)
+        row, column = np.nonzero(chosen)
         width = tokens.ids.shape[1]
-        kind = uniform(seed, index, width, stream="masked or not")[row, place]
-        other = uniform(seed, index, width, stream="masked random")[row, place]
+        kind = uniform(seed, index, width, stream="masked or not")[row, column]
+        other = uniform(seed, index, width, stream="masked random")[row, column]
         ids = tokens.ids.copy()
         replaced = np.where(
             kind < self.masked_fraction, self.special.mask, (other * self.vocab_size).astype(int)
         )
-        ids[row, place] = np.where(
-            kind < self.masked_fraction + self.random_fraction, replaced, ids[row, place]
+        ids[row, column] = np.where(
+            kind < self.masked_fraction + self.random_fraction, replaced, ids[row, column]
         )
         return ids
 

@@ -3,7 +3,7 @@
 Rows may differ in length; every function is vectorised over all of them. Names and rules follow
 t5's data/preprocessors.py.
 
-Shapes: B rows, W places.
+Shapes: B rows, W columns.
 """
 
 from __future__ import annotations
@@ -53,15 +53,15 @@ def _run_lengths(
 ) -> NDArray[np.int64]:
     """[sum of parts] lengths that split `items[b]` into `parts[b]`, row after row."""
     width = max(int(items.max(initial=0)), 1)
-    places = np.arange(width)
+    columns = np.arange(width)
     keys = sort_keys(seed, sample_index, width, stream=stream)
-    # A run ends at `parts - 1` of the first `items - 1` places, and at the last one.
-    ends = smallest(keys, parts - 1, places < items[:, None] - 1)
-    ends |= (places == items[:, None] - 1) & (parts > 0)[:, None]
-    row, place = np.nonzero(ends)
-    before = np.concatenate(([-1], place[:-1]))
+    # A run ends at `parts - 1` of the first `items - 1` items, and at the last one.
+    ends = smallest(keys, parts - 1, columns < items[:, None] - 1)
+    ends |= (columns == items[:, None] - 1) & (parts > 0)[:, None]
+    row, column = np.nonzero(ends)
+    before = np.concatenate(([-1], column[:-1]))
     before[np.concatenate(([True], row[1:] != row[:-1]))[: len(row)]] = -1
-    return place - before[: len(place)]
+    return column - before[: len(column)]
 
 
 def single_noise(seed: int, sample_index: Index, real: Mask, *, density: float) -> Mask:
@@ -82,13 +82,13 @@ def prefix_noise(seed: int, sample_index: Index, real: Mask) -> Mask:
 
 
 def fragment_noise(seed: int, sample_index: Index, real: Mask, *, density: float) -> Mask:
-    """One run of `density` of the tokens at a uniform place (MASS, Song et al. 2019)."""
+    """One run of `density` of the tokens that starts anywhere with equal chance (MASS, Song et al. 2019)."""
     counts = real.sum(1)
     length = np.clip(np.rint(counts * density).astype(np.int64), 1, np.maximum(counts - 1, 1))
     draw = uniform(seed, sample_index, 1, stream="fragment")[:, 0]
     start = (draw * (counts - length + 1)).astype(np.int64)
-    places = np.arange(real.shape[1]) - start[:, None]
-    fragment: Mask = real & (places >= 0) & (places < length[:, None])
+    columns = np.arange(real.shape[1]) - start[:, None]
+    fragment: Mask = real & (columns >= 0) & (columns < length[:, None])
     return fragment
 
 

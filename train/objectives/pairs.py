@@ -1,6 +1,6 @@
 """Sentence pairs: next-sentence rows as they lie in the shards, sentence order made of sentences.
 
-Shapes: B rows, T places.
+Shapes: B rows, T tokens.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ class Paired:
 
 def next_sentence(rows: PackedRows) -> Paired:
     """Rows of the layout `next_sentence`."""
-    placed = row_tokens(rows)
-    places = np.arange(placed.ids.shape[1])
+    row_as_packed = row_tokens(rows)
+    columns = np.arange(row_as_packed.ids.shape[1])
     # Special tokens belong to no segment; the last [SEP] follows the last token of the second half.
-    last = placed.ids.shape[1] - np.argmax(placed.real[:, ::-1], axis=1)
-    real = places <= last[:, None]
-    segment = _filled(placed.segment, real)
-    tokens = Tokens(placed.ids, real.astype(np.int64), segment)
-    second = places >= rows.extra["segment_b_start"][:, None]
+    last = row_as_packed.ids.shape[1] - np.argmax(row_as_packed.real[:, ::-1], axis=1)
+    real = columns <= last[:, None]
+    segment = _filled(row_as_packed.segment, real)
+    tokens = Tokens(row_as_packed.ids, real.astype(np.int64), segment)
+    second = columns >= rows.extra["segment_b_start"][:, None]
     labels = 1 - rows.extra["is_next"].astype(np.int64)
     words = rows.extra.get("word_starts")
     return Paired(tokens, (second & real).astype(np.int64), labels, words)
@@ -71,29 +71,29 @@ def sentence_order(rows: PackedRows, special: SpecialIds, *, seed: int) -> Paire
     cut = np.where(is_pair, cut, counts)
     swapped = (bits(seed, rows.sample_index, 1, stream="swapped")[:, 0] >> np.uint64(63)) == 1
     swapped &= is_pair
-    places = np.arange(width)
+    columns = np.arange(width)
     # Where each token goes: behind [CLS], or behind the other half and its [SEP].
-    is_second = places >= cut[:, None]
+    is_second = columns >= cut[:, None]
     first_length = np.where(swapped, counts - cut, cut)
     offset = np.where(is_second != swapped[:, None], first_length[:, None] + 2, 1)
-    target = np.where(is_second, places - cut[:, None], places) + offset
+    target = np.where(is_second, columns - cut[:, None], columns) + offset
     made = empty_tokens(len(counts), width, pad=special.pad)
-    row, place = np.nonzero(tokens.real)
-    to = target[row, place]
-    made.ids[row, to] = tokens.ids[row, place]
-    made.segment[row, to] = tokens.segment[row, place]
+    row, column = np.nonzero(tokens.real)
+    to = target[row, column]
+    made.ids[row, to] = tokens.ids[row, column]
+    made.segment[row, to] = tokens.segment[row, column]
     words = rows.extra.get("word_starts")
     moved: Mask | None = None
     if words is not None:
         moved = np.zeros(made.ids.shape, np.bool_)
-        moved[row, to] = words[row, place]
+        moved[row, to] = words[row, column]
     rows_all = np.arange(len(counts))
     end = counts + np.where(is_pair, 2, 1)
     made.ids[:, 0] = special.cls
     made.ids[rows_all[is_pair], first_length[is_pair] + 1] = special.sep
     made.ids[rows_all, end] = special.sep
-    real = places <= end[:, None]
-    types = (places >= first_length[:, None] + 2) & real & is_pair[:, None]
+    real = columns <= end[:, None]
+    types = (columns >= first_length[:, None] + 2) & real & is_pair[:, None]
     whole = Tokens(made.ids, real.astype(np.int64), _filled(made.segment, real))
     labels = np.where(is_pair, swapped.astype(np.int64), NO_LABEL)
     return Paired(whole, types.astype(np.int64), labels, moved)

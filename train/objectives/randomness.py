@@ -16,8 +16,8 @@ Keys = NDArray[np.uint64]
 Index = NDArray[np.int64]
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
-# Low bits of a key hold its place, so the keys of a row differ and their order is total.
-_PLACE_BITS = np.uint64(20)
+# Low bits of a key hold its index in the row, so the keys of a row differ and their order is total.
+_INDEX_BITS = np.uint64(20)
 
 
 def _mixed(z: Keys) -> Keys:
@@ -46,7 +46,7 @@ def bits(seed: int, sample_index: Index, count: int, *, stream: str) -> Keys:
 def sort_keys(seed: int, sample_index: Index, count: int, *, stream: str) -> Keys:
     """As `bits`, but no two keys of a row are equal."""
     found = bits(seed, sample_index, count, stream=stream)
-    return (found & ~((np.uint64(1) << _PLACE_BITS) - np.uint64(1))) | np.arange(
+    return (found & ~((np.uint64(1) << _INDEX_BITS) - np.uint64(1))) | np.arange(
         count, dtype=np.uint64
     )
 

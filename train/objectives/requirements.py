@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from schemas.manifest import Manifest, SpecialIds
 from train.objectives.config import (
     ClassifyConfig,
+    DenoiserMixtureConfig,
     DenoisingConfig,
     MaskedConfig,
-    MixtureConfig,
     ObjectiveConfig,
     SpanCorruptionConfig,
     TextToTextConfig,
@@ -177,7 +177,7 @@ def sentinels_needed(config: ObjectiveConfig, seq_len: int) -> int:
             )
         case DenoisingConfig():
             return spans_needed(config.grid, seq_len)
-        case MixtureConfig():
+        case DenoiserMixtureConfig():
             spans = [
                 lengths_from_raw(
                     seq_len, noise_density=each.density, mean_span_tokens=each.mean_span_tokens

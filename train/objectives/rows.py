@@ -14,7 +14,7 @@ from train.data.packed import PackedRows
 
 
 @dataclass(frozen=True)
-class TokenPlaces:
+class TokenSegments:
     """[B, T] segment of the batch (-1 padding), number within the row (0 padding), position."""
 
     segment: NDArray[np.int64]
@@ -22,7 +22,7 @@ class TokenPlaces:
     positions: NDArray[np.int64]
 
 
-def token_places(rows: PackedRows) -> TokenPlaces:
+def token_segments(rows: PackedRows) -> TokenSegments:
     """Spread the segments over their tokens."""
     shape = rows.input_ids.shape
     segment = np.full(shape, -1, np.int64)
@@ -33,9 +33,9 @@ def token_places(rows: PackedRows) -> TokenPlaces:
     firsts = np.cumsum(lengths) - lengths
     within = np.arange(int(lengths.sum())) - np.repeat(firsts, lengths)
     row = np.repeat(rows.segment_row, lengths)
-    place = np.repeat(rows.segment_start, lengths) + within
+    column = np.repeat(rows.segment_start, lengths) + within
     first_of_row = np.searchsorted(rows.segment_row, rows.segment_row, side="left")
-    segment[row, place] = np.repeat(number, lengths)
-    document[row, place] = np.repeat(number - first_of_row + 1, lengths)
-    positions[row, place] = within
-    return TokenPlaces(segment, document, positions)
+    segment[row, column] = np.repeat(number, lengths)
+    document[row, column] = np.repeat(number - first_of_row + 1, lengths)
+    positions[row, column] = within
+    return TokenSegments(segment, document, positions)

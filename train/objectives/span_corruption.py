@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from schemas.manifest import SpecialIds
 from train.batch.batch import Batch
 from train.data.packed import PackedRows
-from train.objectives.assemble import ARRANGEMENTS
+from train.objectives.assemble import ASSEMBLERS
 from train.objectives.corruption import corrupt_inputs, noise_targets
 from train.objectives.noise import span_noise
 from train.objectives.tokens import row_tokens
@@ -38,5 +38,5 @@ class SpanCorruptionObjective:
         )
         inputs = corrupt_inputs("u", tokens, noise, self.special, draws=draws, vocab_size=0)
         targets = noise_targets("u", tokens, noise, self.special)
-        arrange = ARRANGEMENTS[self.arrangement]
-        return arrange(inputs.ended(eos, pad=pad), targets.ended(eos, pad=pad), rows, pad=pad)
+        assemble = ASSEMBLERS[self.arrangement]
+        return assemble(inputs.ended(eos, pad=pad), targets.ended(eos, pad=pad), rows, pad=pad)

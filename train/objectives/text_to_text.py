@@ -8,7 +8,7 @@ import numpy as np
 
 from train.batch.batch import Batch
 from train.data.packed import PackedRows
-from train.objectives.assemble import ARRANGEMENTS
+from train.objectives.assemble import ASSEMBLERS
 from train.objectives.tokens import Tokens, row_tokens
 
 
@@ -26,4 +26,4 @@ class TextToTextObjective:
         is_input = np.arange(tokens.ids.shape[1]) < rows.extra["target_start"][:, None]
         inputs = tokens.kept(is_input, pad=self.pad)
         targets = tokens.kept(~is_input, pad=self.pad)
-        return ARRANGEMENTS[self.arrangement](inputs, targets, rows, pad=self.pad)
+        return ASSEMBLERS[self.arrangement](inputs, targets, rows, pad=self.pad)

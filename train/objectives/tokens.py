@@ -1,6 +1,6 @@
-"""Rows of tokens with their places, and what keeps, drops or ends them. All vectorised.
+"""Rows of tokens with their documents and segments, and what keeps, drops or ends them. All vectorised.
 
-Shapes: B rows, W places; a row's tokens come first, padding behind them.
+Shapes: B rows, W columns; a row's tokens come first, padding behind them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from train.data.packed import PackedRows
-from train.objectives.rows import token_places
+from train.objectives.rows import token_segments
 
 Ids = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -37,15 +37,15 @@ class Tokens:
         return counts
 
     def with_ids(self, ids: Ids) -> Tokens:
-        """Other ids at the same places."""
+        """The same tokens with other ids."""
         return replace(self, ids=ids)
 
     def kept(self, keep: Mask, *, pad: int) -> Tokens:
         """The tokens where `keep`, moved together; padding is never kept."""
         keep = keep & self.real
         counts = keep.sum(1)
-        places = np.arange(max(int(counts.max(initial=0)), 1)) < counts[:, None]
-        return self._moved(keep, places, pad)
+        filled = np.arange(max(int(counts.max(initial=0)), 1)) < counts[:, None]
+        return self._moved(keep, filled, pad)
 
     def ended(self, mark: int, *, pad: int) -> Tokens:
         """An end mark behind the last token, in its document; empty rows stay empty."""
@@ -58,7 +58,7 @@ class Tokens:
         return wide
 
     def widened(self, width: int, *, pad: int) -> Tokens:
-        """A copy with padding to `width` places; tokens beyond are cut."""
+        """A copy with padding to `width` columns; tokens beyond are cut."""
         size = min(width, self.ids.shape[1])
         made = empty_tokens(len(self.ids), width, pad=pad)
         made.ids[:, :size] = self.ids[:, :size]
@@ -66,11 +66,11 @@ class Tokens:
         made.segment[:, :size] = self.segment[:, :size]
         return made
 
-    def _moved(self, keep: Mask, places: Mask, pad: int) -> Tokens:
-        made = empty_tokens(*places.shape, pad=pad)
-        made.ids[places] = self.ids[keep]
-        made.document[places] = self.document[keep]
-        made.segment[places] = self.segment[keep]
+    def _moved(self, keep: Mask, filled: Mask, pad: int) -> Tokens:
+        made = empty_tokens(*filled.shape, pad=pad)
+        made.ids[filled] = self.ids[keep]
+        made.document[filled] = self.document[keep]
+        made.segment[filled] = self.segment[keep]
         return made
 
 
@@ -82,19 +82,19 @@ def empty_tokens(rows: int, width: int, *, pad: int) -> Tokens:
 
 def row_tokens(rows: PackedRows) -> Tokens:
     """The tokens of packed rows."""
-    places = token_places(rows)
-    return Tokens(rows.input_ids.astype(np.int64), places.document, places.segment)
+    per_token = token_segments(rows)
+    return Tokens(rows.input_ids.astype(np.int64), per_token.document, per_token.segment)
 
 
 def joined(first: Tokens, second: Tokens, *, pad: int) -> Tokens:
     """Each row of `second` directly behind the same row of `first`."""
     sides = (first, second)
     counts = first.counts + second.counts
-    places = np.arange(max(int(counts.max(initial=0)), 1)) < counts[:, None]
+    filled = np.arange(max(int(counts.max(initial=0)), 1)) < counts[:, None]
     both = Tokens(
         *(
             np.concatenate([getattr(side, name) for side in sides], axis=1)
             for name in ("ids", "document", "segment")
         )
     )
-    return both._moved(both.real, places, pad)
+    return both._moved(both.real, filled, pad)

@@ -94,9 +94,9 @@ def merge_rows(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if _PREFIX not in name or not name.endswith(_KEPT):
             continue
         owner, _, rest = name.rpartition(_PREFIX)
-        place = name.removesuffix(_KEPT)
-        start = int(state[f"{place}0.first_row"])
-        trained = state[f"{place}{_TRAINED}"]
+        prefix = name.removesuffix(_KEPT)
+        start = int(state[f"{prefix}0.first_row"])
+        trained = state[f"{prefix}{_TRAINED}"]
         attribute = rest.removesuffix(f".{_KEPT}")
         whole[f"{owner}{attribute}"] = torch.cat((kept[:start], trained, kept[start:]))
     return whole

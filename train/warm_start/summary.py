@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from train.batch.batch import Batch
-from train.data.loader import Dataset
+from train.data.loader import SplitReader
 from train.data.packed import PackedRows
 from train.warm_start.config import WarmStartConfig
 from train.warm_start.first_loss import FirstLoss, first_loss
@@ -54,7 +54,7 @@ class Opening:
         self,
         output: Path,
         make_batch: Callable[[PackedRows], Batch],
-        data: Dataset,
+        data: SplitReader,
         first_sample: int,
     ) -> None:
         """Log it, and write `warm_start.json` and `new_rows.jsonl` into the run's folder.

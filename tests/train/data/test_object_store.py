@@ -14,7 +14,7 @@ from schemas.errors import ContractError
 from tests.support.datasets import write_dataset
 from tests.support.object_store import moto_store
 from train.data.config import LoaderConfig
-from train.data.loader import open_dataset, shard_files
+from train.data.loader import open_split, shard_files
 from train.data.remote import open_manifest
 
 
@@ -42,11 +42,11 @@ def test_rows_from_a_store_equal_local_ones_and_the_cache_is_bounded(
     samples = np.arange(96, dtype=np.int64)
 
     files = shard_files(f"{store}/manifest.json", config)
-    remote = open_dataset(files, open_manifest(files), config, split="train", seed=1)
+    remote = open_split(files, open_manifest(files), config, split="train", seed=1)
     read = remote.read(samples).input_ids
 
     here = shard_files(str(tmp_path / "local"), config)
-    local = open_dataset(here, open_manifest(here), config, split="train", seed=1)
+    local = open_split(here, open_manifest(here), config, split="train", seed=1)
     assert np.array_equal(read, local.read(samples).input_ids)
     kept = [path for path in cache.iterdir() if path.name.endswith(".parquet")]
     assert 1 <= len(kept) < len(sizes)

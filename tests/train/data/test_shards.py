@@ -12,13 +12,13 @@ from schemas.errors import ContractError
 from schemas.manifest import Manifest, read_manifest
 from tests.support.datasets import write_dataset
 from train.data.config import LoaderConfig
-from train.data.loader import Dataset, open_dataset, shard_files
+from train.data.loader import SplitReader, open_split, shard_files
 
 
-def opened(path: Path, verify: str = "file") -> Dataset:
+def opened(path: Path, verify: str = "file") -> SplitReader:
     config = LoaderConfig.model_validate({"verify": verify})
     manifest: Manifest = read_manifest(path)
-    return open_dataset(shard_files(str(path), config), manifest, config, split="train", seed=1)
+    return open_split(shard_files(str(path), config), manifest, config, split="train", seed=1)
 
 
 def test_rows_equal_what_pyarrow_reads(tmp_path: Path) -> None:

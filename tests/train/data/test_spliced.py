@@ -15,7 +15,7 @@ import yaml
 from schemas.errors import ContractError, SettingsError
 from tests.support.datasets import DatasetShape, write_dataset
 from train.data.config import DataSpan, LoaderConfig
-from train.data.loader import open_dataset, shard_files
+from train.data.loader import open_split, shard_files
 from train.data.remote import open_manifest
 from train.data.spliced import open_spans
 from train.report.events import read_events
@@ -40,7 +40,7 @@ def spans(folders: list[str], rows: int) -> list[DataSpan]:
 def alone(folder: str, samples: list[int]) -> list[list[int]]:
     files = shard_files(folder, LoaderConfig())
     manifest = open_manifest(files)
-    data = open_dataset(files, manifest, LoaderConfig(), split="train", seed=7)
+    data = open_split(files, manifest, LoaderConfig(), split="train", seed=7)
     return data.read(np.array(samples)).input_ids.tolist()
 
 

@@ -14,7 +14,7 @@ from schemas.manifest import SpecialIds
 from schemas.settings import parse_settings
 from train.exchange.folder import export_folder
 from train.generation.config import GenerationConfig
-from train.generation.incremental import CausalStepper, Stepper, TextToTextStepper
+from train.generation.incremental import CausalDecoder, IncrementalDecoder, TextToTextDecoder
 from train.generation.search import generate
 from train.model.encoder_decoder import EncoderDecoder
 from train.model.presets import resolve_model
@@ -39,11 +39,11 @@ def _model(preset: str) -> Model:
     return model.eval()
 
 
-def _stepper(model: Model) -> Stepper:
+def _decoder(model: Model) -> IncrementalDecoder:
     if isinstance(model, EncoderDecoder):
-        return TextToTextStepper(model, start_id=0)
+        return TextToTextDecoder(model, start_id=0)
     assert isinstance(model, Transformer)
-    return CausalStepper(model, max_new_tokens=NEW)
+    return CausalDecoder(model, max_new_tokens=NEW)
 
 
 def _theirs(model: Model, folder: Path) -> Any:
@@ -78,12 +78,12 @@ def test_greedy_in_a_batch_equals_transformers_one_by_one(preset: str, tmp_path:
     model = _model(preset)
     theirs = _theirs(model, tmp_path)
     free = generate(
-        _stepper(model), PROMPTS, GenerationConfig(max_new_tokens=NEW), ends=frozenset()
+        _decoder(model), PROMPTS, GenerationConfig(max_new_tokens=NEW), ends=frozenset()
     )
     ends = [free[0][5], free[1][9]]  # tokens that do come, so that lines end at different places
 
     found = generate(
-        _stepper(model), PROMPTS, GenerationConfig(max_new_tokens=NEW), ends=frozenset(ends)
+        _decoder(model), PROMPTS, GenerationConfig(max_new_tokens=NEW), ends=frozenset(ends)
     )
 
     assert found == _expected(theirs, model, ends)
@@ -98,10 +98,10 @@ def test_beams_in_a_batch_equal_transformers_one_by_one(
     model = _model(preset)
     theirs = _theirs(model, tmp_path)
     config = GenerationConfig(max_new_tokens=NEW, num_beams=4, length_penalty=penalty)
-    free = generate(_stepper(model), PROMPTS, config, ends=frozenset())
+    free = generate(_decoder(model), PROMPTS, config, ends=frozenset())
     ends = [free[0][4], free[1][8]][:num_ends]
 
-    found = generate(_stepper(model), PROMPTS, config, ends=frozenset(ends))
+    found = generate(_decoder(model), PROMPTS, config, ends=frozenset(ends))
 
     assert found == _expected(theirs, model, ends, num_beams=4, length_penalty=penalty)
 
@@ -110,8 +110,8 @@ def test_a_prompt_draws_the_same_alone_and_in_company() -> None:
     model = _model("gpt2-test")
     config = GenerationConfig(max_new_tokens=8, temperature=1.0, top_p=0.9, seed=4)
 
-    alone = generate(_stepper(model), PROMPTS[:1], config, ends=frozenset())
-    together = generate(_stepper(model), PROMPTS, config, ends=frozenset())
+    alone = generate(_decoder(model), PROMPTS[:1], config, ends=frozenset())
+    together = generate(_decoder(model), PROMPTS, config, ends=frozenset())
 
     assert alone[0] == together[0]
     assert together[0] != together[1]
@@ -121,10 +121,10 @@ def test_the_best_of_one_is_greedy() -> None:
     model = _model("llama-test")
     only_best = GenerationConfig(max_new_tokens=8, temperature=1.0, top_k=1)
 
-    drawn = generate(_stepper(model), PROMPTS, only_best, ends=frozenset())
+    drawn = generate(_decoder(model), PROMPTS, only_best, ends=frozenset())
 
     greedy = GenerationConfig(max_new_tokens=8)
-    assert drawn == generate(_stepper(model), PROMPTS, greedy, ends=frozenset())
+    assert drawn == generate(_decoder(model), PROMPTS, greedy, ends=frozenset())
 
 
 def test_an_empty_prompt_and_too_few_positions_are_refused() -> None:
@@ -133,9 +133,9 @@ def test_an_empty_prompt_and_too_few_positions_are_refused() -> None:
     limit = model.config.max_positions
 
     with pytest.raises(ContractError, match="no tokens"):
-        generate(_stepper(model), [[]], GenerationConfig(), ends=frozenset())
+        generate(_decoder(model), [[]], GenerationConfig(), ends=frozenset())
     with pytest.raises(ContractError, match=f"{limit + 2} tokens .* {limit} positions"):
-        CausalStepper(model, max_new_tokens=limit).start([[1, 2]], copies=1)
+        CausalDecoder(model, max_new_tokens=limit).start([[1, 2]], copies=1)
 
 
 def test_beams_with_a_temperature_are_refused() -> None:

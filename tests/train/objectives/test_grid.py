@@ -15,7 +15,7 @@ from train.model.config import ModelConfig
 from train.model.transformer import build_model
 from train.objectives.build import build_objective
 from train.objectives.config import PUBLISHED_GRID, parse_objective
-from train.objectives.denoising import MixtureObjective
+from train.objectives.denoising import DenoiserMixtureObjective
 from train.objectives.requirements import lengths_of
 
 SENTINELS = tuple(range(999, 749, -1))
@@ -180,7 +180,7 @@ def test_unknown_names_are_refused(name: str) -> None:
 def test_ul2_draws_denoisers_by_weight_and_tells_the_mode() -> None:
     rows = make_rows(1400, 64)
     made = objective("t5", name="ul2")
-    assert isinstance(made, MixtureObjective)
+    assert isinstance(made, DenoiserMixtureObjective)
 
     number = made.chosen(3, rows.sample_index)
     batch = made.build(rows, seed=3)

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from tests.support.datasets import DatasetShape, write_dataset
 from tests.support.ranks import run_on_ranks
 from train.data.config import LoaderConfig
-from train.data.loader import open_dataset, shard_files
+from train.data.loader import open_split, shard_files
 from train.data.remote import open_manifest
 from train.loop import run as run_module
 from train.loop.run import pretrain
@@ -47,7 +47,7 @@ def tokens_read(dataset: Path, *, steps: int, rows: int) -> list[dict[str, int]]
     """Segments' lengths by source, straight from the rows of each step."""
     config = LoaderConfig()
     files = shard_files(str(dataset), config)
-    data = open_dataset(files, open_manifest(files), config, split="train", seed=1)
+    data = open_split(files, open_manifest(files), config, split="train", seed=1)
     counts = []
     for step in range(steps):
         read = data.read(np.arange(step * rows, (step + 1) * rows))
