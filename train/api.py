@@ -8,7 +8,7 @@ from train.commands.generate import write_texts
 from train.exchange.describe import read_shape
 from train.exchange.folder import export_folder, load_folder
 from train.generation.config import GenerationConfig
-from train.generation.open_model import Opened, open_model
+from train.generation.open_model import OpenModel, open_model
 from train.loop.run import pretrain
 from train.model.config import ModelConfig
 from train.model.presets import resolve_model
@@ -18,7 +18,7 @@ from train.settings import TrainSettings, load_train_settings
 __all__ = [
     "GenerationConfig",
     "ModelConfig",
-    "Opened",
+    "OpenModel",
     "TrainSettings",
     "build_model",
     "export_folder",

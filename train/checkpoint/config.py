@@ -12,15 +12,19 @@ from schemas.settings import Settings
 class CheckpointConfig(Settings):
     """When a checkpoint is written and which ones stay."""
 
-    every_steps: int = Field(default=500, gt=0)
-    keep_last: int = Field(default=2, gt=0, description="the newest so many stay")
+    every_steps: int = Field(default=500, gt=0, description="steps between two checkpoints")
+    keep_last: int = Field(default=2, gt=0, description="number of newest checkpoints that stay")
     keep_every_steps: int | None = Field(
-        default=None, gt=0, description="those at multiples stay for ever"
+        default=None,
+        gt=0,
+        description="checkpoints at multiples of it stay for ever; null: none do",
     )
     asynchronous: bool = Field(
-        default=True, description="write while training goes on; the copy in memory is exact"
+        default=True, description="a thread writes a copy of the state while training goes on"
     )
     accept_changes: tuple[Literal["optimizer", "schedule", "objective"], ...] = Field(
         default=(), description="blocks that a resumed run may change; noted in events.jsonl"
     )
-    export: bool = Field(default=True, description="Hugging Face folder of the last checkpoint")
+    export: bool = Field(
+        default=True, description="write the last weights as a Hugging Face folder"
+    )

@@ -14,7 +14,7 @@ import torch
 
 from schemas.fingerprints import sha256_hex
 
-# Of all variables, those whose names begin so; others may hold secrets.
+# Environment variables whose names begin so are stored; others may hold secrets.
 _VARIABLES = (
     "OMP_", "MKL_", "OPENBLAS_", "KMP_", "ATEN_", "DNNL_", "ONEDNN_", "TORCH_", "PYTORCH_",
     "NCCL_", "GLOO_", "CUDA_", "CUBLAS_", "WORLD_SIZE", "PYTHONHASHSEED",
@@ -55,8 +55,8 @@ def changed_environment(before: dict[str, Any], now: dict[str, Any]) -> list[str
 
 @cache
 def _packages() -> dict[str, str]:
-    found = importlib.metadata.distributions()
-    return dict(sorted((item.metadata["Name"], item.version) for item in found))
+    packages = importlib.metadata.distributions()
+    return dict(sorted((item.metadata["Name"], item.version) for item in packages))
 
 
 def _cpu_model() -> str:
@@ -70,7 +70,7 @@ def _cpu_model() -> str:
 
 @cache
 def _uncommitted() -> str | None:
-    """Of changes that the commit does not tell; None without any."""
+    """SHA-256 of the changes that are not committed; None where there are none."""
     difference = _git("diff", "HEAD")
     return sha256_hex(difference.encode()) if difference else None
 

@@ -22,13 +22,13 @@ def latest_checkpoint(folder: Path) -> Path | None:
 
 
 def whole_checkpoints(folder: Path) -> list[Path]:
-    """Complete checkpoints, oldest first; what a broken save left is none."""
-    found = folder.glob("step-*")
-    return sorted(path for path in found if (path / STATE_NAME).is_file() and step_of(path) >= 0)
+    """Complete checkpoints, oldest first; a folder that a broken save left is not one of them."""
+    folders = folder.glob("step-*")
+    return sorted(path for path in folders if (path / STATE_NAME).is_file() and step_of(path) >= 0)
 
 
 def step_of(path: Path) -> int:
-    """Step of a checkpoint's folder, -1 where its name is none."""
+    """The step in the name of a checkpoint's folder, -1 where the name holds none."""
     digits = path.name.removeprefix("step-")
     return int(digits) if digits.isdigit() else -1
 
@@ -41,7 +41,7 @@ def find_checkpoint(path: Path) -> Path:
     """
     if (path / STATE_NAME).is_file():
         return path
-    for folder in (path / "checkpoints", path):
+    for folder in (path / CHECKPOINTS_NAME, path):
         latest = latest_checkpoint(folder)
         if latest is not None:
             return latest

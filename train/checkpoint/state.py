@@ -22,7 +22,7 @@ _OPTIONS = StateDictOptions(flatten_optimizer_state_dict=True)
 
 
 def collect_tensors(parts: Sequence[nn.Module], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """All that a checkpoint's weights hold; initialises optimizer states that are not yet there."""
+    """The tensors of a checkpoint; makes the optimizer states that no step has made yet."""
     model: dict[str, Any] = {}
     for part in parts:
         model.update(get_model_state_dict(part))
@@ -43,7 +43,7 @@ def restore_tensors(
 
 
 def collect_model(parts: Sequence[nn.Module]) -> dict[str, Any]:
-    """The weights alone, for what only reads them."""
+    """The weights without optimizer states, as evaluation reads them."""
     model: dict[str, Any] = {}
     for part in parts:
         model.update(get_model_state_dict(part))
@@ -60,7 +60,7 @@ def restore_model(parts: Sequence[nn.Module], tensors: dict[str, Any]) -> None:
 def whole_weights(parts: Sequence[nn.Module]) -> dict[str, Tensor]:
     """Unsharded weights on the CPU by logical name; all ranks call it, the first one uses it.
 
-    Stages of pipelines send theirs to the first rank.
+    Ranks of a pipeline send the weights of their stages to the first rank.
     """
     model: dict[str, Any] = {}
     for part in parts:

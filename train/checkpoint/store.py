@@ -39,7 +39,7 @@ from train.distributed.world import World
 
 logger = logging.getLogger(__name__)
 
-# One process without a process group is meant; torch warns about it at every save.
+# A run of one process has no process group, and torch warns about that at every save.
 warnings.filterwarnings("ignore", message="torch.distributed is disabled", category=UserWarning)
 
 FORMAT_VERSION = 1
@@ -193,22 +193,22 @@ def refuse_other_run(
     """Compare what must be equal for a resumed run to be the same run.
 
     Args:
-        path: Of the checkpoint.
-        state: Its state.
+        path: Folder of the checkpoint, for messages.
+        state: What the checkpoint's state.json holds.
         expected: The identity of this run.
-        accepted: Entries that may differ.
+        accepted: Names of identity entries that may differ.
 
     Returns:
-        The accepted differences.
+        One sentence for each difference that is accepted.
 
     Raises:
         ContractError: Another manifest, tokenizer or model; it names both sides of each difference.
     """
-    found = state["identity"]
+    stored = state["identity"]
     faults = [
-        f"{key} is {json.dumps(found.get(key))} in the checkpoint, {json.dumps(value)} here"
+        f"{key} is {json.dumps(stored.get(key))} in the checkpoint, {json.dumps(value)} here"
         for key, value in expected.items()
-        if key in found and found[key] != value
+        if key in stored and stored[key] != value
     ]
     allowed = [fault for fault in faults if fault.split(" ", 1)[0] in accepted]
     faults = [fault for fault in faults if fault not in allowed]

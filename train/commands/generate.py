@@ -11,7 +11,7 @@ from schemas.settings import parse_settings
 from train.generation.config import GenerationConfig
 
 if TYPE_CHECKING:
-    from train.generation.open_model import Opened
+    from train.generation.open_model import OpenModel
 
 _SETTINGS = (
     "max_new_tokens", "temperature", "top_k", "top_p", "num_beams", "length_penalty", "seed",
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _with_room(opened: Opened, prompts: list[str], config: GenerationConfig) -> GenerationConfig:
+def _with_room(opened: OpenModel, prompts: list[str], config: GenerationConfig) -> GenerationConfig:
     """No more tokens by default than learned positions leave beside the longest prompt."""
     shape = opened.model.config
     if shape.positions != "learned":
@@ -63,7 +63,7 @@ def _with_room(opened: Opened, prompts: list[str], config: GenerationConfig) -> 
 
 
 def write_texts(
-    opened: Opened, prompts: list[str], config: GenerationConfig
+    opened: OpenModel, prompts: list[str], config: GenerationConfig
 ) -> list[dict[str, Any]]:
     """What the model writes for each prompt; all prompts go on in one batch.
 
@@ -95,7 +95,7 @@ def write_texts(
 
 
 def _text_to_text(
-    opened: Opened, prompts: list[str], config: GenerationConfig, decoder: Any
+    opened: OpenModel, prompts: list[str], config: GenerationConfig, decoder: Any
 ) -> list[dict[str, Any]]:
     from schemas.errors import ContractError
     from train.generation.infill import filled, spans_of, with_sentinels
@@ -124,7 +124,7 @@ def _text_to_text(
     return records
 
 
-def _encoded(opened: Opened, text: str) -> list[int]:
+def _encoded(opened: OpenModel, text: str) -> list[int]:
     """Ids with the end mark that the encoder's inputs have in training."""
     ids: list[int] = opened.tokenizer(text, add_special_tokens=False)["input_ids"]
     return [*ids, *sorted(opened.ends)[:1]]

@@ -1,7 +1,7 @@
 """Our models against transformers: logits, loss and every gradient, at real positions.
 
-Documents of packed rows are given to transformers alone, or with its own mask of their borders:
-what packing must not change is so compared too.
+transformers reads each document of a packed row alone, or through a mask of the borders: so the
+comparison also shows that packing documents into rows changes nothing.
 
 Shapes: B rows, T tokens, U target tokens, V vocabulary.
 """
@@ -26,13 +26,13 @@ from train.model.transformer import Model
 
 @dataclass(frozen=True, kw_only=True)
 class Differences:
-    """Largest differences, each against the largest value of its tensor in transformers.
+    """Largest absolute differences, each divided by the largest value in transformers.
 
     Attributes:
-        logits: At real positions.
-        loss: Of the sums.
-        gradients: By their name in transformers; the divisor is at least 1e-6 of the largest
-            gradient, for key biases have a true gradient of zero.
+        logits: Difference of the logits at real positions.
+        loss: Difference of the summed losses.
+        gradients: Differences by the gradient's name in transformers. The divisor is at least 1e-6
+            of the largest gradient, for the true gradient of key biases is zero.
     """
 
     logits: float
@@ -41,7 +41,7 @@ class Differences:
 
     @property
     def gradient(self) -> float:
-        """The worst of all tensors."""
+        """The largest difference of any gradient."""
         return max(self.gradients.values())
 
 
@@ -50,7 +50,7 @@ def compare(model: Model, batch: Batch, *, dtype: torch.dtype = torch.float32) -
     theirs = load_in_transformers(model).to(dtype)
     ours = model.to(dtype)
     ours.zero_grad(set_to_none=True)
-    loss = ours(batch).loss  # that of pairs is in it
+    loss = ours(batch).loss  # includes the loss of sentence pairs
     loss.backward()
     logits, mask = ours.logits(batch).detach(), batch.document > 0
     reference = _run(theirs, ours.config.family, batch)
@@ -58,14 +58,14 @@ def compare(model: Model, batch: Batch, *, dtype: torch.dtype = torch.float32) -
     if batch.decoder_ids is not None:
         mask = torch.ones_like(batch.decoder_ids, dtype=torch.bool)
     expected = reference.logits.detach()
-    found = {
+    gradients = {
         name: p.grad if p.grad is not None else torch.zeros_like(p)
         for name, p in ours.named_parameters()
     }
     return Differences(
         logits=_relative(logits[mask], expected[mask]),
         loss=abs(loss.item() - reference.loss.item()) / reference.loss.item(),
-        gradients=_gradients(to_hugging_face(found, ours.config), theirs),
+        gradients=_gradients(to_hugging_face(gradients, ours.config), theirs),
     )
 
 
@@ -97,7 +97,7 @@ def _run(theirs: nn.Module, family: str, batch: Batch) -> _Reference:
 
 
 def _run_decoder(theirs: nn.Module, batch: Batch) -> _Reference:
-    """Each document alone."""
+    """Logits of each document, read alone."""
     rows = []
     for ids, document in zip(batch.input_ids, batch.document, strict=True):
         parts = []
@@ -111,29 +111,31 @@ def _run_decoder(theirs: nn.Module, batch: Batch) -> _Reference:
 
 def _run_t5(theirs: Any, batch: Batch) -> _Reference:
     real = (batch.document > 0).long()
-    # A mask of four dimensions is taken as it is: true where a token may look.
+    # transformers uses a mask of four dimensions unchanged: true where a token may attend.
     memory = theirs.encoder(input_ids=batch.input_ids, attention_mask=_borders(batch))
-    found = theirs(encoder_outputs=memory, attention_mask=real, decoder_input_ids=batch.decoder_ids)
-    return _Reference(logits=found.logits, loss=_cross_entropy(found.logits, batch.labels))
+    output = theirs(
+        encoder_outputs=memory, attention_mask=real, decoder_input_ids=batch.decoder_ids
+    )
+    return _Reference(logits=output.logits, loss=_cross_entropy(output.logits, batch.labels))
 
 
 def _run_bert(theirs: nn.Module, batch: Batch) -> _Reference:
-    found = theirs(
+    output = theirs(
         input_ids=batch.input_ids,
         attention_mask=_borders(batch),
         token_type_ids=batch.token_types,
         position_ids=batch.positions,
     )
-    loss = _cross_entropy(found.prediction_logits, batch.labels)
+    loss = _cross_entropy(output.prediction_logits, batch.labels)
     if batch.pair_labels is not None:
-        scores = found.seq_relationship_logits
+        scores = output.seq_relationship_logits
         pairs = F.cross_entropy(scores, batch.pair_labels, reduction="sum")
         loss = loss + batch.pair_weight * pairs
-    return _Reference(logits=found.prediction_logits, loss=loss)
+    return _Reference(logits=output.prediction_logits, loss=loss)
 
 
 def _borders(batch: Batch) -> Tensor:
-    """[B, 1, T, T], true inside of a document; padding looks at padding."""
+    """[B, 1, T, T], true within a document; padding attends to padding."""
     return (batch.document[:, :, None] == batch.document[:, None, :])[:, None]
 
 
@@ -143,15 +145,15 @@ def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     )
 
 
-def _gradients(found: State, theirs: nn.Module) -> dict[str, float]:
-    if "embed_out.weight" in found:  # the name in files; transformers 5 has another in memory
-        found["lm_head.weight"] = found["embed_out.weight"]
+def _gradients(ours: State, theirs: nn.Module) -> dict[str, float]:
+    if "embed_out.weight" in ours:  # transformers 5 has this name in files, another in memory
+        ours["lm_head.weight"] = ours["embed_out.weight"]
     expected = {n: p.grad for n, p in theirs.named_parameters() if p.grad is not None}
     largest = max(float(grad.abs().max()) for grad in expected.values())
     return {
-        name: _relative(found[name], grad, floor=1e-6 * largest) for name, grad in expected.items()
+        name: _relative(ours[name], grad, floor=1e-6 * largest) for name, grad in expected.items()
     }
 
 
-def _relative(found: Tensor, expected: Tensor, *, floor: float = 0.0) -> float:
-    return float((found - expected).abs().max()) / max(float(expected.abs().max()), floor)
+def _relative(actual: Tensor, expected: Tensor, *, floor: float = 0.0) -> float:
+    return float((actual - expected).abs().max()) / max(float(expected.abs().max()), floor)

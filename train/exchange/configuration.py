@@ -7,7 +7,7 @@ from typing import Any
 from schemas.errors import SettingsError
 from train.model.config import ModelConfig
 
-# What config.json of transformers can say of each family beyond sizes.
+# Fields that config.json cannot express: a family of transformers always has these values.
 _FIXED: dict[str, dict[str, Any]] = {
     "gpt2": {"positions": "learned", "norm": "layernorm", "norm_position": "pre", "bias": True},
     "opt": {"positions": "learned", "norm": "layernorm", "position_offset": 2, "bias": True},
@@ -24,7 +24,7 @@ def hugging_face_config(config: ModelConfig) -> dict[str, Any]:
     """config.json of transformers for a shape.
 
     Raises:
-        SettingsError: The shape has something that transformers has no word for.
+        SettingsError: The shape has something that transformers cannot express.
     """
     refuse_unknown_shape(config)
     own = _OF_FAMILY[config.family](config)
@@ -40,7 +40,7 @@ def refuse_unknown_shape(config: ModelConfig) -> None:
     """Refuse to export what would be read back as another model.
 
     Raises:
-        SettingsError: With the field, its value and the one that the family has.
+        SettingsError: A field differs from what the family has in transformers.
     """
     wanted = {**_ALWAYS, **_FIXED[config.family]}
     if config.family not in ("neox", "llama"):
@@ -50,10 +50,10 @@ def refuse_unknown_shape(config: ModelConfig) -> None:
     if config.family == "gpt2":
         wanted["position_offset"] = 0
     for name, value in wanted.items():
-        found = getattr(config, name)
-        if found != value:
+        own = getattr(config, name)
+        if own != value:
             raise SettingsError(
-                f"model.{name}: {found!r} has no counterpart "
+                f"model.{name}: {own!r} has no counterpart "
                 f"in {config.family} of transformers, which has {value!r}; train on, but without "
                 "an export"
             )
@@ -67,7 +67,7 @@ def refuse_unknown_shape(config: ModelConfig) -> None:
 
 
 def _sizes(config: ModelConfig) -> dict[str, Any]:
-    """Fields that most families name alike."""
+    """Sizes under the names that most families of transformers use."""
     return {
         "hidden_size": config.width,
         "num_hidden_layers": config.num_layers,
@@ -157,7 +157,7 @@ def _t5(config: ModelConfig) -> dict[str, Any]:
 
 
 def _class_fields(classes: int) -> dict[str, Any]:
-    """Of a head for classes; transformers counts the labels: it writes no `num_labels`."""
+    """Fields of a head for classes; transformers counts the labels and writes no `num_labels`."""
     return {
         "architectures": ["BertForPreTraining", "BertForSequenceClassification"],
         "id2label": {str(number): f"LABEL_{number}" for number in range(classes)},

@@ -1,4 +1,4 @@
-"""config.json of transformers to our shape; what we cannot reproduce is refused, never ignored."""
+"""Our shape from the config.json of transformers; what we cannot reproduce is refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def read_shape(folder: Path) -> ModelConfig:
     """The shape of the model in a Hugging Face folder.
 
     Raises:
-        ContractError: No configuration, another kind of model, or a feature that we do not have.
+        ContractError: There is no configuration, or it is of a model that we cannot reproduce.
     """
     path = folder / "config.json"
     try:
@@ -182,7 +182,7 @@ def _bert_fields(described: dict[str, Any]) -> dict[str, Any]:
 
 
 def _num_classes(described: dict[str, Any]) -> int | None:
-    """Classes of a head; configurations without one may list labels too."""
+    """Number of classes; None without a head, for such configurations may list labels too."""
     names = described.get("architectures") or []
     has_head = any(name.endswith("Classification") for name in names)
     return len(described.get("id2label", "01")) if has_head else None

@@ -28,7 +28,7 @@ __all__ = ["WEIGHTS", "export_folder", "load_folder"]
 logger = logging.getLogger(__name__)
 
 OWN_SHAPE = "shape.json"
-# Heads of bert that checkpoints of the bare encoder come without; they begin as in a new model.
+# Heads of bert that checkpoints of the bare encoder lack; they begin as in a new model.
 _HEADS = ("pooler.", "pair_head.", "transform.", "transform_norm.", "head_bias", "class_head.")
 
 
@@ -43,16 +43,16 @@ def export_folder(
 ) -> None:
     """Write weights, configuration and tokenizer.
 
-    A shape that transformers has no word for is written under our own names, with `shape.json`
-    instead of config.json, and a warning says what it is.
+    A shape that transformers cannot express is written under our own names, with `shape.json`
+    instead of config.json, and a warning says what transformers lacks.
 
     Args:
-        folder: Made if it is not there.
-        state: Whole tensors under our names.
-        config: Shape.
-        special: Control ids, for generation.
+        folder: Folder to write; made if it is not there.
+        state: Unsharded tensors under our names.
+        config: Shape of the model.
+        special: Special token ids, which generation needs.
         tokenizer: Folder whose files are copied beside the weights.
-        shard_bytes: Largest file of weights.
+        shard_bytes: Largest size of a file of weights.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if tokenizer is not None:
@@ -80,10 +80,10 @@ def export_folder(
 def load_folder(folder: Path, config: ModelConfig) -> Model:
     """A model with the weights of a Hugging Face folder.
 
-    The heads of a bert that the folder does not have begin anew, with a warning.
+    Heads of a bert that the folder lacks begin as in a new model, with a warning.
 
     Raises:
-        ContractError: No readable weights, or tensors that are missing, unexpected or misshapen.
+        ContractError: The weights cannot be read, or a tensor is missing, unexpected or misshapen.
     """
     state = _with_prefix(read_weights(folder), config)
     model = build_model(config, seed=0)
@@ -98,22 +98,22 @@ def load_folder(folder: Path, config: ModelConfig) -> Model:
             f"{unexpected[0]}"
         )
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in ours.items()}
-    if expected != found:
+    shapes = {name: tuple(value.shape) for name, value in ours.items()}
+    if expected != shapes:
         differing = sorted(
-            n for n in expected.keys() | found.keys() if expected.get(n) != found.get(n)
+            n for n in expected.keys() | shapes.keys() if expected.get(n) != shapes.get(n)
         )
         first = differing[0]
         raise ContractError(
             f"{folder}: {len(differing)} tensors differ, the first is {first}: "
-            f"found {found.get(first)}, expected {expected.get(first)}"
+            f"found {shapes.get(first)}, expected {expected.get(first)}"
         )
     model.load_state_dict(ours)
     return model
 
 
 def _with_prefix(state: State, config: ModelConfig) -> State:
-    """Checkpoints of a bare model have names without their first part."""
+    """The tensors with the first part of their names, which checkpoints of a bare model lack."""
     with torch.device("meta"):
         expected = to_hugging_face(dict(make_model(config).state_dict()), config)
     firsts = sorted({name.partition(".")[0] for name in expected})

@@ -1,4 +1,4 @@
-"""Our parameter names against those of transformers, and the forms that differ."""
+"""Between our parameter names and forms and those of transformers."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ _NEOX_OUTER = {
     "final_norm.weight": "gpt_neox.final_layer_norm.weight",
     "final_norm.bias": "gpt_neox.final_layer_norm.bias",
 }
+# Buffers and second names of tied tensors, which older checkpoints hold.
 _HARMLESS = (
     ".attn.bias",
     ".attn.masked_bias",
@@ -46,7 +47,7 @@ _QKV = ("query", "key", "value")
 
 
 def to_hugging_face(state: State, config: ModelConfig) -> State:
-    """Rename and reshape for transformers."""
+    """Our tensors under the names and in the forms of transformers."""
     if config.family == "gpt2":
         return _to_gpt2(state, config)
     if config.family == "neox":
@@ -55,10 +56,10 @@ def to_hugging_face(state: State, config: ModelConfig) -> State:
 
 
 def from_hugging_face(state: State, config: ModelConfig) -> State:
-    """Rename and reshape for us.
+    """Tensors of transformers under our names and in our forms.
 
     Raises:
-        ContractError: A tensor is missing, unexpected or misshapen.
+        ContractError: A tensor is missing.
     """
     try:
         if config.family == "gpt2":
@@ -71,10 +72,7 @@ def from_hugging_face(state: State, config: ModelConfig) -> State:
 
 
 def unexpected_names(state: State, ours: State, config: ModelConfig) -> list[str]:
-    """Tensors of a checkpoint that no part of the model takes.
-
-    Buffers and second names of tied tensors, which older checkpoints carry, are none of them.
-    """
+    """Names of the tensors in a checkpoint that no part of the model takes."""
     known = {_bare(name) for name in to_hugging_face(ours, config)}
     return sorted(n for n in state if _bare(n) not in known and not n.endswith(_HARMLESS))
 
@@ -84,7 +82,7 @@ def _bare(name: str) -> str:
 
 
 def _to_gpt2(state: State, config: ModelConfig) -> State:
-    """GPT-2 keeps linear weights as [in, out] and queries, keys and values in one."""
+    """GPT-2 keeps linear weights as [in, out], and queries, keys and values in one matrix."""
     out = {
         "transformer.wte.weight": state["embedding.weight"],
         "transformer.wpe.weight": state["position.weight"],
@@ -131,7 +129,7 @@ def _from_gpt2(state: State, config: ModelConfig) -> State:
 
 
 def _to_neox(state: State, config: ModelConfig) -> State:
-    """GPT-NeoX keeps queries, keys and values in one, head by head."""
+    """GPT-NeoX keeps queries, keys and values in one matrix, head by head."""
     out = {theirs: state[ours] for ours, theirs in _NEOX_OUTER.items()}
     if not config.tied_head:
         out["embed_out.weight"] = state["head.weight"]
@@ -150,7 +148,7 @@ def _to_neox(state: State, config: ModelConfig) -> State:
 
 
 def _from_neox(state: State, config: ModelConfig) -> State:
-    # transformers 5.20 and later may call the head lm_head.
+    # Versions of transformers from 5.20 may name the head lm_head instead of embed_out.
     out = {ours: state[theirs] for ours, theirs in _NEOX_OUTER.items()}
     if not config.tied_head:
         out["head.weight"] = state[

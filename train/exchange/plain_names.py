@@ -46,7 +46,7 @@ _T5_QKVO = {"query": "q", "key": "k", "value": "v", "output": "o"}
 
 
 def plain_names(config: ModelConfig) -> dict[str, str]:
-    """Our name of each parameter to that of transformers."""
+    """The name in transformers of each parameter, by our name."""
     match config.family:
         case "t5":
             return _t5_names(config)

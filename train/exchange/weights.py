@@ -12,7 +12,7 @@ from torch import Tensor
 from schemas.errors import ContractError
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
-SHARD_BYTES = 5_000_000_000  # as transformers
+SHARD_BYTES = 5_000_000_000  # save_pretrained of transformers 4 has the same limit, "5GB"
 
 State = dict[str, Tensor]
 
@@ -48,11 +48,10 @@ def write_weights(folder: Path, tensors: State, *, shard_bytes: int = SHARD_BYTE
 
 
 def read_weights(folder: Path) -> State:
-    """All tensors of a folder.
+    """The tensors of all files of a folder, by their names there.
 
     Raises:
-        ContractError: No safetensors, a file that cannot be read, or one that the index names and
-            that is not there.
+        ContractError: The folder holds no safetensors, or a file is missing or cannot be read.
     """
     index = folder / INDEX
     files = [WEIGHTS]
@@ -63,10 +62,10 @@ def read_weights(folder: Path) -> State:
             raise ContractError(f"{index}: not readable: {error}") from error
         files = sorted(set(file_of.values()))
     elif not (folder / WEIGHTS).is_file():
-        found = sorted(path.name for path in folder.glob("*.bin"))
+        pickles = sorted(path.name for path in folder.glob("*.bin"))
         raise ContractError(
             f"{folder}: not readable: neither {WEIGHTS} nor {INDEX}"
-            + (f"; {found[0]} is a pickle, which is never read" if found else "")
+            + (f"; {pickles[0]} is a pickle, which is never read" if pickles else "")
         )
     state: State = {}
     for file in files:

@@ -20,12 +20,14 @@ from torch import Tensor
 from train.generation.config import GenerationConfig
 from train.generation.incremental import IncrementalDecoder
 
-_UNUSED = -1e9  # beams 1 .. K - 1 of the first step: all copies are equal there
+# Log-probability that beams 1 .. K - 1 begin with: in the first step all K lines are equal, and only
+# one of them may be continued.
+_UNUSED = -1e9
 
 
 @dataclass(frozen=True)
 class _Line:
-    """Tokens of a line and the sum of their log-probabilities."""
+    """New tokens of a line; `score` is the sum of their log-probabilities, or the final score."""
 
     tokens: tuple[int, ...]
     score: float
@@ -33,7 +35,7 @@ class _Line:
 
 @dataclass
 class _Prompt:
-    """The lines of one prompt; finished ones carry their rank score, best first."""
+    """The lines of one prompt; finished ones are sorted by their final score, best first."""
 
     running: list[_Line]
     finished: list[_Line] = field(default_factory=list)
@@ -52,7 +54,7 @@ def beam_search(
     *,
     ends: frozenset[int],
 ) -> list[list[int]]:
-    """The best line of each prompt, without the token that ended it."""
+    """The new tokens of the best line of each prompt, without the token that ended it."""
     beams = config.num_beams or 1
     logits = decoder.start(prompts, copies=beams)
     states = [
@@ -86,11 +88,11 @@ def _candidates(
     vocabulary = logits.shape[-1]
     sums = torch.tensor([[line.score for line in state.running] for state in states])
     log_BKV = logits.float().log_softmax(-1).reshape(len(states), -1, vocabulary)
-    found = (log_BKV + sums[:, :, None]).flatten(1).topk(count)
+    best = (log_BKV + sums[:, :, None]).flatten(1).topk(count)
     return (
-        found.values.tolist(),
-        (found.indices // vocabulary).tolist(),
-        (found.indices % vocabulary).tolist(),
+        best.values.tolist(),
+        (best.indices // vocabulary).tolist(),
+        (best.indices % vocabulary).tolist(),
     )
 
 
@@ -102,7 +104,11 @@ def _advance(
     ends: frozenset[int],
     is_last: bool,
 ) -> list[int]:
-    """Take over the best continuations; the lines that they continue, for the cache."""
+    """Replace the running lines of a prompt by their best continuations.
+
+    Returns:
+        For each new line the index of the line that it continues, by which the cache is reordered.
+    """
     beams = config.num_beams or 1
     length = len(state.running[0].tokens) + 1
     running: list[_Line] = []

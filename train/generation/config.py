@@ -12,11 +12,22 @@ from schemas.settings import Settings
 class GenerationConfig(Settings):
     """How the next token is chosen: the likeliest, a drawn one, or those of the best beams."""
 
-    max_new_tokens: int = Field(default=64, gt=0)
-    temperature: float | None = Field(default=None, gt=0, description="null: nothing is drawn")
-    top_k: int | None = Field(default=None, gt=0, description="draw among the k likeliest")
-    top_p: float | None = Field(default=None, gt=0, le=1, description="among those of this mass")
-    num_beams: int | None = Field(default=None, gt=1, description="null: no beam search")
+    max_new_tokens: int = Field(default=64, gt=0, description="tokens after the prompt")
+    temperature: float | None = Field(
+        default=None,
+        gt=0,
+        description="divides the logits before a token is drawn; null: no token is drawn",
+    )
+    top_k: int | None = Field(default=None, gt=0, description="draw among the k likeliest tokens")
+    top_p: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="draw among the likeliest tokens that together have this probability",
+    )
+    num_beams: int | None = Field(
+        default=None, gt=1, description="lines of the beam search; null: none"
+    )
     length_penalty: float = Field(
         default=1.0, description="beams are ranked by log-probability over tokens to this power"
     )

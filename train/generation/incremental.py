@@ -1,4 +1,4 @@
-"""A model one token at a time: the prompt once, then only what is new, from a key-value cache.
+"""Decoding one token at a time: a key-value cache holds what the model computed before.
 
 Shapes: B rows, T tokens of the longest prompt, V vocabulary.
 """
@@ -18,20 +18,20 @@ from train.model.transformer import Transformer
 
 
 class IncrementalDecoder(Protocol):
-    """What a search asks of a model."""
+    """A model as greedy, sampled and beam search use it."""
 
     def start(self, prompts: Sequence[Sequence[int]], *, copies: int) -> Tensor:
         """Logits [B * copies, V] after the prompts; row b * copies + i is copy i of prompt b."""
 
     def step(self, tokens: Tensor) -> Tensor:
-        """Logits after one more token of each row, [rows]."""
+        """Logits [rows, V] after one more token of each row; `tokens` is [rows]."""
 
     def reorder(self, rows: Tensor) -> None:
         """Let row i continue what row `rows[i]` holds."""
 
 
 class CausalDecoder:
-    """A decoder; prompts are padded on the left, and padding is never looked at."""
+    """A decoder alone. Prompts are padded on the left; no real token attends to padding."""
 
     def __init__(self, model: Transformer, *, max_new_tokens: int) -> None:
         self._model = model
@@ -41,7 +41,7 @@ class CausalDecoder:
         self._position = torch.zeros(0, 1, dtype=torch.int64)
 
     def start(self, prompts: Sequence[Sequence[int]], *, copies: int) -> Tensor:
-        """See `IncrementalDecoder`.
+        """Read the prompts; see `IncrementalDecoder`.
 
         Raises:
             ContractError: A prompt is empty, or there are not enough learned positions.
@@ -51,7 +51,7 @@ class CausalDecoder:
         ids = torch.tensor([[0] * (longest - len(p)) + list(p) for p in prompts])
         real = torch.tensor([[False] * (longest - len(p)) + [True] * len(p) for p in prompts])
         positions = (real.cumsum(1) - 1).clamp(min=0)
-        # Padding keeps itself in sight: a query that sees nothing gives NaN.
+        # Padding attends to itself: softmax over no key is NaN.
         sight = real[:, None, :] & torch.ones(longest, longest, dtype=torch.bool).tril()
         mask = (sight | torch.eye(longest, dtype=torch.bool))[:, None]
         self._cache = [LayerCache() for _ in self._model.blocks]
@@ -62,7 +62,6 @@ class CausalDecoder:
         return logits[rows]
 
     def step(self, tokens: Tensor) -> Tensor:
-        """See `IncrementalDecoder`."""
         self._position = self._position + 1
         seen = torch.ones(len(tokens), 1, dtype=torch.bool)
         self._real = torch.cat((self._real, seen), dim=1)
@@ -70,7 +69,6 @@ class CausalDecoder:
         return self._model.decode(tokens[:, None], self._position, mask, self._cache)
 
     def reorder(self, rows: Tensor) -> None:
-        """See `IncrementalDecoder`."""
         for cache in self._cache:
             cache.reorder(rows)
         self._real, self._position = self._real[rows], self._position[rows]
@@ -87,7 +85,7 @@ class CausalDecoder:
 
 
 class TextToTextDecoder:
-    """An encoder that reads the prompt once, and a decoder that starts from one mark."""
+    """An encoder that reads the prompt once, and a decoder that begins with `start_id`."""
 
     def __init__(self, model: EncoderDecoder, *, start_id: int) -> None:
         self._model = model
@@ -97,7 +95,7 @@ class TextToTextDecoder:
         self._mask = torch.zeros(0)
 
     def start(self, prompts: Sequence[Sequence[int]], *, copies: int) -> Tensor:
-        """See `IncrementalDecoder`.
+        """Read the prompts; see `IncrementalDecoder`.
 
         Raises:
             ContractError: A prompt is empty.
@@ -115,11 +113,9 @@ class TextToTextDecoder:
         return self.step(torch.full((len(rows),), self._start_id))
 
     def step(self, tokens: Tensor) -> Tensor:
-        """See `IncrementalDecoder`."""
         return self._model.decode(tokens[:, None], self._memory, self._mask, self._caches)
 
     def reorder(self, rows: Tensor) -> None:
-        """See `IncrementalDecoder`."""
         for cache in self._caches:
             cache.reorder(rows)
         self._memory, self._mask = self._memory[rows], self._mask[rows]

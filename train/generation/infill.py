@@ -18,8 +18,8 @@ class BlankText:
     """A text whose blanks are numbered sentinels.
 
     Attributes:
-        text: For the tokenizer.
-        count: Blanks in it.
+        text: The text as the tokenizer takes it.
+        count: Number of blanks.
     """
 
     text: str
@@ -36,12 +36,12 @@ def with_sentinels(text: str) -> BlankText:
     return BlankText(text=numbered, count=len(pieces) - 1)
 
 
-def spans_of(found: Sequence[int], sentinels: Sequence[int], count: int) -> list[list[int]]:
-    """The span of each of `count` sentinels; empty where the model skipped one."""
+def spans_of(answer: Sequence[int], sentinels: Sequence[int], count: int) -> list[list[int]]:
+    """The tokens that the answer gives for each of `count` sentinels; none for a skipped one."""
     spans: list[list[int]] = [[] for _ in range(count)]
     number_of = {token: number for number, token in enumerate(sentinels)}
     current = -1
-    for token in found:
+    for token in answer:
         if token in number_of:
             current = number_of[token]
         elif 0 <= current < count:

@@ -16,14 +16,14 @@ from train.warm_start.source import Source, find_source, read_weights
 
 
 @dataclass(frozen=True, kw_only=True)
-class Opened:
-    """A model ready to write.
+class OpenModel:
+    """A model that can write text.
 
     Attributes:
-        model: In evaluation mode.
-        tokenizer: Of transformers.
-        ends: Ids that end a text.
-        start_id: What a decoder of an encoder-decoder starts from.
+        model: The model in evaluation mode.
+        tokenizer: Its tokenizer, a class of transformers.
+        ends: Token ids that end a text.
+        start_id: Token id that the decoder of an encoder-decoder begins with.
     """
 
     model: Model
@@ -32,11 +32,12 @@ class Opened:
     start_id: int
 
 
-def open_model(path: Path, *, tokenizer: Path | None = None) -> Opened:
+def open_model(path: Path, *, tokenizer: Path | None = None) -> OpenModel:
     """Load weights and tokenizer.
 
     Raises:
-        ContractError: No model, tensors that do not fit, or a tokenizer of another size.
+        ContractError: There is no model, its tensors do not fit, or the tokenizer has more ids than
+            the model has rows.
     """
     from transformers import AutoTokenizer
 
@@ -59,7 +60,7 @@ def open_model(path: Path, *, tokenizer: Path | None = None) -> Opened:
     end = described.get("eos_token_id", loaded.eos_token_id)
     ends = end if isinstance(end, list) else [end]
     start = described.get("decoder_start_token_id")
-    return Opened(
+    return OpenModel(
         model=model.eval(),
         tokenizer=loaded,
         ends=frozenset(one for one in ends if one is not None),
@@ -68,7 +69,7 @@ def open_model(path: Path, *, tokenizer: Path | None = None) -> Opened:
 
 
 def _described(source: Source) -> dict[str, Any]:
-    """Control ids: of the folder's config.json, or of the manifest that a checkpoint read."""
+    """Special token ids from the folder's config.json, or from the manifest that a checkpoint read."""
     if not source.is_checkpoint:
         if source.is_ours:
             return {}

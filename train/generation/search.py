@@ -31,21 +31,21 @@ def generate(
     if config.num_beams is not None:
         return beam_search(decoder, prompts, config, ends=ends)
     logits = decoder.start(prompts, copies=1)
-    # A generator of each row: what is drawn for a prompt does not depend on its neighbours.
+    # Each row has its own generator: what is drawn for a prompt does not depend on its neighbours.
     draws = [torch.Generator().manual_seed(config.seed * 1_000_003 + n) for n in range(len(logits))]
     stops = torch.tensor(sorted(ends), dtype=torch.int64)
     done = torch.zeros(len(logits), dtype=torch.bool)
-    found: list[list[int]] = [[] for _ in prompts]
+    texts: list[list[int]] = [[] for _ in prompts]
     for number in range(config.max_new_tokens):
         chosen = choose(logits, config, draws)
         done |= torch.isin(chosen, stops)
         if bool(done.all()):
             break
         for row in (~done).nonzero().flatten().tolist():
-            found[row].append(int(chosen[row]))
+            texts[row].append(int(chosen[row]))
         if number + 1 < config.max_new_tokens:
             logits = decoder.step(chosen)
-    return found
+    return texts
 
 
 def choose(logits_BV: Tensor, config: GenerationConfig, draws: Sequence[torch.Generator]) -> Tensor:

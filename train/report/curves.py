@@ -1,4 +1,4 @@
-"""Curves as SVG text: no script, no font, no file beside the page."""
+"""Curves as SVG text, which needs no script, no font and no other file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 _WIDTH, _HEIGHT = 560, 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 78, 12, 26, 30
 _MOST_POINTS = 600
-# Of the page's style, which has lighter ones for dark screens: --line-0 and so on.
+# Colours of lines, which the page's style names --line-0, --line-1 ...; lighter ones on dark screens.
 COLOURS = ("#2563a8", "#c2571a", "#2a7d4f", "#8a3fa0", "#a8323e", "#5b6b7a", "#857000", "#1b8a94")
 LIGHT_COLOURS = (
     "#6ea8e8", "#f0935a", "#63c08c", "#c98ade", "#ee7d88", "#a3b2c0", "#d3bd4e", "#5cc8d2",
@@ -20,7 +20,7 @@ Points = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
-    """Named lines over steps."""
+    """Lines over steps, by the name that the legend gives them."""
 
     title: str
     lines: Mapping[str, Points]
@@ -78,7 +78,7 @@ def _finite(points: Points, chart: Chart) -> list[tuple[float, float]]:
 
 
 def _thinned(points: Points) -> Points:
-    """At most some hundred points, the lowest and highest of each stretch: peaks stay."""
+    """At most about `_MOST_POINTS` points: the lowest and highest of each stretch, so peaks stay."""
     stretch = math.ceil(len(points) / (_MOST_POINTS / 2))
     if stretch <= 1:
         return points

@@ -1,9 +1,9 @@
-"""`events.jsonl`: what bent the order of samples or the settings, as a chain of hashes.
+"""`events.jsonl`: what changed the order of samples or the settings, as a chain of hashes.
 
-The order of samples is arithmetic, so a run needs no record of it; this holds the exceptions: the
-start, each resume and what had changed, changes of manifest, stops. Each line carries the SHA-256
-of the line before, and each checkpoint the lines up to it, so that none can be altered or lost
-unseen.
+The order of samples is computed, so a run needs no record of it. This file holds the exceptions:
+the start, each resume and what had changed, changes of manifest, stops. Each line holds the SHA-256
+of the line before, and each checkpoint holds the lines up to it, so that a line that is altered or
+lost is noticed.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ Event = dict[str, Any]
 
 
 class EventLog:
-    """Append to the events of a run; only the first rank has one."""
+    """Appends events to the file of a run; only the first rank has one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.events = read_events(path) if path.is_file() else []
 
     def append(self, kind: str, *, step: int, **details: Any) -> Event:
-        """Write one line, at once on disk.
+        """Write one line and flush it to the file.
 
         Args:
-            kind: `start`, `resume`, `manifest`, `stop` and the like.
-            step: The first step that it is about.
-            details: Plain JSON.
+            kind: What happened: `start`, `resume`, `manifest`, `stop` ...
+            step: First step that the event concerns.
+            details: Further fields, which JSON can hold.
         """
         body = {
             "number": len(self.events),
@@ -52,10 +52,10 @@ class EventLog:
         return event
 
     def restore(self, events: list[Event]) -> None:
-        """Go on from the events of a checkpoint; later ones, of lost steps, stay in the file.
+        """Continue from the events of a checkpoint; events of lost later steps stay in the file.
 
         Raises:
-            ContractError: The file is not a continuation of them.
+            ContractError: The file does not begin with the events of the checkpoint.
         """
         if not self.events:
             self.events = check_events(events, where="the checkpoint")
@@ -69,10 +69,10 @@ class EventLog:
 
 
 def read_events(path: Path) -> list[Event]:
-    """Events of a run; a last line cut short by a kill is removed from the file.
+    """Events of a run; a last line that a kill cut short is removed from the file.
 
     Raises:
-        ContractError: The chain is broken, with the line.
+        ContractError: A hash does not fit; the message has the number of the line.
     """
     text = path.read_text(encoding="utf-8")
     whole, newline, rest = text.rpartition("\n")
@@ -82,10 +82,10 @@ def read_events(path: Path) -> list[Event]:
 
 
 def check_events(events: list[Event], *, where: str) -> list[Event]:
-    """The events, if each names the one before.
+    """Return the events if each holds the hash of the one before.
 
     Raises:
-        ContractError: The chain is broken, with the line.
+        ContractError: A hash does not fit; the message has the number of the line.
     """
     previous = _FIRST
     for number, event in enumerate(events):

@@ -23,26 +23,25 @@ class MetricsFile:
         self._file = path.open("a", encoding="utf-8")
 
     def write(self, record: dict[str, Any]) -> None:
-        """Append a record, at once on disk."""
+        """Append a record and flush it to the file."""
         self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
         self._file.flush()
 
     def close(self) -> None:
-        """Close the file."""
         self._file.close()
 
 
 def _lines_before(path: Path, step: int) -> list[str]:
     kept = []
     for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        # A line cut short by a kill has no newline: it is written again.
+        # A line that a kill cut short has no newline; its step is run and written again.
         if line.endswith("\n") and json.loads(line)["step"] < step:
             kept.append(line)
     return kept
 
 
 class ProgressLine:
-    """A rich progress bar on a terminal, a plain line now and then elsewhere."""
+    """A progress bar on a terminal; elsewhere a plain line about every twentieth of the run."""
 
     def __init__(self, *, total_steps: int, enabled: bool) -> None:
         self._console = Console(stderr=True)
@@ -76,7 +75,6 @@ class ProgressLine:
             self._bar.stop()
 
     def show(self, record: dict[str, Any]) -> None:
-        """Show the figures of a step."""
         if not self._enabled:
             return
         done = int(record["step"]) + 1

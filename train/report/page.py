@@ -37,7 +37,7 @@ pre{overflow-x:auto;font-size:12.5px;border:1px solid var(--line);border-radius:
 
 
 def _colours() -> str:
-    """Of lines, for light and for dark screens."""
+    """Style variables for the colours of lines on light and on dark screens."""
     sets = [
         "".join(f"--line-{number}:{colour};" for number, colour in enumerate(colours))
         for colours in (COLOURS, LIGHT_COLOURS)
@@ -46,7 +46,7 @@ def _colours() -> str:
 
 
 def write_report(run: Path) -> Path:
-    """Write `report.html` of a run's folder, whatever of it there is so far.
+    """Write `report.html` into a run's folder, from what the folder holds so far.
 
     Raises:
         ContractError: The folder has no metrics.
@@ -57,7 +57,7 @@ def write_report(run: Path) -> Path:
 
 
 def render(run: Path) -> str:
-    """The page of a run."""
+    """The HTML of a run's report."""
     records = read_metrics(run / "metrics.jsonl")
     sections = [
         _figures(records[-1], records),
@@ -73,7 +73,7 @@ def render(run: Path) -> str:
 
 
 def wrap(title: str, body: str) -> str:
-    """A whole page around some sections."""
+    """A whole HTML page with some sections in it."""
     title = html.escape(title)
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
@@ -84,10 +84,10 @@ def wrap(title: str, body: str) -> str:
 
 
 def read_metrics(path: Path) -> list[Record]:
-    """Lines of `metrics.jsonl`; one that a kill has cut short is passed over.
+    """Records of `metrics.jsonl`; a last line that a kill cut short is left out.
 
     Raises:
-        ContractError: There are none.
+        ContractError: The file is missing or empty.
     """
     if path.is_file():
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -102,7 +102,7 @@ def _section(title: str, body: str) -> str:
 
 
 def figures(values: Mapping[str, str]) -> str:
-    """Numbers with their names below, side by side."""
+    """Numbers side by side, each with its name below."""
     items = "".join(
         f"<div><b>{html.escape(value)}</b>{html.escape(name)}</div>"
         for name, value in values.items()
@@ -189,7 +189,10 @@ def _sums(records: list[Record], key: str) -> Counter[str]:
 
 
 def _staleness(last: Record) -> str:
-    """Of an asynchronous run: how many updates lay between reading weights and their gradient."""
+    """How many updates lay between reading weights and pushing their gradient, as a table.
+
+    Empty for a run without parameter servers.
+    """
     counts = {int(key): count for key, count in last.get("staleness", {}).items()}
     if not counts:
         return ""
@@ -211,10 +214,10 @@ def _staleness(last: Record) -> str:
 
 
 def _heldout(run: Path) -> str:
-    found = _json(run / "evaluation.json")
-    if not isinstance(found, dict) or "heldout" not in found:
+    evaluation = _json(run / "evaluation.json")
+    if not isinstance(evaluation, dict) or "heldout" not in evaluation:
         return ""
-    whole = found["heldout"]
+    whole = evaluation["heldout"]
     rows = [("all", *_loss_cells(whole))]
     rows += [(name, *_loss_cells(part)) for name, part in sorted(whole["sources"].items())]
     return _table(("source", "loss", "perplexity", "bits per byte"), rows)
@@ -242,7 +245,7 @@ def _events(run: Path) -> str:
 
 
 def _words(values: Record) -> str:
-    """Fields as text: strings as they are, the rest as JSON."""
+    """Fields as text: strings unchanged, other values as JSON."""
     shown = [
         (key, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
         for key, value in values.items()

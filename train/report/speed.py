@@ -6,7 +6,7 @@ import time
 
 import torch
 
-# Dense bf16 products per second, from the makers' data sheets.
+# Dense bf16 operations per second, from the makers' data sheets.
 _PEAKS = {
     "H200": 989e12,
     "H100": 989e12,
@@ -19,9 +19,9 @@ _SIZE, _REPEATS = 768, 6
 
 
 def peak_flops(device: torch.device) -> float:
-    """Operations per second at most: of the data sheet, elsewhere those of a matrix product here.
+    """The most operations per second: from the data sheet, or measured on a product of matrices.
 
-    A measured peak moves with the load of the machine; a fifth of a second is spent on it.
+    A measured peak depends on the load of the machine; measuring takes a fifth of a second.
     """
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)

@@ -1,4 +1,4 @@
-"""Scalars for TensorBoard, written without it: its event files are framed protocol buffers.
+"""Scalars for TensorBoard, written without its package: event files are framed protocol buffers.
 
 Frame: length (uint64), masked CRC-32C of it, the bytes, masked CRC-32C of them (TFRecord). Event:
 wall_time = 1 (double), step = 2 (int64), file_version = 3 (string), summary = 5; a summary's value = 1
@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-_POLYNOMIAL = 0x82F63B78
+_POLYNOMIAL = 0x82F63B78  # CRC-32C (Castagnoli) with its bits reversed
 
 
 def _table() -> list[int]:
@@ -54,14 +54,14 @@ class TensorBoardFile:
     def __init__(self, folder: Path, *, first_step: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         now = time.time()
-        # TensorBoard drops what a later file says again from a step on.
+        # TensorBoard replaces what earlier files say of the steps that a later file repeats.
         self._file = (folder / f"events.out.tfevents.{int(now * 1000):016d}.{first_step}").open(
             "wb"
         )
         self._record(struct.pack("<Bd", 9, now) + _text(3, b"brain.Event:2"))
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Append the scalars of a step, at once on disk."""
+        """Append the scalars of a step and flush them to the file."""
         parts = [
             _text(1, _text(1, tag.encode()) + struct.pack("<Bf", 0x15, value))
             for tag, value in values.items()
@@ -70,7 +70,6 @@ class TensorBoardFile:
         self._record(head + _text(5, b"".join(parts)))
 
     def close(self) -> None:
-        """Close the file."""
         self._file.close()
 
     def _record(self, data: bytes) -> None:
@@ -81,11 +80,11 @@ class TensorBoardFile:
 
 
 def scalars(record: Mapping[str, object]) -> dict[str, float]:
-    """Scalars of one line of metrics: plain numbers, and `loss_by_source/web` and the like."""
-    found: dict[str, float] = {}
+    """The numbers in one line of metrics; nested ones are named like `loss_by_source/web`."""
+    numbers: dict[str, float] = {}
     for name, value in record.items():
         if isinstance(value, Mapping):
-            found |= {f"{name}/{key}": number for key, number in scalars(value).items()}
+            numbers |= {f"{name}/{key}": inner for key, inner in scalars(value).items()}
         elif isinstance(value, int | float) and name not in ("step", "time"):
-            found[name] = float(value)
-    return found
+            numbers[name] = float(value)
+    return numbers
