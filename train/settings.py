@@ -21,9 +21,9 @@ logger = logging.getLogger(__name__)
 
 
 class StopConfig(Settings):
-    """Where the run ends; exactly one is given."""
+    """The end of the run, by exactly one of the three."""
 
-    steps: int | None = Field(default=None, gt=0)
+    steps: int | None = Field(default=None, gt=0, description="optimizer steps")
     tokens: int | None = Field(default=None, gt=0, description="packed tokens, padding included")
     epochs: float | None = Field(default=None, gt=0, description="passes over the manifest")
 
@@ -36,53 +36,63 @@ class StopConfig(Settings):
 
 
 class PrecisionConfig(Settings):
-    """Numbers of forward and backward; weights and optimizer states are fp32 always."""
+    """The type that forward and backward compute in; weights and optimizer states stay fp32."""
 
     compute: Literal["fp32", "bf16", "fp16", "auto"] = Field(
-        default="fp32", description="auto: bf16 where the hardware has it, else fp32, with why"
+        default="fp32",
+        description="auto: bf16 where the hardware has it, else fp32 with the reason logged",
     )
-    initial_scale: float = Field(default=65536.0, gt=0, description="fp16: first loss scale")
-    growth_interval: int = Field(default=2000, gt=0, description="fp16: clean steps per doubling")
+    initial_scale: float = Field(default=65536.0, gt=0, description="fp16: the first loss scale")
+    growth_interval: int = Field(
+        default=2000, gt=0, description="fp16: steps without overflow until the scale doubles"
+    )
 
 
 class EvaluationConfig(Settings):
     """Loss on the held-out split during training."""
 
-    every_steps: int | None = Field(default=None, gt=0, description="null: only at the end")
-    max_rows: int | None = Field(default=None, gt=0, description="null: the whole split")
-    microbatch: int = Field(default=8, gt=0)
+    every_steps: int | None = Field(
+        default=None, gt=0, description="null: at the end of the run only"
+    )
+    max_rows: int | None = Field(
+        default=None, gt=0, description="rows that are read; null: the whole split"
+    )
+    microbatch: int = Field(default=8, gt=0, description="rows of a forward pass on one rank")
 
 
 class MetricsConfig(Settings):
-    """What is written while training."""
+    """The metrics that are written while training."""
 
-    every_steps: int = Field(default=1, gt=0)
-    tensorboard: bool = Field(default=True, description="event files in tensorboard/ too")
+    every_steps: int = Field(default=1, gt=0, description="steps between two lines of metrics")
+    tensorboard: bool = Field(default=True, description="write event files to tensorboard/ as well")
     peak_flops: float | None = Field(
-        default=None, gt=0, description="per rank and second, for MFU; null: known or measured"
+        default=None,
+        gt=0,
+        description="operations per second of one rank, for MFU; null: from the data sheet or measured",
     )
 
 
 class TrainSettings(Settings):
-    """One run. Paths are relative to the working directory."""
+    """One run of training. Paths are relative to the working directory."""
 
     manifest: str = Field(description="manifest.json, or the folder that holds it")
     data: tuple[DataSpan, ...] | None = Field(
         default=None,
         min_length=1,
-        description="manifests in turn, each until a token of the run; instead of `manifest`",
+        description="several manifests in turn, each until a token of the run; replaces `manifest`",
     )
-    output: str
-    seed: int = 1
+    output: str = Field(description="folder of the run")
+    seed: int = Field(default=1, description="of new weights, order, dropout and noise")
     model: dict[str, Any] = Field(
         default_factory=lambda: {"preset": "gpt2-tiny"},
-        description="preset and overrides; judged by train.model",
+        description="a preset, and fields that change it",
     )
     warm_start: WarmStartConfig | None = Field(
-        default=None, description="weights to start from; null: new ones"
+        default=None, description="weights to start from; null: new weights"
     )
     trainable: Trainable = Field(
-        default="all", description="new_embeddings: only the rows of tokens that the base lacks"
+        default="all",
+        description="what is trained; new_embeddings: the rows of tokens that the base lacks",
     )
     phases: tuple[dict[str, Any], ...] | None = Field(
         default=None,
@@ -101,23 +111,28 @@ class TrainSettings(Settings):
     precision: PrecisionConfig = PrecisionConfig()
     recompute: Literal["none", "selective", "full"] = Field(
         default="none",
-        description="activations computed again in the backward pass; selective: all but products",
+        description="what the backward pass computes again: nothing, all but matrix products, or blocks",
     )
-    compile: bool = Field(default=False, description="torch.compile for each block")
+    compile: bool = Field(default=False, description="compile each block with torch.compile")
     parallel: ParallelConfig = ParallelConfig()
     asynchronous: AsynchronousConfig | None = Field(
-        default=None, description="SGD on parameter servers instead of common steps; null: not so"
+        default=None,
+        description="asynchronous SGD on parameter servers; null: all ranks step together",
     )
     diloco: DilocoConfig | None = Field(
-        default=None, description="data ranks step alone and meet now and then; null: at each step"
+        default=None,
+        description="data ranks step alone and average their changes now and then (DiLoCo); null: they "
+        "average gradients at each step",
     )
     loader: LoaderConfig = LoaderConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
     evaluation: EvaluationConfig | None = EvaluationConfig()
     metrics: MetricsConfig = MetricsConfig()
-    threads: int | None = Field(default=None, gt=0, description="per rank; null: as torch decides")
+    threads: int | None = Field(
+        default=None, gt=0, description="CPU threads of a rank; null: torch decides"
+    )
     step_timeout_seconds: float = Field(
-        default=600.0, gt=0, description="collectives fail after it"
+        default=600.0, gt=0, description="a rank that waits longer for another ends the run"
     )
 
     @model_validator(mode="before")

@@ -1,1 +1,1 @@
-"""The pure cursor and the rows of a manifest."""
+"""The order of a manifest's rows, and the rows themselves."""

@@ -10,42 +10,55 @@ from schemas.settings import Settings
 
 
 class DataSpan(Settings):
-    """A manifest, and the token of the run at which the next one takes over."""
+    """A manifest, and the token of the run at which the next manifest follows."""
 
     manifest: str = Field(description="manifest.json, or the folder that holds it")
     until_tokens: int | None = Field(
-        default=None, gt=0, description="packed tokens of the whole run; null: to its end"
+        default=None,
+        gt=0,
+        description="packed tokens of the run, counted from its start; null: to its end",
     )
 
 
 class LoaderConfig(Settings):
-    """How rows reach the loop; nothing here changes which rows."""
+    """How rows are read; nothing here changes which rows a step reads."""
 
     verify: Literal["file", "content", "none"] = Field(
-        default="file", description="check on first open: the file's SHA-256, or that of its rows"
+        default="file",
+        description="what is checked when a shard is opened: the SHA-256 of its file, or of its rows",
     )
-    prefetch_microbatches: int = Field(default=4, gt=0, description="micro-batches ready ahead")
+    prefetch_microbatches: int = Field(
+        default=4, gt=0, description="micro-batches that a thread reads ahead"
+    )
     cache_row_groups: int | None = Field(
-        default=None, gt=0, description="decoded row groups held; null: what the lanes need"
+        default=None,
+        gt=0,
+        description="decoded row groups in memory; null: as many as the manifest's lanes need",
     )
-    cache_dir: str | None = Field(default=None, description="where remote shards are kept")
-    cache_bytes: int = Field(default=20_000_000_000, gt=0, description="bound of `cache_dir`")
+    cache_dir: str | None = Field(default=None, description="folder for copies of remote shards")
+    cache_bytes: int = Field(
+        default=20_000_000_000, gt=0, description="the largest size of that folder"
+    )
 
 
 class BatchRamp(Settings):
     """Grow the batch linearly over the first tokens (GPT-3, Brown et al. 2020, appendix B)."""
 
-    start_sequences: int = Field(gt=0)
-    over_tokens: int = Field(gt=0)
-    quantum: int = Field(gt=0, description="batches are multiples of it, never of the world size")
+    start_sequences: int = Field(gt=0, description="rows of the first batch")
+    over_tokens: int = Field(gt=0, description="packed tokens until the batch has its full size")
+    quantum: int = Field(gt=0, description="every batch is a multiple of so many rows")
 
 
 class BatchConfig(Settings):
-    """The global batch, and how it is cut for memory."""
+    """The global batch, and the micro-batches that fit into memory."""
 
-    sequences: int = Field(default=48, gt=0, description="rows per optimizer step, all ranks")
-    microbatch: int = Field(default=8, gt=0, description="rows per forward pass and rank")
-    ramp: BatchRamp | None = None
+    sequences: int = Field(
+        default=48,
+        gt=0,
+        description="rows of an optimizer step on all ranks together (global batch)",
+    )
+    microbatch: int = Field(default=8, gt=0, description="rows of a forward pass on one rank")
+    ramp: BatchRamp | None = Field(default=None, description="null: the batch has one size")
 
     @model_validator(mode="after")
     def _quantum_divides(self) -> Self:

@@ -1,4 +1,4 @@
-"""The pure cursor: which rows a step reads, as arithmetic on (manifest, seed, samples consumed).
+"""The cursor: which rows a step reads, computed from manifest, seed and samples consumed.
 
 Sample i of a pass is row i div L of lane i mod L, where lane l is the l-th equal stretch of the
 pass's row numbers; the last N mod L rows close the pass. The first pass follows the row numbers;
@@ -27,7 +27,7 @@ BLOCK_ROWS = 256
 
 @dataclass(frozen=True, kw_only=True)
 class RankShare:
-    """Rank `rank` of `ranks` that read different rows."""
+    """Rank `rank` of the `ranks` that read different rows."""
 
     rank: int = 0
     ranks: int = 1
@@ -47,7 +47,7 @@ class PassRow:
 
 
 class Cursor:
-    """Order of the rows of one split."""
+    """The order of the rows of one split; a pure function without state."""
 
     def __init__(self, *, shard_rows: Sequence[int], lanes: int, seed: int) -> None:
         self.num_rows = sum(shard_rows)
@@ -57,11 +57,10 @@ class Cursor:
 
     @classmethod
     def of_split(cls, split: Split, *, lanes: int, seed: int) -> Cursor:
-        """The cursor of a manifest's split."""
         return cls(shard_rows=[shard.rows for shard in split.shards], lanes=lanes, seed=seed)
 
     def rows(self, samples: Int64s) -> Int64s:
-        """Row numbers of samples, counted from the start of training; passes follow each other."""
+        """Row numbers of samples, which are counted from the start of training through all passes."""
         passes, within = np.divmod(samples, self.num_rows)
         lane_rows = self.num_rows // self._lanes
         laned = (within % self._lanes) * lane_rows + within // self._lanes
@@ -75,7 +74,7 @@ class Cursor:
         return rows
 
     def locate(self, sample: int) -> PassRow:
-        """Pass and row number of one sample."""
+        """The row of one sample, and the pass that reads it."""
         row = int(self.rows(np.array([sample], dtype=np.int64))[0])
         return PassRow(passes=sample // self.num_rows, row=row)
 
@@ -88,13 +87,18 @@ def rank_samples(*, start: int, count: int, share: RankShare) -> Int64s:
 
 @dataclass(frozen=True, kw_only=True)
 class _BlockOrder:
-    """Blocks in the order of one pass: where each begins there, and its first row."""
+    """Blocks of rows in the order of one pass.
+
+    Attributes:
+        starts: Index in the pass at which each block begins.
+        first_rows: Number of the first row of each block.
+    """
 
     starts: Int64s
     first_rows: Int64s
 
     def rows(self, virtual: Int64s) -> Int64s:
-        """Row numbers by their index in the permuted pass."""
+        """Row numbers at some indices of the permuted pass."""
         block = np.searchsorted(self.starts, virtual, side="right") - 1
         rows: Int64s = self.first_rows[block] + (virtual - self.starts[block])
         return rows

@@ -1,4 +1,4 @@
-"""From the cursor to micro-batches: rows gathered by number, a thread reading ahead."""
+"""Packed rows in the order of the cursor, and a thread that reads ahead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packed rows as objectives take them: plain arrays, no strings."""
+"""Packed rows as objectives take them: arrays of numbers, without strings."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class PackedRows:
     """Rows of the manifest. Shapes: B rows, T tokens, S segments of all rows in their order.
 
     Attributes:
-        input_ids: [B, T].
-        next_token: [B], the token that follows the row in its document, -1 for none.
-        sample_index: [B], the samples' numbers since the start of training; randomness is keyed
-            by it, never by the rank.
-        segment_row: [S], the row of each segment.
-        segment_start: [S], in tokens of the row.
-        segment_length: [S], in tokens; what no segment covers is padding.
-        segment_source: [S], numbers into `sources`.
-        sources: Names.
-        extra: Optional columns of the manifest by name: [B] numbers, or [B, T] one for each token.
+        input_ids: Token ids [B, T].
+        next_token: Token [B] that follows the row in its last document, -1 where none does.
+        sample_index: Numbers [B] of the samples since the start of training; random numbers depend
+            on them, never on the rank.
+        segment_row: Row [S] of each segment.
+        segment_start: Position [S] in the row of each segment's first token.
+        segment_length: Number [S] of each segment's tokens; tokens of no segment are padding.
+        segment_source: Index [S] of each segment's source in `sources`.
+        sources: Names of the sources.
+        extra: Optional columns of the manifest by name: [B], or [B, T] with a value per token.
     """
 
     input_ids: Int32s

@@ -1,4 +1,4 @@
-"""Where shards lie: beside the manifest on a disk, or behind fsspec with a bounded copy on disk."""
+"""Files of a dataset: on a disk, or behind a URI with a cache of bounded size on disk."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class ShardFiles:
 
     Args:
         base: Folder or URI (`s3://bucket/dataset`) of the manifest.
-        cache_dir: Where remote files are kept; needed for URIs only.
-        cache_bytes: Bound of that folder; least recently used files leave.
+        cache_dir: Folder for copies of remote files; needed for a URI.
+        cache_bytes: Largest size of that folder; the files used longest ago are removed.
     """
 
     def __init__(
@@ -32,11 +32,11 @@ class ShardFiles:
 
     @property
     def is_remote(self) -> bool:
-        """Whether the dataset is behind a URI."""
+        """Whether the dataset lies behind a URI."""
         return "://" in self.base and not self.base.startswith("file://")
 
     def local(self, relative: str) -> Path:
-        """A local path of the file, fetched first where it is remote.
+        """Path of a file on a local disk; a remote file is fetched first.
 
         Raises:
             ContractError: There is no such file.
@@ -55,7 +55,7 @@ class ShardFiles:
         return target
 
     def folder(self, relative: str) -> Path:
-        """An own folder in the cache, for what is read as a folder."""
+        """A folder in the cache for the files of one remote folder."""
         if self._cache_dir is None:
             raise ContractError(f"{self.base}: a remote dataset needs loader.cache_dir")
         name = hashlib.sha256(f"{self.base}/{relative}".encode()).hexdigest()[:24]
@@ -91,7 +91,7 @@ class ShardFiles:
 
 
 def open_manifest(files: ShardFiles) -> Manifest:
-    """Read the manifest of a dataset, wherever it lies."""
+    """Read the manifest of a dataset."""
     return read_manifest(files.local(MANIFEST_NAME))
 
 

@@ -1,4 +1,4 @@
-"""Rows of a manifest by their number: shards verified on first open, decoded row groups cached."""
+"""Rows of a manifest by number; shards are verified when opened, decoded row groups are cached."""
 
 from __future__ import annotations
 
@@ -32,9 +32,16 @@ _READ_BYTES = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class RowGroup:
-    """Decoded rows: [N, T], [N], [N + 1], then [S] for the S segments of all N rows in order.
+    """Decoded rows of one row group. Shapes: N rows, T tokens, S segments of all rows in order.
 
-    `extra` holds optional columns: [N] or, for lists, [N, T].
+    Attributes:
+        input_ids: Token ids [N, T].
+        next_token: Token [N] that follows each row in its document, -1 where none does.
+        segment_offsets: Index [N + 1] of each row's first segment, and S.
+        segment_start: Position [S] of each segment's first token in its row.
+        segment_length: Number [S] of each segment's tokens.
+        segment_source: Index [S] of each segment's source.
+        extra: Optional columns: [N] or, for lists, [N, T].
     """
 
     input_ids: Int32s
@@ -48,7 +55,7 @@ class RowGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
-    """A stretch of a document in a row; offsets and length in tokens."""
+    """A piece of a document in a row; starts and length are in tokens."""
 
     doc_id: str
     source: str
@@ -67,7 +74,7 @@ class _OpenShard:
 class ShardReader:
     """Random access to the rows of one split.
 
-    Thread-safe; holds at most `cache_groups` decoded row groups, least recently used ones leave.
+    Threads may share it. It holds `cache_groups` decoded row groups; that used longest ago leaves.
     """
 
     def __init__(
@@ -95,12 +102,12 @@ class ShardReader:
 
     @property
     def extra_columns(self) -> tuple[str, ...]:
-        """Optional columns that are read."""
+        """Names of the optional columns that are read."""
         return self._extra_columns
 
     @property
     def num_rows(self) -> int:
-        """Rows of the split."""
+        """Number of rows of the split."""
         return self._starts[-1]
 
     def locate(self, row: int) -> tuple[RowGroup, int]:
@@ -117,18 +124,17 @@ class ShardReader:
             return self._group(index, group), within - shard.group_starts[group]
 
     def segments(self, row: int) -> list[Segment]:
-        """Documents of a row, in their order; reads the strings that training never needs."""
+        """The pieces of documents in a row, with the strings that training never reads."""
         index = bisect_right(self._starts, row) - 1
         with self._lock:
             shard = self._opened(index)
             within = row - self._starts[index]
             group = bisect_right(shard.group_starts, within) - 1
             column = shard.file.read_row_group(group, columns=["segments"]).column(0)
-        found = column[within - shard.group_starts[group]].as_py()
-        return [Segment(**segment) for segment in found]
+        segments = column[within - shard.group_starts[group]].as_py()
+        return [Segment(**segment) for segment in segments]
 
     def close(self) -> None:
-        """Close every open file."""
         with self._lock:
             for shard in self._open.values():
                 shard.file.close()
@@ -188,7 +194,7 @@ class ShardReader:
 
 
 def _optional(column: pa.ChunkedArray) -> NDArray[Any]:
-    """One value per row, or one per token."""
+    """The values of an optional column: one per row, or one per token."""
     values = column.combine_chunks()
     if pa.types.is_list(values.type):
         flat = values.flatten().to_numpy(zero_copy_only=False)
@@ -197,9 +203,9 @@ def _optional(column: pa.ChunkedArray) -> NDArray[Any]:
 
 
 def verify_shard(path: Path, shard: Shard, *, how: str) -> None:
-    """Compare a file with its entry.
+    """Compare a shard's file with its entry in the manifest.
 
-    A file with other bytes but equal rows was only rewritten: it passes, and says so.
+    A file with other bytes but equal rows was rewritten: it is accepted with a warning.
 
     Raises:
         ContractError: The file is missing, or its rows are not those of the manifest.
@@ -209,8 +215,7 @@ def verify_shard(path: Path, shard: Shard, *, how: str) -> None:
     if how == "none":
         return
     if how == "file":
-        found = file_sha256(path)
-        if found == shard.sha256:
+        if file_sha256(path) == shard.sha256:
             return
     content = content_sha256(read_row_groups(path))
     if content != shard.content_sha256:

@@ -1,4 +1,4 @@
-"""Several manifests read one after the other: a change of weights is a change of manifest."""
+"""Several manifests that a run reads one after the other, as when the mixture's weights change."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class SplicedReader:
 
 
 def join_rows(parts: Sequence[PackedRows]) -> PackedRows:
-    """Rows of several reads as one; their sources are the same."""
+    """Join the rows of several reads; their sources are the same."""
 
     def joined(name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
         return np.concatenate([getattr(part, name) for part in parts])
@@ -95,7 +95,7 @@ def join_rows(parts: Sequence[PackedRows]) -> PackedRows:
 def open_spans(
     spans: Sequence[DataSpan], config: LoaderConfig, *, seed: int, first_sample: int = 0
 ) -> SplicedReader:
-    """Open the training split of each manifest.
+    """Open the training splits of the manifests that a run reads in turn.
 
     Raises:
         ContractError: The manifests differ in tokenizer, length of rows or optional columns.

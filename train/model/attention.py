@@ -1,8 +1,8 @@
 """Attention with a learned bias or with dropout, exact and without keeping all scores.
 
-torch's fused kernels refuse a bias that wants a gradient, and dropout; the path that is left keeps
-the scores of every row and layer until the backward pass. Here each row is computed on its own, so
-its scores stay in the cache; the backward pass computes them again, unless they are few.
+torch's fused kernels take neither a bias with a gradient nor dropout; its other kernel keeps the
+scores of all rows of a layer until the backward pass. Here each row is computed on its own, so that
+its scores stay in the processor's cache; the backward pass computes them again, unless they are few.
 
 Shapes: B rows, N heads, T queries, S keys, H head width.
 """
@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Weights of a layer up to this size are kept: computing them again costs a twentieth of T5's step.
+# Attention weights of a layer up to this size are kept: computing them again takes a twentieth of
+# a step of T5.
 KEPT_BYTES = 48 << 20
 
 
@@ -36,9 +37,9 @@ def attend_with_bias(
         k: [B, N, S, H].
         v: [B, N, S, H].
         bias: [1, N, T, S], added to the scores, with a gradient; None: nothing is added.
-        mask: [1 or B, 1, 1 or T, S], true where a query may look; every query needs one such key.
-        scale: Factor of the products.
-        dropout: Share of the attention weights to drop.
+        mask: [1 or B, 1, 1 or T, S], true where a query may attend; every query needs one such key.
+        scale: Factor of the products of queries and keys.
+        dropout: Share of the attention weights that are set to zero.
 
     Returns:
         [B, N, T, H].
@@ -54,7 +55,7 @@ def attend_with_bias(
 def _weights(
     q: Tensor, k: Tensor, bias: Tensor | None, mask: Tensor | None, scale: float
 ) -> Tensor:
-    """Attention weights [N, T, S] of a row."""
+    """Attention weights [N, T, S] of one row of the batch."""
     if bias is None:
         scores = torch.bmm(q, k.transpose(1, 2))
         if scale != 1.0:
@@ -73,7 +74,7 @@ def _row(tensor: Tensor | None, row: int) -> Tensor | None:
 
 
 class _RowAttention(torch.autograd.Function):
-    """Keeps its inputs, with dropout one byte for each score, and the weights where they are few."""
+    """Saves its inputs, with dropout one byte per score, and the weights where they are few."""
 
     @staticmethod
     def forward(  # noqa: PLR0913 (autograd passes one by one)

@@ -174,7 +174,7 @@ class ModelConfig(Settings):
 
     @property
     def width_ratio(self) -> float:
-        """Width over the base width of muP; 1 without it."""
+        """Width over the base width of muP; 1 without muP."""
         return self.width / self.mup_base_width if self.mup_base_width else 1.0
 
     @property
@@ -183,7 +183,7 @@ class ModelConfig(Settings):
         return self.activation in ("swiglu", "geglu")
 
     def num_parameters(self) -> int:
-        """Exact number of parameters; the tied head counts once."""
+        """Exact number of parameters; a tied head adds none."""
         if self.family == "t5":
             return self._num_t5_parameters()
         bias, width, hidden = int(self.bias), self.width, self.mlp_width
@@ -196,7 +196,7 @@ class ModelConfig(Settings):
         norms = 4 if self.norm_position == "sandwich" else 2
         blocks = self.num_layers * (attention + mlp + norms * norm)
         if self.family == "bert":
-            # Pooler, transform with its norm, output bias, next sentence.
+            # Pooler, transform with its norm, output bias, head for sentence pairs.
             heads = 2 * (width * width + width) + norm + self.vocab_size + 2 * width + 2
             heads += (self.num_classes or 0) * (width + 1)
             norms = norm * (1 + int(self.has_final_norm))

@@ -20,7 +20,7 @@ from train.model.positions import rotary_tables, sinusoids
 
 
 class Encoder(nn.Module):
-    """The head for tokens runs only where something is predicted."""
+    """An encoder with its heads; the head for tokens runs only on tokens that have a label."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -44,11 +44,11 @@ class Encoder(nn.Module):
             self.class_head = nn.Linear(config.width, config.num_classes)
 
     def forward(self, batch: Batch) -> LossSums:
-        """Losses at masked tokens, as sums, and of pairs, which `loss` holds too."""
+        """Sums of the losses of masked tokens, or of classes, and of sentence pairs."""
         return self.sums(self.encode(batch), batch)
 
     def sums(self, hidden_BTD: Tensor, batch: Batch) -> LossSums:
-        """Losses of hidden states, as sums."""
+        """Sums of the losses, from the hidden states."""
         labels = batch.labels.reshape(-1)
         labelled = torch.nonzero(labels != NO_LABEL).squeeze(1)
         if batch.classes_at is not None:
@@ -71,11 +71,11 @@ class Encoder(nn.Module):
         return LossSums.of(loss, losses, labelled, batch, pair_loss=pair_loss)
 
     def encode(self, batch: Batch) -> Tensor:
-        """Hidden states [B, T, D]; packed documents stay apart unless the configuration says."""
+        """Hidden states [B, T, D] after the last block."""
         return self.finish(self.through(self.blocks, self.begin(batch), batch))
 
     def begin(self, batch: Batch) -> Tensor:
-        """What the first block reads, [B, T, D]."""
+        """Embeddings [B, T, D] that the first block reads."""
         types = batch.token_types
         if types is None:
             types = torch.zeros_like(batch.input_ids)
@@ -88,7 +88,7 @@ class Encoder(nn.Module):
         return self.dropout(self.embedding_norm(x_BTD))  # type: ignore[no-any-return]
 
     def through(self, blocks: Iterable[nn.Module], x_BTD: Tensor, batch: Batch) -> Tensor:
-        """Some of the blocks; pipeline stages have no others."""
+        """Pass hidden states through some of the blocks: all of them, or those of a pipeline stage."""
         mask = None
         if batch.visible is not None:
             mask = partly_visible_mask(batch.document, batch.visible)
@@ -107,7 +107,7 @@ class Encoder(nn.Module):
         return x_BTD
 
     def finish(self, x_BTD: Tensor) -> Tensor:
-        """Hidden states after the last block; the norm of post-norm blocks is their own."""
+        """Hidden states after the last norm; blocks with post-norm end in a norm of their own."""
         return self.final_norm(x_BTD)  # type: ignore[no-any-return]
 
     def logits(self, batch: Batch) -> Tensor:
@@ -116,18 +116,18 @@ class Encoder(nn.Module):
         return hidden @ self.embedding.weight.T + self.head_bias
 
     def pair_logits(self, hidden_BTD: Tensor) -> Tensor:
-        """[B, 2], follows or not, from the first token."""
+        """Scores [B, 2] that the second sentence follows the first, or does not, from [CLS]."""
         return self.pair_head(torch.tanh(self.pooler(hidden_BTD[:, 0])))  # type: ignore[no-any-return]
 
     def class_logits(self, batch: Batch) -> Tensor:
-        """[B, classes] at [CLS], or [B, T, classes], as the batch says."""
+        """Scores [B, num_classes] at [CLS], or [B, T, num_classes] at tokens, as the batch says."""
         hidden = self.encode(batch)
         at = batch.classes_at or "cls"
         chosen = hidden[:, 0] if at == "cls" else hidden
         return self._class_head()(self._class_features(chosen, at))  # type: ignore[no-any-return]
 
     def _class_features(self, hidden: Tensor, at: str) -> Tensor:
-        """Pooled at [CLS], as they are at tokens (Devlin et al. 2019, section 4)."""
+        """Hidden states as the class head reads them: pooled at [CLS] (Devlin et al. 2019, section 4)."""
         pooled = torch.tanh(self.pooler(hidden)) if at == "cls" else hidden
         return self.dropout(pooled)  # type: ignore[no-any-return]
 
@@ -141,7 +141,7 @@ class Encoder(nn.Module):
 
 
 def partly_visible_mask(document_BT: Tensor, visible_BT: Tensor) -> Tensor:
-    """[B, 1, T, T]: visible and earlier tokens of the same document (UniLM, Dong et al. 2019)."""
+    """[B, 1, T, T], true for visible and earlier tokens of a document (UniLM, Dong et al. 2019)."""
     tokens = document_BT.shape[1]
     causal = torch.ones(tokens, tokens, dtype=torch.bool, device=document_BT.device).tril()
     same = document_BT[:, :, None] == document_BT[:, None, :]
@@ -149,10 +149,10 @@ def partly_visible_mask(document_BT: Tensor, visible_BT: Tensor) -> Tensor:
 
 
 def both_ways_mask(document_BT: Tensor, *, across_documents: bool) -> Tensor:
-    """[B, 1, T or 1, T]: tokens of the same document, or all but padding.
+    """[B, 1, T or 1, T], true for tokens of the same document, or for all but padding.
 
-    A row that holds no token sees all of itself: every query keeps one true entry, for softmax
-    over none is NaN.
+    A row of padding alone attends to itself: every query keeps one true entry, for softmax over
+    none is NaN.
     """
     if across_documents:
         real = document_BT > 0

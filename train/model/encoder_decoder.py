@@ -20,7 +20,7 @@ from train.model.norms import make_norm, set_real_tokens
 
 
 class CrossCache:
-    """Keys and values of a decoder's layer: of its own tokens, and of the memory."""
+    """Keys and values that a decoder's layer keeps: of its own tokens, and of the encoder's states."""
 
     def __init__(self) -> None:
         self.own, self.memory = LayerCache(), LayerCache()
@@ -32,9 +32,9 @@ class CrossCache:
 
 
 class StackBlock(nn.Module):
-    """Self-attention, in the decoder attention over the encoder's states, MLP.
+    """Self-attention, attention over the encoder's states (in the decoder only), MLP.
 
-    Norms as in `Block`.
+    Norms lie as in `train.model.layers.Block`.
     """
 
     def __init__(self, config: ModelConfig, *, has_memory: bool) -> None:
@@ -64,20 +64,20 @@ class StackBlock(nn.Module):
         cache: CrossCache | None = None,
         mask: Tensor | None = None,
     ) -> Tensor:
-        """One layer; `bias` [1, N, T, S] is added to the scores of self-attention, where `mask`."""
+        """One layer; `bias` [1, N, T, S] is added to the scores of self-attention."""
         own, other = (None, None) if cache is None else (cache.own, cache.memory)
 
-        def look(y_BTD: Tensor) -> Tensor:
+        def attend_self(y_BTD: Tensor) -> Tensor:
             return self.attention(y_BTD, mask, None, own, None, bias)  # type: ignore[no-any-return]
 
-        x_BTD = self._add(x_BTD, look, self.attention_norm, self.attention_after)
+        x_BTD = self._add(x_BTD, attend_self, self.attention_norm, self.attention_after)
         if self.cross_attention is not None:
             cross = self.cross_attention
 
-            def recall(y_BTD: Tensor) -> Tensor:
+            def attend_memory(y_BTD: Tensor) -> Tensor:
                 return cross(y_BTD, memory_mask, None, other, memory)  # type: ignore[no-any-return]
 
-            x_BTD = self._add(x_BTD, recall, self.cross_norm, self.cross_after)
+            x_BTD = self._add(x_BTD, attend_memory, self.cross_norm, self.cross_after)
         return self._add(x_BTD, self.mlp, self.mlp_norm, self.mlp_after)
 
     def _add(
@@ -116,16 +116,21 @@ class Stack(nn.Module):
         memory_mask: Tensor | None = None,
         caches: list[CrossCache] | None = None,
     ) -> Tensor:
-        """Hidden states; `mask` is true where a token may look, None for everywhere.
+        """Hidden states [B, T, D] of a stack.
 
-        With caches, one of each block, the tokens come after those that the caches have seen.
+        Args:
+            x_BTD: Embeddings of the tokens.
+            mask: True where a token may attend; None: everywhere.
+            memory: The encoder's states, for a decoder.
+            memory_mask: True where a token may attend to the memory; None: everywhere.
+            caches: One for each block; the tokens follow those that the caches hold.
         """
         x_BTD = self.begin(x_BTD)
         x_BTD = self.through(self.blocks, x_BTD, mask, memory, memory_mask, caches)
         return self.finish(x_BTD)
 
     def begin(self, x_BTD: Tensor) -> Tensor:
-        """What the first block reads."""
+        """What the first block of the stack reads."""
         return self.dropout(x_BTD)  # type: ignore[no-any-return]
 
     def through(
@@ -137,7 +142,7 @@ class Stack(nn.Module):
         memory_mask: Tensor | None = None,
         caches: list[CrossCache] | None = None,
     ) -> Tensor:
-        """Some of the blocks; pipeline stages have no others."""
+        """Pass hidden states through some of the blocks: all of them, or those of a pipeline stage."""
         seen = 0 if caches is None else caches[0].own.tokens
         bias = self._bias(x_BTD.shape[1], x_BTD.device, seen=seen)
         if mask is not None and mask.ndim == 2:
@@ -178,11 +183,11 @@ class EncoderDecoder(nn.Module):
             self.head = nn.Linear(config.width, config.vocab_size, bias=False)
 
     def forward(self, batch: Batch) -> LossSums:
-        """Losses of the targets, as sums."""
+        """Sums of the losses of a batch's targets."""
         return self.sums(self.encode(batch), batch)
 
     def sums(self, hidden_BUD: Tensor, batch: Batch) -> LossSums:
-        """Losses of the decoder's hidden states, as sums."""
+        """Sums of the losses, from the decoder's hidden states."""
         labels = batch.labels.reshape(-1)
         labelled = torch.nonzero(labels != NO_LABEL).squeeze(1)
         chosen_ND = hidden_BUD.flatten(0, 1)[labelled]
@@ -192,7 +197,7 @@ class EncoderDecoder(nn.Module):
         return LossSums.of(loss, losses, labelled, batch)
 
     def encode(self, batch: Batch) -> Tensor:
-        """The decoder's hidden states [B, U, D] before the head, scaled where it is tied."""
+        """The decoder's hidden states [B, U, D] as the head takes them."""
         if batch.decoder_ids is None:
             raise ValueError("a t5 needs decoder_ids; the objective gives none")
         mask, memory_mask = self.masks(batch)
@@ -202,7 +207,10 @@ class EncoderDecoder(nn.Module):
         return self._decoded(batch.decoder_ids, memory, memory_mask, None)
 
     def masks(self, batch: Batch) -> tuple[Tensor | None, Tensor | None]:
-        """Where the encoder's tokens may look, and the decoder's into the memory."""
+        """Masks of the encoder's attention and of the decoder's attention over the memory.
+
+        True where a token may attend; None where it may attend everywhere.
+        """
         mask = memory_mask = None
         if not (batch.is_whole or bool((batch.document > 0).all())):
             memory_mask = both_ways_mask(batch.document, across_documents=True)
@@ -222,7 +230,7 @@ class EncoderDecoder(nn.Module):
 
         Args:
             ids_BU: Tokens that the caches have not seen.
-            memory_BTD: What the encoder gave.
+            memory_BTD: The encoder's states.
             memory_mask: [B, 1, 1, T], false at padding.
             caches: One of each block of the decoder; they grow by U.
         """
@@ -243,7 +251,7 @@ class EncoderDecoder(nn.Module):
         return self.scaled(hidden)
 
     def scaled(self, hidden_BUD: Tensor) -> Tensor:
-        """Hidden states as the head takes them."""
+        """Hidden states as the head takes them: scaled by width^-1/2 where the head is tied."""
         return hidden_BUD * self.config.width**-0.5 if self.config.tied_head else hidden_BUD
 
     def logits(self, batch: Batch) -> Tensor:
@@ -251,15 +259,15 @@ class EncoderDecoder(nn.Module):
         return self.encode(batch) @ self.head_weight().T
 
     def head_weight(self) -> Tensor:
-        """[V, D], the embedding where they are tied."""
+        """Matrix [V, D] of the head, which is the embedding where the head is tied."""
         return self.embedding.weight if self.head is None else self.head.weight
 
 
 def share_blocks(encoder: Stack, decoder: Stack) -> None:
-    """Let the decoder's blocks use the encoder's modules, all but those that read the memory.
+    """Let the decoder's blocks use the encoder's modules, except those that read the memory.
 
-    The table of relative positions and the last norm stay each stack's own: the encoder's buckets
-    look both ways. Source: Raffel et al. 2020, section 3.2.2 (the shared encoder-decoder).
+    Each stack keeps its own table of relative positions and its last norm: the encoder's buckets
+    tell earlier from later keys, the decoder's do not. Source: Raffel et al. 2020, section 3.2.2 (the shared encoder-decoder).
     """
     for theirs, ours in zip(encoder.blocks, decoder.blocks, strict=True):
         for name, module in theirs.named_children():
@@ -267,7 +275,7 @@ def share_blocks(encoder: Stack, decoder: Stack) -> None:
 
 
 def causal_mask(tokens: int, device: torch.device, *, seen: int = 0) -> Tensor:
-    """[T, seen + T], true where a token may look: at itself and at what came before."""
+    """[T, seen + T], true where a token may attend: to itself and to all earlier ones."""
     return torch.ones(tokens, seen + tokens, dtype=torch.bool, device=device).tril(seen)
 
 

@@ -1,6 +1,6 @@
-"""Initial values, functions of the configuration and a generator alone.
+"""Initial values, which depend on the configuration and a generator alone.
 
-Every scheme sets vectors alike: biases are zero, norms one.
+All schemes set vectors alike: biases to zero, norms to one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ def init_weights(model: nn.Module, config: ModelConfig, generator: Generator) ->
         normal: normal with `init_std` everywhere (Devlin et al. 2019).
         xavier: matrices uniform by the sum of their sizes (Glorot and Bengio 2010), tables normal.
         t5: normal by the width that feeds a matrix, see `_t5_std`.
-        tfixup: Xavier, scaled by the depth (Huang et al. 2020); norms and warm-up are to be left out.
+        tfixup: Xavier, scaled by the depth (Huang et al. 2020), for models without norms and schedules
+            without warm-up.
 
     With `mup_base_width`, matrices between hidden units shrink by the root of the width ratio
     (Yang et al. 2022, table 8); their learning rates do so in `train.optim.groups`.
@@ -79,7 +80,7 @@ def tfixup_factor(name: str, config: ModelConfig) -> float:
 
 
 def _t5_std(name: str, parameter: Tensor, config: ModelConfig) -> float:
-    """Of T5: by the width that feeds a matrix.
+    """Standard deviation of T5's initial values: by the width that feeds a matrix.
 
     Queries are smaller by the root of the head width, which replaces the scale of attention. An
     untied head starts at width ** -0.5 as in t5x, not at 1 as in transformers, whose first loss

@@ -1,4 +1,4 @@
-"""The parts of a block.
+"""Attention, MLP and the block of both.
 
 Shapes: B rows, T tokens, D width, N heads, K heads of keys and values, H head width.
 """
@@ -23,16 +23,16 @@ class LayerCache:
 
     @property
     def kept(self) -> tuple[Tensor, Tensor] | None:
-        """What was seen; None before the first token."""
+        """Keys and values; None before the first token."""
         return self._kept
 
     @property
     def tokens(self) -> int:
-        """Tokens seen so far."""
+        """Number of tokens seen so far."""
         return 0 if self._kept is None else self._kept[0].shape[2]
 
     def extend(self, k_BKTH: Tensor, v_BKTH: Tensor) -> tuple[Tensor, Tensor]:
-        """Append the new tokens; give all."""
+        """Append keys and values of new tokens, and return those of all."""
         if self._kept is not None:
             k_BKTH = torch.cat((self._kept[0], k_BKTH), dim=2)
             v_BKTH = torch.cat((self._kept[1], v_BKTH), dim=2)
@@ -40,20 +40,20 @@ class LayerCache:
         return self._kept
 
     def reorder(self, rows: Tensor) -> None:
-        """Let row i continue what row `rows[i]` holds; beams need it."""
+        """Let row i continue what row `rows[i]` holds, as beam search needs it."""
         if self._kept is not None:
             self._kept = (self._kept[0][rows], self._kept[1][rows])
 
 
 class Attention(nn.Module):
-    """Attention through scaled_dot_product_attention; over `memory` it is cross attention."""
+    """Multi-head attention; cross attention where it is called with a `memory`."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         inner = config.num_heads * config.head_width
         self.config = config
         kv_width = config.num_kv_heads * config.head_width
-        # T5 has its scale in the initialisation of the queries.
+        # T5 does not scale scores: its queries start smaller by the root of the head width.
         self.scale = 1.0 if config.family == "t5" else config.head_width**-0.5
         self.query = nn.Linear(config.width, inner, bias=config.bias)
         self.key = nn.Linear(config.width, kv_width, bias=config.bias)
@@ -69,16 +69,16 @@ class Attention(nn.Module):
         memory: Tensor | None = None,
         bias: Tensor | None = None,
     ) -> Tensor:
-        """Attend.
+        """Mix the values of the tokens that each token attends to, [B, T, D].
 
         Args:
-            x_BTD: Queries come from it, and keys and values where there is no memory.
-            mask: [B or 1, 1, 1 or T, S], true where a token may look; None lets a decoder see what
-                is before, an encoder and cross attention all.
-            rotary: Cosines and sines of the positions.
-            cache: Keys and values of earlier tokens; of the memory, which is projected once.
-            memory: What the encoder gave, [B, S, D].
-            bias: [1, N, T, S] to add to the scores.
+            x_BTD: Gives the queries, and without a memory also keys and values.
+            mask: [B or 1, 1, 1 or T, S], true where a token may attend. None: in a decoder to itself
+                and earlier tokens, in an encoder and to a memory everywhere.
+            rotary: Cosines and sines of rotary positions.
+            cache: Keys and values of earlier tokens, or of the memory, which is projected once.
+            memory: The encoder's states [B, S, D].
+            bias: [1, N, T, S], added to the scores.
         """
         seen = x_BTD if memory is None else memory
         q = self._heads(self.query(x_BTD))
@@ -132,7 +132,7 @@ class Attention(nn.Module):
 
 
 class MLP(nn.Module):
-    """Up, activation, down; gated ones multiply two projections."""
+    """Two matrices with an activation between; a gated MLP multiplies two projections first."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -144,7 +144,6 @@ class MLP(nn.Module):
         self.down = nn.Linear(config.mlp_width, config.width, bias=config.bias)
 
     def forward(self, x_BTD: Tensor) -> Tensor:
-        """Transform each token alone."""
         if self.gate is not None:
             gate = self.gate(x_BTD)
             active = (
@@ -159,14 +158,14 @@ class MLP(nn.Module):
 
 
 def make_after_norm(config: ModelConfig) -> nn.Module:
-    """The second norm of a part, in sandwich blocks (Ding et al. 2021, section 2.4)."""
+    """The norm after a part in sandwich blocks (Ding et al. 2021, section 2.4); none elsewhere."""
     return make_norm(config) if config.norm_position == "sandwich" else nn.Identity()
 
 
 class Block(nn.Module):
     """Attention and MLP, each added to the residual stream, and norms where `norm_position` says.
 
-    `attention_after` and `mlp_after` are the second norms of sandwich blocks and nothing otherwise.
+    `attention_after` and `mlp_after` are the second norms of sandwich blocks, elsewhere identities.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -188,7 +187,6 @@ class Block(nn.Module):
         rotary: tuple[Tensor, Tensor] | None,
         cache: LayerCache | None = None,
     ) -> Tensor:
-        """One layer."""
         if self.is_post_norm:
             mixed = self.dropout(self.attention(x_BTD, mask, rotary, cache))
             x_BTD = self.attention_norm(x_BTD + mixed)
@@ -198,6 +196,6 @@ class Block(nn.Module):
         )
         seen = x_BTD
         x_BTD = x_BTD + self.dropout(mixed)
-        # Wang and Komatsuzaki 2021 (GPT-J): both parts read what came in.
+        # Wang and Komatsuzaki 2021 (GPT-J): the MLP reads the block's input, as attention does.
         changed = self.mlp_after(self.mlp(self.mlp_norm(seen if self.is_parallel else x_BTD)))
         return x_BTD + self.dropout(changed)  # type: ignore[no-any-return]

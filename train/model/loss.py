@@ -21,7 +21,7 @@ CHUNK_BYTES = 8 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Penalties:
-    """Terms of the training loss beside the cross-entropy; figures that are reported leave them out.
+    """Terms that the training loss adds to the cross-entropy; reported losses leave them out.
 
     Attributes:
         label_smoothing: Share of the target that is spread evenly over all ids (Szegedy et al.
@@ -35,7 +35,7 @@ class Penalties:
 
 
 def penalties(config: ModelConfig) -> Penalties | None:
-    """Those that a configuration asks for; None for plain cross-entropy."""
+    """The penalties that a configuration asks for; None for plain cross-entropy."""
     if not (config.label_smoothing or config.z_loss):
         return None
     return Penalties(label_smoothing=config.label_smoothing, z_loss=config.z_loss)
@@ -49,9 +49,18 @@ def cross_entropy_sums(
     *,
     extra: Penalties | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Sum of the losses, with a gradient, and the cross-entropy of each token, without one.
+    """Losses of labelled tokens, in nats.
 
-    A vocabulary that tensor ranks have split takes no penalties.
+    Args:
+        hidden_ND: Hidden states of the labelled tokens.
+        weight_VD: Matrix of the head; a DTensor where tensor ranks have split the vocabulary.
+        labels_N: The token that each of them should predict.
+        bias_V: Bias of the head.
+        extra: Penalties to add to the sum; not for a split vocabulary.
+
+    Returns:
+        The sum of the losses with the penalties, which has a gradient, and the cross-entropy of
+        each token [N], which has none.
     """
     if isinstance(weight_VD, DTensor):
         assert extra is None, "train.refusals lets no penalty meet a split vocabulary"
@@ -61,12 +70,15 @@ def cross_entropy_sums(
 
 
 def chunk_rows(vocab_size: int) -> int:
-    """Places whose logits are in memory at once."""
+    """Number of tokens whose logits are in memory at once."""
     return max(64, CHUNK_BYTES // (4 * vocab_size))
 
 
 def _chunk(logits: Tensor, wanted: Tensor, extra: Penalties) -> tuple[Tensor, Tensor, Tensor]:
-    """Cross-entropy, training loss, and the gradient of the logits, which overwrites them."""
+    """Cross-entropy [n], training loss [n] and the gradient of the logits [n, V] of a chunk.
+
+    The gradient overwrites the logits.
+    """
     highest = logits.amax(-1, keepdim=True)
     shifted = logits.sub_(highest)
     target = shifted.gather(1, wanted)
@@ -90,7 +102,7 @@ def _chunk(logits: Tensor, wanted: Tensor, extra: Penalties) -> tuple[Tensor, Te
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
-    """Gradients are made beside the losses, chunk by chunk; backward only scales them.
+    """Computes gradients with the losses, chunk by chunk; the backward pass only scales them.
 
     That is exact because the only differentiable result is the sum: its incoming gradient is one
     number. Softmax is in fp32 at least.
@@ -115,15 +127,15 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         grad_hidden = torch.empty_like(hidden) if wants_hidden else None
         grad_weight = torch.zeros_like(weight) if wants_weight else None
         grad_bias = torch.zeros_like(bias) if bias is not None else None
-        each = hidden.new_empty(len(labels), dtype=torch.promote_types(compute, torch.float32))
-        total = torch.zeros_like(each[:1]).squeeze() if len(each) else each.sum()
+        losses = hidden.new_empty(len(labels), dtype=torch.promote_types(compute, torch.float32))
+        total = torch.zeros_like(losses[:1]).squeeze() if len(losses) else losses.sum()
         for start in range(0, len(labels), rows):
             part = hidden[start : start + rows].to(compute)
-            logits = (part @ matrix.T).to(each.dtype)
+            logits = (part @ matrix.T).to(losses.dtype)
             if bias is not None:
                 logits += bias
             plain, loss, grad = _chunk(logits, labels[start : start + rows, None], extra)
-            each[start : start + rows] = plain
+            losses[start : start + rows] = plain
             total = total + loss.sum()
             if grad_bias is not None:
                 grad_bias += grad.sum(0)
@@ -133,8 +145,8 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
             if grad_weight is not None:
                 grad_weight.addmm_(grad.T.to(grad_weight.dtype), part.to(grad_weight.dtype))
         ctx.save_for_backward(grad_hidden, grad_weight, grad_bias)
-        ctx.mark_non_differentiable(each)
-        return total, each
+        ctx.mark_non_differentiable(losses)
+        return total, losses
 
     @staticmethod
     def backward(

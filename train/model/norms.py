@@ -23,7 +23,7 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x_BTD: Tensor) -> Tensor:
-        """Normalise the last dimension."""
+        """Normalise over the last dimension."""
         if x_BTD.dtype == self.weight.dtype in (torch.float32, torch.float64):
             return _RMSNorm.apply(x_BTD, self.weight, self.eps)  # type: ignore[no-any-return, no-untyped-call]
         wide = x_BTD.to(torch.promote_types(x_BTD.dtype, torch.float32))
@@ -32,7 +32,7 @@ class RMSNorm(nn.Module):
 
 
 class _RMSNorm(torch.autograd.Function):
-    """Keeps its input and one number a token; autograd keeps three tensors of the input's size."""
+    """Saves its input and one number per token; autograd would save three tensors of that size."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
@@ -72,7 +72,7 @@ class MaskedBatchNorm(nn.Module):
         self.real_BT: Tensor | None = None
 
     def forward(self, x_BTD: Tensor) -> Tensor:
-        """Normalise each of D over the real tokens; padding is scaled alike, and ignored."""
+        """Normalise each of D components over the real tokens, and scale padding by the same factors."""
         mean, var = self.running_mean, self.running_var
         if self.training:
             mean, var = self._statistics(x_BTD)
@@ -85,7 +85,7 @@ class MaskedBatchNorm(nn.Module):
         tokens = tokens.to(torch.promote_types(tokens.dtype, torch.float32))
         var, mean = torch.var_mean(tokens, 0, unbiased=False)
         with torch.no_grad():
-            # As torch's own: the running variance is the unbiased one.
+            # The running variance is the unbiased one, as in torch's BatchNorm1d.
             unbiased = var * len(tokens) / max(len(tokens) - 1, 1)
             self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
             self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
@@ -93,7 +93,6 @@ class MaskedBatchNorm(nn.Module):
 
 
 def make_norm(config: ModelConfig) -> nn.Module:
-    """The norm that the configuration names."""
     match config.norm:
         case "rmsnorm":
             return RMSNorm(config.width, config.norm_eps)
@@ -106,11 +105,11 @@ def make_norm(config: ModelConfig) -> nn.Module:
 
 
 def batch_norms(model: nn.Module) -> Iterator[MaskedBatchNorm]:
-    """All that must know which tokens are real."""
+    """The norms of a model that must know which tokens are real."""
     return (module for module in model.modules() if isinstance(module, MaskedBatchNorm))
 
 
 def set_real_tokens(model: nn.Module, document_BT: Tensor | None) -> None:
-    """Tell batch norms where tokens are, before the blocks run."""
+    """Tell the batch norms of a model which tokens are real; called before its blocks run."""
     for norm in batch_norms(model):
         norm.real_BT = None if document_BT is None else document_BT > 0

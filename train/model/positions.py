@@ -1,4 +1,4 @@
-"""Positions that have no parameters: rotary and sinusoidal.
+"""Positions without parameters: rotary and sinusoidal.
 
 Shapes: B rows, T tokens, N heads, H head width, R rotated width, D width.
 """
@@ -18,7 +18,7 @@ def rotary_tables(positions_BT: Tensor, width: int, base: float) -> tuple[Tensor
 
 
 def rotate(x_BNTH: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn pairs (i, i + R/2) of the first R by their angles; the rest has no position."""
+    """Turn pairs (i, i + R/2) of the first R components by their angles; the rest stays."""
     width = cos.shape[-1]
     if width < x_BNTH.shape[-1]:
         turned, plain = x_BNTH[..., :width], x_BNTH[..., width:]

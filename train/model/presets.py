@@ -1,4 +1,4 @@
-"""Published shapes by name.
+"""Published shapes of models by name.
 
 GPT-3: Brown et al. 2020, table 2.1, with 16 heads for 1.3B and a width of 5,120 for 13B, where the
 printed 24 heads and 5,140 do not divide. OPT: Zhang et al. 2022, table 1 (the 350M of that table
@@ -152,15 +152,16 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def resolve_model(choice: dict[str, Any], *, vocab_size: int, seq_len: int) -> ModelConfig:
-    """A preset with overrides, for a dataset.
+    """The shape that a recipe's `model` block gives for a dataset.
 
     Args:
-        choice: `preset` and any fields of ModelConfig.
-        vocab_size: Of the dataset's tokenizer; used unless `choice` names a larger one.
-        seq_len: Tokens per row.
+        choice: `preset` and any fields of ModelConfig, which change the preset.
+        vocab_size: Number of ids of the dataset's tokenizer; `choice` may name a larger one.
+        seq_len: Tokens per row of the dataset.
 
     Raises:
-        SettingsError: No such preset or field, fewer rows than ids, or positions than tokens.
+        SettingsError: A preset or field is unknown, or the model has fewer rows than the tokenizer
+            has ids, or fewer positions than rows have tokens.
     """
     fields = dict(choice)
     preset = fields.pop("preset", None)

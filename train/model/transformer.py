@@ -1,4 +1,4 @@
-"""The decoder: embeddings, blocks, head; and the choice among the three shapes.
+"""The decoder, and the choice among the three kinds of models.
 
 Shapes: B rows, T tokens, D width, V vocabulary, N labelled tokens.
 """
@@ -22,7 +22,7 @@ from train.model.positions import rotary_tables, sinusoids
 
 
 class Transformer(nn.Module):
-    """A decoder; parameter names are logical and the same in every parallel strategy."""
+    """A decoder; parameters have the same names in every parallel strategy."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -40,11 +40,11 @@ class Transformer(nn.Module):
             self.head = nn.Linear(config.width, config.vocab_size, bias=False)
 
     def forward(self, batch: Batch) -> LossSums:
-        """Losses of a batch, as sums."""
+        """Sums of the losses of a batch."""
         return self.sums(self.encode(batch), batch)
 
     def sums(self, hidden_BTD: Tensor, batch: Batch) -> LossSums:
-        """Losses of hidden states, as sums."""
+        """Sums of the losses, from the hidden states."""
         labels = batch.labels.reshape(-1)
         labelled = torch.nonzero(labels != NO_LABEL).squeeze(1)
         chosen_ND = hidden_BTD.flatten(0, 1)[labelled]
@@ -58,11 +58,11 @@ class Transformer(nn.Module):
         return self.finish(self.through(self.blocks, self.begin(batch), batch))
 
     def begin(self, batch: Batch) -> Tensor:
-        """What the first block reads, [B, T, D]."""
+        """Embeddings [B, T, D] that the first block reads."""
         return self._embedded(batch.input_ids, batch.positions)
 
     def through(self, blocks: Iterable[nn.Module], x_BTD: Tensor, batch: Batch) -> Tensor:
-        """Some of the blocks; pipeline stages have no others."""
+        """Pass hidden states through some of the blocks: all of them, or those of a pipeline stage."""
         mask = None
         if batch.visible is not None or not (batch.is_whole or self.config.attend_across_documents):
             mask = document_mask(batch.document, batch.visible)
@@ -75,7 +75,7 @@ class Transformer(nn.Module):
     def finish(self, x_BTD: Tensor) -> Tensor:
         """Hidden states [B, T, D] after the last block."""
         x_BTD = self.final_norm(x_BTD)
-        # Of muP, for the head: logits stay of one size while the width grows.
+        # muP divides the logits by the width ratio, so that their size does not grow with the width.
         return x_BTD if self.config.width_ratio == 1 else x_BTD / self.config.width_ratio
 
     def decode(
@@ -84,10 +84,10 @@ class Transformer(nn.Module):
         """Logits [B, V] after the last of some new tokens.
 
         Args:
-            ids_BT: Tokens that the cache has not seen.
-            positions_BT: Their positions.
-            mask: [B, 1, T, all tokens], true where a new token may look.
-            cache: One of each block; grows by T.
+            ids_BT: Tokens that the cache does not hold yet.
+            positions_BT: Positions of these tokens in their documents.
+            mask: [B, 1, T, all tokens], true where a new token may attend.
+            cache: One for each block; each grows by T.
         """
         return self._run(ids_BT, positions_BT, mask, cache)[:, -1] @ self.head_weight().T
 
@@ -109,7 +109,7 @@ class Transformer(nn.Module):
         if self.position is not None:
             x_BTD = x_BTD + self.position(positions_BT + self.config.position_offset)
         elif self.config.positions == "sinusoidal":
-            # The factor of Vaswani et al. 2017, section 3.4: else positions drown the tokens.
+            # Vaswani et al. 2017, section 3.4: without the factor positions outweigh the tokens.
             x_BTD = x_BTD * self.config.width**0.5 + sinusoids(positions_BT, self.config.width)
         return self.dropout(x_BTD)  # type: ignore[no-any-return]
 
@@ -119,19 +119,19 @@ class Transformer(nn.Module):
         return rotary_tables(positions_BT, self.config.rotary_width, self.config.rotary_base)
 
     def logits(self, batch: Batch) -> Tensor:
-        """Logits [B, T, V] of every token; for evaluation of few tokens."""
+        """Logits [B, T, V] of every token; all are in memory at once."""
         return self.encode(batch) @ self.head_weight().T
 
     def head_weight(self) -> Tensor:
-        """[V, D], the embedding where they are tied."""
+        """Matrix [V, D] of the head, which is the embedding where the head is tied."""
         return self.embedding.weight if self.head is None else self.head.weight
 
 
 def document_mask(document_BT: Tensor, visible_BT: Tensor | None = None) -> Tensor:
-    """[B, 1, T, T]: earlier tokens of the same document; padding looks at itself.
+    """[B, 1, T, T], true for a token and earlier ones of its document; padding attends to padding.
 
-    Every row keeps one true entry: a row of none would turn softmax into NaN. Tokens that are
-    `visible` are seen by earlier ones too (prefix language model, Raffel et al. 2020, figure 4).
+    Every row has one true entry, for softmax over none is NaN. Earlier tokens attend to tokens that
+    are `visible` too (prefix language model, Raffel et al. 2020, figure 4).
     """
     tokens = document_BT.shape[1]
     causal = torch.ones(tokens, tokens, dtype=torch.bool, device=document_BT.device).tril()
@@ -144,7 +144,7 @@ Model = Transformer | EncoderDecoder | Encoder
 
 
 def make_model(config: ModelConfig) -> Model:
-    """The shape of a family, with torch's initial values."""
+    """The model of a configuration, with torch's initial values."""
     match config.family:
         case "t5":
             return EncoderDecoder(config)
@@ -155,7 +155,7 @@ def make_model(config: ModelConfig) -> Model:
 
 
 def build_model(config: ModelConfig, *, seed: int) -> Model:
-    """A model with its initialisation, a function of the configuration and the seed alone."""
+    """The model of a configuration with its initial values, which the seed decides."""
     model = make_model(config)
     init_weights(model, config, torch.Generator().manual_seed(seed))
     return model

@@ -1,1 +1,1 @@
-"""Objectives: packed rows to inputs and labels, as pure functions."""
+"""Objectives: pure functions from packed rows to inputs and labels."""

@@ -1,4 +1,4 @@
-"""Inputs and targets as a batch: for an encoder and a decoder, or one behind the other.
+"""Inputs and targets as a batch: for an encoder and a decoder, or behind each other for one stack.
 
 Shapes: B rows, T tokens read, U tokens written.
 """
@@ -27,7 +27,7 @@ def encoder_decoder(inputs: Tokens, targets: Tokens, rows: PackedRows, *, pad: i
 
 
 def prefix_lm(inputs: Tokens, targets: Tokens, rows: PackedRows, *, pad: int) -> Batch:
-    """A decoder reads both; inputs see each other, targets are predicted."""
+    """A decoder reads both; inputs attend to all inputs, and targets are predicted."""
     both = _one_document(joined(inputs, targets, pad=pad))
     visible = np.arange(both.ids.shape[1]) < inputs.counts[:, None]
     labels, segment = _next(both, ~visible)
@@ -55,12 +55,12 @@ ASSEMBLERS = {
 
 
 def _one_document(tokens: Tokens) -> Tokens:
-    """Corruption runs over the whole row, as in T5; so does attention."""
+    """The same tokens as one document: corruption and attention cross borders, as in T5."""
     return Tokens(tokens.ids, tokens.real.astype(np.int64), tokens.segment)
 
 
 def _next(tokens: Tokens, is_target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and their segments, at the position before the token that is predicted."""
+    """Labels and segments, each at the position before the token that it belongs to."""
     wanted = (is_target & tokens.real)[:, 1:]
     return np.where(wanted, tokens.ids[:, 1:], NO_LABEL), np.where(
         wanted, tokens.segment[:, 1:], -1

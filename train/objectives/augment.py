@@ -1,6 +1,6 @@
 """Augmentation of any objective: spans of the rows are reordered, inputs are hidden in the batch.
 
-What needs text (case, width, spelling, BPE-dropout) is made by packing, for each copy.
+Noise that needs text (case, width, spelling, BPE-dropout) is made when copies are packed.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from train.objectives.rows import token_segments
 
 @dataclass(frozen=True, kw_only=True)
 class Augmented:
-    """An objective over changed rows.
+    """An objective whose rows and inputs are changed.
 
     Attributes:
-        inner: The objective.
-        config: What is changed.
+        inner: The objective that builds the batch.
+        config: The changes.
         hidden: Id that replaces hidden inputs ([MASK], or the first sentinel).
         kept_ids: Special tokens, which are neither moved nor hidden.
     """
@@ -34,7 +34,7 @@ class Augmented:
     kept_ids: tuple[int, ...]
 
     def build(self, rows: PackedRows, *, seed: int) -> Batch:
-        """Shuffle spans, build, hide inputs; a pure function of rows, seed and sample indices."""
+        """The batch of the inner objective with its changes; depends on rows and seed alone."""
         if self.config.shuffled_span_tokens is not None:
             rows = self._shuffled(rows, self.config.shuffled_span_tokens, seed)
         batch = self.inner.build(rows, seed=seed)
@@ -49,7 +49,7 @@ class Augmented:
 
     @property
     def hides_chosen_only(self) -> bool:
-        """BERT's chosen tokens have shares of their own."""
+        """Whether tokens with labels are left alone: BERT's masking decides what stands there."""
         return hasattr(self.inner, "masking")
 
     def _shuffled(self, rows: PackedRows, mean_tokens: float, seed: int) -> PackedRows:

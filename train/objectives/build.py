@@ -1,4 +1,4 @@
-"""The objective of a recipe for a manifest; what cannot work is refused here."""
+"""Build the objective of a recipe for a manifest; what cannot work is refused."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def build_for_manifest(
     """The objective over the rows of a manifest.
 
     Raises:
-        SettingsError: Model, tokenizer or rows lack what it needs.
+        SettingsError: Model, tokenizer or rows lack what the objective needs.
     """
     context = ObjectiveContext.of(
         manifest, family=family, vocab_size=vocab_size, max_positions=max_positions

@@ -19,10 +19,10 @@ from train.objectives.tokens import Tokens
 
 @dataclass(frozen=True)
 class CausalObjective:
-    """See the module."""
+    """Predict the next token of the same document."""
 
     def build(self, rows: PackedRows, *, seed: int) -> Batch:
-        """Inputs, labels and places; nothing is random here."""
+        """Inputs and labels of packed rows; nothing is drawn, so the seed is not used."""
         per_token = token_segments(rows)
         ids = rows.input_ids.astype(np.int64)
         labels = np.full(ids.shape, NO_LABEL, np.int64)

@@ -18,13 +18,13 @@ from train.objectives.tokens import Tokens, row_tokens
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifyObjective:
-    """Nothing is random here."""
+    """Predict classes at `at`: `cls` or `tokens`. Nothing is drawn, so the seed is not used."""
 
     at: str
     special: SpecialIds
 
     def build(self, rows: PackedRows, *, seed: int) -> Batch:
-        """Inputs and classes; the target as text is left out."""
+        """Inputs and classes; the text of the target is left out."""
         assert self.special.cls is not None  # build_checked refuses it
         assert self.special.sep is not None
         tokens, pad = row_tokens(rows), self.special.pad

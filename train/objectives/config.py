@@ -1,4 +1,4 @@
-"""Settings of objectives."""
+"""Settings of objectives; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -21,15 +21,18 @@ Arrangement = Annotated[
 
 
 class AugmentConfig(Settings):
-    """Changes of what is read; labels of tokens stay. Case, width and BPE noise: see packing."""
+    """Changes of the inputs; labels stay. Noise of case, width and BPE is made by packing."""
 
     token_dropout: float | None = Field(
-        default=None, gt=0, lt=1, description="share of inputs without a label that are hidden"
+        default=None,
+        gt=0,
+        lt=1,
+        description="share of the inputs without a label that are hidden; null: none",
     )
     shuffled_span_tokens: float | None = Field(
         default=None,
         ge=1,
-        description="mean length of the spans that are put into another order in each document",
+        description="mean length of spans that are reordered within a document; null: none",
     )
 
 
@@ -44,10 +47,14 @@ class SpanCorruptionConfig(Settings):
     """Replace spans by sentinels; predict the spans (Raffel et al. 2020)."""
 
     name: Literal["span_corruption"] = "span_corruption"
-    noise_density: float = Field(default=0.15, gt=0, lt=1)
-    mean_span_tokens: float = Field(default=3.0, ge=1)
+    noise_density: float = Field(
+        default=0.15, gt=0, lt=1, description="share of tokens that are noise"
+    )
+    mean_span_tokens: float = Field(default=3.0, ge=1, description="mean length of a span of noise")
     input_tokens: int | None = Field(
-        default=None, gt=2, description="inputs that rows must give; null: what they give"
+        default=None,
+        gt=2,
+        description="tokens of the inputs that full rows must give; null: not checked",
     )
     arrangement: Arrangement = "family"
     augment: AugmentConfig | None = None
@@ -93,26 +100,28 @@ class DenoisingConfig(Settings):
     @field_validator("grid")
     @classmethod
     def _known(cls, grid: str) -> str:
-        found = GRID_NAME.fullmatch(grid)
+        parts = GRID_NAME.fullmatch(grid)
         if grid in WHOLE_NAMES:
             return grid
-        if found is None:
+        if parts is None:
             hint = nearest(grid, {*PUBLISHED_GRID})
             raise ValueError(f"'{grid}' is no name of an objective{hint}")
-        if not 0 < int(found["density"]) < 100 or found["span"] == "0":
+        if not 0 < int(parts["density"]) < 100 or parts["span"] == "0":
             raise ValueError(f"'{grid}': the density is a percentage, spans have tokens")
         return grid
 
 
 class Denoiser(Settings):
-    """One of a mixture."""
+    """One denoiser of the mixture, with the share of rows that it takes."""
 
-    weight: float = Field(default=1.0, gt=0)
-    density: float = Field(gt=0, lt=1)
+    weight: float = Field(default=1.0, gt=0, description="chance of a row against other denoisers")
+    density: float = Field(gt=0, lt=1, description="share of tokens that are noise")
     mean_span_tokens: float | None = Field(
-        default=None, ge=1, description="null: the row's end is the noise (S denoiser)"
+        default=None,
+        ge=1,
+        description="mean length of a span; null: the end of the row is the noise (S denoiser)",
     )
-    mode: Literal["R", "S", "X"]
+    mode: Literal["R", "S", "X"] = Field(description="mode that the row is told to be in")
 
 
 # Source: Tay et al. 2022, table 1: two regular, four extreme and one sequential denoiser.
@@ -140,10 +149,16 @@ class DenoiserMixtureConfig(Settings):
 
 
 class _Masking(Settings):
-    rate: float = Field(default=0.15, gt=0, lt=1)
-    masked_fraction: float = Field(default=0.8, ge=0, le=1)
-    random_fraction: float = Field(default=0.1, ge=0, le=1)
-    whole_words: bool = Field(default=False, description="choose words; needs `word_starts`")
+    rate: float = Field(default=0.15, gt=0, lt=1, description="share of tokens to predict")
+    masked_fraction: float = Field(
+        default=0.8, ge=0, le=1, description="share of these that read as [MASK]"
+    )
+    random_fraction: float = Field(
+        default=0.1, ge=0, le=1, description="share of these that read as another token"
+    )
+    whole_words: bool = Field(
+        default=False, description="choose whole words; rows need the column word_starts"
+    )
     augment: AugmentConfig | None = None
 
     @model_validator(mode="after")
@@ -161,7 +176,7 @@ class MaskedConfig(_Masking):
 
     name: Literal["masked"] = "masked"
     pairs: Literal["next_sentence", "sentence_order"] | None = Field(
-        default=None, description="a second loss on [CLS]: BERT's, or ALBERT's"
+        default=None, description="second loss on [CLS]: that of BERT or that of ALBERT; null: none"
     )
 
 
@@ -169,10 +184,14 @@ class UnilmConfig(_Masking):
     """Masked tokens under a mixture of attention masks (Dong et al. 2019)."""
 
     name: Literal["unilm"] = "unilm"
-    both_ways: float = Field(default=1 / 3, ge=0)
-    to_target: float = Field(default=1 / 3, ge=0, description="a source, then left to right")
-    left_to_right: float = Field(default=1 / 6, ge=0)
-    right_to_left: float = Field(default=1 / 6, ge=0)
+    both_ways: float = Field(default=1 / 3, ge=0, description="weight of rows that see all tokens")
+    to_target: float = Field(
+        default=1 / 3, ge=0, description="weight of rows of a source and a target, left to right"
+    )
+    left_to_right: float = Field(default=1 / 6, ge=0, description="weight of causal rows")
+    right_to_left: float = Field(
+        default=1 / 6, ge=0, description="weight of rows that are causal from their end"
+    )
 
     @model_validator(mode="after")
     def _some_weight(self) -> Self:
@@ -193,7 +212,9 @@ class ClassifyConfig(Settings):
     """Predict a row's class at [CLS], or each word's at its first token (layout `pairs`)."""
 
     name: Literal["classify"] = "classify"
-    at: Literal["cls", "tokens"] = "cls"
+    at: Literal["cls", "tokens"] = Field(
+        default="cls", description="where a class is predicted: once per row, or once per word"
+    )
     augment: AugmentConfig | None = None
 
 
@@ -223,7 +244,7 @@ _UNION: TypeAdapter[ObjectiveConfig] = TypeAdapter(
 
 
 def parse_objective(choice: dict[str, Any]) -> ObjectiveConfig:
-    """Any objective that a recipe names.
+    """The settings of the objective that a recipe names.
 
     Raises:
         SettingsError: An unknown objective or field.

@@ -1,8 +1,9 @@
-"""What becomes of noise: the noise functions of t5's data/preprocessors.py, vectorised.
+"""How noise changes inputs and targets: t5's data/preprocessors.py, vectorised over rows.
 
-Letters are those of t5's objective names: inputs `m`ask each noise token, mask each `s`pan or with
-a `u`nique sentinel, `d`rop them, replace some by `r`andom tokens, `p`ermute them; targets are `f`ull
-or hold the noise alone (`d`, `s`, `u`).
+Letters are those of t5's objective names. In the inputs, noise tokens are masked each (m), masked by
+span (s), masked by span with unique sentinels (u), dropped (d), partly replaced by random tokens (r)
+or permuted (p). Targets are the full row (f) or the noise alone, with its context treated as inputs
+treat noise (d, s, u).
 """
 
 from __future__ import annotations
@@ -16,21 +17,21 @@ from train.objectives.tokens import Tokens
 
 
 def mask_tokens(tokens: Tokens, noise: Mask, sentinel: int) -> Tokens:
-    """`noise_token_to_sentinel`: the same sentinel for each token."""
+    """Put the same sentinel for each noise token (t5: `noise_token_to_sentinel`)."""
     return tokens.with_ids(np.where(noise, sentinel, tokens.ids))
 
 
 def merge_spans(tokens: Tokens, noise: Mask, sentinel: int, *, pad: int) -> Tokens:
-    """`noise_span_to_sentinel`: the same sentinel for each run."""
+    """Put the same sentinel for each run of noise (t5: `noise_span_to_sentinel`)."""
     starts = span_starts(noise)
     marked = tokens.with_ids(np.where(starts, sentinel, tokens.ids))
     return marked.kept(~noise | starts, pad=pad)
 
 
 def number_spans(tokens: Tokens, noise: Mask, sentinels: np.ndarray, *, pad: int) -> Tokens:
-    """`noise_span_to_unique_sentinel`: the first run the first sentinel, and so on.
+    """Put the n-th sentinel for the n-th run of noise (t5: `noise_span_to_unique_sentinel`).
 
-    There must be one for each run.
+    There must be at least as many sentinels as runs.
     """
     starts = span_starts(noise)
     number = np.maximum(np.cumsum(starts, axis=1) - 1, 0)
@@ -40,7 +41,7 @@ def number_spans(tokens: Tokens, noise: Mask, sentinels: np.ndarray, *, pad: int
 
 
 def drop_tokens(tokens: Tokens, noise: Mask, *, pad: int) -> Tokens:
-    """`drop_noise_tokens`."""
+    """Leave noise tokens out (t5: `drop_noise_tokens`)."""
     return tokens.kept(~noise, pad=pad)
 
 
@@ -53,7 +54,10 @@ def randomise_tokens(
     vocab_size: int,
     random_fraction: float,
 ) -> Tokens:
-    """`noise_token_to_random_token_or_sentinel`; `draws` is (seed, sample indices)."""
+    """Put random tokens or a sentinel for noise (t5: `noise_token_to_random_token_or_sentinel`).
+
+    `draws` is the seed and the sample indices [B].
+    """
     seed, index = draws
     width = tokens.ids.shape[1]
     kind = uniform(seed, index, width, stream="random or sentinel")
@@ -63,7 +67,7 @@ def randomise_tokens(
 
 
 def permute_tokens(tokens: Tokens, noise: Mask, *, draws: tuple[int, Index]) -> Tokens:
-    """`permute_noise_tokens`: the noise tokens of a row in a uniformly drawn order."""
+    """Put the noise tokens of each row in a drawn order (t5: `permute_noise_tokens`)."""
     keys = sort_keys(*draws, tokens.ids.shape[1], stream="permute")
     limit = np.iinfo(np.uint64).max
     order = np.argsort(np.where(noise, keys, limit), axis=1, kind="stable")
@@ -83,7 +87,7 @@ def corrupt_inputs(
     draws: tuple[int, Index],
     vocab_size: int,
 ) -> Tokens:
-    """Inputs by the letter of an objective's name, without an end mark."""
+    """Inputs for the letter of an objective's name, without an end mark."""
     pad = special.pad
     match letter:
         case "m":
@@ -112,7 +116,7 @@ def corrupt_inputs(
 
 
 def noise_targets(letter: str, tokens: Tokens, noise: Mask, special: SpecialIds) -> Tokens:
-    """Targets by the letter of an objective's name, without an end mark."""
+    """Targets for the letter of an objective's name, without an end mark."""
     others = tokens.real & ~noise
     match letter:
         case "f":

@@ -36,7 +36,11 @@ class DenoisingObjective:
     """One cell of the grid; see `DenoisingConfig.grid` for names.
 
     Attributes:
-        max_spans: Runs of single tokens beyond it are left alone: the sentinels end there.
+        grid: Name of the cell.
+        max_spans: Number of sentinels; later runs of single noise tokens stay as they are.
+        special: Special tokens of the tokenizer.
+        vocab_size: Number of ids that random tokens are drawn from.
+        arrangement: How inputs and targets reach the model, a key of `ASSEMBLERS`.
     """
 
     grid: str
@@ -71,25 +75,25 @@ class DenoisingObjective:
                 hidden = self.special.sentinels[0] if mark is None else mark
                 masked = tokens.with_ids(np.where(noise, hidden, tokens.ids))
                 return masked, tokens.kept(noise, pad=pad)
-        found = GRID_NAME.fullmatch(self.grid)
-        assert found is not None  # the settings refuse other names
-        density = int(found["density"]) / 100
-        if found["span"] is None:
+        parts = GRID_NAME.fullmatch(self.grid)
+        assert parts is not None  # the settings refuse other names
+        density = int(parts["density"]) / 100
+        if parts["span"] is None:
             noise = single_noise(*draws, tokens.real, density=density)
-            if "u" in (found["inputs"], found["targets"]):
+            if "u" in (parts["inputs"], parts["targets"]):
                 # The kept runs, numbered in the targets, may be one more than those of noise.
                 noise = without_extra_spans(noise, self.max_spans - 1)
         else:
-            span = float(found["span"])
+            span = float(parts["span"])
             noise = span_noise(*draws, tokens.real, density=density, mean_span_tokens=span)
         inputs = corrupt_inputs(
-            found["inputs"], tokens, noise, self.special, draws=draws, vocab_size=self.vocab_size
+            parts["inputs"], tokens, noise, self.special, draws=draws, vocab_size=self.vocab_size
         )
-        return inputs, noise_targets(found["targets"], tokens, noise, self.special)
+        return inputs, noise_targets(parts["targets"], tokens, noise, self.special)
 
 
 def _ended_or_alone(inputs: Tokens, tokens: Tokens, special: SpecialIds) -> Tokens:
-    """Inputs with their end mark; where nothing is left to read, the end mark alone."""
+    """Inputs with their end mark; the end mark alone where no input is left."""
     ended = inputs.ended(special.eos, pad=special.pad)
     alone = (inputs.counts == 0) & (tokens.counts > 0)
     ended.ids[alone, 0] = special.eos
@@ -100,9 +104,10 @@ def _ended_or_alone(inputs: Tokens, tokens: Tokens, special: SpecialIds) -> Toke
 
 @dataclass(frozen=True, kw_only=True)
 class DenoiserMixtureObjective:
-    """Each row by one denoiser, drawn by weight; spans by sentinels, or the row's end (S).
+    """Corrupt each row by one denoiser, drawn by weight (UL2).
 
-    Modes are told by the last three sentinels (R, S, X), which no span uses then.
+    With `mode_sentinels` a row begins with one of the last three sentinels, which then no span
+    uses: they tell the model the modes R, S and X.
     """
 
     denoisers: tuple[Denoiser, ...]
@@ -131,7 +136,7 @@ class DenoiserMixtureObjective:
         return assemble(inputs.ended(eos, pad=pad), targets.ended(eos, pad=pad), rows, pad=pad)
 
     def chosen(self, seed: int, sample_index: Index) -> Ids:
-        """[B] the denoiser of each row."""
+        """Index [B] of the denoiser of each row."""
         weights = np.array([denoiser.weight for denoiser in self.denoisers])
         draw = uniform(seed, sample_index, 1, stream="denoiser")[:, 0] * weights.sum()
         number = np.searchsorted(np.cumsum(weights), draw, side="right")
@@ -147,7 +152,7 @@ class DenoiserMixtureObjective:
                 density=kind.density,
                 mean_span_tokens=kind.mean_span_tokens,
             )
-        # The noise's mean share is the density: its length is uniform up to twice that.
+        # The length of the suffix is uniform up to twice the density, so its mean is the density.
         counts = real.sum(1)
         draw = uniform(seed, sample_index, 1, stream="suffix")[:, 0]
         length = np.rint(counts * min(2 * kind.density, 1.0) * draw).astype(np.int64)

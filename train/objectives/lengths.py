@@ -1,4 +1,4 @@
-"""Lengths that objectives make of rows, in tokens: known before anything is read."""
+"""Lengths of inputs and targets that objectives make of rows, before any row is read."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from train.objectives.span_lengths import lengths_from_raw
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectiveLengths:
-    """Bounds for full rows.
+    """The most tokens that a full row gives.
 
     Attributes:
-        read: What the encoder, or a decoder alone, reads at most.
-        written: What a decoder behind an encoder predicts at most; None for one stack.
+        read: Tokens that the encoder, or a decoder alone, reads.
+        written: Tokens that a decoder behind an encoder predicts; None for one stack.
     """
 
     read: int
@@ -31,16 +31,16 @@ class ObjectiveLengths:
 def objective_lengths(
     config: ObjectiveConfig, *, seq_len: int, arrangement: str
 ) -> ObjectiveLengths:
-    """Bounds for rows of `seq_len` tokens; exact for spans, which fix their number."""
+    """Bounds for rows of `seq_len` tokens; exact for spans, whose number the length decides."""
     one_stack = arrangement != "encoder_decoder"
     match config:
         case SpanCorruptionConfig():
-            found = lengths_from_raw(
+            spans = lengths_from_raw(
                 seq_len,
                 noise_density=config.noise_density,
                 mean_span_tokens=config.mean_span_tokens,
             )
-            sides = found.inputs, found.targets
+            sides = spans.inputs, spans.targets
         case DenoisingConfig():
             sides = _grid_sides(config.grid, seq_len, one_stack=one_stack)
         case DenoiserMixtureConfig():
@@ -54,19 +54,19 @@ def objective_lengths(
 
 
 def _grid_sides(grid: str, seq_len: int, *, one_stack: bool) -> tuple[int, int]:
-    """Bounds of both sides; of their sum, where one stack reads both."""
+    """Bounds of inputs and targets; for one stack, numbers whose sum bounds both together."""
     whole = seq_len + 1
-    found = GRID_NAME.fullmatch(grid)
+    parts = GRID_NAME.fullmatch(grid)
     if grid in ("prefix_lm", "lm"):
         sides = (seq_len, seq_len) if grid == "prefix_lm" else (1, whole)
         return (0, whole) if one_stack else sides
-    if found is None or found["inputs"] != "u" or found["targets"] != "u":
+    if parts is None or parts["inputs"] != "u" or parts["targets"] != "u":
         return whole, whole
-    if found["span"] is not None:
+    if parts["span"] is not None:
         lengths = lengths_from_raw(
             seq_len,
-            noise_density=int(found["density"]) / 100,
-            mean_span_tokens=float(found["span"]),
+            noise_density=int(parts["density"]) / 100,
+            mean_span_tokens=float(parts["span"]),
         )
         return lengths.inputs, lengths.targets
     if one_stack:  # each run of noise and each kept run has a sentinel
@@ -80,10 +80,10 @@ def _mixture_sides(
     modes = int(config.mode_sentinels)
     spans = [
         lengths_from_raw(
-            seq_len, noise_density=each.density, mean_span_tokens=each.mean_span_tokens
+            seq_len, noise_density=one.density, mean_span_tokens=one.mean_span_tokens
         ).spans
-        for each in config.denoisers
-        if each.mean_span_tokens is not None
+        for one in config.denoisers
+        if one.mean_span_tokens is not None
     ]
     if one_stack:
         return seq_len + 1 + modes, 1 + 2 * max([1, *spans])
@@ -92,19 +92,19 @@ def _mixture_sides(
 
 
 def spans_needed(grid: str, seq_len: int) -> int:
-    """Sentinels that rows of `seq_len` tokens may need; runs beyond them are left alone.
+    """Number of sentinels that rows of `seq_len` tokens need; later runs of noise stay unchanged.
 
-    Single tokens: four deviations above the mean. The number of runs among L tokens of density p
-    has mean about L p (1 - p) and variance about L p (1 - p) (1 - 3 p (1 - p)).
+    For single noise tokens it is four deviations above the mean: the number of runs among L tokens
+    of density p has mean about L p (1 - p) and variance about L p (1 - p) (1 - 3 p (1 - p)).
     """
-    found = GRID_NAME.fullmatch(grid)
-    if found is None:
+    parts = GRID_NAME.fullmatch(grid)
+    if parts is None:
         return 1 if grid == "mass" else 0
-    if "u" not in (found["inputs"], found["targets"]):
-        return 1 if {found["inputs"], found["targets"]} & {"m", "s", "r10s90"} else 0
-    density = int(found["density"]) / 100
-    if found["span"] is not None:
+    if "u" not in (parts["inputs"], parts["targets"]):
+        return 1 if {parts["inputs"], parts["targets"]} & {"m", "s", "r10s90"} else 0
+    density = int(parts["density"]) / 100
+    if parts["span"] is not None:
         noise = min(max(round(seq_len * density), 1), max(seq_len - 1, 1))
-        return max(round(noise / int(found["span"])), 1)
+        return max(round(noise / int(parts["span"])), 1)
     mean = seq_len * density * (1 - density)
     return math.ceil(mean + 4 * math.sqrt(mean * (1 - 3 * density * (1 - density)))) + 1

@@ -22,7 +22,7 @@ from train.objectives.tokens import Tokens
 
 @dataclass(frozen=True, kw_only=True)
 class MaskedObjective:
-    """Special tokens are never chosen; a row with any other token has at least one label."""
+    """Predict the tokens that `masking` chooses; with `pairs`, also a label of each pair on [CLS]."""
 
     masking: Masking
     whole_words: bool
@@ -63,10 +63,12 @@ class MaskedObjective:
 class UnilmObjective:
     """Masked tokens, each row under one of four attention masks (Dong et al. 2019, section 2.3).
 
-    From right to left is from left to right with tokens and their positions turned round.
+    Rows read from right to left are stored in reversed order, with their positions.
 
     Attributes:
-        shares: Weights of both ways, source and target, left to right, right to left.
+        masking: Which tokens are predicted.
+        whole_words: Whether whole words are chosen.
+        shares: Weights of the masks: both ways, source and target, left to right, right to left.
     """
 
     masking: Masking
@@ -99,7 +101,7 @@ class UnilmObjective:
         )
 
     def chosen(self, seed: int, rows: PackedRows) -> np.ndarray:
-        """[B] the mask of each row."""
+        """Index [B] of the attention mask of each row, in the order of `shares`."""
         borders = np.cumsum(self.shares) / sum(self.shares)
         draw = uniform(seed, rows.sample_index, 1, stream="attention")[:, 0]
         return np.minimum(np.searchsorted(borders, draw, side="right"), len(borders) - 1)
@@ -108,7 +110,7 @@ class UnilmObjective:
 def _mask(
     masking: Masking, tokens: Tokens, words: np.ndarray | None, rows: PackedRows, seed: int
 ) -> tuple[Tokens, np.ndarray]:
-    """What is read, and the labels."""
+    """The tokens that the model reads, and the labels [B, T]."""
     chosen = masking.chosen(seed, rows.sample_index, tokens, words)
     ids = masking.read(seed, rows.sample_index, tokens, chosen)
     return tokens.with_ids(ids), np.where(chosen, tokens.ids, NO_LABEL)

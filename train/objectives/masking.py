@@ -19,7 +19,7 @@ from train.objectives.tokens import Tokens
 
 @dataclass(frozen=True, kw_only=True)
 class Masking:
-    """Shares of masking; see `MaskedConfig`."""
+    """Chooses the tokens to predict, and what the model reads for them; shares as in `MaskedConfig`."""
 
     rate: float
     masked_fraction: float
@@ -31,12 +31,12 @@ class Masking:
         """Tokens to predict: `rate` of all tokens, at least one, never a special token.
 
         Args:
-            seed: Of the run.
-            index: [B] sample indices.
-            tokens: What the row holds.
-            words: [B, T] true where a word begins; None chooses single tokens.
+            seed: Seed of the run.
+            index: Sample indices [B].
+            tokens: Tokens of the rows.
+            words: True [B, T] where a word begins; None: single tokens are chosen.
         """
-        eligible = tokens.real & ~self._is_control(tokens.ids)
+        eligible = tokens.real & ~self._is_special(tokens.ids)
         wanted = np.maximum(1, np.rint(tokens.counts * self.rate).astype(np.int64))
         keys = sort_keys(seed, index, tokens.ids.shape[1], stream="masked")
         if words is None:
@@ -59,7 +59,7 @@ class Masking:
         )
         return ids
 
-    def _is_control(self, ids: Ids) -> Mask:
+    def _is_special(self, ids: Ids) -> Mask:
         special = self.special
         table = np.zeros(max(self.vocab_size, int(ids.max(initial=0)) + 1), np.bool_)
         marks = (special.pad, special.eos, special.bos, special.cls, special.sep, special.mask)
@@ -68,10 +68,10 @@ class Masking:
 
 
 def _whole_words(keys: np.ndarray, wanted: Ids, eligible: Mask, words: Mask) -> Mask:
-    """Words in the order of their keys; one that would exceed `wanted` is passed over.
+    """Choose words in the order of their keys, leaving out those that would exceed `wanted`.
 
-    As in BERT's code, but for all rows at once: each round takes the longest run of words that fit
-    and strikes out all that are too long for what is left.
+    This is the loop of BERT's create_pretraining_data.py for all rows at once: each round takes the
+    longest run of words that fit, then drops the words that are too long for what is left.
     """
     begins = eligible & words
     begins[:, 1:] |= eligible[:, 1:] & ~eligible[:, :-1]
@@ -95,7 +95,7 @@ def _whole_words(keys: np.ndarray, wanted: Ids, eligible: Mask, words: Mask) -> 
         taken |= new
         open_words &= ~new
         left -= np.where(new, lengths, 0).sum(1)
-    # A row whose words are all longer than what is wanted predicts its first word in that order.
+    # Where every word of a row is longer than `wanted`, the first word in that order is predicted.
     none = ~taken.any(1) & (lengths[:, 0] > 0)
     taken[none, 0] = True
     chosen_word = np.zeros_like(taken)

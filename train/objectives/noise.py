@@ -18,7 +18,7 @@ Mask = NDArray[np.bool_]
 
 
 def noise_counts(counts: Ids, density: float, mean_span_tokens: float) -> tuple[Ids, Ids]:
-    """[B] noise tokens and [B] spans; rows of fewer than two tokens have none."""
+    """Numbers of noise tokens [B] and of spans [B]; rows of fewer than two tokens have none."""
     noise = np.clip(np.rint(counts * density).astype(np.int64), 1, np.maximum(counts - 1, 1))
     spans = np.maximum(np.rint(noise / mean_span_tokens).astype(np.int64), 1)
     spans = np.minimum(spans, counts - noise)
@@ -29,7 +29,7 @@ def noise_counts(counts: Ids, density: float, mean_span_tokens: float) -> tuple[
 def span_noise(
     seed: int, sample_index: Index, real: Mask, *, density: float, mean_span_tokens: float
 ) -> Mask:
-    """`random_spans_noise_mask`: runs of kept tokens and of noise in turn, kept ones first.
+    """Runs of kept tokens and of noise in turn, kept ones first (t5: `random_spans_noise_mask`).
 
     Both kinds are split into equally many runs, uniformly among all such splits.
     """
@@ -43,15 +43,15 @@ def span_noise(
         axis=1,
     )
     kinds = np.tile(np.array([False, True]), len(runs))
-    found = np.zeros(real.shape, np.bool_)
-    found[real & (counts > 1)[:, None]] = np.repeat(kinds, runs.reshape(-1))
-    return found
+    is_noise = np.zeros(real.shape, np.bool_)
+    is_noise[real & (counts > 1)[:, None]] = np.repeat(kinds, runs.reshape(-1))
+    return is_noise
 
 
 def _run_lengths(
     seed: int, sample_index: Index, items: Ids, parts: Ids, *, stream: str
 ) -> NDArray[np.int64]:
-    """[sum of parts] lengths that split `items[b]` into `parts[b]`, row after row."""
+    """Lengths [sum of parts] that split `items[b]` into `parts[b]` runs, row after row."""
     width = max(int(items.max(initial=0)), 1)
     columns = np.arange(width)
     keys = sort_keys(seed, sample_index, width, stream=stream)
@@ -65,14 +65,14 @@ def _run_lengths(
 
 
 def single_noise(seed: int, sample_index: Index, real: Mask, *, density: float) -> Mask:
-    """`iid_noise_mask`: each token by itself."""
+    """Each token is noise with probability `density` (t5: `iid_noise_mask`)."""
     draw = uniform(seed, sample_index, real.shape[1], stream="single")
     noise: Mask = real & (draw < density)
     return noise
 
 
 def prefix_noise(seed: int, sample_index: Index, real: Mask) -> Mask:
-    """`random_prefix_noise_mask`: a prefix of uniform length, at least one token on either side."""
+    """A prefix of uniform length; one token stays on either side (t5: `random_prefix_noise_mask`)."""
     counts = real.sum(1)
     draw = uniform(seed, sample_index, 1, stream="prefix")[:, 0]
     length = 1 + (draw * np.maximum(counts - 1, 0)).astype(np.int64)
@@ -82,7 +82,7 @@ def prefix_noise(seed: int, sample_index: Index, real: Mask) -> Mask:
 
 
 def fragment_noise(seed: int, sample_index: Index, real: Mask, *, density: float) -> Mask:
-    """One run of `density` of the tokens that starts anywhere with equal chance (MASS, Song et al. 2019)."""
+    """One run of `density` of the tokens, anywhere in the row (MASS, Song et al. 2019)."""
     counts = real.sum(1)
     length = np.clip(np.rint(counts * density).astype(np.int64), 1, np.maximum(counts - 1, 1))
     draw = uniform(seed, sample_index, 1, stream="fragment")[:, 0]
@@ -93,13 +93,13 @@ def fragment_noise(seed: int, sample_index: Index, real: Mask, *, density: float
 
 
 def without_extra_spans(noise: Mask, limit: int) -> Mask:
-    """Leave spans beyond the `limit`-th alone: there is no sentinel for them."""
+    """The first `limit` spans of each row; there are no sentinels for later ones."""
     allowed: Mask = noise & (np.cumsum(span_starts(noise), axis=1) <= limit)
     return allowed
 
 
 def span_starts(noise: Mask) -> Mask:
-    """True at the first token of each run."""
+    """True [B, W] at the first token of each run of noise."""
     starts = noise.copy()
     starts[:, 1:] &= ~noise[:, :-1]
     return starts

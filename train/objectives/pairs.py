@@ -1,4 +1,4 @@
-"""Sentence pairs: next-sentence rows as they lie in the shards, sentence order made of sentences.
+"""Sentence pairs: rows of pairs from the shards, or rows of sentences that are cut and swapped.
 
 Shapes: B rows, T tokens.
 """
@@ -24,10 +24,10 @@ class Paired:
     """Rows of [CLS] first [SEP] second [SEP].
 
     Attributes:
-        tokens: One document per row: both halves see each other.
-        types: [B, T] 1 for the second half and its [SEP].
-        labels: [B] 1 where the halves do not follow each other, NO_LABEL for no pair.
-        words: [B, T] starts of words, where the rows know them.
+        tokens: The rows, each as one document, so that both halves attend to each other.
+        types: 1 [B, T] for the second half and its [SEP], 0 elsewhere.
+        labels: 1 [B] where the second half does not follow the first, NO_LABEL without a pair.
+        words: True [B, T] where a word begins; None where the rows do not say.
     """
 
     tokens: Tokens
@@ -37,7 +37,7 @@ class Paired:
 
 
 def next_sentence(rows: PackedRows) -> Paired:
-    """Rows of the layout `next_sentence`."""
+    """Pairs from rows that were packed as pairs (layout `next_sentence`)."""
     row_as_packed = row_tokens(rows)
     columns = np.arange(row_as_packed.ids.shape[1])
     # Special tokens belong to no segment; the last [SEP] follows the last token of the second half.
@@ -52,7 +52,7 @@ def next_sentence(rows: PackedRows) -> Paired:
 
 
 def sentence_order(rows: PackedRows, special: SpecialIds, *, seed: int) -> Paired:
-    """Rows of the layout `sentences`, cut at one of their sentences; half of them swapped.
+    """Pairs from rows of sentences (layout `sentences`): cut at a sentence, half of them swapped.
 
     Source: Lan et al. 2020 (ALBERT), section 3.1. A row of one sentence is no pair.
     """
@@ -100,7 +100,7 @@ def sentence_order(rows: PackedRows, special: SpecialIds, *, seed: int) -> Paire
 
 
 def _filled(segment: Ids, real: Mask) -> Ids:
-    """Special tokens count for the segment before them, the first one for the one behind it."""
+    """Give special tokens the segment before them, and the first one the segment after it."""
     filled = np.maximum.accumulate(segment, axis=1)
     first = segment[np.arange(len(segment)), np.argmax(segment >= 0, axis=1)]
     return np.where(real, np.where(filled < 0, first[:, None], filled), -1)

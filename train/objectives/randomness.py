@@ -37,30 +37,30 @@ def _stream_key(seed: int, stream: str) -> np.uint64:
 
 
 def bits(seed: int, sample_index: Index, count: int, *, stream: str) -> Keys:
-    """[B, count] of 64 random bits; row b depends on seed, stream and `sample_index[b]` alone."""
+    """Numbers [B, count] of 64 random bits; row b depends on seed, stream and `sample_index[b]`."""
     start = _mixed(sample_index.astype(np.uint64) + _stream_key(seed, stream))
     steps = np.arange(1, count + 1, dtype=np.uint64) * _STEP
     return _mixed(start[:, None] + steps)
 
 
 def sort_keys(seed: int, sample_index: Index, count: int, *, stream: str) -> Keys:
-    """As `bits`, but no two keys of a row are equal."""
-    found = bits(seed, sample_index, count, stream=stream)
-    return (found & ~((np.uint64(1) << _INDEX_BITS) - np.uint64(1))) | np.arange(
+    """Random keys [B, count] of which no two in a row are equal."""
+    drawn = bits(seed, sample_index, count, stream=stream)
+    return (drawn & ~((np.uint64(1) << _INDEX_BITS) - np.uint64(1))) | np.arange(
         count, dtype=np.uint64
     )
 
 
 def uniform(seed: int, sample_index: Index, count: int, *, stream: str) -> NDArray[np.float64]:
-    """[B, count] in [0, 1), 53 bits each."""
-    found = bits(seed, sample_index, count, stream=stream)
-    return (found >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    """Numbers [B, count] in [0, 1) of 53 random bits each."""
+    drawn = bits(seed, sample_index, count, stream=stream)
+    return (drawn >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def smallest(keys: Keys, wanted: Index, eligible: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """[B, T] true at the `wanted[b]` smallest keys of each row among the eligible ones.
+    """True [B, T] at the `wanted[b]` smallest keys of row b among the eligible ones.
 
-    At most all eligible ones; keys of a row differ (`sort_keys`).
+    All eligible ones where there are fewer. The keys of a row must differ (`sort_keys`).
     """
     masked = np.where(eligible, keys, np.iinfo(np.uint64).max)
     ordered = np.sort(masked, axis=1)

@@ -76,7 +76,7 @@ def objective_faults(config: ObjectiveConfig, context: ObjectiveContext) -> list
 
 
 def arrangement(wanted: str, family: str) -> str:
-    """How inputs and targets reach a family."""
+    """How inputs and targets reach a model of a family, a key of `ASSEMBLERS`."""
     if wanted != "family":
         return wanted
     return "encoder_decoder" if family == "t5" else "prefix_lm"
@@ -121,10 +121,10 @@ def _row_faults(config: ObjectiveConfig, context: ObjectiveContext) -> Iterator[
         wanted.append((column, f"pairs: {pairs}", f"pack with recipe.packing.layout: {layout}"))
     for column, what, hint in wanted:
         if column not in context.columns:
-            found = ", ".join(context.columns) or "no optional column"
+            present = ", ".join(context.columns) or "no optional column"
             yield (
                 f"objective: '{what}' needs the column {column}; the manifest (layout "
-                f"{context.layout}) has {found}; {hint}"
+                f"{context.layout}) has {present}; {hint}"
             )
     if context.layout == "next_sentence" and pairs != "next_sentence":
         yield (
@@ -164,7 +164,7 @@ def _token_faults(config: ObjectiveConfig, context: ObjectiveContext) -> Iterato
 
 
 def sentinels_needed(config: ObjectiveConfig, seq_len: int) -> int:
-    """Sentinels that rows of `seq_len` tokens need."""
+    """Number of sentinels that rows of `seq_len` tokens need."""
     match config:
         case SpanCorruptionConfig():
             return max(
@@ -180,10 +180,10 @@ def sentinels_needed(config: ObjectiveConfig, seq_len: int) -> int:
         case DenoiserMixtureConfig():
             spans = [
                 lengths_from_raw(
-                    seq_len, noise_density=each.density, mean_span_tokens=each.mean_span_tokens
+                    seq_len, noise_density=one.density, mean_span_tokens=one.mean_span_tokens
                 ).spans
-                for each in config.denoisers
-                if each.mean_span_tokens is not None
+                for one in config.denoisers
+                if one.mean_span_tokens is not None
             ]
             return max([1, *spans]) + (3 if config.mode_sentinels else 0)
         case _:
@@ -193,17 +193,17 @@ def sentinels_needed(config: ObjectiveConfig, seq_len: int) -> int:
 def _length_faults(config: ObjectiveConfig, context: ObjectiveContext) -> Iterator[str]:
     if isinstance(config, SpanCorruptionConfig) and config.input_tokens is not None:
         yield from _input_faults(config, config.input_tokens, context.seq_len)
-    found = lengths_of(config, seq_len=context.seq_len, family=context.family)
-    if context.max_positions is not None and found.read > context.max_positions:
+    lengths = lengths_of(config, seq_len=context.seq_len, family=context.family)
+    if context.max_positions is not None and lengths.read > context.max_positions:
         yield (
-            f"objective: '{config.name}' makes {found.read} tokens of rows of {context.seq_len}, "
+            f"objective: '{config.name}' makes {lengths.read} tokens of rows of {context.seq_len}, "
             f"the model has {context.max_positions} positions; set model.max_positions: "
-            f"{found.read}, or pack shorter rows (recipe.packing.seq_len)"
+            f"{lengths.read}, or pack shorter rows (recipe.packing.seq_len)"
         )
 
 
 def lengths_of(config: ObjectiveConfig, *, seq_len: int, family: str) -> ObjectiveLengths:
-    """What the model reads and predicts at most, of rows of `seq_len` tokens."""
+    """The most tokens that a model of a family reads and predicts of rows of `seq_len` tokens."""
     form = arrangement(getattr(config, "arrangement", "family"), family)
     return objective_lengths(config, seq_len=seq_len, arrangement=form)
 
@@ -215,10 +215,10 @@ def _input_faults(config: SpanCorruptionConfig, wanted: int, seq_len: int) -> It
     }
     fit = lengths_for_inputs(wanted, **fields)
     if fit.raw != seq_len:
-        found = lengths_from_raw(seq_len, **fields)
+        actual = lengths_from_raw(seq_len, **fields)
         yield (
             f"objective.input_tokens: {wanted} inputs and {fit.targets} targets come from rows of "
-            f"{fit.raw} tokens; the manifest has rows of {seq_len}, which give {found.inputs} and "
-            f"{found.targets}; pack with recipe.packing.seq_len: {fit.raw}, or set "
-            f"objective.input_tokens: {found.inputs}"
+            f"{fit.raw} tokens; the manifest has rows of {seq_len}, which give {actual.inputs} and "
+            f"{actual.targets}; pack with recipe.packing.seq_len: {fit.raw}, or set "
+            f"objective.input_tokens: {actual.inputs}"
         )

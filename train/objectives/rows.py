@@ -1,4 +1,4 @@
-"""Per-token views of packed rows, vectorised.
+"""What each token of packed rows belongs to.
 
 Shapes: B rows, T tokens, S segments.
 """
@@ -15,7 +15,13 @@ from train.data.packed import PackedRows
 
 @dataclass(frozen=True)
 class TokenSegments:
-    """[B, T] segment of the batch (-1 padding), number within the row (0 padding), position."""
+    """What each token belongs to.
+
+    Attributes:
+        segment: Index [B, T] of its segment among all of the batch, -1 for padding.
+        document: Number [B, T] of its segment within the row from 1, 0 for padding.
+        positions: Position [B, T] within the segment.
+    """
 
     segment: NDArray[np.int64]
     document: NDArray[np.int64]
@@ -23,7 +29,7 @@ class TokenSegments:
 
 
 def token_segments(rows: PackedRows) -> TokenSegments:
-    """Spread the segments over their tokens."""
+    """The segment, the document and the position of each token."""
     shape = rows.input_ids.shape
     segment = np.full(shape, -1, np.int64)
     document = np.zeros(shape, np.int64)

@@ -19,7 +19,7 @@ from train.objectives.tokens import row_tokens
 
 @dataclass(frozen=True, kw_only=True)
 class SpanCorruptionObjective:
-    """See the module."""
+    """Put a sentinel for each span of noise; predict the sentinels and the spans."""
 
     noise_density: float
     mean_span_tokens: float
@@ -27,7 +27,7 @@ class SpanCorruptionObjective:
     arrangement: str = "encoder_decoder"
 
     def build(self, rows: PackedRows, *, seed: int) -> Batch:
-        """Inputs, decoder inputs and targets; a pure function of rows, seed and sample indices."""
+        """Inputs and targets; a pure function of rows, seed and sample indices."""
         tokens, pad, eos = row_tokens(rows), self.special.pad, self.special.eos
         draws = (seed, rows.sample_index)
         noise = span_noise(

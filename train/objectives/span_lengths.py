@@ -1,4 +1,4 @@
-"""How many tokens span corruption makes of how many, in both directions.
+"""How many inputs and targets span corruption makes of a row, and how long rows must be for them.
 
 Source: `random_spans_helper` of t5's data/preprocessors.py: half-even rounding, one end mark on
 either side, the search starts one below the wanted length.
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class SpanLengths:
-    """Of one row, in tokens; both sides include their end mark.
+    """Lengths of one row in tokens; inputs and targets include their end mark.
 
     Attributes:
-        raw: Before corruption.
-        inputs: What the encoder reads.
-        targets: What the decoder predicts.
-        spans: Noise spans, each with a sentinel.
+        raw: Tokens before corruption.
+        inputs: Tokens that the encoder reads.
+        targets: Tokens that the decoder predicts.
+        spans: Number of spans of noise, each with a sentinel.
     """
 
     raw: int
@@ -27,7 +27,7 @@ class SpanLengths:
 
     @property
     def noise(self) -> int:
-        """Tokens that are removed from the inputs."""
+        """Number of tokens that are removed from the inputs."""
         return self.targets - self.spans - 1
 
 
@@ -43,7 +43,7 @@ def lengths_from_raw(raw: int, *, noise_density: float, mean_span_tokens: float)
 def lengths_for_inputs(
     inputs: int, *, noise_density: float, mean_span_tokens: float
 ) -> SpanLengths:
-    """The longest row whose inputs fit; at a density of one half, targets are no longer than it."""
+    """The longest row whose inputs fit; at a density of one half, targets are not longer than inputs."""
 
     def at(raw: int) -> SpanLengths:
         return lengths_from_raw(raw, noise_density=noise_density, mean_span_tokens=mean_span_tokens)
@@ -51,9 +51,7 @@ def lengths_for_inputs(
     raw = inputs - 1
     while at(raw + 1).inputs <= inputs:
         raw += 1
-    found = at(raw)
-    if noise_density == 0.5 and found.targets > found.inputs:
-        return SpanLengths(
-            raw=raw - 1, inputs=found.inputs, targets=found.targets - 1, spans=found.spans
-        )
-    return found
+    fit = at(raw)
+    if noise_density == 0.5 and fit.targets > fit.inputs:
+        return SpanLengths(raw=raw - 1, inputs=fit.inputs, targets=fit.targets - 1, spans=fit.spans)
+    return fit

@@ -1,4 +1,4 @@
-"""Supervised rows of the layout `pairs`: an input with its end mark, then a target with its own."""
+"""Supervised rows (layout `pairs`): an input with its end mark, then a target with its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from train.objectives.tokens import Tokens, row_tokens
 
 @dataclass(frozen=True, kw_only=True)
 class TextToTextObjective:
-    """Nothing is random: which tasks, how often and in which order was decided by packing."""
+    """Read inputs and predict targets. Nothing is drawn: packing decided the tasks and their order."""
 
     pad: int
     arrangement: str = "encoder_decoder"

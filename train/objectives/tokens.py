@@ -1,4 +1,4 @@
-"""Rows of tokens with their documents and segments, and what keeps, drops or ends them. All vectorised.
+"""Rows of tokens with their documents and segments, kept, dropped or ended for all rows at once.
 
 Shapes: B rows, W columns; a row's tokens come first, padding behind them.
 """
@@ -19,7 +19,13 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Tokens:
-    """[B, W] ids, number of the document in the row from 1 (0 padding), segment (-1 padding)."""
+    """Rows of tokens.
+
+    Attributes:
+        ids: Token ids [B, W].
+        document: Number [B, W] of the document in the row from 1, 0 for padding.
+        segment: Index [B, W] of the segment in the batch, -1 for padding.
+    """
 
     ids: Ids
     document: Ids
@@ -27,28 +33,27 @@ class Tokens:
 
     @property
     def real(self) -> Mask:
-        """Where no padding is."""
+        """True [B, W] where there is no padding."""
         return self.document > 0
 
     @property
     def counts(self) -> Ids:
-        """[B] tokens of each row."""
+        """Number [B] of tokens of each row."""
         counts: Ids = self.real.sum(1)
         return counts
 
     def with_ids(self, ids: Ids) -> Tokens:
-        """The same tokens with other ids."""
         return replace(self, ids=ids)
 
     def kept(self, keep: Mask, *, pad: int) -> Tokens:
-        """The tokens where `keep`, moved together; padding is never kept."""
+        """The tokens where `keep` is true, moved together; padding is never kept."""
         keep = keep & self.real
         counts = keep.sum(1)
         filled = np.arange(max(int(counts.max(initial=0)), 1)) < counts[:, None]
         return self._moved(keep, filled, pad)
 
     def ended(self, mark: int, *, pad: int) -> Tokens:
-        """An end mark behind the last token, in its document; empty rows stay empty."""
+        """The rows with an end mark behind the last token; empty rows stay empty."""
         counts, rows = self.counts, np.flatnonzero(self.counts)
         wide = self.widened(self.ids.shape[1] + 1, pad=pad)
         last = counts[rows] - 1
@@ -75,19 +80,18 @@ class Tokens:
 
 
 def empty_tokens(rows: int, width: int, *, pad: int) -> Tokens:
-    """Padding alone."""
+    """Rows of padding alone."""
     shape = (rows, width)
     return Tokens(np.full(shape, pad, np.int64), np.zeros(shape, np.int64), np.full(shape, -1))
 
 
 def row_tokens(rows: PackedRows) -> Tokens:
-    """The tokens of packed rows."""
     per_token = token_segments(rows)
     return Tokens(rows.input_ids.astype(np.int64), per_token.document, per_token.segment)
 
 
 def joined(first: Tokens, second: Tokens, *, pad: int) -> Tokens:
-    """Each row of `second` directly behind the same row of `first`."""
+    """Rows that hold the tokens of `first` and directly behind them those of `second`."""
     sides = (first, second)
     counts = first.counts + second.counts
     filled = np.arange(max(int(counts.max(initial=0)), 1)) < counts[:, None]

@@ -11,7 +11,7 @@ from schemas.settings import Settings
 ScheduleName = Literal[
     "linear_warmup_cosine_lr", "linear_warmup_step_lr", "inverse_sqrt", "wsd", "constant"
 ]
-_SPELLINGS = {
+_LAVIS_SPELLINGS = {
     "linearwarmupcosinelr": "linear_warmup_cosine_lr",
     "linearwarmupsteplr": "linear_warmup_step_lr",
     "inversesqrt": "inverse_sqrt",
@@ -19,30 +19,45 @@ _SPELLINGS = {
 
 
 class ScheduleConfig(Settings):
-    """Learning rate as a function of progress; the names are those of LAVIS where it has them.
+    """Learning rate over the run: a warm-up to the peak, then a decay.
 
-    Lengths are in optimizer steps, or in tokens where `unit: tokens`.
+    Lengths are in optimizer steps, or in packed tokens where `unit: tokens`.
     """
 
-    lr_scheduler_type: ScheduleName = "linear_warmup_cosine_lr"
-    peak_lr: float = Field(default=3e-4, gt=0, description="peak, reached after the warm-up")
-    min_lr: float = Field(default=0.0, ge=0, description="a floor for every schedule")
-    warmup_start_lr: float = Field(default=0.0, ge=0, description="where the warm-up starts")
-    unit: Literal["steps", "tokens"] = "steps"
+    lr_scheduler_type: ScheduleName = Field(
+        default="linear_warmup_cosine_lr",
+        description="shape of the curve; the first two are LAVIS's",
+    )
+    peak_lr: float = Field(
+        default=3e-4, gt=0, description="highest rate, reached at the end of the warm-up"
+    )
+    min_lr: float = Field(default=0.0, ge=0, description="lowest rate after the warm-up")
+    warmup_start_lr: float = Field(
+        default=0.0, ge=0, description="rate at the start of the warm-up"
+    )
+    unit: Literal["steps", "tokens"] = Field(default="steps", description="unit of the lengths")
     warmup: int = Field(default=0, ge=0, description="length of the warm-up in `unit`")
-    lr_decay_rate: float = Field(default=0.9, gt=0, le=1, description="factor of the step schedule")
+    lr_decay_rate: float = Field(
+        default=0.9, gt=0, le=1, description="linear_warmup_step_lr: factor of one decay"
+    )
     decay_every: int | None = Field(
-        default=None, gt=0, description="step schedule: one decay per so many units; null: per pass"
+        default=None,
+        gt=0,
+        description="linear_warmup_step_lr: length between two decays; null: one pass over the data",
     )
     decay_fraction: float = Field(
-        default=0.1, gt=0, le=1, description="wsd: share of the run that cools down at its end"
+        default=0.1,
+        gt=0,
+        le=1,
+        description="wsd: share of the run, at its end, in which the rate falls",
     )
     epochwise: bool = Field(
         default=False,
-        description="the published LAVIS rule: warm-up in the first pass only, then per pass",
+        description="as LAVIS published it: warm-up in the first pass, then one rate for each pass",
     )
     couple_to_batch: bool = Field(
-        default=False, description="multiply by sqrt(batch / final batch) while the batch ramps"
+        default=False,
+        description="multiply by sqrt(batch / final batch) while batch.ramp grows the batch",
     )
 
     @property
@@ -52,8 +67,8 @@ class ScheduleConfig(Settings):
 
     @field_validator("lr_scheduler_type", mode="before")
     @classmethod
-    def _familiar_spelling(cls, name: object) -> object:
-        return _SPELLINGS.get(name.lower(), name) if isinstance(name, str) else name
+    def _spelling_of_lavis(cls, name: object) -> object:
+        return _LAVIS_SPELLINGS.get(name.lower(), name) if isinstance(name, str) else name
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -71,26 +86,34 @@ class ScheduleConfig(Settings):
 
 
 class OptimizerConfig(Settings):
-    """Which optimizer, with its constants; `null` means that optimizer's published default."""
+    """The optimizer and its constants; null stands for the optimizer's published default."""
 
     name: Literal["adamw", "adafactor", "sgd", "lion", "muon"] = "adamw"
-    betas: tuple[float, float] | None = None
-    eps: float | None = Field(default=None, gt=0)
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="sgd and muon")
-    weight_decay: float = Field(default=0.1, ge=0)
+    betas: tuple[float, float] | None = Field(
+        default=None, description="decay of the means of gradients and of their squares"
+    )
+    eps: float | None = Field(default=None, gt=0, description="added to the divisor of an update")
+    momentum: float = Field(
+        default=0.9, ge=0, lt=1, description="of sgd and muon; others have betas"
+    )
+    weight_decay: float = Field(
+        default=0.1, ge=0, description="a step shrinks weights by this share times the rate"
+    )
     decay_exclude: tuple[str, ...] = Field(
         default=("bias", "norm"),
-        description="parameters with such a part in their name, and all vectors, do not decay",
+        description="parts of names; parameters with one of them, and all vectors, do not decay",
     )
     l1: float | None = Field(
-        default=None, gt=0, description="penalty on the sum of sizes of what decays: adds l1 * sign"
+        default=None,
+        gt=0,
+        description="penalty on the absolute values of weights that decay; null: none",
     )
     l2: float | None = Field(
         default=None,
         gt=0,
-        description="penalty on half the sum of squares of what decays: adds l2 * weight to its "
-        "gradient, where weight_decay shrinks the weight itself",
+        description="penalty on half the squares of weights that decay, through their gradient, "
+        "where weight_decay shrinks the weights themselves; null: none",
     )
     max_grad_norm: float | None = Field(
-        default=1.0, gt=0, description="clip the gradient; null: never"
+        default=1.0, gt=0, description="longer gradients are scaled down to this norm; null: never"
     )

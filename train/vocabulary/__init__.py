@@ -1,1 +1,1 @@
-"""Rows of new tokens: how they begin, and how they are trained alone."""
+"""The rows of tokens that an extended tokenizer adds, and training of these rows alone."""

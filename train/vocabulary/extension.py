@@ -1,4 +1,4 @@
-"""What an extended tokenizer says of its new tokens, as the trainer needs it."""
+"""What `vocabulary.json` of an extended tokenizer says of the new tokens."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from schemas.vocabulary import VOCABULARY_FILE, ExtendedVocabulary, read_vocabul
 
 
 def read_extension(folder: Path) -> ExtendedVocabulary | None:
-    """The `vocabulary.json` of a tokenizer's folder; None where it is nobody's extension.
+    """The `vocabulary.json` of a tokenizer's folder; None where the tokenizer extends no other.
 
     Raises:
-        ContractError: Not of its form, or pieces that the base does not have.
+        ContractError: The file has another form, or names pieces that the base does not have.
     """
     extension = read_vocabulary(folder)
     if extension is None:

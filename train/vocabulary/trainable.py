@@ -1,7 +1,7 @@
-"""Train some rows of the vocabulary's tensors and leave the others bit for bit as they are.
+"""Train some rows of the vocabulary's tensors and leave all other rows bit for bit unchanged.
 
-The rows to keep stay outside the parameter: masking their gradients would not do, since weight
-decay, momentum and the statistics of Adafactor move or read rows whose gradient is zero.
+The other rows lie outside the parameter. Masking their gradients would not keep them: weight decay
+and momentum move rows whose gradient is zero, and the statistics of Adafactor read them.
 
 Shapes: V rows of the vocabulary, D width.
 """
@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-# Tensors with one row per token, in any family; those that a shape lacks are passed over.
+# Tensors with one row per token in any family; a model need not have all of them.
 VOCABULARY_TENSORS = ("embedding.weight", "head.weight", "head_bias", "head.bias")
 _KEPT, _TRAINED = "original0", "original1"
 _PREFIX = "parametrizations."
@@ -27,7 +27,7 @@ class JoinedRows(nn.Module):
     def __init__(self, start: int, stop: int) -> None:
         super().__init__()
         self.start, self.stop = start, stop
-        # Saved with the rows, so that whoever reads a checkpoint can put them together.
+        # Saved with the rows, so that the reader of a checkpoint can join them.
         self.register_buffer("first_row", torch.tensor(start))
 
     def forward(self, kept: Tensor, trained: Tensor) -> Tensor:
@@ -35,15 +35,16 @@ class JoinedRows(nn.Module):
         return torch.cat((kept[: self.start], trained, kept[self.start :]))
 
     def right_inverse(self, whole: Tensor) -> tuple[Tensor, Tensor]:
-        """Rows to keep, rows to train."""
+        """Split a tensor into the rows to keep and the rows to train."""
         kept = torch.cat((whole[: self.start], whole[self.stop :]))
         return kept, whole[self.start : self.stop].clone()
 
 
 class WholeTable(nn.Module):
-    """Stands for an embedding or a head; no `nn.Embedding`, so tensor ranks leave it whole.
+    """Replaces an embedding or a head, so that tensor parallelism does not split it.
 
-    They hold equal copies then, so a vocabulary need not divide.
+    Only modules of torch's own classes are split. Each tensor rank holds a copy of the table, so
+    the number of ranks need not divide the vocabulary.
     """
 
     def __init__(self, weight: nn.Parameter) -> None:
@@ -51,18 +52,18 @@ class WholeTable(nn.Module):
         self.weight = weight
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Rows of the ids."""
+        """The rows of some ids."""
         return F.embedding(ids, self.weight)
 
 
 def train_rows_only(model: nn.Module, start: int, stop: int) -> list[str]:
-    """Freeze a model but for rows `start .. stop` of its embedding, head and head's bias.
+    """Freeze a model, except for rows `start .. stop` of its embedding, head and head's bias.
 
     Returns:
         The names of the tensors whose rows are trained.
     """
     model.requires_grad_(requires_grad=False)
-    found = []
+    trained = []
     for name in VOCABULARY_TENSORS:
         owner, _, attribute = name.rpartition(".")
         module = _submodule(model, owner)
@@ -76,8 +77,8 @@ def train_rows_only(model: nn.Module, start: int, stop: int) -> list[str]:
         parts = module.get_submodule(f"parametrizations.{attribute}")
         parts.get_parameter(_KEPT).requires_grad = False
         parts.get_parameter(_TRAINED).requires_grad = True
-        found.append(name)
-    return found
+        trained.append(name)
+    return trained
 
 
 def _submodule(model: nn.Module, name: str) -> nn.Module | None:
@@ -88,7 +89,7 @@ def _submodule(model: nn.Module, name: str) -> nn.Module | None:
 
 
 def merge_rows(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Whole tensors under their plain names, from a state whose rows may lie apart."""
+    """Whole tensors under their plain names, from a state with rows that are trained apart."""
     whole = {name: value for name, value in state.items() if _PREFIX not in name}
     for name, kept in state.items():
         if _PREFIX not in name or not name.endswith(_KEPT):
