@@ -214,9 +214,8 @@ def verify_shard(path: Path, shard: Shard, *, how: str) -> None:
         raise ContractError(f"{path}: shard is missing")
     if how == "none":
         return
-    if how == "file":
-        if file_sha256(path) == shard.sha256:
-            return
+    if how == "file" and file_sha256(path) == shard.sha256:
+        return
     content = content_sha256(read_row_groups(path))
     if content != shard.content_sha256:
         raise ContractError(
