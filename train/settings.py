@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
@@ -14,7 +14,14 @@ from train.aliases import translate_recipe
 from train.checkpoint.config import CheckpointConfig
 from train.data.config import BatchConfig, DataSpan, LoaderConfig
 from train.optim.config import OptimizerConfig, ScheduleConfig
-from train.parallel.config import AsynchronousConfig, DilocoConfig, ParallelConfig
+from train.parallel.config import (
+    AsynchronousConfig,
+    Compute,
+    DilocoConfig,
+    ParallelConfig,
+    Recompute,
+    StrategyRequest,
+)
 from train.warm_start.config import StartRequest, Trainable, WarmStartConfig
 
 logger = logging.getLogger(__name__)
@@ -38,7 +45,7 @@ class StopConfig(Settings):
 class PrecisionConfig(Settings):
     """The type that forward and backward compute in; weights and optimizer states stay fp32."""
 
-    compute: Literal["fp32", "bf16", "fp16", "auto"] = Field(
+    compute: Compute = Field(
         default="fp32",
         description="auto: bf16 where the hardware has it, else fp32 with the reason logged",
     )
@@ -109,7 +116,7 @@ class TrainSettings(Settings):
     optimizer: OptimizerConfig = OptimizerConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     precision: PrecisionConfig = PrecisionConfig()
-    recompute: Literal["none", "selective", "full"] = Field(
+    recompute: Recompute = Field(
         default="none",
         description="what the backward pass computes again: nothing, all but matrix products, or blocks",
     )
@@ -176,6 +183,18 @@ class TrainSettings(Settings):
             names_model="model" in self.model_fields_set,
             trainable=self.trainable,
             warm_start=self.warm_start,
+        )
+
+    @property
+    def strategy_request(self) -> StrategyRequest:
+        """The settings that decide how the ranks share the work."""
+        return StrategyRequest(
+            seed=self.seed,
+            parallel=self.parallel,
+            compute=self.precision.compute,
+            recompute=self.recompute,
+            compile=self.compile,
+            steps_alone=self.diloco is not None,
         )
 
 

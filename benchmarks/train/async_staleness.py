@@ -25,6 +25,7 @@ from benchmarks.train.ranks import enter_rank, free_port
 from tests.support.datasets import DatasetShape, write_dataset
 from train.distributed.world import leave_process
 from train.parameter_server import run as asynchronous
+from train.parameter_server import work
 from train.settings import TrainSettings
 
 WORKERS, STEPS, BOUNDS = 4, 40, (0, 2, 8)
@@ -58,14 +59,14 @@ def settings(dataset: str, output: str, bound: int) -> TrainSettings:
 
 def rank_of_run(rank: int, port: int, run: TrainSettings) -> None:
     enter_rank(rank, WORKERS + 1, port)
-    gradient = asynchronous._gradient
+    gradient = work.compute_gradient
 
-    def slowed(*arguments: Any) -> Any:
+    def slowed(*arguments: Any, **named: Any) -> Any:
         # Sleeping, not computing: on a few cores busy workers would slow each other.
         time.sleep(SLOW_SECONDS if rank == WORKERS else PAUSE_SECONDS)
-        return gradient(*arguments)
+        return gradient(*arguments, **named)
 
-    with mock.patch.object(asynchronous, "_gradient", slowed):
+    with mock.patch.object(work, "compute_gradient", slowed):
         asynchronous.pretrain_asynchronous(run)
     leave_process()
 

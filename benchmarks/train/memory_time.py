@@ -37,7 +37,7 @@ def measure(shape: dict[str, object], how: str) -> tuple[int, float]:
         }
     )
     model = build_model(resolve_model(settings.model, vocab_size=VOCAB, seq_len=TOKENS), seed=1)
-    recompute_and_compile(settings, model)
+    recompute_and_compile(model, recompute=settings.recompute, compiles=settings.compile)
     batch = any_batch(ROWS, TOKENS, VOCAB)
     kept = activation_bytes(model, batch)
     started = time.process_time()

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from schemas.manifest import Manifest
 from train.data.packed import PackedRows
 from train.loop.build import Built
-from train.settings import TrainSettings
+from train.warm_start.config import StartRequest
 
 
 @dataclass
@@ -103,11 +103,13 @@ class TinyGpt(nn.Module):
         )
 
 
-def build_tiny(settings: TrainSettings, manifest: Manifest, **warm_start: object) -> Built:
+def build_tiny(
+    request: StartRequest, objective: object, manifest: Manifest, **warm_start: object
+) -> Built:
     """Stands in for `build_run`; `model: {preset: tiny, dropout: x}`."""
-    torch.manual_seed(settings.seed)
+    torch.manual_seed(request.seed)
     vocab = manifest.tokenizer.vocab_size
-    model = TinyGpt(vocab, dropout=float(settings.model.get("dropout", 0.1)))
+    model = TinyGpt(vocab, dropout=float(request.model.get("dropout", 0.1)))
     return Built(
         model=model,
         make_batch=make_batch,

@@ -39,7 +39,12 @@ def evaluate_checkpoint(args: argparse.Namespace, path: Path) -> dict[str, Any] 
                 f"{args.manifest}: its tokenizer is {manifest.tokenizer.sha256[:16]}..., "
                 f"{path} was trained with {state['identity']['tokenizer_sha256'][:16]}..."
             )
-        built = build_run(settings, manifest, resumed=Resumed.of(state["identity"]))
+        built = build_run(
+            settings.start_request,
+            settings.objective,
+            manifest,
+            resumed=Resumed.of(state["identity"]),
+        )
         _load_model(built.model, path, world)
         data = open_split(files, manifest, settings.loader, split="heldout", seed=0)
         heldout = heldout_loss(

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 def _show_course(
     console: Console, settings: TrainSettings, manifest: Manifest, page: Path | None
 ) -> None:
-    plan = RunPlan.of(settings, manifest)
+    plan = RunPlan.of(manifest, settings.batch, settings.stop, first_sample=settings.first_sample)
     total = plan.total_steps
     every = settings.checkpoint.every_steps
     console.print(

@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_of(args)
     files = shard_files(settings.manifest, settings.loader)
     manifest = open_manifest(files)
-    plan = RunPlan.of(settings, manifest)
+    plan = RunPlan.of(manifest, settings.batch, settings.stop, first_sample=settings.first_sample)
     if not 0 <= args.step < plan.total_steps:
         raise SettingsError(f"--step {args.step}: the run has steps 0 to {plan.total_steps - 1}")
     data = open_spans(

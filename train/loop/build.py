@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from train.exchange.folder import export_folder
 from train.model.config import ModelConfig
 from train.objectives.build import build_for_manifest
 from train.objectives.config import parse_objective
-from train.settings import TrainSettings
 from train.vocabulary.trainable import merge_rows
+from train.warm_start.config import StartRequest
 from train.warm_start.start import Resumed, begin, choose_start
 from train.warm_start.summary import Opening
 
@@ -49,7 +49,8 @@ class Built:
 
 
 def build_run(
-    settings: TrainSettings,
+    request: StartRequest,
+    objective: Mapping[str, Any],
     manifest: Manifest,
     *,
     tokenizer: Callable[[], Path] | None = None,
@@ -58,20 +59,21 @@ def build_run(
     """Build model and objective of a recipe for a manifest.
 
     Args:
-        settings: The recipe.
-        manifest: What it reads.
-        tokenizer: Gives the manifest's tokenizer; only a warm start asks.
-        resumed: Of the checkpoint that will fill a warm-started model: its source is not read then.
+        request: How the weights begin.
+        objective: The recipe's `objective` block.
+        manifest: The dataset that the run reads.
+        tokenizer: Gives the folder of the manifest's tokenizer; only a warm start asks for it.
+        resumed: What the checkpoint that will fill the weights says of its run; the source of a warm
+            start is then not read.
 
     Raises:
         SettingsError: The preset, a field or the objective is unknown or does not fit the manifest.
         ContractError: The weights to start from do not fit.
     """
-    request = settings.start_request
     start = choose_start(request, manifest, tokenizer=tokenizer, resumed=resumed)
     config = start.config
-    objective = build_for_manifest(
-        parse_objective(settings.objective),
+    task = build_for_manifest(
+        parse_objective(dict(objective)),
         manifest,
         family=config.family,
         vocab_size=config.vocab_size,
@@ -79,7 +81,7 @@ def build_run(
     )
 
     def make_batch(rows: PackedRows) -> Batch:
-        return objective.build(rows, seed=settings.seed)
+        return task.build(rows, seed=request.seed)
 
     def export(target: Path, weights: dict[str, torch.Tensor], tokenizer: Path) -> None:
         whole = merge_rows(weights)
@@ -95,5 +97,5 @@ def build_run(
         model_identity=identity,
         export=export,
         new_rows=start.new_rows,
-        opening=Opening.of(start, begun, settings.warm_start) if resumed is None else None,
+        opening=Opening.of(start, begun, request.warm_start) if resumed is None else None,
     )

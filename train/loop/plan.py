@@ -9,7 +9,7 @@ from schemas.errors import SettingsError
 from schemas.manifest import Manifest
 from train.data.config import BatchConfig
 from train.optim.schedules import Progress
-from train.settings import StopConfig, TrainSettings
+from train.settings import StopConfig
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,16 @@ class RunPlan:
     first_sample: int = 0
 
     @classmethod
-    def of(cls, settings: TrainSettings, manifest: Manifest) -> RunPlan:
-        """The plan of a recipe on a manifest."""
+    def of(
+        cls, manifest: Manifest, batch: BatchConfig, stop: StopConfig, *, first_sample: int
+    ) -> RunPlan:
+        """The plan of a run on a manifest."""
         return cls(
-            batch=settings.batch,
-            stop=settings.stop,
+            batch=batch,
+            stop=stop,
             seq_len=manifest.seq_len,
             rows_per_pass=manifest.train.rows,
-            first_sample=settings.first_sample,
+            first_sample=first_sample,
         )
 
     def batch_at(self, samples: int) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,6 +14,7 @@ from torch import Tensor
 from train.data.cursor import RankShare, rank_samples
 from train.data.loader import Prefetch
 from train.data.packed import Int64s, PackedRows
+from train.data.spliced import SplicedReader
 from train.loop.plan import RunPlan, StepSpan
 from train.loop.trainer import MicroBatch
 
@@ -55,6 +58,38 @@ def _tokens(rows: PackedRows) -> Tensor:
         rows.segment_source, weights=rows.segment_length, minlength=len(rows.sources)
     )
     return torch.from_numpy(counts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowSource:
+    """The training split and what is made of its rows.
+
+    Attributes:
+        microbatch: Rows of one forward pass.
+        prefetched: Micro-batches that a thread prepares ahead.
+    """
+
+    data: SplicedReader
+    make_batch: MakeBatch
+    microbatch: int
+    prefetched: int
+
+    @contextmanager
+    def stream(self, plan: RunPlan, share: RankShare, *, start_step: int) -> Iterator[StepStream]:
+        """This rank's micro-batches from `start_step` to the end of the run, step by step."""
+        items = microbatches(
+            plan,
+            self.data,
+            share,
+            self.make_batch,
+            microbatch=self.microbatch,
+            start_step=start_step,
+        )
+        stream = StepStream(items, depth=self.prefetched)
+        try:
+            yield stream
+        finally:
+            stream.close()
 
 
 class StepStream:

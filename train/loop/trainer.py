@@ -17,9 +17,9 @@ from train.distributed.world import World
 from train.loop.plan import RunPlan, StepSpan
 from train.loop.scaler import LossScaler
 from train.optim.clipping import clip_gradients
+from train.optim.config import ScheduleConfig
 from train.optim.schedules import learning_rate
 from train.parallel.strategy import Strategy
-from train.settings import TrainSettings
 
 logger = logging.getLogger(__name__)
 
@@ -58,10 +58,17 @@ class StepOutcome:
 
 @dataclass(kw_only=True)
 class Trainer:
-    """Everything that an update needs; `step` is the next one to do."""
+    """Everything that an update needs.
 
-    settings: TrainSettings
+    Attributes:
+        max_grad_norm: Gradients are clipped to this norm; None: never.
+        scaler: The loss scale of fp16; None for other numbers.
+        step: The next step to do.
+    """
+
     plan: RunPlan
+    schedule: ScheduleConfig
+    max_grad_norm: float | None
     strategy: Strategy
     optimizer: torch.optim.Optimizer
     world: World
@@ -75,7 +82,7 @@ class Trainer:
         """Do one optimizer step on the global batch of `step`."""
         started = time.perf_counter()
         span = self.plan.span(self.step)
-        rate = learning_rate(self.plan.progress(self.step), self.settings.schedule)
+        rate = learning_rate(self.plan.progress(self.step), self.schedule)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["lr_scale"]
         self.optimizer.zero_grad(set_to_none=True)
@@ -119,7 +126,7 @@ class Trainer:
                 f"step {span.step}: the gradient norm is {float(norm)}; samples {span.start} to "
                 f"{span.start + span.count - 1} (python -m train trace --step {span.step})"
             )
-        if self.settings.optimizer.max_grad_norm is not None:
-            clip_gradients(gradients, norm, self.settings.optimizer.max_grad_norm)
+        if self.max_grad_norm is not None:
+            clip_gradients(gradients, norm, self.max_grad_norm)
         self.optimizer.step()
         return False

@@ -19,7 +19,7 @@ from train.data.cursor import RankShare
 from train.distributed.precision import autocast_type
 from train.distributed.world import World
 from train.model.encoder import Encoder
-from train.parallel.config import ParallelConfig
+from train.parallel.config import ParallelConfig, Recompute, StrategyRequest
 from train.parallel.gradients import GradientSums, logical_name
 from train.parallel.pipeline import PipelineStrategy
 from train.parallel.pipeline_stages import (
@@ -33,7 +33,6 @@ from train.parallel.pipeline_stages import (
 from train.parallel.recompute import recompute_blocks
 from train.parallel.strategy import DataParallelStrategy, Strategy
 from train.parallel.tensor import TensorSplit, block_lists, split_matrices
-from train.settings import TrainSettings
 
 REPLICATE, SHARD, PIPELINE, TENSOR = "dp_replicate", "dp_shard", "pp", "tp"
 
@@ -42,34 +41,34 @@ if LossSums not in _pytree.SUPPORTED_NODES:
     _pytree.register_dataclass(LossSums)
 
 
-def build_strategy(settings: TrainSettings, model: nn.Module, world: World) -> Strategy:
+def build_strategy(request: StrategyRequest, model: nn.Module, world: World) -> Strategy:
     """Build the parallel strategy of the recipe's `parallel:` block.
 
     Raises:
         SettingsError: The degrees do not fit the world, the heads, the layers or the batch.
     """
-    parallel = settings.parallel
+    parallel = request.parallel
     replicas = parallel.replicas(world.size)
     model = model.to(world.device)
     if world.size == 1:
-        recompute_and_compile(settings, model)
+        recompute_and_compile(model, recompute=request.recompute, compiles=request.compile)
         return DataParallelStrategy(
             model=model,
             world=world,
-            seed=settings.seed,
+            seed=request.seed,
             share=RankShare(),
             sums=GradientSums(),
-            autocast=autocast_type(settings.precision.compute, world.device),
+            autocast=autocast_type(request.compute, world.device),
         )
-    if settings.diloco is not None:
-        recompute_and_compile(settings, model)
+    if request.steps_alone:
+        recompute_and_compile(model, recompute=request.recompute, compiles=request.compile)
         return DataParallelStrategy(
             model=model,
             world=world,
-            seed=settings.seed,
+            seed=request.seed,
             share=RankShare(rank=world.rank, ranks=world.size),
             sums=GradientSums(),
-            autocast=autocast_type(settings.precision.compute, world.device),
+            autocast=autocast_type(request.compute, world.device),
             is_alone=True,
         )
     mesh = world.mesh(
@@ -77,15 +76,15 @@ def build_strategy(settings: TrainSettings, model: nn.Module, world: World) -> S
         (REPLICATE, SHARD, PIPELINE, TENSOR),
     )
     if parallel.pp > 1:
-        return _pipeline(settings, model, world, mesh)
+        return _pipeline(request, model, world, mesh)
     split = _split(parallel, model, mesh)
-    recompute_and_compile(settings, model)
+    recompute_and_compile(model, recompute=request.recompute, compiles=request.compile)
     if parallel.dp_shard > 1:
         shard(model, _data_mesh(mesh, replicas))
     return DataParallelStrategy(
         model=model,
         world=world,
-        seed=settings.seed,
+        seed=request.seed,
         share=_share(mesh),
         sums=GradientSums(
             partial_names=split.partial_names if split else frozenset(),
@@ -93,7 +92,7 @@ def build_strategy(settings: TrainSettings, model: nn.Module, world: World) -> S
             data=mesh[REPLICATE].get_group() if parallel.dp_shard == 1 else None,
         ),
         copies=parallel.tp,
-        autocast=autocast_type(settings.precision.compute, world.device),
+        autocast=autocast_type(request.compute, world.device),
     )
 
 
@@ -110,13 +109,13 @@ def _split(parallel: ParallelConfig, model: nn.Module, mesh: DeviceMesh) -> Tens
     return split_matrices(model, mesh[TENSOR], sequence_parallel=parallel.sequence_parallel)
 
 
-def recompute_and_compile(settings: TrainSettings, model: nn.Module) -> None:
+def recompute_and_compile(model: nn.Module, *, recompute: Recompute, compiles: bool) -> None:
     """Wrap and compile blocks as the recipe says."""
     lists = block_lists(model).values()
-    if settings.recompute != "none":
+    if recompute != "none":
         for blocks in lists:
-            recompute_blocks(blocks, settings.recompute)
-    if settings.compile:
+            recompute_blocks(blocks, recompute)
+    if compiles:
         for blocks in lists:
             for block in blocks.children():
                 block.compile()
@@ -183,9 +182,9 @@ class _Cuts:
 
 
 def _pipeline(
-    settings: TrainSettings, model: nn.Module, world: World, mesh: DeviceMesh
+    request: StrategyRequest, model: nn.Module, world: World, mesh: DeviceMesh
 ) -> PipelineStrategy:
-    parallel = settings.parallel
+    parallel = request.parallel
     cuts = cut_layers(count_layers(model), parallel.num_stages)
     plan = _Cuts(cuts=cuts, owners=[index % parallel.pp for index in range(len(cuts))])
     group = mesh[PIPELINE].get_group()
@@ -207,7 +206,7 @@ def _pipeline(
         split = split_matrices(
             model, mesh[TENSOR], sequence_parallel=parallel.sequence_parallel, runs=runs
         )
-    recompute_and_compile(settings, model)
+    recompute_and_compile(model, recompute=request.recompute, compiles=request.compile)
     data, sharded = mesh[REPLICATE], frozenset[str]()
     if parallel.dp_shard > 1:
         sharded = shard_blocks(model, _data_mesh(mesh, mesh[REPLICATE].size()))
@@ -218,7 +217,7 @@ def _pipeline(
         model=model,
         stages=[make_stage(model, cut) for cut in mine],
         world=world,
-        seed=settings.seed,
+        seed=request.seed,
         kind=parallel.pipeline_schedule,
         group=group,
         rank_of_stage=plan.owners,
@@ -233,7 +232,7 @@ def _pipeline(
             pipeline=group,
         ),
         copies=parallel.tp,
-        autocast=autocast_type(settings.precision.compute, world.device),
+        autocast=autocast_type(request.compute, world.device),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -10,6 +11,8 @@ from schemas.errors import SettingsError
 from schemas.settings import Settings
 
 ScheduleKind = Literal["gpipe", "1f1b", "interleaved", "zero_bubble"]
+Recompute = Literal["none", "selective", "full"]
+Compute = Literal["fp32", "bf16", "fp16", "auto"]
 _LOOPED = ("interleaved", "zero_bubble")
 
 
@@ -64,6 +67,26 @@ class ParallelConfig(Settings):
     def data_ranks(self, world_size: int) -> int:
         """Ranks that read different rows."""
         return self.replicas(world_size) * self.dp_shard
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrategyRequest:
+    """The settings of a recipe that decide how its ranks share the work.
+
+    Attributes:
+        seed: Seed of dropout.
+        compute: Numbers of forward and backward; see `precision.compute`.
+        recompute: What is computed again in the backward pass instead of being kept.
+        compile: Whether blocks are compiled.
+        steps_alone: Whether ranks step by their own gradients and meet only now and then (DiLoCo).
+    """
+
+    seed: int
+    parallel: ParallelConfig
+    compute: Compute = "fp32"
+    recompute: Recompute = "none"
+    compile: bool = False
+    steps_alone: bool = False
 
 
 class AsynchronousConfig(Settings):

@@ -11,16 +11,13 @@ import signal
 import socket
 import subprocess
 import sys
-from datetime import timedelta
 from types import FrameType
 
 from train.parallel.config import AsynchronousConfig
 
 logger = logging.getLogger(__name__)
 
-# Key of the run's store, with the number of a worker behind it.
-WORKER_ENDED = "worker_ended"
-HOST, TELL_SECONDS = "127.0.0.1", 5
+_HOST = "127.0.0.1"
 
 
 def launch(config: AsynchronousConfig, arguments: list[str]) -> int:
@@ -29,7 +26,7 @@ def launch(config: AsynchronousConfig, arguments: list[str]) -> int:
     SIGTERM is passed on: the workers stop, the servers save.
     """
     with socket.socket() as listener:
-        listener.bind((HOST, 0))
+        listener.bind((_HOST, 0))
         port = listener.getsockname()[1]
     processes = [_start(rank, config, port, arguments) for rank in range(config.processes)]
 
@@ -65,23 +62,12 @@ def _wait_for_first(
             if any(server.poll() not in (None, 0) for server in servers[1:]):
                 first.kill()
             for number, worker in enumerate(workers):
-                if worker.poll() not in (None, 0) and number not in told and _tell(port, number):
-                    told.add(number)
+                if worker.poll() not in (None, 0) and number not in told:
+                    # torch is imported only where a worker has died.
+                    from train.parameter_server.rendezvous import tell_worker_ended
 
-
-def _tell(port: int, worker: int) -> bool:
-    """Tell the servers that a worker ended, who may be waiting for it to join; says whether."""
-    from torch._C._distributed_c10d import TCPStore
-
-    try:
-        store = TCPStore(
-            HOST, port, is_master=False, wait_for_workers=False,
-            timeout=timedelta(seconds=TELL_SECONDS),
-        )  # fmt: skip
-        store.set(f"{WORKER_ENDED}-{worker}", "")
-    except RuntimeError:  # the first server does not listen yet
-        return False
-    return True
+                    if tell_worker_ended(_HOST, port, number):
+                        told.add(number)
 
 
 def _start(
@@ -91,7 +77,7 @@ def _start(
         **os.environ,
         "RANK": str(rank),
         "WORLD_SIZE": str(config.processes),
-        "MASTER_ADDR": HOST,
+        "MASTER_ADDR": _HOST,
         "MASTER_PORT": str(port),
     }
     process = subprocess.Popen([sys.executable, "-m", "train", *arguments], env=environment)

@@ -35,7 +35,7 @@ class ServerContract:
             synchronous SGD.
         workers: Number of workers; a synchronous round waits for those of them that live.
         rate_of: Learning rate of a fresh gradient, by the number of the update.
-        max_norm: The mean gradient is clipped to this norm; None: never. Only a single server sees
+        max_grad_norm: The mean gradient is clipped to this norm; None: never. Only a single server sees
             the norm of the whole gradient.
         is_held: Whether weights of a version must be read before the next round; bound 0 only.
         is_ending: Whether workers should leave, asked after each update. With a bound of 0 all of
@@ -46,7 +46,7 @@ class ServerContract:
     workers: int
     rate_of: Callable[[int], float]
     momentum: float = 0.0
-    max_norm: float | None = None
+    max_grad_norm: float | None = None
     is_held: Callable[[int], bool] = lambda _: False
     is_ending: Callable[[], bool] = lambda: False
 
@@ -217,8 +217,8 @@ class ParameterServer:
         config = self._config
         gradient = gradient / max(tally.labels, 1.0)
         norm = float(gradient.norm())
-        if config.max_norm is not None and norm > config.max_norm:
-            gradient *= config.max_norm / norm
+        if config.max_grad_norm is not None and norm > config.max_grad_norm:
+            gradient *= config.max_grad_norm / norm
         if self._decay is not None:
             gradient.addcmul_(self._decay, self.weights)
         rate = config.rate_of(self.version) / (1 + staleness)

@@ -63,7 +63,7 @@ def largest_microbatch(
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = build_model(config, seed=1).to(device)
-    recompute_and_compile(settings, model)
+    recompute_and_compile(model, recompute=settings.recompute, compiles=settings.compile)
     limit = limit_bytes or int(_free_bytes(device) * _HEADROOM)
     fixed = 4 * 4 * sum(parameter.numel() for parameter in model.parameters())
     fit = Fit(limit_bytes=limit, fixed_bytes=fixed)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from schemas.errors import ContractError
 from schemas.fingerprints import canonical_json, sha256_hex
@@ -21,6 +21,31 @@ _FIRST = "0" * 64
 Event = dict[str, Any]
 
 
+class Events(Protocol):
+    """What a run notes; see `EventLog`."""
+
+    events: list[Event]
+
+    def append(self, kind: str, *, step: int, **details: Any) -> None:
+        """Note that something happened."""
+
+    def restore(self, events: list[Event]) -> None:
+        """Go on from the events of a checkpoint."""
+
+
+class NoEvents:
+    """Notes nothing: the first rank alone keeps the file."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def append(self, kind: str, *, step: int, **details: Any) -> None:
+        pass
+
+    def restore(self, events: list[Event]) -> None:
+        pass
+
+
 class EventLog:
     """Appends events to the file of a run; only the first rank has one."""
 
@@ -28,7 +53,7 @@ class EventLog:
         self.path = path
         self.events = read_events(path) if path.is_file() else []
 
-    def append(self, kind: str, *, step: int, **details: Any) -> Event:
+    def append(self, kind: str, *, step: int, **details: Any) -> None:
         """Write one line and flush it to the file.
 
         Args:
@@ -49,7 +74,6 @@ class EventLog:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(event, ensure_ascii=False) + "\n")
         self.events.append(event)
-        return event
 
     def restore(self, events: list[Event]) -> None:
         """Continue from the events of a checkpoint; events of lost later steps stay in the file.

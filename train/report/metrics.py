@@ -22,13 +22,21 @@ class MetricsFile:
         path.write_text("".join(kept), encoding="utf-8")
         self._file = path.open("a", encoding="utf-8")
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
     def write(self, record: dict[str, Any]) -> None:
         """Append a record and flush it to the file."""
         self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
         self._file.flush()
-
-    def close(self) -> None:
-        self._file.close()
 
 
 def _lines_before(path: Path, step: int) -> list[str]:
@@ -43,13 +51,12 @@ def _lines_before(path: Path, step: int) -> list[str]:
 class ProgressLine:
     """A progress bar on a terminal; elsewhere a plain line about every twentieth of the run."""
 
-    def __init__(self, *, total_steps: int, enabled: bool) -> None:
+    def __init__(self, *, total_steps: int) -> None:
         self._console = Console(stderr=True)
-        self._enabled = enabled
         self._total = total_steps
         self._started, self._shown = time.monotonic(), 0
         self._bar: Progress | None = None
-        if enabled and self._console.is_terminal:
+        if self._console.is_terminal:
             self._bar = Progress(
                 TextColumn("train"),
                 BarColumn(bar_width=20),
@@ -74,9 +81,7 @@ class ProgressLine:
         if self._bar is not None:
             self._bar.stop()
 
-    def show(self, record: dict[str, Any]) -> None:
-        if not self._enabled:
-            return
+    def write(self, record: dict[str, Any]) -> None:
         done = int(record["step"]) + 1
         self._shown += 1
         figures = (

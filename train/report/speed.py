@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 import torch
 
@@ -16,6 +17,31 @@ _PEAKS = {
     "V100": 125e12,
 }
 _SIZE, _REPEATS = 768, 6
+
+
+@dataclass(kw_only=True)
+class ModelSpeed:
+    """Which share of the hardware's peak a run's own operations are (MFU).
+
+    Attributes:
+        flops_per_token: Operations of the model for one token, forward and backward; None for
+            models and ranks that cannot say.
+        peak_flops: Operations of one rank in a second at most; None: as `peak_flops` finds them,
+            when they are first asked for.
+    """
+
+    flops_per_token: float | None
+    peak_flops: float | None
+    device: torch.device
+    ranks: int
+
+    def mfu(self, tokens_per_second: float) -> float | None:
+        """Share of the peak of all ranks together; None where the operations are not known."""
+        if self.flops_per_token is None:
+            return None
+        if self.peak_flops is None:
+            self.peak_flops = peak_flops(self.device)
+        return tokens_per_second * self.flops_per_token / (self.peak_flops * self.ranks)
 
 
 def peak_flops(device: torch.device) -> float:

@@ -74,11 +74,12 @@ def build_trainer(
         seq_len=SEQ_LEN,
     )
     model = build_model(config, seed=seed).to(getattr(torch, dtype))
-    strategy = build_strategy(settings, model, world)
+    strategy = build_strategy(settings.strategy_request, model, world)
     plan = RunPlan(batch=settings.batch, stop=settings.stop, seq_len=SEQ_LEN, rows_per_pass=1 << 20)
     trainer = Trainer(
-        settings=settings,
         plan=plan,
+        schedule=settings.schedule,
+        max_grad_norm=settings.optimizer.max_grad_norm,
         strategy=strategy,
         optimizer=build_optimizer(strategy.parts, settings.optimizer),
         world=world,

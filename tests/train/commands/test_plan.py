@@ -108,7 +108,7 @@ def test_what_a_forward_pass_leaves_is_counted_whoever_keeps_it() -> None:
         shape = {"preset": "gpt2-test", "num_layers": layers, "num_heads": 4, "width": width}
         plan = settings(model=shape, recompute=how)
         model = build_model(resolve_model(plan.model, vocab_size=50, seq_len=tokens), seed=1)
-        recompute_and_compile(plan, model)
+        recompute_and_compile(model, recompute=plan.recompute, compiles=plan.compile)
         kept[how] = activation_bytes(model, any_batch(rows, tokens, 50))
 
     # fp32 of [rows, tokens, width]; a block's products give 3 + 1 + 4 + 1 of them, attention 1.

@@ -14,6 +14,7 @@ from schemas.errors import ContractError
 from tests.support.datasets import DatasetShape, write_dataset
 from tests.support.ranks import run_on_ranks
 from tests.support.tiny_gpt import build_tiny
+from train.loop import open_run as open_module
 from train.loop import run as run_module
 from train.loop.run import pretrain
 from train.settings import TrainSettings
@@ -37,7 +38,7 @@ def settings(dataset: Path, output: Path, **changes: Any) -> TrainSettings:
 def train(dataset: str, output: str, steps: list[int], changes: dict[str, Any]) -> None:
     """Train to each step count in turn, every time as a run of its own."""
     # Put back: this also runs in the tests' own process.
-    with mock.patch.object(run_module, "build_run", build_tiny):
+    with mock.patch.object(open_module, "build_run", build_tiny):
         for count in steps:
             # The horizon stays 6 steps, so that the schedule is the same: a stop is a checkpoint.
             changed = settings(Path(dataset), Path(output), **changes)

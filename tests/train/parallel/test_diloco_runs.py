@@ -16,7 +16,8 @@ from schemas.errors import ContractError
 from tests.support.datasets import DatasetShape, write_dataset
 from tests.support.ranks import run_on_ranks
 from train.distributed.world import World
-from train.loop.run import open_run, pretrain
+from train.loop.open_run import open_run
+from train.loop.run import pretrain
 from train.parallel.diloco import inner_of
 from train.settings import TrainSettings
 
@@ -74,7 +75,7 @@ def by_hand(dataset: str, output: str) -> tuple[list[float], Weights, Weights]:
         loss, labels = 0.0, 0.0
         for rank, (model, optimizer) in enumerate(zip(models, inner, strict=True)):
             samples = np.arange(step * ROWS, (step + 1) * ROWS)
-            batch = run.built.make_batch(run.data.read(samples[samples % RANKS == rank]))
+            batch = run.built.make_batch(run.rows.data.read(samples[samples % RANKS == rank]))
             sums = model(batch)
             count = float(sums.labels_by_source.sum())
             optimizer.zero_grad()

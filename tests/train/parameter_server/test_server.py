@@ -135,7 +135,9 @@ def test_a_stale_gradient_moves_by_less() -> None:
 
 
 def test_clipping_and_decay_are_those_of_torch() -> None:
-    config = ServerContract(bound=4, workers=1, rate_of=lambda _: 0.5, momentum=0.9, max_norm=1.0)
+    config = ServerContract(
+        bound=4, workers=1, rate_of=lambda _: 0.5, momentum=0.9, max_grad_norm=1.0
+    )
     start = torch.tensor([2.0, -1.0])
     server = ParameterServer(start, config, decay=torch.tensor([0.1, 0.0]))
     twin = start.clone().requires_grad_()

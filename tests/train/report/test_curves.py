@@ -67,25 +67,21 @@ def record(step: int) -> dict[str, float]:
 
 def test_a_resumed_run_writes_its_lines_once(tmp_path: Path) -> None:
     path = tmp_path / "run" / "metrics.jsonl"
-    first = MetricsFile(path, resume_step=0)
-    for step in range(4):
-        first.write(record(step))
-    first.close()
+    with MetricsFile(path, resume_step=0) as first:
+        for step in range(4):
+            first.write(record(step))
     path.write_text(path.read_text() + '{"step": 4, "lo')  # cut short by a kill
 
-    again = MetricsFile(path, resume_step=2)
-    again.write(record(2))
-    again.close()
+    with MetricsFile(path, resume_step=2) as again:
+        again.write(record(2))
 
     assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [0, 1, 2]
 
 
 def test_progress_is_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
-    with ProgressLine(total_steps=40, enabled=True) as line:
+    with ProgressLine(total_steps=40) as line:
         for step in range(40):
-            line.show({**record(step), "mfu": 0.25})
-    with ProgressLine(total_steps=40, enabled=False) as silent:
-        silent.show(record(0))
+            line.write({**record(step), "mfu": 0.25})
 
     shown = [text for text in capsys.readouterr().err.splitlines() if text.startswith("step")]
     assert shown[0].startswith(

@@ -1,0 +1,199 @@
+"""Checkpoints of a run: what is saved, what a resumed run must share with it, what is noted."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from schemas.errors import SettingsError
+from schemas.manifest import Manifest
+from train.checkpoint.environment import changed_environment, environment_lock
+from train.checkpoint.state import collect_tensors, restore_tensors
+from train.checkpoint.store import CheckpointStore, load_tensors, read_state, refuse_other_run
+from train.loop.build import Built
+from train.loop.plan import RunPlan
+from train.loop.trainer import Trainer
+from train.parallel.diloco import OuterLoop, inner_of
+from train.report.events import Events
+from train.settings import TrainSettings
+
+logger = logging.getLogger(__name__)
+
+
+class ManifestSpan(NamedTuple):
+    """A manifest of a run, and the first sample of the run that it gives."""
+
+    first_sample: int
+    root: str
+
+
+def run_identity(
+    settings: TrainSettings,
+    manifest: Manifest,
+    built: Built,
+    plan: RunPlan,
+    spans: list[ManifestSpan],
+) -> dict[str, Any]:
+    """What a resumed run must share with the one that wrote the checkpoint, as JSON.
+
+    Optimizer, schedule and objective may change where `checkpoint.accept_changes` names them.
+    """
+    diloco, schedule = settings.diloco, settings.schedule
+    return {
+        "manifest_root": manifest.root,
+        "spans": [list(span) for span in spans],
+        "tokenizer_sha256": manifest.tokenizer.sha256,
+        "model": built.model_identity,
+        "trainable": settings.trainable,
+        "new_rows": None if built.new_rows is None else list(built.new_rows),
+        "first_sample": settings.first_sample,
+        "seed": settings.seed,
+        "diloco": None if diloco is None else diloco.model_dump(mode="json"),
+        "batch": settings.batch.model_dump(mode="json", exclude={"microbatch"}),
+        "optimizer": settings.optimizer.model_dump(mode="json"),
+        "schedule": {
+            **schedule.model_dump(mode="json"),
+            # The schedule counts with the length of the run: most curves bend with it.
+            "total_steps": plan.total_steps if schedule.needs_end else None,
+        },
+        "objective": settings.objective,
+    }
+
+
+@dataclass(kw_only=True)
+class RunCheckpoints:
+    """Saves a run, and resumes it.
+
+    Attributes:
+        store: The folder of the checkpoints.
+        identity: What a resumed run must share with the one that wrote the checkpoint.
+        recipe: The resolved settings as JSON; each checkpoint holds them.
+        manifest_uri: Where the manifest lies; each checkpoint holds it.
+        spans: The manifests of the run, in the order in which they are read.
+        events: Where a start, a resume and each change of manifest are noted.
+        outer: DiLoCo's outer optimizer; None where every step is all-reduced.
+        velocity: [N] momentum of all parameter servers; None for other runs. Loading fills it in
+            place.
+    """
+
+    store: CheckpointStore
+    trainer: Trainer
+    identity: dict[str, Any]
+    recipe: dict[str, Any]
+    manifest_uri: str
+    spans: list[ManifestSpan]
+    events: Events
+    outer: OuterLoop | None = None
+    velocity: Tensor | None = None
+
+    def after_step(self, *, is_last: bool) -> None:
+        """Save where the recipe asks for it, or where no step follows; all ranks call it."""
+        if is_last or self.trainer.step % self.store.config.every_steps == 0:
+            self.save()
+
+    def save(self) -> Path:
+        """Write a checkpoint of the state after the last update; all ranks call it."""
+        trainer, world = self.trainer, self.store.world
+        state = {
+            "step": trainer.step,
+            "consumed_samples": trainer.plan.span(trainer.step).start,
+            "identity": self.identity,
+            "scaler": trainer.scaler.state() if trainer.scaler is not None else None,
+            "settings": self.recipe,
+            "manifest": self.manifest_uri,
+            "environment": environment_lock(),
+            "world_size": world.size,
+            "events": self.events.events,
+        }
+        if self.outer is not None:
+            state["diloco"] = {"ranks": world.size, "has_met": self.outer.has_met}
+        return self.store.save(trainer.step, self._tensors(inner=world.rank), state)
+
+    def resume(self, *, is_fresh: bool) -> None:
+        """Load the last good checkpoint, where there is one, and note what changed since.
+
+        Raises:
+            SettingsError: There is one, and a fresh run was asked for.
+            ContractError: It is of another run.
+        """
+        path = self.store.latest()
+        if path is None:
+            self.events.append("start", step=0)
+            self._note_manifests(from_sample=self.trainer.plan.first_sample)
+            return
+        if is_fresh:
+            raise SettingsError(
+                f"{path}: the output already holds a checkpoint, and --fresh was given"
+            )
+        state = read_state(path)
+        settings_changed = self._refuse_other_run(path, state)
+        self._load(path, state)
+        environment_changed = changed_environment(state["environment"], environment_lock())
+        logger.info("resumed %s at step %d", path, self.trainer.step)
+        self.events.restore(state.get("events", []))
+        self.events.append(
+            "resume",
+            step=self.trainer.step,
+            world_size=self.store.world.size,
+            parallel=self.recipe["parallel"],
+            settings_changed=settings_changed,
+            environment_changed=environment_changed,
+        )
+        self._note_manifests(from_sample=int(state["consumed_samples"]))
+        for change in environment_changed:
+            logger.warning("the environment changed, bits may differ: %s", change)
+
+    def _refuse_other_run(self, path: Path, state: dict[str, Any]) -> list[str]:
+        """Refuse the checkpoint of another run; returns the accepted changes.
+
+        Manifests that are still to come may change; those that were read may not.
+        """
+        consumed = int(state["consumed_samples"])
+        expected, found = (
+            {**one, "spans": [span for span in one.get("spans", []) if span[0] <= consumed]}
+            for one in (self.identity, state["identity"])
+        )
+        accepted = self.store.config.accept_changes
+        return refuse_other_run(path, {**state, "identity": found}, expected, accepted=accepted)
+
+    def _load(self, path: Path, state: dict[str, Any]) -> None:
+        """Fill the step, the model, the optimizer and, where there are some, momenta and scale."""
+        world, trainer, outer = self.store.world, self.trainer, self.outer
+        inner = world.rank
+        if outer is not None:
+            inner = inner_of(world.rank, ranks=world.size, saved=state["diloco"], where=str(path))
+        tensors = self._tensors(inner=inner)
+        load_tensors(path, tensors, world_size=world.size)
+        if outer is not None:
+            outer.restore(trainer.optimizer, tensors, inner=inner)
+        else:
+            restore_tensors(trainer.strategy.parts, trainer.optimizer, tensors)
+        trainer.step = int(state["step"])
+        if trainer.scaler is not None and state["scaler"] is not None:
+            trainer.scaler.restore(state["scaler"])
+
+    def _tensors(self, *, inner: int) -> dict[str, Any]:
+        """The tensors of a checkpoint, as they are now; loading fills the momenta in place."""
+        if self.outer is not None:
+            return self.outer.collect(self.trainer.optimizer, inner=inner)
+        tensors = collect_tensors(self.trainer.strategy.parts, self.trainer.optimizer)
+        if self.velocity is not None:
+            tensors["servers"] = {"velocity": self.velocity}
+        return tensors
+
+    def _note_manifests(self, *, from_sample: int) -> None:
+        """Note the manifests that are still to come, unless they are noted already."""
+        plan = self.trainer.plan
+        manifests = [event for event in self.events.events if event["kind"] == "manifest"]
+        noted = [(event["manifest_root"], event["from_tokens"]) for event in manifests]
+        for number, (first, root) in enumerate(self.spans):
+            tokens = max(first - plan.first_sample, 0) * plan.seq_len
+            if (root, tokens) in noted or (number > 0 and first < from_sample):
+                continue
+            self.events.append(
+                "manifest", step=plan.step_of(first), manifest_root=root, from_tokens=tokens
+            )

@@ -1,0 +1,67 @@
+"""What a worker of a run on parameter servers does."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+from train.batch.losses import LossMeter
+from train.data.cursor import RankShare
+from train.loop.signals import StopFlag
+from train.loop.stream import RowSource
+from train.loop.trainer import MicroBatch, Trainer
+from train.parallel.config import AsynchronousConfig
+from train.parameter_server.messages import Tally
+from train.parameter_server.rendezvous import Rendezvous
+from train.parameter_server.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+
+def work(
+    trainer: Trainer,
+    rows: RowSource,
+    config: AsynchronousConfig,
+    rendezvous: Rendezvous,
+    *,
+    number: int,
+) -> None:
+    """Compute gradients until the recipe's end or SIGTERM.
+
+    Where nothing may be stale the first server alone says when to leave: all leave after one round.
+
+    Args:
+        trainer: Holds model and plan; its optimizer is not used.
+        rows: The training split.
+        config: Numbers of servers and workers, and the bound of the staleness.
+        rendezvous: Finds the servers.
+        number: Number of this worker among the workers.
+    """
+    flag = StopFlag()
+    strategy = trainer.strategy
+    strategy.share = RankShare(rank=number, ranks=config.workers)
+    trainer.step = rendezvous.start_step()
+    worker = Worker(strategy.parts[0], rendezvous.links_to_servers(config.servers, number))
+    with rows.stream(trainer.plan, strategy.share, start_step=trainer.step) as stream:
+        while trainer.step < trainer.plan.total_steps and not worker.is_over:
+            if flag.is_set and config.staleness > 0:
+                break
+            waited = stream.waited_seconds
+            items = list(stream.of_step(trainer.plan.span(trainer.step)))
+            waited = stream.waited_seconds - waited
+            worker.step(partial(compute_gradient, trainer, items, waited_seconds=waited))
+            trainer.step += 1
+    worker.close()
+    logger.info("worker %d: %d steps, %d gradients too late", number, trainer.step, worker.refused)
+
+
+def compute_gradient(trainer: Trainer, items: list[MicroBatch], *, waited_seconds: float) -> Tally:
+    """Leave gradients of sums in the model; returns what they are sums over."""
+    meter = LossMeter(trainer.sources, trainer.world.device)
+    counted = (item.counted(meter, readers=1) for item in items)
+    trainer.strategy.accumulate(counted, meter, backward_scale=1.0)
+    return Tally(
+        labels=float(meter.sums.labels),
+        waited_seconds=waited_seconds,
+        sums=meter.sums.pack().cpu(),
+    )
