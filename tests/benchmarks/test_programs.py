@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BENCHMARKS = ROOT / "benchmarks"
 # Sides of a race that run in the environment of a peer which is not installed here.
-PEERS = {"benchmarks.races.dedup_datatrove", "benchmarks.races.pipeline_datatrove"}
+PEERS = {f"benchmarks.races.{race}_datatrove" for race in ("dedup", "pipeline", "rules")}
 # One process for all: their imports (Spark, torch, transformers) take longer than their help.
 SHOW_HELP = """
 import contextlib, importlib, io, json, sys
