@@ -224,22 +224,8 @@ def _pipeline_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[str]:
     parallel, model = settings.parallel, facts.model
     if parallel.pp == 1:
         return
-    if parallel.pipeline_schedule == "zero_bubble" and model.family == "t5":
-        yield (
-            "parallel.pipeline_schedule: zero_bubble splits the backward pass, which torch cannot do for "
-            "stages with cross attention or a shared bias; for t5 use gpipe, 1f1b or interleaved"
-        )
-    if parallel.pipeline_schedule == "zero_bubble" and parallel.dp_shard > 1:
-        yield (
-            "parallel.pipeline_schedule: zero_bubble splits the backward pass, which FSDP2's hooks cannot "
-            f"follow; for pp {parallel.pp} with dp_shard {parallel.dp_shard} use gpipe, 1f1b or "
-            "interleaved"
-        )
-    if parallel.pipeline_schedule == "zero_bubble" and settings.recompute == "selective":
-        yield (
-            "recompute: selective keeps what one backward pass reads, and parallel.pipeline_schedule "
-            "zero_bubble goes through each block twice; use recompute: full, or 1f1b"
-        )
+    if parallel.pipeline_schedule == "zero_bubble":
+        yield from _zero_bubble_faults(settings, model)
     is_counted_apart = model.family == "t5" or settings.recompute != "none"
     if model.norm == "batchnorm" and is_counted_apart:
         yield (
@@ -255,6 +241,34 @@ def _pipeline_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[str]:
     data_ranks = _data_ranks(settings, facts.world_size)
     if data_ranks is not None:
         yield from _microbatch_faults(settings, data_ranks)
+
+
+def _zero_bubble_faults(settings: TrainSettings, model: ModelConfig) -> Iterator[str]:
+    """What cannot follow a backward pass that is split: first to the inputs, later to the weights."""
+    parallel = settings.parallel
+    if model.family == "t5":
+        yield (
+            "parallel.pipeline_schedule: zero_bubble splits the backward pass, which torch cannot do "
+            "for stages with cross attention or a shared bias; for t5 use gpipe, 1f1b or interleaved"
+        )
+    if parallel.dp_shard > 1:
+        yield (
+            "parallel.pipeline_schedule: zero_bubble splits the backward pass, which FSDP2's hooks "
+            f"cannot follow; for pp {parallel.pp} with dp_shard {parallel.dp_shard} use gpipe, 1f1b "
+            "or interleaved"
+        )
+    if parallel.sequence_parallel:
+        yield (
+            "parallel.pipeline_schedule: zero_bubble splits the backward pass at the stages' outputs, "
+            "which sequence_parallel joins from the parts of tensor ranks; use gpipe, 1f1b or "
+            "interleaved, or sequence_parallel: false"
+        )
+    if settings.recompute == "selective":
+        yield (
+            "recompute: selective keeps what one backward pass reads, and "
+            "parallel.pipeline_schedule zero_bubble goes through each block twice; use "
+            "recompute: full, or 1f1b"
+        )
 
 
 def _microbatch_faults(settings: TrainSettings, data_ranks: int) -> Iterator[str]:
