@@ -40,15 +40,19 @@ def main(argv: list[str]) -> int:
 
         if not storage.exists(storage.join_uri(settings.runtime.output, "dataset", MANIFEST_NAME)):
             start = partial(build_session, settings.recipe.name, settings.runtime)
-            threading.Thread(target=_silent, args=(start,), daemon=True).start()
+            threading.Thread(target=_start_silently, args=(start,), daemon=True).start()
         from jobs import refine  # reads its modules while the JVM starts
 
         return refine.main(argv)
 
 
-def _silent(start: Callable[[], object]) -> None:
-    # What goes wrong here goes wrong again, and is told, where the first stage asks for a session.
-    with suppress(Exception):
+def _start_silently(start: Callable[[], object]) -> None:
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    # A JVM that does not start (OSError), ends (PySparkException) or refuses a setting (Py4JError)
+    # fails again, and is reported, where the first stage asks for a session.
+    with suppress(OSError, PySparkException, Py4JError):
         start()
 
 
@@ -56,16 +60,12 @@ def _environment(log: Path, log_settings: Path) -> dict[str, str]:
     """What Spark's launcher reads; the caller's own settings win."""
     options = f"-Dlog4j2.configurationFile={log_settings} -Drefinery.log={log}"
     submit = [
-        "--master",
-        os.environ.get("REFINERY_MASTER", "local[*]"),
-        "--driver-memory",
-        os.environ.get("REFINERY_DRIVER_MEMORY", "1g"),
-        "--driver-java-options",
-        options,
-        "--conf",
-        "spark.ui.enabled=false",
+        "--master", os.environ.get("REFINERY_MASTER", "local[*]"),
+        "--driver-memory", os.environ.get("REFINERY_DRIVER_MEMORY", "1g"),
+        "--driver-java-options", options,
+        "--conf", "spark.ui.enabled=false",
         "pyspark-shell",
-    ]
+    ]  # fmt: skip
     ours = {
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_SUBMIT_ARGS": shlex.join(submit),

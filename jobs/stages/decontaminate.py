@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.pipeline.scratch import scratch
@@ -16,11 +14,16 @@ from jobs.pipeline.stage import Stage, StageContext
 from jobs.stages.benchmarks import INDEX, ITEMS
 from jobs.stages.contamination_alarm import check_contamination
 from jobs.stages.earlier_verdicts import removed_duplicates, written_edits
+from jobs.stages.frequent_ngrams import (
+    find_frequent_ngrams,
+    ignored_ngrams,
+    last_ngrams,
+    without_ignored,
+)
 from refinery.decontaminate import marking
 from refinery.decontaminate.benchmarks import Item
 from refinery.decontaminate.config import DecontaminateConfig
-from refinery.decontaminate.facts import DecontaminateFacts, IgnoredNgram, LastNgram
-from refinery.decontaminate.frequency import Frequent, frequent_to_ignore
+from refinery.decontaminate.facts import DecontaminateFacts
 from refinery.decontaminate.index import BenchmarkIndex
 from refinery.decontaminate.index_file import open_index
 from refinery.decontaminate.measure import Search, measure
@@ -31,7 +34,6 @@ from refinery.recipe import Recipe
 from refinery.sources.selection import hash_share
 
 HELD_OUT_CHARS = 2_000
-SHOWN = 50
 
 
 def _config(recipe: Recipe) -> DecontaminateConfig:
@@ -58,8 +60,8 @@ def _run(context: StageContext) -> DecontaminateFacts:
     shared = marking.share_index(context.spark, path, fingerprint)
     with scratch(context) as persist:
         matches = persist(marking.find_matches(documents, shared))
-        frequent = _frequent(context, matches, index)
-        counted = _without(matches, frequent.verdict)
+        frequent = find_frequent_ngrams(context, matches, index)
+        counted = without_ignored(matches, frequent.verdict)
         context.write_many(marking.decide_documents(counted, shared, config))
         held_out = _held_out(context, documents, matches)
     search = Search(index, frequent.verdict.ignored)
@@ -69,8 +71,8 @@ def _run(context: StageContext) -> DecontaminateFacts:
     return DecontaminateFacts(
         coverage=coverage(index),
         recall=measured.facts(),
-        ignored_ngrams=_ignored_ngrams(frequent),
-        last_ngrams=_last_ngrams(frequent, index),
+        ignored_ngrams=ignored_ngrams(frequent),
+        last_ngrams=last_ngrams(frequent, index),
     )
 
 
@@ -78,58 +80,6 @@ def _items(context: StageContext) -> list[Item]:
     path = storage.local_copy(context.artefact_uri("benchmarks", ITEMS))
     with path.open(encoding="utf-8") as lines:
         return read_item_lines(lines)
-
-
-@dataclass(frozen=True)
-class FrequentNgrams:
-    """n-grams of many documents of one source: what becomes of them, and their rows by hash."""
-
-    verdict: Frequent = field(default_factory=Frequent)
-    rows: Mapping[int, Row] = field(default_factory=dict)
-
-
-def _frequent(context: StageContext, matches: DataFrame, index: BenchmarkIndex) -> FrequentNgrams:
-    """Frequent n-grams among the matches; at most the index's own n-grams are collected."""
-    most = _config(context.recipe).max_ngram_documents
-    if most is None:
-        return FrequentNgrams()
-    rows = marking.frequent_grams(matches, most).orderBy("gram").collect()
-    by_gram = {row["gram"]: row for row in rows}
-    frequent = frequent_to_ignore(index, {gram: row["documents"] for gram, row in by_gram.items()})
-    context.counts["ignored_ngrams"] = len(frequent.ignored)
-    context.counts["items_with_only_frequent_ngrams"] = len(frequent.last)
-    return FrequentNgrams(frequent, by_gram)
-
-
-def _ignored_ngrams(found: FrequentNgrams) -> tuple[IgnoredNgram, ...]:
-    """The commonest n-grams that the search ignores."""
-    rows = sorted((found.rows[g] for g in found.verdict.ignored), key=lambda r: -r["documents"])
-    return tuple(IgnoredNgram(ngram=r["ngram"], documents=r["documents"]) for r in rows[:SHOWN])
-
-
-def _last_ngrams(found: FrequentNgrams, index: BenchmarkIndex) -> tuple[LastNgram, ...]:
-    """The commonest of the frequent n-grams that stay, with their items."""
-
-    def most_documents(pair: tuple[int, int]) -> tuple[int, tuple[int, int]]:
-        return -found.rows[pair[1]]["documents"], pair
-
-    return tuple(
-        LastNgram(
-            benchmark=index.names[item][0],
-            item=index.names[item][1],
-            ngram=found.rows[gram]["ngram"],
-            documents=found.rows[gram]["documents"],
-        )
-        for item, gram in sorted(found.verdict.last.items(), key=most_documents)[:SHOWN]
-    )
-
-
-def _without(matches: DataFrame, frequent: Frequent) -> DataFrame:
-    if not frequent.ignored:
-        return matches
-    rows = [(gram,) for gram in sorted(frequent.ignored)]
-    gone = matches.sparkSession.createDataFrame(rows, "gram bigint")
-    return matches.join(F.broadcast(gone), ["gram"], how="left_anti")
 
 
 def _held_out(context: StageContext, documents: DataFrame, matches: DataFrame) -> list[str]:

@@ -1,4 +1,4 @@
-"""Train the recipe's tokenizer on kept training documents, or publish the one it names, extended or not."""
+"""Publish the run's tokenizer: trained on kept training documents, or the recipe's own, or that extended."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ TOKENIZER, BASE = "tokenizer", "base_tokenizer"
 def _contents(recipe: Recipe, store: Store) -> Contents:
     config = recipe.vocabulary
     donor = config.extend.donor if config.extend else None
-    given = {"tokenizer": config.tokenizer, "donor": donor}
-    return [(role, sha256_path(storage.local_copy(uri))) for role, uri in given.items() if uri]
+    files = {"tokenizer": config.tokenizer, "donor": donor}
+    return [(role, sha256_path(storage.local_copy(uri))) for role, uri in files.items() if uri]
 
 
 def _check(recipe: Recipe) -> None:
@@ -86,19 +86,13 @@ def _training_texts(context: StageContext) -> list[str]:
     """The texts of the sample; a byte-level BPE sees them whole."""
     rows = _training_sample(context)
     ordered = sorted(rows.select("doc_id", "text", "edits").collect(), key=lambda r: r["doc_id"])
-    return [
-        apply_edits(
-            row["text"],
-            edits_of(row["edits"]),
-        )
-        for row in ordered
-    ]
+    return [apply_edits(row["text"], edits_of(row["edits"])) for row in ordered]
 
 
-def extend_given(
+def _extend_base(
     config: VocabularyConfig, extension: RecipeExtension, texts: Sequence[str], out: Path
 ) -> ExtendedVocabulary:
-    """The base that the recipe names, with new tokens from a donor or from training documents.
+    """Add tokens of a donor, or of training documents, to the base that the recipe names.
 
     Args:
         texts: Training documents; lines with a new character are counted and, without a donor,
@@ -137,7 +131,7 @@ def _run(context: StageContext) -> None:
             write_tokenizer(train_bpe(texts, config), folder, config.sentinels)
             context.counts["training_documents"] = len(texts)
         elif config.extend is not None:
-            extended = extend_given(config, config.extend, _training_texts(context), folder)
+            extended = _extend_base(config, config.extend, _training_texts(context), folder)
             context.counts.update({f"{origin}_tokens": n for origin, n in extended.counts.items()})
             base = complete_tokenizer_folder(
                 storage.local_copy(config.tokenizer), Path(scratch) / BASE
