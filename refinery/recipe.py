@@ -22,8 +22,10 @@ from schemas.settings import Settings, load_settings, nearest
 class Recipe(Settings):
     """Everything that the dataset is a function of, beside its input files."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
-    seed: int = 0
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="name of the dataset")
+    seed: int = Field(
+        default=0, description="another seed gives another split, order and copies of documents"
+    )
     sources: tuple[SourceConfig, ...] = Field(min_length=1)
     limits: ReadLimits = ReadLimits()
     exclude: ExcludeConfig = ExcludeConfig()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas.errors import SettingsError
@@ -163,8 +163,12 @@ def load_settings(model: type[SettingsT], path: Path, overrides: Sequence[str] =
 class Bounded(Settings):
     """An inclusive range whose ends may be open (`None`)."""
 
-    minimum: float | None = None
-    maximum: float | None = None
+    minimum: float | None = Field(
+        default=None, description="smallest value that is allowed; null: any"
+    )
+    maximum: float | None = Field(
+        default=None, description="largest value that is allowed; null: any"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

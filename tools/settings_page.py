@@ -115,7 +115,7 @@ def _section_lines(
         lines += ["", "```yaml", example.rstrip("\n"), "```"]
     lines += ["", "| key | value | default | meaning |", "|---|---|---|---|"]
     for name, info in section.model.model_fields.items():
-        meaning = _cell(info.description or _summary(info))
+        meaning = _cell(info.description or _summary(info) or _constant(info))
         value = _cell(value_in_words(info))
         lines.append(f"| `{name}` | {value} | {_cell(_default(info))} | {meaning} |")
     return lines
@@ -138,6 +138,11 @@ def _summary(info: FieldInfo) -> str:
     """The first sentence of a section's class stands for a missing description."""
     models = list(_models_in(info.annotation))
     return " ".join((models[0][0].__doc__ or "").split("\n\n")[0].split()) if models else ""
+
+
+def _constant(info: FieldInfo) -> str:
+    """A key with one possible value tells this section from others that may stand in its position."""
+    return "chooses these settings" if len(get_args(info.annotation)) == 1 else ""
 
 
 def _yaml_words(text: str) -> str:
@@ -164,6 +169,8 @@ def _annotation_in_words(annotation: Any) -> str:
     if isinstance(annotation, type) and issubclass(annotation, Settings):
         return "section"
     origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Literal and len(parts) == 1:
+        return f"`{parts[0]}`"
     if origin is Literal:
         return "one of " + ", ".join(f"`{part}`" for part in parts)
     if origin in (Union, types.UnionType):

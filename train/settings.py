@@ -110,7 +110,10 @@ class TrainSettings(Settings):
     first_sample: int = Field(
         default=0, ge=0, description="samples of the data's order that an earlier phase read"
     )
-    objective: dict[str, Any] = Field(default_factory=lambda: {"name": "causal"})
+    objective: dict[str, Any] = Field(
+        default_factory=lambda: {"name": "causal"},
+        description="name of the objective, and its settings (see below)",
+    )
     batch: BatchConfig = BatchConfig()
     stop: StopConfig
     optimizer: OptimizerConfig = OptimizerConfig()

@@ -32,9 +32,13 @@ class BenchmarkConfig(Settings):
     per item (HellaSwag's text form).
     """
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9_-]*$", description="name of the benchmark in the report"
+    )
     path: str = Field(description="a file, a folder of files, or a pattern such as test/*.csv")
-    format: Literal["jsonl", "csv", "tsv", "xml", "lines"] = "jsonl"
+    format: Literal["jsonl", "csv", "tsv", "xml", "lines"] = Field(
+        default="jsonl", description="lines: an item is as many lines as there are `columns`"
+    )
     members: str = Field(default="*", description="pattern of the files inside a zip archive")
     columns: tuple[str, ...] | None = Field(
         default=None, description="names of the columns where a file has no header line"
@@ -43,7 +47,9 @@ class BenchmarkConfig(Settings):
     fields: tuple[str, ...] = Field(
         min_length=1, description="joined, they are the item's text; dots lead into objects"
     )
-    id_field: str | None = None
+    id_field: str | None = Field(
+        default=None, description="field of the item's id; null: its number in the file"
+    )
     multiple_choice: QuestionConfig | None = None
 
     @model_validator(mode="after")
@@ -61,9 +67,17 @@ class DecontaminateConfig(Settings):
     """
 
     benchmarks: tuple[BenchmarkConfig, ...] = Field(min_length=1)
-    action: Literal["drop", "cut", "mark"] = "drop"
-    max_ngram: int = Field(default=13, gt=0)
-    min_ngram: int = Field(default=8, gt=0)
+    action: Literal["drop", "cut", "mark"] = Field(
+        default="drop", description="drop the document, cut the passage out of it, or only note it"
+    )
+    max_ngram: int = Field(
+        default=13,
+        gt=0,
+        description="tokens of the n-grams of benchmarks with long items (Brown et al. 2020, appendix C)",
+    )
+    min_ngram: int = Field(
+        default=8, gt=0, description="tokens of the n-grams of benchmarks with short items"
+    )
     max_ngram_items: int | None = Field(
         default=10,
         gt=0,

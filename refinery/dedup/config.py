@@ -17,9 +17,19 @@ class BandTarget(Settings):
     time for recall.
     """
 
-    permutations: int = Field(default=112, gt=0, le=1024)
+    permutations: int = Field(
+        default=112,
+        gt=0,
+        le=1024,
+        description="MinHash values of a signature: at most bands x rows",
+    )
     threshold: float | None = Field(default=None, gt=0, le=1, description="None: dedup.threshold")
-    false_negative_weight: float = Field(default=0.5, ge=0, le=1)
+    false_negative_weight: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="weight of the area of missed pairs; that of needless ones is the rest of 1",
+    )
 
 
 class RecurringConfig(Settings):
@@ -51,21 +61,35 @@ class DedupConfig(Settings):
     numbers of FineWeb (Penedo et al. 2024). A pair is removed only on its measured similarity.
     """
 
-    enabled: bool = True
+    enabled: bool = Field(
+        default=True, description="false keeps every document that the rules keep"
+    )
     mode: Literal["remove", "mark"] = Field(
         default="remove",
         description="mark: near-duplicates stay in the dataset; each cluster lies on one side of "
         "the split",
     )
-    threshold: float = Field(default=0.8, gt=0, le=1)
-    measure: Literal["jaccard", "containment"] = "jaccard"
-    num_bands: int = Field(default=14, gt=0)
-    rows_per_band: int = Field(default=8, gt=0)
+    threshold: float = Field(
+        default=0.8,
+        gt=0,
+        le=1,
+        description="smallest measured similarity at which a document is a duplicate",
+    )
+    measure: Literal["jaccard", "containment"] = Field(
+        default="jaccard",
+        description="jaccard: common shingles of all of both; containment: of the smaller document's",
+    )
+    num_bands: int = Field(
+        default=14, gt=0, description="bands of a signature; documents that share one are compared"
+    )
+    rows_per_band: int = Field(
+        default=8, gt=0, description="MinHash values of a band; all of them must agree"
+    )
     bands_for: BandTarget | None = Field(
         default=None, description="choose bands and rows for a threshold instead of giving both"
     )
     shingle_tokens: int = Field(default=5, gt=0, description="words; for Chinese, characters")
-    seed: int = 1
+    seed: int = Field(default=1, description="another seed takes other hash functions")
     exact_bytes: bool = Field(
         default=True, description="compare payloads too; reads every payload once"
     )

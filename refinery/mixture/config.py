@@ -57,7 +57,10 @@ class MixtureConfig(Settings):
     Arivazhagan et al. 2019, section 4.2: 1 is proportional, large values even the sources out.
     """
 
-    weights: dict[str, float] | None = None
+    weights: dict[str, float] | None = Field(
+        default=None,
+        description="shares of the sources in the tokens, by name; null: every document once",
+    )
     budget_tokens: int | None = Field(
         default=None, gt=0, description="None: all tokens of the weighted sources once"
     )

@@ -59,8 +59,14 @@ class PackingConfig(Settings):
         gt=0,
         description="tokens of a shard, about; a task holds one shard in memory",
     )
-    row_group_rows: int = Field(default=256, gt=0)
-    lanes: int = Field(default=48, gt=0)
+    row_group_rows: int = Field(
+        default=256, gt=0, description="rows of a Parquet row group, which readers read at once"
+    )
+    lanes: int = Field(
+        default=48,
+        gt=0,
+        description="equal stretches of rows that training reads side by side; ranks should divide it",
+    )
 
     @property
     def marks(self) -> tuple[str, ...]:

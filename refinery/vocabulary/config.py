@@ -19,9 +19,14 @@ class TrainConfig(Settings):
     None leaves a choice to the kind; what a kind cannot do is refused, never ignored.
     """
 
-    kind: TrainKind = "byte_level_bpe"
+    kind: TrainKind = Field(
+        default="byte_level_bpe",
+        description="GPT-2's, plain BPE, BERT's, LLaMA's and T5's kind of tokenizer",
+    )
     size: int = Field(default=16_384, ge=300, description="ids, special tokens included")
-    sentinels: int = Field(default=100, ge=0)
+    sentinels: int = Field(
+        default=100, ge=0, description="special tokens <extra_id_0> and so on, for span corruption"
+    )
     normalization: Literal["identity", "nfc", "nfkc", "nfkc_lower"] = Field(
         default="identity", description="SentencePiece has no nfc; its nfkc also tidies white space"
     )
@@ -147,7 +152,9 @@ class VocabularyConfig(Settings):
         default=None, description="new tokens for `tokenizer`, every id of which stays"
     )
     size: int = Field(default=16_384, ge=400, description="ids, special tokens included")
-    sentinels: int = Field(default=100, ge=0)
+    sentinels: int = Field(
+        default=100, ge=0, description="special tokens <extra_id_0> and so on, for span corruption"
+    )
     train_bytes: int = Field(
         default=50_000_000,
         gt=0,
@@ -174,4 +181,9 @@ class VocabularyConfig(Settings):
 class SplitConfig(Settings):
     """The held-out share of each source, by hash of (seed, id)."""
 
-    heldout_fraction: float = Field(default=0.02, gt=0, lt=0.5)
+    heldout_fraction: float = Field(
+        default=0.02,
+        gt=0,
+        lt=0.5,
+        description="fraction of the documents of each source that is never trained on",
+    )

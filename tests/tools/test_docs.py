@@ -44,6 +44,13 @@ def test_no_word_of_python_is_shown_to_who_writes_yaml(name: str) -> None:
     assert [word for word in ("Literal[", "tuple", "| None", "None:", "`()`") if word in page] == []
 
 
+@pytest.mark.parametrize("name", ["recipes.md", "training_settings.md"])
+def test_every_setting_has_a_meaning(name: str) -> None:
+    lines = (DOCS / name).read_text("utf-8").splitlines()
+
+    assert [line for line in lines if line.startswith("| `") and line.endswith("|  |")] == []
+
+
 def test_values_are_said_in_words() -> None:
     class Inner(Settings):
         size: int = 1

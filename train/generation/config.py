@@ -31,7 +31,7 @@ class GenerationConfig(Settings):
     length_penalty: float = Field(
         default=1.0, description="beams are ranked by log-probability over tokens to this power"
     )
-    seed: int = 0
+    seed: int = Field(default=0, description="of what is drawn; another seed draws other tokens")
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

@@ -18,7 +18,10 @@ class ModelConfig(Settings):
     The family fixes the shape: t5 is an encoder and a decoder, bert an encoder, others decoders.
     """
 
-    family: Literal["gpt2", "opt", "neox", "llama", "t5", "bert"] = "gpt2"
+    family: Literal["gpt2", "opt", "neox", "llama", "t5", "bert"] = Field(
+        default="gpt2",
+        description="t5: an encoder and a decoder; bert: an encoder; the others: a decoder",
+    )
     vocab_size: int = Field(default=50_257, gt=0, description="rows of the embedding")
     max_positions: int = Field(
         default=1024, gt=0, description="rows of the table of learned positions"
@@ -41,7 +44,9 @@ class ModelConfig(Settings):
         gt=0,
         description="width inside the MLP; null: four times the width",
     )
-    positions: Literal["learned", "sinusoidal", "rotary", "relative"] = "learned"
+    positions: Literal["learned", "sinusoidal", "rotary", "relative"] = Field(
+        default="learned", description="how tokens know where they stand; relative is for t5 alone"
+    )
     position_offset: int = Field(
         default=0, ge=0, description="rows of the table before the first position; opt has 2"
     )
@@ -76,11 +81,18 @@ class ModelConfig(Settings):
     parallel_residual: bool = Field(
         default=False, description="attention and MLP read the same input, each through its norm"
     )
-    norm_eps: float = Field(default=1e-5, gt=0)
-    activation: Literal["gelu_tanh", "gelu", "relu", "swiglu", "geglu"] = "gelu_tanh"
+    norm_eps: float = Field(
+        default=1e-5, gt=0, description="added to the variance before its root is taken"
+    )
+    activation: Literal["gelu_tanh", "gelu", "relu", "swiglu", "geglu"] = Field(
+        default="gelu_tanh",
+        description="of the MLP; swiglu and geglu multiply two projections (Shazeer 2020)",
+    )
     bias: bool = Field(default=True, description="biases in attention and MLP")
     tied_head: bool = Field(default=True, description="the head's matrix is the embedding")
-    dropout: float = Field(default=0.0, ge=0, lt=1)
+    dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="share of values set to 0 in training"
+    )
     label_smoothing: float = Field(
         default=0.0, ge=0, lt=1, description="share of the target spread over all ids"
     )
@@ -90,7 +102,11 @@ class ModelConfig(Settings):
     init: Literal["gpt2", "normal", "xavier", "t5", "tfixup"] | None = Field(
         default=None, description="null: t5 and normal for t5 and bert, gpt2 otherwise"
     )
-    init_std: float = Field(default=0.02, gt=0)
+    init_std: float = Field(
+        default=0.02,
+        gt=0,
+        description="standard deviation of the initial weights of gpt2 and normal",
+    )
     mup_base_width: int | None = Field(
         default=None, gt=0, description="muP: the width at which learning rates were tuned"
     )

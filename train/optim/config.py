@@ -88,7 +88,9 @@ class ScheduleConfig(Settings):
 class OptimizerConfig(Settings):
     """The optimizer and its constants; null stands for the optimizer's published default."""
 
-    name: Literal["adamw", "adafactor", "sgd", "lion", "muon"] = "adamw"
+    name: Literal["adamw", "adafactor", "sgd", "lion", "muon"] = Field(
+        default="adamw", description="muon: for matrices of the blocks; adamw for all else"
+    )
     betas: tuple[float, float] | None = Field(
         default=None, description="decay of the means of gradients and of their squares"
     )

@@ -24,7 +24,11 @@ class ParallelConfig(Settings):
     leave.
     """
 
-    dp_replicate: int | None = Field(default=None, gt=0)
+    dp_replicate: int | None = Field(
+        default=None,
+        gt=0,
+        description="whole copies of the model; null: as many as the other degrees leave ranks for",
+    )
     dp_shard: int = Field(default=1, gt=0, description="FSDP2: ranks that share one copy")
     tp: int = Field(default=1, gt=0, description="ranks that share every matrix")
     pp: int = Field(default=1, gt=0, description="pipeline ranks")
