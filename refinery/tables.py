@@ -35,7 +35,7 @@ _ARROW_TYPES: dict[str, pa.DataType] = {
 }
 
 
-def union_columns(tables: Sequence[str]) -> dict[str, str]:
+def _union_columns(tables: Sequence[str]) -> dict[str, str]:
     """Spark type by column over several tables, `table` first.
 
     Raises:
@@ -51,7 +51,7 @@ def union_columns(tables: Sequence[str]) -> dict[str, str]:
 
 def union_ddl(tables: Sequence[str]) -> str:
     """The union schema as Spark DDL."""
-    return ", ".join(f"`{name}` {kind}" for name, kind in union_columns(tables).items())
+    return ", ".join(f"`{name}` {kind}" for name, kind in _union_columns(tables).items())
 
 
 def arrow_schema(columns: dict[str, str]) -> pa.Schema:
@@ -67,7 +67,7 @@ class UnionRows:
     """
 
     def __init__(self, tables: Sequence[str]) -> None:
-        self._schema = arrow_schema(union_columns(tables))
+        self._schema = arrow_schema(_union_columns(tables))
         self._known = {table: set(TABLES[table].column_names) for table in tables}
         self._rows: list[dict[str, Any]] = []
         self._bytes = 0

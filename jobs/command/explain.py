@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     rows = []
     with Cleaner(config, models) as cleaner:
         for path in args.files:
-            found = explain_file(cleaner, path, url=args.url, charset=args.charset)
+            found = _explain_file(cleaner, path, url=args.url, charset=args.charset)
             print(json.dumps(found.row, ensure_ascii=False, sort_keys=False), flush=True)
             rows.append(found)
     if args.html:
@@ -112,7 +112,7 @@ def _models(folder: Path | None, settings: RefineSettings | None) -> dict[str, M
     )
 
 
-def explain_file(
+def _explain_file(
     cleaner: Cleaner, path: Path, *, url: str | None = None, charset: str | None = None
 ) -> Explained:
     """Clean one file as the job would."""

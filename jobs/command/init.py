@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("recipe.yaml"))
 
 
-def find_sources(folder: Path) -> dict[str, tuple[Path, str]]:
+def _find_sources(folder: Path) -> dict[str, tuple[Path, str]]:
     """Sources by name: each direct subfolder, or the folder itself, by its commonest format.
 
     Raises:
@@ -81,7 +81,7 @@ def _kind(name: str) -> str | None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the recipe; an existing file is never overwritten."""
-    sources = find_sources(args.folder)
+    sources = _find_sources(args.folder)
     lines = "\n".join(
         f"    - {{name: {name}, uri: {path}, format: {kind}}}"
         for name, (path, kind) in sources.items()

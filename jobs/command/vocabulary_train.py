@@ -76,7 +76,7 @@ def _weights(args: argparse.Namespace) -> dict[str, float]:
     return weights
 
 
-def line_share(line: str, seed: int) -> int:
+def _line_share(line: str, seed: int) -> int:
     """A number in [0, 2^32) that depends on the line and the seed alone."""
     return int(hashlib.sha256(f"{seed}:{line}".encode()).hexdigest()[:8], 16)
 
@@ -90,10 +90,10 @@ def _count_here(
             if args.min_line_chars <= len(line) <= args.max_line_chars:
                 shares[line] = max(shares.get(line, 0.0), weights.get(path.name, 1.0))
     drawn = {
-        line for line, share in shares.items() if line_share(line, args.seed) < share * _HASH_RANGE
+        line for line, share in shares.items() if _line_share(line, args.seed) < share * _HASH_RANGE
     }
     border = _border(sum(len(line.encode()) for line in drawn), args.max_bytes)
-    kept = (line for line in drawn if line_share(line, args.seed) < border * shares[line])
+    kept = (line for line in drawn if _line_share(line, args.seed) < border * shares[line])
     return count_clauses(kept, config)
 
 

@@ -13,7 +13,7 @@ from schemas.errors import ContractError, SettingsError, run_main
 OUTPUT = Path("runs/demo")
 
 
-def newest_checkpoint() -> Path:
+def _newest_checkpoint() -> Path:
     """The last complete checkpoint of the demo's training.
 
     Raises:
@@ -39,7 +39,7 @@ def show(console: Console) -> None:
     )
     for name, path in (
         ("report", OUTPUT / "report" / "index.html"),
-        ("checkpoint", newest_checkpoint()),
+        ("checkpoint", _newest_checkpoint()),
         ("manifest", OUTPUT / "dataset" / "manifest.json"),
     ):
         console.print(f"{name:<11} {path}", soft_wrap=True, highlight=False)
@@ -48,7 +48,7 @@ def show(console: Console) -> None:
 def main(argv: list[str]) -> int:
     """Print what the argument names."""
     if argv == ["checkpoint"]:
-        print(newest_checkpoint())
+        print(_newest_checkpoint())
     elif argv == ["show"]:
         show(Console())
     else:

@@ -24,7 +24,7 @@ TABLE_COLUMN = "table"
 Contents = list[tuple[str, str]]
 
 
-def no_contents(recipe: Recipe, store: Store) -> Contents:
+def _no_contents(recipe: Recipe, store: Store) -> Contents:
     """A stage that reads nothing but its input tables."""
     return []
 
@@ -52,7 +52,7 @@ class Stage:
     settings: Callable[[Recipe], Any]
     run: Callable[[StageContext], StageFacts | None]
     facts: type[StageFacts] | None = None
-    contents: Callable[[Recipe, Store], Contents] = no_contents
+    contents: Callable[[Recipe, Store], Contents] = _no_contents
     check: Callable[[Recipe], None] = lambda recipe: None
     enabled: Callable[[Recipe], bool] = lambda recipe: True
     is_present: Callable[[Runtime], bool] = lambda runtime: True

@@ -38,7 +38,7 @@ def jvm_options(archive: Path | None = None) -> str:
     return FIRST_COMPILER + shared
 
 
-def write_class_archive(path: Path) -> bool:
+def _write_class_archive(path: Path) -> bool:
     """Let a JVM load what a run loads and keep the classes; says whether this Java can.
 
     Args:
@@ -77,7 +77,7 @@ def write_class_archive(path: Path) -> bool:
 def main(argv: list[str]) -> int:
     """Write the archive unless it is there; without one Spark runs all the same."""
     path = class_archive()
-    if path.is_file() or write_class_archive(path):
+    if path.is_file() or _write_class_archive(path):
         print(path)
     else:
         print("this Java keeps no archive of classes; Spark starts 4 s slower", file=sys.stderr)

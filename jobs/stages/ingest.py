@@ -18,7 +18,7 @@ from refinery.sources.urls import URL_NORMALISER
 from schemas.errors import ContractError
 
 
-def list_input(recipe: Recipe, store: Store) -> list[InputFile]:
+def _list_input(recipe: Recipe, store: Store) -> list[InputFile]:
     """The files of all sources with their content hashes."""
     files = [file for source in recipe.sources for file in _list(recipe, source, store)]
     return hash_files(files, cache_uri=storage.join_uri(store.root, HASH_CACHE))
@@ -33,7 +33,7 @@ def _list(recipe: Recipe, source: SourceConfig, store: Store) -> list[InputFile]
 
 
 def _contents(recipe: Recipe, store: Store) -> list[tuple[str, str]]:
-    return [(f"{f.source}/{f.name}", f.sha256) for f in list_input(recipe, store)]
+    return [(f"{f.source}/{f.name}", f.sha256) for f in _list_input(recipe, store)]
 
 
 def _settings(recipe: Recipe) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
 
 
 def _run(context: StageContext) -> None:
-    files = list_input(context.recipe, context.store)
+    files = _list_input(context.recipe, context.store)
     rows = read_files(context.spark, files, context.recipe.sources, context.recipe.limits)
     context.write_many(rows)
     fetches, num_fetches = context.read_back("fetches"), context.count_back("fetches")

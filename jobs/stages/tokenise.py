@@ -31,12 +31,12 @@ def compute_fates(context: StageContext) -> DataFrame:
 def split_texts(context: StageContext, fates: DataFrame) -> DataFrame:
     """(doc_id, source, text, edits, is_heldout) of kept documents."""
     recipe = context.recipe
-    texts = kept_texts(context.read("cleaned"), fates, collect_edits(context))
+    texts = kept_texts(context.read("cleaned"), fates, _collect_edits(context))
     clusters = None if recipe.dedup.removes else context.read("clusters")
     return with_split(texts, clusters, recipe.split, recipe.seed)
 
 
-def collect_edits(context: StageContext) -> DataFrame:
+def _collect_edits(context: StageContext) -> DataFrame:
     """Edits of all stages that write any."""
     stages = ("clean", "dedup", "decontaminate")
     return reduce(DataFrame.unionByName, (context.read("edits", stage=name) for name in stages))

@@ -40,7 +40,7 @@ class Item:
     answer: int | None = None
 
 
-def benchmark_files(config: BenchmarkConfig) -> list[Path]:
+def _benchmark_files(config: BenchmarkConfig) -> list[Path]:
     """The files of a benchmark, sorted by name.
 
     Raises:
@@ -61,7 +61,7 @@ def benchmark_files(config: BenchmarkConfig) -> list[Path]:
 def content_files(config: BenchmarkConfig) -> list[Path]:
     """All files that the items are a function of: those of the benchmark, and its labels."""
     labels = config.multiple_choice.labels if config.multiple_choice else None
-    return [*benchmark_files(config), *([Path(labels)] if labels else [])]
+    return [*_benchmark_files(config), *([Path(labels)] if labels else [])]
 
 
 def read_items(config: BenchmarkConfig) -> list[Item]:
@@ -70,7 +70,7 @@ def read_items(config: BenchmarkConfig) -> list[Item]:
     Raises:
         SettingsError: A file is missing, unreadable, empty, or has no such field.
     """
-    texts = [text for path in benchmark_files(config) for text in _texts(path, config)]
+    texts = [text for path in _benchmark_files(config) for text in _texts(path, config)]
     labels = _labels(config)
     items: list[Item] = []
     for location, data in texts:

@@ -130,7 +130,7 @@ class BenchmarkIndex:
         return sorted(found, key=lambda m: (m.text, m.start, m.end, m.item, m.gram))
 
     def _line_matches(self, batch: TextBatch, begins: RunFilter) -> Iterator[Match]:
-        is_first = line_firsts(batch)
+        is_first = _line_firsts(batch)
         firsts = np.flatnonzero(is_first[:-1])
         firsts = firsts[firsts + begins.tokens <= len(batch.token_hashes)]
         prefixes = run_hashes(batch.token_hashes, firsts, begins.tokens)[0]
@@ -189,7 +189,7 @@ class BenchmarkIndex:
                     yield Match(text, item, gram, start, end)
 
 
-def line_firsts(batch: TextBatch) -> NDArray[np.bool_]:
+def _line_firsts(batch: TextBatch) -> NDArray[np.bool_]:
     """[K + 1] whether a line begins at a token; the index after the last one counts as a begin."""
     begins = np.concatenate((batch.starts[:-1], np.flatnonzero(batch.codes == 10) + 1))
     is_first = np.zeros(len(batch.token_starts) + 1, bool)

@@ -25,7 +25,7 @@ def cased(text: str) -> str:
     return "".join(c.upper() if len(c.upper()) == 1 else c for c in text)
 
 
-def punctuated(text: str) -> str:
+def _punctuated(text: str) -> str:
     """Every mark becomes a semicolon between blanks."""
     kinds = kind_table()
     return "".join(
@@ -64,7 +64,7 @@ MUTATIONS: dict[str, Callable[[str], str]] = {
     "verbatim": _same,
     "wrapped": wrapped,
     "cased": cased,
-    "punctuated": punctuated,
+    "punctuated": _punctuated,
     "width": other_width,
     EMBEDDED: _same,
     "one_word_edit": one_word_edit,

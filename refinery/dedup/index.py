@@ -31,7 +31,7 @@ SOURCE_RANK_COLUMN = "place"
 Files = Mapping[int, Sequence[str]]
 
 
-def bucket_of(doc_id: str, num_buckets: int) -> Column:
+def _bucket_of(doc_id: str, num_buckets: int) -> Column:
     """The folder of an id: ids are hashes, so equal ranges of their first 16 bits hold alike."""
     first = F.conv(F.substring(doc_id, 1, 4), 16, 10).cast("int")
     return F.floor(first * num_buckets / F.lit(1 << 16)).cast("int")
@@ -55,7 +55,7 @@ def index_rows(
         own = sets.join(kept, ["doc_id"], how="left_semi")
         rows = documents.join(own, ["doc_id"], how="left")
     named = rows.withColumn("scheme", F.lit(scheme)).withColumn(
-        "bucket", bucket_of("doc_id", num_buckets)
+        "bucket", _bucket_of("doc_id", num_buckets)
     )
     published = named.withColumnRenamed("source_rank", SOURCE_RANK_COLUMN)
     return published.select(*TABLES["signatures"].column_names)
@@ -88,7 +88,7 @@ def index_files(table_uris: Sequence[str]) -> dict[int, list[str]]:
 
 def read_sets(ids: DataFrame, files: Files, num_buckets: int) -> DataFrame:
     """(doc_id, shingles) of the ids that the index holds as kept; each task reads its buckets."""
-    rows = ids.select(bucket_of("doc_id", num_buckets).alias("bucket"), "doc_id")
+    rows = ids.select(_bucket_of("doc_id", num_buckets).alias("bucket"), "doc_id")
     by_bucket = rows.repartition("bucket").sortWithinPartitions("bucket", "doc_id")
     return by_bucket.mapInArrow(functools.partial(_read_batches, files=files), SETS_DDL)
 

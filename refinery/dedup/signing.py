@@ -58,7 +58,9 @@ def _sign_batches(
             texts = [apply_edits(t, edits_of(s)) for t, s in zip(texts, spans, strict=True)]
         for span in spans_of_groups(texts, GROUP_CHARS):
             rows = batch.slice(span.start, span.stop - span.start)
-            yield from sign_texts(texts[span], rows.column("doc_id"), rows.column("source"), config)
+            yield from _sign_texts(
+                texts[span], rows.column("doc_id"), rows.column("source"), config
+            )
 
 
 def stored_sets(sets: list[Hashes]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -77,7 +79,7 @@ def stored_sets(sets: list[Hashes]) -> tuple[NDArray[np.int32], NDArray[np.int32
     return halves[fresh].view(np.int32), offsets.astype(np.int32)
 
 
-def sign_texts(
+def _sign_texts(
     texts: list[str], doc_ids: pa.Array, sources: pa.Array, config: DedupConfig
 ) -> Iterator[pa.RecordBatch]:
     """Signed rows of one batch."""

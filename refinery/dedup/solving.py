@@ -34,7 +34,7 @@ def solve(edges: DataFrame, order: DataFrame, config: DedupConfig, persist: Pers
     """
     ranked = _ranked(edges, order)
     if edges.count() <= config.max_component_edges:
-        return solve_in_task(ranked.withColumn("component", F.lit("")).coalesce(1))
+        return _solve_in_task(ranked.withColumn("component", F.lit("")).coalesce(1))
     clusters = persist(connected_components(edges, persist, max_rounds=config.max_rounds))
     named = clusters.select(F.col("doc_id").alias("left_id"), F.col("cluster").alias("component"))
     labelled = ranked.withColumn("left_id", F.col("left.doc_id")).join(
@@ -44,11 +44,11 @@ def solve(edges: DataFrame, order: DataFrame, config: DedupConfig, persist: Pers
     large = persist(sizes.where(F.col("count") > config.max_component_edges).select("component"))
     small = labelled.join(F.broadcast(large), ["component"], how="left_anti")
     by_cluster = small.repartition("component").sortWithinPartitions("component")
-    solved = solve_in_task(by_cluster.select("left", "right", "component"))
+    solved = _solve_in_task(by_cluster.select("left", "right", "component"))
     if large.isEmpty():
         return solved
     hard = labelled.join(F.broadcast(large), ["component"], how="left_semi")
-    return solved.unionByName(solve_in_rounds(hard, persist, max_rounds=config.max_rounds))
+    return solved.unionByName(_solve_in_rounds(hard, persist, max_rounds=config.max_rounds))
 
 
 def _ranked(edges: DataFrame, order: DataFrame) -> DataFrame:
@@ -61,7 +61,7 @@ def _ranked(edges: DataFrame, order: DataFrame) -> DataFrame:
     return joined.select("left", "right")
 
 
-def solve_in_task(ranked: DataFrame) -> DataFrame:
+def _solve_in_task(ranked: DataFrame) -> DataFrame:
     """Solve (left, right, component) whose components lie together in their partition."""
     return ranked.select(*_flat("left"), *_flat("right"), "component").mapInArrow(
         _solve_batches, SOLVED_DDL
@@ -121,7 +121,7 @@ def _solve_table(edges: pa.Table) -> pa.RecordBatch:
     )
 
 
-def solve_in_rounds(labelled: DataFrame, persist: Persist, *, max_rounds: int) -> DataFrame:
+def _solve_in_rounds(labelled: DataFrame, persist: Persist, *, max_rounds: int) -> DataFrame:
     """Solve (left, right, component) by rounds: documents that nothing undecided precedes stay.
 
     Each round removes the neighbours of those that are certain to stay. A chain of n documents

@@ -53,7 +53,7 @@ def is_chinese_id(number: str) -> bool:
     return _ID_CHECKS[total % 11] == number[-1].upper()
 
 
-def is_public_address(text: str) -> bool:
+def _is_public_address(text: str) -> bool:
     """Whether an IP address belongs to somebody: private, loopback and test ranges name nobody."""
     try:
         return ipaddress.ip_address(text).is_global
@@ -83,8 +83,8 @@ _KINDS = (
     _Kind("email", re.compile("@"), _EMAIL, _anything),
     _Kind("id_zh", re.compile(r"\d{17}", re.ASCII), _ID_ZH, is_chinese_id),
     _Kind("mobile_zh", re.compile(r"1[3-9]\d[ \-]?\d{4}", re.ASCII), _MOBILE_ZH, _anything),
-    _Kind("ip", re.compile(r"\d\.\d{1,3}\.\d", re.ASCII), _IPV4, is_public_address),
-    _Kind("ip", re.compile("[0-9a-fA-F]:[0-9a-fA-F:]"), _IPV6, is_public_address),
+    _Kind("ip", re.compile(r"\d\.\d{1,3}\.\d", re.ASCII), _IPV4, _is_public_address),
+    _Kind("ip", re.compile("[0-9a-fA-F]:[0-9a-fA-F:]"), _IPV6, _is_public_address),
     _Kind("phone", re.compile(r"\d[\-. )]+\d", re.ASCII), _PHONE, _is_phone),
 )
 

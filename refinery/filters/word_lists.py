@@ -52,7 +52,7 @@ def find_words(
     """
     counts: dict[str, int] = {}
     masks: list[MarkedEdit] = []
-    lowered = lower_keeping_offsets(text) if lists else ""
+    lowered = _lower_keeping_offsets(text) if lists else ""
     for category, config in lists.items():
         name = words_reason(category)
         spans = [match.span() for match in pattern(config.uri).finditer(lowered)]
@@ -63,7 +63,7 @@ def find_words(
     return counts, masks
 
 
-def lower_keeping_offsets(text: str) -> str:
+def _lower_keeping_offsets(text: str) -> str:
     """Lower case of the same length: the dotted capital I, which would become two characters, stays."""
     lowered = text.lower()
     if len(lowered) == len(text):

@@ -161,7 +161,7 @@ def _bpe(tokenizer: Tokenizer, dropout: float) -> DropoutBpe:
     return DropoutBpe(tokenizer, dropout)
 
 
-def noisy_ids(
+def _noisy_ids(
     input_ids: npt.NDArray[np.int32],
     tokenizer: Tokenizer,
     config: NoiseConfig,
@@ -209,7 +209,7 @@ def noise_batch(
     for row, (doc_id, copy) in enumerate(zip(names, numbers, strict=True)):
         if copy >= config.first_copy:
             rng = generator(seed, doc_id, copy)
-            arrays[row] = noisy_ids(arrays[row], tokenizer, config, rng)
+            arrays[row] = _noisy_ids(arrays[row], tokenizer, config, rng)
             spelled = spell(tokenizer, arrays[row]) if marks else None
             for name, found in marks.items():
                 assert spelled is not None

@@ -68,7 +68,7 @@ class LabelledDocument:
     text: str
 
 
-def to_line(text: str, max_chars: int) -> str:
+def _to_line(text: str, max_chars: int) -> str:
     """Write a text as one line of fastText input: lower case, blanks around each CJK character."""
     head = text[:max_chars].lower()
     codes = np.frombuffer(head.encode("utf-32-le"), np.uint32)
@@ -90,7 +90,7 @@ def balance_documents(
     """
     by_label: dict[str, dict[str, LabelledDocument]] = {GOOD: {}, NOISY: {}}
     for doc_id, source, text in rows:
-        line = to_line(text, config.max_chars)
+        line = _to_line(text, config.max_chars)
         if line:
             label = GOOD if source in config.positive else NOISY
             by_label[label][sha256_hex(line.encode())] = LabelledDocument(doc_id, label, line)
@@ -140,7 +140,7 @@ def train(
         training_documents=len(training),
         test_documents=len(test),
         settings=config.model_dump(mode="json"),
-        **evaluate(score_lines(model, [e.text for e in test]), [e.label == GOOD for e in test]),
+        **evaluate(_score_lines(model, [e.text for e in test]), [e.label == GOOD for e in test]),
     )
     text = json.dumps(card.model_dump(mode="json"), indent=2, sort_keys=True) + "\n"
     (folder / card_name(head)).write_text(text, encoding="utf-8")
@@ -174,7 +174,7 @@ def evaluate(scores: Sequence[float], is_good: Sequence[bool]) -> Evaluation:
     }
 
 
-def score_lines(model: Any, lines: Sequence[str]) -> list[float]:
+def _score_lines(model: Any, lines: Sequence[str]) -> list[float]:
     """Probability of the good class, rounded to 10**-6 so that orders by score are total."""
     if not lines:
         return []
@@ -194,7 +194,7 @@ class Classifier:
 
     def score(self, texts: Sequence[str]) -> list[float]:
         """Scores of normalised texts, from 0 to 1."""
-        return score_lines(self.model, [to_line(t, self.card.max_chars) for t in texts])
+        return _score_lines(self.model, [_to_line(t, self.card.max_chars) for t in texts])
 
 
 @functools.cache

@@ -57,7 +57,7 @@ class EncodedExample:
     token_labels: np.ndarray
 
 
-def encode_examples(recipe: PairsRecipe, tokenizer: Tokenizer) -> Iterator[EncodedExample]:
+def _encode_examples(recipe: PairsRecipe, tokenizer: Tokenizer) -> Iterator[EncodedExample]:
     """Every example of every task, cut to the lengths of the recipe; doubles are left out."""
     seen: set[str] = set()
     for task in recipe.tasks:
@@ -112,7 +112,7 @@ def _pack(recipe: PairsRecipe, tokenizer_folder: Path) -> Manifest:
             raise ContractError(f"{folder} holds a dataset of another recipe or input")
         return found
     folder.mkdir(parents=True, exist_ok=True)
-    examples = list(encode_examples(recipe, load_tokenizer(tokenizer_folder)))
+    examples = list(_encode_examples(recipe, load_tokenizer(tokenizer_folder)))
     border = int(recipe.heldout_fraction * 16**15)
     held = {
         e.doc_id for e in examples if int(_order(recipe.seed + 1, e.doc_id, 0)[:15], 16) < border

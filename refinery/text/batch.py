@@ -80,7 +80,7 @@ def kind_table() -> NDArray[np.uint8]:
 
 
 @functools.cache
-def class_table() -> NDArray[np.uint8]:
+def _class_table() -> NDArray[np.uint8]:
     """[NUM_CODE_POINTS] the class of each: its kind, and the bits beside it."""
     classes = kind_table().copy()
     for code in _assigned():
@@ -150,7 +150,7 @@ class TextBatch:
         """Compute all arrays; texts must be valid (no lone surrogates)."""
         codes = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32)
         starts = offsets_of([len(text) for text in texts])
-        classes = class_table().take(codes)
+        classes = _class_table().take(codes)
         token_starts, token_ends = _token_bounds(classes & np.uint8(KIND), starts)
         folded = fold_table().take(codes)
         bounds = np.searchsorted(token_starts, starts).astype(np.int64)

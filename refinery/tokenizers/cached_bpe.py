@@ -110,7 +110,7 @@ def is_stable(text: str) -> bool:
 _VISIBLE = str.maketrans({chr(byte): visible for byte, visible in byte_characters().items()})
 
 
-def known_pattern(definition: Mapping[str, Any]) -> str | None:
+def _known_pattern(definition: Mapping[str, Any]) -> str | None:
     """The pattern of a `tokenizer.json` that is a plain byte-level BPE; None for all others."""
     model = definition["model"]
     # Each of these settings makes the ids of a piece depend on more than the piece.
@@ -159,7 +159,7 @@ class PieceEncoder:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         definition = json.loads(tokenizer.to_str())
-        pattern = known_pattern(definition) if tokenizer.encode_special_tokens else None
+        pattern = _known_pattern(definition) if tokenizer.encode_special_tokens else None
         self.tokenizer = tokenizer
         self._pattern = None if pattern is None else compiled(pattern)
         self._is_nfc = definition.get("normalizer") is not None

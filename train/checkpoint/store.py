@@ -162,10 +162,10 @@ def read_state(path: Path) -> dict[str, Any]:
         raise ContractError(
             f"{path}: format {state.get('format_version')}, expected {FORMAT_VERSION}"
         )
-    return with_current_names(state)
+    return _with_current_names(state)
 
 
-def with_current_names(state: dict[str, Any]) -> dict[str, Any]:
+def _with_current_names(state: dict[str, Any]) -> dict[str, Any]:
     """Give what an earlier version stored of settings and model the names of this version."""
     identity = with_current_keys(state["identity"])
     if isinstance(identity.get("model"), dict):

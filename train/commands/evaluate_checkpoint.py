@@ -52,7 +52,7 @@ def evaluate_checkpoint(args: argparse.Namespace, path: Path) -> dict[str, Any] 
         )
         result: dict[str, Any] = {"checkpoint": str(path), "heldout": heldout.as_dict()}
         if tasks and world.is_first:
-            scorer = _scorer(built, files, manifest_pad_bos(manifest), manifest.seq_len)
+            scorer = _scorer(built, files, _manifest_pad_bos(manifest), manifest.seq_len)
             found = [
                 evaluate_task(name, questions, scorer, shots=args.shots)
                 for name, questions in tasks.items()
@@ -69,7 +69,7 @@ def _load_model(model: nn.Module, path: Path, world: World) -> None:
     model.to(world.device).eval()
 
 
-def manifest_pad_bos(manifest: Any) -> tuple[int, int]:
+def _manifest_pad_bos(manifest: Any) -> tuple[int, int]:
     """Padding, and what starts a document: the mark of its beginning, or the previous one's end."""
     special = manifest.tokenizer.special_ids
     return special.pad, special.bos if special.bos is not None else special.eos

@@ -48,7 +48,7 @@ class SplitReader:
 
     def read(self, samples: Int64s) -> PackedRows:
         """The packed rows of some samples, in the samples' order."""
-        return gather_rows(self.reader, self.cursor.rows(samples), samples, self.sources)
+        return _gather_rows(self.reader, self.cursor.rows(samples), samples, self.sources)
 
     @property
     def num_rows(self) -> int:
@@ -105,7 +105,7 @@ def shard_files(manifest: str, config: LoaderConfig) -> ShardFiles:
     return ShardFiles(base, cache_dir=cache, cache_bytes=config.cache_bytes)
 
 
-def gather_rows(
+def _gather_rows(
     reader: ShardReader, rows: Int64s, samples: Int64s, sources: tuple[str, ...]
 ) -> PackedRows:
     """Copy rows out of their row groups, one slice per run of neighbouring rows."""

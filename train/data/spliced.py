@@ -57,7 +57,7 @@ class SplicedReader:
             if len(chosen):
                 rows = part.data.read(chosen - part.first_sample)
                 read.append(replace(rows, sample_index=chosen))
-        return read[0] if len(read) == 1 else join_rows(read)
+        return read[0] if len(read) == 1 else _join_rows(read)
 
     def origin(self, sample: int) -> RowOrigin:
         number = int(self._number_of(np.array([sample], np.int64))[0])
@@ -69,7 +69,7 @@ class SplicedReader:
         return np.searchsorted(starts, samples, side="right") - 1
 
 
-def join_rows(parts: Sequence[PackedRows]) -> PackedRows:
+def _join_rows(parts: Sequence[PackedRows]) -> PackedRows:
     """Join the rows of several reads; their sources are the same."""
 
     def joined(name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:

@@ -26,7 +26,7 @@ def hugging_face_config(config: ModelConfig) -> dict[str, Any]:
     Raises:
         SettingsError: The shape has something that transformers cannot express.
     """
-    refuse_unknown_shape(config)
+    _refuse_unknown_shape(config)
     own = _OF_FAMILY[config.family](config)
     return {
         **own,
@@ -36,7 +36,7 @@ def hugging_face_config(config: ModelConfig) -> dict[str, Any]:
     }
 
 
-def refuse_unknown_shape(config: ModelConfig) -> None:
+def _refuse_unknown_shape(config: ModelConfig) -> None:
     """Refuse to export what would be read back as another model.
 
     Raises:

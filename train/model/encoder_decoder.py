@@ -177,7 +177,7 @@ class EncoderDecoder(nn.Module):
         self.encoder = Stack(config, is_decoder=False)
         self.decoder = Stack(config, is_decoder=True)
         if config.share_stacks:
-            share_blocks(self.encoder, self.decoder)
+            _share_blocks(self.encoder, self.decoder)
         self.head: nn.Linear | None = None
         if not config.tied_head:
             self.head = nn.Linear(config.width, config.vocab_size, bias=False)
@@ -263,7 +263,7 @@ class EncoderDecoder(nn.Module):
         return self.embedding.weight if self.head is None else self.head.weight
 
 
-def share_blocks(encoder: Stack, decoder: Stack) -> None:
+def _share_blocks(encoder: Stack, decoder: Stack) -> None:
     """Let the decoder's blocks use the encoder's modules, except those that read the memory.
 
     Each stack keeps its own table of relative positions and its last norm: the encoder's buckets

@@ -45,7 +45,7 @@ def init_weights(model: nn.Module, config: ModelConfig, generator: Generator) ->
                 case "xavier" | "tfixup":
                     _glorot(name, parameter, config, generator)
                     if scheme == "tfixup":
-                        parameter.mul_(tfixup_factor(name, config))
+                        parameter.mul_(_tfixup_factor(name, config))
                 case _:
                     std = _gaussian_std(name, config, shrinks=scheme == "gpt2")
                     parameter.normal_(0.0, std, generator=generator)
@@ -66,7 +66,7 @@ def _glorot(name: str, parameter: Tensor, config: ModelConfig, generator: Genera
         nn.init.xavier_uniform_(parameter, generator=generator)
 
 
-def tfixup_factor(name: str, config: ModelConfig) -> float:
+def _tfixup_factor(name: str, config: ModelConfig) -> float:
     """What T-Fixup multiplies a matrix by.
 
     Source: Huang et al. 2020, section 3.3: values, outputs, MLPs and embeddings, by (9N)^-1/4 in

@@ -104,12 +104,12 @@ def make_norm(config: ModelConfig) -> nn.Module:
             return nn.LayerNorm(config.width, eps=config.norm_eps)
 
 
-def batch_norms(model: nn.Module) -> Iterator[MaskedBatchNorm]:
+def _batch_norms(model: nn.Module) -> Iterator[MaskedBatchNorm]:
     """The norms of a model that must know which tokens are real."""
     return (module for module in model.modules() if isinstance(module, MaskedBatchNorm))
 
 
 def set_real_tokens(model: nn.Module, document_BT: Tensor | None) -> None:
     """Tell the batch norms of a model which tokens are real; called before its blocks run."""
-    for norm in batch_norms(model):
+    for norm in _batch_norms(model):
         norm.real_BT = None if document_BT is None else document_BT > 0

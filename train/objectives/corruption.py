@@ -45,7 +45,7 @@ def drop_tokens(tokens: Tokens, noise: Mask, *, pad: int) -> Tokens:
     return tokens.kept(~noise, pad=pad)
 
 
-def randomise_tokens(
+def _randomise_tokens(
     tokens: Tokens,
     noise: Mask,
     sentinel: int,
@@ -101,7 +101,7 @@ def corrupt_inputs(
         case "p":
             return permute_tokens(tokens, noise, draws=draws)
         case "r10s90":
-            return randomise_tokens(
+            return _randomise_tokens(
                 tokens,
                 noise,
                 special.sentinels[0],
@@ -110,7 +110,7 @@ def corrupt_inputs(
                 random_fraction=0.1,
             )
         case _:  # "r": random tokens alone
-            return randomise_tokens(
+            return _randomise_tokens(
                 tokens, noise, 0, draws=draws, vocab_size=vocab_size, random_fraction=1.0
             )
 

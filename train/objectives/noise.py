@@ -17,7 +17,7 @@ Ids = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 
-def noise_counts(counts: Ids, density: float, mean_span_tokens: float) -> tuple[Ids, Ids]:
+def _noise_counts(counts: Ids, density: float, mean_span_tokens: float) -> tuple[Ids, Ids]:
     """Numbers of noise tokens [B] and of spans [B]; rows of fewer than two tokens have none."""
     noise = np.clip(np.rint(counts * density).astype(np.int64), 1, np.maximum(counts - 1, 1))
     spans = np.maximum(np.rint(noise / mean_span_tokens).astype(np.int64), 1)
@@ -34,7 +34,7 @@ def span_noise(
     Both kinds are split into equally many runs, uniformly among all such splits.
     """
     counts = real.sum(1)
-    noise, spans = noise_counts(counts, density, mean_span_tokens)
+    noise, spans = _noise_counts(counts, density, mean_span_tokens)
     runs = np.stack(
         (
             _run_lengths(seed, sample_index, counts - noise, spans, stream="kept"),

@@ -153,7 +153,7 @@ def _token_faults(config: ObjectiveConfig, context: ObjectiveContext) -> Iterato
     hidden = special.mask is not None or bool(special.sentinels)
     if config.augment is not None and config.augment.token_dropout is not None and not hidden:
         yield f"objective.augment.token_dropout needs a [MASK] token or a sentinel; {EXTEND}"
-    needed = sentinels_needed(config, context.seq_len)
+    needed = _sentinels_needed(config, context.seq_len)
     if needed > len(special.sentinels):
         yield (
             f"objective: {config.name} over rows of {context.seq_len} tokens may need {needed} "
@@ -163,7 +163,7 @@ def _token_faults(config: ObjectiveConfig, context: ObjectiveContext) -> Iterato
         )
 
 
-def sentinels_needed(config: ObjectiveConfig, seq_len: int) -> int:
+def _sentinels_needed(config: ObjectiveConfig, seq_len: int) -> int:
     """Number of sentinels that rows of `seq_len` tokens need."""
     match config:
         case SpanCorruptionConfig():

@@ -130,7 +130,7 @@ def shard(model: nn.Module, mesh: DeviceMesh) -> None:
     _shard([*_blocks(model), model], mesh, reshard=None)
 
 
-def shard_blocks(model: nn.Module, mesh: DeviceMesh) -> frozenset[str]:
+def _shard_blocks(model: nn.Module, mesh: DeviceMesh) -> frozenset[str]:
     """FSDP2 of the blocks alone, each by itself; names of what is sharded.
 
     Stages of a pipeline call blocks, not the model, and may share its tables: these stay whole.
@@ -209,7 +209,7 @@ def _pipeline(
     recompute_and_compile(model, recompute=request.recompute, compiles=request.compile)
     data, sharded = mesh[REPLICATE], frozenset[str]()
     if parallel.dp_shard > 1:
-        sharded = shard_blocks(model, _data_mesh(mesh, mesh[REPLICATE].size()))
+        sharded = _shard_blocks(model, _data_mesh(mesh, mesh[REPLICATE].size()))
         data = mesh[REPLICATE, SHARD]._flatten()
     shared = _shared_groups(holders, whole_order, mesh, world)
     rank = dist.get_rank(group)

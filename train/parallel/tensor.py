@@ -98,7 +98,7 @@ def split_matrices(
             _split_block(block, mesh, region)
         if region is not None:
             for run in runs(blocks):
-                split_between(run, region)
+                _split_between(run, region)
             partial_names |= _whole_parameters(blocks, prefix)
     for name, module in model.named_modules():
         if isinstance(module, nn.Embedding) and name.endswith("relative"):
@@ -116,7 +116,7 @@ def _whole_parameters(blocks: nn.Module, prefix: str) -> set[str]:
     }
 
 
-def split_between(blocks: Iterable[nn.Module], region: TokenRegion) -> None:
+def _split_between(blocks: Iterable[nn.Module], region: TokenRegion) -> None:
     """Split the tokens before the first block and join them after the last one."""
     members = list(blocks)
     if not members:

@@ -116,7 +116,7 @@ def compare(found: Trace, expected: Trace, checked: int, dtype: str) -> tuple[fl
     return worst, where
 
 
-def run_cells(world: World, wanted: Wanted) -> list[Cell]:
+def _run_cells(world: World, wanted: Wanted) -> list[Cell]:
     """Every cell of the matrix, on every rank; the first one has the results of all."""
     cells = []
     for family in FAMILIES:
@@ -243,7 +243,7 @@ def _rank(rank: int, size: int, port: int, wanted: Wanted, results: Any) -> None
             if rank == 0:
                 results.put((0, print_matrix(pairs)))
         else:
-            cells = run_cells(world, wanted)
+            cells = _run_cells(world, wanted)
             if rank == 0:
                 passed = sum(cell.passed for cell in cells)
                 results.put((passed, len(cells) - passed))

@@ -29,8 +29,8 @@ def vocabulary_grows(
     ids, rows = manifest.tokenizer.vocab_size, source.config.vocab_size
     if source.tokenizer_sha256 == manifest.tokenizer.sha256:
         return False
-    theirs = texts_by_id(source.tokenizer) if source.tokenizer is not None else None
-    ours = texts_by_id(folder) if folder is not None else None
+    theirs = _texts_by_id(source.tokenizer) if source.tokenizer is not None else None
+    ours = _texts_by_id(folder) if folder is not None else None
     if extension is not None and extension.size != ids:
         raise ContractError(
             f"{VOCABULARY_FILE}: {extension.size:,} ids, the manifest's tokenizer has {ids:,}"
@@ -52,7 +52,7 @@ def vocabulary_grows(
                 f"{source.tokenizer}: its tokenizer has {same:,} ids, the manifest's {ids:,}; "
                 + _remedy(extension)
             )
-        different = first_difference(theirs, ours, below=bound)
+        different = _first_difference(theirs, ours, below=bound)
         if different is not None:
             number, found, expected = different
             raise ContractError(
@@ -82,7 +82,7 @@ def _remedy(extension: ExtendedVocabulary | None) -> str:
     )
 
 
-def texts_by_id(folder: Path) -> dict[int, str] | None:
+def _texts_by_id(folder: Path) -> dict[int, str] | None:
     """The text of each id, special tokens included; None where there is no `tokenizer.json`.
 
     Raises:
@@ -104,7 +104,7 @@ def texts_by_id(folder: Path) -> dict[int, str] | None:
     return texts
 
 
-def first_difference(
+def _first_difference(
     base: dict[int, str], other: dict[int, str], *, below: int
 ) -> tuple[int, str | None, str | None] | None:
     """The first id below a bound whose texts differ, with both texts; None where all agree."""

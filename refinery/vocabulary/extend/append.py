@@ -60,7 +60,7 @@ def extend(
     room = None if config.size is None else config.size - base.size
     tokens = _append(base, selection.entries, new, room=room, config=config, refused=refused)
     if config.min_gain is not None:
-        gains = count_gains(base, tokens, sample)
+        gains = _count_gains(base, tokens, sample)
         kept = [e for e in selection.entries if gains.get(e.piece, 0) >= config.min_gain]
         refused[SAVES_LITTLE] += len(selection.entries) - len(kept)
         tokens = _append(base, kept, new, room=room, config=config, refused=refused)
@@ -71,7 +71,7 @@ def extend(
     return Extension(tuple(tokens), definition, model_bytes, dict(refused))
 
 
-def count_gains(
+def _count_gains(
     base: TokenizerFolder, tokens: Sequence[AddedToken], sample: Sequence[str]
 ) -> dict[str, int]:
     """Tokens that each piece saves on the sample: occurrences x (parts - 1), characters once each."""

@@ -42,7 +42,7 @@ def count_clauses(texts: Iterable[str], config: TrainConfig) -> list[tuple[str, 
         counts.update(_CLAUSE.findall(text))
     frequent = [(c, n) for c, n in counts.items() if n >= config.min_count]
     frequent.sort(key=lambda pair: (-pair[1], clause_hash(pair[0])))
-    return in_hash_order(frequent[: config.max_clauses])
+    return _in_hash_order(frequent[: config.max_clauses])
 
 
 def collect_clauses(texts: DataFrame, config: TrainConfig) -> list[tuple[str, int]]:
@@ -58,7 +58,7 @@ def collect_clauses(texts: DataFrame, config: TrainConfig) -> list[tuple[str, in
     top = frequent.orderBy(F.desc("count"), F.sha2("clause", 256)).limit(config.max_clauses)
     table = top.toArrow()
     pairs = zip(table["clause"].to_pylist(), table["count"].to_pylist(), strict=True)
-    return in_hash_order(pairs)
+    return _in_hash_order(pairs)
 
 
 def _count_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -84,6 +84,6 @@ def clause_hash(clause: str) -> str:
     return hashlib.sha256(clause.encode()).hexdigest()
 
 
-def in_hash_order(clauses: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+def _in_hash_order(clauses: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
     """Trainers depend on the order of their input: one order, whatever the partitions were."""
     return sorted(clauses, key=lambda pair: clause_hash(pair[0]))
