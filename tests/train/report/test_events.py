@@ -1,0 +1,90 @@
+"""A run's events: a line that is altered, lost or of another run is noticed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import ContractError
+from train.report.events import EventLog, check_events, read_events
+
+
+def three_events(path: Path) -> EventLog:
+    log = EventLog(path)
+    log.append("start", step=0)
+    log.append("resume", step=4, world_size=2)
+    log.append("stop", step=9)
+    return log
+
+
+def test_events_are_read_as_they_were_written(tmp_path: Path) -> None:
+    log = three_events(tmp_path / "run" / "events.jsonl")
+
+    events = read_events(log.path)
+
+    assert events == log.events
+    assert [(e["number"], e["kind"], e["step"]) for e in events] == [
+        (0, "start", 0),
+        (1, "resume", 4),
+        (2, "stop", 9),
+    ]
+    assert events[1]["previous"] == events[0]["sha256"]
+
+
+@pytest.mark.parametrize("line", [0, 1, 2])
+def test_an_altered_line_is_named(tmp_path: Path, line: int) -> None:
+    path = three_events(tmp_path / "events.jsonl").path
+    lines = path.read_text().splitlines()
+    lines[line] = lines[line].replace('"step": ', '"step": 1')
+    path.write_text("\n".join(lines) + "\n")
+
+    with pytest.raises(ContractError, match=f"line {line + 1} was altered"):
+        read_events(path)
+
+
+def test_a_lost_line_is_noticed(tmp_path: Path) -> None:
+    path = three_events(tmp_path / "events.jsonl").path
+    first, _, last = path.read_text().splitlines()
+    path.write_text(f"{first}\n{last}\n")
+
+    with pytest.raises(ContractError, match="line 2 was altered, or one before it is gone"):
+        read_events(path)
+
+
+def test_a_line_that_a_kill_cut_short_is_removed(tmp_path: Path) -> None:
+    log = three_events(tmp_path / "events.jsonl")
+    with log.path.open("a") as file:
+        file.write('{"number": 3, "ki')
+
+    assert read_events(log.path) == log.events
+    assert log.path.read_text().count("\n") == 3
+    assert EventLog(log.path).append("resume", step=9)["number"] == 3
+
+
+def test_a_new_folder_takes_the_events_of_the_checkpoint(tmp_path: Path) -> None:
+    events = three_events(tmp_path / "events.jsonl").events
+    moved = EventLog(tmp_path / "moved" / "events.jsonl")
+
+    moved.restore(events[:2])
+
+    assert read_events(moved.path) == events[:2]
+
+
+def test_events_of_another_run_are_refused(tmp_path: Path) -> None:
+    log = three_events(tmp_path / "events.jsonl")
+    other = EventLog(tmp_path / "other.jsonl")
+    other.append("start", step=0, seed=2)
+
+    log.restore(log.events[:1])
+    with pytest.raises(ContractError, match="not a continuation of the 1 events"):
+        log.restore(other.events)
+
+
+def test_the_chain_begins_with_zeros(tmp_path: Path) -> None:
+    events = three_events(tmp_path / "events.jsonl").events
+
+    assert json.loads(json.dumps(events)) == check_events(events, where="here")
+    with pytest.raises(ContractError, match="here: line 1 was altered"):
+        check_events(events[1:], where="here")
