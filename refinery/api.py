@@ -2,6 +2,17 @@
 
 What is not named here may change without notice. Runs over many files are started by the command
 `refinery refine`, not from Python.
+
+Example:
+    from refinery.api import CleanConfig, Cleaner, Payload, apply_edits
+
+    page = b"<html><body><p>" + b"This is the bread that we had with our tea. " * 3
+    with Cleaner(CleanConfig(), models={}) as cleaner:
+        (document,) = cleaner.clean([Payload(page, "text/html", charset=None)])
+
+    text = apply_edits(document.page.text, [marked.edit for marked in document.edits])
+    assert text.startswith("This is the bread") and document.lang == "en"
+    assert document.drop_reason == "gopher:words"  # fewer than fifty
 """
 
 from refinery.clean.cleaner import Cleaner

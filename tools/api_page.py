@@ -16,7 +16,7 @@ PUBLIC_MODULES = ("schemas.api", "refinery.api", "train.api")
 WIDTH = 100
 # Settings are tables of pages of their own.
 SETTINGS_PAGES = {"refinery": "recipes.md", "train": "training_settings.md"}
-_SECTIONS = re.compile(r"^(Args|Returns|Raises|Attributes|Source):", re.MULTILINE)
+_SECTIONS = re.compile(r"^(Args|Returns|Raises|Attributes|Source|Example):", re.MULTILINE)
 
 
 def api_page() -> str:
@@ -27,6 +27,7 @@ def api_page() -> str:
         "Made by `python -m tools.docs` from the modules that declare what may be imported: `schemas.api`,",
         "`refinery.api` (text and tokenizers; no Spark) and `train.api` (models; loads torch). Other modules are",
         "internal: their names may change in any release. `import refinery` and `import train` load nothing.",
+        "The examples run in the folder that the [quickstart](quickstart.md) leaves.",
         "",
         "| module | names |",
         "|---|---|",
@@ -45,7 +46,7 @@ def api_page() -> str:
 def _entry(module: ModuleType, name: str) -> list[str]:
     thing = getattr(module, name)
     call = f"from {module.__name__} import {name}"
-    lines = [f"### {name}", "", "```python", call]
+    lines = [f"### {name}", "", "```py", call]
     if not _has_own_signature(thing):
         return [*lines, "```", "", *_docstring(thing), *_members(thing, module)]
     return [
@@ -111,6 +112,9 @@ def _docstring(thing: Any) -> list[str]:
 def _items(title: str, body: str) -> Iterator[str]:
     """A list of a section's entries; what is not `name: text` stays a paragraph."""
     text = inspect.cleandoc(body)
+    if title == "Example":  # a test runs the blocks of this language, those of `py` are to be read
+        yield from ("```python", *text.splitlines(), "```")
+        return
     if title in ("Returns", "Source"):
         yield from text.splitlines()
         return

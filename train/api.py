@@ -2,6 +2,15 @@
 
 What is not named here may change without notice. Runs over several ranks are started by
 `torchrun -m train pretrain`, not from Python.
+
+Example:
+    from pathlib import Path
+
+    from train.api import GenerationConfig, open_model, write_texts
+
+    model = open_model(Path("runs/my-texts/model"))  # a run, a checkpoint or a Hugging Face folder
+    (answer,) = write_texts(model, ["The statement"], GenerationConfig(max_new_tokens=8))
+    assert answer["prompt"] == "The statement" and answer["text"]
 """
 
 from train.commands.generate import write_texts

@@ -19,6 +19,8 @@ PAGES = [
     *sorted((ROOT / "examples").rglob("*.md")),
 ]
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+# Files of the repository that a page names in code marks; runs and examples of paths are others.
+FILE = re.compile(r"`((?:benchmarks|examples|jobs|refinery|schemas|tests|tools|train)/[\w./-]*)`")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
@@ -53,11 +55,25 @@ def test_relative_links_and_anchors_exist(page: Path) -> None:
     assert broken == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=names_of(PAGES))
+def test_files_that_a_page_names_exist(page: Path) -> None:
+    named = {name.rstrip("/") for name in FILE.findall(prose(page))}
+
+    assert sorted(name for name in named if not (ROOT / name).exists()) == []
+
+
 def test_the_index_leads_to_every_page() -> None:
     linked = {(DOCS / link.partition("#")[0]).resolve() for link in links(DOCS / "index.md")}
     pages = set(DOCS.glob("*.md")) | set((DOCS / "tutorials").glob("*.md"))
 
     assert sorted(names_of(list(pages - linked - {DOCS / "index.md"}))) == []
+
+
+def test_the_list_of_decisions_is_complete() -> None:
+    folder = DOCS / "decisions"
+    pages = {path.name for path in folder.glob("0*.md")}
+
+    assert set(links(folder / "README.md")) == pages
 
 
 def test_anchors_are_those_of_the_web_page(tmp_path: Path) -> None:

@@ -74,3 +74,13 @@ def test_a_base_learns_a_second_language_by_the_steps_of_the_page(
 
 def metrics(run: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
+
+
+@pytest.mark.spark
+def test_examples_of_public_names_run(quickstart: tuple[Path, list[Command]]) -> None:
+    folder, _ = quickstart
+    page = PageRun("api.md", folder)
+
+    page.run()
+
+    assert {"read_manifest", "Cleaner", "open_model"} <= set(page.names)
