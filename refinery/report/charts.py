@@ -27,15 +27,15 @@ def histogram(data: Histogram, title: str) -> str:
     most = max(data.counts, default=0) or 1
     step = WIDTH / max(1, len(data.counts))
     bars = []
-    for place, count in enumerate(data.counts):
+    for index, count in enumerate(data.counts):
         height = (HEIGHT - MARGIN) * count / most
-        label = f"{data.edges[place]:g} to {data.edges[place + 1]:g}: {count:,}"
+        label = f"{data.edges[index]:g} to {data.edges[index + 1]:g}: {count:,}"
         bars.append(
-            f'<rect class="bar" x="{place * step:.1f}" y="{HEIGHT - MARGIN - height:.1f}" '
+            f'<rect class="bar" x="{index * step:.1f}" y="{HEIGHT - MARGIN - height:.1f}" '
             f'width="{max(1.0, step - 1):.1f}" height="{height:.1f}"><title>{label}</title></rect>'
         )
     for mark in data.marks:
-        x = step * _place(mark, data)
+        x = step * _bars_from_left(mark, data)
         side = -1 if x > WIDTH / 2 else 1  # inside the figure
         anchor = "end" if side < 0 else "start"
         bars.append(f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{HEIGHT - MARGIN}"/>')
@@ -49,8 +49,8 @@ def histogram(data: Histogram, title: str) -> str:
     return _svg(title, words, "".join(bars), spoken=thresholds)
 
 
-def _place(value: float, data: Histogram) -> float:
-    """Where a value lies among the edges, in bars from the left."""
+def _bars_from_left(value: float, data: Histogram) -> float:
+    """Where a value is drawn, in widths of a bar from the left end."""
     return float(np.interp(value, data.edges, range(len(data.edges))))
 
 
@@ -65,7 +65,7 @@ def _ticks(data: Histogram, step: float) -> Iterator[str]:
     yield f'<text x="0" y="{HEIGHT - 5}">{low:g}</text>'
     taken = TICK_WIDTH / 2
     for value in inner:
-        x = step * _place(value, data)
+        x = step * _bars_from_left(value, data)
         if taken + TICK_WIDTH / 2 <= x <= WIDTH - 1.5 * TICK_WIDTH:
             yield f'<text x="{x:.1f}" y="{HEIGHT - 5}" text-anchor="middle">{number(value)}</text>'
             taken = x + TICK_WIDTH / 2
@@ -101,7 +101,7 @@ def curve(points: Sequence[tuple[float, float]], threshold: float, title: str) -
 
 
 def _svg(title: str, description: str, body: str, *, spoken: str) -> str:
-    """A figure with its caption; `spoken` is for those who do not see the labels."""
+    """A figure with its caption; screen readers read `spoken` after the description."""
     return (
         f"<figure><figcaption>{escape(title)} <small>{escape(description)}</small></figcaption>"
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
@@ -110,7 +110,7 @@ def _svg(title: str, description: str, body: str, *, spoken: str) -> str:
 
 
 def meter(part: float, whole: float, label: str) -> str:
-    """A horizontal bar of a share, with its words."""
+    """A horizontal bar of a share; `label` and the share are its text for screen readers."""
     share = part / whole if whole else 0.0
     return (
         f'<div class="meter" role="img" aria-label="{escape(label)}: {share:.1%}">'

@@ -19,30 +19,24 @@ from refinery.mixture.plan import SourcePlan
 from refinery.publish.records import StageRecord
 from refinery.publish.store import Store
 from refinery.quality.facts import QualityFacts
+from refinery.report.contamination_numbers import contamination_numbers, hit_ids
 from refinery.report.data import (
-    Check,
     MixtureRow,
     PackingNumbers,
     ReportData,
-    SourceFunnel,
     StageNumbers,
 )
-from refinery.report.evidence import (
-    SAMPLES,
-    contamination_numbers,
-    dedup_mode,
-    dedup_numbers,
-    excerpt,
-    hit_ids,
-    offence,
-    pair_ids,
-)
+from refinery.report.dedup_numbers import dedup_numbers, pair_ids
+from refinery.report.excerpts import excerpt, offence, read_texts
+from refinery.report.funnel import count_funnel, sums_that_must_hold
 from refinery.report.homographs import homograph_rows
 from refinery.report.shapes import clean_settings, ledger_numbers
 from refinery.report.tables import Tables
 from refinery.report.vocabulary import vocabulary_numbers
 from schemas.errors import ContractError
 from schemas.manifest import Manifest, Split
+
+SAMPLES = 6  # documents, of each kind of sample
 
 
 def collect(store: Store, records: Mapping[str, StageRecord], manifest: Manifest) -> ReportData:
@@ -52,8 +46,8 @@ def collect(store: Store, records: Mapping[str, StageRecord], manifest: Manifest
         ContractError: A sum that must hold does not: rows were lost.
     """
     tables = Tables(store, records)
-    sources = _funnel(tables, manifest)
-    checks = _checks(sources)
+    sources = count_funnel(tables, manifest)
+    checks = sums_that_must_hold(sources)
     broken = [check for check in checks if not check.holds]
     if broken:
         lines = "; ".join(f"{c.claim}: {c.left} != {c.right}" for c in broken)
@@ -61,7 +55,7 @@ def collect(store: Store, records: Mapping[str, StageRecord], manifest: Manifest
     ledger = ledger_numbers(tables)
     config = clean_settings(tables)
     dropped, kept = sample_ids(tables)
-    texts = _texts(tables, [*dropped, *kept, *pair_ids(tables), *hit_ids(tables)])
+    texts = read_texts(tables, [*dropped, *kept, *pair_ids(tables), *hit_ids(tables)])
     mixture = records["mixture"].facts_of(MixtureFacts)
     return ReportData(
         name=manifest.name,
@@ -75,9 +69,7 @@ def collect(store: Store, records: Mapping[str, StageRecord], manifest: Manifest
         dropped_samples=tuple(offence(texts[i], why) for i, why in dropped.items() if i in texts),
         dedup=dedup_numbers(tables, texts),
         contamination=contamination_numbers(tables, texts),
-        vocabulary=vocabulary_numbers(
-            store, records, [texts[i]["text"] for i in kept if i in texts]
-        ),
+        vocabulary=vocabulary_numbers(store, records, [texts[i].text for i in kept if i in texts]),
         gopher=config.rules.gopher if config is not None else None,
         homographs=homograph_rows(tables),
         cards=_cards(records),
@@ -127,74 +119,6 @@ def _cards(records: Mapping[str, StageRecord]) -> dict[str, dict[str, float | in
     }
 
 
-def _funnel(tables: Tables, manifest: Manifest) -> dict[str, SourceFunnel]:
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for column, stage, table in (
-        ("fetches", "ingest", "fetches"),
-        ("refetched", "ingest", "refetches"),
-    ):
-        for source, count in tables.count(stage, table, "source").items():
-            counts[source][column] += count
-    for batch in tables.batches("tokenise", "fates", ("source", "fate")):
-        pairs = zip(
-            batch.column("source").to_pylist(), batch.column("fate").to_pylist(), strict=True
-        )
-        for (source, fate), count in Counter(pairs).items():
-            counts[source][fate] += count
-            counts[source]["documents"] += count
-    dedup = tables.records.get("dedup")
-    if dedup is not None and dedup_mode(dedup) == "mark":
-        for source, count in _marked(tables).items():
-            counts[source]["marked"] = count
-    for split, name in ((manifest.train, "train"), (manifest.heldout, "heldout")):
-        for source, summary in split.sources.items():
-            counts[source][name] += summary.documents
-    for batch in tables.batches("mixture", "mixture", ("source", "copies")):
-        unused = batch.filter(pc.equal(batch.column("copies"), 0))
-        for source in unused.column("source").to_pylist():
-            counts[source]["not_sampled"] += 1
-    for columns in counts.values():
-        # Documents that sample_fraction leaves out have no row in any later table.
-        columns["sampled_out"] = (
-            columns["fetches"] - columns["refetched"] - columns["documents"]
-            if tables.records["clean"].counts["left_out_by_sample"]
-            else 0
-        )
-    return {source: SourceFunnel(**columns) for source, columns in sorted(counts.items())}
-
-
-def _marked(tables: Tables) -> Counter[str]:
-    """Kept documents that are named as duplicates, by source; a contaminated one is not kept."""
-    gone: set[str] = set()
-    for batch in tables.batches("decontaminate", "contamination", ("doc_id", "action")):
-        dropped = batch.filter(pc.equal(batch.column("action"), "drop"))
-        gone.update(dropped.column("doc_id").to_pylist())
-    rows = tables.rows("dedup", "duplicates", ("doc_id", "source"))
-    return Counter(row["source"] for row in rows if row["doc_id"] not in gone)
-
-
-def _checks(sources: Mapping[str, SourceFunnel]) -> list[Check]:
-    def total(*names: str) -> int:
-        return sum(int(getattr(s, name)) for s in sources.values() for name in names)
-
-    fates = ("kept", "dropped", "duplicate", "contaminated", "excluded", "rejected")
-    return [
-        Check(
-            claim="fetches = refetched + left out by sample_fraction + documents",
-            left=total("fetches"),
-            right=total("refetched", "sampled_out", "documents"),
-        ),
-        Check(
-            claim="documents = " + " + ".join(fates), left=total("documents"), right=total(*fates)
-        ),
-        Check(
-            claim="kept = train + held out + not sampled",
-            left=total("kept"),
-            right=total("train", "heldout", "not_sampled"),
-        ),
-    ]
-
-
 def sample_ids(tables: Tables) -> tuple[dict[str, str], list[str]]:
     """Ids of dropped documents, two of each reason, and of kept ones, some of each source.
 
@@ -234,21 +158,6 @@ def _written(record: StageRecord, manifest: Manifest) -> int:
         splits = (manifest.train, manifest.heldout)
         return sum(shard.bytes for split in splits for shard in split.shards)
     return sum(table.bytes for table in record.tables.values())
-
-
-def _texts(tables: Tables, wanted: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Text, title and address of some documents; stops when all are found."""
-    missing = set(wanted)
-    found: dict[str, dict[str, Any]] = {}
-    columns = ("doc_id", "source", "url", "title", "text")
-    for batch in tables.batches("clean", "cleaned", columns):
-        if not missing:
-            break
-        hit = pc.is_in(batch.column("doc_id"), value_set=pa.array(sorted(missing), pa.string()))
-        for row in batch.filter(hit).to_pylist():
-            found[row["doc_id"]] = row
-            missing.discard(row["doc_id"])
-    return found
 
 
 def _mixture_row(plan: SourcePlan, manifest: Manifest) -> MixtureRow:

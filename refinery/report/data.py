@@ -33,7 +33,7 @@ class SourceFunnel(Settings):
 
 
 class Check(Settings):
-    """A sum that must hold."""
+    """An equation of counts that holds unless rows were lost."""
 
     claim: str
     left: int
@@ -41,7 +41,6 @@ class Check(Settings):
 
     @property
     def holds(self) -> bool:
-        """Whether both sides are equal."""
         return self.left == self.right
 
 
@@ -127,7 +126,11 @@ class BenchmarkCoverage(Settings):
 
 
 class FrequentNgram(Settings):
-    """An n-gram that many documents of one source hold, or many items (`documents` counts these)."""
+    """An n-gram that many documents of one source hold.
+
+    Templates are shown in the same form: n-grams that many items hold, with the number of items in
+    `documents`.
+    """
 
     ngram: str
     documents: int
@@ -176,21 +179,23 @@ class MixtureRow(Settings):
 
 
 class PackingNumbers(Settings):
-    """One split."""
+    """Tokens and rows of one split of the dataset, as its shards hold them."""
 
     rows: int
     tokens_in: int
     packed: int
     dropped: int
     padding: int
-    drawn: int = Field(default=0, description="packed once more, as drawn halves of pairs")
+    drawn: int = Field(
+        default=0, description="tokens packed once more, as the drawn second halves of pairs"
+    )
     control: int = Field(default=0, description="[CLS] and [SEP] of pairs")
     shards: int
     bytes: int
 
 
 class StageNumbers(Settings):
-    """One stage of the run."""
+    """What one stage took, and the rows that it published, by table."""
 
     stage: str
     seconds: float
@@ -200,7 +205,7 @@ class StageNumbers(Settings):
 
 
 class ReportData(Settings):
-    """Everything on the page."""
+    """Everything that the page shows, and the whole of report.json."""
 
     name: str
     root: str
@@ -215,7 +220,8 @@ class ReportData(Settings):
     histograms: dict[str, Histogram]
     rule_histograms: dict[str, Histogram] = Field(default_factory=dict)
     gopher: str | None = Field(
-        default=None, description="program whose form of Gopher's rules ran; None: ours"
+        default=None,
+        description="program whose form of Gopher's rules ran; None for this program's own",
     )
     counters: dict[str, int]
     kept_samples: tuple[Sample, ...]

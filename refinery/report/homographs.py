@@ -15,7 +15,9 @@ class HomographRow(Settings):
     domain: str
     other_domain: str
     divergence: float
-    by_chance: float = Field(description="divergence with the word's places dealt at random")
+    by_chance: float = Field(
+        description="divergence with the word's occurrences divided at random into two groups"
+    )
     count: int
     other_count: int
     contexts: tuple[str, ...]

@@ -28,13 +28,13 @@ def table(
     """A table that scrolls sideways where it must.
 
     Args:
-        caption: Its caption and name.
-        head: Titles of the columns.
-        rows: Cells, as HTML already.
-        words: The first so many columns are text, the others numbers.
-        groups: A line above the head: titles, and how many columns each spans.
-        pinned: The first column stays where it is while the others scroll.
-        ends_in_words: The last column is text, too.
+        caption: Text above the table; screen readers use it as the table's name.
+        head: Titles of the columns, as plain text.
+        rows: Cells of each row; they are HTML, so text in them is escaped already.
+        words: Number of columns at the left that hold text; the others hold numbers.
+        groups: A line above the head, as (title, number of columns that it spans).
+        pinned: Whether the first column stays in view while the others scroll.
+        ends_in_words: Whether the last column holds text, too.
     """
     numbers = range(words, len(head) - ends_in_words)
     titles = "".join(
@@ -90,7 +90,7 @@ def bars(caption: str, counts: Mapping[str, int], whole: int, unit: str = "docum
 
 
 def sample_card(sample: Sample) -> str:
-    """One document's excerpt."""
+    """A document's excerpt under its source, address and reason."""
     where = escape(sample.url or sample.doc_id)
     reason = f'<span class="tag">{escape(sample.reason)}</span>' if sample.reason else ""
     title = f"<b>{escape(sample.title[:120])}</b> " if sample.title else ""
@@ -103,7 +103,12 @@ def sample_card(sample: Sample) -> str:
 
 
 def excerpt(markup: str, plain: str) -> str:
-    """Text of a document; one that has to be scrolled can be reached with the keyboard."""
+    """A document's text; a long one scrolls, and can be reached with the keyboard.
+
+    Args:
+        markup: The text as HTML.
+        plain: The same text without tags, from which its lines are counted.
+    """
     lines = sum(1 + len(line) // LINE_CHARS for line in plain.split("\n"))
     focus = ' tabindex="0" role="group" aria-label="text"' if lines > SHOWN_LINES else ""
     return f'<pre dir="auto"{focus}>{markup}</pre>'

@@ -21,12 +21,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 def render_page(data: ReportData, previous: ReportData | None = None) -> str:
-    """The whole page.
-
-    Args:
-        data: Of this run.
-        previous: Of an earlier run, to compare with.
-    """
+    """The whole page; with the report of an earlier run also what changed since then."""
     sections: list[tuple[str, str, Callable[[], str]]] = [
         ("funnel", "Where documents went", lambda: funnel_section(data)),
         ("reasons", "Why documents were dropped", lambda: reasons_section(data)),

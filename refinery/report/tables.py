@@ -16,7 +16,7 @@ from refinery.publish.store import Store
 
 
 class Tables:
-    """The published tables of one run."""
+    """Reads the tables of one run's stages, column by column and batch by batch."""
 
     def __init__(self, store: Store, records: Mapping[str, StageRecord]) -> None:
         self._store = store
@@ -37,7 +37,7 @@ class Tables:
         yield from dataset.to_batches(columns=list(columns), batch_size=batch_size)
 
     def rows(self, stage: str, table: str, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """The same as dictionaries."""
+        """Stream rows as dictionaries by column; few columns, for every value becomes an object."""
         for batch in self.batches(stage, table, columns):
             yield from batch.to_pylist()
 

@@ -54,7 +54,7 @@ def language_costs(tables: Tables) -> tuple[LanguageCost, ...]:
 
 
 def emoji_cost(tables: Tables, tokenizer: Path) -> EmojiCost | None:
-    """Tokens that emoji take before and after they become words; None where no page has any."""
+    """Tokens that emoji cost as they are, and as their names; None where no page has emoji."""
     config = clean_settings(tables)
     if config is None:
         return None

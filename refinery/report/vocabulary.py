@@ -72,7 +72,7 @@ def vocabulary_numbers(
 def viewer_page(
     store: Store, records: Mapping[str, StageRecord], texts: Sequence[str]
 ) -> str | None:
-    """The page that looks any token up, with the same texts; None where the run has no tokenizer."""
+    """A page on which any token can be looked up, with the same texts; None without a tokenizer."""
     if _STAGE not in records:
         return None
     return view_page(open_tokenizers(_folders(store, records[_STAGE])), texts)
@@ -83,7 +83,7 @@ def _num_added(viewed: ViewedTokenizer, text: str) -> int:
 
 
 def _folders(store: Store, record: StageRecord) -> list[Path]:
-    """The base, where the recipe extended one, and the tokenizer."""
+    """Folders of the base tokenizer, where the recipe extended one, and of the run's tokenizer."""
     names = [name for name in (_BASE, _ARTEFACT) if name in record.artefacts]
     return [storage.local_copy(store.artefact_uri(record, name)) for name in names]
 

@@ -17,7 +17,7 @@ class TokenBox(Settings):
 
 
 class ProofLine(Settings):
-    """One proof of an extension."""
+    """One proof that an extension keeps what the base tokenizer does."""
 
     name: str
     holds: bool

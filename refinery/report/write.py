@@ -39,7 +39,7 @@ def write_report(
 
 
 def read_run_manifest(output: str) -> Manifest:
-    """The manifest of a run's dataset.
+    """Read the manifest of a run's dataset.
 
     Raises:
         ContractError: The run has none yet.
@@ -51,7 +51,7 @@ def read_run_manifest(output: str) -> Manifest:
 
 
 def read_report(path: Path) -> ReportData:
-    """A report.json.
+    """Read a report.json.
 
     Raises:
         ContractError: It cannot be read or has another form.
@@ -62,15 +62,19 @@ def read_report(path: Path) -> ReportData:
         raise ContractError(f"{path}: cannot be read ({error.strerror})") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "top level"
+        field = ".".join(map(str, first["loc"])) or "top level"
         raise ContractError(
-            f"{path}: no report.json of this version: {place}: {first['msg']}; for a run of an "
+            f"{path}: no report.json of this version: {field}: {first['msg']}; for a run of an "
             "earlier version `refinery report OUTPUT` writes it again"
         ) from error
 
 
 def run_records(output: str) -> tuple[Store, dict[str, StageRecord]]:
-    """Store and stage records of a finished run, by the fingerprints in its manifest."""
+    """The store of a finished run, and its stage records by the fingerprints in its manifest.
+
+    Raises:
+        ContractError: A record that the manifest names is missing.
+    """
     store = Store(storage.join_uri(output, "tables"))
     manifest = read_run_manifest(output)
     records = {}

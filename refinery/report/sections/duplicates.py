@@ -89,9 +89,9 @@ def tables(dedup: DedupNumbers) -> Iterator[tuple[str, Row, list[Row], int]]:
 
 def _pair(pair: PairSample, verb: str) -> str:
     left, right = _diff(pair.kept.before, pair.removed.before)
-    place = f"; equal up to character {pair.start:,}" if pair.start else ""
+    equal = f"; equal up to character {pair.start:,}" if pair.start else ""
     return (
-        f'<div class="pair"><p>Jaccard {pair.jaccard:.3f}, containment {pair.containment:.3f}{place}</p><div>'
+        f'<div class="pair"><p>Jaccard {pair.jaccard:.3f}, containment {pair.containment:.3f}{equal}</p><div>'
         f"<article><header>kept <small><bdi>{escape(pair.kept.url or pair.kept.doc_id)}</bdi></small>"
         f"</header>{excerpt(left, pair.kept.before)}</article>"
         f"<article><header>{verb} <small><bdi>{escape(pair.removed.url or pair.removed.doc_id)}</bdi>"

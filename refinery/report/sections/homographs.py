@@ -1,4 +1,4 @@
-"""Words with other neighbours in one domain than in another, each with places to read."""
+"""Words with other neighbours in one domain than in another, each with contexts to read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from refinery.report.html import table
 
 
 def homographs_section(words: tuple[HomographRow, ...]) -> str:
-    """The table, most different words first."""
+    """A table of words; those that differ most come first."""
     rows = [
         (
             f"<bdi>{escape(word.word)}</bdi>",
@@ -23,11 +23,11 @@ def homographs_section(words: tuple[HomographRow, ...]) -> str:
     names = ("word", "in the one domain", "in the other", "divergence", "by chance")
     return (
         "<p>Jensen-Shannon divergence (bits) of a word's neighbours in two domains, and what it is "
-        "when the word's places are dealt to two groups at random. Most different words first.</p>"
+        "when the word's occurrences are divided at random into two groups. Most different words first.</p>"
         + table("Homographs across domains", names, rows, words=3)
     )
 
 
 def _side(domain: str, count: int, contexts: tuple[str, ...]) -> str:
-    places = "".join(f"<br><bdi>{escape(text)}</bdi>" for text in contexts)
-    return f"{escape(domain)}, {count:,} places{places}"
+    shown = "".join(f"<br><bdi>{escape(text)}</bdi>" for text in contexts)
+    return f"{escape(domain)}, {count:,} occurrences{shown}"

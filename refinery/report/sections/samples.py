@@ -9,7 +9,7 @@ from refinery.report.html import code, sample_card, table
 
 
 def samples_section(data: ReportData) -> str:
-    """Kept and dropped documents, the offending place marked."""
+    """Kept and dropped documents, with the text that a reason is about marked."""
     kept = "".join(map(sample_card, data.kept_samples))
     dropped = "".join(map(sample_card, data.dropped_samples))
     return (
@@ -22,8 +22,8 @@ def rejects_section(data: ReportData) -> str:
     """Rejects with their reasons, and records that are no documents."""
     reasons = [(code(n), f"{c:,}") for n, c in data.rejects.items()]
     samples = [
-        (f"<bdi>{escape(place)}</bdi>", code(reason), escape(message))
-        for place, reason, message in data.reject_samples
+        (f"<bdi>{escape(location)}</bdi>", code(reason), escape(message))
+        for location, reason, message in data.reject_samples
     ]
     kinds = [(escape(name), f"{count:,}") for name, count in data.records.items()]
     return (

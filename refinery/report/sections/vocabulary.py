@@ -20,7 +20,6 @@ VIEWER = "vocabulary.html"
 
 
 def vocabulary_section(numbers: VocabularyNumbers | None) -> str:
-    """The section of the page."""
     if numbers is None:
         return "<p>No tokenizer was published.</p>"
     lines = [f"<p>{escape(numbers.kind.replace('_', ' '))}, {charts.number(numbers.size)} ids"]
@@ -46,9 +45,9 @@ def vocabulary_section(numbers: VocabularyNumbers | None) -> str:
     lines.append(_fertility(numbers.fertility))
     lines += [_languages(numbers.languages), _emoji(numbers.emoji)]
     lines += [
-        f"<details{' open' if not place else ''}><summary>Text {place + 1} as it is cut into tokens, "
+        f"<details{' open' if not index else ''}><summary>Text {index + 1} as it is cut into tokens, "
         f"each with its id</summary>{_cuts(cuts)}</details>"
-        for place, cuts in enumerate(numbers.cuts)
+        for index, cuts in enumerate(numbers.cuts)
     ]
     if numbers.texts:
         lines.append(

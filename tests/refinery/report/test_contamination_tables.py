@@ -14,8 +14,9 @@ from refinery.decontaminate.facts import (
     SelfMeasurement,
     TemplateNgram,
 )
+from refinery.report.contamination_numbers import contamination_numbers
 from refinery.report.data import ContaminationNumbers, FrequentNgram
-from refinery.report.evidence import contamination_numbers
+from refinery.report.excerpts import DocumentText
 from refinery.report.sections.contamination import frequent_table, templates_table
 from schemas.manifest import RecallByMutation
 from tests.support.published import published_tables
@@ -113,7 +114,7 @@ def test_numbers_are_read_from_the_records(tmp_path: Path) -> None:
         counts={"decontaminate": {"items": 4, "uncovered_items": 1, "template_ngrams": 3}},
         settings={"decontaminate": {"decontaminate": {"max_ngram_items": 20}}},
     )
-    text = {"doc_id": "a", "source": "web", "url": None, "title": None, "text": "the wise fox"}
+    text = DocumentText(doc_id="a", source="web", url=None, title=None, text="the wise fox")
 
     found = contamination_numbers(tables, {"a": text})
 

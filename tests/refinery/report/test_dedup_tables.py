@@ -10,7 +10,7 @@ from refinery.dedup.facts import (
     RecurringPassage,
 )
 from refinery.dedup.lsh import SCurve
-from refinery.report.evidence import dedup_numbers
+from refinery.report.dedup_numbers import dedup_numbers
 from refinery.report.sections.duplicates import tables
 from tests.support.published import published_tables
 

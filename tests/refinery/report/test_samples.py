@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,8 @@ from refinery.dedup.lsh import SCurve
 from refinery.report.charts import histogram
 from refinery.report.collect import sample_ids
 from refinery.report.data import Histogram, PairSample
-from refinery.report.evidence import dedup_numbers
+from refinery.report.dedup_numbers import dedup_numbers
+from refinery.report.excerpts import DocumentText
 from tests.support.published import published_tables
 
 
@@ -43,8 +43,8 @@ def pair(tmp_path: Path, first: str, second: str) -> PairSample:
         {"dedup": {"duplicates": [{**row, "cluster": "a"}]}},
         facts=[facts],
     )
-    texts: dict[str, dict[str, Any]] = {
-        name: {"doc_id": name, "source": "web", "url": None, "title": None, "text": text}
+    texts = {
+        name: DocumentText(doc_id=name, source="web", url=None, title=None, text=text)
         for name, text in (("a", first), ("b", second))
     }
     numbers = dedup_numbers(tables, texts)
