@@ -39,7 +39,7 @@ class DatasetFolder:
 
 
 def trace_row(dataset: DatasetFolder, split: str, row: int) -> dict[str, Any]:
-    """One packed row: where it lies, its segments, its tokens.
+    """Read one packed row: its shard, its segments, its tokens.
 
     Args:
         dataset: The folder that holds the row.
@@ -50,8 +50,8 @@ def trace_row(dataset: DatasetFolder, split: str, row: int) -> dict[str, Any]:
         SettingsError: There is no such row.
     """
     shard, local = _locate(dataset.split(split), split, row)
-    found = _read_row(dataset.folder / shard.path, local)
-    return {"split": split, "row": row, "shard": shard.path, "row_in_shard": local, **found}
+    content = _read_row(dataset.folder / shard.path, local)
+    return {"split": split, "row": row, "shard": shard.path, "row_in_shard": local, **content}
 
 
 def trace_document(dataset: DatasetFolder, doc_id: str) -> Iterator[dict[str, Any]]:
@@ -81,13 +81,13 @@ def verdict(dataset: DatasetFolder, doc_id: str) -> dict[str, Any]:
     Empty where the run that packed the dataset had no such document, or its tables are gone. A
     document that dedup only marked is kept and yet names what it resembles.
     """
-    found: dict[str, Any] = {}
+    outcome: dict[str, Any] = {}
     for row in _table_rows(dataset, "tokenise", "fates", [doc_id], columns=["fate", "reason"]):
-        found |= row
+        outcome |= row
     names = ["kept_id", "method", "jaccard", "containment"]
     for row in _table_rows(dataset, "dedup", "duplicates", [doc_id], columns=names):
-        found["duplicate"] = row
-    return found
+        outcome["duplicate"] = row
+    return outcome
 
 
 def _table_rows(
@@ -123,8 +123,8 @@ def _read_row(path: Path, row: int) -> dict[str, Any]:
         for group in range(file.num_row_groups):
             size = file.metadata.row_group(group).num_rows
             if row < size:
-                found: dict[str, Any] = file.read_row_group(group).slice(row, 1).to_pylist()[0]
-                return found
+                content: dict[str, Any] = file.read_row_group(group).slice(row, 1).to_pylist()[0]
+                return content
             row -= size
     raise ContractError(f"{path}: fewer rows than the manifest says; run `refinery verify`")
 

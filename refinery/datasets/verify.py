@@ -19,7 +19,7 @@ from schemas.rows import ContentHasher, read_row_groups
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that is not as the manifest says."""
+    """Something about the dataset that is not as the manifest says."""
 
     where: str
     what: str
@@ -55,7 +55,7 @@ def verify_dataset(path: Path, *, num_jobs: int = 1) -> Verification:
     shards = [*manifest.train.shards, *manifest.heldout.shards]
     with ThreadPoolExecutor(num_jobs) as pool:
         by_shard = pool.map(lambda shard: list(_check_shard(folder, shard, manifest)), shards)
-        differences = [difference for found in by_shard for difference in found]
+        differences = [difference for of_shard in by_shard for difference in of_shard]
     differences += _check_tokenizer(folder, manifest)
     differences += _check_sums("train", manifest.train)
     differences += _check_sums("heldout", manifest.heldout)
@@ -161,7 +161,7 @@ def _packed_by_source(split: Split) -> dict[str, int]:
 
 
 def _by_source(split: Split) -> dict[str, int]:
-    """Tokens of the shards, as their entries say."""
+    """Tokens by source, summed over the entries of the shards."""
     found: Counter[str] = Counter()
     for shard in split.shards:
         found.update({name: tokens for name, tokens in shard.tokens_by_source.items() if tokens})
@@ -169,7 +169,7 @@ def _by_source(split: Split) -> dict[str, int]:
 
 
 def _check_unlisted(folder: Path, manifest: Manifest) -> Iterator[Difference]:
-    """A shard that a reader with a glob would take, though the manifest does not know it."""
+    """Find shards that the manifest does not name: a reader with a glob would take them."""
     named = {shard.path for split in (manifest.train, manifest.heldout) for shard in split.shards}
     for file in sorted(folder.glob("*.parquet")):
         if file.name not in named:

@@ -150,7 +150,7 @@ def _rows(data: str, config: BenchmarkConfig) -> Iterator[dict[str, Any]]:
 
 
 def _delimiter(data: str, config: BenchmarkConfig) -> str:
-    """Some files of MMLU-Redux are cut by semicolons, their neighbours by commas."""
+    """The character between columns: some files of MMLU-Redux have semicolons, the others commas."""
     if config.format == "tsv":
         return "\t"
     header = data.split("\n", 1)[0]
@@ -221,14 +221,14 @@ def _field(row: dict[str, Any], name: str, where: str) -> Any:
     value: Any = row
     for part in name.split("."):
         if not isinstance(value, dict) or part not in value:
-            found = sorted(map(str, row))
-            raise SettingsError(f"{where}: no field '{name}', found {found}")
+            names = sorted(map(str, row))
+            raise SettingsError(f"{where}: no field '{name}', found {names}")
         value = value[part]
     return value
 
 
 def _listed(value: Any) -> Any:
-    """Lists that a table holds as text, in the notation of JSON or of Python."""
+    """Read a list that a table holds as text, in the notation of JSON or of Python."""
     if not isinstance(value, str) or not (value.startswith("[") and value.endswith("]")):
         return value
     try:
@@ -236,10 +236,10 @@ def _listed(value: Any) -> Any:
     except ValueError:
         pass
     try:
-        found = ast.literal_eval(value)
+        literal = ast.literal_eval(value)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return value
-    return found if isinstance(found, list) else value
+    return literal if isinstance(literal, list) else value
 
 
 def _plain(value: Any) -> str:

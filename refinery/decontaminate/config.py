@@ -10,7 +10,7 @@ from schemas.settings import Settings
 
 
 class QuestionConfig(Settings):
-    """Where an item's question, choices and answer stand, for evaluation by multiple choice."""
+    """Fields of an item's question, choices and answer, for evaluation by multiple choice."""
 
     question: str = Field(description="field of the question")
     choices: tuple[str, ...] = Field(

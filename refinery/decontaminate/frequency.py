@@ -16,7 +16,7 @@ from refinery.decontaminate.index import BenchmarkIndex
 
 @dataclass(frozen=True)
 class Frequent:
-    """What became of frequent n-grams.
+    """Which frequent n-grams the search ignores, and which it keeps all the same.
 
     Attributes:
         ignored: Hashes of those that matches no longer count by.
@@ -28,7 +28,7 @@ class Frequent:
 
 
 def frequent_to_ignore(index: BenchmarkIndex, documents_by_gram: Mapping[int, int]) -> Frequent:
-    """Which n-grams to ignore.
+    """Choose the n-grams to ignore: the frequent ones, unless an item has no rarer one.
 
     Args:
         index: The n-grams of all items.

@@ -57,9 +57,9 @@ class RunFilter:
     def passing(self, prefixes: Hashes) -> Indices:
         """Indices of hashes that may be among those of the filter."""
         bits = _bits(prefixes)
-        found = self.words[_slots(prefixes, len(self.words).bit_length() - 1)]
-        found &= bits
-        return np.flatnonzero(found == bits)
+        hits = self.words[_slots(prefixes, len(self.words).bit_length() - 1)]
+        hits &= bits
+        return np.flatnonzero(hits == bits)
 
 
 def _slots(hashes: Hashes, size: int) -> NDArray[np.int64]:

@@ -117,17 +117,17 @@ class BenchmarkIndex:
 
     def scan(self, batch: TextBatch) -> list[Match]:
         """Confirmed matches in the order of texts and offsets."""
-        found: set[Match] = set()
+        matches: set[Match] = set()
         ngrams, lines = self.filters
         if any(not runs.whole_line for runs in self.runs):
             prefixes = prefix_hashes(batch.token_hashes, ngrams.tokens)
             firsts = ngrams.passing(prefixes)
-            found.update(
+            matches.update(
                 self._matches(batch, firsts, prefixes[firsts], ngrams.tokens, whole_line=False)
             )
         if any(runs.whole_line for runs in self.runs):
-            found.update(self._line_matches(batch, lines))
-        return sorted(found, key=lambda m: (m.text, m.start, m.end, m.item, m.gram))
+            matches.update(self._line_matches(batch, lines))
+        return sorted(matches, key=lambda m: (m.text, m.start, m.end, m.item, m.gram))
 
     def _line_matches(self, batch: TextBatch, begins: RunFilter) -> Iterator[Match]:
         is_first = _line_firsts(batch)

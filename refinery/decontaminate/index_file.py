@@ -28,7 +28,7 @@ _ALIGN = 64
 
 
 def write_index(path: Path, index: BenchmarkIndex) -> None:
-    """Write an index; the file appears under its name when it is whole."""
+    """Write an index beside its final name, and rename it when it is whole."""
     arrays: dict[str, NDArray[Any]] = {
         "codes": index.words.codes,
         "token_offsets": index.words.token_offsets.astype(np.uint32),

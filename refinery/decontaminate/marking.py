@@ -26,7 +26,7 @@ TABLES_WRITTEN = ("contamination", "edits")
 NGRAM_CHARS = 300
 GROUP_CHARS = 400_000
 
-# Matches before frequent n-grams leave: spans in `cleaned.text`, with the words of the match.
+# All confirmed matches, those of frequent n-grams too: spans in `cleaned.text`, and their words.
 MATCH_COLUMNS = {
     "doc_id": "string",
     "source": "string",

@@ -36,7 +36,7 @@ class Measurement:
     false_positives: int = 0
 
     def recall(self) -> Recalls:
-        """By mutation, over all items of 13 tokens or more."""
+        """Planted and found items by mutation, over all items of 13 tokens or more."""
         long = [group for name, group in self.groups.items() if not name.endswith("_short")]
         return {
             name: RecallByMutation(
@@ -132,13 +132,13 @@ def _recall(
         hits: dict[int, set[int]] = {}
         for match in search.matches(pages):
             hits.setdefault(match.text, set()).add(match.item)
-        # An item that stands twice in a benchmark counts as found under either of its ids.
-        found = sum(
+        # Two items of equal words have two ids: a hit on either counts as found.
+        num_found = sum(
             item in hits.get(page, ())
             or any(search.index.words.of_item(h) == words[item] for h in hits.get(page, ()))
             for page, item in enumerate(members)
         )
-        counts[name] = RecallByMutation(planted=len(members), found=found)
+        counts[name] = RecallByMutation(planted=len(members), found=num_found)
     return counts
 
 

@@ -11,22 +11,22 @@ _WIDTH_STEP = 0xFEE0
 
 
 def wrapped(text: str) -> str:
-    """Lines of about 40 characters; they break at blanks, or between Chinese characters."""
+    """Wrap into lines of about 40 characters, at blanks or between Chinese characters."""
     flat = " ".join(text.split())
     pieces = [flat[i : i + WRAP_CHARS] for i in range(0, len(flat), WRAP_CHARS)]
-    # A break inside a Latin word would be another word.
+    # A break inside a Latin word would make two other words of it.
     return "".join(
         piece + ("\n" if piece.endswith(" ") or not piece[-1].isascii() else "") for piece in pieces
     )
 
 
 def cased(text: str) -> str:
-    """Upper case, where it is one character."""
+    """Write every character in upper case that has one of a single character."""
     return "".join(c.upper() if len(c.upper()) == 1 else c for c in text)
 
 
 def _punctuated(text: str) -> str:
-    """Every mark becomes a semicolon between blanks."""
+    """Replace every punctuation mark by a semicolon between blanks."""
     kinds = kind_table()
     return "".join(
         char if kinds[ord(char)] in (WORD, CJK) else " ; " if not char.isspace() else char
@@ -35,7 +35,7 @@ def _punctuated(text: str) -> str:
 
 
 def other_width(text: str) -> str:
-    """ASCII as full-width forms, and full-width forms as ASCII."""
+    """Swap ASCII characters and their full-width forms."""
     return "".join(
         chr(ord(char) + _WIDTH_STEP)
         if "!" <= char <= "~"
@@ -47,7 +47,7 @@ def other_width(text: str) -> str:
 
 
 def one_word_edit(text: str) -> str:
-    """Another word (or Chinese character) in the middle."""
+    """Replace the word (or Chinese character) in the middle."""
     words = text.split(" ")
     middle = len(words) // 2
     if len(words) > 2:
@@ -72,13 +72,13 @@ MUTATIONS: dict[str, Callable[[str], str]] = {
 
 
 def plant(host: str, text: str) -> str:
-    """On lines of its own, in the middle of the host."""
+    """Put a text on lines of its own in the middle of a host text."""
     middle = host.rfind("\n", 0, len(host) // 2) + 1
     return host[:middle] + "\n" + text + "\n" + host[middle:]
 
 
 def embed(host: str, text: str) -> str:
-    """Inside a line of the host, at a blank or between Chinese characters."""
+    """Put a text inside a line of a host text, at a blank or between Chinese characters."""
     middle = len(host) // 2
     while 0 < middle < len(host) and not _is_border(host[middle - 1], host[middle]):
         middle -= 1

@@ -29,7 +29,7 @@ class ItemWords:
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> tuple[ItemWords, Hashes]:
-        """The words of some texts and the [K] hashes of their tokens, a chunk at a time."""
+        """Cut texts into words; returns them and the [K] hashes of their tokens."""
         codes, lengths, counts, hashes = [], [], [], []
         for chunk in _chunks(texts):
             batch = TextBatch.of(chunk)

@@ -10,7 +10,7 @@ from refinery.dedup.solving import ORDER
 
 
 def cluster_members(duplicates: DataFrame, edges: DataFrame, order: DataFrame) -> DataFrame:
-    """The `clusters` table: every document with a verified edge or an exact copy, and its first.
+    """The `clusters` table: every document with an edge or an exact copy, and its cluster's first one.
 
     Edges and exact copies connect: a copy belongs to the cluster of the document that it equals.
 
@@ -31,7 +31,7 @@ def cluster_members(duplicates: DataFrame, edges: DataFrame, order: DataFrame) -
         .select(F.explode("both").alias("doc_id"), "label")
         .distinct()
     )
-    # What no edge names is a copy of a document that is kept, perhaps with edges of its own.
+    # A removed document that no edge names is an exact copy; its keeper may have edges of its own.
     copies = (
         duplicates.select("doc_id", "kept_id")
         .join(linked.select("doc_id"), ["doc_id"], how="left_anti")

@@ -33,7 +33,7 @@ class BandTarget(Settings):
 
 
 class RecurringConfig(Settings):
-    """Passages that many kept documents hold: taken out as edits, the documents stay.
+    """Passages that many kept documents hold are taken out as edits; the documents stay.
 
     Counted over the documents that dedup keeps, so a page that was copied a thousand times does not
     make all of its lines frequent. Each rule that is left out is off.
@@ -55,7 +55,7 @@ class RecurringConfig(Settings):
 
 
 class DedupConfig(Settings):
-    """Shingles, bands and the rule of removal.
+    """How near-duplicates are searched for, and which of them leave the dataset.
 
     14 bands of 8 rows find a pair at Jaccard 0.8 with probability 0.92 and at 0.9 always: the
     numbers of FineWeb (Penedo et al. 2024). A pair is removed only on its measured similarity.

@@ -45,7 +45,7 @@ class Compared:
 
 
 def dumps_of(config: DedupConfig, sources: Sequence[str]) -> list[tuple[str, ...]]:
-    """Sources by dump.
+    """The names of the sources of each dump.
 
     Raises:
         SettingsError: The dumps name a source that is not there, or leave one out.

@@ -24,7 +24,7 @@ def greedy_keepers(num_documents: int, left: Ranks, right: Ranks) -> Ranks:
     """
     low, high = np.minimum(left, right), np.maximum(left, right)
     keeper = [KEPT] * num_documents
-    # By the later end, then the earlier: when an edge is met, its earlier end is decided.
+    # Edges are sorted by their later end: when one is met, its earlier end is decided already.
     order = np.lexsort((low, high))
     for first, second in zip(low[order].tolist(), high[order].tolist(), strict=True):
         if keeper[second] == KEPT and keeper[first] == KEPT and first != second:

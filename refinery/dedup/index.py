@@ -32,7 +32,7 @@ Files = Mapping[int, Sequence[str]]
 
 
 def _bucket_of(doc_id: str, num_buckets: int) -> Column:
-    """The folder of an id: ids are hashes, so equal ranges of their first 16 bits hold alike."""
+    """The folder of an id. Ids are hashes: equal ranges of their first 16 bits hold equally many."""
     first = F.conv(F.substring(doc_id, 1, 4), 16, 10).cast("int")
     return F.floor(first * num_buckets / F.lit(1 << 16)).cast("int")
 
@@ -76,7 +76,7 @@ def write_index(rows: DataFrame, uri: str) -> None:
 
 
 def index_files(table_uris: Sequence[str]) -> dict[int, list[str]]:
-    """Files by bucket of some indexes with the same number of buckets."""
+    """The files of each bucket, over indexes with the same number of buckets."""
     files: dict[int, list[str]] = {}
     for uri in table_uris:
         system, path = storage.file_system(uri)
@@ -119,11 +119,11 @@ def _read_bucket(uris: Sequence[str], ids: pa.Array) -> Iterator[pa.RecordBatch]
             file = pq.ParquetFile(stream)
             for group in groups_with(file.metadata, wanted):
                 rows = file.read_row_group(group, columns=["doc_id", "shingles"])
-                found = pc.and_(
+                is_wanted = pc.and_(
                     pc.is_in(rows.column("doc_id"), value_set=ids),
                     pc.is_valid(rows.column("shingles")),
                 )
-                yield from rows.filter(found).to_batches()
+                yield from rows.filter(is_wanted).to_batches()
 
 
 def groups_with(metadata: Any, wanted: Any) -> list[int]:

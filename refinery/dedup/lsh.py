@@ -21,7 +21,7 @@ EMPTY_SLOT = np.uint32(0xFFFFFFFF)
 
 
 def with_bands(config: DedupConfig) -> DedupConfig:
-    """The settings with bands and rows filled in where they are to be chosen for a threshold."""
+    """Fill in bands and rows where the recipe gives a threshold to choose them for."""
     target = config.bands_for
     if target is None:
         return config
@@ -64,7 +64,7 @@ def shingle_sets(batch: TextBatch, tokens: int) -> list[Hashes]:
 
 
 def sorted_distinct(hashes: Hashes) -> Hashes:
-    """Sorted hashes, each once; numpy's `unique` hashes first and is slower on these."""
+    """Sort hashes and keep each once; numpy's `unique` builds a hash table first and is slower here."""
     ordered = np.sort(hashes)
     fresh = np.ones(len(ordered), bool)
     np.not_equal(ordered[1:], ordered[:-1], out=fresh[1:])
@@ -147,8 +147,8 @@ class SCurve:
 
     def _integral(self, low: float, high: float, *, missed: bool, steps: int = 2000) -> float:
         grid = np.linspace(low, high, steps + 1)
-        found = 1 - (1 - grid**self.rows_per_band) ** self.num_bands
-        return float(np.trapezoid(1 - found if missed else found, grid))
+        probability = 1 - (1 - grid**self.rows_per_band) ** self.num_bands
+        return float(np.trapezoid(1 - probability if missed else probability, grid))
 
 
 def best_bands(

@@ -59,22 +59,22 @@ def find_passages(text: str, config: RecurringConfig) -> list[Passage]:
 
     A line or paragraph ends after the line ends behind it, so that none is left blank.
     """
-    kinds, found = limits(config), []
+    kinds, passages = limits(config), []
     for kind, pattern in ((LINE, _LINE), (PARAGRAPH, _PARAGRAPH)):
         if kind in kinds:
             spans = [match.span() for match in pattern.finditer(text)]
-            found += [_passage(text, kind, *span) for span in spans]
+            passages += [_passage(text, kind, *span) for span in spans]
     if SPAN in kinds:
         sentences = [match.span() for match in _SENTENCE.finditer(text)]
-        found += [
+        passages += [
             _passage(text, SPAN, first[0], last[1])
             for first, last in zip(sentences, sentences[SENTENCES - 1 :], strict=False)
         ]
-    return [p for p in found if len(text[p.start : p.end].strip()) >= config.min_chars]
+    return [p for p in passages if len(text[p.start : p.end].strip()) >= config.min_chars]
 
 
 def _passage(text: str, kind: str, start: int, end: int) -> Passage:
-    """White space does not count: the same words wrapped otherwise are the same passage."""
+    """Hash the words of a passage: wrapped otherwise, the same words are the same passage."""
     words = " ".join(text[start:end].split())
     digest = hashlib.blake2b(words.encode(), digest_size=16, person=kind.encode()[:16]).digest()
     return Passage(kind, start, end, digest)

@@ -52,7 +52,7 @@ def solve(edges: DataFrame, order: DataFrame, config: DedupConfig, persist: Pers
 
 
 def _ranked(edges: DataFrame, order: DataFrame) -> DataFrame:
-    """(left, right) as structs of the order's columns, so that ranks need no other table."""
+    """Pairs (left, right) of structs with the columns of the order, which no later step joins again."""
     keys = order.select(F.struct(*ORDER).alias("key"))
     left = keys.select(F.col("key.doc_id").alias("left_id"), F.col("key").alias("left"))
     right = keys.select(F.col("key.doc_id").alias("right_id"), F.col("key").alias("right"))
@@ -73,7 +73,7 @@ def _flat(side: str) -> list[Column]:
 
 
 def _solve_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Whole components at a time: memory is bounded by the largest one, not by the partition."""
+    """Solve whole components at a time: memory is bounded by the largest one, not by the partition."""
     waiting: list[pa.Table] = []
     rows = 0
     for batch in batches:

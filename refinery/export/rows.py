@@ -73,14 +73,14 @@ def _splits(tokens_uri: str) -> dict[str, str]:
 
 def _edits(uris: list[str]) -> dict[str, list[Edit]]:
     """Edits by document in the order of the stages."""
-    found: dict[str, list[Edit]] = {}
+    edits: dict[str, list[Edit]] = {}
     for uri in uris:
         if not storage.exists(uri):
             continue
         for row in _table(uri).to_table().to_pylist():
             edit = Edit(row["start"], row["end"], row["replacement"])
-            found.setdefault(row["doc_id"], []).append(edit)
-    return found
+            edits.setdefault(row["doc_id"], []).append(edit)
+    return edits
 
 
 def write_jsonl(path: Path, batches: Iterator[pa.RecordBatch]) -> int:

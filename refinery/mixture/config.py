@@ -50,7 +50,7 @@ class Rehydration(Settings):
 
 
 class MixtureConfig(Settings):
-    """Weights of the sources and the token budget.
+    """How many tokens of each source are packed: weights, a budget, caps.
 
     Without weights every document is taken once; with them epochs follow from budget x weight /
     size, as in Brown et al. 2020, table 2.2. A temperature makes the weights from the sizes, as in

@@ -31,7 +31,7 @@ def with_factor(training: DataFrame, scores: DataFrame, config: ScoreWeights | N
     bounded = F.least(F.greatest(micro, F.lit(0)), F.lit(MICRO))
     ends = (F.lit(MICRO) - bounded) * F.lit(zero) + bounded * F.lit(one)
     scaled = F.floor(ends / F.lit(MICRO)).cast("bigint")
-    # `least` and `greatest` pass nulls over, so a missing score is asked for by itself.
+    # `least` and `greatest` skip nulls, so a missing score has to be asked for apart.
     factor = F.when(micro.isNotNull(), scaled)
     factors = scores.select("doc_id", factor.alias("factor"))
     joined = training.join(factors, ["doc_id"], how="left")
@@ -39,7 +39,7 @@ def with_factor(training: DataFrame, scores: DataFrame, config: ScoreWeights | N
 
 
 def rehydrated(training: DataFrame, duplicates: DataFrame, config: Rehydration | None) -> DataFrame:
-    """Multiply `factor` by that of the size of the group that each document was kept of.
+    """Multiply `factor` by the recipe's factor for the number of duplicates that a document stands for.
 
     Args:
         training: Rows with doc_id and factor.
@@ -62,7 +62,7 @@ def rehydrated(training: DataFrame, duplicates: DataFrame, config: Rehydration |
 
 
 def count_copies(training: DataFrame, epochs: Mapping[str, float], seed: int) -> DataFrame:
-    """Add `copies`; raising an epoch only adds copies.
+    """Add `copies`: how often a document is packed. More epochs never take a copy away.
 
     Args:
         training: Rows with doc_id, source and factor.

@@ -47,7 +47,7 @@ class MixturePlan:
 def plan_mixture(
     tokens: Mapping[str, int], documents: Mapping[str, int], config: MixtureConfig
 ) -> MixturePlan:
-    """Epochs per source: budget x weight / tokens, weights normalised.
+    """Plan the epochs of each source: budget x weight / tokens, weights normalised.
 
     A source at its cap gives what it cannot take to the uncapped ones in proportion to their
     weights, unless `spread_capped` is off; then the mixture is smaller than its budget.
@@ -93,7 +93,7 @@ def _capped(
     weights: dict[str, float],
     config: MixtureConfig,
 ) -> dict[str, float]:
-    """Epochs under the cap; each round caps at least one more source, so it ends."""
+    """Bound the epochs by the cap; each round caps at least one more source, so the loop ends."""
     cap = config.max_epochs
     if cap is None:
         return asked
@@ -120,23 +120,23 @@ def _warnings(
     asked: dict[str, float],
     given: dict[str, float],
 ) -> list[str]:
-    found = []
+    warnings = []
     whole = sum(config.weights.values()) if config.weights is not None else 1.0
     if abs(whole - 1) > WEIGHT_TOLERANCE:
-        found.append(f"weights sum to {whole:g} and were normalised")
+        warnings.append(f"weights sum to {whole:g} and were normalised")
     for name, size in tokens.items():
         if config.weights is not None and name not in config.weights:
-            found.append(f"source '{name}' has no weight: none of it is taken")
+            warnings.append(f"source '{name}' has no weight: none of it is taken")
         if weights[name] > 0 and not size:
-            found.append(f"source '{name}' has weight {weights[name]:.3g} but no tokens")
+            warnings.append(f"source '{name}' has weight {weights[name]:.3g} but no tokens")
         if given[name] > MANY_EPOCHS:
-            found.append(f"source '{name}' is repeated {given[name]:.1f} times")
+            warnings.append(f"source '{name}' is repeated {given[name]:.1f} times")
         if given[name] < asked.get(name, 0.0):
-            found.append(
+            warnings.append(
                 f"source '{name}' is exhausted: {asked[name]:.2f} epochs asked, "
                 f"{given[name]:.2f} given"
             )
-    return found
+    return warnings
 
 
 def _shares(amounts: Mapping[str, float]) -> dict[str, float]:

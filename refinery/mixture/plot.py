@@ -40,14 +40,14 @@ class Share(Protocol):
 
 
 def _label(source: str) -> str:
-    """A name that fits; the whole one is a tool tip, and stands in the table."""
+    """A source's name, shortened where it would not fit; the whole one is its tool tip."""
     if len(source) <= LABEL_CHARS:
         return escape(source)
     return f"{escape(source[: LABEL_CHARS - 1])}…<title>{escape(source)}</title>"
 
 
 def mixture_svg(sources: Sequence[Share], *, standalone: bool = False) -> str:
-    """Two bars a source, asked above got, on one scale; the epochs stand behind them.
+    """Draw two bars for each source, asked above got, on one scale, with the epochs behind them.
 
     Args:
         sources: In the order to draw.

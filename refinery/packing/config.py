@@ -8,7 +8,7 @@ from pydantic import Field
 
 from schemas.settings import Settings
 
-SPECIAL_TOKENS_OF_A_PAIR = 3  # [CLS] first [SEP] second [SEP]
+SPECIAL_TOKENS_OF_A_PAIR = 3  # a row of a pair is [CLS] first [SEP] second [SEP]
 
 
 class NoiseConfig(Settings):

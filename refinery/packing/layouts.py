@@ -102,7 +102,7 @@ def bestfit_rows(lengths: Ints, seq_len: int) -> Segments:
 
 
 def _pieces(lengths: Ints, seq_len: int) -> tuple[Ints, Ints, Ints]:
-    """Each document in pieces of at most a row: (document, offset in it, tokens)."""
+    """Cut each document into pieces of at most a row: (document, offset in it, tokens)."""
     counts = -(-lengths // seq_len)
     document = np.repeat(np.arange(len(lengths), dtype=np.int64), counts)
     first = np.repeat(np.cumsum(counts) - counts, counts)

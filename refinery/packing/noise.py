@@ -35,13 +35,13 @@ _TO_FULL_WIDTH = 0xFEE0  # U+0021..U+007E lie as far below their full-width form
 
 
 def generator(seed: int, doc_id: str, copy: int) -> np.random.Generator:
-    """The random numbers of one copy."""
+    """The generator of one copy's noise, keyed by (seed, doc_id, copy)."""
     digest = hashlib.sha256(f"noise\x1f{seed}\x1f{doc_id}\x1f{copy}".encode()).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest[:16], "little")))
 
 
 def noisy_text(text: str, config: NoiseConfig, rng: np.random.Generator) -> str:
-    """The text with misspelt, re-cased and widened characters; vectorised over code points."""
+    """Misspell, re-case and widen characters of a text, in arrays of its code points."""
     points = np.frombuffer(text.encode("utf-32-le"), np.uint32).copy()
     if config.case is not None and len(points):
         chosen = rng.random(len(points)) < config.case
@@ -67,7 +67,7 @@ def _misspelt(
     chosen = _is_letter(points) & (rng.random(len(points)) < share)
     other = _LETTERS[rng.integers(0, len(_LETTERS), len(points))]
     swap = np.flatnonzero(chosen[:-1] & _is_letter(points)[1:] & (kind[:-1] < _SWAP))
-    # Of neighbours that would both swap, the first one does.
+    # Where two neighbours are chosen to swap, only the first one does.
     swap = swap[np.diff(swap, prepend=-2) > 1]
     made = points.copy()
     made[swap], made[swap + 1] = points[swap + 1], points[swap]
@@ -92,7 +92,7 @@ class DropoutBpe:
     _ranks: dict[tuple[str, str], int] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Read the merges.
+        """Read the merges of the tokenizer.
 
         Raises:
             SettingsError: The tokenizer is no BPE.
@@ -107,7 +107,7 @@ class DropoutBpe:
         object.__setattr__(self, "_ranks", {merge: rank for rank, merge in enumerate(merges)})
 
     def encode(self, text: str, rng: np.random.Generator) -> npt.NDArray[np.int32]:
-        """Ids of a text, no special token added; unknown characters go the library's way."""
+        """Ids of a text, without special tokens; words with an unknown character are left to the library."""
         tokenizer = self.tokenizer
         if tokenizer.normalizer is not None:
             text = tokenizer.normalizer.normalize_str(text)
@@ -133,7 +133,7 @@ class DropoutBpe:
                 rank = ranks.get((pieces[number], pieces[number + 1]))
                 if rank is None or (best is not None and rank >= best):
                     continue
-                # Drawing for each better pair only leaves the distribution of the best kept one.
+                # Pairs that rank behind the best so far need no draw: the distribution stays the same.
                 if dropout == 0 or draws.next() >= dropout:
                     best, index = rank, number
             if best is None:
@@ -167,13 +167,13 @@ def _noisy_ids(
     config: NoiseConfig,
     rng: np.random.Generator,
 ) -> npt.NDArray[np.int32]:
-    """Ids of a noised copy of what the ids decode to."""
+    """Decode ids, put noise into the text, and encode it again."""
     text = tokenizer.decode(input_ids.tolist(), skip_special_tokens=False)
     text = noisy_text(text, config, rng)
     if config.bpe_dropout is not None:
         return _bpe(tokenizer, config.bpe_dropout).encode(text, rng)
-    found = tokenizer.encode_batch_fast([text], add_special_tokens=False)[0].ids
-    return np.asarray(found, np.int32)
+    ids = tokenizer.encode_batch_fast([text], add_special_tokens=False)[0].ids
+    return np.asarray(ids, np.int32)
 
 
 def noise_copies(
@@ -195,7 +195,7 @@ def _noise_batches(
 def noise_batch(
     batch: pa.RecordBatch, tokenizer: Tokenizer, config: NoiseConfig, seed: int
 ) -> pa.RecordBatch:
-    """One batch; rows of earlier copies stay as they are.
+    """Put noise into the rows of one batch; those of earlier copies stay as they are.
 
     Words and sentences are found again in what the noised tokens spell. Full-width stops end none.
     """
@@ -211,10 +211,10 @@ def noise_batch(
             rng = generator(seed, doc_id, copy)
             arrays[row] = _noisy_ids(arrays[row], tokenizer, config, rng)
             spelled = spell(tokenizer, arrays[row]) if marks else None
-            for name, found in marks.items():
+            for name, starts in marks.items():
                 assert spelled is not None
-                found[row] = tokens_at(MARKS[name](spelled.text), spelled.offsets[:, 1])
-    changed = {name: join_lists(found) for name, found in {**marks, "input_ids": arrays}.items()}
+                starts[row] = tokens_at(MARKS[name](spelled.text), spelled.offsets[:, 1])
+    changed = {name: join_lists(starts) for name, starts in {**marks, "input_ids": arrays}.items()}
     changed["num_tokens"] = pa.array([len(ids) for ids in arrays], pa.int32())
     columns = [changed.get(name, batch.column(name)) for name in batch.schema.names]
     return pa.RecordBatch.from_arrays(columns, batch.schema.names)

@@ -51,7 +51,8 @@ def sentence_rows(lengths: Ints, starts: Sequence[Ints], seq_len: int) -> Segmen
     for document, length in enumerate(lengths.tolist()):
         begin = 0
         cuts = starts[document].tolist()
-        # The last sentence that starts inside the room ends the row; none does: cut in mid-sentence.
+        # The row ends before the last sentence that starts inside the room; where none starts there, the
+        # sentence is cut.
         while begin < length:
             end = length
             if length - begin > room:
@@ -141,7 +142,7 @@ class PairWalk:
             begin = end
 
     def _drawn(self, document: int, wanted: int, rng: random.Random) -> Half:
-        """Sentences of another document from a random one on, until there are enough tokens."""
+        """Draw sentences of another document, from a random one on, until there are enough tokens."""
         other = document
         for _ in range(_TRIES):
             other = rng.randrange(len(self.sentences))
@@ -160,7 +161,7 @@ class PairWalk:
 def _truncated(first: Half, second: Half, room: int, rng: random.Random) -> tuple[Half, Half]:
     """Take tokens off the longer half, each from the front or the back, until both fit."""
     excess = max(0, first.tokens + second.tokens - room)
-    # Off the longer one until they are equal, then in turn, the second one first.
+    # Tokens go off the longer half until both are equal, then off both in turn, the second one first.
     uneven = min(excess, abs(first.tokens - second.tokens))
     rest = excess - uneven
     off_first = (uneven if first.tokens > second.tokens else 0) + rest // 2

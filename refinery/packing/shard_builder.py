@@ -16,7 +16,7 @@ from refinery.packing.shard_rows import NO_CLASS, PackedShard, ShardForm, Tokens
 
 @dataclass(frozen=True)
 class Answer:
-    """What a supervised row knows besides its tokens.
+    """Where the target of a supervised row begins, and its labels.
 
     Attributes:
         target_start: Position of the first token of the target.
@@ -72,21 +72,21 @@ class ShardBuilder:
             labels[: len(answer.token_labels)] = answer.token_labels
             self._answers.append(answer)
             self._token_labels.append(labels)
-        for name, found in self._starts.items():
-            found.append((starts or {})[name])
+        for name, known in self._starts.items():
+            known.append((starts or {})[name])
         self._doc_ids.append(doc_id)
         self._sources.append(source)
         self._copies.append(copy)
 
     def finish(self) -> PackedShard:
-        """Cut into rows and order them by their ids."""
+        """Cut the collected documents into rows by the layout."""
         config = self._form.config
         lengths = np.array(self._lengths, np.int64)
         row_values: dict[str, npt.NDArray[np.int32]] = {}
         drawn = np.zeros(0, np.int64)
         match config.layout:
             case "sentences":
-                starts = [found.astype(np.int64) for found in self._starts["sentence_starts"]]
+                starts = [own.astype(np.int64) for own in self._starts["sentence_starts"]]
                 segments = sentence_rows(lengths, starts, config.seq_len)
             case "next_sentence":
                 pairs = list(self._walk(lengths).pairs())
@@ -133,16 +133,16 @@ class ShardBuilder:
         )
 
     def _flags(self, lengths: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[Any]]:
-        """Per token of the stream, whether a word or sentence begins; end marks are words."""
+        """Values of the optional columns for each token of the stream; an end mark begins a word."""
         firsts = np.cumsum(lengths) - lengths
-        found: dict[str, npt.NDArray[Any]] = {}
+        columns: dict[str, npt.NDArray[Any]] = {}
         if self._token_labels:
-            found["token_labels"] = np.concatenate(self._token_labels)
+            columns["token_labels"] = np.concatenate(self._token_labels)
         for name, starts in self._starts.items():
             flags = np.zeros(int(lengths.sum()), np.bool_)
             for first, tokens in zip(firsts.tolist(), starts, strict=True):
                 flags[first + tokens] = True
             if name == "word_starts" and self._form.eos is not None:
                 flags[firsts + lengths - 1] = True
-            found[name] = flags
-        return found
+            columns[name] = flags
+        return columns

@@ -86,20 +86,20 @@ class PackedShard:
         return self.segments.num_rows
 
     def tokens_by_source(self) -> dict[str, int]:
-        """Tokens in rows, end marks in, by source."""
+        """Tokens in rows, end marks included, by source."""
         return self._sum_by_source(self.segments.document, self.segments.length)
 
     def drawn_by_source(self) -> dict[str, int]:
-        """Tokens in rows that are drawn once more, by source."""
+        """Tokens that rows hold a second time, as drawn second halves, by source."""
         parts = self.segments
         return self._sum_by_source(parts.document[self.drawn], parts.length[self.drawn])
 
     def tokens_in_by_source(self) -> dict[str, int]:
-        """Tokens that came in, end marks in, by source."""
+        """Tokens of the collected documents, end marks included, by source."""
         return self._sum_by_source(np.arange(len(self.lengths), dtype=np.int64), self.lengths)
 
     def dropped_by_source(self) -> dict[str, int]:
-        """Tokens that no row holds as their document's own, by source; counted, not subtracted.
+        """Tokens that no row holds, by source: counted one by one, as a check of the other sums.
 
         Raises:
             ContractError: A row holds a token that another one has, or that no document has.
@@ -112,9 +112,9 @@ class PackedShard:
         order = np.argsort(begins, kind="stable")
         twice = np.flatnonzero(begins[order][1:] < ends[order][:-1])
         beyond = np.flatnonzero(ends > ends_of[parts.document[own]])
-        for found, what in ((order[1:][twice], "is in two rows"), (beyond, "is in no document")):
-            if len(found):
-                number = int(np.flatnonzero(own)[found[0]])
+        for faulty, what in ((order[1:][twice], "is in two rows"), (beyond, "is in no document")):
+            if len(faulty):
+                number = int(np.flatnonzero(own)[faulty[0]])
                 name = self.doc_ids[parts.document[number]]
                 raise ContractError(
                     f"document {name}: token {parts.doc_start[number]} or one of the "

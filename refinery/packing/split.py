@@ -12,7 +12,7 @@ from refinery.vocabulary.config import SplitConfig
 def with_split(
     documents: DataFrame, clusters: DataFrame | None, config: SplitConfig, seed: int
 ) -> DataFrame:
-    """Add `is_heldout`; adding documents to no cluster never moves another one.
+    """Add `is_heldout`. A document outside of clusters stays on its side whatever is added.
 
     Args:
         documents: Rows with doc_id.

@@ -70,7 +70,7 @@ def write_shards(copies: DataFrame, job: ShardJob, num_shards: int, num_tasks: i
     keyed = copies.withColumn("sort_key", hash_share(job.seed + 3, "doc_id", "copy"))
     # Integer division: a quotient in floating point could land on the wrong side of a border.
     keyed = keyed.withColumn("shard", F.expr(f"cast(sort_key div {width} as int)"))
-    # By id and not by a hash of it: hashed, two shards would often share a task.
+    # Tasks are chosen by the shard's number, not by a hash of it: hashed, two shards often share a task.
     ordered = keyed.repartitionById(num_tasks, F.expr(f"shard % {num_tasks}"))
     ordered = ordered.sortWithinPartitions("shard", "sort_key", "doc_id", "copy")
     run = functools.partial(_write_batches, job=job)
@@ -123,7 +123,7 @@ def check_special_tokens(config: PackingConfig, special: SpecialIds) -> None:
 
 
 def has_end_marks(config: PackingConfig, special: SpecialIds) -> bool:
-    """Whether documents end in `eos`: pairs end in [SEP], which BERT's tokenizers take for it."""
+    """Whether documents end in `eos`; not where a pair's [SEP] ends them, or BERT's [SEP] is the eos."""
     if config.layout == "next_sentence":
         return False
     return config.layout != "sentences" or special.eos != special.sep
@@ -147,13 +147,13 @@ def _documents(
                 "source": sources[row],
                 "copy": copies[row],
                 "input_ids": flat[ends[row] : ends[row + 1]],
-                "starts": {name: found[row] for name, found in starts.items()},
+                "starts": {name: arrays[row] for name, arrays in starts.items()},
             },
         )
 
 
 def _publish(number: int, packed: PackedShard, job: ShardJob) -> pa.RecordBatch:
-    """Write one shard under its final name: aside, then renamed or uploaded."""
+    """Write one shard beside its final name, then rename or upload it."""
     name = f"{job.prefix}-{number:05d}.parquet"
     uri = storage.join_uri(job.folder, name)
     if storage.is_local(job.folder):
@@ -219,12 +219,12 @@ class WrittenShards:
 
 
 def collect_shards(summaries: DataFrame) -> WrittenShards:
-    """What the executors wrote; one row per shard is fetched."""
+    """Fetch what the executors wrote: one row per shard, in the order of the shards."""
     rows = sorted(summaries.collect(), key=lambda row: row["shard"])
-    found = WrittenShards([], Counter(), Counter(), Counter())
+    written = WrittenShards([], Counter(), Counter(), Counter())
     for row in rows:
-        found.shards.append(Shard.model_validate(json.loads(row["summary"])))
-        found.tokens_in.update(json.loads(row["tokens_in"]))
-        found.drawn.update(json.loads(row["drawn"]))
-        found.dropped.update(json.loads(row["dropped"]))
-    return found
+        written.shards.append(Shard.model_validate(json.loads(row["summary"])))
+        written.tokens_in.update(json.loads(row["tokens_in"]))
+        written.drawn.update(json.loads(row["drawn"]))
+        written.dropped.update(json.loads(row["dropped"]))
+    return written

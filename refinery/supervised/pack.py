@@ -58,23 +58,25 @@ class EncodedExample:
 
 
 def _encode_examples(recipe: PairsRecipe, tokenizer: Tokenizer) -> Iterator[EncodedExample]:
-    """Every example of every task, cut to the lengths of the recipe; doubles are left out."""
+    """Encode every example of every task, cut to the recipe's lengths; equal ones are taken once."""
     seen: set[str] = set()
     for task in recipe.tasks:
-        for each in task_examples(task):
-            if each.doc_id in seen:
+        for example in task_examples(task):
+            if example.doc_id in seen:
                 continue
-            seen.add(each.doc_id)
-            sides = tokenizer.encode_batch([each.source, each.target], add_special_tokens=False)
+            seen.add(example.doc_id)
+            sides = tokenizer.encode_batch(
+                [example.source, example.target], add_special_tokens=False
+            )
             first, second = (np.asarray(side.ids, np.int32) for side in sides)
             kept_target = second[: recipe.target_tokens - 1]
             kept_source = first[: recipe.seq_len - len(kept_target) - 2]
             lost = len(first) + len(second) - len(kept_source) - len(kept_target)
-            tags = _token_labels(each, sides[0])[: len(kept_source)]
-            size = len(each.source.encode()) + len(each.target.encode())
-            label = NO_CLASS if each.class_label is None else each.class_label
+            tags = _token_labels(example, sides[0])[: len(kept_source)]
+            size = len(example.source.encode()) + len(example.target.encode())
+            label = NO_CLASS if example.class_label is None else example.class_label
             yield EncodedExample(
-                each.doc_id, task.name, kept_source, kept_target, lost, size, label, tags
+                example.doc_id, task.name, kept_source, kept_target, lost, size, label, tags
             )
 
 
@@ -107,19 +109,19 @@ def _pack(recipe: PairsRecipe, tokenizer_folder: Path) -> Manifest:
     identity = identify_tokenizer(tokenizer_folder, relative_path=TOKENIZER_FOLDER)
     fingerprint = _fingerprint(recipe, identity)
     if (folder / MANIFEST_NAME).exists():
-        found = read_manifest(folder)
-        if found.recipe_fingerprint != fingerprint:
+        finished = read_manifest(folder)
+        if finished.recipe_fingerprint != fingerprint:
             raise ContractError(f"{folder} holds a dataset of another recipe or input")
-        return found
+        return finished
     folder.mkdir(parents=True, exist_ok=True)
     examples = list(_encode_examples(recipe, load_tokenizer(tokenizer_folder)))
     border = int(recipe.heldout_fraction * 16**15)
     held = {
         e.doc_id for e in examples if int(_order(recipe.seed + 1, e.doc_id, 0)[:15], 16) < border
     }
-    train = [each for each in examples if each.doc_id not in held]
-    heldout = [each for each in examples if each.doc_id in held]
-    sizes = Counter(each.task for each in train)
+    train = [example for example in examples if example.doc_id not in held]
+    heldout = [example for example in examples if example.doc_id in held]
+    sizes = Counter(example.task for example in train)
     names = [task.name for task in recipe.tasks]
     epochs = epochs_of_tasks([sizes[name] for name in names], recipe.mixing)
     writer = _Writer(recipe, identity, folder)
@@ -178,9 +180,9 @@ class _Writer:
         """Shards of one split: copies in the order of their hashes, cut into equal shards."""
         recipe = self.recipe
         copies = sorted(
-            (_order(recipe.seed + 3, each.doc_id, copy), copy, number)
-            for number, each in enumerate(examples)
-            for copy in range(copies_of(each.doc_id, epochs[each.task], recipe.seed))
+            (_order(recipe.seed + 3, example.doc_id, copy), copy, number)
+            for number, example in enumerate(examples)
+            for copy in range(copies_of(example.doc_id, epochs[example.task], recipe.seed))
         )
         per_shard = max(1, recipe.shard_tokens // recipe.seq_len)
         shards = [
@@ -206,13 +208,13 @@ class _Writer:
         form = ShardForm(config=config, eos=special.eos, pad=special.pad, keep_tail=True)
         builder = ShardBuilder(form)
         for _, copy, number in copies:
-            each = examples[number]
+            example = examples[number]
             builder.add(
-                doc_id=each.doc_id,
-                source=each.task,
+                doc_id=example.doc_id,
+                source=example.task,
                 copy=copy,
-                input_ids=np.concatenate((each.source, [special.eos], each.target)),
-                answer=Answer(len(each.source) + 1, each.class_label, each.token_labels),
+                input_ids=np.concatenate((example.source, [special.eos], example.target)),
+                answer=Answer(len(example.source) + 1, example.class_label, example.token_labels),
             )
         aside = self.folder / f".{name}"
         shard = write_shard(aside, name, builder.finish())
@@ -226,27 +228,27 @@ class _Writer:
         copies: list[EncodedExample],
         epochs: dict[str, float],
     ) -> dict[str, SourceSummary]:
-        found = {}
-        rates = {task: sum(each.task == task for each in copies) for task in epochs}
+        summaries = {}
+        rates = {task: sum(example.task == task for example in copies) for task in epochs}
         for task in epochs:
-            distinct = [each for each in examples if each.task == task]
-            copied = [each for each in copies if each.task == task]
-            lost = sum(each.lost for each in copied)
-            found[task] = SourceSummary(
+            distinct = [example for example in examples if example.task == task]
+            copied = [example for example in copies if example.task == task]
+            lost = sum(example.lost for example in copied)
+            summaries[task] = SourceSummary(
                 weight=None if name == "heldout" else rates[task] / max(len(copies), 1),
-                documents=len({each.doc_id for each in copied}),
+                documents=len({example.doc_id for example in copied}),
                 tokens=sum(len(e.source) + len(e.target) + e.lost for e in distinct),
-                text_bytes=sum(each.num_bytes for each in distinct),
+                text_bytes=sum(example.num_bytes for example in distinct),
                 packed_tokens=_all(copied) - lost,
                 dropped_tokens=lost,
                 epochs=epochs[task],
             )
-        return found
+        return summaries
 
 
 def _all(examples: list[EncodedExample]) -> int:
-    """Tokens with both end marks, cut ones too."""
-    return sum(len(each.source) + len(each.target) + 2 + each.lost for each in examples)
+    """Tokens of the examples: both end marks and tokens that were cut included."""
+    return sum(len(example.source) + len(example.target) + 2 + example.lost for example in examples)
 
 
 def _order(seed: int, doc_id: str, copy: int) -> str:

@@ -59,7 +59,7 @@ class TaskConfig(Settings):
 
 
 class TaskMixing(Settings):
-    """Share of each task: its size up to a cap, to the power of 1 / temperature."""
+    """How tasks share the dataset: a task's share is its size up to a cap, to the power 1 / temperature."""
 
     cap: int | None = Field(default=2**16, gt=0, description="examples; null: sizes as they are")
     temperature: float = Field(default=1.0, ge=1, description="1: by size; large: all alike")
@@ -90,7 +90,7 @@ class PairsRecipe(Settings):
 
     @property
     def labels(self) -> tuple[Literal["class_label", "token_labels"], ...]:
-        """Columns of classes that some task has."""
+        """Names of the label columns that at least one task fills."""
         has_classes = any(task.labels is not None for task in self.tasks)
         has_tags = any(task.words is not None for task in self.tasks)
         classes: tuple[Literal["class_label"], ...] = ("class_label",) if has_classes else ()
@@ -110,7 +110,7 @@ class PairsRecipe(Settings):
 
 
 def score_text(score: float) -> str:
-    """What T5 writes for STS-B: the nearest fifth, with one decimal.
+    """Write a score as T5 does for STS-B: the nearest fifth, with one decimal.
 
     From 1.0 to 5.0 these are the 21 strings of the paper; the data also hold scores below 1.
     """
@@ -119,7 +119,7 @@ def score_text(score: float) -> str:
 
 @dataclass(frozen=True)
 class TaskExample:
-    """One row as text.
+    """One row of a task as text.
 
     Attributes:
         doc_id: A hash of the task and both texts.
@@ -171,11 +171,11 @@ def _with_words(
         raise ContractError(f"{where}: tag '{unknown[0]}' is not in tag_names {task.tag_names}")
     whole = {**row, "words": " ".join(words), "tags": " ".join(map(str, tags))}
     before, _ = task.input.split("{words}")
-    offset, found = len(_filled(before, row, where)), []
+    offset, located = len(_filled(before, row, where)), []
     for word, tag in zip(words, tags, strict=True):
-        found.append((offset, task.tag_names.index(str(tag))))
+        located.append((offset, task.tag_names.index(str(tag))))
         offset += len(word) + 1
-    return whole, tuple(found)
+    return whole, tuple(located)
 
 
 def _target(task: TaskConfig, value: str, where: str) -> str:
@@ -244,7 +244,10 @@ def epochs_of_tasks(sizes: Sequence[int], mixing: TaskMixing) -> list[float]:
 
 
 def copies_of(doc_id: str, epochs: float, seed: int) -> int:
-    """Whole copies, and one more by the hash of the id for the rest; nested in `epochs`."""
+    """Copies of an example: the whole epochs, and one more where its hash lies below the rest.
+
+    More epochs never take a copy away.
+    """
     digest = hashlib.sha256(f"{seed}\x1f{doc_id}".encode()).hexdigest()
     share = int(digest[:15], 16) / 16**15
     return int(epochs) + int(share < epochs - int(epochs))

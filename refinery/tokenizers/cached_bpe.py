@@ -139,8 +139,8 @@ def _num_bytes(tokenizer: Tokenizer, added: Iterable[Mapping[str, Any]]) -> Offs
     sizes = np.zeros(1 + max(vocabulary.values()), np.int64)
     for name, token in vocabulary.items():
         sizes[token] = len(name)
-    for each in added:
-        sizes[each["id"]] = len(each["content"].encode())
+    for token_entry in added:
+        sizes[token_entry["id"]] = len(token_entry["content"].encode())
     return sizes
 
 
@@ -189,7 +189,7 @@ class PieceEncoder:
         """Ids, and [T] one past the last code point of each token, of each text."""
         if self._num_bytes is None:
             encodings = self.tokenizer.encode_batch(texts, add_special_tokens=False)
-            return [(np.asarray(each.ids, np.int32), _ends(each)) for each in encodings]
+            return [(np.asarray(encoding.ids, np.int32), _ends(encoding)) for encoding in encodings]
         ids = self.encode(texts)
         return [(row, self._spelled_ends(text, row)) for text, row in zip(texts, ids, strict=True)]
 
@@ -223,11 +223,11 @@ class PieceEncoder:
             self._ids.clear()
         new = set(pieces).difference(self._ids)
         self._ids.update((piece, self._merge(piece)) for piece in new)
-        found = self._from_table(pieces)
+        ids = self._from_table(pieces)
         for piece in new:
             if len(piece) > LONGEST_KEPT:
                 del self._ids[piece]
-        return found
+        return ids
 
     def _from_table(self, pieces: list[str]) -> Ints:
         ids = itertools.chain.from_iterable(map(self._ids.__getitem__, pieces))

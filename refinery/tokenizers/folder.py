@@ -28,7 +28,7 @@ _NAMES = ("bos", "eos", "unk", "pad", "cls", "sep", "mask")
 
 @dataclass(frozen=True)
 class TokenizerFolder:
-    """A tokenizer as read: nothing of it is changed by extending."""
+    """A tokenizer as its files give it; `definition` is what its `tokenizer.json` holds or would hold."""
 
     name: str
     kind: Kind

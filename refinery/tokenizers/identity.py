@@ -26,8 +26,8 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     """
     path = folder / "tokenizer.json"
     if not path.is_file():
-        found = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else "no such folder"
-        raise SettingsError(f"{folder}: no tokenizer.json ({found})")
+        names = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else "no such folder"
+        raise SettingsError(f"{folder}: no tokenizer.json ({names})")
     definition = guard_special_tokens(json.loads(path.read_text("utf-8")))
     tokenizer = Tokenizer.from_str(json.dumps(definition))
     tokenizer.encode_special_tokens = True
@@ -55,7 +55,7 @@ def identify_tokenizer(folder: Path, *, relative_path: str) -> TokenizerIdentity
         text = token.get("content") if isinstance(token, dict) else token
         return tokenizer.token_to_id(text) if isinstance(text, str) else None
 
-    eos = next((found for name in _EOS_NAMES if (found := id_of(name)) is not None), None)
+    eos = next((number for name in _EOS_NAMES if (number := id_of(name)) is not None), None)
     if eos is None:
         raise ContractError(f"{folder}: names no eos_token or sep_token that is in the vocabulary")
     pad = id_of("pad_token")
@@ -85,6 +85,6 @@ def _config(folder: Path) -> dict[str, Any]:
 
 def _sentinels(tokenizer: Tokenizer) -> tuple[int, ...]:
     ids: list[int] = []
-    while (found := tokenizer.token_to_id(_SENTINEL.format(len(ids)))) is not None:
-        ids.append(found)
+    while (number := tokenizer.token_to_id(_SENTINEL.format(len(ids)))) is not None:
+        ids.append(number)
     return tuple(ids)

@@ -43,7 +43,7 @@ class SentencePieceModel:
     remove_extra_whitespaces: bool
 
     def with_pieces(self, pieces: Iterable[Piece]) -> bytes:
-        """The file with pieces appended."""
+        """The bytes of the file with pieces appended behind all others."""
         return self.raw + b"".join(_encode_piece(piece) for piece in pieces)
 
 
@@ -75,7 +75,7 @@ def parse_model(raw: bytes, where: str) -> SentencePieceModel:
 
 
 def finished_model(raw: bytes, *, removes_spaces: bool) -> bytes:
-    """A freshly trained file without the trainer's paths, which differ from run to run.
+    """Take the trainer's paths out of a freshly trained file: they differ from run to run.
 
     Args:
         raw: The file as trained.
@@ -112,8 +112,8 @@ def _encode_field(number: int, typed: tuple[int, int | bytes]) -> bytes:
 
 
 def _last(fields: list[tuple[int, int | bytes]], number: int) -> bytes:
-    found = [value for key, value in fields if key == number and isinstance(value, bytes)]
-    return found[-1] if found else b""
+    values = [value for key, value in fields if key == number and isinstance(value, bytes)]
+    return values[-1] if values else b""
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:

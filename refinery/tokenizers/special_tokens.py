@@ -65,10 +65,10 @@ def _reached_by_text(definition: Mapping[str, Any]) -> list[str]:
 
 
 def _byte_pieces(definition: Mapping[str, Any]) -> list[str]:
-    """Pieces that stand for bytes, of a model that could find them in a text."""
+    """Pieces such as <0x41>, of a Unigram model alone: it could find them in a text."""
     vocab = definition["model"]["vocab"]
     if isinstance(vocab, Mapping):
-        return []  # a BPE has no merges that make them
+        return []  # no merge of a BPE gives a byte piece
     return [text for text, _ in vocab if _BYTE.fullmatch(text)]
 
 

@@ -57,12 +57,12 @@ class ViewedTokenizer:
         """Look tokens up: `wanted` is an id, an entry, or a text."""
         vocab = self.folder.vocab
         by_id = {number: piece for piece, number in vocab.items()}
-        found = {int(wanted)} & by_id.keys() if wanted.isascii() and wanted.isdigit() else set()
+        ids = {int(wanted)} & by_id.keys() if wanted.isascii() and wanted.isdigit() else set()
         for piece in (wanted, wanted.replace(" ", "▁"), f"##{wanted}", f"▁{wanted}"):
-            found |= {vocab[piece]} if piece in vocab else set()
+            ids |= {vocab[piece]} if piece in vocab else set()
         table = self._byte_entries(wanted)
-        found |= {vocab[piece] for piece in table if piece in vocab}
-        return [self.box(n, by_id[n], self._text(by_id[n])) for n in sorted(found)]
+        ids |= {vocab[piece] for piece in table if piece in vocab}
+        return [self.box(n, by_id[n], self._text(by_id[n])) for n in sorted(ids)]
 
     def _byte_entries(self, wanted: str) -> tuple[str, ...]:
         if self.folder.kind != "byte_level_bpe":

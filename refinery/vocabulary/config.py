@@ -14,7 +14,7 @@ TrainKind = Literal[
 
 
 class TrainConfig(Settings):
-    """A tokenizer trained on counted clauses.
+    """How a tokenizer is trained on counted clauses.
 
     None leaves a choice to the kind; what a kind cannot do is refused, never ignored.
     """
@@ -134,7 +134,7 @@ class ExtendConfig(Settings):
 
 
 class RecipeExtension(ExtendConfig):
-    """The extension of the recipe's tokenizer."""
+    """New tokens for the tokenizer that the recipe names: its donor, or training documents."""
 
     donor: str | None = Field(
         default=None,
@@ -143,7 +143,7 @@ class RecipeExtension(ExtendConfig):
 
 
 class VocabularyConfig(Settings):
-    """A byte-level BPE trained on kept training documents, or a given folder, extended by choice."""
+    """A tokenizer trained on kept training documents, or one in a folder, with new tokens if wanted."""
 
     tokenizer: str | None = Field(
         default=None, description="folder with tokenizer.json; None trains one"

@@ -74,7 +74,7 @@ def extend(
 def _count_gains(
     base: TokenizerFolder, tokens: Sequence[AddedToken], sample: Sequence[str]
 ) -> dict[str, int]:
-    """Tokens that each piece saves on the sample: occurrences x (parts - 1), characters once each."""
+    """Tokens that each piece saves on the sample: its occurrences times (parts - 1), at least one each."""
     definition, _, _ = _build(base, list(tokens))
     counts = count_ids(definition, sample)
     return {

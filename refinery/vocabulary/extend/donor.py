@@ -35,7 +35,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Donor:
-    """Candidates, best first, and what was left out at once."""
+    """A donor's candidates, best first, and how many entries are none, by reason."""
 
     name: str
     kind: Kind
@@ -73,7 +73,7 @@ def read_donor(path: Path, base: TokenizerFolder) -> Donor:
 
 
 def _refuse_clashes(donor: TokenizerFolder, base: TokenizerFolder, path: Path) -> None:
-    """Two tokenizers that give one text two roles, where both declare them.
+    """Refuse a donor that gives a text another role than the base does, where both declare it.
 
     A `tokenizer.json` lists merged texts, and among them may be "</s>", from HTML or because the
     file names no special tokens (InternLM2, Gemma): left out and counted, and no error.

@@ -17,10 +17,13 @@ from refinery.vocabulary.train.counted_clauses import clause_hash, count_clauses
 from refinery.vocabulary.train.train import MIN_CLAUSES, train_tokenizer
 from schemas.errors import ContractError, SettingsError
 
-# Pieces that the base has already, and those without a new character, leave the donor again.
+# More ids are trained than wanted: those that the base has already, and those without a new
+# character, are left out again.
 SURPLUS = 1.35
 MAX_SAMPLE_LINES = 10_000
-HELD_OUT_OF = 20  # of the training lines, one in so many is the sample where none is given
+HELD_OUT_OF = (
+    20  # one of so many training lines is held out as the sample, where the user gives none
+)
 _KINDS: dict[str, TrainKind] = {
     "sentencepiece_bpe": "sentencepiece_bpe",
     "byte_level_bpe": "sentencepiece_bpe",
@@ -100,7 +103,7 @@ def donor_from_texts(lines: Sequence[str], base: TokenizerFolder, config: Extend
         train_tokenizer(clauses, settings, folder)
         donor = read_donor(folder, base)
     if base.kind != "byte_level_bpe":
-        # A character left out costs [UNK] or three bytes, so characters come first.
+        # Single characters come first: one that is left out costs [UNK] or three bytes.
         ordered = sorted(donor.candidates, key=lambda candidate: len(candidate.text.strip()) > 1)
         donor = replace(donor, candidates=tuple(ordered))
     return donor

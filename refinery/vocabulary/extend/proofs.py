@@ -165,15 +165,15 @@ def prove_reachable(case: Case, tokenizer: Tokenizer) -> Proof:
     for context in (*_CONTEXTS, *_MORE_CONTEXTS, *_INNER):
         wanted = sorted(missing) if context != " {}" else sorted(texts)
         pairs = [(number, context.format(text)) for number in wanted for text in texts[number]]
-        found = {
+        reached = {
             number
             for (number, _), ids in zip(
                 pairs, encode(tokenizer, [text for _, text in pairs]), strict=True
             )
             if number in ids
         }
-        after_space = len(found) if context == " {}" else after_space
-        missing -= found
+        after_space = len(reached) if context == " {}" else after_space
+        missing -= reached
         if not missing and context != _CONTEXTS[0] and after_space:
             break
     failures = [repr(case.extension.tokens[number - size].piece) for number in sorted(missing)]
@@ -196,7 +196,7 @@ def _texts(text: str, piece: str, case: Case) -> list[str]:
 
 
 def _completions(data: bytes) -> Iterator[str]:
-    """Texts of whole characters that hold the bytes: what is cut off at either end, in every way."""
+    """Texts of whole characters that hold the bytes: each way to complete a character cut at an end."""
     leading = next((n for n, byte in enumerate(data) if utf8_length(byte)), len(data))
     heads = list(_heads(leading)) if leading else [b""]
     for head in heads:
@@ -220,7 +220,7 @@ def _heads(num_continuations: int) -> Iterator[bytes]:
 
 
 def _tails(data: bytes) -> Iterator[bytes]:
-    """Ends of the last character; of long ones, some."""
+    """Bytes that complete the last character: all of them, or some where two or three are missing."""
     for start in range(len(data) - 1, max(-1, len(data) - 4), -1):
         length = utf8_length(data[start])
         if length == 0:
@@ -276,7 +276,7 @@ def _auto(folder: Path) -> _Encoder:
     loaded: Any = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
 
     def run(lines: Sequence[str]) -> list[list[int]]:
-        # A very long line is no sequence for a model here: no warning about its length.
+        # Lines are only compared, never fed to a model: no warning about their length.
         ids: list[list[int]] = loaded(list(lines), add_special_tokens=False, verbose=False)[
             "input_ids"
         ]
@@ -306,7 +306,9 @@ def prove_round_trip(case: Case, tokenizer: Tokenizer) -> Proof:
 
 
 def _distance(decoded: str, line: str, case: Case) -> int:
-    """Characters lost or invented, spaces aside where the base's normaliser moves them."""
+    """How far a decoded line is from the line: 0 equal, 1 but for spaces, else 2 and the characters
+    lost or invented.
+    """
     if case.base.unk_id is not None:
         unknown = next(t for t, n in case.base.vocab.items() if n == case.base.unk_id)
         decoded = decoded.replace(unknown, "")
@@ -369,7 +371,7 @@ def prove_special_tokens(case: Case, tokenizer: Tokenizer) -> Proof:
     wanted = [ids[text] for text in texts for _ in range(3)]
     failures = [
         repr(line)
-        for line, number, found in zip(lines, wanted, encode(tokenizer, lines), strict=True)
-        if number in found
+        for line, number, line_ids in zip(lines, wanted, encode(tokenizer, lines), strict=True)
+        if number in line_ids
     ]
     return _proof("controls", len(lines), failures, "control tokens as plain text")

@@ -31,8 +31,8 @@ _FLUSH = 400_000
 
 def cut_clauses(text: str) -> list[str]:
     """Runs of letters, of digits and of signs, each with the space before it, in 16 characters."""
-    found: list[str] = _CLAUSE.findall(text)
-    return found
+    clauses: list[str] = _CLAUSE.findall(text)
+    return clauses
 
 
 def count_clauses(texts: Iterable[str], config: TrainConfig) -> list[tuple[str, int]]:
@@ -80,10 +80,10 @@ def _batch(counts: Counter[str]) -> pa.RecordBatch:
 
 
 def clause_hash(clause: str) -> str:
-    """The total order of clauses: SHA-256 as Spark's `sha2` writes it."""
+    """SHA-256 of a clause as Spark's `sha2` writes it: the total order of clauses."""
     return hashlib.sha256(clause.encode()).hexdigest()
 
 
 def _in_hash_order(clauses: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Trainers depend on the order of their input: one order, whatever the partitions were."""
+    """Sort clauses by hash: trainers depend on the order of their input, which partitions would change."""
     return sorted(clauses, key=lambda pair: clause_hash(pair[0]))

@@ -74,7 +74,7 @@ def _sequence(steps: list[Any]) -> normalizers.Normalizer | None:
 
 
 def normalizer_steps(config: TrainConfig) -> list[Any]:
-    """The steps that a recipe's normalisation and white space ask for."""
+    """Normalisers for the settings `normalization` and `keep_spaces`, in their order."""
     steps = list(_NORMALIZERS[config.normalization])
     if not config.keeps_spaces and config.kind != "wordpiece":
         steps += [normalizers.Strip(), normalizers.Replace(Regex(" {2,}"), " ")]
@@ -111,14 +111,14 @@ def choose_alphabet(
 def cut_outside(
     clauses: Iterable[tuple[str, int]], alphabet: Collection[str]
 ) -> Iterator[tuple[str, int]]:
-    """Clauses cut at characters outside the alphabet: the library would join what lies around them."""
+    """Cut clauses at characters outside the alphabet; the library would merge across them."""
     for clause, count in clauses:
         kept = "".join(c if c in alphabet else "\0" for c in clause)
         yield from ((part, count) for part in kept.split("\0") if part)
 
 
 def repeated(clauses: Iterable[tuple[str, int]]) -> Iterator[list[str]]:
-    """The library takes no counts: each clause as often as it occurs, in lists."""
+    """Each clause as often as it occurs, in lists of 1,000: the library's trainer takes no counts."""
     chunk: list[str] = []
     for clause, count in clauses:
         while count > 0:
@@ -132,7 +132,7 @@ def repeated(clauses: Iterable[tuple[str, int]]) -> Iterator[list[str]]:
 
 
 def _with_bytes(tokenizer: Tokenizer) -> Tokenizer:
-    """The same with a piece for each byte behind all others, used instead of the unknown token."""
+    """Add a piece for each byte behind all others, used instead of the unknown token."""
     definition = json.loads(tokenizer.to_str())
     vocab = definition["model"]["vocab"]
     for piece in BYTE_PIECES:

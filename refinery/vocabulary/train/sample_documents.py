@@ -7,8 +7,8 @@ from pyspark.sql import functions as F
 
 from refinery.sources.selection import HASH_BITS, hash_share
 
-# The hashed share is drawn twice too large, then cut exactly at the budget: documents differ in
-# size, and only the small draw has to be put into one order.
+# First twice the budget is drawn by hash, then that draw is sorted and cut exactly at the budget:
+# documents differ in size, and only the small draw has to be put into one order.
 OVERDRAW = 2
 
 

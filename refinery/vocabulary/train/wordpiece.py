@@ -30,7 +30,7 @@ _LAST_CODE = 0x10FFFF
 
 
 def train_wordpiece(clauses: Clauses, config: TrainConfig) -> Tokenizer:
-    """Words as BERT splits them; ids follow rank, not the run."""
+    """Train a WordPiece model on words as BERT splits them; equal clauses give equal ids."""
     bert = normalizers.BertNormalizer(
         lowercase=config.normalization == "nfkc_lower",
         strip_accents=False,
