@@ -12,7 +12,7 @@ import torch
 from schemas.manifest import read_manifest
 from tests.support.pages import Command, PageRun
 from train.data.config import LoaderConfig
-from train.data.loader import open_dataset, shard_files
+from train.data.loader import open_split, shard_files
 from train.objectives.causal import CausalObjective
 
 pytestmark = pytest.mark.slow
@@ -28,7 +28,7 @@ def test_a_loop_of_ones_own_has_the_labels_of_the_trainer(
     dataset = folder / "runs/my-texts/dataset"
     config = LoaderConfig()
     files = shard_files(str(dataset / "manifest.json"), config)
-    packed = open_dataset(files, read_manifest(dataset), config, split="train", seed=0)
+    packed = open_split(files, read_manifest(dataset), config, split="train", seed=0)
 
     rows = page.names["rows"].sample(16, random_state=0)
     theirs = page.names["PackedShards"](rows)

@@ -27,7 +27,7 @@ from schemas.errors import ContractError, SettingsError
 from schemas.manifest import Manifest
 from train.batch.batch import Batch
 from train.data.config import LoaderConfig
-from train.data.loader import open_dataset, shard_files
+from train.data.loader import open_split, shard_files
 from train.exchange.folder import export_folder
 from train.model.config import ModelConfig
 from train.model.encoder import Encoder
@@ -126,7 +126,7 @@ def test_a_t5_reads_the_prefix_and_writes_the_label(
     folder, manifest, _ = dataset
     config = LoaderConfig()
     files = shard_files(str(folder / "out" / "manifest.json"), config)
-    data = open_dataset(files, manifest, config, split="train", seed=0)
+    data = open_split(files, manifest, config, split="train", seed=0)
     objective = build_for_manifest(
         parse_objective({"name": "text_to_text"}),
         manifest,
@@ -214,7 +214,7 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
 def test_bert_has_heads_on_cls_and_on_tokens(labelled: tuple[Path, Manifest], at: str) -> None:
     folder, manifest = labelled
     files = shard_files(str(folder / "out" / "manifest.json"), LoaderConfig())
-    data = open_dataset(files, manifest, LoaderConfig(), split="train", seed=0)
+    data = open_split(files, manifest, LoaderConfig(), split="train", seed=0)
     vocab_size = manifest.tokenizer.vocab_size
     objective = build_for_manifest(
         parse_objective({"name": "classify", "at": at}),
