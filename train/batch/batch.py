@@ -22,7 +22,7 @@ class Batch:
 
     Attributes:
         input_ids: [B, T].
-        labels: [B, T], the token to predict at each place, NO_LABEL for none.
+        labels: [B, T], the token to predict at each position, NO_LABEL for none.
         document: [B, T], number of the segment within its row from 1, 0 for padding; attention
             stays inside of equal numbers.
         positions: [B, T], from 0 in each segment.
@@ -91,21 +91,21 @@ class LossSums:
         cls,
         loss: Tensor,
         token_losses: Tensor,
-        places: Tensor,
+        labelled: Tensor,
         batch: Batch,
         *,
         pair_loss: Tensor | None = None,
     ) -> LossSums:
-        """Add up the losses of labelled places.
+        """Add up the losses of labelled tokens.
 
         Args:
             loss: Their differentiable sum.
-            token_losses: [N] loss at each place.
-            places: [N] places in the flattened [B * T].
+            token_losses: Loss [N] of each labelled token.
+            labelled: Index [N] of each of them in the flattened [B * T].
             batch: Where the segments are.
             pair_loss: Differentiable sum over the pairs.
         """
-        segments = batch.segment.reshape(-1)[places]
+        segments = batch.segment.reshape(-1)[labelled]
         size = len(batch.segment_source)
         values = token_losses.double()
         by_segment = values.new_zeros(size).index_add_(0, segments, values)

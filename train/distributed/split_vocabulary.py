@@ -2,7 +2,7 @@
 
 A vocabulary that does not divide leaves the last rank fewer rows; no padding reaches a checkpoint.
 
-Shapes: N labelled places, D width, V vocabulary, W rows of this rank.
+Shapes: N labelled tokens, D width, V vocabulary, W rows of this rank.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def split_embedding(ids: Tensor, weight: DTensor) -> Tensor:
 def split_cross_entropy_sums(
     hidden_ND: Tensor, weight_VD: DTensor, labels_N: Tensor, bias_V: Tensor | None, *, rows: int
 ) -> tuple[Tensor, Tensor]:
-    """As `train.model.loss.cross_entropy_sums`, over a split vocabulary, `rows` places at once."""
+    """As `train.model.loss.cross_entropy_sums`, over a split vocabulary, `rows` tokens at once."""
     local_WD = weight_VD.to_local()
     first = first_row(weight_VD)
     bias_W = None
@@ -68,15 +68,15 @@ def _chunk(
     dist.all_reduce(highest, dist.ReduceOp.MAX, group=group)
     exponents = logits.sub_(highest[:, None])
     is_here = (wanted >= 0) & (wanted < logits.shape[1])
-    places = torch.nonzero(is_here).squeeze(1)
+    owned = torch.nonzero(is_here).squeeze(1)
     target = torch.zeros_like(highest)
-    target[places] = exponents[places, wanted[places]]
+    target[owned] = exponents[owned, wanted[owned]]
     exponents.exp_()
     both = torch.stack((exponents.sum(1), target))
     dist.all_reduce(both, group=group)
     total, target = both
     grad = exponents.div_(total[:, None])
-    grad[places, wanted[places]] -= 1.0
+    grad[owned, wanted[owned]] -= 1.0
     return total.log() - target, grad
 
 

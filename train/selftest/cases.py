@@ -99,13 +99,13 @@ def cases(world: int) -> list[Case]:
 
 def refused(family: Family, case: Case) -> bool:
     """What torch cannot do, and the recipe refuses."""
-    return family.name == "t5" and case.parallel.get("schedule") == "zero_bubble"
+    return family.name == "t5" and case.parallel.get("pipeline_schedule") == "zero_bubble"
 
 
 def make_rows(samples: NDArray[np.int64]) -> PackedRows:
     """Rows of one to three documents and some padding, a function of the sample's number."""
     ids, next_tokens, segments = [], [], []
-    for place, sample in enumerate(samples.tolist()):
+    for index, sample in enumerate(samples.tolist()):
         rng = np.random.default_rng(sample)
         real = int(rng.integers(SEQ_LEN // 2, SEQ_LEN + 1))
         row = np.zeros(SEQ_LEN, np.int32)
@@ -115,7 +115,7 @@ def make_rows(samples: NDArray[np.int64]) -> PackedRows:
         inner = sorted({int(cut) for cut in rng.integers(2, real - 2, int(rng.integers(0, 3)))})
         bounds = [0, *inner, real]
         for number, (start, end) in enumerate(pairwise(bounds)):
-            segments.append((place, start, end - start, (sample + number) % len(SOURCES)))
+            segments.append((index, start, end - start, (sample + number) % len(SOURCES)))
     columns = np.array(segments, np.int32).T
     return PackedRows(
         input_ids=np.stack(ids),

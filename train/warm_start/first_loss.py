@@ -5,7 +5,7 @@ long as weights, tokenizer and objective belong together. New rows take a share 
 the old ones, which costs exactly -ln(1 - p) at each label that the base knows; a label that it
 does not know begins near ln V.
 
-Shapes: B rows, T tokens, V vocabulary, N labelled places.
+Shapes: B rows, T tokens, V vocabulary, N labelled tokens.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def first_loss(
 
     Args:
         model: Not yet laid out over ranks.
-        batches: Small ones: logits of all places are made.
+        batches: Small ones: logits of all tokens are made.
         new_rows: First and one past the last id that the base does not know.
         heldout_loss: Passed on.
     """
@@ -133,9 +133,9 @@ def first_loss(
 def _sums(model: Model, batch: Batch, new_rows: tuple[int, int] | None) -> torch.Tensor:
     """Count and loss of known labels, cost of the new rows there; count and loss of new labels."""
     labels = batch.labels.reshape(-1)
-    places = torch.nonzero(labels != NO_LABEL).squeeze(1)
-    logits = model.logits(batch).flatten(0, 1)[places].double()
-    wanted = labels[places]
+    labelled = torch.nonzero(labels != NO_LABEL).squeeze(1)
+    logits = model.logits(batch).flatten(0, 1)[labelled].double()
+    wanted = labels[labelled]
     losses = logits.logsumexp(-1) - logits.gather(1, wanted[:, None]).squeeze(1)
     start, stop = new_rows or (0, 0)
     is_new = (wanted >= start) & (wanted < stop)

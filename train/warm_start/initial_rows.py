@@ -85,12 +85,12 @@ def grow_tensor(
     fresh = torch.arange(old.shape[0], rows)
     grown[fresh] = begun[fresh - first].to(grown.dtype)
     for start in starts:
-        place = start.token.id
+        row_id = start.token.id
         if start.rule == "subword_mean":
             row = columns[list(start.used)].double().mean(0)
         elif start.rule == "mean":
             row = mean
         else:
-            row = begun[place - first]
-        grown[place] = row.to(grown.dtype)
+            row = begun[row_id - first]
+        grown[row_id] = row.to(grown.dtype)
     return grown.reshape(rows, *old.shape[1:])

@@ -94,7 +94,7 @@ def _texts_by_id(folder: Path) -> dict[int, str] | None:
     try:
         described = json.loads(path.read_text(encoding="utf-8"))
         pieces = described["model"]["vocab"]
-        if isinstance(pieces, list):  # Unigram: (piece, score), numbered by place
+        if isinstance(pieces, list):  # Unigram: (piece, score), numbered in their order
             texts = {number: str(piece[0]) for number, piece in enumerate(pieces)}
         else:
             texts = {int(number): str(text) for text, number in pieces.items()}
