@@ -51,7 +51,7 @@ class Measurements:
         values: What the rules look at, by name of the value.
         failed: Reasons of the rules that a page fails.
         removed_words: The fraction of a page's words that edits take away.
-        scores: By head.
+        scores: Scores of all pages, by head.
     """
 
     pages: Sequence[NormalizedPage]

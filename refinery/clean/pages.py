@@ -25,7 +25,7 @@ class NormalizedPage:
     """What the guarded child gives back.
 
     Attributes:
-        extracted_text: Before normalisation.
+        extracted_text: The text before normalisation.
         text: After it; edits count its code points.
         counters: How often steps of extraction and normalisation changed something, by name.
         edits: Line rules first, then masks.

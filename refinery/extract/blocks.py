@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser
 
+from refinery.extract.config import Formulas
 from refinery.extract.hints import Hints, read_hints
-from refinery.extract.inline import Formulas, formula_of, image_names, plain_text, sticker_names
+from refinery.extract.inline import formula_of, image_names, plain_text, sticker_names
 from refinery.extract.nesting import Nesting, number_paths
 from refinery.extract.tag_kinds import (
     IS_ANNOTATION,
@@ -195,8 +196,7 @@ class _Reading:
         is_piece[:, 1] = self._has_text
         nodes = np.flatnonzero(is_piece)
         owners = nodes // 2
-        is_pre = TAG_ID_OF[tags.name_ids] == TAG_IDS["pre"]
-        is_code = tags.covered(np.flatnonzero((kinds == Kind.BLOCK) & is_pre))
+        is_code = self._inside_pre()
         pieces, sizes = self._pieces(nodes, is_code)
         is_break = (kinds[owners] == Kind.BREAK) & (nodes % 2 == 0)
         sizes[is_break] = 0
@@ -224,6 +224,11 @@ class _Reading:
         blocks.num_images = _count_between(2 * images, first_nodes)
         blocks.num_controls = _count_between(2 * controls, first_nodes)
         return first_nodes
+
+    def _inside_pre(self) -> Bools:
+        """Whether a <pre> is open behind each tag [T]."""
+        is_pre = TAG_ID_OF[self._tags.name_ids] == TAG_IDS["pre"]
+        return self._tags.covered(np.flatnonzero((self._kinds == Kind.BLOCK) & is_pre))
 
     def _pieces(self, nodes: Ints, is_code: Bools) -> tuple[list[str], Ints]:
         """The text of these nodes, and its size; blanks have size 0, and are one space outside code.

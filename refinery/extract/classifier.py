@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from refinery.extract.blocks import read_blocks
+from refinery.extract.config import Formulas, Style, Tables
 from refinery.extract.cut import choose_cut
 from refinery.extract.features import compute_features
 from refinery.extract.forest import Forest
-from refinery.extract.inline import Formulas
 from refinery.extract.metadata import linked_text
-from refinery.extract.structure import Style, Tables, render
+from refinery.extract.structure import render
 
 # Where the kept blocks give less text, that of the page's JSON-LD is taken, if it is much longer.
 SHORT_CHARS = 1_000

@@ -8,6 +8,11 @@ from pydantic import Field
 
 from schemas.settings import Settings
 
+Engine = Literal["blocks", "resiliparse", "trafilatura", "plain"]
+Style = Literal["plain", "markdown"]
+Tables = Literal["plain", "markdown", "drop"]
+Formulas = Literal["tex", "drawn", "drop"]
+
 
 class PageLimits(Settings):
     """Bounds on the bytes of a page, checked before a parser sees it; machines do not change them.
@@ -42,20 +47,20 @@ class GuardConfig(Settings):
 class ExtractConfig(Settings):
     """How the main text of a page is found, and in which form it is written."""
 
-    engine: Literal["blocks", "resiliparse", "trafilatura", "plain"] = Field(
+    engine: Engine = Field(
         default="blocks",
         description="blocks: our trained classifier of blocks; plain: all text of the page; the others "
         "are libraries",
     )
-    structure: Literal["plain", "markdown"] = Field(
+    structure: Style = Field(
         default="plain",
         description="how headings, lists, tables and code are written (engine blocks)",
     )
-    tables: Literal["plain", "markdown", "drop"] | None = Field(
+    tables: Tables | None = Field(
         default=None,
         description="how tables are written; None: as `structure` says (engine blocks)",
     )
-    formulas: Literal["tex", "drawn", "drop"] = Field(
+    formulas: Formulas = Field(
         default="tex",
         description="what stands for a MathML formula: tex: its TeX where the page has it, else the "
         "characters drawn; drawn: those always; drop: nothing (engine blocks)",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
 
-Formulas = Literal["tex", "drawn", "drop"]
 MOST_NAME_CHARS = 60
 MOST_FORMULA_CHARS = 2_000
 # Only so much of an image's address is searched: a page may hold whole pictures as data there.

@@ -28,7 +28,7 @@ class Page:
 
     Attributes:
         text: The main text of a page, or all of a plain-text payload.
-        title: The page's <title>.
+        title: Text of the page's <title>; None for plain text, or where it is empty.
         encoding: Python's name of the encoding that the payload was decoded by.
         num_replaced: Characters that could not be decoded.
         language, published: As the page declares them.

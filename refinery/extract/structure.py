@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from refinery.extract.blocks import Blocks
+from refinery.extract.config import Style, Tables
 from refinery.extract.tag_kinds import HEADING_IDS, TAG_IDS, TAGS
-
-Style = Literal["plain", "markdown"]
-Tables = Literal["plain", "markdown", "drop"]
 
 # A row with a longer cell, or with several paragraphs in one, lays out a page and is no table.
 CELL_CHARS = 300

@@ -133,7 +133,7 @@ class Tags:
     """The tags of a body: where they stand, their names, and where each element ends.
 
     Attributes:
-        text: The markup.
+        text: The markup of the body, to which all offsets refer.
         starts, ends: [T] offsets of "<" and ">" in it.
         name_ids: [T] numbers of `TagNames`.
         is_opening: [T] false for closing tags.

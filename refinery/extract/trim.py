@@ -73,8 +73,7 @@ class _Marks:
         openings: Offset, offset of the "<" before it or -1, and kind of all that might be cut.
         comments, scripts: Offsets of their beginnings.
         closings: Offsets of closing tags of scripts, styles and frames, in this order.
-        fences: Offsets of `_FENCES`.
-        bodies: Offsets of "<body".
+        fences, bodies: Offsets of closing tags in `_FENCES`, and of "<body".
         is_raw: Whether an element of `_RAW` begins anywhere.
     """
 

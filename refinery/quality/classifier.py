@@ -109,28 +109,12 @@ def train(
     head: str = QUALITY,
 ) -> ModelCard:
     """Train on all but the test share, then write the head's model and card into `folder`."""
-    import fasttext
-
     border = int(config.test_fraction * 16**8)
     test = [e for e in examples if int(e.doc_id[-8:], 16) < border]
     training = [e for e in examples if int(e.doc_id[-8:], 16) >= border]
     if {e.label for e in training} != {GOOD, NOISY}:
         raise SettingsError(f"recipe.quality: {len(examples)} documents are too few to split")
-    with tempfile.TemporaryDirectory() as scratch:
-        lines = Path(scratch) / "train.txt"
-        lines.write_text("".join(f"{e.label} {e.text}\n" for e in training), encoding="utf-8")
-        model = fasttext.train_supervised(
-            str(lines),
-            dim=config.dim,
-            epoch=config.epochs,
-            lr=config.learning_rate,
-            wordNgrams=config.word_ngrams,
-            bucket=config.bucket,
-            minCount=config.min_count,
-            thread=1,
-            seed=0,
-            verbose=0,
-        )
+    model = _fit(training, config)
     folder.mkdir(parents=True, exist_ok=True)
     model.save_model(str(folder / model_name(head)))
     card = ModelCard(
@@ -145,6 +129,26 @@ def train(
     text = json.dumps(card.model_dump(mode="json"), indent=2, sort_keys=True) + "\n"
     (folder / card_name(head)).write_text(text, encoding="utf-8")
     return card
+
+
+def _fit(training: Sequence[LabelledDocument], config: QualityTrainingConfig) -> Any:
+    import fasttext
+
+    with tempfile.TemporaryDirectory() as scratch:
+        lines = Path(scratch) / "train.txt"
+        lines.write_text("".join(f"{e.label} {e.text}\n" for e in training), encoding="utf-8")
+        return fasttext.train_supervised(
+            str(lines),
+            dim=config.dim,
+            epoch=config.epochs,
+            lr=config.learning_rate,
+            wordNgrams=config.word_ngrams,
+            bucket=config.bucket,
+            minCount=config.min_count,
+            thread=1,
+            seed=0,
+            verbose=0,
+        )
 
 
 class Evaluation(TypedDict):

@@ -123,7 +123,7 @@ class TextBatch:
     """Texts of one batch.
 
     Attributes:
-        texts: The D texts.
+        texts: The D texts that the arrays were computed from.
         codes: [C] code points of all texts, one after the other.
         classes: [C] their kinds and bits.
         folded: [C] the same, case and width folded.

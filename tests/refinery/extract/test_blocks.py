@@ -1,7 +1,8 @@
 import pytest
 
 from refinery.extract.blocks import MAX_BLOCKS, read_blocks
-from refinery.extract.structure import Style, render
+from refinery.extract.config import Style
+from refinery.extract.structure import render
 from refinery.extract.tag_kinds import TAGS
 
 LIST = "<body><ul><li>one<li>two<ol><li>a<li>b</ol></ul>"
