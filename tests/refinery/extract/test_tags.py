@@ -121,11 +121,11 @@ def test_tags_agree_with_the_parsers_own_tree() -> None:
 def test_paths_are_equal_where_tags_and_classes_are() -> None:
     generator = np.random.default_rng(0)
     num = 400
-    parents = np.array([0, *(generator.integers(0, place) for place in range(1, num))])
+    parents = np.array([0, *(generator.integers(0, element) for element in range(1, num))])
     tags, names = generator.integers(0, 3, num), generator.integers(0, 2, num)
     exact: list[tuple[tuple[int, int], ...]] = [()]
-    for place in range(1, num):
-        exact.append((*exact[parents[place]], (int(tags[place]), int(names[place]))))
+    for element in range(1, num):
+        exact.append((*exact[parents[element]], (int(tags[element]), int(names[element]))))
 
     numbers = number_paths(parents, tags, names).tolist()
 

@@ -120,7 +120,7 @@ def test_nemo_takes_too_few_words_for_repetition() -> None:
     assert values["nemo.top_3gram_chars"][0] == values["nemo.dup_10gram_chars"][0] == 1.0
 
 
-def test_a_variant_takes_the_place_of_our_rules_and_leaves_the_others() -> None:
+def test_a_variant_replaces_our_gopher_rules_and_leaves_the_others() -> None:
     ours, theirs = (rules_for("zh", RulesConfig(gopher=v)) for v in (None, "dclm"))
 
     assert [r for r in theirs if not r.name.startswith(GOPHER)] == [

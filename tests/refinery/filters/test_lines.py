@@ -71,7 +71,7 @@ def test_c4_keeps_chinese_lines_with_chinese_marks() -> None:
     assert kept(text, "c4") == "今天天气很好。\n我们去公园吗？\n"
 
 
-def test_c4_strips_citations_at_their_place() -> None:
+def test_c4_strips_citations_where_they_stand() -> None:
     text = "  It is known[12] to be so[citation needed]."
 
     assert kept(text, "c4") == "  It is known to be so."

@@ -1,4 +1,4 @@
-"""Spans that explain a verdict, on texts where the place is plain."""
+"""Spans that explain a verdict, on texts where the span is plain."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REPEATED = "First line.\nSecond line.\nFirst line.\nLast."
         ("fineweb:newlines", "a\nb\n\nc", "\n\n"),
     ],
 )
-def test_the_place_is_named(reason: str, text: str, found: str) -> None:
+def test_the_span_is_named(reason: str, text: str, found: str) -> None:
     span = offending_span(text, reason)
 
     assert span is not None
@@ -33,11 +33,11 @@ def test_the_place_is_named(reason: str, text: str, found: str) -> None:
 
 
 @pytest.mark.parametrize("reason", ["gopher:words", "language:unsure", "quality:score", "none"])
-def test_reasons_about_the_whole_document_have_no_place(reason: str) -> None:
+def test_reasons_about_the_whole_document_have_no_span(reason: str) -> None:
     assert offending_span(REPEATED, reason) is None
 
 
-def test_no_text_has_no_place_for_any_rule() -> None:
+def test_no_text_has_no_span_for_any_rule() -> None:
     names = {rule.name for rules in checked_in_rules().values() for rule in rules}
 
     assert [offending_span("", name) for name in sorted(names)] == [None] * len(names)

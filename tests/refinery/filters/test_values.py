@@ -48,12 +48,12 @@ TEXTS = st.lists(
 def test_repetition_equals_the_definition_by_hand(texts: list[str]) -> None:
     values = compute_values(TextBatch.of(texts))
 
-    for place, text in enumerate(texts):
+    for index, text in enumerate(texts):
         words = words_of(text)
         for n in (2, 3, 4):
-            assert values[f"top_{n}gram_chars"][place] == pytest.approx(top_share(words, n))
+            assert values[f"top_{n}gram_chars"][index] == pytest.approx(top_share(words, n))
         for n in range(5, 11):
-            assert values[f"dup_{n}gram_chars"][place] == pytest.approx(duplicate_share(words, n))
+            assert values[f"dup_{n}gram_chars"][index] == pytest.approx(duplicate_share(words, n))
 
 
 @settings(max_examples=60, deadline=None)
@@ -61,9 +61,9 @@ def test_repetition_equals_the_definition_by_hand(texts: list[str]) -> None:
 def test_values_do_not_depend_on_the_batch(texts: list[str]) -> None:
     together = compute_values(TextBatch.of(texts))
 
-    for place, text in enumerate(texts):
+    for index, text in enumerate(texts):
         alone = compute_values(TextBatch.of([text]))
-        assert {n: v[place] for n, v in together.items()} == {n: v[0] for n, v in alone.items()}
+        assert {n: v[index] for n, v in together.items()} == {n: v[0] for n, v in alone.items()}
 
 
 def test_lines_and_paragraphs_by_hand() -> None:

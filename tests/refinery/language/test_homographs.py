@@ -28,10 +28,10 @@ def neighbours(texts: list[str], word: str, window: int) -> Counter[str]:
     counted: Counter[str] = Counter()
     for text in texts:
         words = text.lower().split()
-        for place, here in enumerate(words):
+        for index, here in enumerate(words):
             if here == word:
-                near = range(max(0, place - window), min(len(words), place + window + 1))
-                counted.update(words[i] for i in near if i != place)
+                near = range(max(0, index - window), min(len(words), index + window + 1))
+                counted.update(words[i] for i in near if i != index)
     return counted
 
 

@@ -42,8 +42,8 @@ def test_tokens_are_word_runs_and_single_cjk_characters(texts: list[str]) -> Non
 def test_a_texts_hashes_do_not_depend_on_its_batch(texts: list[str]) -> None:
     batch = TextBatch.of(texts)
 
-    for place, (start, end) in enumerate(pairwise(batch.token_bounds)):
-        alone = TextBatch.of([texts[place]])
+    for index, (start, end) in enumerate(pairwise(batch.token_bounds)):
+        alone = TextBatch.of([texts[index]])
         assert alone.token_hashes.tolist() == batch.token_hashes[start:end].tolist()
 
 

@@ -28,23 +28,23 @@ def test_spans_map_back_to_what_they_were_cut_from(text: str, data: st.DataObjec
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
     edits = [Edit(a, b, "<>") for a, b in zip(cuts[::2], cuts[1::2], strict=False) if a < b]
     edited, mapping = apply_edits(text, edits), EditMap(edits)
-    # Brute force: the original place of every character that stayed.
+    # Brute force: the original offset of every character that stayed.
     kept = [
         i for i in range(len(text)) if not any(e.start <= i < e.end for e in merge_edits(edits))
     ]
     where = list(range(len(edited)))
     for merged in merge_edits(edits):
-        place = mapping_place(merged, edits)
-        where = [i for i in where if not place <= i < place + 2]
+        offset = mapped_offset(merged, edits)
+        where = [i for i in where if not offset <= i < offset + 2]
 
     for offset, original in zip(where, kept, strict=True):
         assert mapping.to_original(offset, offset + 1) == (original, original + 1)
 
 
-def mapping_place(edit: Edit, edits: list[Edit]) -> int:
+def mapped_offset(edit: Edit, edits: list[Edit]) -> int:
     """Where an edit's two-character replacement lies in the edited text."""
-    place = edit.start
+    offset = edit.start
     for other in merge_edits(edits):
         if other.start < edit.start:
-            place += 2 - (other.end - other.start)
-    return place
+            offset += 2 - (other.end - other.start)
+    return offset
