@@ -87,12 +87,7 @@ def translate_recipe(
     Raises:
         SettingsError: One setting is given under two names; the message has both.
     """
-    settings = dict(data)
-    block = settings.pop(_RUN_BLOCK, None)
-    if isinstance(block, dict):
-        settings.update(block)
-    elif block is not None:
-        settings[_RUN_BLOCK] = block  # judged as the unknown key that it is
+    settings = _without_run_block(data)
     written = set(settings)
     settings, used = _renamed(settings, ALIASES)
     translated = []
@@ -104,7 +99,8 @@ def translate_recipe(
             value = _value_text(alias, value)
         translated.append(f"{key}{equals}{value}")
     # The values of overrides may be blocks with keys of their own.
-    settings, more = _renamed(apply_overrides(settings, translated), ALIASES)
+    settings = _without_run_block(apply_overrides(settings, translated))
+    settings, more = _renamed(settings, ALIASES)
     warnings = [
         f"{old} is now {key}; write {key}" for old, key in used + more if old not in _LAVIS_NAMES
     ]
@@ -130,6 +126,14 @@ def with_current_model_keys(shape: dict[str, Any]) -> dict[str, Any]:
         whole = ModelConfig.model_validate(fields)
         fields |= {name: getattr(whole, name) for name in open_fields}
     return fields
+
+
+def _without_run_block(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with the keys of LAVIS's `run:` block at the top."""
+    block = data.get(_RUN_BLOCK)
+    if not isinstance(block, dict):
+        return dict(data)  # a value without keys is refused as the unknown key that it is
+    return {key: value for key, value in data.items() if key != _RUN_BLOCK} | block
 
 
 def _renamed(

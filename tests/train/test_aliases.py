@@ -125,8 +125,9 @@ def test_an_override_replaces_what_the_recipe_says_under_another_name(tmp_path: 
     old_over_new = load(recipe, {"schedule": {"peak_lr": 0.1}}, "schedule.init_lr=0.2")
     lavis_over_new = load(recipe, {"schedule": {"peak_lr": 0.1}}, "run.init_lr=0.2")
     a_block = load(recipe, {}, "schedule={init_lr: 0.2}")
+    a_run_block = load(recipe, {}, "run={init_lr: 0.2}")
 
-    assert new_over_old == old_over_new == lavis_over_new == a_block
+    assert new_over_old == old_over_new == lavis_over_new == a_block == a_run_block
     assert new_over_old.schedule.peak_lr == 0.2
 
 

@@ -37,7 +37,7 @@ def find_checkpoint(path: Path) -> Path:
     """The checkpoint that a user means: itself, or the last good one of a run's folder.
 
     Raises:
-        ContractError: There is none.
+        ContractError: The path holds no checkpoint.
     """
     if (path / STATE_NAME).is_file():
         return path

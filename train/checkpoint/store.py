@@ -137,7 +137,7 @@ class CheckpointStore:
         return self._group
 
     def latest(self) -> Path | None:
-        """The last good checkpoint."""
+        """Folder of the newest checkpoint that is complete; None where there is none."""
         return latest_checkpoint(self.folder)
 
     def _retire(self, newest: int) -> None:

@@ -75,9 +75,9 @@ def open_split(
 
     Args:
         files: The files of the dataset.
-        manifest: Its manifest.
+        manifest: The manifest of the dataset.
         config: How the shards are verified and cached.
-        split: `train` or `heldout`.
+        split: Name of the split, `train` or `heldout`.
         seed: Seed of the order of all passes but the first, which is that of the shards.
         sources: Names that `PackedRows.segment_source` numbers; by default the split's own.
     """

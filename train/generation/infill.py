@@ -19,7 +19,7 @@ class BlankText:
 
     Attributes:
         text: The text as the tokenizer takes it.
-        count: Number of blanks.
+        count: Number of blanks in the text.
     """
 
     text: str

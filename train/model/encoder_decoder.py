@@ -230,9 +230,9 @@ class EncoderDecoder(nn.Module):
 
         Args:
             ids_BU: Tokens that the caches have not seen.
-            memory_BTD: The encoder's states.
+            memory_BTD: The encoder's hidden states.
             memory_mask: [B, 1, 1, T], false at padding.
-            caches: One of each block of the decoder; they grow by U.
+            caches: One for each block of the decoder; each grows by U.
         """
         hidden = self._decoded(ids_BU, memory_BTD, memory_mask, caches)
         return hidden[:, -1] @ self.head_weight().T

@@ -23,7 +23,7 @@ class Augmented:
 
     Attributes:
         inner: The objective that builds the batch.
-        config: The changes.
+        config: The changes of rows and inputs.
         hidden: Id that replaces hidden inputs ([MASK], or the first sentinel).
         kept_ids: Special tokens, which are neither moved nor hidden.
     """

@@ -32,7 +32,7 @@ class Masking:
 
         Args:
             seed: Seed of the run.
-            index: Sample indices [B].
+            index: Sample index [B] of each row.
             tokens: Tokens of the rows.
             words: True [B, T] where a word begins; None: single tokens are chosen.
         """

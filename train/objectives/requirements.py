@@ -33,7 +33,7 @@ class ObjectiveContext:
         special: Special tokens of the manifest's tokenizer.
         family: Family of the model.
         vocab_size: Number of the model's token ids.
-        seq_len: Tokens per row.
+        seq_len: Number of tokens of a row.
         layout: How the rows were cut from documents; None where that is not known.
         columns: Optional columns of the rows.
         max_positions: Positions of the model; None where they have no end.

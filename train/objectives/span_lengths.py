@@ -14,7 +14,7 @@ class SpanLengths:
     """Lengths of one row in tokens; inputs and targets include their end mark.
 
     Attributes:
-        raw: Tokens before corruption.
+        raw: Tokens of the row before corruption.
         inputs: Tokens that the encoder reads.
         targets: Tokens that the decoder predicts.
         spans: Number of spans of noise, each with a sentinel.

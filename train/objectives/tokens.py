@@ -80,7 +80,7 @@ class Tokens:
 
 
 def empty_tokens(rows: int, width: int, *, pad: int) -> Tokens:
-    """Rows of padding alone."""
+    """Rows that hold padding alone."""
     shape = (rows, width)
     return Tokens(np.full(shape, pad, np.int64), np.zeros(shape, np.int64), np.full(shape, -1))
 
