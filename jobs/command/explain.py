@@ -11,7 +11,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from refinery.clean.cleaner import Cleaner
 from refinery.clean.config import CleanConfig
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     rows = []
     with Cleaner(config, models) as cleaner:
         for path in args.files:
-            found = _explain_file(cleaner, path, url=args.url, charset=args.charset)
+            found = explain_file(cleaner, path, url=args.url, charset=args.charset)
             print(json.dumps(found.row, ensure_ascii=False, sort_keys=False), flush=True)
             rows.append(found)
     if args.html:
@@ -67,11 +67,46 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+class MadeEdit(TypedDict):
+    """An edit of the text, in code points before all edits."""
+
+    start: int
+    end: int
+    replacement: str
+    reason: str
+
+
+class Verdict(TypedDict):
+    """What cleaning says about one file; `message` is for rejected ones."""
+
+    title: str | None
+    extracted_text: str | None
+    text: str | None
+    lang: str | None
+    lang_score: float | None
+    scores: dict[str, float]
+    domain: str | None
+    values: dict[str, float]
+    counters: dict[str, int]
+    edits: list[MadeEdit]
+    reasons: list[str]
+    drop_reason: str | None
+    rejected: bool
+    message: str | None
+
+
+class ExplainedRow(Verdict):
+    """One line of the answer."""
+
+    path: str
+    doc_id: str | None
+
+
 @dataclass(frozen=True)
 class Explained:
     """The JSON row of a file, and the document behind it where there is one."""
 
-    row: dict[str, Any]
+    row: ExplainedRow
     payload: bytes
     document: CleanDocument | None
 
@@ -112,24 +147,26 @@ def _models(folder: Path | None, settings: RefineSettings | None) -> dict[str, M
     )
 
 
-def _explain_file(
+def explain_file(
     cleaner: Cleaner, path: Path, *, url: str | None = None, charset: str | None = None
 ) -> Explained:
     """Clean one file as the job would."""
-    head: dict[str, Any] = {"path": str(path), "doc_id": None}
+    name = str(path)
     try:
         payload = path.read_bytes()
     except OSError as error:
-        return Explained({**head, **_rejected(UNREADABLE, short_message(error))}, b"", None)
-    head["doc_id"] = document_id(url, payload)
+        verdict = _rejected(UNREADABLE, short_message(error))
+        return Explained({"path": name, "doc_id": None, **verdict}, b"", None)
+    doc_id = document_id(url, payload)
     mime = "text/html" if path.suffix.lower() in HTML_ENDINGS else "text/plain"
-    result = next(iter(cleaner.clean([Payload(payload, mime, charset, url, head["doc_id"])])))
+    result = next(iter(cleaner.clean([Payload(payload, mime, charset, url, doc_id)])))
     if isinstance(result, Rejected):
-        return Explained({**head, **_rejected(result.reason, result.message)}, payload, None)
-    return Explained({**head, **_cleaned(result)}, payload, result)
+        verdict = _rejected(result.reason, result.message)
+        return Explained({"path": name, "doc_id": doc_id, **verdict}, payload, None)
+    return Explained({"path": name, "doc_id": doc_id, **_cleaned(result)}, payload, result)
 
 
-def _rejected(reason: str, message: str) -> dict[str, Any]:
+def _rejected(reason: str, message: str) -> Verdict:
     return {
         "title": None, "extracted_text": None, "text": None, "lang": None, "lang_score": None,
         "scores": {}, "domain": None, "values": {}, "counters": {}, "edits": [],
@@ -138,7 +175,7 @@ def _rejected(reason: str, message: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _cleaned(document: CleanDocument) -> dict[str, Any]:
+def _cleaned(document: CleanDocument) -> Verdict:
     page = document.page
     return {
         "title": page.title,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -67,7 +67,7 @@ def _section(found: Explained) -> str:
     )
 
 
-def _table(title: str, facts: dict[str, object]) -> str:
+def _table(title: str, facts: Mapping[str, object]) -> str:
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th><td class="n">{escape(str(value))}</td></tr>'
         for name, value in facts.items()

@@ -7,13 +7,21 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from refinery.datasets.trace import DatasetFolder, origins, trace_document, trace_row, verdict
+from refinery.datasets.trace import (
+    DatasetFolder,
+    Origin,
+    TracedRow,
+    origins,
+    trace_document,
+    trace_row,
+    verdict,
+)
 from schemas.errors import SettingsError
 
 
@@ -31,28 +39,34 @@ def run(args: argparse.Namespace) -> int:
     """Trace a row or a document."""
     dataset = DatasetFolder.open(args.manifest)
     if args.doc is not None:
-        rows = list(trace_document(dataset, args.doc))
-        origin = origins(dataset, [args.doc]).get(args.doc, {}) | verdict(dataset, args.doc)
-        if not rows and "fate" not in origin:
+        rows: list[Mapping[str, object]] = [*trace_document(dataset, args.doc)]
+        ended = verdict(dataset, args.doc)
+        if not rows and "fate" not in ended:
             raise SettingsError(
                 f"{args.manifest}: no row holds document '{args.doc}', and the run that made it has "
                 "no such document"
             )
         # A document in no row was dropped, or not sampled: its one line says why.
+        origin = _origin(origins(dataset, [args.doc]), args.doc)
         for row in rows or [{"doc_id": args.doc}]:
-            print(json.dumps({**row, **origin}, ensure_ascii=False))
+            print(json.dumps({**row, **origin, **ended}, ensure_ascii=False))
         return 0
     traced = trace_row(dataset, args.split, args.row)
     known = origins(dataset, [segment["doc_id"] for segment in traced["segments"]])
-    traced["segments"] = [{**s, **known.get(s["doc_id"], {})} for s in traced["segments"]]
     if args.show:
-        _show(dataset, traced)
+        _show(dataset, traced, known)
     else:
-        print(json.dumps(traced, ensure_ascii=False))
+        segments = [{**s, **_origin(known, s["doc_id"])} for s in traced["segments"]]
+        print(json.dumps({**traced, "segments": segments}, ensure_ascii=False))
     return 0
 
 
-def _show(dataset: DatasetFolder, traced: dict[str, Any]) -> None:
+def _origin(known: Mapping[str, Origin], doc_id: str) -> Mapping[str, object]:
+    """What the ledger says of a document; nothing where the tables are gone."""
+    return known.get(doc_id, {})
+
+
+def _show(dataset: DatasetFolder, traced: TracedRow, known: Mapping[str, Origin]) -> None:
     from refinery.tokenizers.identity import load_tokenizer
 
     tokenizer = load_tokenizer(dataset.folder / dataset.manifest.tokenizer.path)
@@ -64,5 +78,7 @@ def _show(dataset: DatasetFolder, traced: dict[str, Any]) -> None:
         ids = traced["input_ids"][start : start + segment["length"]]
         span = f"{segment['doc_start']}..{segment['doc_start'] + segment['length']}"
         text = tokenizer.decode(ids, skip_special_tokens=False)
-        table.add_row(segment["source"], segment.get("url") or segment["doc_id"], span, text)
+        origin = known.get(segment["doc_id"])
+        url = origin["url"] if origin is not None else None
+        table.add_row(segment["source"], url or segment["doc_id"], span, text)
     Console(markup=False).print(table)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -49,7 +48,7 @@ class Stage:
     name: str
     version: int
     inputs: tuple[str, ...] = ()
-    settings: Callable[[Recipe], Any]
+    settings: Callable[[Recipe], Mapping[str, object]]
     run: Callable[[StageContext], StageFacts | None]
     facts: type[StageFacts] | None = None
     contents: Callable[[Recipe, Store], Contents] = _no_contents

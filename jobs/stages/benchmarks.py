@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from jobs.pipeline.stage import Contents, Stage, StageContext
 from refinery.decontaminate.benchmarks import content_files, read_items
@@ -29,7 +28,7 @@ def _contents(recipe: Recipe, store: Store) -> Contents:
     ]
 
 
-def _settings(recipe: Recipe) -> dict[str, Any]:
+def _settings(recipe: Recipe) -> dict[str, object]:
     assert recipe.decontaminate is not None
     plain = recipe.decontaminate.model_dump(mode="json")
     for benchmark in plain["benchmarks"]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 from pyspark.sql import DataFrame
 
@@ -25,7 +24,7 @@ from schemas.errors import ContractError
 from schemas.fingerprints import sha256_file, sha256_hex
 
 
-def _settings(recipe: Recipe) -> dict[str, Any]:
+def _settings(recipe: Recipe) -> dict[str, object]:
     rules_for("default", recipe.clean.rules)  # names a misspelt rule before any work
     return {
         "clean": recipe.clean,

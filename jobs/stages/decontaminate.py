@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -41,7 +40,7 @@ def _config(recipe: Recipe) -> DecontaminateConfig:
     return recipe.decontaminate
 
 
-def _settings(recipe: Recipe) -> dict[str, Any]:
+def _settings(recipe: Recipe) -> dict[str, object]:
     # What the benchmarks are enters through the stage that read them.
     plain = _config(recipe).model_dump(mode="json", exclude={"benchmarks"})
     return {"decontaminate": plain, "seed": recipe.seed}

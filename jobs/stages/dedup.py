@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from functools import reduce
-from typing import Any
 
 from pyspark.sql import DataFrame
 
@@ -28,7 +27,7 @@ from refinery.recipe import Recipe
 LARGEST = 10  # clusters and buckets that the report names
 
 
-def _settings(recipe: Recipe) -> dict[str, Any]:
+def _settings(recipe: Recipe) -> dict[str, object]:
     sources = [source.name for source in recipe.sources]
     dumps_of(recipe.dedup, sources)
     plain = recipe.dedup.model_dump(mode="json", exclude={"earlier"})

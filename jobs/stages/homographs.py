@@ -16,7 +16,7 @@ from refinery.sources.selection import hash_share
 from schemas.tables import TABLES
 
 
-def _settings(recipe: Recipe) -> dict[str, Any]:
+def _settings(recipe: Recipe) -> dict[str, object]:
     return {
         "homographs": _config(recipe),
         "seed": recipe.seed,

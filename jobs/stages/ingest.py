@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from jobs.pipeline.stage import Stage, StageContext
 from jobs.spark.session import build_session
 from refinery.publish import storage
@@ -36,7 +34,7 @@ def _contents(recipe: Recipe, store: Store) -> list[tuple[str, str]]:
     return [(f"{f.source}/{f.name}", f.sha256) for f in _list_input(recipe, store)]
 
 
-def _settings(recipe: Recipe) -> dict[str, Any]:
+def _settings(recipe: Recipe) -> dict[str, object]:
     # Where a source lies and who opens it is no part of what it holds.
     sources = [
         source.model_dump(mode="json", exclude={"uri", "reader"}) for source in recipe.sources

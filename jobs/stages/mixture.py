@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pyspark.sql import functions as F
 
 from jobs.pipeline.stage import Stage, StageContext
@@ -53,7 +51,7 @@ def _run(context: StageContext) -> MixtureFacts:
     return MixtureFacts(plan=plan.sources, warnings=plan.warnings)
 
 
-def _settings(recipe: Recipe) -> dict[str, Any]:
+def _settings(recipe: Recipe) -> dict[str, object]:
     names = [source.name for source in recipe.sources]
     return {"mixture": recipe.mixture, "seed": recipe.seed, "sources": names}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -139,7 +138,7 @@ def _is_present(runtime: Runtime) -> bool:
     return storage.exists(storage.join_uri(dataset.dataset_uri(runtime.output), MANIFEST_NAME))
 
 
-def _settings(recipe: Recipe) -> dict[str, Any]:
+def _settings(recipe: Recipe) -> dict[str, object]:
     return {
         "packing": recipe.packing,
         "seed": recipe.seed,

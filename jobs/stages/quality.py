@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -25,7 +24,7 @@ from refinery.recipe import Recipe
 from refinery.sources.selection import documents, hash_share, sample_documents
 
 
-def _settings(recipe: Recipe) -> dict[str, Any]:
+def _settings(recipe: Recipe) -> dict[str, object]:
     return {
         "heads": recipe.trained_heads,
         "extract": recipe.clean.extract,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import reduce
-from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -58,7 +57,7 @@ def _run(context: StageContext) -> None:
     context.write("tokens", tokens)
 
 
-def _settings(recipe: Recipe) -> dict[str, Any]:
+def _settings(recipe: Recipe) -> dict[str, object]:
     return {
         "seed": recipe.seed,
         "split": recipe.split,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pyspark.sql import DataFrame
 
@@ -63,7 +62,7 @@ def _check(recipe: Recipe) -> None:
         read_donor(storage.local_copy(config.extend.donor), base)
 
 
-def _settings(recipe: Recipe) -> dict[str, Any]:
+def _settings(recipe: Recipe) -> dict[str, object]:
     plain = recipe.vocabulary.model_dump(
         mode="json", exclude={"tokenizer": True, "extend": {"donor"}}
     )

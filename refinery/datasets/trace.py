@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,22 +24,86 @@ TABLES_FOLDER = "tables"
 
 @dataclass(frozen=True)
 class DatasetFolder:
-    """A manifest and the folder it lies in."""
+    """A dataset on disk: the manifest, and the folder that its paths are relative to."""
 
     folder: Path
     manifest: Manifest
 
     @classmethod
     def open(cls, path: Path) -> DatasetFolder:
-        """Read the manifest; `path` is the file or its folder."""
+        """Read the manifest at `path`, which is the file or its folder."""
         return cls(path if path.is_dir() else path.parent, read_manifest(path))
 
     def split(self, name: str) -> Split:
         return self.manifest.train if name == "train" else self.manifest.heldout
 
 
-def trace_row(dataset: DatasetFolder, split: str, row: int) -> dict[str, Any]:
-    """Read one packed row: its shard, its segments, its tokens.
+class Segment(TypedDict):
+    """A piece of a document in a packed row; offsets and lengths in tokens."""
+
+    doc_id: str
+    source: str
+    copy: int
+    doc_start: int
+    row_start: int
+    length: int
+
+
+class PackedRow(TypedDict):
+    """A row of a shard; columns that only some datasets have (schemas.rows) stand beside these."""
+
+    row_id: str
+    input_ids: list[int]
+    segments: list[Segment]
+    next_token: int
+
+
+class TracedRow(PackedRow):
+    """A packed row and its shard; `row` counts through the split, `row_in_shard` in the shard."""
+
+    split: str
+    row: int
+    shard: str
+    row_in_shard: int
+
+
+class TracedSegment(Segment):
+    """A segment and the row that holds it."""
+
+    split: str
+    row: int
+    shard: str
+
+
+class Origin(TypedDict):
+    """What the ledger of the run says about a document."""
+
+    doc_id: str
+    url: str | None
+    lang: str | None
+    lang_score: float | None
+    scores: dict[str, float]
+
+
+class Duplicate(TypedDict):
+    """The document that another one resembles, and by which measure."""
+
+    kept_id: str
+    method: str
+    jaccard: float
+    containment: float
+
+
+class Verdict(TypedDict, total=False):
+    """Where a document ended; `duplicate` where it resembles an earlier one."""
+
+    fate: str
+    reason: str | None
+    duplicate: Duplicate
+
+
+def trace_row(dataset: DatasetFolder, split: str, row: int) -> TracedRow:
+    """One packed row with its shard, its segments and its tokens.
 
     Args:
         dataset: The folder that holds the row.
@@ -50,11 +114,11 @@ def trace_row(dataset: DatasetFolder, split: str, row: int) -> dict[str, Any]:
         SettingsError: There is no such row.
     """
     shard, local = _locate(dataset.split(split), split, row)
-    content = _read_row(dataset.folder / shard.path, local)
-    return {"split": split, "row": row, "shard": shard.path, "row_in_shard": local, **content}
+    packed = _read_row(dataset.folder / shard.path, local)
+    return {"split": split, "row": row, "shard": shard.path, "row_in_shard": local, **packed}
 
 
-def trace_document(dataset: DatasetFolder, doc_id: str) -> Iterator[dict[str, Any]]:
+def trace_document(dataset: DatasetFolder, doc_id: str) -> Iterator[TracedSegment]:
     """Every row that holds a piece of a document, in the order of the shards."""
     for name in ("train", "heldout"):
         first = 0
@@ -65,28 +129,42 @@ def trace_document(dataset: DatasetFolder, doc_id: str) -> Iterator[dict[str, An
             first += shard.rows
 
 
-def origins(dataset: DatasetFolder, doc_ids: list[str]) -> dict[str, dict[str, Any]]:
+def origins(dataset: DatasetFolder, doc_ids: list[str]) -> dict[str, Origin]:
     """URL, language, scores and verdict by document, from the ledger of the run that packed it.
 
     Empty where the tables do not lie beside the dataset any more.
     """
     columns = ["doc_id", "url", "lang", "lang_score", "scores"]
     rows = _table_rows(dataset, "clean", "ledger", doc_ids, columns=columns)
-    return {row["doc_id"]: {**row, "scores": dict(row["scores"] or ())} for row in rows}
+    return {
+        row["doc_id"]: {
+            "doc_id": row["doc_id"],
+            "url": row["url"],
+            "lang": row["lang"],
+            "lang_score": row["lang_score"],
+            "scores": dict(row["scores"] or ()),
+        }
+        for row in rows
+    }
 
 
-def verdict(dataset: DatasetFolder, doc_id: str) -> dict[str, Any]:
+def verdict(dataset: DatasetFolder, doc_id: str) -> Verdict:
     """Where one document ended, and what it was found to be a duplicate of.
 
     Empty where the run that packed the dataset had no such document, or its tables are gone. A
     document that dedup only marked is kept and yet names what it resembles.
     """
-    outcome: dict[str, Any] = {}
+    outcome: Verdict = {}
     for row in _table_rows(dataset, "tokenise", "fates", [doc_id], columns=["fate", "reason"]):
-        outcome |= row
+        outcome["fate"], outcome["reason"] = row["fate"], row["reason"]
     names = ["kept_id", "method", "jaccard", "containment"]
     for row in _table_rows(dataset, "dedup", "duplicates", [doc_id], columns=names):
-        outcome["duplicate"] = row
+        outcome["duplicate"] = {
+            "kept_id": row["kept_id"],
+            "method": row["method"],
+            "jaccard": row["jaccard"],
+            "containment": row["containment"],
+        }
     return outcome
 
 
@@ -117,19 +195,19 @@ def _locate(split: Split, name: str, row: int) -> tuple[Shard, int]:
     raise SettingsError(f"no row {row} in split '{name}': it has rows 0 to {split.rows - 1}")
 
 
-def _read_row(path: Path, row: int) -> dict[str, Any]:
+def _read_row(path: Path, row: int) -> PackedRow:
     """Read the one row group that holds the row."""
     with _open(path) as file:
         for group in range(file.num_row_groups):
             size = file.metadata.row_group(group).num_rows
             if row < size:
-                content: dict[str, Any] = file.read_row_group(group).slice(row, 1).to_pylist()[0]
-                return content
+                packed: PackedRow = file.read_row_group(group).slice(row, 1).to_pylist()[0]
+                return packed
             row -= size
     raise ContractError(f"{path}: fewer rows than the manifest says; run `refinery verify`")
 
 
-def _find_segments(path: Path, doc_id: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _find_segments(path: Path, doc_id: str) -> Iterator[tuple[int, Segment]]:
     """(row in shard, segment) of one document; tokens are not decoded."""
     with _open(path) as file:
         first = 0

@@ -6,7 +6,7 @@ import heapq
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from refinery.dedup.facts import DedupFacts
 from refinery.publish.records import StageRecord
@@ -63,8 +63,8 @@ def pair_ids(tables: Tables) -> list[str]:
 
 def dedup_mode(record: StageRecord) -> Literal["remove", "mark"]:
     """Whether duplicates left; records of older runs know of no other way."""
-    settings: dict[str, Any] = record.settings.get("dedup", {})
-    return "mark" if settings.get("mode") == "mark" else "remove"
+    mode = record.settings.get("dedup", {}).get("mode")
+    return "mark" if mode == "mark" else "remove"
 
 
 def dedup_numbers(tables: Tables, texts: Mapping[str, DocumentText]) -> DedupNumbers | None:

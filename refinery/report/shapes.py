@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -128,7 +127,7 @@ def rule_histograms(tables: Tables) -> dict[str, Histogram]:
 
 def clean_settings(tables: Tables) -> CleanConfig | None:
     """The settings that the clean stage ran with; None where an older run did not record them."""
-    settings: dict[str, Any] = tables.records["clean"].settings
+    settings = tables.records["clean"].settings
     return CleanConfig.model_validate(settings["clean"]) if "clean" in settings else None
 
 

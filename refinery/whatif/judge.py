@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -262,7 +262,7 @@ def _repeat(keys: pa.Array, width: int) -> bool:
     return bool((text == text[0]).all())
 
 
-def estimate_tokens(outcome: Outcome, bytes_per_token: Mapping[str, float]) -> dict[str, Any]:
+def estimate_tokens(outcome: Outcome, bytes_per_token: Mapping[str, float]) -> dict[str, int]:
     """Kept tokens by source: its bytes, divided by its measured bytes per token."""
     return {
         name: round(size / bytes_per_token.get(name, BYTES_PER_TOKEN))
