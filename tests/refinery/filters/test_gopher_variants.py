@@ -8,7 +8,6 @@ from refinery.filters.config import GopherVariant, RulesConfig
 from refinery.filters.gopher_variants import variant_values
 from refinery.filters.rules import GOPHER, failed_rules, gopher_rules, rules_for
 from refinery.filters.values import compute_values
-from refinery.filters.words import break_words, jieba_words, syntactic_words
 from refinery.text.batch import TextBatch
 from tests.support.gopher_texts import texts
 
@@ -133,16 +132,3 @@ def test_every_bound_names_a_value_that_its_program_computes() -> None:
     for variant, rules in gopher_rules().items():
         values = variant_values(["one text."], ["en"], variant)
         assert {rule.value for rule in rules} == set(values)
-
-
-def test_words_are_split_as_the_programs_split_them() -> None:
-    text = "Hello, it's a well-known test... (see #1) — done…"  # spaCy 3.8
-
-    assert syntactic_words(text) == [
-        "Hello", ",", "it", "'s", "a", "well", "-", "known", "test", "...", "(", "see", "#", "1",
-        ")", "—", "done", "…",
-    ]  # fmt: skip
-    assert [w for w in jieba_words("今天天气很好，我们去公园。It is 3.5%") if w.strip()] == [
-        "今天天气", "很", "好", "，", "我们", "去", "公园", "。", "It", "is", "3.5%",
-    ]  # fmt: skip
-    assert break_words("can't stop") == ["can't", " ", "stop"]

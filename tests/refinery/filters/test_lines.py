@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from refinery.filters.config import LineRules, UrlConfig
+from refinery.filters.config import LineRules
 from refinery.filters.lines import line_edits, removed_word_fractions
-from refinery.filters.urls import url_reasons
 from refinery.text.batch import TextBatch
 from refinery.text.edits import apply_edits
 from refinery.text.marked_edit import MarkedEdit
@@ -108,24 +107,3 @@ def test_share_of_removed_words() -> None:
     # Cut twice by two sets of rules, the word is gone once.
     assert len(edits[1]) == 2
     assert removed_word_fractions(batch, edits).tolist() == [0, 1 / 8, 0]
-
-
-def test_domains_block_their_subdomains_and_words_are_whole() -> None:
-    config = UrlConfig(domains=("bad.example",), words=("casino",), soft_words=("free", "win"))
-
-    assert url_reasons("https://a.bad.example/x", config) == ["url:domain"]
-    assert url_reasons("https://notbad.example/x", config) == []
-    assert url_reasons("https://ok.example/casino-royale", config) == ["url:word"]
-    assert url_reasons("https://ok.example/casinos", config) == []
-    assert url_reasons("https://ok.example/free/win", config) == ["url:soft_words"]
-    assert url_reasons("https://ok.example/free", config) == []
-
-
-def test_lists_of_the_user_hold_domains_and_address_starts(tmp_path) -> None:
-    path = tmp_path / "list.txt"
-    path.write_text("# mine\nblocked.example\nok.example/bad/path\n", encoding="utf-8")
-    config = UrlConfig(lists=(str(path),))
-
-    assert url_reasons("http://www.blocked.example/", config) == ["url:domain"]
-    assert url_reasons("http://ok.example/bad/path/page.html", config) == ["url:domain"]
-    assert url_reasons("http://ok.example/bad", config) == []

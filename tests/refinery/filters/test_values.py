@@ -8,11 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refinery.filters.config import RulesConfig
-from refinery.filters.rules import checked_in_rules, failed_rules, rules_for
+from refinery.filters.rules import failed_rules
 from refinery.filters.values import compute_values
 from refinery.text.batch import TextBatch
-from schemas.errors import SettingsError
-from schemas.settings import Bounded
 
 WORD = re.compile("[\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff]|[a-z0-9]+")
 
@@ -130,39 +128,3 @@ def test_chinese_is_counted_in_characters_and_never_by_blanks() -> None:
     values = compute_values(TextBatch.of(["今天天气很好，我们去公园。"]))
 
     assert values["words"][0] == 11
-
-
-def test_reasons_come_in_the_order_of_the_rules_and_by_language() -> None:
-    texts = ["too short", "短文"]
-    values = compute_values(TextBatch.of(texts))
-
-    english, chinese = failed_rules(values, ["en", "zh"], RulesConfig())
-
-    assert english[0] == "gopher:words"
-    order = [rule.name for rule in checked_in_rules()["en"]]
-    assert english == sorted(english, key=order.index)
-    assert chinese[0] == "gopher:words"
-
-
-def test_bounds_are_inclusive() -> None:
-    values = compute_values(TextBatch.of(["one two three"]))
-    exact = RulesConfig(bounds={"gopher:words": Bounded(minimum=3, maximum=3)})
-    above = RulesConfig(bounds={"gopher:words": Bounded(minimum=4)})
-
-    assert "gopher:words" not in failed_rules(values, ["en"], exact)[0]
-    assert "gopher:words" in failed_rules(values, ["en"], above)[0]
-
-
-def test_a_misspelt_rule_names_its_neighbour() -> None:
-    with pytest.raises(SettingsError, match="did you mean 'gopher:words'"):
-        rules_for("en", RulesConfig(disabled=("gopher:word",)))
-
-
-def test_every_number_has_a_provenance() -> None:
-    from importlib.resources import files
-
-    text = files("refinery.filters").joinpath("bounds.yaml").read_text("utf-8")
-    rows = [line for line in text.splitlines() if line.strip().startswith("- {")]
-
-    assert rows
-    assert all("#" in row for row in rows)
