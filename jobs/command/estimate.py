@@ -19,6 +19,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from jobs.command.numbers import positive
 from jobs.pipeline.estimate import (
     DatasetEstimate,
     Sample,
@@ -44,17 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", type=Path, help="settings file (YAML)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
     parser.add_argument(
-        "--sample-mb", type=_positive, default=100, help="input to run on, in MB (default 100)"
+        "--sample-mb", type=positive, default=100, help="input to run on, in MB (default 100)"
     )
-    parser.add_argument("--cores", type=_positive, default=64, help="of the cluster (default 64)")
+    parser.add_argument("--cores", type=positive, default=64, help="of the cluster (default 64)")
     parser.add_argument("--json", action="store_true", help="one JSON object, for machines")
-
-
-def _positive(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got '{text}'")
-    return number
 
 
 def run(args: argparse.Namespace) -> int:

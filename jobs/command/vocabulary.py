@@ -9,8 +9,10 @@ import argparse
 from pathlib import Path
 from typing import get_args
 
+from jobs.command.numbers import positive
 from refinery.vocabulary.config import ExtendConfig, TrainConfig, TrainKind
 from schemas.errors import SettingsError
+from schemas.settings import apply_overrides, parse_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,9 +42,9 @@ def _train_arguments(parser: argparse.ArgumentParser, *, size: int) -> None:
     parser.add_argument("--kind", choices=get_args(TrainKind), default="byte_level_bpe")
     parser.add_argument("--size", type=int, default=size, help="ids, special tokens included")
     parser.add_argument("--sentinels", type=int, default=100)
-    parser.add_argument("--max-bytes", type=int, default=500_000_000, help="of lines, by hash")
-    parser.add_argument("--min-line-chars", type=int, default=1)
-    parser.add_argument("--max-line-chars", type=int, default=100_000)
+    parser.add_argument("--max-bytes", type=positive, default=500_000_000, help="of lines, by hash")
+    parser.add_argument("--min-line-chars", type=positive, default=1)
+    parser.add_argument("--max-line-chars", type=positive, default=100_000)
     parser.add_argument("--field", default="text", help="field of JSONL lines")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     parser.add_argument(
@@ -88,12 +90,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from jobs.command.vocabulary_train import train_folder
+    flags = {"kind": args.kind, "size": args.size, "sentinels": args.sentinels}
+    config = parse_settings(TrainConfig, apply_overrides(flags, args.set), where="train")
+    if args.min_line_chars > args.max_line_chars:
+        raise SettingsError(
+            f"--min-line-chars {args.min_line_chars} is above --max-line-chars "
+            f"{args.max_line_chars}: no line would be read"
+        )
+    from jobs.command.vocabulary_train import train_folder  # Spark is imported only now
 
-    given = dict(item.split("=", 1) if "=" in item else (item, "") for item in args.set)
-    config = TrainConfig.model_validate(
-        {"kind": args.kind, "size": args.size, "sentinels": args.sentinels, **given}
-    )
     return train_folder(args, config)
 
 
@@ -103,14 +108,15 @@ def _extend(args: argparse.Namespace) -> int:
     scripts = ("all",) if args.all_scripts else tuple(s.strip() for s in args.scripts.split(","))
     if args.train and args.size is None:
         raise SettingsError("--train: needs --size, the number of ids in all")
-    config = ExtendConfig(
-        scripts=scripts,
-        characters=args.characters,
-        size=args.size,
-        min_gain=args.min_gain,
-        exact=args.exact,
-        allow=tuple(args.allow),
-    )
+    flags = {
+        "scripts": scripts,
+        "characters": args.characters,
+        "size": args.size,
+        "min_gain": args.min_gain,
+        "exact": args.exact,
+        "allow": tuple(args.allow),
+    }
+    config = parse_settings(ExtendConfig, flags, where="extend")
     return extend_folder(args, config)
 
 
