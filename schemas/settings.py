@@ -138,7 +138,13 @@ def parse_settings(model: type[SettingsT], data: dict[str, Any], *, where: str) 
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        lines = [_fault(dict(fault)) for fault in error.errors(include_url=False)]
+        # A default that follows from a wrong value is no second fault.
+        faults = [
+            dict(fault)
+            for fault in error.errors(include_url=False)
+            if fault["type"] != "default_factory_not_called"
+        ]
+        lines = [_fault(fault) for fault in faults]
         raise SettingsError(f"{where}: " + "\n  ".join(lines)) from error
 
 

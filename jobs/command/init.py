@@ -93,6 +93,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         with args.out.open("x", encoding="utf-8") as file:
             file.write(RECIPE.format(name=name, sources=lines, weights=weights))
+    except FileNotFoundError as error:
+        raise SettingsError(f"--out {args.out}: there is no folder {args.out.parent}") from error
     except FileExistsError as error:
         raise SettingsError(f"{args.out} is there already; choose another with --out") from error
     print(f"{args.out}: {len(sources)} sources; next: refinery refine --recipe {args.out}")

@@ -17,7 +17,7 @@ from refinery.vocabulary.extend.donor_from_text import (
     refuse_small_size,
     train_and_hold_out,
 )
-from refinery.vocabulary.extend.publish import Texts, publish_extension
+from refinery.vocabulary.extend.publish import Texts, publish_extension, refuse_unknown_proofs
 from schemas.errors import ContractError, SettingsError
 from schemas.vocabulary import ExtendedVocabulary
 
@@ -27,6 +27,7 @@ def extend_folder(args: argparse.Namespace, config: ExtendConfig) -> int:
     console = Console(highlight=False)
     if args.out.exists():
         raise SettingsError(f"--out {args.out}: exists already")
+    refuse_unknown_proofs(config)
     base = read_tokenizer(args.base)
     refuse_small_size(config, base, setting="--size")
     sample = choose_lines(read_lines(args.sample, args.field))

@@ -90,6 +90,10 @@ def _changed(recipe: Path | None, overrides: Sequence[str]) -> CleanConfig:
         SettingsError: A setting that the ledger cannot answer for, or that is none.
     """
     keys = [f"clean.{one.removeprefix(PREFIX).removeprefix('clean.')}" for one in overrides]
+    data = read_yaml(recipe).get("recipe", {}) if recipe else {}
+    clean = {"clean": data.get("clean") or {}}
+    merged = apply_overrides(clean, keys)
+    changed = parse_settings(CleanConfig, merged["clean"], where="--set")
     for key in keys:
         name = key.partition("=")[0].removeprefix("clean.")
         if not name.startswith(ANSWERABLE) or name.startswith(NOT_LANGUAGE):
@@ -97,10 +101,6 @@ def _changed(recipe: Path | None, overrides: Sequence[str]) -> CleanConfig:
                 f"--set {name}: changes what is read from the text, which a ledger does not hold; "
                 "run the stage 'clean' again (refinery refine --from clean)"
             )
-    data = read_yaml(recipe).get("recipe", {}) if recipe else {}
-    clean = {"clean": data.get("clean") or {}}
-    merged = apply_overrides(clean, keys)
-    changed = parse_settings(CleanConfig, merged["clean"], where="--set")
     rules_for("default", changed.rules)  # names a misspelt rule
     for head, config in changed.heads.items():
         if config.action == "mask" and any(

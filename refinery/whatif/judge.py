@@ -20,6 +20,7 @@ from refinery.clean.config import CleanConfig
 from refinery.filters.rules import rule_names, rules_for
 from refinery.filters.values import Floats
 from refinery.quality.sampling import PARETO, TOP, head_sampled, is_sampled_out
+from schemas.errors import ContractError
 
 if TYPE_CHECKING:
     from refinery.whatif.top_fraction import TopBorders
@@ -58,7 +59,10 @@ def read_ledger(paths: Iterable[str], config: CleanConfig) -> Iterator[pa.Record
     columns = ["doc_id", *COLUMNS] if sampled or config.top_fractions else list(COLUMNS)
     for path in paths:
         # With `pre_buffer` pyarrow would keep a whole file in memory.
-        file = pq.ParquetFile(path, pre_buffer=False)
+        try:
+            file = pq.ParquetFile(path, pre_buffer=False)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise ContractError(f"{path}: no Parquet file of a ledger ({error})") from error
         yield from file.iter_batches(BATCH_ROWS, columns=columns)
 
 

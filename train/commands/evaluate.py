@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.fingerprints import canonical_json, sha256_hex
+from train.commands.arguments import existing_file, not_negative, positive
 from train.data.config import LoaderConfig
 from train.evaluation.table import print_result
 
@@ -20,16 +21,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--manifest", required=True, help="manifest with the held-out split")
     parser.add_argument(
         "--tasks",
-        type=Path,
+        type=existing_file,
         nargs="*",
         default=[],
         help="JSONL task files, or the items.jsonl of a decontaminated dataset",
     )
-    parser.add_argument("--shots", type=int, default=0, help="examples before each question")
+    parser.add_argument(
+        "--shots", type=not_negative, default=0, help="examples before each question"
+    )
     parser.add_argument(
         "--output", type=Path, help="the JSON file; evaluation.json of the run where not given"
     )
-    parser.add_argument("--max-rows", type=int, help="read only so many held-out rows")
+    parser.add_argument("--max-rows", type=positive, help="read only so many held-out rows")
 
 
 def run(args: argparse.Namespace) -> int:

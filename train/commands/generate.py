@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schemas.settings import parse_settings
+from train.commands.arguments import existing_folder
 from train.generation.config import GenerationConfig
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--prompt", nargs="+", required=True, help="texts to go on from; for t5, texts with ___"
     )
-    parser.add_argument("--tokenizer", type=Path, help="folder; that of the model by default")
+    parser.add_argument(
+        "--tokenizer", type=existing_folder, help="folder; that of the model by default"
+    )
     parser.add_argument("--max-new-tokens", type=int)
     parser.add_argument("--temperature", type=float, help="sample; without it, greedy")
     parser.add_argument("--top-k", type=int, help="sample among the k likeliest tokens")

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from schemas.errors import SettingsError
 from schemas.settings import nearest
+from train.commands.arguments import positive
 from train.model.presets import PRESETS
 from train.planning.memory import OPTIMIZER_BYTES, Needs, TrainingShape, training_needs
 
@@ -20,11 +21,13 @@ _GIB = 2**30
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("names", nargs="*", help="presets, or beginnings of their names; all")
-    parser.add_argument("--seq-len", type=int, default=2048, help="tokens per row")
-    parser.add_argument("--microbatch", type=int, default=8, help="rows per forward pass and rank")
-    parser.add_argument("--dp-shard", type=int, default=1, help="FSDP2 ranks")
-    parser.add_argument("--tp", type=int, default=1, help="tensor ranks")
-    parser.add_argument("--pp", type=int, default=1, help="pipeline ranks")
+    parser.add_argument("--seq-len", type=positive, default=2048, help="tokens per row")
+    parser.add_argument(
+        "--microbatch", type=positive, default=8, help="rows per forward pass and rank"
+    )
+    parser.add_argument("--dp-shard", type=positive, default=1, help="FSDP2 ranks")
+    parser.add_argument("--tp", type=positive, default=1, help="tensor ranks")
+    parser.add_argument("--pp", type=positive, default=1, help="pipeline ranks")
     parser.add_argument("--optimizer", choices=sorted(OPTIMIZER_BYTES), default="adamw")
     parser.add_argument("--recompute", choices=("none", "full"), default="none")
     parser.add_argument("--fits", type=float, metavar="GIB", help="only what a rank's memory holds")

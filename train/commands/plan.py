@@ -10,8 +10,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from schemas.errors import SettingsError
 from schemas.manifest import Manifest
-from train.commands.arguments import add_recipe_arguments, settings_of
+from train.commands.arguments import add_recipe_arguments, positive, settings_of
 from train.loop.plan import RunPlan
 from train.optim.schedules import learning_rate
 from train.recipe_facts import DataSizes, judge_recipe, ranks_of
@@ -27,10 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_recipe_arguments(parser)
     parser.add_argument(
-        "--world", type=int, help="ranks; by default what `parallel:` multiplies to"
+        "--world", type=positive, help="ranks; by default what `parallel:` multiplies to"
     )
-    parser.add_argument("--seq-len", type=int, help="plan without a manifest: tokens of a row")
-    parser.add_argument("--vocab-size", type=int, help="and ids of its tokenizer")
+    parser.add_argument("--seq-len", type=positive, help="plan without a manifest: tokens of a row")
+    parser.add_argument("--vocab-size", type=positive, help="and ids of its tokenizer")
     parser.add_argument("--page", type=Path, help="draw the curves into an HTML page")
     parser.add_argument(
         "--fit-microbatch",
@@ -44,7 +45,11 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_of(args)
     console = Console()
     sizes = None
-    if args.seq_len is not None and args.vocab_size is not None:
+    if (args.seq_len is None) != (args.vocab_size is None):
+        raise SettingsError("--seq-len and --vocab-size: give both to plan without a manifest")
+    if args.page is not None and not args.page.parent.is_dir():
+        raise SettingsError(f"--page {args.page}: there is no folder {args.page.parent}")
+    if args.seq_len is not None:
         sizes = DataSizes(vocab_size=args.vocab_size, seq_len=args.seq_len)
     phases = judge_recipe(settings, args.world or ranks_of(settings), sizes=sizes)
     for number, phase in enumerate(phases, start=1):

@@ -165,7 +165,7 @@ def resolve_model(choice: dict[str, Any], *, vocab_size: int, seq_len: int) -> M
     """
     fields = dict(choice)
     preset = fields.pop("preset", None)
-    if preset is not None and preset not in PRESETS:
+    if preset is not None and str(preset) not in PRESETS:
         raise SettingsError(
             f"model.preset: no preset '{preset}'{nearest(str(preset), set(PRESETS))}"
         )

@@ -97,11 +97,6 @@ def cases(world: int) -> list[Case]:
     ]
 
 
-def refused(family: Family, case: Case) -> bool:
-    """What torch cannot do, and the recipe refuses."""
-    return family.name == "t5" and case.parallel.get("pipeline_schedule") == "zero_bubble"
-
-
 def make_rows(samples: NDArray[np.int64]) -> PackedRows:
     """Rows of one to three documents and some padding, a function of the sample's number."""
     ids, next_tokens, segments = [], [], []

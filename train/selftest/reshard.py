@@ -19,8 +19,8 @@ from train.checkpoint.store import CheckpointStore, load_tensors
 from train.distributed.sharded_tensors import local_part
 from train.distributed.world import World
 from train.loop.trainer import Trainer
-from train.selftest.cases import FAMILIES, Case, Family, cases, refused
-from train.selftest.run import build_trainer, train_steps
+from train.selftest.cases import FAMILIES, Case, Family, cases
+from train.selftest.run import build_trainer, is_refused, train_steps
 
 ONE = Case(name="one process", parallel={}, microbatches=1)
 # As many layers as the deepest pipeline has stages, and one more, so that stages differ.
@@ -51,7 +51,10 @@ class _Saved:
 
 def reshard_cells(world: World, family: Family, names: tuple[str, ...] = ()) -> list[Loaded]:
     """Save after one step in each strategy, load in each: every pair of `names`, or of all."""
-    chosen = [ONE, *(case for case in cases(world.size) if not refused(family, case))]
+    chosen = [
+        ONE,
+        *(case for case in cases(world.size) if not is_refused(family, case, world.size)),
+    ]
     chosen = [case for case in chosen if not names or case.name in names]
     box = [tempfile.mkdtemp() if world.is_first else None]
     dist.broadcast_object_list(box)

@@ -17,6 +17,7 @@ from train.objectives.build import build_objective
 from train.objectives.config import parse_objective
 from train.optim.groups import build_optimizer
 from train.parallel.compose import build_strategy
+from train.refusals import RunFacts, refusals
 from train.selftest.cases import (
     ROWS,
     SEQ_LEN,
@@ -41,17 +42,9 @@ class _Rows:
         return make_rows(samples)
 
 
-def build_trainer(
-    family: Family,
-    case: Case,
-    world: World,
-    dtype: str,
-    *,
-    seed: int = 3,
-    changes: dict[str, Any] | None = None,
-) -> tuple[Trainer, Items]:
-    """A trainer of the case, and this rank's micro-batches of each step."""
-    settings = TrainSettings.model_validate(
+def settings_of(family: Family, case: Case, changes: dict[str, Any] | None = None) -> TrainSettings:
+    """The recipe of a case."""
+    return TrainSettings.model_validate(
         {
             "manifest": "none",
             "output": "none",
@@ -65,6 +58,26 @@ def build_trainer(
             **(changes or {}),
         }
     )
+
+
+def is_refused(family: Family, case: Case, world_size: int) -> bool:
+    """Whether a recipe of this case would be refused."""
+    settings = settings_of(family, case)
+    model = resolve_model(settings.model, vocab_size=VOCAB, seq_len=SEQ_LEN)
+    return bool(refusals(settings, RunFacts(model=model, world_size=world_size)))
+
+
+def build_trainer(
+    family: Family,
+    case: Case,
+    world: World,
+    dtype: str,
+    *,
+    seed: int = 3,
+    changes: dict[str, Any] | None = None,
+) -> tuple[Trainer, Items]:
+    """A trainer of the case, and this rank's micro-batches of each step."""
+    settings = settings_of(family, case, changes)
     config = resolve_model(settings.model, vocab_size=VOCAB, seq_len=SEQ_LEN)
     objective = build_objective(
         parse_objective(settings.objective),

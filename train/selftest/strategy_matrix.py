@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +20,8 @@ import torch.multiprocessing as mp
 import torch.nn.functional as F
 from torch import Tensor
 
+from schemas.errors import SettingsError
+from schemas.settings import nearest
 from train.distributed.sharded_tensors import local_part, shard_of
 from train.distributed.world import World, leave_process, open_world
 from train.loop.trainer import Trainer
@@ -33,10 +35,9 @@ from train.selftest.cases import (
     Case,
     Family,
     cases,
-    refused,
 )
-from train.selftest.reshard import RESHARD_FAMILY, print_matrix, reshard_cells
-from train.selftest.run import build_trainer, train_steps
+from train.selftest.reshard import ONE, RESHARD_FAMILY, print_matrix, reshard_cells
+from train.selftest.run import build_trainer, is_refused, train_steps
 
 DOUBLE, SINGLE = "float64", "float32"
 _CHECKED_STEPS = (0, STEPS - 1)
@@ -126,7 +127,7 @@ def _run_cells(world: World, wanted: Wanted) -> list[Cell]:
             expected = _reference(family, world, dtype)
             for case in cases(world.size):
                 is_wanted = not wanted.strategies or case.name in wanted.strategies
-                if is_wanted and not refused(family, case):
+                if is_wanted and not is_refused(family, case, world.size):
                     cells.append(_cell(family, case, world, expected, dtype, wanted.plant))
                     if world.is_first:
                         _print_cell(cells[-1])
@@ -213,7 +214,13 @@ def selftest(
     strategies: tuple[str, ...] = (),
     reshards: bool = False,
 ) -> int:
-    """Spawn the ranks once, run every cell, print the matrix; 1 where a cell failed."""
+    """Spawn the ranks once, run every cell, print the matrix; 1 where a cell failed.
+
+    Raises:
+        SettingsError: A family or a parallel strategy is asked for that the matrix does not have.
+    """
+    _check_names("--family", families, [family.name for family in FAMILIES])
+    _check_names("--strategy", strategies, [ONE.name, *(case.name for case in cases(world_size))])
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
@@ -230,6 +237,12 @@ def selftest(
         return 1 if failed else 0
     print(f"selftest: world {world_size}: {passed} cells passed, {failed} failed")
     return 1 if failed else 0
+
+
+def _check_names(flag: str, names: Sequence[str], known: Sequence[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise SettingsError(f"{flag} {name}: is not in the matrix{nearest(name, known)}")
 
 
 def _rank(rank: int, size: int, port: int, wanted: Wanted, results: Any) -> None:

@@ -50,6 +50,17 @@ class Texts:
     base: Sequence[str] = ()
 
 
+def refuse_unknown_proofs(config: ExtendConfig) -> None:
+    """Judge the names of proofs that may fail, which costs nothing, before anything is trained.
+
+    Raises:
+        SettingsError: `allow` names no proof.
+    """
+    for name in config.allow:
+        if name not in PROOF_NAMES:
+            raise SettingsError(f"--allow {name}: no such proof{nearest(name, set(PROOF_NAMES))}")
+
+
 def publish_extension(
     base: TokenizerFolder,
     donor: Donor,
@@ -67,9 +78,7 @@ def publish_extension(
     """
     if out.exists():
         raise SettingsError(f"--out {out}: exists already")
-    for name in config.allow:
-        if name not in PROOF_NAMES:
-            raise SettingsError(f"--allow {name}: no such proof{nearest(name, set(PROOF_NAMES))}")
+    refuse_unknown_proofs(config)
     if config.min_gain is not None and not texts.new:
         raise SettingsError(
             "min_gain needs a sample of the new language to count on; give --sample"
