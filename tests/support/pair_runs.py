@@ -13,7 +13,7 @@ import torch
 
 from tests.support.option_pairs import Pair
 from train.distributed.world import World, open_world
-from train.loop.run import evaluated, open_run
+from train.loop.open_run import open_run
 from train.loop.stream import StepStream, microbatches
 from train.parameter_server.run import pretrain_asynchronous
 from train.phases import split_phases
@@ -80,4 +80,4 @@ def _run_one_step(settings: TrainSettings, world: World) -> None:
         assert outcome.is_skipped or 0 < outcome.grad_norm < math.inf
         if run.outer is not None:
             run.outer.after_step(trainer.step)
-        assert math.isfinite(evaluated(run, is_last=True)["heldout"]["loss"])
+        assert math.isfinite(run.heldout.after_step(trainer.step, is_last=True)["heldout"]["loss"])

@@ -144,7 +144,7 @@ class ShardReader:
         if index not in self._open:
             entry = self._shards[index]
             path = self._files.local(entry.path)
-            _verify_shard(path, entry, how=self._verify)
+            verify_shard(path, entry, how=self._verify)
             file = pq.ParquetFile(path)
             meta = file.metadata
             rows = [meta.row_group(number).num_rows for number in range(meta.num_row_groups)]
@@ -202,7 +202,7 @@ def _optional(column: pa.ChunkedArray) -> NDArray[Any]:
     return values.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
 
 
-def _verify_shard(path: Path, shard: Shard, *, how: str) -> None:
+def verify_shard(path: Path, shard: Shard, *, how: str) -> None:
     """Compare a shard's file with its entry in the manifest.
 
     A file with other bytes but equal rows was rewritten: it is accepted with a warning.
@@ -214,7 +214,7 @@ def _verify_shard(path: Path, shard: Shard, *, how: str) -> None:
         raise ContractError(f"{path}: shard is missing")
     if how == "none":
         return
-    if how == "file" and _file_sha256(path) == shard.sha256:
+    if how == "file" and file_sha256(path) == shard.sha256:
         return
     content = content_sha256(read_row_groups(path))
     if content != shard.content_sha256:
@@ -226,7 +226,7 @@ def _verify_shard(path: Path, shard: Shard, *, how: str) -> None:
         logger.warning("%s: another file with the same rows; accepted", path)
 
 
-def _file_sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes."""
     digest = hashlib.sha256()
     with path.open("rb") as file:

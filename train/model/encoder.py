@@ -91,7 +91,7 @@ class Encoder(nn.Module):
         """Pass hidden states through some of the blocks: all of them, or those of a pipeline stage."""
         mask = None
         if batch.visible is not None:
-            mask = _partly_visible_mask(batch.document, batch.visible)
+            mask = partly_visible_mask(batch.document, batch.visible)
         elif not batch.is_whole:
             mask = both_ways_mask(
                 batch.document, across_documents=self.config.attend_across_documents
@@ -140,7 +140,7 @@ class Encoder(nn.Module):
         return self.transform_norm(F.gelu(self.transform(hidden)))  # type: ignore[no-any-return]
 
 
-def _partly_visible_mask(document_BT: Tensor, visible_BT: Tensor) -> Tensor:
+def partly_visible_mask(document_BT: Tensor, visible_BT: Tensor) -> Tensor:
     """[B, 1, T, T], true for visible and earlier tokens of a document (UniLM, Dong et al. 2019)."""
     tokens = document_BT.shape[1]
     causal = torch.ones(tokens, tokens, dtype=torch.bool, device=document_BT.device).tril()

@@ -65,7 +65,7 @@ class Transformer(nn.Module):
         """Pass hidden states through some of the blocks: all of them, or those of a pipeline stage."""
         mask = None
         if batch.visible is not None or not (batch.is_whole or self.config.attend_across_documents):
-            mask = _document_mask(batch.document, batch.visible)
+            mask = document_mask(batch.document, batch.visible)
         set_real_tokens(self, batch.document)
         rotary = self._rotary(batch.positions)
         for block in blocks:
@@ -127,7 +127,7 @@ class Transformer(nn.Module):
         return self.embedding.weight if self.head is None else self.head.weight
 
 
-def _document_mask(document_BT: Tensor, visible_BT: Tensor | None = None) -> Tensor:
+def document_mask(document_BT: Tensor, visible_BT: Tensor | None = None) -> Tensor:
     """[B, 1, T, T], true for a token and earlier ones of its document; padding attends to padding.
 
     Every row has one true entry, for softmax over none is NaN. Earlier tokens attend to tokens that

@@ -82,7 +82,7 @@ class EventLog:
             ContractError: The file does not begin with the events of the checkpoint.
         """
         if not self.events:
-            self.events = _check_events(events, where="the checkpoint")
+            self.events = check_events(events, where="the checkpoint")
             self.path.parent.mkdir(parents=True, exist_ok=True)
             lines = "".join(json.dumps(e, ensure_ascii=False) + "\n" for e in events)
             self.path.write_text(lines, encoding="utf-8")
@@ -102,10 +102,10 @@ def read_events(path: Path) -> list[Event]:
     whole, newline, rest = text.rpartition("\n")
     if rest:
         path.write_text(whole + newline, encoding="utf-8")
-    return _check_events([json.loads(line) for line in whole.splitlines()], where=str(path))
+    return check_events([json.loads(line) for line in whole.splitlines()], where=str(path))
 
 
-def _check_events(events: list[Event], *, where: str) -> list[Event]:
+def check_events(events: list[Event], *, where: str) -> list[Event]:
     """Return the events if each holds the hash of the one before.
 
     Raises:

@@ -58,7 +58,7 @@ def write_report(run: Path) -> Path:
 
 def render(run: Path) -> str:
     """The HTML of a run's report."""
-    records = _read_metrics(run / "metrics.jsonl")
+    records = read_metrics(run / "metrics.jsonl")
     sections = [
         _figures(records[-1], records),
         _section("Curves", f'<div class="charts">{_charts(records)}</div>'),
@@ -83,7 +83,7 @@ def wrap(title: str, body: str) -> str:
     )
 
 
-def _read_metrics(path: Path) -> list[Record]:
+def read_metrics(path: Path) -> list[Record]:
     """Records of `metrics.jsonl`; a last line that a kill cut short is left out.
 
     Raises:

@@ -240,7 +240,7 @@ def test_bert_has_heads_on_cls_and_on_tokens(labelled: tuple[Path, Manifest], at
             words = ["Ann", "met", "Bob", "here"]
             assert all(word.startswith(first) for word, first in zip(words, firsts, strict=True))
     config = ModelConfig(
-        family="bert", vocab_size=vocab_size, width=16, max_positions=64, classes=2
+        family="bert", vocab_size=vocab_size, width=16, max_positions=64, num_classes=2
     )
     model = build_model(config, seed=0)
     sums = model(batch)
@@ -264,7 +264,7 @@ def test_the_heads_of_classes_load_in_transformers_with_equal_logits(
         vocab_size=manifest.tokenizer.vocab_size,
         width=16,
         max_positions=64,
-        classes=3,
+        num_classes=3,
         activation="gelu",
         norm_eps=1e-12,
     )
