@@ -45,12 +45,12 @@ def extend_folder(args: argparse.Namespace, config: ExtendConfig) -> int:
         vocabulary = publish_extension(
             base, donor, config, texts=texts, out=args.out, tell=console.log
         )
-    _print_summary(vocabulary, console)
+    print_summary(vocabulary, console)
     console.print(f"{args.out}: {vocabulary.size:,} ids")
     return 0
 
 
-def _print_summary(vocabulary: ExtendedVocabulary, console: Console) -> None:
+def print_summary(vocabulary: ExtendedVocabulary, console: Console) -> None:
     """Proofs, refusals, fertility, and the new tokens met most often."""
     proofs = Table("proof", "holds", "checked", "failures", "what", title="proofs")
     for proof in vocabulary.proofs:
