@@ -10,7 +10,11 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from torch import Tensor
-from torch._C._distributed_c10d import PrefixStore, ProcessGroupGloo, Store
+from torch.distributed import (  # type: ignore[attr-defined] # public, not in __all__
+    PrefixStore,
+    ProcessGroupGloo,
+    Store,
+)
 
 _RANK_OF_END = {"server": 0, "worker": 1}
 

@@ -6,6 +6,8 @@ import logging
 
 import torch
 
+from train.distributed.torch_private import has_bf16_kernels
+
 logger = logging.getLogger(__name__)
 
 
@@ -31,7 +33,7 @@ def _has_fast_bf16(device: torch.device) -> bool:
         if not has:
             logger.warning("%s has no bf16: computing in fp32", torch.cuda.get_device_name())
         return has
-    has = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    has = has_bf16_kernels()
     if not has:
         logger.warning("this CPU has no bf16 instructions: computing in fp32")
     return has

@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from train.distributed.torch_private import softmax_backward
+
 # Attention weights of a layer up to this size are kept: computing them again takes a twentieth of
 # a step of T5.
 KEPT_BYTES = 48 << 20
@@ -130,9 +132,7 @@ class _RowAttention(torch.autograd.Function):
                 grad_weights.mul_(kept[row])
                 dropped = weights * kept[row]
             torch.bmm(dropped.transpose(1, 2), grad_out[row], out=grads[2][row])
-            grad_scores = torch.ops.aten._softmax_backward_data(
-                grad_weights, weights, -1, weights.dtype
-            )
+            grad_scores = softmax_backward(grad_weights, weights)
             if grad_bias is not None:
                 grad_bias[0] += grad_scores
             if ctx.scale != 1.0:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from train.distributed.sharded_tensors import local_part
+from train.distributed.torch_private import AdamWOfParts
 
 
-class LocalAdamW(torch.optim.AdamW):
+class LocalAdamW(AdamWOfParts):
     """torch's own kernels on the local parts; states stay sharded as their parameters.
 
     AdamW looks at one element at a time, so the ranks need not agree on anything. Given DTensors,
@@ -17,8 +16,5 @@ class LocalAdamW(torch.optim.AdamW):
     is sharded, which torch does not remember: 0.2 to 0.5 s of every step for 200 tensors.
     """
 
-    def _init_group(self, group: dict[str, Any], *lists: list[torch.Tensor], **named: Any) -> bool:
-        has_complex: bool = super()._init_group(group, *lists, **named)  # type: ignore[no-untyped-call]
-        for tensors in (*lists, *named.values()):
-            tensors[:] = [local_part(tensor) for tensor in tensors]
-        return has_complex
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, part_of=local_part, **named)

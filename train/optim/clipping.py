@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 
 from train.distributed.sharded_tensors import local_part
+from train.distributed.torch_private import norms, scale_in_place
 
 
 def gradient_norm(gradients: Iterable[Tensor]) -> Tensor:
@@ -29,10 +30,10 @@ def gradient_norm(gradients: Iterable[Tensor]) -> Tensor:
 
 
 def _square_of(gradients: Sequence[Tensor]) -> Tensor:
-    """Of gradients that lie alike: the local squares, summed over the axes that split them."""
+    """The sum of squares of gradients on one mesh, summed over the axes that split them."""
     parts = [local_part(gradient) for gradient in gradients]
-    norms = torch.stack(torch._foreach_norm(parts, 2.0))
-    square = norms.to(torch.promote_types(norms.dtype, torch.float32)).square().sum()
+    each = torch.stack(norms(parts))
+    square = each.to(torch.promote_types(each.dtype, torch.float32)).square().sum()
     first = gradients[0]
     if isinstance(first, DTensor):
         for axis, placement in enumerate(first.placements):
@@ -50,4 +51,4 @@ def clip_gradients(gradients: Sequence[Tensor], norm: Tensor, max_grad_norm: flo
 def scale_gradients(gradients: Sequence[Tensor], factor: float) -> None:
     """Multiply in place; foreach kernels refuse plain tensors beside DTensors, so by local part."""
     parts = [local_part(gradient) for gradient in gradients]
-    torch._foreach_mul_(parts, factor)
+    scale_in_place(parts, factor)

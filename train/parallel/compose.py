@@ -12,11 +12,11 @@ from torch.distributed import ProcessGroup
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, Shard
-from torch.utils import _pytree
 
 from train.batch.batch import LossSums
 from train.data.cursor import RankShare
 from train.distributed.precision import autocast_type
+from train.distributed.torch_private import flat_axis, make_transparent
 from train.distributed.world import World
 from train.model.encoder import Encoder
 from train.parallel.config import ParallelConfig, Recompute, StrategyRequest
@@ -37,8 +37,7 @@ from train.parallel.tensor import TensorSplit, block_lists, split_matrices
 REPLICATE, SHARD, PIPELINE, TENSOR = "dp_replicate", "dp_shard", "pp", "tp"
 
 # FSDP hooks the tensors that it finds in a module's output: it must see into our sums.
-if LossSums not in _pytree.SUPPORTED_NODES:
-    _pytree.register_dataclass(LossSums)
+make_transparent(LossSums)
 
 
 def build_strategy(request: StrategyRequest, model: nn.Module, world: World) -> Strategy:
@@ -210,7 +209,7 @@ def _pipeline(
     data, sharded = mesh[REPLICATE], frozenset[str]()
     if parallel.dp_shard > 1:
         sharded = _shard_blocks(model, _data_mesh(mesh, mesh[REPLICATE].size()))
-        data = mesh[REPLICATE, SHARD]._flatten()
+        data = flat_axis(mesh[REPLICATE, SHARD])
     shared = _shared_groups(holders, whole_order, mesh, world)
     rank = dist.get_rank(group)
     return PipelineStrategy(

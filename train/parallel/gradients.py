@@ -12,9 +12,8 @@ from torch.distributed import ProcessGroup
 
 from train.distributed.replicas import sum_gradients
 from train.distributed.sharded_tensors import local_part
+from train.distributed.torch_private import unwrapped_name
 from train.optim.clipping import gradient_norm, scale_gradients
-
-_WRAPPER = "_checkpoint_wrapped_module."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,4 +103,4 @@ def filled_gradients(parts: Sequence[nn.Module]) -> dict[str, Tensor]:
 
 def logical_name(name: str) -> str:
     """The name of a parameter without what recomputing blocks adds to it."""
-    return name.replace(_WRAPPER, "")
+    return unwrapped_name(name)

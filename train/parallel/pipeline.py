@@ -26,6 +26,7 @@ from train.batch.batch import LossSums
 from train.batch.losses import LossMeter, StepTotals
 from train.data.cursor import RankShare
 from train.distributed.seeds import seed_microbatch
+from train.distributed.torch_private import run_microbatches
 from train.distributed.world import World
 from train.parallel.config import ScheduleKind
 from train.parallel.gradients import GradientSums, ReducedGradients
@@ -149,15 +150,8 @@ class PipelineStrategy:
         ]
         schedule = self._schedule(len(items), contents[0])
         nothing = torch.zeros(1, device=self.world.device)
-        kwargs = [{"item": item} for item in in_flight]
-        targets = [nothing] * len(items)
-        # `step` would cut tensors into micro-batches; ours are objects, cut already.
-        for stage in schedule._stages if hasattr(schedule, "_stages") else [schedule._stage]:
-            stage.has_backward = True
-            stage.clear_runtime_states()
-        schedule._step_microbatches(
-            [(nothing,)] * len(items), kwargs, targets, None, return_outputs=False
-        )
+        named = [{"item": item} for item in in_flight]
+        run_microbatches(schedule, [(nothing,)] * len(items), named)
 
     def _schedule(self, count: int, batch: Any) -> Any:
         key = (count, batch.input_ids.shape, batch.labels.shape)

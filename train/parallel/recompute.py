@@ -7,18 +7,16 @@ from typing import Any, Literal
 
 import torch
 from torch import nn
-from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
 from torch.utils.checkpoint import CheckpointPolicy, create_selective_checkpoint_contexts
 
-# Dear to compute again: products of matrices and attention; the rest of a block is cheap.
+from train.distributed.torch_private import kept_attention_kernels, wrap_for_recompute
+
+# What costs most to compute again is kept: matrix products and attention.
 _KEPT = frozenset(
     {
         torch.ops.aten.mm.default,
         torch.ops.aten.addmm.default,
-        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default,
-        torch.ops.aten._scaled_dot_product_flash_attention.default,
-        torch.ops.aten._scaled_dot_product_efficient_attention.default,
-        torch.ops.aten._scaled_dot_product_cudnn_attention.default,
+        *kept_attention_kernels(),
     }
 )
 
@@ -29,11 +27,11 @@ def recompute_blocks(blocks: nn.Module, how: Literal["selective", "full"]) -> No
     Selective keeps what matrices and attention gave (Korthikanti et al. 2022, section 5, keeps all
     but attention; here the fused kernel never holds the scores).
     """
-    more: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     if how == "selective":
-        more["context_fn"] = partial(create_selective_checkpoint_contexts, _policy)
+        options["context_fn"] = partial(create_selective_checkpoint_contexts, _policy)
     for name, block in list(blocks.named_children()):
-        setattr(blocks, name, checkpoint_wrapper(block, preserve_rng_state=True, **more))
+        setattr(blocks, name, wrap_for_recompute(block, **options))
 
 
 def _policy(context: Any, operator: Any, *args: Any, **kwargs: Any) -> CheckpointPolicy:

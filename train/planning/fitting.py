@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from schemas.errors import SettingsError
 from train.batch.batch import Batch
+from train.distributed.torch_private import TorchDispatchMode, tree_leaves
 from train.model.config import ModelConfig
 from train.model.transformer import build_model
 from train.parallel.compose import recompute_and_compile
