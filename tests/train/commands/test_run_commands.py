@@ -1,0 +1,160 @@
+"""The verbs that look at a run: one small run, then its report, its steps and its evaluation."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from schemas.errors import ContractError, SettingsError
+from schemas.manifest import read_manifest
+from tests.support.extended import write_two_datasets
+from train.checkpoint.pointer import find_checkpoint
+from train.commands import evaluate, plan, pretrain, report, selftest, trace
+from train.commands.arguments import settings_of
+from train.commands.evaluate_checkpoint import evaluate_checkpoint
+from train.report.page import render
+from train.selftest.cases import FAMILIES, cases, refused
+
+STEPS = 3
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recipe, its data, and its finished run."""
+    root = tmp_path_factory.mktemp("run")
+    data = write_two_datasets(root)
+    recipe: dict[str, Any] = {
+        "manifest": str(data.base), "output": str(root / "run"), "threads": 1,
+        "model": {"preset": "gpt2-test"}, "objective": {"name": "causal"},
+        "batch": {"sequences": 4, "microbatch": 4}, "stop": {"steps": STEPS},
+        "evaluation": {"microbatch": 4},
+    }  # fmt: skip
+    (root / "r.yaml").write_text(yaml.safe_dump(recipe))
+    run(pretrain, "--recipe", str(root / "r.yaml"))
+    return root
+
+
+def last_metrics(folder: Path) -> dict[str, Any]:
+    """The record of the last step."""
+    lines = (folder / "run" / "metrics.jsonl").read_text("utf-8").splitlines()
+    found: dict[str, Any] = json.loads(lines[-1])
+    return found
+
+
+def run(verb: ModuleType, *arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    verb.add_arguments(parser)
+    code: int = verb.run(parser.parse_args(arguments))
+    return code
+
+
+def test_the_page_is_offline_and_has_what_the_run_wrote(folder: Path) -> None:
+    assert run(report, "--run", str(folder / "run")) == 0
+
+    page = (folder / "run" / "report.html").read_text("utf-8")
+    assert "<script" not in page
+    assert "http://" not in page
+    assert "https://" not in page
+    assert page.count("<svg") >= 3
+    last = last_metrics(folder)
+    assert last["step"] == STEPS - 1
+    assert f"<b>{last['loss']:.4f}</b>" in page
+    for event in ("start", "manifest"):
+        assert event in page
+
+
+def test_a_folder_without_metrics_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match=str(tmp_path)):
+        render(tmp_path)
+
+
+def test_a_step_is_traced_to_its_documents(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = str(folder / "r.yaml")
+
+    assert run(trace, "--recipe", recipe, "--step", "2") == 0
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["sample"] for line in lines] == [8, 9, 10, 11]
+    root = read_manifest(folder / "base").root
+    assert {line["manifest"] for line in lines} == {root[:12]}
+    assert all(document["doc_id"] for line in lines for document in line["documents"])
+    with pytest.raises(SettingsError, match="steps 0 to 2"):
+        run(trace, "--recipe", recipe, "--step", "3")
+
+
+def test_an_evaluation_is_made_once_for_each_question(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tasks = tmp_path / "words.jsonl"
+    items = [{"question": f"t{n} t{n + 1}", "choices": ["t5 t6", "t9"], "answer": n % 2}
+             for n in range(5, 9)]  # fmt: skip
+    tasks.write_text("".join(json.dumps(item) + "\n" for item in items))
+    out = tmp_path / "evaluation.json"
+    asked = ["--checkpoint", str(folder / "run"), "--manifest", str(folder / "base"),
+             "--tasks", str(tasks), "--output", str(out)]  # fmt: skip
+
+    assert run(evaluate, *asked) == 0
+    result, written = json.loads(out.read_text()), out.stat().st_mtime_ns
+    assert run(evaluate, *asked) == 0
+
+    assert out.stat().st_mtime_ns == written, "the same question is not answered twice"
+    (task,) = result["tasks"]
+    assert (task["name"], task["items"], task["chance"]) == ("words", 4, 0.5)
+    # The run itself measured the same loss at its end.
+    heldout = last_metrics(folder)["heldout"]
+    assert result["heldout"]["loss"] == pytest.approx(heldout["loss"], rel=1e-6)
+    assert "words" in capsys.readouterr().out
+    assert run(evaluate, *asked, "--max-rows", "3") == 0
+    assert out.stat().st_mtime_ns != written
+
+
+def test_another_tokenizer_is_refused(folder: Path) -> None:
+    parser = argparse.ArgumentParser()
+    evaluate.add_arguments(parser)
+    other = ["--checkpoint", str(folder / "run"), "--manifest", str(folder / "extended")]
+
+    with pytest.raises(ContractError, match="its tokenizer is"):
+        evaluate_checkpoint(parser.parse_args(other), find_checkpoint(folder / "run"))
+
+
+def test_a_plan_says_what_the_run_did(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(plan, "--recipe", str(folder / "r.yaml")) == 0
+
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"{STEPS} steps, {4 * STEPS} rows of 16 tokens" in said
+
+
+def test_settings_of_the_command_line_win(folder: Path) -> None:
+    args = argparse.Namespace(recipe=folder / "r.yaml", overrides=["seed=9", "stop.steps=1"])
+
+    settings = settings_of(args)
+
+    assert (settings.seed, settings.stop.steps) == (9, 1)
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "known"),
+    [("--family", "gtp2", "gpt2"), ("--strategy", "fsdp x tb", "fsdp x tp")],
+)
+def test_a_selftest_of_no_cell_is_refused(option: str, name: str, known: str) -> None:
+    with pytest.raises(SettingsError, match=f"did you mean '{known}'"):
+        run(selftest, option, name)
+
+
+def test_the_one_cell_that_torch_cannot_run_is_left_out() -> None:
+    left_out = [
+        (family.name, case.name)
+        for family in FAMILIES
+        for case in cases(4)
+        if refused(family, case)
+    ]
+
+    assert left_out == [("t5", "pp zero_bubble")]
