@@ -14,7 +14,6 @@ import torch
 from tests.support.option_pairs import Pair
 from train.distributed.world import World, open_world
 from train.loop.open_run import open_run
-from train.loop.stream import StepStream, microbatches
 from train.parameter_server.run import pretrain_asynchronous
 from train.phases import split_phases
 from train.settings import TrainSettings
@@ -63,21 +62,11 @@ def _run_one_step(settings: TrainSettings, world: World) -> None:
         Path(phase.output).mkdir(parents=True, exist_ok=True)
         run = open_run(phase, world)
         trainer = run.trainer
-        items = microbatches(
-            trainer.plan,
-            run.data,
-            trainer.strategy.share,
-            run.built.make_batch,
-            microbatch=phase.batch.microbatch,
-            start_step=0,
-        )
-        stream = StepStream(items, depth=2)
-        try:
+        with run.rows.stream(trainer.plan, trainer.strategy.share, start_step=0) as stream:
             outcome = trainer.update(stream.of_step, stop_asked=False)
-        finally:
-            stream.close()
         assert math.isfinite(outcome.totals.mean)
         assert outcome.is_skipped or 0 < outcome.grad_norm < math.inf
         if run.outer is not None:
             run.outer.after_step(trainer.step)
-        assert math.isfinite(run.heldout.after_step(trainer.step, is_last=True)["heldout"]["loss"])
+        record = run.heldout.after_step(trainer.step, is_last=True)
+        assert math.isfinite(record["heldout"]["loss"])
