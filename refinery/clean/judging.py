@@ -32,7 +32,8 @@ from refinery.quality.classifier import (
     quality_reasons,
 )
 from refinery.quality.config import QUALITY, HeadConfig
-from refinery.quality.sampling import head_sampled, is_sampled_out
+from refinery.quality.reasons import head_sampled
+from refinery.quality.sampling import is_sampled_out
 from refinery.text.batch import TextBatch, spans_of_groups
 from refinery.text.marked_edit import MarkedEdit
 

@@ -6,6 +6,9 @@ from pydantic import Field
 
 from schemas.settings import Settings
 
+# Reasons: a label that does not stay, and one of low confidence.
+UNWANTED, UNSURE = "language:unwanted", "language:unsure"
+
 
 class LanguageConfig(Settings):
     """Which languages stay, and how sure their label must be."""

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from refinery.language.config import LanguageConfig
+from refinery.language.config import UNSURE, UNWANTED, LanguageConfig
 from refinery.publish import storage
 from schemas.errors import SettingsError
 
@@ -67,8 +67,8 @@ def identify(texts: list[str], config: LanguageConfig) -> list[Language]:
 def language_reason(language: Language, config: LanguageConfig) -> str | None:
     """The reason to drop a document for its language; None without one."""
     if config.languages is not None and language.label not in config.languages:
-        return "language:unwanted"
+        return UNWANTED
     least = config.min_score_by_language.get(language.label, config.min_score)
     if least is not None and language.score < least:
-        return "language:unsure"
+        return UNSURE
     return None

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from refinery.quality.classifier import Classifier, head_reason, is_outside
+from refinery.quality.classifier import Classifier, is_outside
 from refinery.quality.config import HeadConfig
+from refinery.quality.reasons import head_reason
 from refinery.text.marked_edit import MarkedEdit
 
 # The score of a shorter paragraph says little: fastText averages over a handful of words.

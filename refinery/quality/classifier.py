@@ -21,12 +21,12 @@ from refinery.normalize.text import NORMALIZER_VERSION
 from refinery.publish import storage
 from refinery.quality.config import QUALITY, HeadConfig, QualityConfig, QualityTrainingConfig
 from refinery.quality.facts import ModelCard
+from refinery.quality.reasons import LOW_SCORE, head_reason
 from refinery.text.batch import CJK, kind_table
 from schemas.errors import ContractError, SettingsError
 from schemas.fingerprints import sha256_hex
 
 CLASSIFIER_VERSION = 1
-LOW_SCORE = "quality:score"
 GOOD, NOISY = "__label__good", "__label__noisy"
 
 
@@ -52,11 +52,6 @@ def model_name(head: str) -> str:
 
 def card_name(head: str) -> str:
     return f"{head}.json"
-
-
-def head_reason(head: str) -> str:
-    """The reason given to a document outside of a head's bounds."""
-    return f"head:{head}"
 
 
 @dataclass(frozen=True, order=True)

@@ -20,20 +20,7 @@ from numpy.typing import NDArray
 from refinery.quality.config import ParetoConfig
 from refinery.text.batch import mix
 
-PARETO = "pareto:"
-TOP = "top:"
-
 Floats = NDArray[np.float64]
-
-
-def head_sampled(head: str) -> str:
-    """The reason of a document that sampling by a head's score leaves out."""
-    return PARETO + head
-
-
-def head_not_best(head: str) -> str:
-    """The reason of a document that is not among the best by a head's score."""
-    return TOP + head
 
 
 def num_best(fraction: float, num_documents: int) -> int:

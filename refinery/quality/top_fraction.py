@@ -13,7 +13,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from refinery.quality.config import TopFractionConfig
-from refinery.quality.sampling import head_not_best
+from refinery.quality.reasons import head_not_best
 
 TOP_FRACTION_VERSION = 1
 _GROUP = "_group"

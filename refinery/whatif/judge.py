@@ -19,7 +19,10 @@ from numpy.typing import NDArray
 from refinery.clean.config import CleanConfig
 from refinery.filters.rules import rule_names, rules_for
 from refinery.filters.values import Floats
-from refinery.quality.sampling import PARETO, TOP, head_sampled, is_sampled_out
+from refinery.language.config import UNSURE, UNWANTED
+from refinery.quality.config import QUALITY
+from refinery.quality.reasons import HEAD, LOW_SCORE, PARETO, TOP, head_reason, head_sampled
+from refinery.quality.sampling import is_sampled_out
 from schemas.errors import ContractError
 
 if TYPE_CHECKING:
@@ -29,10 +32,10 @@ COLUMNS = ("source", "lang", "lang_score", "num_bytes", "values", "scores", "rea
 BATCH_ROWS = 32_768
 BYTES_PER_TOKEN = 4.0
 
-# Reasons that are computed anew from columns of the ledger; all others are taken as they are there.
-LANGUAGE = ("language:unwanted", "language:unsure")
-QUALITY = "quality:score"
-HEAD = "head:"
+# Reasons that are computed anew from columns of the ledger, beside those of rules with bounds, and
+# prefixes of such reasons. All others are taken as the ledger has them.
+_COMPUTED = (UNWANTED, UNSURE, LOW_SCORE)
+_COMPUTED_PREFIXES = (HEAD, PARETO, TOP)
 
 Mask = NDArray[np.bool_]
 
@@ -140,14 +143,14 @@ class _Judged:
         yield from after
         least = self._config.quality.min_score
         if least is not None:
-            score = map_columns(self._batch.column("scores")).get("quality")
+            score = map_columns(self._batch.column("scores")).get(QUALITY)
             if score is not None:
-                yield QUALITY, np.asarray(score < least)
+                yield LOW_SCORE, np.asarray(score < least)
         yield from self._heads()
         yield from self._sampled()
 
     def _sampled(self) -> Iterator[tuple[str, Mask]]:
-        chosen = {"quality": self._config.quality.pareto}
+        chosen = {QUALITY: self._config.quality.pareto}
         chosen |= {head: config.pareto for head, config in self._config.heads.items()}
         if not any(chosen.values()):
             return
@@ -165,7 +168,7 @@ class _Judged:
                 low, high = config.min_score, config.max_score
                 below = scores[head] < (-np.inf if low is None else low)
                 above = scores[head] > (np.inf if high is None else high)
-                yield HEAD + head, below | above
+                yield head_reason(head), below | above
 
     def _rules(self) -> Iterator[tuple[str, Mask]]:
         """Rules by language, in the order of that language, on its documents.
@@ -201,9 +204,9 @@ class _Judged:
             for label in self._languages
         ], dtype=np.float64)  # fmt: skip
         unwanted = ~wanted[self._codes]
-        yield LANGUAGE[0], unwanted
+        yield UNWANTED, unwanted
         with np.errstate(invalid="ignore"):
-            yield LANGUAGE[1], ~unwanted & (score < least[self._codes])
+            yield UNSURE, ~unwanted & (score < least[self._codes])
 
     def _other_reasons(self) -> tuple[list[tuple[str, Mask]], list[tuple[str, Mask]]]:
         """Reasons that no column explains (excluded, addresses, line rules), as the ledger has them.
@@ -216,12 +219,7 @@ class _Judged:
         before: list[tuple[str, Mask]] = []
         after: list[tuple[str, Mask]] = []
         for name in pc.unique(flat).to_pylist():
-            if (
-                name in known
-                or name in LANGUAGE
-                or name == QUALITY
-                or name.startswith((HEAD, PARETO, TOP))
-            ):
+            if name in known or name in _COMPUTED or name.startswith(_COMPUTED_PREFIXES):
                 continue
             mask = np.zeros(self._rows, bool)
             mask[parents.filter(pc.equal(flat, name)).to_numpy(zero_copy_only=False)] = True

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from refinery.clean.config import CleanConfig
 from refinery.quality.config import TopFractionConfig
-from refinery.quality.sampling import best_border, head_not_best, id_numbers, is_beyond
+from refinery.quality.reasons import head_not_best
+from refinery.quality.sampling import best_border, id_numbers, is_beyond
 from refinery.whatif.judge import Mask, is_dropped, map_columns
 
 MILLION = 1_000_000

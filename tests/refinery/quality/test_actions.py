@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import cast
 
 from refinery.quality.actions import MIN_PARAGRAPH_CHARS, head_marks, head_masks
-from refinery.quality.classifier import Classifier, head_reason
+from refinery.quality.classifier import Classifier
 from refinery.quality.config import HeadConfig
+from refinery.quality.reasons import head_reason
 
 LONG = "x" * MIN_PARAGRAPH_CHARS
 
