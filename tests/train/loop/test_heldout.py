@@ -1,0 +1,75 @@
+"""When a run evaluates, and what it leaves at its end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.support.datasets import DatasetShape, write_dataset
+from tests.support.tiny_gpt import TinyGpt, make_batch
+from train.data.config import LoaderConfig
+from train.data.cursor import RankShare
+from train.data.loader import SplitReader, open_split, shard_files
+from train.data.remote import open_manifest
+from train.distributed.world import World
+from train.loop.heldout import HeldoutEvaluation
+from train.parallel.gradients import GradientSums
+from train.parallel.strategy import DataParallelStrategy
+from train.settings import EvaluationConfig
+
+
+def evaluation(folder: Path, config: EvaluationConfig | None) -> HeldoutEvaluation:
+    path = write_dataset(folder / "data", DatasetShape(heldout_rows=6)).parent
+    files = shard_files(str(path), LoaderConfig())
+    manifest = open_manifest(files)
+
+    def open_heldout() -> SplitReader:
+        return open_split(files, manifest, LoaderConfig(), split="heldout", seed=0)
+
+    alone = World(rank=0, size=1, device=torch.device("cpu"))
+    torch.manual_seed(0)
+    strategy = DataParallelStrategy(
+        model=TinyGpt(manifest.tokenizer.vocab_size),
+        world=alone,
+        seed=1,
+        share=RankShare(),
+        sums=GradientSums(),
+    )
+    return HeldoutEvaluation(
+        config=config,
+        open_split=open_heldout,
+        make_batch=make_batch,
+        strategy=strategy,
+        world=alone,
+        output=folder,
+    )
+
+
+def figures_after(heldout: HeldoutEvaluation, steps: range) -> list[bool]:
+    return [bool(heldout.after_step(done, is_last=False)) for done in steps]
+
+
+def test_it_is_due_after_every_so_many_steps(tmp_path: Path) -> None:
+    heldout = evaluation(tmp_path, EvaluationConfig(every_steps=2, microbatch=4))
+
+    assert figures_after(heldout, range(1, 5)) == [False, True, False, True]
+    assert not (tmp_path / "evaluation.json").exists()
+
+
+@pytest.mark.parametrize("config", [None, EvaluationConfig()])
+def test_it_is_never_due_before_the_end_where_nothing_is_asked(
+    tmp_path: Path, config: EvaluationConfig | None
+) -> None:
+    assert figures_after(evaluation(tmp_path, config), range(1, 4)) == [False, False, False]
+
+
+def test_the_last_figures_are_in_the_folder_of_the_run(tmp_path: Path) -> None:
+    heldout = evaluation(tmp_path, EvaluationConfig(microbatch=4))
+    figures: dict[str, Any] = heldout.after_step(3, is_last=True)
+
+    assert figures["heldout"]["labels"] > 0
+    assert json.loads((tmp_path / "evaluation.json").read_text()) == figures
