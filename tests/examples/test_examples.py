@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from pydoc_data.topics import topics
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
+from jobs.command.main import main as refinery
 from jobs.demo.sample import write_sample
 from jobs.pipeline.report import finish_run
 from jobs.pipeline.runner import run_stages
@@ -16,6 +19,7 @@ from jobs.refine import STAGES
 from refinery.recipe import RefineSettings, load_recipe
 from schemas.manifest import read_manifest
 from schemas.settings import parse_settings
+from schemas.vocabulary import read_vocabulary
 from train.__main__ import main as train
 from train.settings import load_train_settings
 
@@ -78,7 +82,7 @@ def test_a_recipe_of_the_trainer_can_be_planned(
 
 
 def tiny(path: Path, folder: Path) -> RefineSettings:
-    """The recipe over the sample: what is English reads pages, what is Chinese the news."""
+    """The recipe over the sample: English sources read its pages, Chinese ones its news."""
     data: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
     recipe = data["recipe"]
     for source in recipe["sources"]:
@@ -88,58 +92,95 @@ def tiny(path: Path, folder: Path) -> RefineSettings:
     for benchmark in recipe.get("decontaminate", {}).get("benchmarks", ()):
         file = folder / f"{benchmark['name']}.csv"
         file.write_text("{0}\n{0}\n".format(",".join(benchmark["fields"])))
-        benchmark |= {"path": str(file), "format": "csv"}
-        benchmark.pop("id_field", None)
+        benchmark |= {"path": str(file), "format": "csv", "id_field": None, "multiple_choice": None}
     recipe["dedup"] = recipe.get("dedup", {}) | {"max_source_loss": None}
     vocabulary = recipe["vocabulary"]
     (vocabulary.get("extend") or vocabulary.get("train") or vocabulary)["size"] = 4500
     if "tokenizer" in vocabulary:
-        vocabulary["tokenizer"] = str(folder / "english_web/dataset/tokenizer")
+        vocabulary["tokenizer"] = str(train_base(folder))
     recipe["split"] = {"heldout_fraction": 0.1}
     if "budget_tokens" in recipe.get("mixture", {}):
         recipe["mixture"]["budget_tokens"] = 200_000
     recipe["packing"] |= {"seq_len": 64, "shard_tokens": 50_000}
-    name = path.stem if path.name != "refine.yaml" else path.parent.name
-    data["runtime"] = {"output": str(folder / name), "partitions": 2}
+    data["runtime"] = {"output": str(folder / "run"), "partitions": 2}
     return parse_settings(RefineSettings, data, where=str(path))
 
 
-@pytest.mark.slow
-def test_recipes_of_the_refinery_make_datasets(spark: SparkSession, tmp_path: Path) -> None:
+def train_base(folder: Path) -> Path:
+    """A tokenizer of English alone."""
+    lines, base = folder / "english.txt", folder / "base"
+    lines.write_text("\n".join(topics.values()))
+    assert refinery(["vocabulary", "train", str(lines), "--size", "3000", "--out", str(base)]) == 0
+    return base
+
+
+@pytest.fixture
+def refine(spark: SparkSession, tmp_path: Path) -> Callable[[str], Path]:
+    """Runs an example over the tiny corpus; returns the folder of the dataset."""
     write_sample(tmp_path / "texts")
-    layouts = {}
 
-    # The base of the one with new tokens is the tokenizer of the English one, which comes before it.
-    for name, path in sorted(REFINERY.items(), key=lambda item: item[0] != "english_web.yaml"):
-        settings = tiny(path, tmp_path)
+    def run(name: str) -> Path:
+        settings = tiny(REFINERY[name], tmp_path)
         finish_run(run_stages(settings, STAGES))
-        manifest = read_manifest(Path(settings.runtime.output) / "dataset")
-        assert manifest.train.rows > 100, name
-        layouts[manifest.name] = (manifest.layout, manifest.columns)
+        return Path(settings.runtime.output) / "dataset"
 
-    assert layouts["bert-corpus"][0] == "next_sentence"
-    assert "word_starts" in layouts["chinese-books-and-web"][1]
-    extended = tmp_path / "llama_new_vocabulary/dataset/tokenizer/vocabulary.json"
-    assert json.loads(extended.read_text("utf-8"))["tokens"]
-    for name, steps in {"t5_from_scratch": "t5-test", "bert_sentence_pairs": "bert-test"}.items():
-        losses = train_tiny(name, tmp_path, preset=steps)
-        assert losses[-1] < losses[0]
+    return run
 
 
-def train_tiny(name: str, folder: Path, *, preset: str) -> list[float]:
+@pytest.mark.slow
+def test_the_english_web_becomes_a_dataset(refine: Callable[[str], Path]) -> None:
+    manifest = read_manifest(refine("english_web.yaml"))
+
+    assert manifest.layout == "bestfit"
+    assert manifest.train.rows > 100
+
+
+@pytest.mark.slow
+def test_chinese_books_become_a_dataset_with_starts_of_words(
+    refine: Callable[[str], Path],
+) -> None:
+    manifest = read_manifest(refine("chinese_books_and_web.yaml"))
+
+    assert manifest.columns == ("word_starts",)
+    assert set(manifest.train.sources) <= {"books", "encyclopaedia", "web"}
+    assert manifest.train.rows > 100
+
+
+@pytest.mark.slow
+def test_the_tokenizer_of_a_base_gets_new_tokens(refine: Callable[[str], Path]) -> None:
+    vocabulary = read_vocabulary(refine("llama_new_vocabulary/refine.yaml") / "tokenizer")
+
+    assert vocabulary is not None
+    assert vocabulary.base.size <= vocabulary.tokens[0].id
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "preset"), [("t5_from_scratch", "t5-test"), ("bert_sentence_pairs", "bert-test")]
+)
+def test_a_model_trains_on_what_its_recipe_packs(
+    refine: Callable[[str], Path], name: str, preset: str
+) -> None:
+    dataset = refine(f"{name}/refine.yaml")
+
+    losses = train_tiny(name, dataset, preset=preset)
+
+    assert losses[-1] < losses[0]
+
+
+def train_tiny(name: str, dataset: Path, *, preset: str) -> list[float]:
     """Twelve steps of a recipe's objective on the tiny dataset, with a model for tests."""
-    dataset = folder / name / "dataset"
-    rows = read_manifest(dataset).seq_len
+    folder, rows = dataset.parent, read_manifest(dataset).seq_len
     data: dict[str, Any] = yaml.safe_load(TRAINER[name].read_text("utf-8"))
-    data |= {"manifest": str(dataset), "output": str(folder / name / "model")}
+    data |= {"manifest": str(dataset), "output": str(folder / "model")}
     data["model"] |= {"preset": preset, "max_positions": rows}
     data["objective"].pop("input_tokens", None)
     data.pop("phases", None)
     data |= {"stop": {"steps": 12}, "batch": {"sequences": 8, "microbatch": 8}, "evaluation": None}
     data["precision"] = {"compute": "fp32"}
     data["schedule"]["warmup"] = 4
-    recipe = folder / name / "train.yaml"
+    recipe = folder / "train.yaml"
     recipe.write_text(yaml.safe_dump(data))
     assert train(["pretrain", "--recipe", str(recipe)]) == 0
-    lines = (folder / name / "model/metrics.jsonl").read_text("utf-8").splitlines()
+    lines = (folder / "model/metrics.jsonl").read_text("utf-8").splitlines()
     return [json.loads(line)["loss"] for line in lines]
