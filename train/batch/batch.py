@@ -21,21 +21,21 @@ class Batch:
     """Tensors of one micro-batch.
 
     Attributes:
-        input_ids: [B, T].
+        input_ids: [B, T] ids of the tokens that the model reads.
         labels: [B, T], the token to predict at each position, NO_LABEL for none.
-        document: [B, T], number of the segment within its row from 1, 0 for padding; attention
+        document: [B, T], number of the segment within its row, from 1; 0 for padding. Attention
             stays inside of equal numbers.
-        positions: [B, T], from 0 in each segment.
-        segment: As `labels`, number of the segment in the batch, -1 for padding.
-        segment_source: [S], numbers into the sources.
-        num_sources: O.
+        positions: [B, T], position of a token in its segment, from 0.
+        segment: [B, T], index of the segment in the batch, -1 for padding.
+        segment_source: [S], index of a segment's source.
+        num_sources: O, the number of sources of the dataset.
         decoder_ids: [B, U] what a decoder reads; then `labels` and `segment` are [B, U].
         token_types: [B, T], 0 and 1 for the first and second of a pair.
         pair_labels: [B], 1 where the second does not follow the first, NO_LABEL for no pair.
-        pair_weight: Labels that a full row has; a pair counts as much as these together.
+        pair_weight: Number of labels that a full row has; a pair counts as much as they do together.
         classes_at: Where `labels` are classes instead of tokens: at [CLS] ("cls") or at "tokens".
-        visible: [B, T], true for tokens that all of their document may look at; the others are
-            seen by later ones only. None: what the family does.
+        visible: [B, T], true for tokens that all tokens of their document may attend to; the
+            others are seen by later tokens only. None: as the family attends.
         is_whole: Every row is one segment without padding, so a causal mask is enough.
     """
 
@@ -69,13 +69,14 @@ class LossSums:
     """Sums over labels in nats; nothing is averaged before the global count is known.
 
     Attributes:
-        loss: Scalar with a gradient.
-        loss_by_segment: [S] without one.
-        labels_by_segment: [S].
-        loss_by_source: [O].
-        labels_by_source: [O].
-        pair_loss: Scalar without one, the sum over pairs; `loss` holds it times `pair_weight`.
-        pairs: Scalar, how many.
+        loss: Scalar with a gradient, the sum over all labels.
+        loss_by_segment: [S] sums of losses, without a gradient.
+        labels_by_segment: [S] numbers of labels.
+        loss_by_source: [O] sums of losses, without a gradient.
+        labels_by_source: [O] numbers of labels.
+        pair_loss: Scalar without a gradient, the sum over pairs; `loss` holds it times
+            `pair_weight`. None where the objective has no pairs.
+        pairs: Scalar, the number of pairs.
     """
 
     loss: Tensor
@@ -99,11 +100,11 @@ class LossSums:
         """Add up the losses of labelled tokens.
 
         Args:
-            loss: Their differentiable sum.
+            loss: The differentiable sum of all losses.
             token_losses: Loss [N] of each labelled token.
             labelled: Index [N] of each of them in the flattened [B * T].
-            batch: Where the segments are.
-            pair_loss: Differentiable sum over the pairs.
+            batch: The batch that the losses are of; it says where the segments lie.
+            pair_loss: The differentiable sum over the pairs; None without pairs.
         """
         segments = batch.segment.reshape(-1)[labelled]
         size = len(batch.segment_source)
@@ -129,7 +130,7 @@ class LossSums:
 
 
 class Objective(Protocol):
-    """Rows to a batch; a pure function of (rows, seed, sample indices)."""
+    """Makes a batch of packed rows: a pure function of rows, seed and sample indices."""
 
     def build(self, rows: PackedRows, *, seed: int) -> Batch:
         """Make the tensors of one micro-batch."""

@@ -117,7 +117,7 @@ class StepTotals:
 
 
 class LossMeter:
-    """Add up micro-batches on a rank in float64, then over the ranks with one collective.
+    """Adds up micro-batches on a rank in float64, then all ranks with one collective.
 
     Attributes:
         sums: What this rank has counted so far; `total` leaves it as it is.
@@ -144,7 +144,13 @@ class LossMeter:
         self.sums.pairs.add_(pairs)
 
     def total(self, world: World, *, stop_asked: bool, copies: int = 1) -> StepTotals:
-        """Sums over all ranks, `copies` of which read the same rows; a wish to stop rides along."""
+        """Sum over all ranks.
+
+        Args:
+            world: All ranks; each calls it.
+            stop_asked: Whether this rank was asked to stop; the totals say whether any was.
+            copies: Number of ranks that count the same loss.
+        """
         votes = torch.full_like(self.sums.stop_votes, float(stop_asked))
         summed = world.sum(replace(self.sums, stop_votes=votes).pack()) / copies
         sums = StepSums.unpack(summed.cpu(), len(self._sources))

@@ -6,5 +6,5 @@ import os
 
 
 def world_size_of_environment() -> int:
-    """Ranks, 1 without torchrun."""
+    """Number of ranks that torchrun started; 1 without torchrun."""
     return int(os.environ.get("WORLD_SIZE", "1"))

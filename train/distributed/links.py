@@ -30,7 +30,7 @@ class Link(Protocol):
 
 
 class GlooLink:
-    """One end of a pair; both ends meet at a store under one name."""
+    """One end of a pair of processes; both ends meet at a store under one name."""
 
     def __init__(self, store: Store, name: str, *, end: str, timeout_seconds: float) -> None:
         """Wait for the other end.

@@ -25,19 +25,19 @@ def is_split(weight: Tensor) -> bool:
 
 
 def first_row(weight: DTensor) -> int:
-    """The vocabulary's number of this rank's first row."""
+    """The id of the first row that this rank has."""
     mesh = weight.device_mesh
     rows = -(-weight.shape[0] // mesh.size())
     return min(mesh.get_local_rank() * rows, weight.shape[0])
 
 
 def split_embedding(ids: Tensor, weight: DTensor) -> Tensor:
-    """Rows of the ids, each looked up by the rank that has it."""
+    """Embed ids; each is looked up by the rank that has its row."""
     rows_WD = weight.to_local()
     local = ids - first_row(weight)
     is_here = (local >= 0) & (local < len(rows_WD))
-    found = F.embedding(local.clamp(0, max(len(rows_WD) - 1, 0)), rows_WD)
-    return sum_out(found * is_here[..., None], weight.device_mesh.get_group())
+    rows = F.embedding(local.clamp(0, max(len(rows_WD) - 1, 0)), rows_WD)
+    return sum_out(rows * is_here[..., None], weight.device_mesh.get_group())
 
 
 def split_cross_entropy_sums(
@@ -59,7 +59,7 @@ def split_cross_entropy_sums(
 def _chunk(
     part: Tensor, matrix: Tensor, bias: Tensor | None, wanted: Tensor, group: ProcessGroup
 ) -> tuple[Tensor, Tensor]:
-    """Losses and the gradient of the logits, both from the whole vocabulary."""
+    """Losses and the gradient of this rank's logits, both by the softmax over all ranks' rows."""
     logits = (part @ matrix.T).to(torch.promote_types(part.dtype, torch.float32))
     if bias is not None:
         logits = logits + bias
@@ -81,7 +81,7 @@ def _chunk(
 
 
 class _SplitCrossEntropy(torch.autograd.Function):
-    """Gradients are made beside the losses, as for a whole vocabulary."""
+    """Cross-entropy that computes its gradients in the forward pass, beside the losses."""
 
     @staticmethod
     def forward(  # noqa: PLR0913 - autograd takes tensors one by one
@@ -104,8 +104,8 @@ class _SplitCrossEntropy(torch.autograd.Function):
         losses = []
         for start in range(0, len(labels), rows):
             part = hidden[start : start + rows].to(compute)
-            each, grad = _chunk(part, matrix, bias, labels[start : start + rows] - first, group)
-            losses.append(each)
+            chunk, grad = _chunk(part, matrix, bias, labels[start : start + rows] - first, group)
+            losses.append(chunk)
             if grad_bias is not None:
                 grad_bias += grad.sum(0)
             grad = grad.to(compute)
@@ -113,10 +113,10 @@ class _SplitCrossEntropy(torch.autograd.Function):
             grad_weight.addmm_(grad.T.to(weight.dtype), part.to(weight.dtype))
         if ctx.needs_input_grad[0]:
             dist.all_reduce(grad_hidden, group=group)
-        each = torch.cat(losses) if losses else hidden.new_zeros(0)
+        losses_N = torch.cat(losses) if losses else hidden.new_zeros(0)
         ctx.save_for_backward(grad_hidden, grad_weight, grad_bias)
-        ctx.mark_non_differentiable(each)
-        return each.sum(), each
+        ctx.mark_non_differentiable(losses_N)
+        return losses_N.sum(), losses_N
 
     @staticmethod
     def backward(ctx: Any, grad_sum: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:

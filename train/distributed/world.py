@@ -50,7 +50,7 @@ class World:
         return bool(self.sum(torch.tensor([int(flag)], device=self.device)).item())
 
     def mesh(self, shape: tuple[int, ...], names: tuple[str, ...]) -> DeviceMesh:
-        """The device mesh of a shape; all ranks ask together. Names follow from the shape's rank.
+        """The device mesh of a shape; all ranks call it together, always with the same names.
 
         Made once: every group keeps a thread that wakes a hundred times a second, and DTensor's
         caches take equal meshes for one, so that a second mesh would use the first one's groups.
@@ -61,7 +61,7 @@ class World:
         return self._meshes[shape]
 
     def group(self, ranks: Sequence[int]) -> ProcessGroup:
-        """The group of some ranks, made once; all ranks of the world ask together."""
+        """The group of some ranks, made once; all ranks of the world call it together."""
         key = tuple(ranks)
         if key not in self._groups:
             self._groups[key] = dist.new_group(list(key))

@@ -14,7 +14,7 @@ from train.settings import StopConfig
 
 @dataclass(frozen=True)
 class StepSpan:
-    """Step number and the samples `start .. start + count` that it reads."""
+    """A step, and the samples `start <= n < start + count` that it reads."""
 
     step: int
     start: int
@@ -49,7 +49,7 @@ class RunPlan:
         )
 
     def batch_at(self, samples: int) -> int:
-        """Rows of the step that begins after `samples`."""
+        """Number of rows of the step that begins after so many samples."""
         ramp = self.batch.ramp
         tokens = samples * self.seq_len
         if ramp is None or tokens >= ramp.over_tokens:
@@ -59,7 +59,7 @@ class RunPlan:
 
     @cached_property
     def _ramp_starts(self) -> tuple[int, ...]:
-        """First samples of the steps of the ramp, and of the first step after it."""
+        """The first sample of each step of the ramp, and of the first step after it."""
         starts = [0]
         while self.batch_at(starts[-1]) < self.batch.sequences:
             starts.append(starts[-1] + self.batch_at(starts[-1]))
@@ -75,7 +75,7 @@ class RunPlan:
         return StepSpan(step, self.first_sample + start, self.batch_at(start))
 
     def step_of(self, sample: int) -> int:
-        """The step that reads a sample; 0 for those before the run."""
+        """The step that reads a sample; 0 for samples before the run."""
         low, high = 0, max(sample - self.first_sample, 0) + 1
         while high - low > 1:
             middle = (low + high) // 2
@@ -84,7 +84,7 @@ class RunPlan:
 
     @cached_property
     def total_steps(self) -> int:
-        """Steps until the run stops; the last one is a whole batch."""
+        """Number of steps until the run stops; the last one is a whole batch."""
         if self.stop.steps is not None:
             return self.stop.steps
         if self.stop.tokens is not None:
@@ -101,7 +101,7 @@ class RunPlan:
 
     @property
     def total_samples(self) -> int:
-        """Rows read until the run stops."""
+        """Number of rows that are read until the run stops."""
         return self.span(self.total_steps).start - self.first_sample
 
     def progress(self, step: int) -> Progress:

@@ -19,7 +19,7 @@ class LossScaler:
     clean_steps: int = 0
 
     def observe(self, *, is_finite: bool) -> None:
-        """Take note of a step."""
+        """Change the scale by whether the step's gradient was finite."""
         if not is_finite:
             self.scale = max(self.scale * BACKOFF, 1.0)
             self.clean_steps = 0
@@ -30,7 +30,7 @@ class LossScaler:
             self.clean_steps = 0
 
     def state(self) -> dict[str, float]:
-        """What a checkpoint keeps."""
+        """The state that a checkpoint keeps."""
         return {"scale": self.scale, "clean_steps": self.clean_steps}
 
     def restore(self, state: dict[str, float]) -> None:

@@ -53,7 +53,7 @@ def microbatches(
 
 
 def _tokens(rows: PackedRows) -> Tensor:
-    """[sources], without padding."""
+    """Tokens without padding, [O] by source."""
     counts = np.bincount(
         rows.segment_source, weights=rows.segment_length, minlength=len(rows.sources)
     )
@@ -101,7 +101,7 @@ class StepStream:
 
     @property
     def waited_seconds(self) -> float:
-        """Time spent waiting for rows since the start."""
+        """Time that the loop has waited for rows since the start."""
         return self._items.waited_seconds
 
     def of_step(self, span: StepSpan) -> Iterator[MicroBatch]:

@@ -26,9 +26,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class MicroBatch:
-    """What one forward pass takes; `content` is whatever the objective made of the rows.
+    """What one forward pass takes.
 
-    `tokens_by_source` is [sources], of the rows as they were packed.
+    Attributes:
+        number: Number of the micro-batch within the step of this rank.
+        rows: Number of rows.
+        tokens_by_source: [O] tokens of the rows as they were packed, by source.
+        content: What the objective made of the rows.
     """
 
     step: int
@@ -38,14 +42,19 @@ class MicroBatch:
     content: Any
 
     def counted(self, meter: LossMeter, *, readers: int) -> MicroBatch:
-        """Itself, its tokens added to the meter."""
+        """Add its tokens to the meter; returns the micro-batch itself."""
         meter.add_tokens(self.tokens_by_source, readers=readers)
         return self
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepOutcome:
-    """What an update did."""
+    """What an update did.
+
+    Attributes:
+        loss_scale: The scale of fp16 after the step; None for other numbers.
+        is_skipped: Whether the weights stayed as they were, because a gradient overflowed.
+    """
 
     span: StepSpan
     totals: StepTotals

@@ -32,8 +32,8 @@ def gradient_norm(gradients: Iterable[Tensor]) -> Tensor:
 def _square_of(gradients: Sequence[Tensor]) -> Tensor:
     """The sum of squares of gradients on one mesh, summed over the axes that split them."""
     parts = [local_part(gradient) for gradient in gradients]
-    each = torch.stack(norms(parts))
-    square = each.to(torch.promote_types(each.dtype, torch.float32)).square().sum()
+    sizes = torch.stack(norms(parts))
+    square = sizes.to(torch.promote_types(sizes.dtype, torch.float32)).square().sum()
     first = gradients[0]
     if isinstance(first, DTensor):
         for axis, placement in enumerate(first.placements):
@@ -49,6 +49,6 @@ def clip_gradients(gradients: Sequence[Tensor], norm: Tensor, max_grad_norm: flo
 
 
 def scale_gradients(gradients: Sequence[Tensor], factor: float) -> None:
-    """Multiply in place; foreach kernels refuse plain tensors beside DTensors, so by local part."""
+    """Multiply in place, by local part: foreach kernels refuse plain tensors beside DTensors."""
     parts = [local_part(gradient) for gradient in gradients]
     scale_in_place(parts, factor)

@@ -34,7 +34,7 @@ def build_optimizer(models: Iterable[nn.Module], config: OptimizerConfig) -> tor
 
 
 def _width_ratio(parts: list[nn.Module]) -> float:
-    """Of muP; one factor for all parts of a model."""
+    """muP's ratio of the width to the base width; one for all parts of a model."""
     shapes = [getattr(part, "config", None) for part in parts]
     return next((shape.width_ratio for shape in shapes if shape is not None), 1.0)
 
@@ -81,7 +81,7 @@ _OUTER = ("embedding", "position", "token_type", "head.weight")
 def parameter_groups(
     named: Iterable[tuple[str, nn.Parameter]], config: OptimizerConfig, *, width_ratio: float = 1.0
 ) -> Groups:
-    """Group what decays apart from what does not: vectors, and names that the recipe excludes.
+    """Group parameters that decay apart from those that do not: vectors, and excluded names.
 
     With muP, matrices between hidden units are a group whose `lr_scale` is one over the width
     ratio; the loop multiplies the learning rate by it (Yang et al. 2022, table 8, Adam).

@@ -29,12 +29,12 @@ class Progress:
 
     @property
     def passes(self) -> int:
-        """Whole passes over the data that are behind."""
+        """Number of whole passes over the data that are done."""
         return self.tokens // self.tokens_per_pass
 
     @property
     def total_passes(self) -> int:
-        """Passes that the run will begin."""
+        """Number of passes that the run will begin."""
         return max(1, math.ceil(self.total_tokens / self.tokens_per_pass))
 
 

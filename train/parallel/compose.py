@@ -96,7 +96,7 @@ def build_strategy(request: StrategyRequest, model: nn.Module, world: World) -> 
 
 
 def _share(mesh: DeviceMesh) -> RankShare:
-    """Ranks of one tensor group and one pipeline read the same rows."""
+    """The rows that this rank reads: ranks of one tensor group and one pipeline read the same."""
     replicas, shards = mesh[REPLICATE], mesh[SHARD]
     rank = replicas.get_local_rank() * shards.size() + shards.get_local_rank()
     return RankShare(rank=rank, ranks=replicas.size() * shards.size())
@@ -109,7 +109,7 @@ def _split(parallel: ParallelConfig, model: nn.Module, mesh: DeviceMesh) -> Tens
 
 
 def recompute_and_compile(model: nn.Module, *, recompute: Recompute, compiles: bool) -> None:
-    """Wrap and compile blocks as the recipe says."""
+    """Wrap the blocks of a model for recomputation, and compile them, where it is asked for."""
     lists = block_lists(model).values()
     if recompute != "none":
         for blocks in lists:
@@ -125,14 +125,14 @@ def _data_mesh(mesh: DeviceMesh, replicas: int) -> DeviceMesh:
 
 
 def shard(model: nn.Module, mesh: DeviceMesh) -> None:
-    """FSDP2 over `dp_shard`, replicated over `dp_replicate` (HSDP) where there are several."""
+    """Shard a model by FSDP2 over the last axis of a mesh; over two axes this is HSDP."""
     _shard([*_blocks(model), model], mesh, reshard=None)
 
 
 def _shard_blocks(model: nn.Module, mesh: DeviceMesh) -> frozenset[str]:
-    """FSDP2 of the blocks alone, each by itself; names of what is sharded.
+    """Shard each block of a model by FSDP2; returns the names of the sharded parameters.
 
-    Stages of a pipeline call blocks, not the model, and may share its tables: these stay whole.
+    Pipeline stages call blocks, not the model, and may share its tables: these stay whole.
     """
     blocks = _blocks(model)
     _shard(blocks, mesh, reshard=True)
@@ -141,16 +141,19 @@ def _shard_blocks(model: nn.Module, mesh: DeviceMesh) -> frozenset[str]:
 
 
 def _blocks(model: nn.Module) -> list[nn.Module]:
-    return [block for found in block_lists(model).values() for block in found.children()]
+    return [block for blocks in block_lists(model).values() for block in blocks.children()]
 
 
 def _shard(modules: Sequence[nn.Module], mesh: DeviceMesh, *, reshard: bool | None) -> None:
-    """Gradients are summed, not averaged: losses are sums, divided once by the global count.
+    """Shard modules by FSDP2, so that it sums gradients instead of averaging them.
+
+    Losses are sums, divided once by the global count.
 
     Args:
-        modules: Inner ones first.
+        modules: The modules, each after those that lie in it.
         mesh: The data ranks.
-        reshard: Free weights after the forward pass; None: but for the outermost module's.
+        reshard: Whether gathered weights are freed after the forward pass; None: those of all
+            modules but the outermost one.
     """
 
     def placement(parameter: nn.Parameter) -> Shard | None:
@@ -171,7 +174,7 @@ def _shard(modules: Sequence[nn.Module], mesh: DeviceMesh, *, reshard: bool | No
 
 @dataclass(frozen=True, kw_only=True)
 class _Cuts:
-    """The stages of a pipeline and the rank of each."""
+    """The cuts of a pipeline; `owners` has the pipeline rank of each."""
 
     cuts: list[StageCut]
     owners: list[int]
@@ -196,11 +199,11 @@ def _pipeline(
 
         def runs(blocks: nn.Module) -> list[list[nn.Module]]:
             stages = [make_stage(model, cut) for cut in mine]
-            found = [
+            by_stage = [
                 [block for block in blocks.children() if block in set(stage.modules())]
                 for stage in stages
             ]
-            return [run for run in found if run]
+            return [run for run in by_stage if run]
 
         split = split_matrices(
             model, mesh[TENSOR], sequence_parallel=parallel.sequence_parallel, runs=runs
@@ -237,21 +240,24 @@ def _pipeline(
 
 def _holders(model: nn.Module, plan: _Cuts, pp: int) -> dict[str, frozenset[int]]:
     """The pipeline ranks that hold each parameter."""
-    found: dict[str, set[int]] = {}
+    holders: dict[str, set[int]] = {}
     for rank in range(pp):
         modules = {name for cut in plan.of(rank) for name in needed_modules(model, cut)}
         for module in modules:
             for name, _ in model.get_submodule(module).named_parameters(prefix=module):
-                found.setdefault(name, set()).add(rank)
+                holders.setdefault(name, set()).add(rank)
     if isinstance(model, Encoder):
-        found["head_bias"] = {plan.owners[-1]}
-    return {name: frozenset(ranks) for name, ranks in found.items()}
+        holders["head_bias"] = {plan.owners[-1]}
+    return {name: frozenset(ranks) for name, ranks in holders.items()}
 
 
 def _shared_groups(
     holders: dict[str, frozenset[int]], order: Sequence[str], mesh: DeviceMesh, world: World
 ) -> dict[str, ProcessGroup]:
-    """A group for each set of stages with a common parameter; every rank makes all, in one order."""
+    """For each parameter that several stages hold, the group of the ranks that hold it.
+
+    Every rank makes the groups of all, in one order.
+    """
     kinds = sorted({tuple(sorted(ranks)) for ranks in holders.values() if len(ranks) > 1})
     coordinate = mesh.get_coordinate()
     assert coordinate is not None

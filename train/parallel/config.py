@@ -50,11 +50,11 @@ class ParallelConfig(Settings):
 
     @property
     def num_stages(self) -> int:
-        """Stages that the layers are cut into."""
+        """Number of pipeline stages that the layers are cut into."""
         return self.pp * (self.stages_per_rank if self.pipeline_schedule in _LOOPED else 1)
 
     def replicas(self, world_size: int) -> int:
-        """Return the replicas that fill the world.
+        """The number of whole copies of the model that fill the world.
 
         Raises:
             SettingsError: The degrees do not multiply to the world size.
@@ -69,7 +69,7 @@ class ParallelConfig(Settings):
         return replicas
 
     def data_ranks(self, world_size: int) -> int:
-        """Ranks that read different rows."""
+        """Number of ranks that read different rows."""
         return self.replicas(world_size) * self.dp_shard
 
 
@@ -113,14 +113,14 @@ class AsynchronousConfig(Settings):
 
     @property
     def processes(self) -> int:
-        """Servers and workers."""
+        """Number of servers and workers together."""
         return self.servers + self.workers
 
     def check_world(self, world_size: int) -> None:
         """Refuse a world that has no rank for each process, or ranks for none.
 
         Raises:
-            SettingsError: With both numbers.
+            SettingsError: It names both numbers.
         """
         if world_size != self.processes:
             raise SettingsError(
@@ -132,6 +132,8 @@ class AsynchronousConfig(Settings):
 class DilocoConfig(Settings):
     """DiLoCo (Douillard et al. 2023); `lr: 1, momentum: 0` is local SGD (Stich 2019)."""
 
-    inner_steps: int = Field(default=500, gt=0, description="steps of a rank between two meetings")
-    lr: float = Field(default=0.7, gt=0, description="of the outer step")
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="Nesterov's, of the outer step")
+    inner_steps: int = Field(default=500, gt=0, description="steps of a rank between two exchanges")
+    lr: float = Field(default=0.7, gt=0, description="rate of the outer step")
+    momentum: float = Field(
+        default=0.9, ge=0, lt=1, description="Nesterov momentum of the outer step"
+    )

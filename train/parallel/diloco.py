@@ -26,11 +26,11 @@ from train.parallel.config import DilocoConfig
 
 
 class OuterLoop:
-    """The weights that all ranks agreed on last, and how they move.
+    """DiLoCo's outer optimizer: the weights that all ranks agreed on last, and how they move.
 
     Attributes:
-        velocity: Of the outer step.
-        has_met: Whether no rank has stepped since the last meeting.
+        velocity: [N] momentum of the outer step, over all weights of the model.
+        has_met: Whether no rank has stepped since the last exchange.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class OuterLoop:
         self.has_met = True
 
     def after_step(self, done: int, *, is_last: bool = False) -> bool:
-        """Meet after `done` steps of the run where it is time, or none follows; whether it was."""
+        """Exchange weights where it is time after `done` steps, or none follows; says whether it was."""
         is_time = done % self._config.inner_steps == 0 or is_last
         if is_time:
             self._exchange()
@@ -50,11 +50,11 @@ class OuterLoop:
         return is_time
 
     def collect(self, optimizer: torch.optim.Optimizer, *, inner: int) -> dict[str, Any]:
-        """What a checkpoint holds: the weights agreed on, and what each rank has for itself.
+        """What a checkpoint holds: the weights agreed on, and each rank's own weights and states.
 
         Args:
-            optimizer: This rank's.
-            inner: The number under which its weights and states lie.
+            optimizer: The inner optimizer of this rank.
+            inner: The number under which this rank's weights and states lie in the checkpoint.
         """
         own = flat_weights(self._model)
         write_weights(self._model, self._shared)
@@ -71,7 +71,7 @@ class OuterLoop:
     def restore(
         self, optimizer: torch.optim.Optimizer, tensors: dict[str, Any], *, inner: int
     ) -> None:
-        """Go on from what `collect` gave; `velocity` was filled in place."""
+        """Continue from what `collect` gave; loading has filled `velocity` in place."""
         own = tensors["inner"][str(inner)]
         # They are the model's own tensors, which are about to hold the others for a moment.
         own = {**own, "model": {name: value.clone() for name, value in own["model"].items()}}
@@ -93,12 +93,12 @@ class OuterLoop:
 
 
 def inner_of(rank: int, *, ranks: int, saved: dict[str, Any], where: str) -> int:
-    """Whose weights and states in a checkpoint a rank goes on with.
+    """The number of the saved rank whose weights and states this rank continues with.
 
-    Other ranks than before may go on from a meeting: they share the states in turn.
+    From an exchange another number of ranks may continue: they take the saved states in turn.
 
     Raises:
-        ContractError: The checkpoint lies between two meetings of another number of ranks.
+        ContractError: The checkpoint lies between two exchanges of another number of ranks.
     """
     if ranks != saved["ranks"] and not saved["has_met"]:
         raise ContractError(

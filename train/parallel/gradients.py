@@ -89,7 +89,7 @@ class GradientSums:
 
 
 def filled_gradients(parts: Sequence[nn.Module]) -> dict[str, Tensor]:
-    """Gradients by logical name in the order of the parameters, zero where there were no rows."""
+    """Gradients by logical name, in the order of the parameters; zeros where no row gave one."""
     gradients: dict[str, Tensor] = {}
     for part in parts:
         for name, parameter in part.named_parameters():
@@ -102,5 +102,5 @@ def filled_gradients(parts: Sequence[nn.Module]) -> dict[str, Tensor]:
 
 
 def logical_name(name: str) -> str:
-    """The name of a parameter without what recomputing blocks adds to it."""
+    """The name of a parameter as checkpoints have it: without the wrapper of recomputed blocks."""
     return unwrapped_name(name)

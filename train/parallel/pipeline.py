@@ -62,7 +62,7 @@ class _InFlight:
 
 
 class _Runner(nn.Module):
-    """A stage as torch's schedules call it: tensors in, tensors out."""
+    """A pipeline stage as torch's schedules call it: tensors in, tensors out."""
 
     def __init__(
         self, stage: PipelineStage, *, seed: int, data_rank: int, precision: Precision
@@ -91,15 +91,16 @@ class _Runner(nn.Module):
 
 @dataclass(kw_only=True)
 class PipelineStrategy:
-    """This rank's stages of a pipeline; see `train.parallel.strategy.Strategy`.
+    """The pipeline stages of this rank; see `train.parallel.strategy.Strategy`.
 
     Attributes:
-        model: What the stages left of the model, under logical names.
-        stages: Those of this rank, in order.
+        model: The modules that this rank's stages use, under their logical names.
+        stages: The pipeline stages of this rank, in order.
+        kind: The order in which a step's micro-batches go through the pipeline.
         group: The ranks of this pipeline.
-        rank_of_stage: Rank within the group that has each stage.
+        rank_of_stage: For each pipeline stage, the rank within `group` that has it.
         sums: Over which ranks each gradient is summed.
-        copies: Ranks that count the same losses.
+        autocast: The type that forward passes compute in; None: that of the weights.
     """
 
     model: nn.Module

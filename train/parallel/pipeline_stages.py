@@ -23,7 +23,7 @@ _TABLE = "embedding"
 
 
 class KeptBlocks(nn.Module):
-    """Some blocks of a list under the numbers that they have in the whole model."""
+    """Some blocks of a list, under the numbers that they have in the whole model."""
 
     def __init__(self, blocks: nn.Module, kept: Iterable[int]) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class KeptBlocks(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class StageCut:
-    """The layers of one stage, counted through the encoder and then the decoder."""
+    """The layers of one pipeline stage; a T5's are counted through encoder, then decoder."""
 
     index: int
     num_stages: int
@@ -44,17 +44,17 @@ class StageCut:
 
     @property
     def is_first(self) -> bool:
-        """Whether it reads the batch."""
+        """Whether the stage reads the batch."""
         return self.index == 0
 
     @property
     def is_last(self) -> bool:
-        """Whether it gives the loss."""
+        """Whether the stage gives the loss."""
         return self.index == self.num_stages - 1
 
 
 def cut_layers(num_layers: int, num_stages: int) -> list[StageCut]:
-    """Even stretches of layers; where they do not divide, the earlier stages have one more."""
+    """Cut the layers evenly; where they do not divide, the earlier stages have one more."""
     assert num_stages <= num_layers, "train.refusals leaves no stage without a layer"
     short, longer = divmod(num_layers, num_stages)
     cuts, start = [], 0
@@ -66,12 +66,12 @@ def cut_layers(num_layers: int, num_stages: int) -> list[StageCut]:
 
 
 def count_layers(model: nn.Module) -> int:
-    """Layers through all lists of the model."""
+    """The number of layers of the model; of a T5, those of encoder and decoder together."""
     return sum(len(list(blocks.children())) for blocks in block_lists(model).values())
 
 
 class PipelineStage(nn.Module):
-    """What one stage does; it borrows the modules of the rank's model."""
+    """The forward pass of one pipeline stage; it borrows the modules of the rank's model."""
 
     def __init__(self, model: nn.Module, cut: StageCut) -> None:
         super().__init__()
@@ -90,13 +90,13 @@ class PipelineStage(nn.Module):
 
 
 class OneStreamStage(PipelineStage):
-    """Of a decoder or an encoder."""
+    """A pipeline stage of a model with one stack: a decoder or an encoder."""
 
     def forward(self, x: Tensor, batch: Batch) -> Tensor | LossSums:
         """Hidden states [B, T, D] for the next stage, or the losses.
 
         Args:
-            x: What the stage before gave; the first one reads the batch instead.
+            x: The hidden states of the stage before; the first stage reads the batch instead.
             batch: The micro-batch, on every stage.
         """
         model: Any = self.model
@@ -107,7 +107,7 @@ class OneStreamStage(PipelineStage):
 
 
 class TwoStreamStage(PipelineStage):
-    """Of an encoder and a decoder: the memory travels beside the decoder's hidden states."""
+    """A pipeline stage of a T5: the encoder's result travels beside the decoder's hidden states."""
 
     def forward(self, x: Tensor, batch: Batch, memory: Tensor | None = None) -> Any:
         """(x, memory) for the next stage, or the losses.
@@ -141,7 +141,7 @@ class TwoStreamStage(PipelineStage):
 
 
 def needed_modules(model: nn.Module, cut: StageCut) -> list[str]:
-    """Names of the modules that a stage uses, blocks one by one."""
+    """Names of the modules that a pipeline stage uses; blocks are named one by one."""
     if isinstance(model, EncoderDecoder):
         return _needed_of_two(model, cut)
     blocks = [f"blocks.{number}" for number in cut.layers]
@@ -177,7 +177,7 @@ def _needed_of_two(model: EncoderDecoder, cut: StageCut) -> list[str]:
 
 
 def keep_stages(model: nn.Module, cuts: Sequence[StageCut]) -> None:
-    """Remove from a model whatever its stages do not use; names stay logical."""
+    """Remove from a model what its stages do not use; what is left keeps its logical name."""
     needed = {name for cut in cuts for name in needed_modules(model, cut)}
     for prefix, blocks in block_lists(model).items():
         kept = [
@@ -198,7 +198,7 @@ def keep_stages(model: nn.Module, cuts: Sequence[StageCut]) -> None:
 
 
 def make_stage(model: nn.Module, cut: StageCut) -> PipelineStage:
-    """The stage of a family."""
+    """Build the pipeline stage of a model, by its family."""
     if isinstance(model, EncoderDecoder):
         return TwoStreamStage(model, cut)
     if isinstance(model, Transformer | Encoder):
@@ -210,7 +210,7 @@ def make_stage(model: nn.Module, cut: StageCut) -> PipelineStage:
 def stage_shapes(
     model: nn.Module, cut: StageCut, *, batch: Batch
 ) -> tuple[list[torch.Size], list[torch.Size]]:
-    """Shapes of what comes into a stage and of what leaves it."""
+    """Shapes of the tensors that come into a pipeline stage and of those that leave it."""
     width: int = model.config.width  # type: ignore[union-attr, assignment]
     rows, tokens = batch.input_ids.shape
     x = torch.Size((rows, tokens, width))

@@ -22,7 +22,7 @@ _KEPT = frozenset(
 
 
 def recompute_blocks(blocks: nn.Module, how: Literal["selective", "full"]) -> None:
-    """Wrap each block of a list; names stay logical in checkpoints.
+    """Wrap each block of a list; checkpoints keep the names of the parameters.
 
     Selective keeps what matrices and attention gave (Korthikanti et al. 2022, section 5, keeps all
     but attention; here the fused kernel never holds the scores).

@@ -19,10 +19,14 @@ from train.parallel.gradients import GradientSums, ReducedGradients
 
 
 class Strategy(Protocol):
-    """What the loop asks of a strategy.
+    """What the loop asks of a parallel strategy.
 
-    Of the ranks that read the same rows, `copies` count each loss; of what a rank counts as it reads,
-    `readers` times as many do.
+    Attributes:
+        parts: The modules of the model that this rank holds.
+        share: Which rows of a global batch this rank reads.
+        copies: Number of ranks that count the same loss; sums of losses are divided by it.
+        readers: Number of ranks, for each rank that counts a loss, that read its rows and count
+            their tokens; counts of tokens are divided by it.
     """
 
     parts: Sequence[nn.Module]
@@ -33,13 +37,19 @@ class Strategy(Protocol):
     def accumulate(
         self, batches: Iterator[Any], meter: LossMeter, *, backward_scale: float
     ) -> None:
-        """Forward and backward of this rank's micro-batches; gradients are of sums, not means."""
+        """Forward and backward of this rank's micro-batches; gradients are of sums, not means.
+
+        Args:
+            batches: The micro-batches of one step.
+            meter: The losses are added to it.
+            backward_scale: Factor of each loss before its backward pass.
+        """
 
     def total(self, meter: LossMeter, *, stop_asked: bool) -> StepTotals:
-        """Sums over the ranks that read data."""
+        """Sum what the meters of all ranks counted."""
 
     def evaluate(self, batch: Any) -> LossSums | None:
-        """Sums of one batch; None on ranks where another one counts them."""
+        """The losses of one batch; None on a rank whose losses another rank counts."""
 
     def reduce_gradients(self, totals: StepTotals) -> ReducedGradients:
         """Sum the gradients over the replicas.
@@ -50,13 +60,12 @@ class Strategy(Protocol):
 
 @dataclass(kw_only=True)
 class DataParallelStrategy:
-    """Ranks that each do a forward and backward pass of the whole model, however it is sharded.
+    """Each rank does forward and backward of the whole model, however its weights are sharded.
 
     Attributes:
-        share: Which rows this rank reads.
         sums: Over which ranks each gradient is summed.
-        copies: Ranks that read the same rows: each counts its losses once.
-        is_alone: This rank steps by the mean of its own rows and meets the others elsewhere.
+        autocast: The type that forward passes compute in; None: that of the weights.
+        is_alone: Whether this rank steps by the mean of its own rows (DiLoCo).
     """
 
     model: nn.Module

@@ -41,7 +41,11 @@ _ATTENTIONS = ("attention", "cross_attention")
 
 @dataclass
 class TokenRegion:
-    """Consecutive blocks between which the tokens are split; `tokens` is the whole length."""
+    """Consecutive blocks between which the tokens are split.
+
+    Attributes:
+        tokens: Length of the whole rows; the first block of a forward pass notes it.
+    """
 
     group: ProcessGroup
     tokens: int = 0
@@ -49,11 +53,11 @@ class TokenRegion:
 
 @dataclass(frozen=True, kw_only=True)
 class TensorSplit:
-    """What splitting did.
+    """A model whose matrices are split over the ranks of `group`.
 
     Attributes:
-        partial_names: Whole parameters of which each rank has a part of the gradient: their
-            gradients are to be summed over the tensor ranks.
+        partial_names: Parameters that each rank holds whole, though it computes a part of their
+            gradient only: these gradients are to be summed over the tensor ranks.
     """
 
     group: ProcessGroup
@@ -61,7 +65,7 @@ class TensorSplit:
 
 
 def block_lists(model: nn.Module) -> dict[str, nn.Module]:
-    """The lists of layers by their name: one, or those of an encoder and a decoder."""
+    """The lists of layers of a model by their name: one, or those of encoder and decoder."""
     lists = {name: module for name, module in model.named_modules() if name.endswith("blocks")}
     if not lists:
         raise SettingsError(f"{type(model).__name__}: has no list `blocks` of layers to lay out")
@@ -72,7 +76,7 @@ Runs = Callable[[nn.Module], list[list[nn.Module]]]
 
 
 def one_run(blocks: nn.Module) -> list[list[nn.Module]]:
-    """All blocks of a list follow each other on this rank."""
+    """All blocks of a list, as where no pipeline cuts it."""
     return [list(blocks.children())]
 
 
@@ -82,8 +86,8 @@ def split_matrices(
     """Split a model over the ranks of a mesh with one axis.
 
     Args:
-        model: Whole, or what pipeline stages left of it.
-        mesh: The tensor ranks.
+        model: The whole model, or the modules that pipeline stages left of it.
+        mesh: The ranks that share every matrix.
         sequence_parallel: Split the tokens between the blocks of each run.
         runs: The stretches of a list's blocks that follow each other on this rank.
 
@@ -153,7 +157,10 @@ def _split_block(block: nn.Module, mesh: DeviceMesh, region: TokenRegion | None)
 
 
 def _enter_with(module: nn.Module, region: TokenRegion | None, group: ProcessGroup) -> None:
-    """One collective for all matrices that read the same tensor; a memory is whole already."""
+    """Let a module read its input by one collective for all of its matrices.
+
+    The encoder's result that cross attention reads is whole already.
+    """
     signature = inspect.signature(module.forward)
 
     def enter(
@@ -173,7 +180,7 @@ def _enter_with(module: nn.Module, region: TokenRegion | None, group: ProcessGro
 
 
 class _ColumnLinear(nn.Linear):
-    """Each rank gives its own outputs."""
+    """A linear layer of which each rank computes some of the outputs."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(
@@ -182,7 +189,7 @@ class _ColumnLinear(nn.Linear):
 
 
 class RowLinear(nn.Linear):
-    """Each rank adds its own inputs; the bias is added once, after the sum."""
+    """A linear layer of which each rank reads some of the inputs; the bias is added after the sum."""
 
     leave: Callable[[Tensor], Tensor]
 
@@ -193,14 +200,14 @@ class RowLinear(nn.Linear):
 
 
 class _LocalEmbedding(nn.Embedding):
-    """Each rank has the columns of its heads."""
+    """A table of which each rank has the columns of its heads."""
 
     def forward(self, ids: Tensor) -> Tensor:
         return F.embedding(ids, local_part(self.weight))
 
 
 class _SplitEmbedding(nn.Embedding):
-    """Each rank has some rows."""
+    """A table of which each rank has some rows."""
 
     def forward(self, ids: Tensor) -> Tensor:
         return split_embedding(ids, self.weight)  # type: ignore[arg-type]

@@ -53,9 +53,13 @@ class ServerContract:
 
 @dataclass(frozen=True, kw_only=True)
 class Update:
-    """One step of a server: with a bound of 0, of all workers together.
+    """One update of a server's weights: with a bound of 0, by the gradients of all workers.
 
     Attributes:
+        version: Number of updates so far, this one included.
+        staleness: Updates that were applied since the gradient's weights were read.
+        gradients: Number of gradients that were added up.
+        norm: 2-norm of the mean gradient before clipping.
         tally: What came with the gradients, added up.
         seconds: When it was applied, by the clock of `time.perf_counter`.
     """

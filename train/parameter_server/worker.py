@@ -105,5 +105,5 @@ class Worker:
 
 def stretch(size: int, servers: int) -> list[slice]:
     """Which entries of a flat tensor each server holds: as many each, fewer on the last one."""
-    each = -(-size // servers)
-    return [slice(start, min(start + each, size)) for start in range(0, each * servers, each)]
+    length = -(-size // servers)
+    return [slice(start, min(start + length, size)) for start in range(0, length * servers, length)]

@@ -35,7 +35,7 @@ Items = dict[int, list[Any]]
 
 
 class _Rows:
-    """Stands in for a dataset."""
+    """A dataset whose rows are a function of their sample's number."""
 
     def read(self, samples: Any) -> PackedRows:
         """Rows of the samples."""
@@ -113,7 +113,7 @@ def build_trainer(
 
 
 def train_steps(trainer: Trainer, items: Items, steps: int) -> list[float]:
-    """Do some steps; their losses."""
+    """Do some steps; returns the loss of each."""
     losses = []
     for _ in range(steps):
         outcome = trainer.update(lambda span: iter(items.get(span.step, [])), stop_asked=False)

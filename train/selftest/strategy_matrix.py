@@ -57,7 +57,7 @@ class Trace:
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A result: the worst errors at the first and at the last step."""
+    """A result of the matrix: the worst relative errors at the first and at the last step."""
 
     family: str
     strategy: str
@@ -76,7 +76,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to run; empty names are all."""
+    """What the selftest runs; no names mean all of them."""
 
     families: tuple[str, ...] = ()
     strategies: tuple[str, ...] = ()
@@ -85,23 +85,23 @@ class Wanted:
 
 
 def trace(family: Family, case: Case, world: World, dtype: str) -> Trace:
-    """Train 5 steps in a strategy."""
+    """Train STEPS steps by a parallel strategy."""
     trainer, items = build_trainer(family, case, world, dtype)
-    found = Trace()
-    trainer.optimizer.register_step_pre_hook(lambda *_: _keep(found, trainer))
-    found.losses = train_steps(trainer, items, STEPS)
-    return found
+    made = Trace()
+    trainer.optimizer.register_step_pre_hook(lambda *_: _keep(made, trainer))
+    made.losses = train_steps(trainer, items, STEPS)
+    return made
 
 
-def _keep(found: Trace, trainer: Trainer) -> None:
+def _keep(made: Trace, trainer: Trainer) -> None:
     if trainer.step not in _CHECKED_STEPS:
         return
     gradients = filled_gradients(trainer.strategy.parts)
-    found.gradients.append({name: value.detach().clone() for name, value in gradients.items()})
+    made.gradients.append({name: value.detach().clone() for name, value in gradients.items()})
 
 
 def compare(found: Trace, expected: Trace, checked: int, dtype: str) -> tuple[float, str]:
-    """The worst relative error at a checked step, and what it is of."""
+    """The worst relative error at a checked step, and the name of the tensor that has it."""
     step = _CHECKED_STEPS[checked]
     loss = expected.losses[step]
     worst, where = abs(found.losses[step] - loss) / abs(loss), "loss"
@@ -157,7 +157,7 @@ def _cell(
 
 
 def _reference(family: Family, world: World, dtype: str) -> Trace:
-    """One process does it, all get it."""
+    """The trace of one process alone; the first rank makes it, all ranks get it."""
     box: list[Any] = [None]
     if world.is_first:
         alone = World(rank=0, size=1, device=world.device)
