@@ -16,7 +16,6 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import torch.multiprocessing as mp
 
@@ -24,8 +23,8 @@ from benchmarks.record import argument_parser, record
 from benchmarks.train.ranks import enter_rank, free_port
 from tests.support.datasets import DatasetShape, write_dataset
 from train.distributed.world import leave_process
-from train.parameter_server import run as asynchronous
-from train.parameter_server import work
+from train.parameter_server.run import pretrain_asynchronous
+from train.parameter_server.work import compute_gradient
 from train.settings import TrainSettings
 
 WORKERS, STEPS, BOUNDS = 4, 40, (0, 2, 8)
@@ -59,15 +58,13 @@ def settings(dataset: str, output: str, bound: int) -> TrainSettings:
 
 def rank_of_run(rank: int, port: int, run: TrainSettings) -> None:
     enter_rank(rank, WORKERS + 1, port)
-    gradient = work.compute_gradient
 
     def slowed(*arguments: Any, **named: Any) -> Any:
         # Sleeping, not computing: on a few cores busy workers would slow each other.
         time.sleep(SLOW_SECONDS if rank == WORKERS else PAUSE_SECONDS)
-        return gradient(*arguments, **named)
+        return compute_gradient(*arguments, **named)
 
-    with mock.patch.object(work, "compute_gradient", slowed):
-        asynchronous.pretrain_asynchronous(run)
+    pretrain_asynchronous(run, gradient=slowed)
     leave_process()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from train.data.remote import local_tokenizer
 from train.distributed.world import World, open_world
 from train.loop.open_run import TrainingRun, open_run
 from train.loop.records import step_record
-from train.loop.signals import StopFlag
+from train.loop.signals import AsksToStop, StopFlag
 from train.loop.sinks import METRICS_NAME, open_sinks
 from train.phases import PhaseEnd, follow, read_end, settings_sha256, split_phases, write_end
 from train.report.page import write_report
@@ -26,8 +27,18 @@ logger = logging.getLogger(__name__)
 SETTINGS_NAME, EXPORT_NAME = "settings.yaml", "export"
 
 
-def pretrain(settings: TrainSettings, *, is_fresh: bool = False) -> int:
+def pretrain(
+    settings: TrainSettings,
+    *,
+    is_fresh: bool = False,
+    stop_flag: Callable[[], AsksToStop] = StopFlag,
+) -> int:
     """Train to the end of the recipe, or until SIGTERM; resumes from the last good checkpoint.
+
+    Args:
+        settings: The recipe.
+        is_fresh: Begin anew where a checkpoint is there.
+        stop_flag: Makes what each phase asks, once per step, whether it is to end.
 
     Returns:
         0, also when it was asked to stop: the work is saved.
@@ -37,14 +48,19 @@ def pretrain(settings: TrainSettings, *, is_fresh: bool = False) -> int:
     with open_world(timeout_seconds=settings.step_timeout_seconds) as world:
         before: PhaseEnd | None = None
         for phase in split_phases(settings):
-            before = _run_phase(phase, before, world, is_fresh=is_fresh)
+            before = _run_phase(phase, before, world, is_fresh=is_fresh, stop_flag=stop_flag)
             if before is None:
                 break  # asked to stop
     return 0
 
 
 def _run_phase(
-    settings: TrainSettings, before: PhaseEnd | None, world: World, *, is_fresh: bool
+    settings: TrainSettings,
+    before: PhaseEnd | None,
+    world: World,
+    *,
+    is_fresh: bool,
+    stop_flag: Callable[[], AsksToStop],
 ) -> PhaseEnd | None:
     """Train one phase, unless it ended earlier; None where it was asked to stop."""
     if before is not None:
@@ -57,7 +73,7 @@ def _run_phase(
     run.checkpoints.resume(is_fresh=is_fresh)
     if world.is_first:
         write_settings(run.output, run.checkpoints.recipe)
-    if not _train(run):
+    if not _train(run, stop_flag()):
         return None
     return _end(run)
 
@@ -83,9 +99,9 @@ def _end(run: TrainingRun) -> PhaseEnd:
     return end
 
 
-def _train(run: TrainingRun) -> bool:
+def _train(run: TrainingRun, flag: AsksToStop) -> bool:
     """Train to the end; False where the run was asked to stop before."""
-    is_stopped = _train_steps(run, StopFlag())
+    is_stopped = _train_steps(run, flag)
     run.store.finish()
     if is_stopped:
         step = run.trainer.step
@@ -98,7 +114,7 @@ def _train(run: TrainingRun) -> bool:
     return not is_stopped
 
 
-def _train_steps(run: TrainingRun, flag: StopFlag) -> bool:
+def _train_steps(run: TrainingRun, flag: AsksToStop) -> bool:
     """Step until the end of the recipe or until asked to stop; returns whether it was asked."""
     trainer, total = run.trainer, run.trainer.plan.total_steps
     is_stopped = False

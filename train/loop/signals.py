@@ -4,6 +4,14 @@ from __future__ import annotations
 
 import signal
 from types import FrameType
+from typing import Protocol
+
+
+class AsksToStop(Protocol):
+    """Says once per step whether a run is to save and end."""
+
+    @property
+    def is_set(self) -> bool: ...
 
 
 class StopFlag:

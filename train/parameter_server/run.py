@@ -22,22 +22,35 @@ from train.distributed.links import Link
 from train.distributed.world import World
 from train.loop.open_run import TrainingRun, open_run
 from train.loop.run import finish, write_page, write_settings
-from train.loop.signals import StopFlag
+from train.loop.signals import AsksToStop, StopFlag
 from train.loop.trainer import Trainer
 from train.optim.schedules import learning_rate
 from train.parallel.config import AsynchronousConfig
 from train.parameter_server.file_keeper import FileKeeper, OwnLink
 from train.parameter_server.rendezvous import Rendezvous
 from train.parameter_server.server import ParameterServer, ServerContract, Update
-from train.parameter_server.work import work
+from train.parameter_server.work import ComputeGradient, compute_gradient, work
 from train.parameter_server.worker import Worker, stretch
 from train.settings import TrainSettings
 
 logger = logging.getLogger(__name__)
 
 
-def pretrain_asynchronous(settings: TrainSettings, *, is_fresh: bool = False) -> int:
-    """What this process does in the run: RANK of the environment says which one it is."""
+def pretrain_asynchronous(
+    settings: TrainSettings,
+    *,
+    is_fresh: bool = False,
+    stop_flag: Callable[[], AsksToStop] = StopFlag,
+    gradient: ComputeGradient = compute_gradient,
+) -> int:
+    """What this process does in the run: RANK of the environment says which one it is.
+
+    Args:
+        settings: The recipe.
+        is_fresh: Begin anew where a checkpoint is there.
+        stop_flag: Makes what the first server asks, after each update, whether the run is to end.
+        gradient: Computes a worker's gradient.
+    """
     config = settings.asynchronous
     assert config is not None
     if settings.threads is not None:
@@ -48,9 +61,16 @@ def pretrain_asynchronous(settings: TrainSettings, *, is_fresh: bool = False) ->
     world = World(rank=rank, size=1, device=torch.device("cpu"))
     run = open_run(settings, world, holds_momentum=is_server)
     if not is_server:
-        work(run.trainer, run.rows, config, rendezvous, number=rank - config.servers)
+        work(
+            run.trainer,
+            run.rows,
+            config,
+            rendezvous,
+            number=rank - config.servers,
+            gradient=gradient,
+        )
     elif rank == 0:
-        _lead(run, config, rendezvous, is_fresh=is_fresh)
+        _lead(run, config, rendezvous, stop_flag(), is_fresh=is_fresh)
     else:
         _hold(run, config, rendezvous, rank)
     return 0
@@ -122,10 +142,14 @@ def _hold(
 
 
 def _lead(
-    run: TrainingRun, config: AsynchronousConfig, rendezvous: Rendezvous, *, is_fresh: bool
+    run: TrainingRun,
+    config: AsynchronousConfig,
+    rendezvous: Rendezvous,
+    flag: AsksToStop,
+    *,
+    is_fresh: bool,
 ) -> None:
     """Serve the first stretch and keep the files of the run."""
-    flag = StopFlag()
     trainer = run.trainer
     run.checkpoints.resume(is_fresh=is_fresh)
     write_settings(run.output, run.checkpoints.recipe)

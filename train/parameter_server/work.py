@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from typing import Protocol
 
 from train.batch.losses import LossMeter
 from train.data.cursor import RankShare
@@ -18,6 +19,26 @@ from train.parameter_server.worker import Worker
 logger = logging.getLogger(__name__)
 
 
+class ComputeGradient(Protocol):
+    """As `compute_gradient`; another one may take its time, to see what that does."""
+
+    def __call__(
+        self, trainer: Trainer, items: list[MicroBatch], *, waited_seconds: float
+    ) -> Tally: ...
+
+
+def compute_gradient(trainer: Trainer, items: list[MicroBatch], *, waited_seconds: float) -> Tally:
+    """Leave gradients of sums in the model; returns what they are sums over."""
+    meter = LossMeter(trainer.sources, trainer.world.device)
+    counted = (item.counted(meter, readers=1) for item in items)
+    trainer.strategy.accumulate(counted, meter, backward_scale=1.0)
+    return Tally(
+        labels=float(meter.sums.labels),
+        waited_seconds=waited_seconds,
+        sums=meter.sums.pack().cpu(),
+    )
+
+
 def work(
     trainer: Trainer,
     rows: RowSource,
@@ -25,6 +46,7 @@ def work(
     rendezvous: Rendezvous,
     *,
     number: int,
+    gradient: ComputeGradient = compute_gradient,
 ) -> None:
     """Compute gradients until the recipe's end or SIGTERM.
 
@@ -36,6 +58,7 @@ def work(
         config: Numbers of servers and workers, and the bound of the staleness.
         rendezvous: Finds the servers.
         number: Number of this worker among the workers.
+        gradient: Computes the gradient of a step.
     """
     flag = StopFlag()
     strategy = trainer.strategy
@@ -49,19 +72,7 @@ def work(
             waited = stream.waited_seconds
             items = list(stream.of_step(trainer.plan.span(trainer.step)))
             waited = stream.waited_seconds - waited
-            worker.step(partial(compute_gradient, trainer, items, waited_seconds=waited))
+            worker.step(partial(gradient, trainer, items, waited_seconds=waited))
             trainer.step += 1
     worker.close()
     logger.info("worker %d: %d steps, %d gradients too late", number, trainer.step, worker.refused)
-
-
-def compute_gradient(trainer: Trainer, items: list[MicroBatch], *, waited_seconds: float) -> Tally:
-    """Leave gradients of sums in the model; returns what they are sums over."""
-    meter = LossMeter(trainer.sources, trainer.world.device)
-    counted = (item.counted(meter, readers=1) for item in items)
-    trainer.strategy.accumulate(counted, meter, backward_scale=1.0)
-    return Tally(
-        labels=float(meter.sums.labels),
-        waited_seconds=waited_seconds,
-        sums=meter.sums.pack().cpu(),
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -13,9 +14,9 @@ import torch
 from schemas.errors import ContractError
 from tests.support.datasets import DatasetShape, write_dataset
 from tests.support.ranks import run_on_ranks
+from tests.support.stopping import StopAfter
 from tests.support.tiny_gpt import build_tiny
 from train.loop import open_run as open_module
-from train.loop import run as run_module
 from train.loop.run import pretrain
 from train.settings import TrainSettings
 
@@ -42,25 +43,7 @@ def train(dataset: str, output: str, steps: list[int], changes: dict[str, Any]) 
         for count in steps:
             # The horizon stays 6 steps, so that the schedule is the same: a stop is a checkpoint.
             changed = settings(Path(dataset), Path(output), **changes)
-            _stop_after(changed, count)
-
-
-def _stop_after(changed: TrainSettings, count: int) -> None:
-    original = run_module.StopFlag
-
-    class StopAt:
-        calls = 0
-
-        @property
-        def is_set(self) -> bool:
-            StopAt.calls += 1
-            return StopAt.calls >= count
-
-    run_module.StopFlag = StopAt  # type: ignore[assignment, misc]
-    try:
-        pretrain(changed)
-    finally:
-        run_module.StopFlag = original  # type: ignore[misc]
+            pretrain(changed, stop_flag=partial(StopAfter, count))
 
 
 def weights(output: Path) -> dict[str, torch.Tensor]:

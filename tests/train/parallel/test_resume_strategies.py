@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 
 from tests.support.datasets import DatasetShape, write_dataset
 from tests.support.ranks import free_ports, run_on_ranks
-from train.loop import run as run_module
+from tests.support.stopping import StopAfter
 from train.loop.run import pretrain
 from train.settings import TrainSettings
 
@@ -56,23 +57,8 @@ def train_all(dataset: str, root: str, ports: list[int]) -> None:
     for name, parallel in STRATEGIES.items():
         for output, count in (("whole", 100), ("cut", 2), ("cut", 100)):
             os.environ["MASTER_PORT"] = str(ports.pop())
-            _stop_after(settings(dataset, f"{root}/{name}-{output}", parallel), count)
-
-
-def _stop_after(changed: TrainSettings, count: int) -> None:
-    class StopAt:
-        calls = 0
-
-        @property
-        def is_set(self) -> bool:
-            StopAt.calls += 1
-            return StopAt.calls >= count
-
-    original, run_module.StopFlag = run_module.StopFlag, StopAt  # type: ignore[misc, assignment]
-    try:
-        pretrain(changed)
-    finally:
-        run_module.StopFlag = original  # type: ignore[misc]
+            asked = settings(dataset, f"{root}/{name}-{output}", parallel)
+            pretrain(asked, stop_flag=partial(StopAfter, count))
 
 
 def tensors(output: Path) -> dict[str, torch.Tensor]:

@@ -9,13 +9,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from shutil import copytree, rmtree
 from statistics import mean
 from typing import Any
-from unittest import mock
 
 import pytest
 import torch
@@ -25,10 +23,10 @@ from torch.distributed.checkpoint.format_utils import dcp_to_torch_save
 from schemas.errors import SettingsError
 from tests.support.datasets import DatasetShape, write_dataset
 from tests.support.ranks import free_ports, run_on_ranks
+from tests.support.stopping import StopAfter
 from train.loop.run import pretrain
 from train.model.presets import resolve_model
 from train.parallel.config import AsynchronousConfig
-from train.parameter_server import run as asynchronous
 from train.parameter_server.run import pretrain_asynchronous
 from train.refusals import RunFacts, refuse
 from train.settings import TrainSettings
@@ -87,24 +85,9 @@ def serve(jobs: list[tuple[dict[str, Any], int]], ports: list[int]) -> None:
     """Run after run in the same ranks; each is asked to stop after so many updates."""
     for (data, updates), port in zip(jobs, ports, strict=True):
         os.environ["MASTER_PORT"] = str(port)
-        with stopping_after(updates):
-            pretrain_asynchronous(TrainSettings.model_validate(data))
-
-
-@contextmanager
-def stopping_after(updates: int) -> Iterator[None]:
-    class StopAt:
-        asked = 0
-
-        @property
-        def is_set(self) -> bool:
-            StopAt.asked += 1
-            return StopAt.asked >= updates
-
-    # Only the first server is asked: workers take its word where nothing may be stale.
-    changes = {"StopFlag": StopAt} if os.environ["RANK"] == "0" else {}
-    with mock.patch.multiple(asynchronous, **changes) if changes else nullcontext():
-        yield
+        # The first server alone asks: workers take its word where nothing may be stale.
+        asked = TrainSettings.model_validate(data)
+        pretrain_asynchronous(asked, stop_flag=partial(StopAfter, updates))
 
 
 def weights(data: dict[str, Any], step: int) -> dict[str, Any]:

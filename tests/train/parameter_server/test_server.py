@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -79,18 +78,17 @@ def tally(labels: float) -> Tally:
     return Tally(labels=labels, waited_seconds=0.0, sums=torch.zeros(0, dtype=torch.float64))
 
 
-def gradient_of(worker: Worker, number: int, step: int, pause: float) -> Tally:
+def gradient_of(worker: Worker, number: int, step: int) -> Tally:
     """Gradients of a sum of `number + 1` equal losses: workers have unequal counts."""
-    time.sleep(pause)
     labels = number + 1
     (labels * loss_of(number, step)(worker.model)).backward()
     return tally(labels)
 
 
-def steps(number: int, count: int, pause: float = 0.0) -> Callable[[Worker], None]:
+def steps(number: int, count: int) -> Callable[[Worker], None]:
     def job(worker: Worker) -> None:
         for step in range(count):
-            worker.step(partial(gradient_of, worker, number, step, pause))
+            worker.step(partial(gradient_of, worker, number, step))
         worker.close()
 
     return job
@@ -116,7 +114,26 @@ def test_a_bound_of_zero_is_synchronous_sgd(count: int) -> None:
 
 def test_no_update_is_staler_than_the_bound_though_one_worker_is_slow() -> None:
     servers = Servers(ServerContract(bound=2, workers=3, rate_of=lambda _: 0.05))
-    run_workers(servers, [steps(0, 30, 0.002), steps(1, 30, 0.002), steps(2, 4, 0.05)])
+    is_ahead = threading.Event()
+
+    def leads(worker: Worker) -> None:
+        for step in range(30):
+            worker.step(partial(gradient_of, worker, 0, step))
+            if step == 4:
+                is_ahead.set()
+        worker.close()
+
+    def lags(worker: Worker) -> None:
+        def late(step: int) -> Tally:
+            # Of the weights that the worker read before any update: five updates old at least.
+            assert is_ahead.wait(30)
+            return gradient_of(worker, 2, step)
+
+        for step in range(4):
+            worker.step(partial(late, step))
+        worker.close()
+
+    run_workers(servers, [leads, steps(1, 30), lags])
     servers.join()
 
     seen = servers.servers[0].seen
@@ -158,7 +175,7 @@ def test_the_others_go_on_when_a_worker_leaves_without_a_word(bound: int) -> Non
     servers = Servers(ServerContract(bound=bound, workers=3, rate_of=lambda _: 0.05))
 
     def dies(worker: Worker) -> None:
-        worker.step(partial(gradient_of, worker, 2, 0, 0.0))
+        worker.step(partial(gradient_of, worker, 2, 0))
         worker._links.clear()  # closes its sockets
 
     run_workers(servers, [steps(0, 6), steps(1, 6), dies])
