@@ -63,7 +63,7 @@ def kept_texts(cleaned: DataFrame, fates: DataFrame, edits: DataFrame) -> DataFr
 
 
 def ordered_edits(edits: DataFrame) -> DataFrame:
-    """(doc_id, edits): each document's spans in the order of their stages."""
+    """(doc_id, edits): the edits of each document in the order of the stages that wrote them."""
     stage_rank = (
         F.when(F.col("stage") == "clean", 0).when(F.col("stage") == "dedup", 1).otherwise(2)
     )

@@ -110,6 +110,6 @@ def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> RefineSettings:
     """Read a settings file; relative source paths are relative to the working directory.
 
     Raises:
-        SettingsError: With every fault, its place and the nearest valid key.
+        SettingsError: With every fault, its dotted key and the nearest valid key.
     """
     return load_settings(RefineSettings, path, overrides)

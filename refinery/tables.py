@@ -50,12 +50,12 @@ def _union_columns(tables: Sequence[str]) -> dict[str, str]:
 
 
 def union_ddl(tables: Sequence[str]) -> str:
-    """The union schema as Spark DDL."""
+    """The schema of `union_columns` as Spark DDL."""
     return ", ".join(f"`{name}` {kind}" for name, kind in _union_columns(tables).items())
 
 
 def arrow_schema(columns: dict[str, str]) -> pa.Schema:
-    """Arrow schema for Spark types."""
+    """The Arrow schema of columns whose types are given in Spark's names."""
     return pa.schema([pa.field(name, _ARROW_TYPES[kind]) for name, kind in columns.items()])
 
 

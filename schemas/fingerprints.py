@@ -40,7 +40,6 @@ def _plain(value: Any) -> Any:
 
 
 def sha256_hex(data: bytes) -> str:
-    """SHA-256 as 64 hex digits."""
     return hashlib.sha256(data).hexdigest()
 
 
@@ -70,10 +69,10 @@ def stage_fingerprint(
     """Combine all that a stage's output is a function of.
 
     Args:
-        stage: The stage's name.
-        version: Raised with every change of behaviour.
+        stage: Name of the stage, so that two stages with equal inputs differ.
+        version: The stage's version, which every change of its behaviour raises.
         settings: The part of the recipe that the stage reads.
-        inputs: Fingerprint by name of input stage.
+        inputs: Identities of the stages that it reads from, by their names.
         files: (role, SHA-256) of each model, list, tokenizer or benchmark that it reads.
     """
     return sha256_hex(

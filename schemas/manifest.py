@@ -24,7 +24,7 @@ Sha256 = Field(pattern=r"^[0-9a-f]{64}$")
 
 
 class SpecialIds(Settings):
-    """Ids of the control tokens; `None` where the tokenizer has none of that kind."""
+    """Ids of the special tokens; `None` where the tokenizer has none of that kind."""
 
     pad: int
     eos: int
@@ -42,7 +42,7 @@ class TokenizerIdentity(Settings):
 
     path: str = Field(description="folder of the tokenizer, relative to the manifest")
     sha256: str = Sha256
-    vocab_size: int = Field(gt=0, description="number of ids, gaps and control tokens included")
+    vocab_size: int = Field(gt=0, description="number of ids, gaps and special tokens included")
     special_ids: SpecialIds
 
 
@@ -51,14 +51,18 @@ class Shard(Settings):
 
     path: str = Field(description="relative to the manifest, slashes forward")
     rows: int = Field(ge=0)
-    tokens: int = Field(ge=0, description="tokens of documents and end marks, padding apart")
+    tokens: int = Field(ge=0, description="tokens of documents and end marks, without padding")
     padding: int = Field(ge=0)
     control: int = Field(
-        default=0, ge=0, description="control tokens outside of segments: [CLS] and [SEP] of pairs"
+        default=0, ge=0, description="special tokens outside of segments: [CLS] and [SEP] of pairs"
     )
     bytes: int = Field(ge=0, description="size of the file")
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="of the file; for fast checks only")
-    content_sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="of the canonical rows")
+    sha256: str = Field(
+        pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the file; for fast checks only"
+    )
+    content_sha256: str = Field(
+        pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the canonical rows"
+    )
     tokens_by_source: dict[str, int]
 
 
@@ -67,9 +71,9 @@ class SourceSummary(Settings):
 
     weight: float | None = Field(default=None, description="normalised weight; null when held out")
     documents: int = Field(ge=0, description="distinct documents")
-    tokens: int = Field(ge=0, description="tokens of the distinct documents, end marks apart")
+    tokens: int = Field(ge=0, description="tokens of the distinct documents, without end marks")
     text_bytes: int = Field(ge=0, description="UTF-8 bytes of the distinct documents")
-    packed_tokens: int = Field(ge=0, description="tokens in the shards, copies and end marks in")
+    packed_tokens: int = Field(ge=0, description="tokens in the shards, with copies and end marks")
     dropped_tokens: int = Field(default=0, ge=0, description="tokens of tails that were left out")
     drawn_tokens: int = Field(
         default=0, ge=0, description="packed once more: second halves drawn from other documents"
@@ -78,13 +82,15 @@ class SourceSummary(Settings):
 
 
 class TokenAccount(Settings):
-    """tokens_in + drawn = packed + dropped, exactly; padding and control tokens stand apart."""
+    """tokens_in + drawn = packed + dropped, exactly; padding and special tokens are counted apart."""
 
     tokens_in: int = Field(ge=0)
     packed: int = Field(ge=0)
     dropped: int = Field(ge=0, description="tails shorter than a row that the layout leaves out")
     padding: int = Field(ge=0)
-    drawn: int = Field(default=0, ge=0, description="repeated as drawn halves of pairs")
+    drawn: int = Field(
+        default=0, ge=0, description="tokens repeated in drawn second halves of pairs"
+    )
     control: int = Field(default=0, ge=0)
 
 
@@ -97,7 +103,7 @@ class Split(Settings):
 
     @property
     def rows(self) -> int:
-        """Packed rows over all shards."""
+        """Packed rows of all shards of the split."""
         return sum(shard.rows for shard in self.shards)
 
 
@@ -125,7 +131,7 @@ class DecontaminationSummary(Settings):
     )
     recall_by_group: dict[str, dict[str, RecallByMutation]] = Field(
         default_factory=dict,
-        description="the same by language and length: en, zh, and en_short, zh_short below 13",
+        description="recall by language and length: en, zh, and en_short, zh_short below 13 tokens",
     )
     clean_documents: int
     false_positives: int
@@ -169,8 +175,8 @@ def content_root(
 
     Args:
         tokenizer_sha256: SHA-256 over the tokenizer's files.
-        vocab_size: Number of ids.
-        seq_len: Tokens per row.
+        vocab_size: Number of ids, special tokens and gaps included.
+        seq_len: Length of every row in tokens, padding included.
         lanes: Stretches of rows; they fix the order of samples.
         shards: `content_sha256` of each shard in order, by split.
     """
@@ -221,8 +227,8 @@ def read_manifest(path: Path) -> Manifest:
         raise ContractError(f"{file}: no manifest there ({error.strerror}); {hint}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "no manifest"
-        raise ContractError(f"{file}: {place}: {first['msg']}") from error
+        field = ".".join(str(part) for part in first["loc"]) or "no manifest"
+        raise ContractError(f"{file}: {field}: {first['msg']}") from error
     expected = manifest_root(manifest)
     if manifest.root != expected:
         raise ContractError(

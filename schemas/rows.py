@@ -52,13 +52,13 @@ OPTIONAL_COLUMNS: dict[str, pa.Field] = {
     for field in (
         # one flag for each token: whether a word begins with it
         pa.field("word_starts", _FLAGS, nullable=False),
-        # likewise a sentence
+        # one flag for each token: whether a sentence begins with it
         pa.field("sentence_starts", _FLAGS, nullable=False),
-        # place in the row of the first token of the second half
+        # position in the row of the first token of the second half
         pa.field("segment_b_start", pa.int32(), nullable=False),
         # 1 where the second half follows the first one in its document, 0 where it was drawn
         pa.field("is_next", pa.int32(), nullable=False),
-        # place in the row of the first token of the target
+        # position in the row of the first token of the target
         pa.field("target_start", pa.int32(), nullable=False),
         # number of the row's class, -100 for none
         pa.field("class_label", pa.int32(), nullable=False),

@@ -130,7 +130,7 @@ def _list_index(node: list[Any], part: str, path: str) -> int:
 
 
 def parse_settings(model: type[SettingsT], data: dict[str, Any], *, where: str) -> SettingsT:
-    """Validate `data`; every fault is one line with its dotted place.
+    """Validate `data`; every fault is one line with its dotted key.
 
     Raises:
         SettingsError: With all faults, the unknown keys with their nearest valid one.
@@ -149,16 +149,16 @@ def parse_settings(model: type[SettingsT], data: dict[str, Any], *, where: str) 
 
 
 def _fault(fault: dict[str, Any]) -> str:
-    place = ".".join(str(part) for part in fault["loc"])
+    key = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "unknown_key":
-        return f"{place}.{fault['msg']}" if place else str(fault["msg"])
+        return f"{key}.{fault['msg']}" if key else str(fault["msg"])
     message = str(fault["msg"]).removeprefix("Value error, ")
     if fault["type"] in ("model_type", "dict_type"):
         message = "expected a section of keys and values, {key: value}"
     if not fault["loc"]:  # a rule about several keys, which its message names
         return message
     found = "" if fault["type"] == "missing" else f", found {fault['input']!r:.80}"
-    return f"{place}: {message}{found}"
+    return f"{key}: {message}{found}"
 
 
 def load_settings(model: type[SettingsT], path: Path, overrides: Sequence[str] = ()) -> SettingsT:

@@ -35,7 +35,6 @@ class Table:
 
     @property
     def column_names(self) -> list[str]:
-        """Column names in their order."""
         return [column.name for column in self.columns]
 
 
@@ -43,7 +42,11 @@ DOC_ID = Column("doc_id", "string", "32 hex digits of SHA-256 over (normalised U
 SOURCE = Column("source", "string", "name of the source in the recipe")
 URL = Column("url", "string", "address of the page, null where it has none")
 FILE = Column("file", "string", "input file, relative to the source's root")
-OFFSET = Column("offset", "bigint", "place of the record in its file (bytes or row number)")
+OFFSET = Column(
+    "offset",
+    "bigint",
+    "where the record begins in its file, in bytes; in tables, the number of its row",
+)
 
 FETCHES = Table(
     "fetches",
@@ -58,10 +61,12 @@ FETCHES = Table(
         Column("charset", "string", "charset declared by HTTP or the reader, null where none"),
         Column("payload", "binary", "body after transfer and content decoding"),
         Column(
-            "payload_sha256", "string", "of the payload, so that no later stage reads it for that"
+            "payload_sha256",
+            "string",
+            "SHA-256 of the payload, so that no later stage reads the payload for it",
         ),
         Column("meta", "string", "other fields of the record as a JSON object"),
-        Column("priority", "int", "place of the source in the recipe; smaller wins a tie"),
+        Column("priority", "int", "rank of the source in the recipe; the smaller wins a tie"),
         FILE,
         OFFSET,
     ),
@@ -115,7 +120,11 @@ CLEANED = Table(
         Column("published", "string", "ISO day of publication that the page gives"),
         Column("lang", "string", "language label of fastText lid.176"),
         Column("lang_score", "float", "confidence of that label, 0..1"),
-        Column("second_lang", "string", "other language with most text, by paragraph; null: none"),
+        Column(
+            "second_lang",
+            "string",
+            "the other language with most text, judged by paragraph; null where there is none",
+        ),
         Column("second_lang_share", "float", "share of the text in other languages, 0..1"),
         Column("chinese", "string", "Hans, Hant or mixed, by characters of one of them only"),
         Column("text", "string", "extracted and normalised text"),
@@ -124,7 +133,11 @@ CLEANED = Table(
         Column("num_bytes", "bigint", "UTF-8 bytes of the text"),
         Column("values", "map<string,double>", "every heuristic value by rule name"),
         Column("scores", "map<string,double>", "every classifier's score by its name"),
-        Column("domain", "string", "domain whose head scores highest; null: the recipe names none"),
+        Column(
+            "domain",
+            "string",
+            "domain whose head scores highest; null where the recipe names no domains",
+        ),
         Column("counters", "map<string,bigint>", "what normalisation changed, by step"),
         Column("reasons", "array<string>", "all rules that failed, in the order of the rules"),
         Column("drop_reason", "string", "the first of the reasons, null where none"),
@@ -150,7 +163,7 @@ EDITS = Table(
         DOC_ID,
         Column("start", "int", "first code point"),
         Column("end", "int", "one past the last code point"),
-        Column("replacement", "string", "text put in its place, often empty"),
+        Column("replacement", "string", "text that replaces the span, often empty"),
         Column("stage", "string", "stage that wrote it"),
         Column("reason", "string", "rule that asked for it"),
     ),
@@ -166,11 +179,17 @@ HOMOGRAPHS = Table(
         Column("domain", "string", "the one domain"),
         Column("other_domain", "string", "the other domain"),
         Column("divergence", "double", "Jensen-Shannon divergence of its neighbours, 0..1 bit"),
-        Column("by_chance", "double", "the same with its places dealt to two groups at random"),
-        Column("count", "int", "its places in the one domain's sample"),
-        Column("other_count", "int", "its places in the other one's"),
-        Column("contexts", "array<string>", "up to two places in the one domain"),
-        Column("other_contexts", "array<string>", "up to two places in the other domain"),
+        Column(
+            "by_chance", "double", "the same with its occurrences divided at random into two groups"
+        ),
+        Column("count", "int", "occurrences in the sample of the one domain"),
+        Column("other_count", "int", "occurrences in the sample of the other domain"),
+        Column("contexts", "array<string>", "up to two passages of the one domain with the word"),
+        Column(
+            "other_contexts",
+            "array<string>",
+            "up to two passages of the other domain with the word",
+        ),
     ),
 )
 
@@ -181,18 +200,22 @@ SIGNATURES = Table(
     (
         DOC_ID,
         SOURCE,
-        Column("dump", "int", "place of its dump, earlier runs' dumps first"),
-        Column("place", "int", "place of its source in the recipe"),
+        Column("dump", "int", "rank of its dump; the dumps of earlier runs come first"),
+        Column("place", "int", "rank of its source in the recipe"),
         Column("worse", "int", "quality score in millionths, negative: smaller is kept"),
         Column("shorter", "int", "code points of the text, negative"),
         Column("scheme", "string", "hash family, seed, bands, shingle and text version"),
-        Column("text_sha256", "string", "of the text with the edits of cleaning applied"),
-        Column("payload_sha256", "string", "of the raw bytes; null where they are not compared"),
+        Column("text_sha256", "string", "SHA-256 of the text with the edits of cleaning applied"),
+        Column(
+            "payload_sha256", "string", "SHA-256 of the raw bytes; null where they are not compared"
+        ),
         Column("num_shingles", "int", "distinct shingles"),
         Column("bands", "array<bigint>", "one hash per band"),
         Column("fate", "string", "kept or duplicate"),
         Column(
-            "shingles", "array<int>", "sorted distinct unsigned hashes; of kept ones in an index"
+            "shingles",
+            "array<int>",
+            "sorted distinct unsigned hashes of a kept document; null without an index",
         ),
         Column(
             "bucket", "int", "folder of an index: the first 16 bits of doc_id x buckets / 2**16"
@@ -268,7 +291,11 @@ TOKENS = Table(
         Column("num_bytes", "bigint", "UTF-8 bytes of the tokenised text"),
         Column("split", "string", "train or heldout"),
         Column("word_starts", "array<int>", "tokens that begin a word; null where not asked for"),
-        Column("sentence_starts", "array<int>", "likewise a sentence"),
+        Column(
+            "sentence_starts",
+            "array<int>",
+            "tokens that begin a sentence; null where not asked for",
+        ),
     ),
 )
 
@@ -287,7 +314,7 @@ MIXTURE = Table(
 FATES = Table(
     "fates",
     "tokenise",
-    "document or reject of cleaning, with the one place where it ended",
+    "document or reject of cleaning, with the one fate that it had",
     (
         DOC_ID,
         SOURCE,

@@ -9,25 +9,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
 
+from jobs.command.explain_file import explain_file
 from refinery.clean.cleaner import Cleaner
 from refinery.clean.config import CleanConfig
-from refinery.clean.pages import CleanDocument, Payload, Rejected
 from refinery.publish import storage
 from refinery.publish.records import StageRecord
 from refinery.publish.store import Store
 from refinery.quality.classifier import ModelFiles, card_name, local_models, model_name
 from refinery.quality.config import QUALITY
 from refinery.recipe import RefineSettings, load_recipe
-from refinery.sources.record import document_id, short_message, to_valid_text
-from refinery.text.edits import apply_edits
 from schemas.errors import SettingsError
-
-HTML_ENDINGS = (".html", ".htm", ".xhtml", ".shtml")
-UNREADABLE = "file:unreadable"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,50 +60,6 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-class MadeEdit(TypedDict):
-    """An edit of the text, in code points before all edits."""
-
-    start: int
-    end: int
-    replacement: str
-    reason: str
-
-
-class Verdict(TypedDict):
-    """What cleaning says about one file; `message` is for rejected ones."""
-
-    title: str | None
-    extracted_text: str | None
-    text: str | None
-    lang: str | None
-    lang_score: float | None
-    scores: dict[str, float]
-    domain: str | None
-    values: dict[str, float]
-    counters: dict[str, int]
-    edits: list[MadeEdit]
-    reasons: list[str]
-    drop_reason: str | None
-    rejected: bool
-    message: str | None
-
-
-class ExplainedRow(Verdict):
-    """One line of the answer."""
-
-    path: str
-    doc_id: str | None
-
-
-@dataclass(frozen=True)
-class Explained:
-    """The JSON row of a file, and the document behind it where there is one."""
-
-    row: ExplainedRow
-    payload: bytes
-    document: CleanDocument | None
-
-
 def _settings(args: argparse.Namespace) -> RefineSettings | None:
     if args.recipe is None:
         if args.overrides:
@@ -145,62 +94,6 @@ def _models(folder: Path | None, settings: RefineSettings | None) -> dict[str, M
             for head in heads
         }
     )
-
-
-def explain_file(
-    cleaner: Cleaner, path: Path, *, url: str | None = None, charset: str | None = None
-) -> Explained:
-    """Clean one file as the job would."""
-    name = str(path)
-    try:
-        payload = path.read_bytes()
-    except OSError as error:
-        verdict = _rejected(UNREADABLE, short_message(error))
-        return Explained({"path": name, "doc_id": None, **verdict}, b"", None)
-    doc_id = document_id(url, payload)
-    mime = "text/html" if path.suffix.lower() in HTML_ENDINGS else "text/plain"
-    result = next(iter(cleaner.clean([Payload(payload, mime, charset, url, doc_id)])))
-    if isinstance(result, Rejected):
-        verdict = _rejected(result.reason, result.message)
-        return Explained({"path": name, "doc_id": doc_id, **verdict}, payload, None)
-    return Explained({"path": name, "doc_id": doc_id, **_cleaned(result)}, payload, result)
-
-
-def _rejected(reason: str, message: str) -> Verdict:
-    return {
-        "title": None, "extracted_text": None, "text": None, "lang": None, "lang_score": None,
-        "scores": {}, "domain": None, "values": {}, "counters": {}, "edits": [],
-        "reasons": [reason], "drop_reason": reason, "rejected": True,
-        "message": to_valid_text(message),
-    }  # fmt: skip
-
-
-def _cleaned(document: CleanDocument) -> Verdict:
-    page = document.page
-    return {
-        "title": page.title,
-        "extracted_text": page.extracted_text,
-        "text": apply_edits(page.text, [marked.edit for marked in document.edits]),
-        "lang": document.lang,
-        "lang_score": round(document.lang_score, 6),
-        "scores": document.scores,
-        "domain": document.domain,
-        "values": {name: round(value, 6) for name, value in document.values.items()},
-        "counters": page.counters,
-        "edits": [
-            {
-                "start": marked.edit.start,
-                "end": marked.edit.end,
-                "replacement": marked.edit.replacement,
-                "reason": marked.reason,
-            }
-            for marked in document.edits
-        ],
-        "reasons": document.reasons,
-        "drop_reason": document.drop_reason,
-        "rejected": False,
-        "message": None,
-    }
 
 
 def _newest_record(store: Store, stage: str) -> StageRecord | None:

@@ -11,7 +11,7 @@ from refinery.clean.pages import CleanDocument
 from refinery.text.edits import merge_edits
 
 if TYPE_CHECKING:
-    from jobs.command.explain import Explained
+    from jobs.command.explain_file import Explained
 
 MAX_DIFF_LINES = 4000
 _STYLE = """
@@ -77,19 +77,19 @@ def _table(title: str, facts: Mapping[str, object]) -> str:
 
 def _with_edits(document: CleanDocument) -> str:
     """The normalised text; cut spans struck out with their rule, replacements beside them."""
-    text, pieces, place = document.page.text, [], 0
+    text, pieces, end = document.page.text, [], 0
     reasons = {one.edit.start: one.reason for one in reversed(document.edits)}
     for edit in merge_edits([one.edit for one in document.edits]):
         reason = escape(reasons[edit.start], quote=True)
-        pieces.append(escape(text[place : edit.start]))
+        pieces.append(escape(text[end : edit.start]))
         removed = text[edit.start : edit.end]
         shown = removed.rstrip("\n")
         pieces.append(f'<del title="{reason}">{escape(shown)}</del>')
         if edit.replacement:
             pieces.append(f'<ins title="{reason}">{escape(edit.replacement)}</ins>')
         pieces.append(f"<small>[{reason}]</small>{removed[len(shown) :]}")
-        place = edit.end
-    return "".join([*pieces, escape(text[place:])])
+        end = edit.end
+    return "".join([*pieces, escape(text[end:])])
 
 
 def _changes(document: CleanDocument) -> str:

@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write both files; print the page's place."""
+    """Write both files, and print the path of the page."""
     store, records = run_records(args.output)
     write_report(args.output, store, records, args.previous)
     print(storage.join_uri(args.output, "report", PAGE))

@@ -56,8 +56,8 @@ def _show(text: str, viewed: ViewedTokenizer, console: Console) -> None:
         markup=False,
     )
     line = Text()
-    for place, box in enumerate(boxes):
-        line.append(f" {_visible(box)} {box.id} ", style=_STYLES[box.origin][place % 2])
+    for index, box in enumerate(boxes):
+        line.append(f" {_visible(box)} {box.id} ", style=_STYLES[box.origin][index % 2])
         line.append(f"{box.bytes_hex.replace(' ', '')} ", style="dim")
     console.print(line)
 

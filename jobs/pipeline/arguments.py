@@ -9,7 +9,7 @@ from refinery.recipe import RefineSettings, load_recipe
 
 
 def recipe_parser(program: str) -> argparse.ArgumentParser:
-    """`--recipe` and `--set`."""
+    """A parser of the arguments that name a recipe and change single settings of it."""
     parser = argparse.ArgumentParser(prog=program)
     add_recipe_arguments(parser)
     return parser
@@ -36,7 +36,7 @@ def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_stage_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare which stages run."""
+    """Declare `--from` and `--until`, which bound the stages that run."""
     parser.add_argument("--until", metavar="STAGE", help="stop after this stage")
     parser.add_argument(
         "--from",

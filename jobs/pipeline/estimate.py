@@ -22,7 +22,7 @@ PARTITION_BYTES = 128 << 20
 
 @dataclass(frozen=True)
 class Sample:
-    """Files to run on, and how much larger the whole is."""
+    """The files that the estimate runs on, and bytes by source of the whole and of the sample."""
 
     files: tuple[InputFile, ...]
     bytes_by_source: dict[str, int]
@@ -36,7 +36,13 @@ class Sample:
 
 @dataclass(frozen=True)
 class StageEstimate:
-    """One stage on all of the input; `rows` by table."""
+    """What one stage would take for all of the input.
+
+    Attributes:
+        rows: Rows by table that it would publish.
+        core_seconds: Time of its tasks, which more cores share.
+        fixed_seconds: Time of the driver alone, which more cores do not shorten.
+    """
 
     stage: str
     rows: dict[str, int]
@@ -48,7 +54,7 @@ class StageEstimate:
 
 @dataclass(frozen=True)
 class DatasetEstimate:
-    """What the trainer will read."""
+    """The dataset that all of the input would give; `rows` are packed rows of both splits."""
 
     documents: int
     tokens: int
@@ -135,10 +141,10 @@ def scale(
     """Estimates by stage from the records of a sample's run.
 
     Args:
-        records: By stage, with their costs.
-        factor: Whole input over sample.
-        cores: That the sample ran on; what its tasks did not use of them is the fixed part.
-        growth: Of what a bounded stage trains on, by its name; 1 where it is not named.
+        records: The sample's records by stage; each holds its cost.
+        factor: Size of the whole input, as a multiple of the sample's.
+        cores: Cores that the sample ran on; time in which tasks used none of them is fixed.
+        growth: How much more a bounded stage trains on, by its name; 1 for a name that is missing.
     """
     estimates = []
     for name, record in records.items():

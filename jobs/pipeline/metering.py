@@ -18,19 +18,18 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass
 class Meter:
-    """Filled when the metered block ends."""
+    """Holds the cost of a metered block once it has ended."""
 
     costs: list[StageCost] = field(default_factory=list)
 
     @property
     def cost(self) -> StageCost:
-        """What the block cost."""
         return self.costs[0]
 
 
 @contextmanager
 def metered(session: SparkSession) -> Iterator[Meter]:
-    """Measure what Spark does in the body; telemetry only, nothing of it enters a result."""
+    """Measure what Spark does in the block; nothing of it enters a result."""
     context = session.sparkContext
     first = _next_stage(session)
     # On a cluster the workers are other machines' processes: only Spark's books can be read there.

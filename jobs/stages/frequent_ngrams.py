@@ -41,7 +41,7 @@ def find_frequent_ngrams(
 
 
 def without_ignored(matches: DataFrame, verdict: Frequent) -> DataFrame:
-    """The matches that still count."""
+    """Matches whose n-gram the search does not ignore."""
     if not verdict.ignored:
         return matches
     rows = [(gram,) for gram in sorted(verdict.ignored)]

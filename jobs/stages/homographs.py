@@ -34,11 +34,13 @@ def _run(context: StageContext) -> None:
     texts: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for row in _sample(context, config):
         texts[row["domain"]][row["text"]] = None  # equal texts count once
-    found = find_homographs(texts, config)
-    rows = [_row(rank, word) for rank, word in enumerate(found)]
+    words = find_homographs(texts, config)
+    rows = [_row(rank, word) for rank, word in enumerate(words)]
     table = TABLES["homographs"]
     context.write("homographs", context.spark.createDataFrame(rows, table.ddl).coalesce(1))
-    context.counts.update({f"{domain}_documents": len(those) for domain, those in texts.items()})
+    context.counts.update(
+        {f"{domain}_documents": len(distinct) for domain, distinct in texts.items()}
+    )
 
 
 def _sample(context: StageContext, config: HomographsConfig) -> list[Row]:
@@ -47,25 +49,26 @@ def _sample(context: StageContext, config: HomographsConfig) -> list[Row]:
     order = Window.partitionBy("domain").orderBy("share", "doc_id")
     chosen = (
         kept.select("doc_id", "domain", hash_share(context.recipe.seed, "doc_id").alias("share"))
-        .withColumn("place", F.row_number().over(order))
-        .where(F.col("place") <= config.max_documents)
-        .select("doc_id", "place")
+        .withColumn("rank", F.row_number().over(order))
+        .where(F.col("rank") <= config.max_documents)
+        .select("doc_id", "rank")
     )
     text = F.substring("text", 1, config.max_chars).alias("text")
     rows: list[Row] = (
         kept.join(F.broadcast(chosen), ["doc_id"], how="inner")
-        .select("domain", "place", text)
-        .orderBy("domain", "place")
+        .select("domain", "rank", text)
+        .orderBy("domain", "rank")
         .collect()
     )
     return rows
 
 
-def _row(rank: int, found: Homograph) -> tuple[Any, ...]:
-    (domain, other), (count, other_count) = found.domains, found.counts
-    contexts, other_contexts = (list(those) for those in found.contexts)
+def _row(rank: int, word: Homograph) -> tuple[Any, ...]:
+    """A row of the table; columns in their order."""
+    (domain, other), (count, other_count) = word.domains, word.counts
+    contexts, other_contexts = (list(passages) for passages in word.contexts)
     return (
-        rank, found.word, domain, other, found.divergence, found.by_chance,
+        rank, word.word, domain, other, word.divergence, word.by_chance,
         count, other_count, contexts, other_contexts,
     )  # fmt: skip
 

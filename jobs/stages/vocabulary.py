@@ -44,7 +44,7 @@ def _contents(recipe: Recipe, store: Store) -> Contents:
 
 
 def _check(recipe: Recipe) -> None:
-    """A base or donor that cannot serve must not be found out after hours of cleaning."""
+    """Refuse a base or donor that cannot serve now, not after hours of cleaning."""
     config = recipe.vocabulary
     if config.tokenizer is None:
         return
@@ -98,19 +98,20 @@ def _extend_base(
             trained on; the others belong to the base's language and prove that it keeps its ids.
 
     Raises:
-        QualityGateError: A proof fails.
+        QualityGateError: A proof fails, so the extension would change what the base does.
     """
     assert config.tokenizer is not None
     base = read_tokenizer(storage.local_copy(config.tokenizer))
     new = new_characters(extension.scripts, extension.characters)
     lines = {line for text in texts for line in text.split("\n") if line.strip()}
-    ours = {line for line in lines if new.held_by(line)}
+    with_new = {line for line in lines if new.held_by(line)}
     if extension.donor is None:
-        donor, sample = train_and_hold_out(ours, base, extension)
+        donor, sample = train_and_hold_out(with_new, base, extension)
     else:
-        donor, sample = read_donor(storage.local_copy(extension.donor), base), choose_lines(ours)
-    known = Texts(new=sample, base=choose_lines(lines - ours))
-    return publish_extension(base, donor, extension, texts=known, out=out)
+        donor = read_donor(storage.local_copy(extension.donor), base)
+        sample = choose_lines(with_new)
+    proof_texts = Texts(new=sample, base=choose_lines(lines - with_new))
+    return publish_extension(base, donor, extension, texts=proof_texts, out=out)
 
 
 def _run(context: StageContext) -> None:

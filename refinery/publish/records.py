@@ -21,20 +21,23 @@ class TableSummary(Settings):
 
 
 class StageCost(Settings):
-    """What running a stage took; telemetry, so no part of any identity."""
+    """What it took to run a stage. Nothing of it enters a fingerprint or an identity."""
 
-    jvm_cpu_seconds: float = Field(description="CPU of Spark's tasks in the JVM")
+    jvm_cpu_seconds: float = Field(description="CPU seconds of Spark's tasks in the JVM")
     python_cpu_seconds: float | None = Field(
-        default=None, description="CPU of the Python workers; None on a cluster"
+        default=None,
+        description="CPU seconds of the Python workers; None on a cluster, where they are not known",
     )
-    task_seconds: float = Field(description="sum over tasks of their wall time")
-    shuffle_bytes: int = Field(description="written to shuffles, compressed")
-    spilled_bytes: int = Field(description="written to disk for want of memory")
-    written_bytes: int = Field(description="written to tables by Spark")
+    task_seconds: float = Field(description="wall time of all tasks, added up")
+    shuffle_bytes: int = Field(description="compressed bytes that tasks wrote for shuffles")
+    spilled_bytes: int = Field(
+        description="bytes that tasks wrote to disk because memory was short"
+    )
+    written_bytes: int = Field(description="bytes that Spark wrote to tables")
 
 
 class StageRecord(Settings):
-    """Published last and atomically; a stage without one was never run."""
+    """What one run of a stage made; written last and atomically, so a stage without one did not end."""
 
     stage: str
     fingerprint: str

@@ -18,17 +18,15 @@ from schemas.errors import PipelineError
 
 
 def is_local(uri: str) -> bool:
-    """Whether a URI names a path of this machine."""
     return "://" not in uri or uri.startswith("file://")
 
 
 def local_path(uri: str) -> Path:
-    """The path of a local URI."""
     return Path(uri.removeprefix("file://")).absolute()
 
 
 def join_uri(base: str, *parts: str) -> str:
-    """Join with single slashes; works on URIs and paths alike."""
+    """Join URIs or paths with exactly one slash between their parts."""
     return "/".join([base.rstrip("/"), *(part.strip("/") for part in parts)])
 
 
@@ -46,13 +44,11 @@ def file_system(uri: str) -> tuple[Any, str]:
 
 
 def exists(uri: str) -> bool:
-    """Whether a file or folder is there."""
     system, path = file_system(uri)
     return bool(system.exists(path))
 
 
 def read_bytes(uri: str) -> bytes:
-    """Read a whole small file."""
     system, path = file_system(uri)
     return bytes(system.cat_file(path))
 
@@ -64,7 +60,7 @@ def write_new(uri: str, data: bytes) -> bool:
         Whether this call wrote it.
 
     Raises:
-        PipelineError: The disk is full.
+        PipelineError: No space is left on the disk; the message says what to do.
     """
     if not is_local(uri):
         system, path = file_system(uri)
@@ -93,7 +89,7 @@ def replace(uri: str, data: bytes) -> None:
 
 
 def _write_aside(uri: str, data: bytes) -> Path:
-    """Write beside the final name; the caller links or renames it."""
+    """Write the data to a hidden file in the same folder, which the caller links or renames."""
     path = local_path(uri)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
@@ -128,7 +124,7 @@ def _download(uri: str) -> Path:
 
 
 def disk_full(uri: str) -> PipelineError:
-    """What to say where a disk is full."""
+    """The error to raise for a write that found no space; it says what to do next."""
     return PipelineError(
         f"{uri}: no space left on the device; nothing was published. "
         "Free space and run the same command"
@@ -137,7 +133,7 @@ def disk_full(uri: str) -> PipelineError:
 
 @contextlib.contextmanager
 def disk_full_as_error(uri: str) -> Any:
-    """Turn ENOSPC into a message; Spark would retry the task four times on the same full disk."""
+    """Turn ENOSPC into a `PipelineError`; Spark would retry the task four times on the full disk."""
     try:
         yield
     except OSError as error:

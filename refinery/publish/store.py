@@ -26,12 +26,12 @@ from refinery.publish import storage
 from refinery.publish.records import StageRecord, TableSummary
 from schemas.errors import ContractError, PipelineError
 
-# A folder with this suffix is no attempt: it outlives them all.
+# A folder with this suffix belongs to a fingerprint, not to an attempt, and outlives all attempts.
 KEPT_SUFFIX = ".killed"
 
 
 class Store:
-    """Records and attempts below one root URI."""
+    """The records and attempts of all stages below one root URI."""
 
     def __init__(self, root: str) -> None:
         self.root = root.rstrip("/")
@@ -47,7 +47,7 @@ class Store:
             raise ContractError(f"{uri}: not a stage record: {error}") from error
 
     def new_attempt(self, stage: str) -> str:
-        """URI of a fresh folder for one run of a stage."""
+        """The URI of a folder that no other attempt has; nothing is created yet."""
         return storage.join_uri(self.root, stage, uuid.uuid4().hex)
 
     def publish(self, record: StageRecord) -> StageRecord:
@@ -124,12 +124,12 @@ class Store:
 
 
 def summarise_table(uri: str) -> TableSummary:
-    """Count rows and bytes of a table from its Parquet footers, never from a running job."""
+    """Count the rows and bytes of a table from its Parquet footers; no Spark job is run."""
     system, path = storage.file_system(uri)
     rows = size = 0
     # A table in folders (an index by bucket) has its files below them.
-    found: list[Any] = system.find(path) if system.exists(path) else []
-    files = [file for file in found if file.endswith(".parquet")]
+    paths: list[Any] = system.find(path) if system.exists(path) else []
+    files = [file for file in paths if file.endswith(".parquet")]
     for file in files:
         with system.open(file, "rb") as stream:
             rows += pq.ParquetFile(stream).metadata.num_rows

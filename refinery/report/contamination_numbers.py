@@ -104,5 +104,5 @@ def _templates(tables: Tables) -> tuple[FrequentNgram, ...]:
 
 
 def _shares(recalls: Recalls) -> dict[str, tuple[int, int]]:
-    """(found, planted) by mutation."""
+    """(found, planted) by mutation, as report.json has it."""
     return {name: (recall.found, recall.planted) for name, recall in recalls.items()}

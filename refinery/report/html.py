@@ -106,7 +106,7 @@ def excerpt(markup: str, plain: str) -> str:
     """A document's text; a long one scrolls, and can be reached with the keyboard.
 
     Args:
-        markup: The text as HTML.
+        markup: The text as HTML, with marks in it.
         plain: The same text without tags, from which its lines are counted.
     """
     lines = sum(1 + len(line) // LINE_CHARS for line in plain.split("\n"))

@@ -27,7 +27,7 @@ def shapes_section(data: ReportData) -> str:
     )
     changed = table(
         "What normalisation changed",
-        ("step", "places"),
+        ("step", "changes"),
         [(escape(name), f"{count:,}") for name, count in data.counters.items()],
     )
     languages = bars("Languages", data.languages, sum(data.languages.values()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jobs.command.explain import explain_file
+from jobs.command.explain_file import explain_file
 from jobs.command.explain_page import render_page
 from refinery.clean.cleaner import Cleaner
 from refinery.clean.config import CleanConfig

@@ -1,0 +1,115 @@
+"""One file cleaned as the job would, with everything that cleaning says about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+from refinery.clean.cleaner import Cleaner
+from refinery.clean.pages import CleanDocument, Payload, Rejected
+from refinery.sources.record import document_id, short_message, to_valid_text
+from refinery.text.edits import apply_edits
+
+HTML_ENDINGS = (".html", ".htm", ".xhtml", ".shtml")
+UNREADABLE = "file:unreadable"
+
+
+class MadeEdit(TypedDict):
+    """An edit of the text, in code points before all edits."""
+
+    start: int
+    end: int
+    replacement: str
+    reason: str
+
+
+class Verdict(TypedDict):
+    """What cleaning says about one file; `message` is for rejected ones."""
+
+    title: str | None
+    extracted_text: str | None
+    text: str | None
+    lang: str | None
+    lang_score: float | None
+    scores: dict[str, float]
+    domain: str | None
+    values: dict[str, float]
+    counters: dict[str, int]
+    edits: list[MadeEdit]
+    reasons: list[str]
+    drop_reason: str | None
+    rejected: bool
+    message: str | None
+
+
+class ExplainedRow(Verdict):
+    """One line of the answer."""
+
+    path: str
+    doc_id: str | None
+
+
+@dataclass(frozen=True)
+class Explained:
+    """The JSON row of a file, and the document behind it where there is one."""
+
+    row: ExplainedRow
+    payload: bytes
+    document: CleanDocument | None
+
+
+def explain_file(
+    cleaner: Cleaner, path: Path, *, url: str | None = None, charset: str | None = None
+) -> Explained:
+    """Clean one file as the job would."""
+    name = str(path)
+    try:
+        payload = path.read_bytes()
+    except OSError as error:
+        verdict = _rejected(UNREADABLE, short_message(error))
+        return Explained({"path": name, "doc_id": None, **verdict}, b"", None)
+    doc_id = document_id(url, payload)
+    mime = "text/html" if path.suffix.lower() in HTML_ENDINGS else "text/plain"
+    result = next(iter(cleaner.clean([Payload(payload, mime, charset, url, doc_id)])))
+    if isinstance(result, Rejected):
+        verdict = _rejected(result.reason, result.message)
+        return Explained({"path": name, "doc_id": doc_id, **verdict}, payload, None)
+    return Explained({"path": name, "doc_id": doc_id, **_cleaned(result)}, payload, result)
+
+
+def _rejected(reason: str, message: str) -> Verdict:
+    return {
+        "title": None, "extracted_text": None, "text": None, "lang": None, "lang_score": None,
+        "scores": {}, "domain": None, "values": {}, "counters": {}, "edits": [],
+        "reasons": [reason], "drop_reason": reason, "rejected": True,
+        "message": to_valid_text(message),
+    }  # fmt: skip
+
+
+def _cleaned(document: CleanDocument) -> Verdict:
+    page = document.page
+    return {
+        "title": page.title,
+        "extracted_text": page.extracted_text,
+        "text": apply_edits(page.text, [marked.edit for marked in document.edits]),
+        "lang": document.lang,
+        "lang_score": round(document.lang_score, 6),
+        "scores": document.scores,
+        "domain": document.domain,
+        "values": {name: round(value, 6) for name, value in document.values.items()},
+        "counters": page.counters,
+        "edits": [
+            {
+                "start": marked.edit.start,
+                "end": marked.edit.end,
+                "replacement": marked.edit.replacement,
+                "reason": marked.reason,
+            }
+            for marked in document.edits
+        ],
+        "reasons": document.reasons,
+        "drop_reason": document.drop_reason,
+        "rejected": False,
+        "message": None,
+    }
