@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from refinery.extract.blocks import read_blocks
 from refinery.extract.charset import decode
 from refinery.extract.cut import choose_cut, propose_cuts
-from refinery.extract.features import FEATURES_VERSION, compute_features
+from refinery.extract.features import FEATURES_VERSION, compute_features, feature_names
 from refinery.extract.forest import Forest
 from tools.block_labels import label_blocks, segment_counts, word_f1, words_of
 
@@ -268,7 +268,7 @@ def write(model: Model, folder: Path) -> None:
         name: hashlib.sha256((folder / f"{name}.parquet").read_bytes()).hexdigest() for name in SETS
     }
     facts = {
-        "trained_by": "tools/train_blocks.py", "features_version": FEATURES_VERSION,
+        "trained_by": "tools/train_blocks.py", "features_version": FEATURES_VERSION, "features": feature_names(),
         "num_trees": NUM_TREES, "learning_rates": RATES, "depth": DEPTH, "page_weights": PAGE_WEIGHTS,
         "parameters": PARAMETERS, "num_cut_trees": NUM_CUT_TREES, "cut_depth": CUT_DEPTH,
         "cut_parameters": CUT_PARAMETERS, "inner_folds": INNER_FOLDS, "data_sha256": digests,
