@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
@@ -13,7 +13,7 @@ from train.checkpoint.pointer import CHECKPOINTS_NAME
 from train.checkpoint.store import CheckpointStore, read_state
 from train.data.loader import open_split, shard_files
 from train.data.remote import ShardFiles, local_tokenizer, open_manifest
-from train.data.spliced import open_spans
+from train.data.spliced import SplicedReader, open_spans
 from train.distributed.flat_vectors import flat_weights
 from train.distributed.precision import autocast_type
 from train.distributed.world import World
@@ -39,39 +39,89 @@ class TrainingRun:
 
     Attributes:
         settings: The recipe of the run, or of one phase of it.
-        rows: The training split, as micro-batches.
+        data: The training split, through all manifests of the run.
         outer: DiLoCo's outer optimizer; None where every step is all-reduced.
+        holds_momentum: Whether this process is a parameter server: its checkpoints hold the momentum
+            of all of them.
     """
 
     settings: TrainSettings
     manifest: Manifest
     files: ShardFiles
-    rows: RowSource
+    data: SplicedReader
     built: Built
     trainer: Trainer
     store: CheckpointStore
-    checkpoints: RunCheckpoints
-    heldout: HeldoutEvaluation
-    speed: ModelSpeed
     events: Events
     world: World
     outer: OuterLoop | None = None
+    holds_momentum: bool = False
 
     @property
     def output(self) -> Path:
         """Folder of the run."""
         return Path(self.settings.output)
 
+    @cached_property
+    def rows(self) -> RowSource:
+        """The training split, as micro-batches."""
+        return RowSource(
+            data=self.data,
+            make_batch=self.built.make_batch,
+            microbatch=self.settings.batch.microbatch,
+            prefetched=self.settings.loader.prefetch_microbatches,
+        )
+
+    @cached_property
+    def checkpoints(self) -> RunCheckpoints:
+        """What saves and resumes the run."""
+        trainer = self.trainer
+        spans = [
+            ManifestSpan(part.first_sample, part.data.manifest.root) for part in self.data.parts
+        ]
+        weights = flat_weights(trainer.strategy.parts[0]) if self.holds_momentum else None
+        return RunCheckpoints(
+            store=self.store,
+            trainer=trainer,
+            identity=run_identity(self.settings, self.manifest, self.built, trainer.plan, spans),
+            recipe=self.settings.model_dump(mode="json"),
+            manifest_uri=self.files.base,
+            spans=spans,
+            events=self.events,
+            outer=self.outer,
+            velocity=None if weights is None else torch.zeros_like(weights),
+        )
+
+    @cached_property
+    def heldout(self) -> HeldoutEvaluation:
+        """The held-out loss, as often as the recipe asks for it."""
+        open_heldout = partial(
+            open_split, self.files, self.manifest, self.settings.loader, split="heldout", seed=0
+        )
+        return HeldoutEvaluation(
+            config=self.settings.evaluation,
+            open_split=open_heldout if self.manifest.heldout.rows else None,
+            make_batch=self.built.make_batch,
+            strategy=self.trainer.strategy,
+            world=self.world,
+            output=self.output,
+        )
+
+    @cached_property
+    def speed(self) -> ModelSpeed:
+        """The share of the hardware's peak that the run reaches; only the first rank says it."""
+        config, seq_len = self.built.model_config, self.trainer.plan.seq_len
+        is_known = config is not None and self.world.is_first
+        return ModelSpeed(
+            flops_per_token=config.flops_per_token(seq_len) if is_known and config else None,
+            peak_flops=self.settings.metrics.peak_flops,
+            device=self.world.device,
+            ranks=self.world.size,
+        )
+
 
 def open_run(settings: TrainSettings, world: World, *, holds_momentum: bool = False) -> TrainingRun:
-    """Open the dataset and build model, parallel strategy and optimizer.
-
-    Args:
-        settings: The recipe.
-        world: All ranks.
-        holds_momentum: This process is a parameter server: it keeps the momentum of all of them in
-            its checkpoints.
-    """
+    """Open the dataset and build model, parallel strategy and optimizer."""
     files = shard_files(settings.manifest, settings.loader)
     manifest = open_manifest(files)
     data = open_spans(
@@ -92,9 +142,10 @@ def open_run(settings: TrainSettings, world: World, *, holds_momentum: bool = Fa
         built.opening.show(output, built.make_batch, data.parts[0].data, settings.first_sample)
     built = replace(built, opening=None)  # it holds tensors that are needed no longer
     strategy = build_strategy(settings.strategy_request, built.model, world)
-    plan = RunPlan.of(manifest, settings.batch, settings.stop, first_sample=settings.first_sample)
     trainer = Trainer(
-        plan=plan,
+        plan=RunPlan.of(
+            manifest, settings.batch, settings.stop, first_sample=settings.first_sample
+        ),
         schedule=settings.schedule,
         max_grad_norm=settings.optimizer.max_grad_norm,
         strategy=strategy,
@@ -103,46 +154,18 @@ def open_run(settings: TrainSettings, world: World, *, holds_momentum: bool = Fa
         sources=data.sources,
         scaler=_scaler(settings.precision, world.device),
     )
-    spans = [ManifestSpan(part.first_sample, part.data.manifest.root) for part in data.parts]
-    events: Events = EventLog(output / EVENTS_NAME) if world.is_first else NoEvents()
-    outer = OuterLoop(strategy.parts[0], settings.diloco) if settings.diloco else None
-    open_heldout = partial(open_split, files, manifest, settings.loader, split="heldout", seed=0)
     return TrainingRun(
         settings=settings,
         manifest=manifest,
         files=files,
-        rows=RowSource(
-            data=data,
-            make_batch=built.make_batch,
-            microbatch=settings.batch.microbatch,
-            prefetched=settings.loader.prefetch_microbatches,
-        ),
+        data=data,
         built=built,
         trainer=trainer,
         store=store,
-        checkpoints=RunCheckpoints(
-            store=store,
-            trainer=trainer,
-            identity=run_identity(settings, manifest, built, plan, spans),
-            recipe=settings.model_dump(mode="json"),
-            manifest_uri=files.base,
-            spans=spans,
-            events=events,
-            outer=outer,
-            velocity=torch.zeros_like(flat_weights(strategy.parts[0])) if holds_momentum else None,
-        ),
-        heldout=HeldoutEvaluation(
-            config=settings.evaluation,
-            open_split=open_heldout if manifest.heldout.rows else None,
-            make_batch=built.make_batch,
-            strategy=strategy,
-            world=world,
-            output=output,
-        ),
-        speed=_speed(settings.metrics.peak_flops, built, plan, world),
-        events=events,
+        events=EventLog(output / EVENTS_NAME) if world.is_first else NoEvents(),
         world=world,
-        outer=outer,
+        outer=OuterLoop(strategy.parts[0], settings.diloco) if settings.diloco else None,
+        holds_momentum=holds_momentum,
     )
 
 
@@ -151,17 +174,6 @@ def _scaler(precision: PrecisionConfig, device: torch.device) -> LossScaler | No
     if autocast_type(precision.compute, device) != torch.float16:
         return None
     return LossScaler(scale=precision.initial_scale, growth_interval=precision.growth_interval)
-
-
-def _speed(peak: float | None, built: Built, plan: RunPlan, world: World) -> ModelSpeed:
-    config = built.model_config
-    is_known = config is not None and world.is_first
-    return ModelSpeed(
-        flops_per_token=config.flops_per_token(plan.seq_len) if is_known and config else None,
-        peak_flops=peak,
-        device=world.device,
-        ranks=world.size,
-    )
 
 
 def _resumed(store: CheckpointStore) -> Resumed | None:

@@ -44,32 +44,30 @@ def build_strategy(request: StrategyRequest, model: nn.Module, world: World) -> 
     """Build the parallel strategy of the recipe's `parallel:` block.
 
     Raises:
-        SettingsError: The degrees do not fit the world, the heads, the layers or the batch.
+        SettingsError: The degrees do not multiply to the world size.
     """
-    parallel = request.parallel
-    replicas = parallel.replicas(world.size)
+    replicas = request.parallel.replicas(world.size)
     model = model.to(world.device)
-    if world.size == 1:
-        recompute_and_compile(model, recompute=request.recompute, compiles=request.compile)
-        return DataParallelStrategy(
-            model=model,
-            world=world,
-            seed=request.seed,
-            share=RankShare(),
-            sums=GradientSums(),
-            autocast=autocast_type(request.compute, world.device),
-        )
-    if request.steps_alone:
-        recompute_and_compile(model, recompute=request.recompute, compiles=request.compile)
-        return DataParallelStrategy(
-            model=model,
-            world=world,
-            seed=request.seed,
-            share=RankShare(rank=world.rank, ranks=world.size),
-            sums=GradientSums(),
-            autocast=autocast_type(request.compute, world.device),
-            is_alone=True,
-        )
+    if world.size > 1 and not request.steps_alone:
+        return _on_mesh(request, model, world, replicas=replicas)
+    recompute_and_compile(model, recompute=request.recompute, compiles=request.compile)
+    is_alone = request.steps_alone and world.size > 1
+    return DataParallelStrategy(
+        model=model,
+        world=world,
+        seed=request.seed,
+        share=RankShare(rank=world.rank, ranks=world.size) if is_alone else RankShare(),
+        sums=GradientSums(),
+        autocast=autocast_type(request.compute, world.device),
+        is_alone=is_alone,
+    )
+
+
+def _on_mesh(
+    request: StrategyRequest, model: nn.Module, world: World, *, replicas: int
+) -> Strategy:
+    """The strategy of several ranks that take every step together."""
+    parallel = request.parallel
     mesh = world.mesh(
         (replicas, parallel.dp_shard, parallel.pp, parallel.tp),
         (REPLICATE, SHARD, PIPELINE, TENSOR),
