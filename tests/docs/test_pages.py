@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.pages import Command, commands_of, read_blocks, same_words
+from tests.support.pages import Command, PageRun, commands_of, read_blocks, same_words
 
 
 def test_blocks_have_a_language_options_and_a_line(tmp_path: Path) -> None:
@@ -48,3 +48,10 @@ def test_numbers_and_frames_may_differ_and_words_may_not(
     shown: str, printed: str, *, is_same: bool
 ) -> None:
     assert same_words(shown, printed) is is_same
+
+
+@pytest.mark.parametrize("page", ["add_a_rule.md", "add_an_objective.md"])
+def test_the_diffs_of_a_tutorial_apply_to_the_code_of_today(page: str, tmp_path: Path) -> None:
+    names = PageRun(f"tutorials/{page}", tmp_path).apply_diffs()
+
+    assert len(names) >= 4

@@ -124,6 +124,18 @@ class PageRun:
                 self._python(block, shown, where)
         return printed
 
+    def apply_diffs(self) -> list[str]:
+        """Apply the diffs alone, to copies of the files that they name; returns these."""
+        diffs = [block for block in read_blocks(self._page) if block.language == "diff"]
+        names = [name for block in diffs for name in re.findall(r"^--- a/(.*)$", block.text, re.M)]
+        for name in dict.fromkeys(names):
+            target = self._folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text((ROOT / name).read_text("utf-8"), "utf-8")
+        for block in diffs:
+            self._patch(block.text, f"{self._page.name}:{block.line}")
+        return names
+
     def _write(self, block: Block) -> None:
         path = self._folder / block.options.get("file", block.options.get("append", ""))
         path.parent.mkdir(parents=True, exist_ok=True)

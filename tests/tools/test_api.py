@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from refinery import api as refinery_api
+from schemas import api as schemas_api
 from tools.api_page import PUBLIC_MODULES, api_page
+from train import api as train_api
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = [
@@ -17,6 +20,12 @@ NAMES = [
     for module in PUBLIC_MODULES
     for name in import_module(module).__all__
 ]
+
+
+def test_each_program_and_what_they_share_declare_their_names() -> None:
+    modules = [module.__name__ for module in (schemas_api, refinery_api, train_api)]
+
+    assert modules == list(PUBLIC_MODULES)
 
 
 @pytest.fixture(scope="module")
