@@ -30,8 +30,8 @@ def _family(generator: random.Random) -> list[str]:
     """A chain: each text resembles the one before it, the last not the first; and an exact copy."""
     words = generator.choices(WORDS, k=180)
     texts = [_text(words)]
-    for place in (20, 60, 100, 140):
-        words = [*words[:place], "other", *words[place + 2 :]]
+    for index in (20, 60, 100, 140):
+        words = [*words[:index], "other", *words[index + 2 :]]
         texts.append(_text(words))
     return [*texts, texts[2]]
 

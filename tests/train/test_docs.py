@@ -57,8 +57,8 @@ def knows(model: type[BaseModel], keys: list[str]) -> bool:
     return not inner or any(knows(one, keys[1:]) for one in inner)
 
 
-def is_setting(place: str) -> bool:
-    block, *rest = place.split(".")
+def is_setting(key: str) -> bool:
+    block, *rest = key.split(".")
     if block == "model" and rest:
         return rest[0] == "preset" or rest[0] in ModelConfig.model_fields
     if block == "objective" and rest:
@@ -69,8 +69,8 @@ def is_setting(place: str) -> bool:
 @pytest.mark.parametrize("page", PAGES)
 def test_dotted_settings_exist(page: str) -> None:
     blocks = "|".join(TrainSettings.model_fields)
-    places = re.findall(rf"[`\s]((?:{blocks})\.[a-z_0-9.]+[a-z_0-9])(?=[`=: ])", text_of(page))
-    names = {place for place in places if not place.endswith((".json", ".yaml", ".md", ".jsonl"))}
+    keys = re.findall(rf"[`\s]((?:{blocks})\.[a-z_0-9.]+[a-z_0-9])(?=[`=: ])", text_of(page))
+    names = {key for key in keys if not key.endswith((".json", ".yaml", ".md", ".jsonl"))}
 
     assert [name for name in sorted(names) if not is_setting(name)] == []
 

@@ -31,10 +31,10 @@ def test_rows_equal_what_pyarrow_reads(tmp_path: Path) -> None:
     rows = data.read(samples)
 
     numbers = data.cursor.rows(samples)
-    for place, number in enumerate(numbers):
+    for index, number in enumerate(numbers):
         record = expected[number]
-        mine = rows.segment_row == place
-        assert rows.input_ids[place].tolist() == record["input_ids"]
+        mine = rows.segment_row == index
+        assert rows.input_ids[index].tolist() == record["input_ids"]
         assert rows.segment_start[mine].tolist() == [s["row_start"] for s in record["segments"]]
         assert rows.segment_length[mine].tolist() == [s["length"] for s in record["segments"]]
         names = [rows.sources[code] for code in rows.segment_source[mine]]
@@ -59,9 +59,9 @@ def test_rewritten_file_with_equal_rows_is_accepted(tmp_path: Path) -> None:
     shard = tmp_path / "shard-00000.parquet"
     pq.write_table(pq.read_table(shard), shard, compression="gzip")
 
-    group, place = opened(path).reader.locate(3)
+    group, index = opened(path).reader.locate(3)
 
-    assert group.input_ids[place].shape == (16,)
+    assert group.input_ids[index].shape == (16,)
 
 
 def test_missing_shard_is_named(tmp_path: Path) -> None:

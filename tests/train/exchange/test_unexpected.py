@@ -13,7 +13,7 @@ from train.model.presets import resolve_model
 from train.model.transformer import build_model
 
 
-def test_a_tensor_without_a_place_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_tensor_that_no_part_takes_is_refused_by_name(tmp_path: Path) -> None:
     config = resolve_model({"preset": "gpt2-test"}, vocab_size=50, seq_len=16)
     model = build_model(config, seed=0)
     export_folder(tmp_path, model.state_dict(), config, SpecialIds(pad=0, eos=1), None)

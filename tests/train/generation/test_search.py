@@ -80,7 +80,7 @@ def test_greedy_in_a_batch_equals_transformers_one_by_one(preset: str, tmp_path:
     free = generate(
         _decoder(model), PROMPTS, GenerationConfig(max_new_tokens=NEW), ends=frozenset()
     )
-    ends = [free[0][5], free[1][9]]  # tokens that do come, so that lines end at different places
+    ends = [free[0][5], free[1][9]]  # tokens that do come, so that lines end at different positions
 
     found = generate(
         _decoder(model), PROMPTS, GenerationConfig(max_new_tokens=NEW), ends=frozenset(ends)

@@ -9,7 +9,7 @@ from train.model.loss import cross_entropy_sums
 
 def test_chunks_do_not_change_loss_or_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
-    monkeypatch.setattr(loss, "CHUNK_BYTES", 16 * 4 * 50)  # three chunks of 16 places
+    monkeypatch.setattr(loss, "CHUNK_BYTES", 16 * 4 * 50)  # three chunks of 16 tokens
     hidden = torch.randn(40, 8, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(50, 8, dtype=torch.float64, requires_grad=True)
     labels = torch.randint(0, 50, (40,))

@@ -129,9 +129,9 @@ def test_a_prefix_sees_itself_and_targets_do_not_leak() -> None:
     assert batch.visible is not None
     prefix = int(batch.visible[0].sum())
 
-    def logits(place: int) -> torch.Tensor:
+    def logits(position: int) -> torch.Tensor:
         ids = batch.input_ids.clone()
-        ids[0, place] = 700 if ids[0, place] != 700 else 701
+        ids[0, position] = 700 if ids[0, position] != 700 else 701
         return model.logits(replace(batch, input_ids=ids))[0]
 
     base = model.logits(batch)[0]

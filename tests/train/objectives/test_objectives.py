@@ -77,7 +77,7 @@ def test_spans_put_back_give_the_row_again() -> None:
         assert list(spans) == list(SPECIAL.sentinels[: len(spans)])
 
 
-def test_decoder_reads_the_targets_one_place_later() -> None:
+def test_decoder_reads_the_targets_one_position_later() -> None:
     batch = objective("span_corruption", "t5").build(make_rows(2, 64), seed=0)
 
     assert batch.decoder_ids is not None

@@ -96,8 +96,8 @@ def test_new_rows_get_the_gradient_of_the_whole_table(preset: str, changes: dict
     gradients = dict(apart.named_parameters())
     for name, parameter in whole.named_parameters():
         owner, _, attribute = name.rpartition(".")
-        place = f"{owner}.parametrizations.{attribute}" if owner else f"parametrizations.{name}"
-        trained = gradients.get(f"{place}.original1")
+        prefix = f"{owner}.parametrizations.{attribute}" if owner else f"parametrizations.{name}"
+        trained = gradients.get(f"{prefix}.original1")
         if trained is not None:
             assert parameter.grad is not None
             torch.testing.assert_close(trained.grad, parameter.grad[START:STOP])
