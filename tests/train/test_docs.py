@@ -18,7 +18,17 @@ from train.objectives.config import ObjectiveConfig
 from train.settings import TrainSettings
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/training.md", "docs/training_engine.md", "docs/numerics.md")
+PAGES = (
+    "README.md",
+    "examples/README.md",
+    "docs/training.md",
+    "docs/training_engine.md",
+    "docs/models.md",
+    "docs/numerics.md",
+    "docs/quickstart.md",
+    "docs/tutorials/read_the_shards.md",
+    "docs/tutorials/second_language.md",
+)
 
 
 def text_of(page: str) -> str:
