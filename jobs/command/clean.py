@@ -10,7 +10,6 @@ from schemas.errors import SettingsError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
     parser.add_argument("output", help="the run's runtime.output")
 
 

@@ -19,7 +19,6 @@ LEAST_MEMORY = 4 << 30
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
     parser.add_argument(
         "--output", type=Path, default=Path(), help="folder that a run will write to"
     )

@@ -23,7 +23,6 @@ WRITERS = {".jsonl": write_jsonl, ".parquet": write_parquet}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
     parser.add_argument("--recipe", type=Path, required=True, help="settings file of the run")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
     parser.add_argument(

@@ -18,7 +18,6 @@ SHARES = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
     parser.add_argument("report", type=Path, metavar="REPORT.json")
     for name in SHARES:
         parser.add_argument(

@@ -45,7 +45,6 @@ runtime:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path, default=Path("recipe.yaml"))
 

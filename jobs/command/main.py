@@ -58,7 +58,6 @@ def main(argv: list[str]) -> int:
 
 
 def entry() -> None:
-    """The console script."""
     run_main(main)
 
 

@@ -22,7 +22,6 @@ BAR_CELLS = 12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
     parser.add_argument("recipe", nargs="?", type=Path, help="settings file (YAML)")
     parser.add_argument("--recipe", dest="recipe_option", type=Path, help="the same, as an option")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")

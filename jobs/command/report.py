@@ -10,7 +10,6 @@ from refinery.report.write import PAGE, run_records, write_report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
     parser.add_argument("output", help="the run's runtime.output")
     parser.add_argument(
         "--previous", type=Path, metavar="REPORT.json", help="an earlier run to compare with"

@@ -26,7 +26,6 @@ from schemas.errors import SettingsError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
     parser.add_argument("manifest", type=Path, help="manifest.json, or the folder that holds it")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--row", type=int, help="number of a packed row, across shards, from 0")

@@ -11,7 +11,6 @@ from schemas.errors import ContractError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
     parser.add_argument("manifest", type=Path, help="manifest.json, or the folder that holds it")
     parser.add_argument("--jobs", type=int, default=1, help="shards read side by side (default 1)")
 

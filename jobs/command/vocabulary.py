@@ -84,7 +84,6 @@ def _extend_arguments(actions: argparse._SubParsersAction[argparse.ArgumentParse
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do one action."""
     actions = {"train": _train, "extend": _extend, "view": _view}
     return actions[args.action](args)
 

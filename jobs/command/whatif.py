@@ -52,7 +52,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Answer on stdout."""
     changed = _changed(args.recipe, args.overrides)
     ratios = {**_measured_ratios(args.ledger), **_ratios(args.bytes_per_token)}
     now, then = Outcome(), Outcome()

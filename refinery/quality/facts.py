@@ -24,8 +24,6 @@ class ModelCard(Facts):
 
 
 class QualityFacts(StageFacts):
-    """Cards by head."""
-
     stage: ClassVar[str] = "quality"
 
     cards: dict[str, ModelCard]

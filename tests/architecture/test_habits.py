@@ -20,10 +20,11 @@ SOURCES = ("refinery", "train", "jobs", "schemas", "tools")
 OLD_NAMES = {"train/aliases.py"}
 PLACE = re.compile(r"(?<![a-z])places?(?![a-z])", re.IGNORECASE)
 # "in place" is the field's own word: an operation that overwrites its argument.
-OVERWRITES = re.compile(r"\bin[- ]place\b", re.IGNORECASE)
+OVERWRITES = re.compile(r"(?<![a-z])in[-_ ]place(?![a-z])", re.IGNORECASE)
 
-NUM_PLACES = 924
-NUM_SHORT_DOCSTRINGS = 74
+# The column of that name in the published indexes of earlier runs.
+NUM_PLACES = 2
+NUM_SHORT_DOCSTRINGS = 0
 NUM_UNTESTED_MODULES = 165
 
 

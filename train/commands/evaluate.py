@@ -16,7 +16,6 @@ RESULT_NAME = "evaluation.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
     parser.add_argument("--checkpoint", type=Path, required=True, help="step-N, or a run's folder")
     parser.add_argument("--manifest", required=True, help="manifest with the held-out split")
     parser.add_argument(

@@ -20,7 +20,6 @@ _SETTINGS = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
     parser.add_argument(
         "--model", type=Path, required=True, help="run, checkpoint or Hugging Face folder"
     )

@@ -19,7 +19,6 @@ _GIB = 2**30
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
     parser.add_argument("names", nargs="*", help="presets, or beginnings of their names; all")
     parser.add_argument("--seq-len", type=positive, default=2048, help="tokens per row")
     parser.add_argument(

@@ -25,7 +25,6 @@ _LIKELY_MFU = (0.3, 0.5)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
     add_recipe_arguments(parser)
     parser.add_argument(
         "--world", type=positive, help="ranks; by default what `parallel:` multiplies to"

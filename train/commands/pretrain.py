@@ -15,7 +15,6 @@ from train.settings import TrainSettings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
     add_recipe_arguments(parser)
     parser.add_argument(
         "--from",

@@ -6,7 +6,6 @@ import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
     parser.add_argument("--world", type=int, choices=(4, 8), default=4, help="processes")
     parser.add_argument(
         "--family", action="append", default=[], help="only this family: gpt2, llama, t5, bert"

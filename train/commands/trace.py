@@ -15,7 +15,6 @@ from train.loop.plan import RunPlan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
     add_recipe_arguments(parser)
     parser.add_argument("--step", type=int, required=True, help="optimizer step, from 0")
 

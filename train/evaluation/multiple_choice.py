@@ -58,7 +58,6 @@ class TaskResult:
     standard_error: float
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
         return dict(self.__dict__)
 
 

@@ -76,8 +76,8 @@ class RunCheckpoints:
         spans: The manifests of the run, in the order in which they are read.
         events: Where a start, a resume and each change of manifest are noted.
         outer: DiLoCo's outer optimizer; None where every step is all-reduced.
-        velocity: [N] momentum of all parameter servers; None for other runs. Loading fills it in
-            place.
+        velocity: [N] momentum of all parameter servers; None for other runs. Loading writes
+            into it.
     """
 
     store: CheckpointStore

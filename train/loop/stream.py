@@ -112,5 +112,4 @@ class StepStream:
             self._ahead = next(self._items, None)
 
     def close(self) -> None:
-        """Stop the thread."""
         self._items.close()

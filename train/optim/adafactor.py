@@ -26,7 +26,6 @@ class Adafactor(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Apply one update."""
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:

@@ -18,7 +18,6 @@ class Lion(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Apply one update."""
         for group in self.param_groups:
             first, second = group["betas"]
             for parameter in group["params"]:

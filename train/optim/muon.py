@@ -31,7 +31,6 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Apply one update."""
         for group in self.param_groups:
             names = group.get("param_names", [""] * len(group["params"]))
             for name, parameter in zip(names, group["params"], strict=True):

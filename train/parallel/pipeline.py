@@ -217,9 +217,7 @@ class PipelineStrategy:
         return tensors
 
     def total(self, meter: LossMeter, *, stop_asked: bool) -> StepTotals:
-        """See `Strategy`."""
         return meter.total(self.world, copies=self.copies, stop_asked=stop_asked)
 
     def reduce_gradients(self, totals: StepTotals) -> ReducedGradients:
-        """See `Strategy`."""
         return self.sums.reduce(self.parts)

@@ -85,7 +85,6 @@ class DataParallelStrategy:
     def accumulate(
         self, batches: Iterator[Any], meter: LossMeter, *, backward_scale: float
     ) -> None:
-        """See `Strategy`."""
         for batch in batches:
             seed_microbatch(
                 seed=self.seed,
@@ -101,16 +100,13 @@ class DataParallelStrategy:
                 meter.add_pairs(sums.pair_loss, sums.pairs)
 
     def evaluate(self, batch: Any) -> LossSums | None:
-        """See `Strategy`."""
         with self._precision():
             return self.model(batch)  # type: ignore[no-any-return]
 
     def total(self, meter: LossMeter, *, stop_asked: bool) -> StepTotals:
-        """See `Strategy`."""
         return meter.total(self.world, copies=self.copies, stop_asked=stop_asked)
 
     def reduce_gradients(self, totals: StepTotals) -> ReducedGradients:
-        """See `Strategy`."""
         reduced = self.sums.reduce(self.parts)
         if self.is_alone:
             # The loop divides by the labels of all ranks; a rank alone summed over its own.

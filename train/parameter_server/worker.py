@@ -42,7 +42,6 @@ class Worker:
         self.pull()
 
     def pull(self) -> None:
-        """Read the weights."""
         self._exchange([RequestKind.PULL] * len(self._links))
 
     def read(self, version: int) -> Tensor:

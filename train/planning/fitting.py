@@ -38,7 +38,6 @@ class Fit:
         return max(fitting, default=0)
 
     def describe(self) -> str:
-        """For people."""
         tried = ", ".join(f"{rows}: {peak / 1e9:.2f} GB" for rows, peak in self.peaks.items())
         return (
             f"largest micro-batch: {self.largest} rows within {self.limit_bytes / 1e9:.1f} GB "

@@ -54,7 +54,6 @@ class Needs:
 
     @property
     def total_bytes(self) -> int:
-        """Both together."""
         return self.state_bytes + self.activation_bytes
 
 

@@ -48,11 +48,9 @@ class FirstLoss:
     heldout_loss: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
         return asdict(self)
 
     def lines(self, *, is_loaded: bool) -> list[str]:
-        """For people."""
         lines = [
             f"first loss {self.loss:.3f} nats per label over {self.labels:,} labels; uniform "
             f"guessing costs ln V = {self.uniform:.3f} ({self.loss - self.uniform:+.3f})"
