@@ -14,7 +14,7 @@ import torch
 from benchmarks.record import argument_parser, record
 from train.model.presets import resolve_model
 from train.model.transformer import build_model
-from train.parallel.compose import recompute_and_compile
+from train.parallel.recompute import recompute_and_compile
 from train.planning.fitting import activation_bytes, any_batch
 from train.settings import TrainSettings
 

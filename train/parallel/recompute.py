@@ -10,6 +10,8 @@ from torch import nn
 from torch.utils.checkpoint import CheckpointPolicy, create_selective_checkpoint_contexts
 
 from train.distributed.torch_private import kept_attention_kernels, wrap_for_recompute
+from train.parallel.config import Recompute
+from train.parallel.tensor import block_lists
 
 # What costs most to compute again is kept: matrix products and attention.
 _KEPT = frozenset(
@@ -19,6 +21,18 @@ _KEPT = frozenset(
         *kept_attention_kernels(),
     }
 )
+
+
+def recompute_and_compile(model: nn.Module, *, recompute: Recompute, compiles: bool) -> None:
+    """Wrap the blocks of a model for recomputation, and compile them, where it is asked for."""
+    lists = block_lists(model).values()
+    if recompute != "none":
+        for blocks in lists:
+            recompute_blocks(blocks, recompute)
+    if compiles:
+        for blocks in lists:
+            for block in blocks.children():
+                block.compile()
 
 
 def recompute_blocks(blocks: nn.Module, how: Literal["selective", "full"]) -> None:

@@ -17,7 +17,7 @@ from train.batch.batch import Batch
 from train.distributed.torch_private import TorchDispatchMode, tree_leaves
 from train.model.config import ModelConfig
 from train.model.transformer import build_model
-from train.parallel.compose import recompute_and_compile
+from train.parallel.recompute import recompute_and_compile
 from train.settings import TrainSettings
 
 _HEADROOM = 0.9

@@ -11,7 +11,7 @@ import torch
 from tests.support.datasets import write_dataset
 from train.model.presets import resolve_model
 from train.model.transformer import build_model
-from train.parallel.compose import recompute_and_compile
+from train.parallel.recompute import recompute_and_compile
 from train.planning.estimate import estimate
 from train.planning.fitting import activation_bytes, any_batch, largest_microbatch
 from train.settings import TrainSettings, load_train_settings
