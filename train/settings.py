@@ -36,9 +36,9 @@ class StopConfig(Settings):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        given = [name for name in ("steps", "tokens", "epochs") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(f"give exactly one of steps, tokens and epochs, got {given or 'none'}")
+        named = [name for name in ("steps", "tokens", "epochs") if getattr(self, name) is not None]
+        if len(named) != 1:
+            raise ValueError(f"give exactly one of steps, tokens and epochs, got {named or 'none'}")
         return self
 
 
@@ -148,7 +148,7 @@ class TrainSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _first_manifest(cls, values: Any) -> Any:
-        """The first of `data` stands for the run wherever one manifest is asked for."""
+        """Take the first manifest of `data` wherever one manifest is asked for."""
         if isinstance(values, dict) and values.get("data") and "manifest" not in values:
             first = values["data"][0]
             name = first.get("manifest") if isinstance(first, dict) else first.manifest

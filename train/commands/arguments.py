@@ -51,7 +51,7 @@ def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def settings_of(arguments: argparse.Namespace) -> TrainSettings:
-    """The resolved settings.
+    """Read the recipe that the arguments name, with their changes.
 
     Raises:
         SettingsError: With every fault of the recipe.

@@ -53,11 +53,11 @@ def evaluate_checkpoint(args: argparse.Namespace, path: Path) -> dict[str, Any] 
         result: dict[str, Any] = {"checkpoint": str(path), "heldout": heldout.as_dict()}
         if tasks and world.is_first:
             scorer = _scorer(built, files, _manifest_pad_bos(manifest), manifest.seq_len)
-            found = [
+            results = [
                 evaluate_task(name, questions, scorer, shots=args.shots)
                 for name, questions in tasks.items()
             ]
-            result["tasks"] = [task.as_dict() for task in found]
+            result["tasks"] = [task.as_dict() for task in results]
         world.barrier()
         return result if world.is_first else None
 
@@ -70,7 +70,7 @@ def _load_model(model: nn.Module, path: Path, world: World) -> None:
 
 
 def _manifest_pad_bos(manifest: Any) -> tuple[int, int]:
-    """Padding, and what starts a document: the mark of its beginning, or the previous one's end."""
+    """The ids of padding and of what stands before a document: BOS, or the end of the previous one."""
     special = manifest.tokenizer.special_ids
     return special.pad, special.bos if special.bos is not None else special.eos
 

@@ -40,32 +40,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one JSON line per prompt."""
-    given = {name: getattr(args, name) for name in _SETTINGS if getattr(args, name) is not None}
-    config = parse_settings(GenerationConfig, given, where="generate")
+    flags = {name: getattr(args, name) for name in _SETTINGS if getattr(args, name) is not None}
+    config = parse_settings(GenerationConfig, flags, where="generate")
     from train.generation.open_model import open_model  # torch starts only now
 
-    opened = open_model(args.model, tokenizer=args.tokenizer)
+    loaded = open_model(args.model, tokenizer=args.tokenizer)
     if args.max_new_tokens is None:
-        config = _with_room(opened, args.prompt, config)
-    for record in write_texts(opened, args.prompt, config):
+        config = _with_room(loaded, args.prompt, config)
+    for record in write_texts(loaded, args.prompt, config):
         print(json.dumps(record, ensure_ascii=False))
     return 0
 
 
-def _with_room(opened: OpenModel, prompts: list[str], config: GenerationConfig) -> GenerationConfig:
-    """No more tokens by default than learned positions leave beside the longest prompt."""
-    shape = opened.model.config
+def _with_room(loaded: OpenModel, prompts: list[str], config: GenerationConfig) -> GenerationConfig:
+    """By default, generate no more tokens than learned positions leave beside the longest prompt."""
+    shape = loaded.model.config
     if shape.positions != "learned":
         return config
     longest = max(
-        len(opened.tokenizer(text, add_special_tokens=False).input_ids) for text in prompts
+        len(loaded.tokenizer(text, add_special_tokens=False).input_ids) for text in prompts
     )
     room = max(1, shape.max_positions - longest)
     return config.model_copy(update={"max_new_tokens": min(config.max_new_tokens, room)})
 
 
 def write_texts(
-    opened: OpenModel, prompts: list[str], config: GenerationConfig
+    loaded: OpenModel, prompts: list[str], config: GenerationConfig
 ) -> list[dict[str, Any]]:
     """What the model writes for each prompt; all prompts go on in one batch.
 
@@ -78,10 +78,10 @@ def write_texts(
     from train.model.encoder_decoder import EncoderDecoder
     from train.model.transformer import Transformer
 
-    tokenizer, model = opened.tokenizer, opened.model
+    tokenizer, model = loaded.tokenizer, loaded.model
     if isinstance(model, EncoderDecoder):
-        decoder = TextToTextDecoder(model, start_id=opened.start_id)
-        return _text_to_text(opened, prompts, config, decoder)
+        decoder = TextToTextDecoder(model, start_id=loaded.start_id)
+        return _text_to_text(loaded, prompts, config, decoder)
     if not isinstance(model, Transformer):
         raise ContractError(
             f"generate: a {model.config.family} predicts masked tokens and writes no text; expected "
@@ -89,21 +89,21 @@ def write_texts(
         )
     ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in prompts]
     causal = CausalDecoder(model, max_new_tokens=config.max_new_tokens)
-    found = generate(causal, ids, config, ends=opened.ends)
+    written = generate(causal, ids, config, ends=loaded.ends)
     return [
         {"prompt": text, "text": tokenizer.decode(line, skip_special_tokens=True)}
-        for text, line in zip(prompts, found, strict=True)
+        for text, line in zip(prompts, written, strict=True)
     ]
 
 
 def _text_to_text(
-    opened: OpenModel, prompts: list[str], config: GenerationConfig, decoder: Any
+    loaded: OpenModel, prompts: list[str], config: GenerationConfig, decoder: Any
 ) -> list[dict[str, Any]]:
     from schemas.errors import ContractError
     from train.generation.infill import filled, spans_of, with_sentinels
     from train.generation.search import generate
 
-    tokenizer = opened.tokenizer
+    tokenizer = loaded.tokenizer
     blanks = [with_sentinels(text) for text in prompts]
     most = max(blank.count for blank in blanks)
     names = [f"<extra_id_{number}>" for number in range(most + 1)]
@@ -111,10 +111,10 @@ def _text_to_text(
     lacking = [name for name in names[:most] if name not in tokenizer.get_vocab()]
     if lacking:
         raise ContractError(f"generate: the tokenizer has no {lacking[0]} to stand for a blank")
-    ids = [_encoded(opened, blank.text) for blank in blanks]
-    found = generate(decoder, ids, config, ends=opened.ends)
+    ids = [_encoded(loaded, blank.text) for blank in blanks]
+    written = generate(decoder, ids, config, ends=loaded.ends)
     records = []
-    for text, blank, line in zip(prompts, blanks, found, strict=True):
+    for text, blank, line in zip(prompts, blanks, written, strict=True):
         record: dict[str, Any] = {"prompt": text}
         if blank.count:
             ids_by_blank = spans_of(line, sentinels, blank.count)
@@ -126,7 +126,7 @@ def _text_to_text(
     return records
 
 
-def _encoded(opened: OpenModel, text: str) -> list[int]:
+def _encoded(loaded: OpenModel, text: str) -> list[int]:
     """Ids with the end mark that the encoder's inputs have in training."""
-    ids: list[int] = opened.tokenizer(text, add_special_tokens=False)["input_ids"]
-    return [*ids, *sorted(opened.ends)[:1]]
+    ids: list[int] = loaded.tokenizer(text, add_special_tokens=False)["input_ids"]
+    return [*ids, *sorted(loaded.ends)[:1]]

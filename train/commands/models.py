@@ -13,7 +13,7 @@ from schemas.errors import SettingsError
 from schemas.settings import nearest
 from train.commands.arguments import positive
 from train.model.presets import PRESETS
-from train.planning.memory import OPTIMIZER_BYTES, Needs, TrainingShape, training_needs
+from train.planning.memory import OPTIMIZER_BYTES, TrainingNeeds, TrainingShape, training_needs
 
 _GIB = 2**30
 
@@ -61,23 +61,23 @@ def run(args: argparse.Namespace) -> int:
 
 
 def chosen(names: list[str]) -> list[str]:
-    """Presets of that name, or that begin so.
+    """The presets that have one of the names, or whose names begin with one.
 
     Raises:
         SettingsError: There is none.
     """
-    found = []
+    matches: list[str] = []
     for name in names:
         some = [preset for preset in PRESETS if preset == name] or [
             preset for preset in PRESETS if preset.startswith(name)
         ]
         if not some:
             raise SettingsError(f"models: no preset '{name}'{nearest(name, set(PRESETS))}")
-        found += some
-    return found or list(PRESETS)
+        matches += some
+    return matches or list(PRESETS)
 
 
-def _table(needs: dict[str, Needs], shape: TrainingShape) -> Table:
+def _table(needs: dict[str, TrainingNeeds], shape: TrainingShape) -> Table:
     ranks = shape.dp_shard * shape.tp * shape.pp
     table = Table(
         title="presets",

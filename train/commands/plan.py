@@ -134,20 +134,20 @@ def _readable(size: int) -> str:
 
 
 def _show_ranks(console: Console, settings: TrainSettings, facts: RunFacts, seq_len: int) -> None:
-    """Memory and messages of each pipeline position, and the time, from the meta device."""
+    """Print memory and messages of each pipeline rank, and the time, from the meta device."""
     from train.planning.estimate import estimate
 
     config, world = facts.model, facts.world_size
-    found = estimate(settings, config, world=world, seq_len=seq_len)
+    need = estimate(settings, config, world=world, seq_len=seq_len)
     console.print(
-        f"{found.parameters:,} parameters on {world:,} ranks, {found.microbatches} micro-batches "
-        f"per rank and step, bubble {100 * found.bubble:.1f} %"
+        f"{need.parameters:,} parameters on {world:,} ranks, {need.microbatches} micro-batches "
+        f"per rank and step, bubble {100 * need.bubble:.1f} %"
     )
     table = Table(
         "stage", "layers", "weights", "grads", "states", "activ.", "all",
         "tensor", "data", "pipeline", title="bytes of a rank: held, and sent in a step",
     )  # fmt: skip
-    shown = found.ranks if len(found.ranks) <= 4 else [*found.ranks[:2], *found.ranks[-2:]]
+    shown = need.ranks if len(need.ranks) <= 4 else [*need.ranks[:2], *need.ranks[-2:]]
     for load in shown:
         sizes_of = (
             load.weights_bytes, load.gradients_bytes, load.states_bytes, load.activations_bytes,
@@ -163,7 +163,7 @@ def _show_ranks(console: Console, settings: TrainSettings, facts: RunFacts, seq_
     per_token = config.flops_per_token(seq_len) * (1 + (settings.recompute == "full") / 3)
     step_tokens = settings.batch.sequences * seq_len
     seconds = [per_token * step_tokens / (world * peak * mfu) for mfu in _LIKELY_MFU]
-    low, high = (one * (1 + found.bubble) for one in reversed(seconds))
+    low, high = (one * (1 + need.bubble) for one in reversed(seconds))
     console.print(
         f"time: {low:.3g} to {high:.3g} s a step at {_LIKELY_MFU[0]:.0%} to {_LIKELY_MFU[1]:.0%} "
         f"of {peak:.3g} FLOP/s a rank"

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _asynchronous(settings: TrainSettings, config: AsynchronousConfig, *, is_fresh: bool) -> int:
-    """This process's part of the run, or, without torchrun, all processes on this machine."""
+    """Do this process's part of the run; without torchrun, start all processes on this machine."""
     has_ranks = "RANK" in os.environ
     judge_recipe(settings, world_size_of_environment() if has_ranks else config.processes)
     if not has_ranks:

@@ -31,7 +31,7 @@ class Evaluates(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class HeldoutLoss:
-    """Sums over the split. Bits per byte are `None` where not the whole split was read."""
+    """Sums over the held-out split; bits per byte are None where not the whole split was read."""
 
     totals: StepTotals
     bytes_by_source: dict[str, int] | None
@@ -77,9 +77,9 @@ def heldout_loss(
     """Read the split once, each rank its share; the model's training mode is put back.
 
     Args:
-        model: Gives sums for a batch, unless `strategy` is given.
+        model: Computes the sums of a batch, unless there is a `strategy`.
         data: The held-out split.
-        make_batch: The objective.
+        make_batch: The objective, which makes a batch of packed rows.
         world: All ranks; the sums are over them.
         microbatch: Rows per forward pass.
         max_rows: Read only so many rows.

@@ -33,14 +33,14 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """An item of a task."""
+    """A question of a task, with its choices."""
 
     question: str
     choices: tuple[str, ...]
     answer: int
 
     def prompt(self) -> str:
-        """What stands before the choice."""
+        """The text before the choice."""
         return self.question.rstrip()
 
 
@@ -168,9 +168,9 @@ def evaluate_task(
     scores = iter(scorer.score_all(pairs))
     hits = np.zeros((len(asked), 3))
     for number, question in enumerate(asked):
-        found = [next(scores) for _ in question.choices]
-        sums = np.array([score for score, _ in found])
-        tokens = np.array([max(count, 1) for _, count in found])
+        pairs_of_question = [next(scores) for _ in question.choices]
+        sums = np.array([score for score, _ in pairs_of_question])
+        tokens = np.array([max(count, 1) for _, count in pairs_of_question])
         size = np.array([max(len(choice.encode()), 1) for choice in question.choices])
         best = [sums.argmax(), (sums / size).argmax(), (sums / tokens).argmax()]
         hits[number] = [choice == question.answer for choice in best]

@@ -19,8 +19,8 @@ from train.objectives.build import build_for_manifest
 from train.objectives.config import parse_objective
 from train.vocabulary.trainable import merge_rows
 from train.warm_start.config import StartRequest
-from train.warm_start.start import Resumed, begin, choose_start
-from train.warm_start.summary import Opening
+from train.warm_start.start import Resumed, choose_start, start_model
+from train.warm_start.summary import StartReport
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class Built:
         export: Write a Hugging Face folder: (target, whole weights by name, tokenizer folder).
         new_rows: First and one past the last id that the base does not know, where one was extended.
         model_config: The shape; None for models that are not ours.
-        opening: What was loaded, what is new, how the first loss compares; None after a resume and
+        start_report: What was loaded, what is new, how the first loss compares; None after a resume and
             for a run that starts from nothing.
     """
 
@@ -45,7 +45,7 @@ class Built:
     export: Callable[[Path, dict[str, torch.Tensor], Path], None]
     new_rows: tuple[int, int] | None = None
     model_config: ModelConfig | None = None
-    opening: Opening | None = None
+    start_report: StartReport | None = None
 
 
 def build_run(
@@ -89,13 +89,15 @@ def build_run(
 
     # Dropout draws nothing from the weights: a run may resume with another rate.
     identity = config.model_dump(mode="json", exclude={"dropout", "init_std"})
-    begun = begin(start, request)
+    started = start_model(start, request)
     return Built(
-        model=begun.model,
+        model=started.model,
         model_config=config,
         make_batch=make_batch,
         model_identity=identity,
         export=export,
         new_rows=start.new_rows,
-        opening=Opening.of(start, begun, request.warm_start) if resumed is None else None,
+        start_report=StartReport.of(start, started, request.warm_start)
+        if resumed is None
+        else None,
     )

@@ -138,9 +138,9 @@ def open_run(settings: TrainSettings, world: World, *, holds_momentum: bool = Fa
         tokenizer=lambda: local_tokenizer(files),
         resumed=_resumed(store),
     )
-    if built.opening is not None and world.is_first:
-        built.opening.show(output, built.make_batch, data.parts[0].data, settings.first_sample)
-    built = replace(built, opening=None)  # it holds tensors that are needed no longer
+    if built.start_report is not None and world.is_first:
+        built.start_report.show(output, built.make_batch, data.parts[0].data, settings.first_sample)
+    built = replace(built, start_report=None)  # it holds tensors that are needed no longer
     strategy = build_strategy(settings.strategy_request, built.model, world)
     trainer = Trainer(
         plan=RunPlan.of(

@@ -33,7 +33,7 @@ _FULL_BYTES = 4
 
 @dataclass(frozen=True, kw_only=True)
 class RankLoad:
-    """One rank of a pipeline position. Bytes; messages are those that it sends in a step."""
+    """What one rank of a pipeline holds, and sends in a step, in bytes."""
 
     pipeline_rank: int
     layers: int
@@ -48,7 +48,7 @@ class RankLoad:
 
     @property
     def memory_bytes(self) -> int:
-        """All that stays; temporary buffers and the process itself come on top."""
+        """Bytes held through a step; temporary buffers and the process itself come on top."""
         return (
             self.weights_bytes + self.gradients_bytes + self.states_bytes + self.activations_bytes
         )
@@ -56,10 +56,10 @@ class RankLoad:
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A plan before it runs.
+    """What a run will hold and send, before it starts.
 
     Attributes:
-        microbatches: Of each rank and step.
+        microbatches: Number of micro-batches of each rank and step.
         bubble: Idle share of a step's work time, (p - 1) / (m v).
     """
 
@@ -70,7 +70,7 @@ class Estimate:
 
 
 def estimate(settings: TrainSettings, config: ModelConfig, *, world: int, seq_len: int) -> Estimate:
-    """What a recipe's parallel strategy asks of each pipeline position.
+    """Estimate what a recipe's parallel strategy asks of each pipeline rank.
 
     Raises:
         SettingsError: The strategy does not fit the world or the model.
@@ -152,7 +152,7 @@ class _Plan:
         return each * layers * self._in_flight(rank)
 
     def _in_flight(self, rank: int) -> int:
-        """Micro-batches whose activations are kept at once."""
+        """Number of micro-batches whose activations a rank keeps at once."""
         parallel = self.settings.parallel
         if parallel.pp == 1:
             return 1
@@ -164,13 +164,13 @@ class _Plan:
         return min(self.microbatches, waiting)
 
     def _tensor_bytes(self, layers: int) -> int:
-        """Two sums forward and two backward for each layer, by rings (Shoeybi et al. 2019)."""
+        """Bytes of two sums forward and two backward in each layer, by rings (Shoeybi et al. 2019)."""
         tp = self.settings.parallel.tp
         one = self.tokens * self.config.width * self._element_bytes
         return 4 * layers * self.microbatches * _ring(one, tp)
 
     def _data_bytes(self, elements: dict[str, int]) -> int:
-        """FSDP gathers twice and scatters once each micro-batch; replicas sum once a step."""
+        """Bytes that FSDP gathers twice and scatters once a micro-batch, and replicas sum once a step."""
         parallel = self.settings.parallel
         shards = parallel.dp_shard
         count = sum(size for name, size in elements.items() if _is_sharded(name, parallel))
@@ -201,7 +201,7 @@ def _parameters_of(
 
 
 def _share(name: str, parameter: nn.Parameter, parallel: ParallelConfig) -> int:
-    """Elements of a parameter on the rank that holds most of it."""
+    """Number of a parameter's elements on the rank that holds most of it."""
     owner, _, kind = name.rpartition(".")
     owner = owner.rpartition(".")[2]
     is_table = name in ("embedding.weight", "head.weight")
@@ -214,5 +214,5 @@ def _share(name: str, parameter: nn.Parameter, parallel: ParallelConfig) -> int:
 
 
 def _is_sharded(name: str, parallel: ParallelConfig) -> bool:
-    """Stages of a pipeline shard their blocks alone."""
+    """Whether FSDP shards a parameter; pipeline stages shard their blocks alone."""
     return parallel.pp == 1 or "blocks." in name

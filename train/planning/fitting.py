@@ -1,4 +1,4 @@
-"""The largest micro-batch that fits, found by trying: a forward and a backward pass each."""
+"""Find the largest micro-batch that fits by a forward and a backward pass of several sizes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HEADROOM = 0.9
 
 @dataclass
 class Fit:
-    """Peak memory of each size that was tried."""
+    """Peak memory, in bytes, of each number of rows that was tried."""
 
     limit_bytes: int
     fixed_bytes: int
@@ -33,7 +33,7 @@ class Fit:
 
     @property
     def largest(self) -> int:
-        """The largest that stays below the limit."""
+        """The most rows whose peak stays below the limit; 0 where none does."""
         fitting = [rows for rows, peak in self.peaks.items() if peak <= self.limit_bytes]
         return max(fitting, default=0)
 
@@ -82,7 +82,7 @@ def largest_microbatch(
 
 
 class _Made(TorchDispatchMode):
-    """Storages that operations made, without keeping them alive."""
+    """Records the storages that operations make, without keeping them alive."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -100,7 +100,7 @@ class _Made(TorchDispatchMode):
         return out
 
     def live_bytes(self, *, without: set[int]) -> int:
-        """Of those that are still there, but for storages at some addresses."""
+        """Bytes of the storages that are still alive, but for those at some addresses."""
         total = 0
         for address, (reference, size) in self._sizes.items():
             is_gone: bool = reference.expired()  # type: ignore[no-untyped-call]
@@ -138,7 +138,7 @@ def _free_bytes(device: torch.device) -> int:
 
 
 def any_batch(rows: int, seq_len: int, vocab_size: int) -> Batch:
-    """Any tokens, each with a label: the worst case of an objective."""
+    """A batch of random tokens that all have a label, which is an objective's worst case."""
     rng = np.random.default_rng(0)
     ids = torch.from_numpy(rng.integers(0, vocab_size, (rows, seq_len)))
     # A decoder of its own reads at most as many tokens.

@@ -23,7 +23,7 @@ _LOGIT_CHUNK_BYTES = 2 * (64 << 20)  # logits and their gradient, of one chunk
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingShape:
-    """How it would be trained."""
+    """The settings of training that memory depends on."""
 
     seq_len: int = 2048
     microbatch: int = 8
@@ -35,15 +35,15 @@ class TrainingShape:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Needs:
-    """Of one rank.
+class TrainingNeeds:
+    """What one rank needs to train a preset.
 
     Attributes:
-        family: Kind of model.
-        parameters: Exact, of the whole model.
-        state_bytes: Weights, gradients and optimizer.
-        activation_bytes: Kept between forward and backward, an estimate.
-        flops_per_token: Forward and backward, of the whole model.
+        family: Family of the model.
+        parameters: Exact number of parameters of the whole model.
+        state_bytes: Bytes of weights, gradients and optimizer states.
+        activation_bytes: Estimated bytes that are kept between forward and backward.
+        flops_per_token: FLOPs of the whole model's forward and backward pass.
     """
 
     family: str
@@ -57,8 +57,8 @@ class Needs:
         return self.state_bytes + self.activation_bytes
 
 
-def training_needs(preset: str, shape: TrainingShape) -> Needs:
-    """What a rank holds when it trains a preset."""
+def training_needs(preset: str, shape: TrainingShape) -> TrainingNeeds:
+    """Compute what a rank holds when it trains a preset."""
     config = ModelConfig.model_validate(PRESETS[preset])
     parameters = config.num_parameters()
     per_parameter = 2 * _FP32 + OPTIMIZER_BYTES[shape.optimizer]
@@ -68,7 +68,7 @@ def training_needs(preset: str, shape: TrainingShape) -> Needs:
     # The first pipeline stage holds the activations of `pp` micro-batches at once (1F1B), each of
     # 1/pp of the layers: as much as one rank without pipelines.
     kept = layers * tokens * _layer_values(config, shape) * _FP32
-    return Needs(
+    return TrainingNeeds(
         family=config.family,
         parameters=parameters,
         state_bytes=parameters * per_parameter // ranks,

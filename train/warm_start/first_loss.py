@@ -25,17 +25,17 @@ _NEAR = 0.1  # of ln V: how far new weights may begin from it without a warning
 
 @dataclass(frozen=True, kw_only=True)
 class FirstLoss:
-    """Means over labels, in nats.
+    """The loss of the first rows before any step, as means over labels in nats.
 
     Attributes:
-        labels: How many were read.
-        loss: Over all.
+        labels: Number of labels that were read.
+        loss: Mean over all labels.
         uniform: ln V.
-        known_loss: Over labels that the base knows, where rows are new.
+        known_loss: Mean over labels that the base knows, where rows are new.
         new_rows_cost: The part of `known_loss` that is mass given to new rows.
-        new_labels: Labels that the base does not know.
-        new_loss: Over these; None where there is none.
-        heldout_loss: What the source's own run measured at its end, on its own data.
+        new_labels: Number of labels that the base does not know.
+        new_loss: Mean over those; None where there is none.
+        heldout_loss: The loss that the source's own run measured at its end on its own data.
     """
 
     labels: int
@@ -74,7 +74,7 @@ class FirstLoss:
         return lines
 
     def warning(self, *, is_loaded: bool) -> str | None:
-        """What is wrong, if anything is."""
+        """Say what is wrong with the start; None where nothing is."""
         if is_loaded:
             loss = self.loss if self.known_loss is None else self.known_loss
             if loss > self.uniform:
@@ -98,13 +98,13 @@ def first_loss(
     new_rows: tuple[int, int] | None,
     heldout_loss: float | None = None,
 ) -> FirstLoss | None:
-    """Measure it on a few rows, one batch at a time; None where they hold no label.
+    """Measure the first loss on a few rows, one batch at a time; None where they hold no label.
 
     Args:
-        model: Not yet laid out over ranks.
-        batches: Small ones: logits of all tokens are made.
-        new_rows: First and one past the last id that the base does not know.
-        heldout_loss: Passed on.
+        model: The whole model, before ranks share it.
+        batches: Small batches, since the logits of all their tokens are in memory at once.
+        new_rows: First id that the base does not know, and one past the last.
+        heldout_loss: The loss of the source's own run, to compare with.
     """
     was_training = model.training
     model.eval()
@@ -129,7 +129,7 @@ def first_loss(
 
 
 def _sums(model: Model, batch: Batch, new_rows: tuple[int, int] | None) -> torch.Tensor:
-    """Count and loss of known labels, cost of the new rows there; count and loss of new labels."""
+    """Sum up known labels (number, loss, cost of the new rows) and new labels (number, loss)."""
     labels = batch.labels.reshape(-1)
     labelled = torch.nonzero(labels != NO_LABEL).squeeze(1)
     logits = model.logits(batch).flatten(0, 1)[labelled].double()

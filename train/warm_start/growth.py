@@ -23,12 +23,12 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class Growth:
-    """A state whose vocabulary has grown.
+    """The tensors of a model whose vocabulary has grown.
 
     Attributes:
         state: All tensors; rows of the base bit for bit as they were.
-        starts: How each new row began.
-        tensors: Those that grew.
+        starts: How each new row was made.
+        tensors: Names of the tensors that grew.
     """
 
     state: State
@@ -42,11 +42,11 @@ def grow_vocabulary(
     """Give each new token its row in the embedding, the head and the head's bias.
 
     Args:
-        state: Of the base, under our names.
-        extension: The new tokens.
-        rows: Of the grown tensors; at least those of the base and the ids of the extension.
-        rule: How new rows begin.
-        seed: Of the Gaussian draws.
+        state: Tensors of the base, under our names.
+        extension: The extended vocabulary, which lists the new tokens.
+        rows: Number of rows of the grown tensors; at least those of the base and the ids of the extension.
+        rule: How new rows are made.
+        seed: Seed of the Gaussian draws.
     """
     barred = without_text(extension)
     starts = plan_rows(extension.tokens, rule, without_text=barred)

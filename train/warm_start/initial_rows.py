@@ -26,13 +26,13 @@ Rule = Literal["subword_mean", "mean", "gaussian", "gaussian_no_pieces"]
 
 @dataclass(frozen=True, kw_only=True)
 class RowStart:
-    """How one row began.
+    """How the row of a new token was made.
 
     Attributes:
-        token: Whose row.
-        rule: What was done.
-        used: Base rows that entered the mean.
-        ignored: Pieces that did not: [UNK], spare rows, sentinels.
+        token: The new token.
+        rule: The rule that made the row.
+        used: Ids of the base rows that entered the mean.
+        ignored: Ids of pieces that did not enter it: [UNK], spare rows, sentinels.
     """
 
     token: NewToken
@@ -44,7 +44,7 @@ class RowStart:
 def plan_rows(
     tokens: Sequence[NewToken], rule: NewRows, *, without_text: Collection[int]
 ) -> list[RowStart]:
-    """Decide how each row begins; `without_text` are the base rows that enter no mean."""
+    """Decide how each row is made; `without_text` are the ids of base rows that enter no mean."""
     barred = frozenset(without_text)
     starts = []
     for token in tokens:
@@ -67,11 +67,11 @@ def grow_tensor(
     """A tensor [V, ...] with `rows` rows, those of new tokens begun, all others bit for bit.
 
     Args:
-        old: Rows of the base.
-        starts: How the new rows begin; the rows may lie inside of `old`, where it had spare ones.
+        old: The tensor of the base.
+        starts: How the new rows are made; the rows may lie inside of `old`, where it had spare ones.
         rows: W. Rows that no token has are drawn from the Gaussian, so that they equal no other.
         trained: Ids of the base rows that stand for text, [N].
-        seed: Of the draws; row i gets the same draw whatever rule the others follow.
+        seed: Seed of the draws; row i gets the same draw whatever rule the others follow.
     """
     columns = old.reshape(old.shape[0], -1)
     wide = columns[trained].double()

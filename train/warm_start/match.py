@@ -16,8 +16,8 @@ _OPTIONAL = ("pooler.", "pair_head.", "transform.", "transform_norm.", "head_bia
 _SHOWN = 5
 
 
-def our_weights(source: Source, found: State, *, seed: int) -> tuple[State, list[str]]:
-    """All tensors of the source's shape, under our names.
+def our_weights(source: Source, loaded: State, *, seed: int) -> tuple[State, list[str]]:
+    """Bring all tensors of the source's shape under our names.
 
     Returns:
         The tensors, and our names of those that the source lacks and that begin anew: heads of
@@ -34,44 +34,44 @@ def our_weights(source: Source, found: State, *, seed: int) -> tuple[State, list
     expected = shape
     if not source.is_ours:
         expected = to_hugging_face(shape, config)
-        found = _with_prefix(found, expected)
+        loaded = _with_prefix(loaded, expected)
         names = plain_names(config) if config.family == "bert" else {}
     fresh = [
         ours for ours, theirs in names.items()
-        if config.family == "bert" and ours.startswith(_OPTIONAL) and theirs not in found
+        if config.family == "bert" and ours.startswith(_OPTIONAL) and theirs not in loaded
     ]  # fmt: skip
     if fresh:
         begun = build_model(config, seed=seed).state_dict()
-        found = found | {names[ours]: begun[ours] for ours in fresh}
-    _refuse(source, expected, found)
+        loaded = loaded | {names[ours]: begun[ours] for ours in fresh}
+    _refuse(source, expected, loaded)
     if source.is_ours:
-        return {name: found[name] for name in shape}, fresh
-    ours = from_hugging_face(found, config)
+        return {name: loaded[name] for name in shape}, fresh
+    ours = from_hugging_face(loaded, config)
     return {name: ours[name].to(shape[name].dtype) for name in shape}, fresh
 
 
-def _with_prefix(found: State, expected: State) -> State:
-    """Checkpoints of a bare model have names without their first part."""
+def _with_prefix(loaded: State, expected: State) -> State:
+    """Add the first part of names, which checkpoints of a bare model lack."""
     prefixes = sorted({name.split(".")[0] + "." for name in expected})
-    if any(name.startswith(tuple(prefixes)) for name in found):
-        return found
+    if any(name.startswith(tuple(prefixes)) for name in loaded):
+        return loaded
     renamed = {}
-    for name, value in found.items():
+    for name, value in loaded.items():
         full = [prefix + name for prefix in prefixes if prefix + name in expected]
         renamed[full[0] if full else name] = value
     return renamed
 
 
-def _refuse(source: Source, expected: State, found: State) -> None:
-    missing = sorted(expected.keys() - found.keys())
+def _refuse(source: Source, expected: State, loaded: State) -> None:
+    missing = sorted(expected.keys() - loaded.keys())
     misshapen = [
-        name for name in sorted(expected.keys() & found.keys())
-        if expected[name].shape != found[name].shape
+        name for name in sorted(expected.keys() & loaded.keys())
+        if expected[name].shape != loaded[name].shape
     ]  # fmt: skip
-    extra = sorted(found.keys() - expected.keys())
+    extra = sorted(loaded.keys() - expected.keys())
     if not source.is_ours and not missing and not misshapen:
         # Buffers and second names of tied tensors are no fault; the exchange knows them.
-        extra = unexpected_names(found, from_hugging_face(found, source.config), source.config)
+        extra = unexpected_names(loaded, from_hugging_face(loaded, source.config), source.config)
     if not (missing or misshapen or extra):
         return
     lines = [
@@ -82,7 +82,7 @@ def _refuse(source: Source, expected: State, found: State) -> None:
         if not names:
             continue
         lines.append(f"{len(names)} {kind}:")
-        lines += [f"  {name}: {_both(name, expected, found)}" for name in names[:_SHOWN]]
+        lines += [f"  {name}: {_both(name, expected, loaded)}" for name in names[:_SHOWN]]
         if len(names) > _SHOWN:
             lines.append(f"  and {len(names) - _SHOWN} more")
     raise ContractError("\n  ".join(lines))
@@ -95,6 +95,6 @@ def _described(config: ModelConfig) -> str:
     )
 
 
-def _both(name: str, expected: State, found: State) -> str:
-    sides = [list(side[name].shape) if name in side else None for side in (found, expected)]
+def _both(name: str, expected: State, loaded: State) -> str:
+    sides = [list(side[name].shape) if name in side else None for side in (loaded, expected)]
     return "found {}, expected {}".format(*("none" if side is None else side for side in sides))

@@ -23,7 +23,7 @@ _RULES = {
 
 
 def summary(growth: Growth) -> dict[str, Any]:
-    """Rows by rule and origin, and how many share their start with another."""
+    """Count the rows by rule and origin, and those that start equal to another."""
     starts = growth.starts
     sources = Counter(tuple(sorted(s.used)) for s in starts if s.rule == "subword_mean")
     return {
@@ -37,20 +37,20 @@ def summary(growth: Growth) -> dict[str, Any]:
 
 
 def lines(growth: Growth) -> list[str]:
-    """The summary for people."""
-    found = summary(growth)
-    if not found["rows"]:
+    """Write the summary in sentences."""
+    totals = summary(growth)
+    if not totals["rows"]:
         return []
     first, last = growth.starts[0].token.id, growth.starts[-1].token.id
     text = [
-        f"new: {found['rows']:,} rows ({first} to {last}) in each of {', '.join(growth.tensors)}"
+        f"new: {totals['rows']:,} rows ({first} to {last}) in each of {', '.join(growth.tensors)}"
     ]
-    text += [f"  {count:,} {_RULES[rule]}" for rule, count in sorted(found["by_rule"].items())]
-    if found["with_ignored_pieces"]:
-        text.append(f"  {found['with_ignored_pieces']:,} left out a piece that stands for no text")
-    if found["sharing_a_start"]:
+    text += [f"  {count:,} {_RULES[rule]}" for rule, count in sorted(totals["by_rule"].items())]
+    if totals["with_ignored_pieces"]:
+        text.append(f"  {totals['with_ignored_pieces']:,} left out a piece that stands for no text")
+    if totals["sharing_a_start"]:
         text.append(
-            f"  {found['sharing_a_start']:,} share their start with another of equal pieces"
+            f"  {totals['sharing_a_start']:,} share their start with another of equal pieces"
         )
     return text
 

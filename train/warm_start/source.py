@@ -31,15 +31,15 @@ EXPORT, EVALUATION = "export", "evaluation.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Weights that exist.
+    """Weights that a run may start from.
 
     Attributes:
         path: Folder of the weights: a checkpoint of ours, or a Hugging Face folder.
-        config: Shape.
+        config: Shape of the model.
         is_ours: Whether its tensors have our names.
         tokenizer: Folder of the tokenizer that it was trained with, where it is known.
-        tokenizer_sha256: Of that tokenizer, where a checkpoint of ours names it.
-        heldout_loss: Nats per label at the end of its run, where that was measured.
+        tokenizer_sha256: SHA-256 of that tokenizer, where a checkpoint of ours names it.
+        heldout_loss: Held-out loss in nats per label at the end of its run; None if not measured.
     """
 
     path: Path
@@ -56,7 +56,7 @@ class Source:
 
 
 def find_source(name: str) -> Source | None:
-    """What `name` means; None for a preset, of which nothing is loaded.
+    """Find the weights that `name` means; None for a preset, of which nothing is loaded.
 
     Raises:
         SettingsError: Neither a folder nor a preset.
@@ -127,7 +127,7 @@ def _heldout_loss(run: Path) -> float | None:
 
 
 def read_weights(source: Source) -> State:
-    """All tensors of a source: under our names for a checkpoint, else under those of the folder.
+    """Read all tensors of a source, under our names for a checkpoint, else under the folder's.
 
     Raises:
         ContractError: The files are missing or damaged.

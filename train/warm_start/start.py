@@ -30,14 +30,14 @@ from train.warm_start.tokenizers import vocabulary_grows
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """A shape, and how to fill it.
+    """The shape of a run's model, and the weights that will fill it.
 
     Attributes:
-        config: Shape of the run.
+        config: Shape of the run's model.
         source: Where the weights come from; None for new ones, or where a checkpoint fills them.
-        extension: New tokens of the manifest's tokenizer; None where it is nobody's extension.
+        extension: New tokens of the manifest's tokenizer; None where that tokenizer extends no other.
         grows: Whether the source lacks the rows of the new tokens.
-        new_rows: First and one past the last id that the base does not know.
+        new_rows: First id that the base does not know, and one past the last; None where all are known.
     """
 
     config: ModelConfig
@@ -48,14 +48,14 @@ class Start:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Begun:
-    """A model at its start.
+class StartedModel:
+    """A model that has its first weights.
 
     Attributes:
-        model: Filled; only the new rows are trainable where the recipe says so.
-        growth: Of the vocabulary.
-        loaded: Tensors and parameters that came from the source.
-        fresh: Our names of tensors that the source lacks.
+        model: The model; only its new rows are trainable where the recipe says so.
+        growth: What was done to rows of new tokens; None where the vocabulary did not grow.
+        loaded: Number of tensors, and of parameters, that came from the source.
+        fresh: Names of the tensors that the source lacks, as ours are called.
     """
 
     model: Model
@@ -66,14 +66,14 @@ class Begun:
 
 @dataclass(frozen=True, kw_only=True)
 class Resumed:
-    """What a checkpoint that fills the weights says of its run."""
+    """What the checkpoint that a run resumes from says of its model."""
 
     model: dict[str, Any]
     new_rows: tuple[int, int] | None = None
 
     @classmethod
     def of(cls, identity: dict[str, Any]) -> Resumed:
-        """From the identity in a checkpoint's state."""
+        """Read it from the identity in a checkpoint's state."""
         rows = identity.get("new_rows")
         return cls(model=identity["model"], new_rows=None if rows is None else (rows[0], rows[1]))
 
@@ -90,8 +90,8 @@ def choose_start(
     Args:
         request: The recipe's settings of the start.
         manifest: The dataset that the run reads.
-        tokenizer: Gives the folder of the manifest's tokenizer; called for warm starts only.
-        resumed: Of the checkpoint that will fill the weights: the source is not needed any more.
+        tokenizer: Returns the folder of the manifest's tokenizer; it is called for warm starts only.
+        resumed: What the checkpoint says that the run resumes from; the source is then not needed.
 
     Raises:
         SettingsError: The recipe contradicts the source.
@@ -129,23 +129,23 @@ def choose_start(
     return Start(config=config, source=source, extension=extension, grows=grows, new_rows=new_rows)
 
 
-def begin(start: Start, request: StartRequest) -> Begun:
+def start_model(start: Start, request: StartRequest) -> StartedModel:
     """Build the model and fill it.
 
     Raises:
         ContractError: The source's tensors do not fit its shape.
     """
-    begun = _filled(start, request)
+    started = _filled(start, request)
     if request.trainable == "new_embeddings":
         assert start.new_rows is not None  # choose_start refuses it otherwise
-        train_rows_only(begun.model, *start.new_rows)
-    return begun
+        train_rows_only(started.model, *start.new_rows)
+    return started
 
 
-def _filled(start: Start, request: StartRequest) -> Begun:
+def _filled(start: Start, request: StartRequest) -> StartedModel:
     source = start.source
     if source is None:
-        return Begun(model=build_model(start.config, seed=request.seed))
+        return StartedModel(model=build_model(start.config, seed=request.seed))
     state, fresh = our_weights(source, read_weights(source), seed=request.seed)
     loaded = len(state) - len(fresh), sum(v.numel() for n, v in state.items() if n not in fresh)
     growth = None
@@ -163,16 +163,16 @@ def _filled(start: Start, request: StartRequest) -> Begun:
     model = make_model(start.config)
     model.load_state_dict(state, assign=True)
     model.requires_grad_(requires_grad=True)
-    return Begun(model=model, growth=growth, loaded=loaded, fresh=tuple(fresh))
+    return StartedModel(model=model, growth=growth, loaded=loaded, fresh=tuple(fresh))
 
 
 def _extension(warm: WarmStartConfig, folder: Path | None) -> ExtendedVocabulary | None:
     if warm.vocabulary is None:
         return read_extension(folder) if folder is not None else None
-    found = read_extension(Path(warm.vocabulary))
-    if found is None:
+    extension = read_extension(Path(warm.vocabulary))
+    if extension is None:
         raise ContractError(f"warm_start.vocabulary: {warm.vocabulary} has no {VOCABULARY_FILE}")
-    return found
+    return extension
 
 
 def _check_positions(config: ModelConfig, manifest: Manifest, source: Source) -> None:

@@ -18,7 +18,7 @@ from train.warm_start.config import WarmStartConfig
 from train.warm_start.first_loss import FirstLoss, first_loss
 from train.warm_start.new_rows_report import lines as growth_lines
 from train.warm_start.new_rows_report import summary, write_report
-from train.warm_start.start import Begun, Start
+from train.warm_start.start import Start, StartedModel
 
 logger = logging.getLogger(__name__)
 
@@ -28,23 +28,25 @@ _MAX_FLOPS = 2e12
 
 
 @dataclass(frozen=True, kw_only=True)
-class Opening:
-    """The start of a run that was asked to start from something."""
+class StartReport:
+    """What to say of a run whose recipe has a warm start."""
 
     start: Start
-    begun: Begun
+    started: StartedModel
     source: str
     rows: int | None
 
     @classmethod
-    def of(cls, start: Start, begun: Begun, warm: WarmStartConfig | None) -> Opening | None:
-        """Where the recipe has a warm start."""
+    def of(
+        cls, start: Start, started: StartedModel, warm: WarmStartConfig | None
+    ) -> StartReport | None:
+        """Make it for a recipe that has a warm start; None for others."""
         if warm is None:
             return None
-        return cls(start=start, begun=begun, source=warm.source, rows=warm.first_loss_rows)
+        return cls(start=start, started=started, source=warm.source, rows=warm.first_loss_rows)
 
     def num_rows(self, seq_len: int) -> int:
-        """Rows for the first loss that are worth their time."""
+        """Number of rows on which the first loss is measured in reasonable time."""
         if self.rows is None:
             return 0
         forward = self.start.config.flops_per_token(seq_len) / 3 * seq_len
@@ -61,34 +63,34 @@ class Opening:
 
         Args:
             output: Folder of the run.
-            make_batch: The objective.
+            make_batch: The objective, which makes a batch of packed rows.
             data: The training split; its first rows are read.
-            first_sample: Where the run begins in it.
+            first_sample: Index in the data's order at which the run begins.
         """
-        found = None
+        measured = None
         if count := self.num_rows(data.manifest.seq_len):
             samples = range(first_sample, first_sample + count)
             rows = (data.read(np.array([sample], dtype=np.int64)) for sample in samples)
-            found = first_loss(
-                self.begun.model,
+            measured = first_loss(
+                self.started.model,
                 map(make_batch, rows),
                 new_rows=self.start.new_rows,
                 heldout_loss=None if self.start.source is None else self.start.source.heldout_loss,
             )
         output.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(self._as_dict(found), indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps(self._as_dict(measured), indent=1, ensure_ascii=False) + "\n"
         (output / NAME).write_text(text, encoding="utf-8")
         for line in self._lines():
             logger.info("%s", line)
-        if self.begun.growth is not None:
-            logger.info("how each began: %s", write_report(output, self.begun.growth))
-        if found is None:
+        if self.started.growth is not None:
+            logger.info("how each began: %s", write_report(output, self.started.growth))
+        if measured is None:
             logger.info("the first loss was not judged beforehand; see the first step's")
             return
         is_loaded = self.start.source is not None
-        for line in found.lines(is_loaded=is_loaded):
+        for line in measured.lines(is_loaded=is_loaded):
             logger.info("%s", line)
-        warning = found.warning(is_loaded=is_loaded)
+        warning = measured.warning(is_loaded=is_loaded)
         if warning is not None:
             logger.warning("%s", warning)
 
@@ -100,25 +102,25 @@ class Opening:
                 f"nothing loaded: {self.source} is a preset; all {config.num_parameters():,} "
                 f"parameters of the {config.family} are new"
             ]
-        tensors, parameters = self.begun.loaded
+        tensors, parameters = self.started.loaded
         lines = [
             f"loaded {tensors:,} tensors, {parameters:,} parameters from {source.path} "
             f"({config.family}, {config.num_layers} layers x {config.width})"
         ]
-        if self.begun.growth is not None:
-            lines += growth_lines(self.begun.growth)
-        if self.begun.fresh:
-            lines.append(f"new, since the source lacks them: {', '.join(self.begun.fresh)}")
-        if self.begun.growth is None and not self.begun.fresh:
+        if self.started.growth is not None:
+            lines += growth_lines(self.started.growth)
+        if self.started.fresh:
+            lines.append(f"new, since the source lacks them: {', '.join(self.started.fresh)}")
+        if self.started.growth is None and not self.started.fresh:
             lines.append("nothing is new")
         return lines
 
-    def _as_dict(self, found: FirstLoss | None) -> dict[str, Any]:
-        growth = self.begun.growth
+    def _as_dict(self, measured: FirstLoss | None) -> dict[str, Any]:
+        growth = self.started.growth
         return {
             "source": self.source,
-            "loaded": {"tensors": self.begun.loaded[0], "parameters": self.begun.loaded[1]},
-            "new_tensors": list(self.begun.fresh),
+            "loaded": {"tensors": self.started.loaded[0], "parameters": self.started.loaded[1]},
+            "new_tensors": list(self.started.fresh),
             "new_rows": summary(growth) if growth is not None else None,
-            "first_loss": found.as_dict() if found is not None else None,
+            "first_loss": measured.as_dict() if measured is not None else None,
         }

@@ -54,9 +54,9 @@ def vocabulary_grows(
             )
         different = _first_difference(theirs, ours, below=bound)
         if different is not None:
-            number, found, expected = different
+            number, loaded, expected = different
             raise ContractError(
-                f"{source.tokenizer}: id {number} is {found!r} in the tokenizer of the weights, "
+                f"{source.tokenizer}: id {number} is {loaded!r} in the tokenizer of the weights, "
                 f"{expected!r} in the manifest's; ids must not move. " + _remedy(extension)
             )
     elif theirs is None:
