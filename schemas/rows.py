@@ -144,13 +144,13 @@ def read_row_groups(path: Path) -> Iterable[pa.RecordBatch]:
     """
     try:
         with pq.ParquetFile(path) as file:
-            found = file.schema_arrow.names
-            extra = found[len(ROW_SCHEMA) :]
-            if found[: len(ROW_SCHEMA)] != ROW_SCHEMA.names or not set(extra) <= {
+            names = file.schema_arrow.names
+            extra = names[len(ROW_SCHEMA) :]
+            if names[: len(ROW_SCHEMA)] != ROW_SCHEMA.names or not set(extra) <= {
                 *OPTIONAL_COLUMNS
             }:
                 raise ContractError(
-                    f"{path}: columns are {found}, expected {ROW_SCHEMA.names} and some of "
+                    f"{path}: columns are {names}, expected {ROW_SCHEMA.names} and some of "
                     f"{[*OPTIONAL_COLUMNS]}"
                 )
             schema = row_schema(extra)

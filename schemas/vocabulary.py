@@ -85,12 +85,12 @@ class ExtendedVocabulary(_Closed):
 
     @model_validator(mode="after")
     def _ids_follow_the_base(self) -> Self:
-        found = [token.id for token in self.tokens]
+        ids = [token.id for token in self.tokens]
         expected = list(range(self.base.size, self.size))
-        if found != expected:
+        if ids != expected:
             raise ValueError(
                 f"token ids must be {self.base.size}..{self.size - 1} in order, "
-                f"found {len(found)} ids {found[:3]}.."
+                f"found {len(ids)} ids {ids[:3]}.."
             )
         return self
 

@@ -51,8 +51,8 @@ def _stage_list(session: SparkSession) -> list[object]:
     jvm, gateway = context._jvm, context._gateway
     empty = jvm.java.util.ArrayList()
     store = context._jsc.sc().statusStore()
-    found = store.stageList(empty, False, False, gateway.new_array(jvm.double, 0), empty)
-    return [found.apply(index) for index in range(found.size())]
+    stages = store.stageList(empty, False, False, gateway.new_array(jvm.double, 0), empty)
+    return [stages.apply(index) for index in range(stages.size())]
 
 
 def _next_stage(session: SparkSession) -> int:
@@ -101,11 +101,11 @@ def _is_daemon(pid: int) -> bool:
 
 def _process_stats() -> dict[int, tuple[int, float]]:
     """Parent, and CPU seconds with those of reaped children, of every process."""
-    found = {}
+    stats = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = path.read_bytes().rsplit(b")", 1)[-1].split()
         except OSError:  # it ended meanwhile
             continue
-        found[int(path.parent.name)] = int(fields[1]), sum(map(int, fields[11:15])) / _TICKS
-    return found
+        stats[int(path.parent.name)] = int(fields[1]), sum(map(int, fields[11:15])) / _TICKS
+    return stats

@@ -98,14 +98,16 @@ def _held_out(context: StageContext, documents: DataFrame, matches: DataFrame) -
 
 def _write_items(context: StageContext, index: BenchmarkIndex, items: list[Item]) -> None:
     """All items with the number of documents that hold them, for evaluation."""
-    found = found_items(context.read_back("contamination"))
+    documents_by_item = found_items(context.read_back("contamination"))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / ITEMS
-        path.write_text(item_lines(index, items, found), encoding="utf-8")
+        path.write_text(item_lines(index, items, documents_by_item), encoding="utf-8")
         context.add_artefact(ITEMS, path)
     registered = context.records["benchmarks"].counts
     names = ("items", "uncovered_items", "index_ngrams", "template_ngrams")
-    context.counts.update({name: registered[name] for name in names}, found_items=len(found))
+    context.counts.update(
+        {name: registered[name] for name in names}, found_items=len(documents_by_item)
+    )
 
 
 STAGE = Stage(

@@ -98,9 +98,9 @@ def _run(context: StageContext) -> PackFacts:
         "heldout": _write_split(context, heldout, job(prefix="heldout", pad_last=True)),
     }
     if splits["train"].rows == 0:
-        found = splits["train"].account.tokens_in
+        num_tokens = splits["train"].account.tokens_in
         raise ContractError(
-            f"pack: {found} training tokens give no row of {recipe.packing.seq_len}"
+            f"pack: {num_tokens} training tokens give no row of {recipe.packing.seq_len}"
         )
     manifest = dataset.make_manifest(
         recipe=recipe,

@@ -130,10 +130,10 @@ def sample_ids(tables: Tables) -> tuple[dict[str, str], list[str]]:
     fates = tables.batches("tokenise", "fates", ("doc_id", "source", "fate"))
     kept = (batch.filter(pc.equal(batch.column("fate"), "kept")) for batch in fates)
     by_source = _smallest(kept, most=SAMPLES)
-    each = max(1, -(-SAMPLES // max(1, len(by_source))))
+    from_each = max(1, -(-SAMPLES // max(1, len(by_source))))
     return (
         {i: reason for reason, ids in by_reason.items() for i in ids},
-        [i for ids in by_source.values() for i in ids[:each]],
+        [i for ids in by_source.values() for i in ids[:from_each]],
     )
 
 

@@ -57,8 +57,8 @@ def ledger_numbers(tables: Tables) -> LedgerNumbers:
         scores = {LANGUAGE: _floats(batch.column("lang_score"))}
         scores |= {f"score: {n}": s for n, s in map_columns(batch.column("scores")).items()}
         for name, values in scores.items():
-            found = _histogram(values, SHARE_EDGES)
-            shares[name] = shares[name] + found if name in shares else found
+            counts = _histogram(values, SHARE_EDGES)
+            shares[name] = shares[name] + counts if name in shares else counts
     marks = _score_marks(clean_settings(tables))
     histograms = {"length": _made(COUNT_EDGES, chars, (), "characters")} | {
         name: _made(SHARE_EDGES, shares[name], marks.get(name, ()), "score")

@@ -97,9 +97,11 @@ def _pages_with_emoji(tables: Tables) -> list[Payload]:
         if read >= READ_BYTES:
             break
     ids = pa.array(sorted(pages), pa.string())
-    found: list[str] = []
+    with_emoji: list[str] = []
     for batch in tables.batches("clean", "ledger", ("doc_id", "drop_reason", "counters")):
         is_kept = pc.is_null(batch.column("drop_reason"))
         chosen = batch.filter(pc.and_(is_kept, pc.is_in(batch.column("doc_id"), value_set=ids)))
-        found += [r["doc_id"] for r in chosen.to_pylist() if dict(r["counters"] or ()).get("emoji")]
-    return [pages[doc_id] for doc_id in sorted(found)[:EMOJI_DOCUMENTS]]
+        with_emoji += [
+            r["doc_id"] for r in chosen.to_pylist() if dict(r["counters"] or ()).get("emoji")
+        ]
+    return [pages[doc_id] for doc_id in sorted(with_emoji)[:EMOJI_DOCUMENTS]]

@@ -17,8 +17,8 @@ GROUPS = {
 
 def contamination_section(data: ReportData) -> str:
     """Coverage, hits, the search measured on itself, and what it leaves out."""
-    found = data.contamination
-    if found is None:
+    numbers = data.contamination
+    if numbers is None:
         return "<p class=none>This recipe names no benchmark.</p>"
     coverage = [
         (
@@ -27,16 +27,16 @@ def contamination_section(data: ReportData) -> str:
             f"{row.ngram_tokens}",
             f"{row.whole_line:,}",
             f"{row.uncovered:,} ({row.uncovered / row.items:.1%})",
-            f"{found.items_by_benchmark.get(row.benchmark, 0):,}",
-            f"{found.documents_by_benchmark.get(row.benchmark, 0):,}",
+            f"{numbers.items_by_benchmark.get(row.benchmark, 0):,}",
+            f"{numbers.documents_by_benchmark.get(row.benchmark, 0):,}",
         )
-        for row in found.coverage
+        for row in numbers.coverage
     ]
     honest = (
-        f"{found.false_positives} false positives in {found.clean_documents:,} documents that hold "
+        f"{numbers.false_positives} false positives in {numbers.clean_documents:,} documents that hold "
         "an item's words in another order"
     )
-    bound = found.false_positives_per_million_below
+    bound = numbers.false_positives_per_million_below
     if bound is not None:
         honest += f" (95 % bound: fewer than {bound:,.0f} per million)"
     return (
@@ -53,23 +53,23 @@ def contamination_section(data: ReportData) -> str:
             ),
             coverage,
         )
-        + f"<p>{found.items:,} items; {found.uncovered_items:,} are too short to be searched. {honest}.</p>"
-        + _recall_table(found)
-        + templates_table(found)
-        + frequent_table(found)
-        + f'<div class="samples">{"".join(map(sample_card, found.samples))}</div>'
+        + f"<p>{numbers.items:,} items; {numbers.uncovered_items:,} are too short to be searched. {honest}.</p>"
+        + _recall_table(numbers)
+        + templates_table(numbers)
+        + frequent_table(numbers)
+        + f'<div class="samples">{"".join(map(sample_card, numbers.samples))}</div>'
     )
 
 
-def _recall_table(found: ContaminationNumbers) -> str:
-    groups = [name for name in GROUPS if name in found.recall_by_group]
-    by_group = found.recall_by_group if groups else {"en": found.recall}
+def _recall_table(numbers: ContaminationNumbers) -> str:
+    groups = [name for name in GROUPS if name in numbers.recall_by_group]
+    by_group = numbers.recall_by_group if groups else {"en": numbers.recall}
     rows = [
         (
             escape(mutation.replace("_", " ")),
             *(_found_share(*by_group[group][mutation]) for group in groups or ["en"]),
         )
-        for mutation in found.recall
+        for mutation in numbers.recall
     ]
     heads = [GROUPS[name] for name in groups] or ["found"]
     return table("The search measured on itself: planted items", ("change", *heads), rows)
@@ -79,29 +79,30 @@ def _found_share(found: int, planted: int) -> str:
     return f"{found:,} of {planted:,} ({found / planted:.3f})" if planted else ""
 
 
-def templates_table(found: ContaminationNumbers) -> str:
+def templates_table(numbers: ContaminationNumbers) -> str:
     """n-grams of so many items that they name none: the wording that a benchmark asks with."""
-    if not found.templates:
+    if not numbers.templates:
         return ""
-    most = "many" if found.max_ngram_items is None else f"more than {found.max_ngram_items:,}"
-    rows = [(f"<bdi>{escape(row.ngram)}</bdi>", f"{row.documents:,}") for row in found.templates]
+    most = "many" if numbers.max_ngram_items is None else f"more than {numbers.max_ngram_items:,}"
+    rows = [(f"<bdi>{escape(row.ngram)}</bdi>", f"{row.documents:,}") for row in numbers.templates]
     return table(
-        f"{found.template_ngrams:,} n-grams are in {most} items: a template, no sign of a leak",
+        f"{numbers.template_ngrams:,} n-grams are in {most} items: a template, no sign of a leak",
         ("template n-gram", "items"),
         rows[:10],
     )
 
 
-def frequent_table(found: ContaminationNumbers) -> str:
+def frequent_table(numbers: ContaminationNumbers) -> str:
     """n-grams that the search ignores, and items that would be lost if it ignored theirs."""
-    if not found.ignored and not found.last:
+    if not numbers.ignored and not numbers.last:
         return ""
-    shown = [(escape(row.ngram), f"{row.documents:,}") for row in found.ignored[:10]]
+    shown = [(escape(row.ngram), f"{row.documents:,}") for row in numbers.ignored[:10]]
     kept = [
-        (escape(row.item or ""), escape(row.ngram), f"{row.documents:,}") for row in found.last[:10]
+        (escape(row.item or ""), escape(row.ngram), f"{row.documents:,}")
+        for row in numbers.last[:10]
     ]
     ignored = table(
-        f"{found.ignored_ngrams:,} n-grams are in so many documents of one source that they are no "
+        f"{numbers.ignored_ngrams:,} n-grams are in so many documents of one source that they are no "
         "sign of a leak",
         ("ignored n-gram", "documents"),
         shown,
