@@ -106,7 +106,7 @@ def test_a_refused_pair_is_refused_within_a_second_by_both_names(matrix: Matrix)
 
     assert unnamed == {}
     assert max(seconds for _, _, seconds in matrix.refused) < 1
-    # Compiling takes some 10 s a pair: that these run is left to the test of a whole compiled run.
+    # Compiling takes some 10 s a pair: these pairs are judged and not run.
     assert len(matrix.compiled) < 60
 
 
