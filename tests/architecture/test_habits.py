@@ -25,7 +25,7 @@ OVERWRITES = re.compile(r"(?<![a-z])in[-_ ]place(?![a-z])", re.IGNORECASE)
 # The column of that name in the published indexes of earlier runs.
 NUM_PLACES = 2
 NUM_SHORT_DOCSTRINGS = 0
-NUM_UNTESTED_MODULES = 165
+NUM_UNTESTED_MODULES = 0
 
 
 def _modules(*packages: str) -> Iterator[tuple[str, str]]:
