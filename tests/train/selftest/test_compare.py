@@ -14,7 +14,7 @@ from train.parallel.config import ScheduleKind
 from train.parallel.pipeline import SCHEDULES
 from train.selftest.strategy_matrix import BOUNDS, Cell, Trace, compare
 from train.warm_start.config import WarmStartConfig
-from train.warm_start.summary import Opening
+from train.warm_start.summary import StartReport
 
 
 def traced(loss: float, weight: float, bias: float) -> Trace:
@@ -75,8 +75,8 @@ def test_the_first_loss_is_judged_on_rows_that_are_worth_their_time() -> None:
     start = cast("Any", SimpleNamespace(config=config, source=None, new_rows=None))
     begun = cast("Any", None)
 
-    assert Opening.of(start, begun, None) is None
-    opening = Opening.of(start, begun, WarmStartConfig(source="gpt2-test"))
+    assert StartReport.of(start, begun, None) is None
+    opening = StartReport.of(start, begun, WarmStartConfig(source="gpt2-test"))
     assert opening is not None
     assert opening.num_rows(16) == opening.rows
     assert opening.num_rows(10**9) == 0
