@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 BENCHMARKS = ROOT / "benchmarks"
 # Sides of a race that run in the environment of a peer which is not installed here.
@@ -34,6 +36,7 @@ def _programs() -> list[str]:
     return sorted(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in starting)
 
 
+@pytest.mark.slow
 def test_every_program_starts_and_says_how_it_is_called() -> None:
     names = [name for name in _programs() if name not in PEERS]
 

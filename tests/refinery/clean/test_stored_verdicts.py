@@ -33,6 +33,7 @@ def children_cpu_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
+@pytest.mark.slow
 def test_a_slow_page_meets_the_same_end_on_a_machine_that_could_read_it(tmp_path: Path) -> None:
     with Cleaner(config(60), {}) as cleaner:
         assert isinstance(cleaner.normalize([SLOW])[0], NormalizedPage)

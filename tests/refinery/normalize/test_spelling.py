@@ -47,6 +47,7 @@ def test_a_text_of_unknown_words_stays() -> None:
     assert correct_spelling(text, CONFIG) == (text, 0)
 
 
+@pytest.mark.slow
 def test_bounds_decide_how_far_and_how_frequent() -> None:
     two_edits = "the goverrnmnt of the day"
 

@@ -106,6 +106,7 @@ def test_min_gain_leaves_out_what_saves_little(tmp_path: Path) -> None:
     assert 0 < len(few.tokens) < len(everything.tokens)
 
 
+@pytest.mark.slow
 def test_exact_donor_with_latin_pieces_changes_base_text(tmp_path: Path) -> None:
     donor = folder_of("sentencepiece_bpe", "zh").parent.parent
     other = Path(tempfile.mkdtemp(dir=donor)) / "other"
@@ -129,6 +130,7 @@ def test_wordpiece_donor_is_refused_for_bytes(tmp_path: Path) -> None:
         extend_kind("byte_level_bpe", folder_of("wordpiece", "zh"), tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_ideographs_in_a_row_are_refused_where_bert_isolates_them(tmp_path: Path) -> None:
     config = TrainConfig(kind="wordpiece", size=600, sentinels=3)
     train_tokenizer(count_clauses(english_lines(), config), config, tmp_path / "base")
@@ -230,6 +232,7 @@ def test_text_never_becomes_a_sentinel_of_a_unigram_model() -> None:
     assert sentinel in raw.encode("the <extra_id_0> fox", add_special_tokens=False).ids
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sentencepiece_bpe", "sentencepiece_unigram"])
 def test_bases_without_their_model_file_are_extended_too(kind: TrainKind, tmp_path: Path) -> None:
     shutil.copytree(folder_of(kind, "en"), tmp_path / "base")
@@ -245,6 +248,7 @@ def test_bases_without_their_model_file_are_extended_too(kind: TrainKind, tmp_pa
     assert not (tmp_path / "out/tokenizer.model").exists()
 
 
+@pytest.mark.slow
 def test_control_tokens_behind_the_vocabulary_keep_their_ids(tmp_path: Path) -> None:
     """Many published byte-level tokenizers number their special tokens after all entries."""
     shutil.copytree(folder_of("byte_level_bpe", "en"), tmp_path / "base")
