@@ -33,17 +33,18 @@ venv: $(STAMP)  ## create .venv from requirements.lock
 demo: $(STAMP)  ## corpus, refine, train, evaluate: the whole journey on real text
 	@bash jobs/demo/run.sh
 
-test: $(STAMP)  ## all tests
-	@JAVA_HOME="$$($(BIN)/python -m jobs.spark.java)" $(BIN)/python -m pytest -q
+test: $(STAMP)  ## all tests; with COVERAGE=1 measured for `make coverage`
+	@JAVA_HOME="$$($(BIN)/python -m jobs.spark.java)" \
+	  $(BIN)/python $(if $(COVERAGE),-m coverage run) -m pytest -q
 
-test-fast: $(STAMP)  ## the tests without Spark, ranks and browser: two minutes
-	@$(BIN)/python -m pytest -q --fast
+test-fast: $(STAMP)  ## the tests without Spark, ranks and browser, on two processes: under two minutes
+	@$(BIN)/python -m pytest -q --fast --numprocesses 2 --dist loadfile
 
-# Compared with the floor of branches and lines that tests run in refinery, train and schemas together.
+# Compared with the share of lines and branches that tests run in refinery, train and schemas together.
 COVERED_PERCENT := 90
-coverage: $(STAMP)  ## all tests under coverage.py, a table by package, an error below 90 %
+coverage: $(STAMP)  ## `make test` under coverage.py, a table by package, an error below 90 %
 	@rm -rf runs/coverage && mkdir -p runs/coverage
-	@JAVA_HOME="$$($(BIN)/python -m jobs.spark.java)" $(BIN)/python -m coverage run -m pytest -q
+	@$(MAKE) --no-print-directory test COVERAGE=1
 	@$(BIN)/python -m coverage combine -q
 	@$(BIN)/python -m tools.coverage_table $(COVERED_PERCENT)
 
