@@ -93,8 +93,9 @@ def _python_seconds(jvm: int) -> float:
 
 
 def _is_daemon(pid: int) -> bool:
+    """Whether this process forks Spark's Python workers: `spark.python.daemon.module` names others."""
     try:
-        return b"pyspark.daemon" in (Path("/proc") / str(pid) / "cmdline").read_bytes()
+        return b"pyspark.worker" in (Path("/proc") / str(pid) / "cmdline").read_bytes()
     except OSError:
         return False
 

@@ -13,7 +13,7 @@ from tests.support.corpus import write_corpus
 from tests.support.submitting import SUBMIT_SECONDS, spark_environment, spark_home
 from tools.archive import build_archive
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
 # The archive goes before site-packages, so what runs is what was shipped; these lines prove it.
 PROBE = """\

@@ -67,10 +67,10 @@ def _kind(pid: int) -> Victim | None:
     words = _read(pid, "cmdline").split(b"\0")
     if b"org.apache.spark.deploy.SparkSubmit" in words:
         return "jvm"
-    if b"pyspark.daemon" in words:
+    if b"pyspark.worker" in words:
         # The daemon forks workers, workers fork guarded children; all keep its command line.
         parent = _parent(pid)
-        is_worker = b"pyspark.daemon" in _read(parent, "cmdline")
+        is_worker = b"pyspark.worker" in _read(parent, "cmdline")
         return "worker" if is_worker and _kind(_parent(parent)) == "jvm" else None
     is_driver = any(word.endswith(b"jobs/refine.py") for word in words) and b"python" in words[0]
     return "driver" if is_driver else None
