@@ -84,22 +84,23 @@ def collect(store: Store, records: Mapping[str, StageRecord], manifest: Manifest
         ),
         reject_samples=_reject_samples(tables),
         records=_record_types(tables),
-        stages=tuple(
-            StageNumbers(
-                stage=record.stage,
-                seconds=record.seconds,
-                cost=record.cost,
-                rows={name: table.rows for name, table in record.tables.items()},
-                bytes=_written(record, manifest),
-            )
-            for record in records.values()
-        ),
+        stages=tuple(_stage_numbers(record, manifest) for record in records.values()),
         drop_reasons=ledger.drop_reasons,
         all_reasons=ledger.all_reasons,
         languages=ledger.languages,
         counters=ledger.counters,
         histograms=ledger.histograms,
         rule_histograms=ledger.rule_histograms,
+    )
+
+
+def _stage_numbers(record: StageRecord, manifest: Manifest) -> StageNumbers:
+    return StageNumbers(
+        stage=record.stage,
+        seconds=record.seconds,
+        cost=record.cost,
+        rows={name: table.rows for name, table in record.tables.items()},
+        bytes=_written(record, manifest),
     )
 
 
