@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,7 +22,13 @@ def results(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_result_names_machine_commit_load_and_command(results: Path) -> None:
+def test_a_result_names_machine_commit_load_and_command(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = SimpleNamespace(__spec__=SimpleNamespace(name="benchmarks.refinery.rules"))
+    monkeypatch.setitem(sys.modules, "__main__", program)
+    monkeypatch.setattr("sys.argv", ["rules.py", "--megabytes", "4"])
+
     record("speed", {"mb_per_second": 3})
 
     written = json.loads((results / "speed.json").read_text("utf-8"))
@@ -32,7 +40,7 @@ def test_a_result_names_machine_commit_load_and_command(results: Path) -> None:
     assert facts["cpu"]
     assert set(facts["load_average"]) == {"before", "after"}
     assert facts["packages"]["numpy"]
-    assert facts["command"].startswith("python -m pytest")
+    assert facts["command"] == "python -m benchmarks.refinery.rules --megabytes 4"
     assert datetime.fromisoformat(facts["date"]).utcoffset() is not None
 
 
