@@ -6,6 +6,7 @@ a misspelt recipe costs less than a second.
 
 from __future__ import annotations
 
+import copy
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import PydanticCustomError
 
 from schemas.errors import SettingsError
+from schemas.yaml_files import parse_yaml, read_yaml
 
 
 class Settings(BaseModel):
@@ -53,54 +55,19 @@ def nearest(word: str, choices: Sequence[str] | set[str]) -> str:
     return f"; known: {', '.join(sorted(choices))}"
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML keeps the last of two equal keys without a word; here they are an error."""
-
-    def construct_mapping(  # PyYAML fixes the signature
-        self,
-        node: yaml.MappingNode,
-        deep: bool = False,  # noqa: FBT001
-    ) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                line = key_node.start_mark.line + 1
-                raise yaml.YAMLError(f"line {line}: key '{key}' is given twice")
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read one YAML mapping.
-
-    Raises:
-        SettingsError: The file is missing, is not YAML, repeats a key, or holds no mapping.
-    """
-    try:
-        data = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeyLoader)
-    except OSError as error:
-        raise SettingsError(f"{path}: cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: not valid YAML: {error}") from error
-    if not isinstance(data, dict):
-        raise SettingsError(f"{path}: expected a mapping of settings, found {type(data).__name__}")
-    return data
-
-
 def apply_overrides(data: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """Return `data` with each `dotted.key=value` set; values are read as YAML.
 
     A number in the path indexes a list. Missing mappings on the way are created; the model then
     judges their keys.
     """
-    merged: dict[str, Any] = yaml.safe_load(yaml.safe_dump(data))
+    merged = copy.deepcopy(data)
     for override in overrides:
         path, separator, raw = override.partition("=")
         if not separator or not path:
             raise SettingsError(f"--set {override}: expected dotted.key=value")
         try:
-            value = yaml.safe_load(raw)
+            value = parse_yaml(raw)
         except yaml.YAMLError as error:
             raise SettingsError(f"--set {path}: {raw!r} is not a YAML value") from error
         _set_path(merged, path, value)
@@ -158,7 +125,14 @@ def _fault(fault: dict[str, Any]) -> str:
     if not fault["loc"]:  # a rule about several keys, which its message names
         return message
     found = "" if fault["type"] == "missing" else f", found {fault['input']!r:.80}"
-    return f"{key}: {message}{found}"
+    return f"{key}: {message}{found}{_quoting(fault)}"
+
+
+def _quoting(fault: dict[str, Any]) -> str:
+    """What to do where YAML took a text for a number, true, false or null."""
+    wants_text = fault["type"] in ("string_type", "literal_error")
+    is_plain = fault["input"] is None or isinstance(fault["input"], bool | int | float)
+    return "; put a text that looks like this in quotes" if wants_text and is_plain else ""
 
 
 def load_settings(model: type[SettingsT], path: Path, overrides: Sequence[str] = ()) -> SettingsT:

@@ -54,7 +54,9 @@ def recipes_page() -> str:
         "(what the data is; fingerprinted) and `runtime` (where and how it runs; never fingerprinted). Any key",
         "can be set on the command line: `--set recipe.dedup.threshold=0.7`. An unknown key is an error that",
         "names the nearest one. `refinery init FOLDER` writes a first recipe; whole ones with reasons are in",
-        "[examples/](../examples). `null` switches an optional section or bound off.",
+        "[examples/](../examples). `null` switches an optional section or bound off. Files are YAML 1.2: `no`,",
+        "`on` and `2024-01-01` are texts, keys are names as written; a text that is all digits, or `true`,",
+        "stands in quotes. Boolean settings also take yes, no, on and off.",
     ]
     roots = [Section(key="recipe", model=Recipe), Section(key="runtime", model=Runtime)]
     return settings_page(roots, opening=opening)

@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from schemas.settings import Settings
+from schemas.yaml_files import parse_yaml
 
 EXAMPLES = Path(__file__).with_name("setting_examples.yaml")
 _WORDS = {
@@ -61,7 +62,7 @@ class Section:
 
 def read_examples() -> dict[str, str]:
     """Examples by the key of their section, as written."""
-    examples: dict[str, str] = yaml.safe_load(EXAMPLES.read_text("utf-8"))
+    examples: dict[str, str] = parse_yaml(EXAMPLES.read_text("utf-8"))
     return examples
 
 

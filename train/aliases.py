@@ -12,10 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from schemas.errors import SettingsError
 from schemas.settings import apply_overrides
+from schemas.yaml_files import OLD_BOOLEANS, parse_yaml
 from train.model.config import DERIVED_FIELDS, ModelConfig
 
 PHASES = "phases"
@@ -147,8 +146,7 @@ def _renamed(
         if source is None or last not in source:
             continue
         value = source.pop(last)
-        if alias.values is not None and isinstance(value, bool):
-            value = alias.values[value]
+        value = _our_value(alias, value)
         target, key = _block_of(settings, alias.key, is_made=True)
         assert target is not None  # it was made
         if key in target:
@@ -201,10 +199,16 @@ def _current_path(path: str) -> tuple[str, Alias | None]:
 
 
 def _value_text(alias: Alias, text: str) -> str:
+    return text if alias.values is None else str(_our_value(alias, parse_yaml(text)))
+
+
+def _our_value(alias: Alias, value: Any) -> Any:
+    """Our value for a boolean of LAVIS, in the words of YAML 1.1 too; any other value as it is."""
     if alias.values is None:
-        return text
-    value = yaml.safe_load(text)
-    return alias.values[value] if isinstance(value, bool) else text
+        return value
+    if isinstance(value, str):
+        value = OLD_BOOLEANS.get(value.lower(), value)
+    return alias.values[value] if isinstance(value, bool) else value
 
 
 def _unused(settings: Mapping[str, Any], written: set[str]) -> list[str]:

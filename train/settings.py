@@ -9,7 +9,8 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from schemas.settings import Settings, parse_settings, read_yaml
+from schemas.settings import Settings, parse_settings
+from schemas.yaml_files import read_yaml
 from train.aliases import translate_recipe
 from train.checkpoint.config import CheckpointConfig
 from train.data.config import BatchConfig, DataSpan, LoaderConfig

@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from benchmarks.record import argument_parser, record
-from refinery.clean.guard import Guard, Killed
+from refinery.clean.guard import Failed, Guard, Killed
 from refinery.extract.config import ExtractConfig
 from refinery.extract.limits import PageRejected
 from refinery.extract.page import extract_page
@@ -72,7 +72,7 @@ def fates(config: ExtractConfig) -> Iterator[tuple[str, str, float]]:
         for name, page in hostile_pages().items():
             before = _cpu(guard)
             (outcome,) = guard.map([page])
-            fate = outcome.reason if isinstance(outcome, Killed) else outcome
+            fate = outcome.reason if isinstance(outcome, Killed | Failed) else outcome
             yield name, fate, round(_cpu(guard) - before, 2)
 
 

@@ -14,7 +14,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import yaml
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
@@ -36,6 +35,7 @@ from refinery.recipe import load_recipe
 from refinery.report.charts import number
 from refinery.report.write import read_run_manifest, run_records
 from schemas.errors import PipelineError
+from schemas.yaml_files import dump_yaml
 
 MEGABYTE = 1_000_000
 
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         path = folder / "recipe.yaml"
         runtime = settings.runtime.model_copy(update={"output": output, "partitions": 8})
         plain = {"recipe": recipe.model_dump(mode="json"), "runtime": runtime.model_dump()}
-        path.write_text(yaml.safe_dump(plain, allow_unicode=True), encoding="utf-8")
+        path.write_text(dump_yaml(plain), encoding="utf-8")
         # A process of its own: its Spark ends with it.
         command = [sys.executable, "-m", "jobs.launch", "--recipe", str(path)]
         code = subprocess.run(command, check=False).returncode

@@ -28,7 +28,8 @@ from refinery.whatif.judge import (
 from refinery.whatif.top_fraction import TopBorders
 from schemas.errors import SettingsError
 from schemas.manifest import MANIFEST_NAME, read_manifest
-from schemas.settings import apply_overrides, parse_settings, read_yaml
+from schemas.settings import apply_overrides, parse_settings
+from schemas.yaml_files import read_yaml
 
 PREFIX = "recipe.clean."
 # Parts of the settings that a ledger can answer for.

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from refinery.clean.config import CleanConfig
-from refinery.clean.guard import Guard, Killed
+from refinery.clean.guard import Failed, Guard, Killed
 from refinery.clean.judging import Judge
 from refinery.clean.pages import CleanDocument, NormalizedPage, Payload, Rejected
 from refinery.clean.stored_verdicts import StoredVerdicts
@@ -133,8 +133,8 @@ class Cleaner:
         """Text of each payload, or why there is none; language, rules and scores are left out."""
         results: list[NormalizedPage | Rejected] = []
         for result in self._run_guarded(payloads):
-            if isinstance(result, Killed):
-                results.append(Rejected(result.reason, result.message))
+            if isinstance(result, Killed | Failed):
+                results.append(Rejected(result.reason, short_message(result.message)))
             elif isinstance(result, NormalizedPage) and not result.text.strip():
                 results.append(Rejected(EMPTY, "no text was left after extraction"))
             else:
@@ -143,7 +143,7 @@ class Cleaner:
 
     def _run_guarded(
         self, payloads: Sequence[Payload]
-    ) -> Iterator[NormalizedPage | Rejected | Killed]:
+    ) -> Iterator[NormalizedPage | Rejected | Killed | Failed]:
         """Results in order; a document with a stored verdict is not tried again."""
         if self._verdicts is None:
             yield from self._guard.map(payloads)

@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -25,6 +26,7 @@ DocumentT = TypeVar("DocumentT")
 ResultT = TypeVar("ResultT")
 
 MESSAGE_DOCUMENTS = 16
+MESSAGE_CHARS = 300
 POLL_SECONDS = 0.2
 PR_SET_PDEATHSIG = 1
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
@@ -38,6 +40,17 @@ class Killed:
     message: str
 
 
+@dataclass(frozen=True)
+class Failed:
+    """A document for which the function raised an exception: a fault of ours, not a limit.
+
+    `message` names the exception and where it was raised.
+    """
+
+    message: str
+    reason: str = "guard:exception"
+
+
 # Our own limits end a child by MemoryError, by SIGABRT, or by our killing it, which we know of. Any
 # other SIGKILL is the kernel's, for a machine out of memory: the document may be innocent, and load
 # must not change the data. So the document has one more try, as the first one in a fresh child.
@@ -48,8 +61,8 @@ class Guard(Generic[DocumentT, ResultT]):
     """Maps a function over documents in a child process, which is replaced when it dies.
 
     Args:
-        function: Called in the child, one document at a time; what it raises becomes `Killed`
-            only for MemoryError and RecursionError, so it must turn its own errors into results.
+        function: Called in the child, one document at a time. MemoryError and RecursionError
+            become `Killed`, any other exception `Failed`; the next document goes on.
         config: Limits of CPU time and memory.
     """
 
@@ -59,12 +72,12 @@ class Guard(Generic[DocumentT, ResultT]):
         self._child: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
 
-    def map(self, documents: Sequence[DocumentT]) -> Iterator[ResultT | Killed]:
+    def map(self, documents: Sequence[DocumentT]) -> Iterator[ResultT | Killed | Failed]:
         """Results in the order of the documents."""
         for start in range(0, len(documents), MESSAGE_DOCUMENTS):
             yield from self._run(documents[start : start + MESSAGE_DOCUMENTS])
 
-    def _run(self, documents: Sequence[DocumentT]) -> Iterator[ResultT | Killed]:
+    def _run(self, documents: Sequence[DocumentT]) -> Iterator[ResultT | Killed | Failed]:
         done, tried_again = 0, -1
         while done < len(documents):
             pipe = self._connect()
@@ -81,9 +94,9 @@ class Guard(Generic[DocumentT, ResultT]):
 
     def _converse(
         self, pipe: Connection, documents: Sequence[DocumentT]
-    ) -> tuple[list[ResultT | Killed], Killed | None]:
+    ) -> tuple[list[ResultT | Killed | Failed], Killed | None]:
         """Send documents, collect results one by one; the first document without one was fatal."""
-        results: list[ResultT | Killed] = []
+        results: list[ResultT | Killed | Failed] = []
         try:
             pipe.send(documents)
             while len(results) < len(documents):
@@ -163,14 +176,33 @@ def _serve(pipe: Connection, function: Callable[[DocumentT], ResultT], config: G
     with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
         while True:
             for document in pipe.recv():
-                try:
-                    result: object = function(document)
-                except MemoryError:
-                    os._exit(MEMORY_EXIT)
-                except RecursionError:
-                    result = Killed("guard:recursion", "nested deeper than the interpreter's stack")
-                pipe.send(result)
+                pipe.send(_outcome(function, document))
     os._exit(0)
+
+
+def _outcome(function: Callable[[DocumentT], ResultT], document: DocumentT) -> object:
+    try:
+        return function(document)
+    except MemoryError:
+        os._exit(MEMORY_EXIT)
+    except RecursionError:
+        return Killed("guard:recursion", "nested deeper than the interpreter's stack")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a panic of a library in Rust is no Exception
+        return Failed(_described(error))
+
+
+def _described(error: BaseException) -> str:
+    """Type, message and last frame of an exception, on one line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    at = ""
+    if frames:
+        # Two parts of the path tell which module it is, and are the same on every machine.
+        file = "/".join(frames[-1].filename.split("/")[-2:])
+        at = f" ({file}:{frames[-1].lineno} in {frames[-1].name})"
+    message = " ".join(str(error).split())[:MESSAGE_CHARS]
+    return f"{type(error).__name__}: {message}{at}"
 
 
 def _close_inherited(*, keep: int) -> None:

@@ -68,7 +68,6 @@ class RulesConfig(Settings):
     """Which rules run, and where a recipe departs from the bounds in `bounds.yaml`."""
 
     enabled: bool = Field(default=True, description="false runs none of the rules with bounds")
-    # Not `off`: YAML reads that word as a boolean, in keys too.
     disabled: tuple[str, ...] = Field(default=(), description="names of rules that do not run")
     optional: tuple[str, ...] = Field(
         default=(), description="names of optional rules of `bounds.yaml` that run, too"

@@ -5,15 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib.resources import files
 
 import numpy as np
-import yaml
 
 from refinery.filters.config import RulesConfig
 from refinery.filters.values import Floats
 from schemas.errors import SettingsError
-from schemas.settings import Bounded, nearest
+from schemas.settings import Bounded, Settings, nearest
+from schemas.yaml_files import read_list
 
 RULES_VERSION = 2
 DEFAULT = "default"
@@ -34,6 +33,16 @@ class Rule:
     optional: bool = False
 
 
+class _Row(Settings):
+    """A line of a shipped list of rules."""
+
+    rule: str
+    value: str
+    min: float | None = None
+    max: float | None = None
+    optional: bool = False
+
+
 @functools.cache
 def checked_in_rules() -> dict[str, tuple[Rule, ...]]:
     """Rules by language from `bounds.yaml`."""
@@ -47,18 +56,13 @@ def gopher_rules() -> dict[str, tuple[Rule, ...]]:
 
 
 def _read(name: str) -> dict[str, tuple[Rule, ...]]:
-    data = yaml.safe_load(files("refinery.filters").joinpath(name).read_text("utf-8"))
+    shipped = read_list("refinery.filters", name, dict[str, list[_Row]])
     return {
         group: tuple(
-            Rule(
-                row["rule"],
-                row["value"],
-                Bounded(minimum=row.get("min"), maximum=row.get("max")),
-                row.get("optional", False),
-            )
+            Rule(row.rule, row.value, Bounded(minimum=row.min, maximum=row.max), row.optional)
             for row in rows
         )
-        for group, rows in data.items()
+        for group, rows in shipped.items()
     }
 
 

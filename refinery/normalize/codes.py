@@ -10,14 +10,14 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from importlib.resources import files
-from typing import Any
+from typing import Literal
 
 import emoji
-import yaml
 
 from refinery.normalize.emoji_words import VS16, language_of, names, spaced
 from refinery.normalize.gate import FACE_CHARS, CharGroup, Scan, is_pair
+from schemas.settings import Settings
+from schemas.yaml_files import read_list
 
 _SHORTCODE = re.compile(r":[a-z][a-z0-9_+\-]+:(?![\w:/])")
 _BRACKET = re.compile(r"\[([^\[\]\s]{1,8})\]")
@@ -25,23 +25,38 @@ _SLASH = re.compile("/([\u4e00-\u9fff]{1,4})(?![a-z/])")
 _HAN = "\u3000-\u9fff\uff00-\uffef"
 
 
+class _Face(Settings):
+    """Typed forms of one face, and what it says."""
+
+    zh: str
+    en: str
+    forms: tuple[str, ...]
+
+
+class _Lists(Settings):
+    """The shipped lists; codes have a Chinese and an English meaning."""
+
+    codes: dict[str, tuple[str, str]]
+    emoticons: tuple[_Face, ...]
+    kaomoji: tuple[_Face, ...]
+
+
 @functools.cache
-def _lists() -> dict[str, Any]:
-    text = files("refinery.normalize").joinpath("codes.yaml").read_text("utf-8")
-    data: dict[str, Any] = yaml.safe_load(text)
-    return data
+def _lists() -> _Lists:
+    return read_list("refinery.normalize", "codes.yaml", _Lists)
 
 
 @functools.cache
 def _bracket_codes() -> dict[str, tuple[str, str]]:
     """(Chinese, English) meaning by lower-case code."""
-    return {str(code).lower(): (zh, en) for code, (zh, en) in _lists()["codes"].items()}
+    return {code.lower(): meaning for code, meaning in _lists().codes.items()}
 
 
 @functools.cache
-def _forms(kind: str) -> dict[str, tuple[str, str]]:
-    """(Chinese, English) meaning by form: of "emoticons" or of "kaomoji"."""
-    return {form: (row["zh"], row["en"]) for row in _lists()[kind] for form in row["forms"]}
+def _forms(kind: Literal["emoticons", "kaomoji"]) -> dict[str, tuple[str, str]]:
+    """(Chinese, English) meaning by form."""
+    faces: tuple[_Face, ...] = getattr(_lists(), kind)
+    return {form: (face.zh, face.en) for face in faces for form in face.forms}
 
 
 @functools.cache

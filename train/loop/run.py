@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
+from schemas.yaml_files import dump_yaml
 from train.checkpoint.state import whole_weights
 from train.data.remote import local_tokenizer
 from train.distributed.world import World, open_world
@@ -81,8 +81,7 @@ def _run_phase(
 def write_settings(output: Path, recipe: dict[str, Any]) -> None:
     """Write the resolved recipe into the folder of the run."""
     output.mkdir(parents=True, exist_ok=True)
-    text = yaml.safe_dump(recipe, allow_unicode=True)
-    (output / SETTINGS_NAME).write_text(text, encoding="utf-8")
+    (output / SETTINGS_NAME).write_text(dump_yaml(recipe), encoding="utf-8")
 
 
 def _end(run: TrainingRun) -> PhaseEnd:

@@ -1,15 +1,26 @@
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from refinery.clean.guard import Guard, Killed
+import pytest
+
+from refinery.clean.guard import Failed, Guard, Killed
 from refinery.extract.config import ExtractConfig, GuardConfig
 from refinery.extract.page import extract_page
 
 CONFIG = GuardConfig(cpu_seconds=0.5, memory_bytes=300_000_000)
+
+
+class Panic(BaseException):
+    """As pyo3 raises it for a panic in Rust."""
+
+
+def _add(text: str, number: object) -> str:
+    return text + number  # type: ignore[operator]
 
 
 def work(job: str) -> str:
@@ -24,6 +35,10 @@ def work(job: str) -> str:
         return _killed(Path(job.removeprefix("killed:")))
     if job == "recurse":
         return work(job)
+    if job == "raise":
+        return _add("a", 1)
+    if job == "panic":
+        raise Panic("index out of bounds")
     if job == "pid":
         return str(os.getpid())
     return job.upper()
@@ -122,3 +137,28 @@ def test_nothing_of_one_document_reaches_the_next() -> None:
         alone = [next(guard.map([page])) for page in reversed(pages)]
 
     assert together == [*reversed(alone), *reversed(alone)]
+
+
+def test_an_exception_is_a_result_that_names_type_message_and_place(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with Guard(work, CONFIG) as guard:
+        first, failed, last = guard.map(["pid", "raise", "pid"])
+
+    assert isinstance(failed, Failed)
+    assert failed.reason == "guard:exception"
+    assert re.fullmatch(
+        r'TypeError: can only concatenate str \(not "int"\) to str '
+        r"\(clean/test_guard\.py:\d+ in _add\)",
+        failed.message,
+    )
+    assert first == last  # the same child went on
+    assert capfd.readouterr().err == ""
+
+
+def test_a_panic_that_is_no_exception_is_a_result_too() -> None:
+    with Guard(work, CONFIG) as guard:
+        (failed,) = guard.map(["panic"])
+
+    assert isinstance(failed, Failed)
+    assert failed.message.startswith("Panic: index out of bounds")
