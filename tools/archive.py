@@ -1,4 +1,4 @@
-"""Build the archive for `spark-submit --py-files`: our four packages with their data files.
+"""Build the archive for `spark-submit --py-files`: our five packages with their data files.
 
 python -m tools.archive dist/refinery.zip
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from schemas.errors import SettingsError, run_main
 
-PACKAGES = ("schemas", "refinery", "jobs", "train")
+PACKAGES = ("schemas", "pages", "refinery", "jobs", "train")
 SKIPPED = ("__pycache__", ".egg-info")
 EPOCH = (1980, 1, 1, 0, 0, 0)
 

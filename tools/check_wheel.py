@@ -63,7 +63,7 @@ def build_wheel(folder: Path, source: Path) -> Path:
 
 
 def source_files(root: Path) -> set[str]:
-    """What the wheel has to hold: modules and data of the four packages."""
+    """What the wheel has to hold: modules and data of the five packages."""
     return {
         path.relative_to(root).as_posix()
         for package in PACKAGES

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ("refinery", "train", "jobs", "schemas", "tools")
+SOURCES = ("refinery", "train", "jobs", "schemas", "pages", "tools")
 # The old names of settings stay in the table that translates them.
 OLD_NAMES = {"train/aliases.py"}
 PLACE = re.compile(r"(?<![a-z])places?(?![a-z])", re.IGNORECASE)

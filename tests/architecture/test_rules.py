@@ -100,7 +100,7 @@ def test_every_job_is_short_and_named_like_no_standard_module() -> None:
 
 def test_public_functions_say_what_they_return() -> None:
     bare = []
-    for path in _sources("schemas", "refinery", "jobs", "train"):
+    for path in _sources("schemas", "pages", "refinery", "jobs", "train"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             is_public = isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
             if is_public and node.returns is None:

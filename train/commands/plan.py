@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -97,27 +98,25 @@ def _show_course(
 
 
 def _page(settings: TrainSettings, plan: RunPlan) -> str:
-    from train.report.curves import Chart, draw
-    from train.report.page import figures, wrap
+    from pages.charts import LineChart, Series, line_chart
+    from pages.frame import Page, PageSection
+    from pages.tables import facts
 
     total = plan.total_steps
     steps = sorted({round(i * (total - 1) / _DRAWN) for i in range(_DRAWN + 1)})
-    rates = [(s, learning_rate(plan.progress(s), settings.schedule)) for s in steps]
-    charts = [
-        Chart(title="Learning rate", lines={"": rates}),
-        Chart(title="Batch (rows)", lines={"": [(s, plan.span(s).count) for s in steps]}),
-        Chart(
-            title="Weight decay x learning rate",
-            lines={"": [(s, rate * settings.optimizer.weight_decay) for s, rate in rates]},
-        ),
-        Chart(
-            title="Tokens",
-            lines={
-                "": [(s, (plan.span(s).start - plan.first_sample) * plan.seq_len) for s in steps]
-            },
-        ),
-    ]
-    drawn = "".join(f"<figure>{draw(chart)}</figure>" for chart in charts)
+    rates = [learning_rate(plan.progress(s), settings.schedule) for s in steps]
+    tokens = [(plan.span(s).start - plan.first_sample) * plan.seq_len for s in steps]
+    curves: dict[str, Sequence[float]] = {
+        "Learning rate": rates,
+        "Batch (rows)": [plan.span(s).count for s in steps],
+        "Weight decay x learning rate": [rate * settings.optimizer.weight_decay for rate in rates],
+        "Tokens": tokens,
+    }
+    axes = {"step": steps, "tokens": tokens}
+    charts = "".join(
+        line_chart(LineChart(title=title, series=[Series(name="", x=axes, y=values)]))
+        for title, values in curves.items()
+    )
     every = settings.checkpoint.every_steps
     numbers = {
         "steps": f"{total:,}",
@@ -125,7 +124,10 @@ def _page(settings: TrainSettings, plan: RunPlan) -> str:
         "passes over the data": f"{plan.total_samples / plan.rows_per_pass:.2f}",
         f"checkpoints, one every {every:,} steps": f"{math.ceil(total / every):,}",
     }
-    return wrap("Plan", f'{figures(numbers)}<div class="charts">{drawn}</div>')
+    section = PageSection(key="curves", title="Curves", body=f'<div class="charts">{charts}</div>')
+    return Page(
+        title="Plan", kind="training plan", head=facts(numbers), sections=[section]
+    ).render()
 
 
 def _readable(size: int) -> str:

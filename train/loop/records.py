@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from train.loop.trainer import StepOutcome
+from train.report.memory import peak_memory_bytes
 from train.report.speed import ModelSpeed
 
 
@@ -41,6 +42,7 @@ def step_record(
         "seconds": outcome.seconds,
         "tokens_per_second": tokens_per_second,
         "mfu": speed.mfu(tokens_per_second),
+        "memory_bytes": peak_memory_bytes(speed.device),
         "wait_share": waited_seconds / outcome.seconds,
         "time": time.time(),
     }

@@ -12,6 +12,8 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from pages.numbers import short
+
 
 class MetricsFile:
     """`metrics.jsonl` of a run; a resumed run first drops the lines that it will write again."""
@@ -46,6 +48,23 @@ def _lines_before(path: Path, step: int) -> list[str]:
         if line.endswith("\n") and json.loads(line)["step"] < step:
             kept.append(line)
     return kept
+
+
+def progress_figures(record: dict[str, Any]) -> str:
+    """The figures of a step in one line; those that a run does not have are left out."""
+    parts = [
+        f"loss {record['loss']:.3f}",
+        f"norm {record['grad_norm']:.2f}",
+        f"lr {record['lr']:.2e}",
+        f"{short(record['tokens'])} tokens",
+        f"{record['tokens_per_second']:,.0f} tokens/s",
+        f"wait {100 * record['wait_share']:.1f} %",
+    ]
+    if record.get("memory_bytes") is not None:
+        parts.append(f"memory {short(record['memory_bytes'])}B")
+    if record.get("mfu") is not None:
+        parts.append(f"MFU {100 * record['mfu']:.1f} %")
+    return "  ".join(parts)
 
 
 class ProgressLine:
@@ -84,12 +103,7 @@ class ProgressLine:
     def write(self, record: dict[str, Any]) -> None:
         done = int(record["step"]) + 1
         self._shown += 1
-        figures = (
-            f"loss {record['loss']:.3f}  {record['tokens_per_second']:,.0f} tokens/s  "
-            f"lr {record['lr']:.2e}  wait {100 * record['wait_share']:.1f} %"
-        )
-        if record.get("mfu") is not None:
-            figures += f"  MFU {100 * record['mfu']:.1f} %"
+        figures = progress_figures(record)
         if self._bar is not None:
             self._bar.update(self._task, completed=done, figures=figures)
         elif done == self._total or done == 1 or done % max(self._total // 20, 1) == 0:

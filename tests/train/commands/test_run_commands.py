@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -59,15 +60,26 @@ def test_the_page_is_offline_and_has_what_the_run_wrote(folder: Path) -> None:
     assert run(report, "--run", str(folder / "run")) == 0
 
     page = (folder / "run" / "report.html").read_text("utf-8")
-    assert "<script" not in page
-    assert "http://" not in page
-    assert "https://" not in page
-    assert page.count("<svg") >= 3
+    assert page.count("<script>") == 2
+    assert "default-src 'none'" in page
+    own = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+    assert "http://" not in own
+    assert "https://" not in own
+    assert page.count('<figure class="chart') >= 8
+    assert "<dt>parameters</dt>" in page
     last = last_metrics(folder)
     assert last["step"] == STEPS - 1
-    assert f"<b>{last['loss']:.4f}</b>" in page
+    assert f"<dd>{last['loss']:.4f}</dd>" in page
     for event in ("start", "manifest"):
         assert event in page
+
+
+def test_a_report_names_its_run_as_an_argument_too(folder: Path, tmp_path: Path) -> None:
+    assert run(report, str(folder / "run"), "--out", str(tmp_path / "page.html")) == 0
+
+    assert "<h1>run</h1>" in (tmp_path / "page.html").read_text("utf-8")
+    with pytest.raises(SettingsError, match="name the output folder"):
+        run(report)
 
 
 def test_a_folder_without_metrics_is_refused(tmp_path: Path) -> None:

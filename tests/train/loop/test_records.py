@@ -49,6 +49,7 @@ def test_a_record_counts_samples_tokens_and_labels_of_its_step() -> None:
     assert record["tokens_by_source"] == {"web": 12, "zh": 0}
     assert (record["tokens_per_second"], record["wait_share"]) == (16.0, 0.25)
     assert record["pair_loss"] is None
+    assert record["memory_bytes"] > 10_000_000
 
 
 @pytest.mark.parametrize(("ranks", "share"), [(1, 0.16), (4, 0.04)])

@@ -18,7 +18,8 @@ from train.settings import MetricsConfig
 
 
 def record(step: int) -> dict[str, Any]:
-    figures = {"loss": 1.0 + step, "tokens_per_second": 10.0, "lr": 0.1, "wait_share": 0.0}
+    figures = {"loss": 1.0 + step, "grad_norm": 1.0, "tokens": 8, "lr": 0.1}
+    figures |= {"tokens_per_second": 10.0, "wait_share": 0.0}
     return {"step": step, **figures}
 
 

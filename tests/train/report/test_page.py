@@ -11,7 +11,8 @@ import pytest
 
 from schemas.errors import ContractError
 from train.report.events import EventLog
-from train.report.page import read_metrics, render, write_report
+from train.report.page import render, write_report
+from train.report.run_files import read_metrics
 
 
 class Page(HTMLParser):
@@ -23,6 +24,8 @@ class Page(HTMLParser):
         self.rows: list[list[str]] = []
         self.addresses: list[str] = []
         self.text = ""
+        self.charts: list[dict[str, Any]] = []
+        self.titles: list[str] = []
         self._open: list[str] = []
         self.feed(text)
 
@@ -33,15 +36,21 @@ class Page(HTMLParser):
             self.rows.append([])
         if tag in ("h1", "h2"):
             self.headings.append("")
-        if tag == "td":
+        if tag in ("td", "th"):
             self.rows[-1].append("")
+        found = dict(attrs)
+        if tag == "figure":
+            self.charts.append(json.loads(found["data-chart"] or ""))
+            self.titles.append("")
 
     def handle_data(self, data: str) -> None:
         self.text += data
         tag = self._open[-1] if self._open else ""
         if tag in ("h1", "h2"):
             self.headings[-1] += data
-        elif tag == "td":
+        elif tag == "figcaption":
+            self.titles[-1] += data.strip()
+        elif tag in ("td", "th"):
             self.rows[-1][-1] += data
 
     def handle_endtag(self, tag: str) -> None:
@@ -65,12 +74,16 @@ def write_run(folder: Path, records: list[dict[str, Any]]) -> Path:
 
 
 def test_a_run_with_metrics_alone_has_a_page(tmp_path: Path) -> None:
-    page = Page(write_report(write_run(tmp_path, [record(0), record(1)])).read_text())
+    text = write_report(write_run(tmp_path, [record(0), record(1)])).read_text()
+    page = Page(text)
 
     assert page.headings == [tmp_path.name, "Curves", "Sources"]
+    assert page.titles == ["Loss", "Loss by source", "Gradient norm", "Learning rate", "Batch", "Speed",
+                           "Waiting for data", "Tokens by source"]  # fmt: skip
     assert ["web <b>", "128", "120", "100.0 %", "3.0000"] in page.rows
     assert "25.00 %" in page.text  # of the time was spent waiting
-    assert page.addresses == []
+    assert all(address.startswith("#") for address in page.addresses)
+    assert "<dt>parameters" not in text  # no checkpoint says them yet
 
 
 def test_the_page_shows_whatever_the_folder_holds(tmp_path: Path) -> None:
@@ -116,3 +129,46 @@ def test_a_folder_without_metrics_is_refused(tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").touch()
     with pytest.raises(ContractError, match="no metrics there yet"):
         write_report(tmp_path)
+
+
+def test_the_head_has_parameters_and_memory_where_the_run_says_them(tmp_path: Path) -> None:
+    run = write_run(tmp_path, [record(0, memory_bytes=3_000_000_000), record(1, memory_bytes=10)])
+    model = {"family": "gpt2", "vocab_size": 100, "width": 64, "num_layers": 2, "max_positions": 32}
+    (run / "checkpoints" / "step-00000002").mkdir(parents=True)
+    (run / "checkpoints" / "step-00000002" / "state.json").write_text(
+        json.dumps({"environment": {}, "identity": {"model": model}})
+    )
+
+    text = render(run)
+
+    # 2 blocks of 12 w^2 + 13 w, tables of 100 and 32 rows, and the last norm.
+    parameters = 2 * (12 * 64**2 + 13 * 64) + 132 * 64 + 128
+    assert f"<dt>parameters</dt><dd>{parameters / 1000:.1f} k</dd>" in text
+    assert "<dt>peak memory of a rank</dt><dd>3 GB</dd>" in text
+
+
+def test_curves_have_three_axes(tmp_path: Path) -> None:
+    heldout = {"heldout": {"loss": 3.5}}
+    page = Page(render(write_run(tmp_path, [record(0), record(1), record(2, **heldout)])))
+
+    loss = page.charts[0]
+
+    assert [line["name"] for line in loss["series"]] == ["training", "held out"]
+    training, held_out = loss["series"]
+    assert training["x"]["step"] == [0, 1, 2]
+    assert training["x"]["tokens"] == [64, 128, 192]
+    assert training["x"]["hours in steps"] == [pytest.approx(n / 1800) for n in (1, 2, 3)]
+    assert (held_out["x"]["step"], held_out["y"]) == ([2], [3.5])
+
+
+def test_a_long_run_of_many_sources_stays_below_six_megabytes(tmp_path: Path) -> None:
+    names = [f"source-{n}" for n in range(12)]
+    by_source = {
+        "loss_by_source": dict.fromkeys(names, 3.123456),
+        "tokens_by_source": dict.fromkeys(names, 1234),
+        "labels_by_source": dict.fromkeys(names, 1234),
+    }
+    more = {"memory_bytes": 3_123_456_789, "mfu": 0.41234567, "loss_scale": 65536.0}
+    records = [record(step, **more, **by_source) for step in range(12_000)]
+
+    assert len(render(write_run(tmp_path, records)).encode()) < 6_000_000

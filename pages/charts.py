@@ -1,0 +1,272 @@
+"""Charts as figures that the page's script draws; each has its values as a table, too.
+
+What a chart shows is in an attribute of its figure as JSON, so that text in it is never markup. Where no
+script runs, in mail or for a screen reader, the description and the table remain.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from pages.numbers import short
+from pages.tables import escaped, table
+
+CHART_MARK = 'class="chart'
+# Points of one chart: with the library a page of a dozen charts stays below 6 MB.
+MOST_POINTS = 2_400
+MOST_ROWS = 12
+# Names come from data: longer ones would cover the plot.
+NAME_CHARS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """One line of a chart.
+
+    Attributes:
+        name: What the legend calls it; empty where the chart has one line.
+        x: Where its points lie, by the name of an axis; the page offers a choice where there are several.
+        y: The values; one that is not finite leaves a gap.
+        markers: Whether each point is marked: for lines of few points.
+        colour: Number of its colour; None: its position in the chart.
+        dashed: Whether the line is broken, to tell two lines of one colour apart.
+    """
+
+    name: str
+    x: Mapping[str, Sequence[float]]
+    y: Sequence[float]
+    markers: bool = False
+    colour: int | None = None
+    dashed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineChart:
+    """Lines over one axis or a choice of several.
+
+    Attributes:
+        unit: What the values are, beside the title.
+        marks: Values of x with a dashed line.
+        percent: Whether values are shares that are shown in percent.
+    """
+
+    title: str
+    series: Sequence[Series]
+    unit: str = ""
+    logarithmic: bool = False
+    marks: Sequence[float] = ()
+    percent: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Histogram:
+    """Counts between edges, drawn as bars of one width; `marks` are values with a dashed line."""
+
+    title: str
+    unit: str
+    edges: Sequence[float]
+    counts: Sequence[int]
+    marks: Sequence[float] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupedBars:
+    """Shares by name, side by side for each group, with a note behind each name's bars.
+
+    Attributes:
+        groups: Name of a group to the shares of all labels.
+        notes: A text for each label; those in `warned` stand out.
+    """
+
+    title: str
+    unit: str
+    labels: Sequence[str]
+    groups: Mapping[str, Sequence[float]]
+    notes: Sequence[str]
+    warned: Sequence[bool]
+
+
+def line_chart(chart: LineChart) -> str:
+    """The figure of a chart; empty where no line has a point to draw."""
+    lines = [line for line in chart.series if _drawable(line, logarithmic=chart.logarithmic)]
+    if not lines:
+        return ""
+    most = max(MOST_POINTS // len(lines), 20)
+    drawn = [_thinned(line, most, logarithmic=chart.logarithmic) for line in lines]
+    data = {
+        "kind": "lines",
+        "axes": list(lines[0].x),
+        "log": chart.logarithmic,
+        "percent": chart.percent,
+        "marks": list(chart.marks),
+        "series": [
+            {
+                "name": _name(line.name),
+                "x": {axis: [_rounded(v, 9) for v in values] for axis, values in line.x.items()},
+                "y": [_rounded(v, 6) for v in line.y],
+                "markers": line.markers or len(line.y) == 1,
+                "colour": number if line.colour is None else line.colour,
+                "dashed": line.dashed,
+            }
+            for number, line in enumerate(drawn)
+        ],
+    }
+    spoken = "; ".join(_spoken(line) for line in lines)
+    marks = "".join(f", threshold {short(mark)}" for mark in chart.marks)
+    axis = next(iter(lines[0].x))
+    values = table(
+        f"Values of {chart.title}",
+        ("line", axis, "value"),
+        (escaped(row) for line in lines for row in _sampled(line, axis)),
+        words=1,
+    )
+    return _figure(chart.title, chart.unit, data, spoken=f"{spoken}{marks}", values=values)
+
+
+def histogram(chart: Histogram) -> str:
+    """The figure of a histogram."""
+    total, most = sum(chart.counts), max(chart.counts, default=0)
+    names = [f"{low:g} to {high:g}" for low, high in itertools.pairwise(chart.edges)]
+    data = {
+        "kind": "histogram",
+        "names": names,
+        "counts": list(chart.counts),
+        "ticks": [[at, short(value)] for at, value in _ticks(chart.edges)],
+        "marks": [[_bars_from_left(mark, chart.edges), short(mark)] for mark in chart.marks],
+    }
+    unit = f"{total:,} documents by {chart.unit}, most {most:,}"
+    thresholds = ", ".join(f"threshold {short(mark)}" for mark in chart.marks)
+    rows = [(name, f"{count:,}") for name, count in zip(names, chart.counts, strict=True) if count]
+    values = table(f"Values of {chart.title}", (chart.unit, "documents"), map(escaped, rows))
+    return _figure(chart.title, unit, data, spoken=thresholds, values=values)
+
+
+def grouped_bars(chart: GroupedBars) -> str:
+    """The figure of bars by name and group."""
+    data = {
+        "kind": "bars",
+        "labels": [_name(label) for label in chart.labels],
+        "groups": [
+            [name, [_rounded(v, 6) for v in values]] for name, values in chart.groups.items()
+        ],
+        "notes": [_name(note) for note in chart.notes],
+        "warned": list(chart.warned),
+    }
+    spoken = "; ".join(
+        f"{label} " + ", ".join(f"{values[i]:.0%} {name}" for name, values in chart.groups.items())
+        for i, label in enumerate(chart.labels[:MOST_ROWS])
+    )
+    return _figure(chart.title, chart.unit, data, spoken=spoken, values="", kind="broad")
+
+
+def _figure(
+    title: str, unit: str, data: Mapping[str, Any], *, spoken: str, values: str, kind: str = ""
+) -> str:
+    """A figure with its caption; screen readers read `spoken` behind title and unit."""
+    shown = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    label = ": ".join(part for part in (title, unit, spoken) if part)
+    details = f"<details><summary>Values</summary>{values}</details>" if values else ""
+    return (
+        f'<figure class="chart {kind}" data-chart="{escape(shown)}">'
+        f"<figcaption>{escape(title)} <small>{escape(unit)}</small></figcaption>"
+        f'<div class="plot" role="img" aria-label="{escape(label)}"></div>{details}</figure>'
+    )
+
+
+def _name(text: str) -> str:
+    """A text as the plotting library shows it: it reads tags and entities, so both are escaped."""
+    cut = text if len(text) <= NAME_CHARS else f"{text[: NAME_CHARS - 1]}…"
+    return escape(cut, quote=False)
+
+
+def _rounded(value: float, digits: int) -> float | None:
+    """A number short enough for a page; None, which leaves a gap, where it is not finite."""
+    if not math.isfinite(value):
+        return None
+    short_value = float(f"{value:.{digits}g}")
+    return int(short_value) if short_value.is_integer() and abs(short_value) < 1e15 else short_value
+
+
+def _is_shown(value: float, *, logarithmic: bool) -> bool:
+    return math.isfinite(value) and (value > 0 or not logarithmic)
+
+
+def _drawable(line: Series, *, logarithmic: bool) -> bool:
+    return any(_is_shown(value, logarithmic=logarithmic) for value in line.y)
+
+
+def _thinned(line: Series, most: int, *, logarithmic: bool) -> Series:
+    """At most about `most` points: the lowest and the highest of each stretch, so that peaks stay.
+
+    A stretch that holds a value which is not finite keeps one, as a gap.
+    """
+    stretch = math.ceil(len(line.y) / max(most // 2, 1))
+    if stretch <= 2:
+        return line
+    kept: list[int] = []
+    for start in range(0, len(line.y), stretch):
+        part = range(start, min(start + stretch, len(line.y)))
+        shown = [i for i in part if _is_shown(line.y[i], logarithmic=logarithmic)]
+        ends = (
+            {min(shown, key=line.y.__getitem__), max(shown, key=line.y.__getitem__)}
+            if shown
+            else set()
+        )
+        gaps = [i for i in part if i not in shown][:1]
+        kept += sorted({*ends, *gaps})
+    return Series(
+        name=line.name,
+        x={axis: [values[i] for i in kept] for axis, values in line.x.items()},
+        y=[line.y[i] for i in kept],
+        markers=line.markers,
+        colour=line.colour,
+        dashed=line.dashed,
+    )
+
+
+def _spoken(line: Series) -> str:
+    finite = [value for value in line.y if math.isfinite(value)]
+    named = f"{line.name} " if line.name else ""
+    return (
+        f"{named}from {finite[0]:.4g} to {finite[-1]:.4g}, "
+        f"lowest {min(finite):.4g}, highest {max(finite):.4g}"
+    )
+
+
+def _sampled(line: Series, axis: str) -> Iterable[tuple[str, str, str]]:
+    """A dozen points of a line, the first and the last among them."""
+    last = len(line.y) - 1
+    picked = sorted({round(i * last / (MOST_ROWS - 1)) for i in range(MOST_ROWS)})
+    for i in picked:
+        yield line.name or "", f"{line.x[axis][i]:,.6g}", f"{line.y[i]:.5g}"
+
+
+def _bars_from_left(value: float, edges: Sequence[float]) -> float:
+    """Where a value is drawn, in widths of a bar from the left end; beyond the edges, at the end."""
+    if value <= edges[0]:
+        return 0.0
+    for index, (low, high) in enumerate(itertools.pairwise(edges)):
+        if value <= high:
+            return index + (value - low) / (high - low)
+    return float(len(edges) - 1)
+
+
+def _ticks(edges: Sequence[float]) -> list[tuple[float, float]]:
+    """(widths of a bar from the left end, value): the ends, and decades or quarters between them."""
+    low, high = edges[0], edges[-1]
+    inner: list[float] = (
+        [edge for edge in edges[1:-1] if edge >= 1 and _is_decade(edge)]
+        if high > 1
+        else [low + (high - low) * part / 4 for part in (1, 2, 3)]
+    )
+    return [(_bars_from_left(value, edges), value) for value in (low, *inner, high)]
+
+
+def _is_decade(value: float) -> bool:
+    return abs(math.log10(value) - round(math.log10(value))) < 1e-9

@@ -1,0 +1,174 @@
+"""Charts: what a figure holds, that text in it is never markup, and that a page stays small."""
+
+from __future__ import annotations
+
+import json
+import math
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from pages.charts import (
+    MOST_POINTS,
+    GroupedBars,
+    Histogram,
+    LineChart,
+    Series,
+    grouped_bars,
+    histogram,
+    line_chart,
+)
+
+
+class Figure(HTMLParser):
+    """What the figure of a chart holds."""
+
+    def __init__(self, markup: str) -> None:
+        super().__init__()
+        self.data: dict[str, Any] = {}
+        self.label = ""
+        self.tags: list[str] = []
+        self.cells: list[str] = []
+        self.feed(markup)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        found = dict(attrs)
+        if tag == "figure":
+            self.data = json.loads(found["data-chart"] or "")
+        if found.get("class") == "plot":
+            self.label = found["aria-label"] or ""
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1] in ("td", "th"):
+            self.cells.append(data)
+
+
+def lines(*values: float, name: str = "loss", **more: Any) -> Series:
+    return Series(name=name, x={"step": list(range(len(values)))}, y=values, **more)
+
+
+def drawn(*series: Series, **more: Any) -> Figure:
+    return Figure(line_chart(LineChart(title="t", series=series, **more)))
+
+
+def test_a_line_keeps_its_points_and_its_axes() -> None:
+    line = Series(name="", x={"step": [0, 1], "tokens": [64, 128]}, y=[4.0, 3.123456789])
+
+    figure = drawn(line)
+
+    assert figure.data["axes"] == ["step", "tokens"]
+    assert figure.data["series"][0]["x"] == {"step": [0, 1], "tokens": [64, 128]}
+    assert figure.data["series"][0]["y"] == [4, 3.12346]
+    assert figure.label == "t: from 4 to 3.123, lowest 3.123, highest 4"
+
+
+def test_what_is_not_finite_is_a_gap() -> None:
+    figure = drawn(lines(math.nan, 1.0, math.inf, 2.0))
+
+    assert figure.data["series"][0]["y"] == [None, 1, None, 2]
+
+
+def test_a_chart_without_a_point_is_no_figure() -> None:
+    assert line_chart(LineChart(title="t", series=[lines(math.nan)])) == ""
+    assert line_chart(LineChart(title="t", series=[])) == ""
+    assert line_chart(LineChart(title="t", series=[lines(0.0, -1.0)], logarithmic=True)) == ""
+
+
+def test_a_long_line_is_thinned_and_keeps_its_peak_and_its_gap() -> None:
+    values = [100.0 if n == 54_321 else 1.0 + n % 2 for n in range(100_000)]
+    values[70_000] = math.nan
+
+    figure = drawn(lines(*values))
+
+    (line,) = figure.data["series"]
+    assert len(line["y"]) <= MOST_POINTS + 1
+    assert line["x"]["step"][line["y"].index(100)] == 54_321
+    assert line["x"]["step"][line["y"].index(None)] == 70_000
+
+
+def test_a_chart_of_many_lines_is_no_larger_than_one_of_few() -> None:
+    many = drawn(*(lines(*range(5000), name=f"s{n}") for n in range(40)))
+
+    assert sum(len(line["y"]) for line in many.data["series"]) <= MOST_POINTS + 80
+
+
+def test_a_line_of_one_point_is_marked() -> None:
+    assert drawn(lines(1.0)).data["series"][0]["markers"]
+    assert not drawn(lines(1.0, 2.0)).data["series"][0]["markers"]
+
+
+def test_names_are_never_markup_nor_the_library_s_tags() -> None:
+    hostile = '"><script>x</script><b>&lt;'
+    chart = LineChart(title=hostile, unit=hostile, series=[lines(1.0, 2.0, name=hostile)])
+
+    figure = Figure(line_chart(chart))
+
+    assert "script" not in figure.tags
+    assert "b" not in figure.tags
+    # The library reads tags and entities in names: it is given escaped ones.
+    assert (
+        figure.data["series"][0]["name"] == '"&gt;&lt;script&gt;x&lt;/script&gt;&lt;b&gt;&amp;lt;'
+    )
+
+
+def test_a_long_name_is_cut() -> None:
+    (line,) = drawn(lines(1.0, 2.0, name="n" * 500)).data["series"]
+
+    assert line["name"] == "n" * 59 + "…"
+
+
+def test_the_values_are_a_table_too() -> None:
+    figure = drawn(lines(*range(100)))
+
+    assert figure.cells[:3] == ["line", "step", "value"]
+    assert figure.cells[3:6] == ["loss", "0", "0"]
+    assert figure.cells[-3:] == ["loss", "99", "99"]
+    assert len(figure.cells) == 3 * 13
+
+
+def test_bars_lie_between_their_edges_and_marks_where_they_belong() -> None:
+    chart = Histogram(
+        title="Length",
+        unit="words",
+        edges=(0.0, 1.0, 10.0, 100.0),
+        counts=(3, 0, 4),
+        marks=(5.5, 1e9),
+    )
+
+    figure = Figure(histogram(chart))
+
+    assert figure.data["names"] == ["0 to 1", "1 to 10", "10 to 100"]
+    assert figure.data["counts"] == [3, 0, 4]
+    assert figure.data["marks"] == [[1.5, "5.5"], [3.0, "1 G"]]
+    assert figure.data["ticks"] == [[0.0, "0"], [1.0, "1"], [2.0, "10"], [3.0, "100"]]
+    assert figure.label == "Length: 7 documents by words, most 4: threshold 5.5, threshold 1 G"
+    assert figure.cells == ["words", "documents", "0 to 1", "3", "10 to 100", "4"]
+
+
+def test_shares_have_ticks_at_quarters() -> None:
+    chart = Histogram(title="s", unit="score", edges=(0.0, 0.5, 1.0), counts=(1, 1))
+
+    ticks = Figure(histogram(chart)).data["ticks"]
+
+    assert [at for at, _ in ticks] == [0.0, 0.5, 1.0, 1.5, 2.0]
+
+
+def test_groups_of_bars_are_read_out() -> None:
+    chart = GroupedBars(
+        title="Mixture", unit="shares", labels=("web", "中文"),
+        groups={"asked": (0.25, 0.75), "got": (0.5, 0.5)}, notes=("1.00 epochs", "9.00 epochs"),
+        warned=(False, True),
+    )  # fmt: skip
+
+    figure = Figure(grouped_bars(chart))
+
+    assert figure.data["groups"] == [["asked", [0.25, 0.75]], ["got", [0.5, 0.5]]]
+    assert figure.data["warned"] == [False, True]
+    assert figure.label.endswith("web 25% asked, 50% got; 中文 75% asked, 50% got")
+
+
+@pytest.mark.parametrize("value", [1e300, -1e300, 5e-324, 1e15])
+def test_extreme_numbers_are_json(value: float) -> None:
+    assert drawn(lines(value, 1.0)).data["series"][0]["y"][0] == pytest.approx(value, rel=1e-5)
