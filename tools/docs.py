@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import get_args
 
+from refinery.query.questions import questions
 from refinery.recipe import Recipe, Runtime
 from schemas.errors import run_main
 from schemas.settings import Settings
@@ -97,7 +98,55 @@ def main(argv: list[str]) -> int:
     return 0
 
 
+def query_page() -> str:
+    """How to ask the tables of a run, and the ready questions with their SQL."""
+    lines = [
+        "# Ask the tables of a run",
+        "",
+        "Made by `python -m tools.docs` from `refinery/query/questions.yaml`.",
+        "",
+        "```bash",
+        "refinery query runs/demo \"select source, count(*) from documents where fate = 'dropped' group by source\"",
+        "refinery query runs/demo --ask why-dropped --url https://docs.example.org/library/abc.html",
+        "refinery query s3://bucket/run --ask top-domains-dropped --format csv > domains.csv",
+        "refinery query runs/demo \"select * from ledger where lang = 'zh'\" --format parquet --out zh.parquet",
+        "refinery query runs/demo --ask list",
+        "```",
+        "",
+        "RUN is the `runtime.output` of a run, finished or not. The SQL is DuckDB's; Spark is not started. Every",
+        "table of [tables.md](tables.md) is a view of its name: all stages that write it, the published attempts of",
+        "this run only, and no row where the stage has not run yet. Two views are made for questions:",
+        "",
+        "| view | a row is |",
+        "|---|---|",
+        '| `documents` | a document of any fate: `doc_id`, `source`, `url`, `host`, `lang`, `num_bytes`, `"values"`, `scores`, `reasons`, `fate`, `reason`, and `kept_id`, `jaccard` of a duplicate |',
+        "| `stages` | a stage that ran: `fingerprint`, `attempt`, `started_at`, `seconds`, `rows` by table |",
+        "",
+        'Values and scores are maps: `"values"[\'words\'] > 100`, `scores[\'quality\'] >= 0.7`. Put `"values"`, `"end"`, `"offset"`,',
+        '`"left"` and `"right"` into double quotes: they are words of SQL. `host_of(url)` and `same_address(one, other)` take',
+        "addresses as they are written. `$name` in your SQL is a value that `--name` gives, of the names below.",
+        "",
+        "A query reads. Only one SELECT is accepted; the connection reaches no file outside of the run's tables, no",
+        "network and no extension. Sorting and grouping of more than memory holds goes to a temporary folder.",
+        "",
+        "`--format table` (the first 1,000 rows; column by column where the terminal is narrow; control characters of",
+        "web text replaced), `csv` (all rows; lists and maps as text) or `parquet` (types kept; needs `--out`).",
+        "",
+        "## Ready questions",
+    ]
+    for name, one in questions().items():
+        options = " ".join(
+            f"--{key} {key.upper() if value is None else value}"
+            for key, value in one.values.items()
+        )
+        lines += ["", f"### {name}", "", one.question, "", "```bash"]
+        lines += [f"refinery query RUN --ask {name} {options}".rstrip(), "```", ""]
+        lines += ["```sql", one.sql.rstrip(), "```"]
+    return "\n".join(lines) + "\n"
+
+
 PAGES = {
+    "query.md": query_page,
     "tables.md": tables_page,
     "recipes.md": recipes_page,
     "training_settings.md": training_page,

@@ -20,6 +20,7 @@ VERBS = {
     "plan": "show tokens and epochs per source before anything is packed",
     "benchmarks": "list benchmark items, and those that the corpus holds",
     "explain": "show what happens to single files, without Spark",
+    "query": "ask the tables of a run in SQL, or by ready questions",
     "whatif": "answer 'what if the threshold were X' from a ledger",
     "report": "write the HTML report of a run again",
     "gate": "fail where a report's figures are beyond bounds",

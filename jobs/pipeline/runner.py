@@ -22,6 +22,7 @@ from rich.console import Console
 
 from jobs.pipeline.metering import metered
 from jobs.pipeline.progress import spark_progress
+from jobs.pipeline.recording import record_run
 from jobs.pipeline.stage import TABLE_COLUMN, Stage, StageContext
 from jobs.spark.session import build_session
 from refinery.publish import storage
@@ -173,14 +174,16 @@ def run_stages(
             sessions.append(build_session(settings.recipe.name, settings.runtime))
         return sessions[0]
 
-    run = RefineRun(settings, store, Console(stderr=True), session)
+    run, started = RefineRun(settings, store, Console(stderr=True), session), datetime.now(UTC)
     for stage in enabled[start:stop]:
         stage.check(settings.recipe)
     with store.lock():
         for index, stage in enumerate(enabled[:stop]):
-            if run.take_published(stage):
-                continue
-            if index < start:
-                raise SettingsError(f"--from {first}: stage '{stage.name}' is not published yet")
-            run.execute(stage)
+            if not run.take_published(stage):
+                if index < start:
+                    raise SettingsError(
+                        f"--from {first}: stage '{stage.name}' is not published yet"
+                    )
+                run.execute(stage)
+            record_run(run.settings, run.store, run.records, started)
     return run

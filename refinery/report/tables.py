@@ -19,7 +19,7 @@ class Tables:
     """Reads the tables of one run's stages, column by column and batch by batch."""
 
     def __init__(self, store: Store, records: Mapping[str, StageRecord]) -> None:
-        self._store = store
+        self.store = store
         self.records = records
 
     def batches(
@@ -29,7 +29,7 @@ class Tables:
         record = self.records.get(stage)
         if record is None:
             return
-        uri = self._store.table_uri(record, table)
+        uri = self.store.table_uri(record, table)
         if not storage.exists(uri):
             return
         system, path = storage.file_system(uri)
