@@ -65,7 +65,7 @@
       marker: { color: colour("line-0") }, hovertemplate: "%{customdata}: %{y:,}<extra></extra>",
     }],
     layout: {
-      bargap: 0.06, showlegend: false, hovermode: "x",
+      height: 190, bargap: 0.06, showlegend: false, hovermode: "x", margin: { l: 36, r: 12, t: 24, b: 28 },
       xaxis: {
         tickvals: data.ticks.map((tick) => tick[0]), ticktext: data.ticks.map((tick) => tick[1]),
         range: [0, data.counts.length], showgrid: false,

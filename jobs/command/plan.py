@@ -12,7 +12,7 @@ from rich.table import Table
 
 from refinery.mixture.counted import count_tokens, newest_record
 from refinery.mixture.plan import MANY_EPOCHS, MixturePlan, plan_mixture
-from refinery.mixture.plot import mixture_svg
+from refinery.mixture.plot import mixture_page
 from refinery.publish import storage
 from refinery.publish.store import Store
 from refinery.recipe import load_recipe
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", nargs="?", type=Path, help="settings file (YAML)")
     parser.add_argument("--recipe", dest="recipe_option", type=Path, help="the same, as an option")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
-    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="draw the table as a picture")
+    parser.add_argument("--plot", type=Path, metavar="FILE.html", help="draw the table as a page")
     parser.add_argument("--json", action="store_true", help="one JSON object, for machines")
 
 
@@ -34,6 +34,10 @@ def run(args: argparse.Namespace) -> int:
     path = args.recipe_option or args.recipe
     if path is None:
         raise SettingsError("refinery plan: name a recipe, e.g. jobs/recipes/demo.yaml")
+    if args.plot is not None and args.plot.suffix != ".html":
+        raise SettingsError(
+            f"--plot {args.plot}: the plot is a page; name a file that ends in .html"
+        )
     settings = load_recipe(path, tuple(args.overrides))
     store = Store(storage.join_uri(settings.runtime.output, "tables"))
     record = newest_record(store, "tokenise")
@@ -41,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     counted = count_tokens(store.table_uri(record, "tokens"), names)
     plan = plan_mixture(counted.tokens, counted.documents, settings.recipe.mixture)
     if args.plot is not None:
-        storage.replace(str(args.plot), mixture_svg(plan.sources, standalone=True).encode())
+        storage.replace(str(args.plot), mixture_page(plan.sources).encode())
     if args.json:
         rows = [{**p.model_dump(), "planned_tokens": round(p.planned_tokens)} for p in plan.sources]
         print(json.dumps({"sources": rows, "warnings": plan.warnings}, ensure_ascii=False))

@@ -2,71 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 
+from pages.tables import table
 from refinery.report import charts
 from refinery.report.data import Sample
+
+__all__ = ["bars", "code", "excerpt", "sample_card", "table"]
 
 TEXT_CHARS = 700
 
 
 # About what a card shows without scrolling.
 SHOWN_LINES, LINE_CHARS = 9, 40
-
-
-def table(
-    caption: str,
-    head: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    *,
-    words: int = 1,
-    groups: Sequence[tuple[str, int]] = (),
-    pinned: bool = False,
-    ends_in_words: bool = False,
-) -> str:
-    """A table that scrolls sideways where it must.
-
-    Args:
-        caption: Text above the table; screen readers use it as the table's name.
-        head: Titles of the columns, as plain text.
-        rows: Cells of each row; they are HTML, so text in them is escaped already.
-        words: Number of columns at the left that hold text; the others hold numbers.
-        groups: A line above the head, as (title, number of columns that it spans).
-        pinned: Whether the first column stays in view while the others scroll.
-        ends_in_words: Whether the last column holds text, too.
-    """
-    numbers = range(words, len(head) - ends_in_words)
-    titles = "".join(
-        f'<th scope="col"{" class=n" if i in numbers else ""}>{escape(name)}</th>'
-        if name
-        else "<td></td>"
-        for i, name in enumerate(head)
-    )
-    lines = []
-    for row in rows:
-        cells = [f'<th scope="row">{row[0]}</th>']
-        cells += [
-            f"<td{' class=n' if i in numbers else ''}>{cell}</td>"
-            for i, cell in enumerate(row)
-            if i
-        ]
-        lines.append(f"<tr>{''.join(cells)}</tr>")
-    if not lines:
-        return f"<p class=none>{escape(caption)}: none.</p>"
-    above = "".join(
-        f'<th scope="colgroup" colspan="{width}">{escape(name)}</th>'
-        if name
-        else f'<td colspan="{width}"></td>'
-        for name, width in groups
-    )
-    return (
-        f'<div class="wide{" pinned" if pinned else ""}" tabindex="0" role="group" '
-        f'aria-label="{escape(caption)}"><table>'
-        f"<caption>{escape(caption)}</caption>"
-        f"<thead>{f'<tr class=groups>{above}</tr>' if above else ''}<tr>{titles}</tr></thead>"
-        f"<tbody>{''.join(lines)}</tbody></table></div>"
-    )
 
 
 def code(name: str) -> str:

@@ -1,11 +1,12 @@
-"""report.json as one offline page: no script, no request, everything from documents escaped."""
+"""report.json as one offline page: no request, everything from documents escaped."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
-from importlib.resources import files
 
+from pages.frame import Page, PageSection
+from pages.tables import facts
 from refinery.report import charts
 from refinery.report.data import ReportData
 from refinery.report.sections.contamination import contamination_section
@@ -16,8 +17,6 @@ from refinery.report.sections.homographs import homographs_section
 from refinery.report.sections.samples import rejects_section, samples_section
 from refinery.report.sections.shapes import shapes_section
 from refinery.report.sections.vocabulary import vocabulary_section
-
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 def render_page(data: ReportData, previous: ReportData | None = None) -> str:
@@ -44,36 +43,25 @@ def render_page(data: ReportData, previous: ReportData | None = None) -> str:
         sections.insert(
             1, ("previous", "Against the previous run", lambda: compare_section(data, previous))
         )
-    links = "".join(f'<li><a href="#{key}">{escape(title)}</a></li>' for key, title, _ in sections)
-    body = "".join(
-        f'<section id="{key}" aria-labelledby="{key}-title"><h2 id="{key}-title">{escape(title)}</h2>'
-        f"{make()}</section>"
-        for key, title, make in sections
-    )
-    style = files("refinery.report").joinpath("page.css").read_text("utf-8")
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        f"<title>{escape(data.name)}: refinery report</title><style>{style}</style></head><body>"
-        '<a class="skip" href="#main">Skip to the report</a>'
-        f"<header><h1>{escape(data.name)}</h1>{_headline(data)}"
-        f'<nav aria-label="Sections"><ul>{links}</ul></nav></header>'
-        f'<main id="main">{body}</main><footer><p>Content root <code>{data.root}</code>, made '
-        f"{escape(data.created_at)}. The same numbers for machines: <code>report.json</code>.</p>"
-        "</footer></body></html>\n"
-    )
+    return Page(
+        title=data.name,
+        kind="refinery report",
+        head=_headline(data),
+        sections=[PageSection(key=key, title=title, body=make()) for key, title, make in sections],
+        footer=(
+            f"<p>Content root <code>{data.root}</code>, made {escape(data.created_at)}. The same "
+            "numbers for machines: <code>report.json</code>.</p>"
+        ),
+    ).render()
 
 
 def _headline(data: ReportData) -> str:
     train = data.packing["train"]
-    facts = (
-        (charts.number(data.total("documents")), "documents"),
-        (f"{data.total('kept') / max(1, data.total('documents')):.0%}", "kept"),
-        (charts.number(train.packed), "training tokens"),
-        (charts.number(train.rows), f"rows of {data.seq_len:,} tokens"),
-        (charts.number(data.vocab_size), "ids in the vocabulary"),
-    )
-    items = "".join(f"<div><dt>{escape(name)}</dt><dd>{value}</dd></div>" for value, name in facts)
-    return f'<dl class="facts">{items}</dl>'
+    values = {
+        "documents": charts.number(data.total("documents")),
+        "kept": f"{data.total('kept') / max(1, data.total('documents')):.0%}",
+        "training tokens": charts.number(train.packed),
+        f"rows of {data.seq_len:,} tokens": charts.number(train.rows),
+        "ids in the vocabulary": charts.number(data.vocab_size),
+    }
+    return facts(values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from refinery.mixture.plot import mixture_svg
+from refinery.mixture.plot import mixture_chart
 from refinery.publish.records import StageCost
 from refinery.report import charts
 from refinery.report.data import ReportData
@@ -28,7 +28,7 @@ def mixture_section(data: ReportData) -> str:
     notes = "".join(f"<li>{escape(note)}</li>" for note in data.mixture_warnings)
     head = ("source", "documents", "tokens", "weight asked", "weight got", "epochs")
     return (
-        f'<figure class="broad">{mixture_svg(data.mixture)}</figure>'
+        mixture_chart(data.mixture)
         + table(
             "Training documents before copies, and their share of the mixture",
             (*head, "bytes per token"),

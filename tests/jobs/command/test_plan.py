@@ -1,9 +1,8 @@
-"""`refinery plan`: the table, the picture and the numbers, from counted tokens."""
+"""`refinery plan`: the table, the plot and the numbers, from counted tokens."""
 
 from __future__ import annotations
 
 import json
-import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,10 +10,9 @@ import pytest
 
 from jobs.command.main import main
 from refinery.publish.store import Store
-from schemas.errors import PipelineError
+from schemas.errors import PipelineError, SettingsError
+from tests.support.figures import Figure
 from tests.support.published import published_tables
-
-SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture
@@ -74,18 +72,17 @@ def test_the_table_shows_each_source_and_the_warnings(
     assert any("repeated 5.6 times" in line for line in lines)
 
 
-def test_the_picture_has_two_bars_for_each_source_in_proportion(
-    recipe: Path, tmp_path: Path
-) -> None:
-    assert main(["plan", str(recipe), "--plot", str(tmp_path / "plan.svg")]) == 0
+def test_the_plot_has_two_bars_for_each_source_in_proportion(recipe: Path, tmp_path: Path) -> None:
+    assert main(["plan", str(recipe), "--plot", str(tmp_path / "plan.html")]) == 0
 
-    picture = ET.parse(tmp_path / "plan.svg").getroot()
-    bars = [(bar.get("class"), float(bar.get("width", "0"))) for bar in picture.iter(f"{SVG}rect")]
-    asked, got = ([width for kind, width in bars[2:] if kind == name] for name in ("asked", "got"))
+    chart = Figure((tmp_path / "plan.html").read_text("utf-8")).data
+    asked, got = (dict(chart["groups"])[name] for name in ("asked", "got"))
     assert [width / asked[1] for width in asked] == pytest.approx([3 / 5, 1, 1 / 5], abs=0.01)
     assert got[0] / got[1] == pytest.approx(3 / 5, abs=0.01)
     assert got[2] == 0
-    assert "zh" in "".join(picture.itertext())
+    assert "zh" in chart["labels"]
+    with pytest.raises(SettingsError, match=r"ends in .html"):
+        main(["plan", str(recipe), "--plot", str(tmp_path / "plan.svg")])
 
 
 def test_a_run_without_counted_tokens_is_told_what_to_run(recipe: Path) -> None:

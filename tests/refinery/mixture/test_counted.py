@@ -1,17 +1,17 @@
-"""Counted tokens and the picture of a mixture."""
+"""Counted tokens and the plot of a mixture."""
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from refinery.mixture.counted import count_tokens, newest_record
-from refinery.mixture.plot import mixture_svg
+from refinery.mixture.plot import mixture_chart, mixture_page
 from refinery.publish.store import Store
 from schemas.errors import SettingsError
+from tests.support.figures import Figure
 from tests.support.published import published_tables
 
 
@@ -48,16 +48,12 @@ class OneShare:
     epochs: float
 
 
-def test_a_picture_alone_is_well_formed_and_escapes_names() -> None:
-    shares = [OneShare("a<b>&", 0.25, 0.5, 1.0), OneShare("n" * 40, 0.75, 0.5, 99.0)]
+def test_a_plot_marks_sources_that_are_repeated_too_often() -> None:
+    shares = [OneShare("a<b>&", 0.25, 0.5, 1.0), OneShare("n" * 400, 0.75, 0.5, 99.0)]
 
-    picture = ET.fromstring(mixture_svg(shares, standalone=True))
+    chart = Figure(mixture_page(shares)).data
 
-    space = "{http://www.w3.org/2000/svg}"
-    labels = [text.text for text in picture.iter(f"{space}text")]
-    assert "a<b>&" in labels
-    assert any(label and label.endswith("…") for label in labels)
-    assert [t.text for t in picture.iter(f"{space}text") if t.get("class") == "many"] == [
-        "99.00 epochs"
-    ]
-    assert 'viewBox="0 0 460 28"' in mixture_svg([])
+    assert chart["labels"] == ["a&lt;b&gt;&amp;", "n" * 59 + "…"]
+    assert chart["notes"] == ["1.00 epochs", "99.00 epochs"]
+    assert chart["warned"] == [False, True]
+    assert mixture_chart([]) == ""

@@ -13,6 +13,7 @@ from refinery.report.collect import sample_ids
 from refinery.report.data import Histogram, PairSample
 from refinery.report.dedup_numbers import dedup_numbers
 from refinery.report.excerpts import DocumentText
+from tests.support.figures import Figure
 from tests.support.published import published_tables
 
 
@@ -68,12 +69,13 @@ def test_equal_texts_are_shown_from_their_beginning(tmp_path: Path) -> None:
 
 
 def test_histogram_places_thresholds_and_decades_on_the_axis() -> None:
-    edges = (0.0, *np.logspace(0, 3, 4).tolist())  # 0, 1, 10, 100, 1000: four bars of 80
-    svg = histogram(
-        Histogram(edges=edges, counts=(1, 2, 3, 4), marks=(10.0,), unit="words"), "Length"
+    edges = (0.0, *np.logspace(0, 3, 4).tolist())  # 0, 1, 10, 100, 1000: four bars
+    figure = Figure(
+        histogram(
+            Histogram(edges=edges, counts=(1, 2, 3, 4), marks=(10.0,), unit="words"), "Length"
+        )
     )
 
-    assert 'class="mark" x1="160.0" x2="160.0"' in svg
-    assert "10 documents by words, most 4, threshold 10" in svg
-    ticks = [part.split("</text>")[0].split(">")[1] for part in svg.split("<text")[2:]]
-    assert ticks == ["0", "1", "10", "100", "1,000"]
+    assert figure.data["marks"] == [[2.0, "10"]]
+    assert figure.label == "Length: 10 documents by words, most 4: threshold 10"
+    assert [text for _, text in figure.data["ticks"]] == ["0", "1", "10", "100", "1,000"]

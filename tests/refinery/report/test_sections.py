@@ -23,6 +23,7 @@ from refinery.report.page import render_page
 from refinery.report.sections.dataset import packing_section, stages_section
 from refinery.report.sections.duplicates import dedup_section
 from refinery.report.sections.funnel import compare_section, reasons_section
+from tests.support.figures import Figure
 
 
 class Cells(HTMLParser):
@@ -184,20 +185,15 @@ def test_a_diff_marks_what_differs_and_loses_nothing(kept: str, removed: str) ->
 
 
 def test_the_s_curve_is_drawn_where_its_formula_says() -> None:
-    svg = curve(SCurve(14, 8, 0.8).points(11), 0.8, "S-curve")
+    figure = Figure(curve(SCurve(14, 8, 0.8).points(11), 0.8, "S-curve"))
 
-    points = [
-        tuple(map(float, point.split(",")))
-        for point in re.findall(r'points="([^"]*)"', svg)[0].split()
-    ]
-    low, high = points[0], points[-1]  # the curve goes from (0, 0) to (1, 1)
-    drawn = [
-        ((x - low[0]) / (high[0] - low[0]), (y - low[1]) / (high[1] - low[1])) for x, y in points
-    ]
-    for x, y in drawn:
-        assert y == pytest.approx(1 - (1 - x**8) ** 14, abs=0.003)
-    line = float(re.findall(r'class="mark" x1="([\d.]+)"', svg)[0])
-    assert (line - low[0]) / (high[0] - low[0]) == pytest.approx(0.8, abs=0.001)
+    (line,) = figure.data["series"]
+    points = list(zip(line["x"]["Jaccard similarity"], line["y"], strict=True))
+    assert (points[0], points[-1]) == ((0, 0), (1, 1))
+    for x, y in points:
+        assert y == pytest.approx(1 - (1 - x**8) ** 14, abs=1e-5)
+    assert figure.data["marks"] == [0.8]
+    assert "threshold 0.8" in figure.label
     assert "with a chance of 92.4%" in dedup_section(report(dedup=dedup("a", "b")))
 
 
