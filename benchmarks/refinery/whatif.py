@@ -2,7 +2,9 @@
 
     python -m benchmarks.refinery.whatif [--rows 1000000 10000000]
 
-The ledger repeats real verdicts with shuffled values; written once into a temporary folder.
+The ledger repeats real verdicts with shuffled values; written once into a temporary folder. The smallest
+one is also asked in SQL: the bounds of all rules as conditions on the map of values, by DuckDB. That is
+why `whatif` judges by arrays: a map's entry is searched again for every rule of every row.
 """
 
 from __future__ import annotations
@@ -14,12 +16,14 @@ import tempfile
 import time
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.record import argument_parser, record
-from refinery.filters.rules import checked_in_rules
+from refinery.filters.config import RulesConfig
+from refinery.filters.rules import checked_in_rules, rules_for
 from refinery.tables import arrow_schema
 from schemas.tables import LEDGER
 
@@ -57,7 +61,38 @@ def _group(size: int, names: list[str], random: np.random.Generator, schema: pa.
     return pa.table([columns[field.name].cast(field.type) for field in schema], schema=schema)
 
 
-def answer(rows: int) -> dict[str, float]:
+def sql_seconds(ledger: Path) -> dict[str, float]:
+    """Wall and CPU seconds of DuckDB for the verdicts of all rules, by source."""
+    by_language = {name: _conditions(name) for name in ("en", "zh", "default")}
+    verdict = (
+        f"CASE lang WHEN 'en' THEN {by_language['en']} WHEN 'zh' THEN {by_language['zh']} "
+        f"ELSE {by_language['default']} END"
+    )
+    sql = (
+        f"SELECT source, count(*) FILTER (WHERE {verdict}) FROM read_parquet('{ledger}/*.parquet') "
+        "GROUP BY source"
+    )
+    start, before = time.monotonic(), time.process_time()
+    duckdb.sql(sql).fetchall()
+    return {
+        "sql_wall_seconds": round(time.monotonic() - start, 2),
+        "sql_cpu_seconds": round(time.process_time() - before, 2),
+    }
+
+
+def _conditions(language: str) -> str:
+    """A SQL condition that holds for a document that any rule drops."""
+    sides = (
+        (rule.value, sign, bound)
+        for rule in rules_for(language, RulesConfig())
+        for sign, bound in (("<", rule.bounds.minimum), (">", rule.bounds.maximum))
+    )
+    return (
+        "(" + " OR ".join(f"\"values\"['{v}'] {s} {b}" for v, s, b in sides if b is not None) + ")"
+    )
+
+
+def answer(rows: int, *, compare_sql: bool) -> dict[str, float]:
     """Write a ledger and ask it; seconds from process start to answer."""
     with tempfile.TemporaryDirectory() as folder:
         ledger = Path(folder)
@@ -74,6 +109,7 @@ def answer(rows: int) -> dict[str, float]:
             stdout=subprocess.DEVNULL,
         )
         seconds = time.monotonic() - start
+        in_sql = sql_seconds(ledger) if compare_sql else {}
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = usage.ru_utime + usage.ru_stime - before.ru_utime - before.ru_stime
     return {
@@ -82,6 +118,7 @@ def answer(rows: int) -> dict[str, float]:
         "wall_seconds": round(seconds, 2),
         "cpu_seconds": round(cpu, 2),
         "peak_megabytes": usage.ru_maxrss // 1024,
+        **in_sql,
     }
 
 
@@ -89,7 +126,7 @@ def main() -> None:
     parser = argument_parser(__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
     args = parser.parse_args()
-    runs = [answer(rows) for rows in sorted(args.rows)]
+    runs = [answer(rows, compare_sql=not n) for n, rows in enumerate(sorted(args.rows))]
     result: dict[str, object] = {"runs": runs}
     if len(runs) > 1:
         small, large = runs[0], runs[-1]

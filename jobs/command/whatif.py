@@ -1,8 +1,8 @@
-"""`refinery whatif LEDGER --set rules...=...`: kept documents now and then, from the ledger alone.
+"""`refinery whatif RUN --set rules...=...`: kept documents now and then, from the ledger alone.
 
-Settings are those below `recipe.clean`, with or without that prefix. No text is read and no Spark
-is started, so a setting that changes text (extraction, normalisation, edits) cannot be answered:
-exit code 2 names the stage that must be run again.
+Settings are those below `recipe.clean`, with or without that prefix; what is not set stays as the run
+had it. No text is read and no Spark is started, so a setting that changes text (extraction,
+normalisation, edits) cannot be answered: exit code 2 names the stage that must be run again.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
+from jobs.command.affected_stage import affected_stage
 from refinery.clean.config import CleanConfig
 from refinery.filters.rules import rules_for
+from refinery.recipe import Recipe
 from refinery.whatif.judge import (
     BYTES_PER_TOKEN,
     Outcome,
@@ -25,13 +27,11 @@ from refinery.whatif.judge import (
     estimate_tokens,
     read_ledger,
 )
+from refinery.whatif.ledger import find_ledger
 from refinery.whatif.top_fraction import TopBorders
 from schemas.errors import SettingsError
-from schemas.manifest import MANIFEST_NAME, read_manifest
-from schemas.settings import apply_overrides, parse_settings
-from schemas.yaml_files import read_yaml
+from schemas.settings import apply_overrides, parse_settings, read_yaml
 
-PREFIX = "recipe.clean."
 # Parts of the settings that a ledger can answer for.
 ANSWERABLE = ("language.", "quality.min_score", "quality.pareto", "quality.top", "rules.bounds", "rules.disabled", "rules.optional",
               "rules.enabled", "heads.")  # fmt: skip
@@ -40,9 +40,10 @@ NOT_LANGUAGE = ("language.model", "language.sample_chars")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("ledger", type=Path, metavar="LEDGER",
-                        help="Parquet file, or a folder of them (table=ledger)")  # fmt: skip
-    parser.add_argument("--recipe", type=Path, help="the recipe that wrote it; default: defaults")
+    parser.add_argument("ledger", metavar="RUN",
+                        help="the run's runtime.output (a folder or URI), or a ledger's Parquet files")  # fmt: skip
+    parser.add_argument("--recipe", type=Path,
+                        help="the recipe that wrote it; default: the run's own, else the defaults")  # fmt: skip
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", required=True,
         help="e.g. rules.bounds.gopher:words={minimum: 100} or quality.min_score=0.5",
@@ -53,13 +54,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    changed = _changed(args.recipe, args.overrides)
-    ratios = {**_measured_ratios(args.ledger), **_ratios(args.bytes_per_token)}
+    ledger = find_ledger(args.ledger)
+    keys = [clean_key(override, ledger.stages) for override in args.overrides]
+    changed = _changed(_settings_before(args.recipe, ledger.config), keys)
+    ratios = {**ledger.bytes_per_token, **_ratios(args.bytes_per_token)}
     now, then = Outcome(), Outcome()
-    files = _files(args.ledger)
+    files = ledger.files
     top = TopBorders(read_ledger(files, changed), changed) if changed.top_fractions else None
     # Arrow and NumPy work outside of Python's lock, so files on several cores take less time.
-    with ThreadPoolExecutor(min(len(files), os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(max(1, min(len(files), os.cpu_count() or 1))) as pool:
         for before, after in pool.map(lambda path: _count(path, changed, top), files):
             now.add(before)
             then.add(after)
@@ -83,55 +86,60 @@ def _count(path: str, config: CleanConfig, top: TopBorders | None) -> tuple[Outc
     return now, then
 
 
-def _changed(recipe: Path | None, overrides: Sequence[str]) -> CleanConfig:
+def clean_key(override: str, stages: Sequence[str] = ()) -> str:
+    """The override with its key below `recipe.clean`.
+
+    `quality` and `heads` are parts of the recipe (what trains them) and of `clean` (what their scores
+    do): without a prefix the latter is meant.
+
+    Raises:
+        SettingsError: The setting is not one that a ledger answers for; names the stage that it changes.
+    """
+    key, equals, value = override.partition("=")
+    plain = key.removeprefix("recipe.")
+    if (plain.split(".")[0] not in Recipe.model_fields and plain == key) or (
+        plain == key and key.split(".")[0] in CleanConfig.model_fields
+    ):
+        plain = f"clean.{key}"
+    name = plain.removeprefix("clean.")
+    if not plain.startswith("clean.") or not _is_answerable(name):
+        stage = affected_stage(f"{plain}{equals}{value}", stages) or "clean"
+        raise SettingsError(
+            f"--set {key}: changes what the stage '{stage}' does, which a ledger does not hold; "
+            f"run the stage '{stage}' again (refinery refine --from {stage})"
+        )
+    return f"{name}{equals}{value}"
+
+
+def _is_answerable(name: str) -> bool:
+    return name.startswith(ANSWERABLE) and not name.startswith(NOT_LANGUAGE)
+
+
+def _settings_before(recipe: Path | None, recorded: CleanConfig | None) -> dict[str, Any]:
+    """The settings of cleaning that overrides change: the recipe's, the run's, or the defaults."""
+    if recipe is not None:
+        return dict(read_yaml(recipe).get("recipe", {}).get("clean") or {})
+    return recorded.model_dump(mode="json") if recorded is not None else {}
+
+
+def _changed(before: Mapping[str, Any], overrides: Sequence[str]) -> CleanConfig:
     """The clean settings with the overrides.
 
     Raises:
         SettingsError: A setting that the ledger cannot answer for, or that is none.
     """
-    keys = [f"clean.{one.removeprefix(PREFIX).removeprefix('clean.')}" for one in overrides]
-    data = read_yaml(recipe).get("recipe", {}) if recipe else {}
-    clean = {"clean": data.get("clean") or {}}
-    merged = apply_overrides(clean, keys)
+    merged = apply_overrides({"clean": dict(before)}, [f"clean.{one}" for one in overrides])
     changed = parse_settings(CleanConfig, merged["clean"], where="--set")
-    for key in keys:
-        name = key.partition("=")[0].removeprefix("clean.")
-        if not name.startswith(ANSWERABLE) or name.startswith(NOT_LANGUAGE):
-            raise SettingsError(
-                f"--set {name}: changes what is read from the text, which a ledger does not hold; "
-                "run the stage 'clean' again (refinery refine --from clean)"
-            )
     rules_for("default", changed.rules)  # names a misspelt rule
     for head, config in changed.heads.items():
         if config.action == "mask" and any(
-            key.startswith((f"clean.heads.{head}.", f"clean.heads.{head}=")) for key in keys
+            key.startswith((f"heads.{head}.", f"heads.{head}=")) for key in overrides
         ):
             raise SettingsError(
                 f"--set heads.{head}: masks paragraphs, whose scores a ledger does not hold; "
                 "run the stage 'clean' again (refinery refine --from clean)"
             )
     return changed
-
-
-def _files(ledger: Path) -> list[str]:
-    """Parquet files of a ledger.
-
-    Raises:
-        SettingsError: There are none.
-    """
-    files = [ledger] if ledger.is_file() else sorted(ledger.rglob("*.parquet"))
-    if not files:
-        raise SettingsError(f"{ledger}: no Parquet file of a ledger there")
-    return [str(path) for path in files]
-
-
-def _measured_ratios(ledger: Path) -> dict[str, float]:
-    """Bytes per token by source of the dataset that lies beside the tables of this ledger."""
-    for folder in ledger.absolute().parents:
-        if (folder / "dataset" / MANIFEST_NAME).is_file():
-            sources = read_manifest(folder / "dataset").train.sources
-            return {name: s.text_bytes / s.tokens for name, s in sources.items() if s.tokens}
-    return {}
 
 
 def _ratios(pairs: Sequence[str]) -> dict[str, float]:

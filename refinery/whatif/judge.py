@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,7 @@ from refinery.clean.config import CleanConfig
 from refinery.filters.rules import rule_names, rules_for
 from refinery.filters.values import Floats
 from refinery.language.config import UNSURE, UNWANTED
+from refinery.publish import storage
 from refinery.quality.config import QUALITY
 from refinery.quality.reasons import HEAD, LOW_SCORE, PARETO, TOP, head_reason, head_sampled
 from refinery.quality.sampling import is_sampled_out
@@ -61,12 +63,21 @@ def read_ledger(paths: Iterable[str], config: CleanConfig) -> Iterator[pa.Record
     sampled = config.quality.pareto or any(head.pareto for head in config.heads.values())
     columns = ["doc_id", *COLUMNS] if sampled or config.top_fractions else list(COLUMNS)
     for path in paths:
-        # With `pre_buffer` pyarrow would keep a whole file in memory.
-        try:
-            file = pq.ParquetFile(path, pre_buffer=False)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise ContractError(f"{path}: no Parquet file of a ledger ({error})") from error
-        yield from file.iter_batches(BATCH_ROWS, columns=columns)
+        with _opened(path) as source:
+            # With `pre_buffer` pyarrow would keep a whole file in memory.
+            try:
+                file = pq.ParquetFile(source, pre_buffer=False)
+            except (OSError, pa.ArrowInvalid) as error:
+                raise ContractError(f"{path}: no Parquet file of a ledger ({error})") from error
+            yield from file.iter_batches(BATCH_ROWS, columns=columns)
+
+
+def _opened(uri: str) -> AbstractContextManager[Any]:
+    """What pyarrow reads: a local path as it is, an object of a store through fsspec."""
+    if storage.is_local(uri):
+        return nullcontext(str(storage.local_path(uri)))
+    system, path = storage.file_system(uri)
+    return cast("AbstractContextManager[Any]", system.open(path, "rb"))
 
 
 def count_now(outcome: Outcome, batch: pa.RecordBatch) -> None:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from jobs.command.affected_stage import affected_stage
 from jobs.command.main import main
 from refinery.clean.cleaner import Cleaner
 from refinery.clean.config import CleanConfig
@@ -90,6 +91,37 @@ def test_the_answer_is_what_cleaning_again_gives(capsys, ledger: Path, setting: 
 def test_a_setting_that_changes_text_names_the_stage_to_run_again(ledger: Path) -> None:
     with pytest.raises(SettingsError, match="run the stage 'clean' again"):
         main(["whatif", str(ledger), "--set", "normalize.emoji=keep"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "stage"),
+    [
+        ("dedup.threshold=0.9", "dedup"),
+        ("recipe.dedup.threshold=0.9", "dedup"),
+        ("packing.seq_len=128", "pack"),
+        ("mixture.max_epochs=9", "mixture"),
+        ("decontaminate.max_ngram=9", "benchmarks"),
+        ("limits.max_document_bytes=9", "ingest"),
+        ("recipe.quality.dim=4", "quality"),
+        ("language.sample_chars=9", "clean"),
+        ("recipe.clean.normalize.emoji=keep", "clean"),
+    ],
+)
+def test_a_setting_of_another_stage_names_that_stage(
+    ledger: Path, setting: str, stage: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"--from {stage}\\)"):
+        main(["whatif", str(ledger), "--set", setting])
+
+
+def test_where_classifiers_are_trained_their_texts_change_first() -> None:
+    assert affected_stage("clean.normalize.emoji=keep", ("quality", "clean")) == "quality"
+    assert affected_stage("clean.normalize.emoji=keep", ("clean",)) == "clean"
+
+
+def test_a_misspelt_setting_names_its_neighbour(ledger: Path) -> None:
+    with pytest.raises(SettingsError, match="did you mean 'threshold'"):
+        main(["whatif", str(ledger), "--set", "dedup.thresold=1"])
 
 
 def test_masks_of_a_head_need_the_text(ledger: Path) -> None:
