@@ -23,6 +23,7 @@ from train.parallel.config import (
     Recompute,
     StrategyRequest,
 )
+from train.report.config import SinkConfig
 from train.warm_start.config import StartRequest, Trainable, WarmStartConfig
 
 logger = logging.getLogger(__name__)
@@ -73,6 +74,10 @@ class MetricsConfig(Settings):
 
     every_steps: int = Field(default=1, gt=0, description="steps between two lines of metrics")
     tensorboard: bool = Field(default=True, description="write event files to tensorboard/ as well")
+    sinks: tuple[SinkConfig, ...] = Field(
+        default=(),
+        description="programs that are told of each step as well: wandb, mlflow, your own",
+    )
     peak_flops: float | None = Field(
         default=None,
         gt=0,

@@ -7,13 +7,14 @@ them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 from train.checkpoint.store import CheckpointStore
 from train.report.metrics import MetricsFile, ProgressLine
 from train.report.tensorboard import TensorBoardFile, scalars
+from train.report.trackers import open_tracker
 from train.settings import MetricsConfig
 
 METRICS_NAME, TENSORBOARD_NAME = "metrics.jsonl", "tensorboard"
@@ -50,6 +51,7 @@ def open_sinks(
     ]
     if config.tensorboard:
         files.append(_tensorboard(output / TENSORBOARD_NAME, first_step=first_step))
+    files += [closing(open_tracker(sink, output, first_step=first_step)) for sink in config.sinks]
     return [
         *(_EveryNth(stack.enter_context(file), every=config.every_steps) for file in files),
         _Publisher(store),

@@ -11,7 +11,7 @@ from train.report.run_files import RunFiles
 
 # Names of the axes that the page lets people choose between.
 STEP, TOKENS, HOURS = "step", "tokens", "hours in steps"
-_CONTROLS = (
+CONTROLS = (
     '<form class="controls" hidden><label>x axis <select name="axis">'
     + "".join(f'<option value="{axis}">{axis}</option>' for axis in (STEP, TOKENS, HOURS))
     + '</select></label><label>smoothing <input name="smoothing" type="range" min="0" max="0.99" '
@@ -26,7 +26,7 @@ def curve_section(runs: Sequence[RunFiles]) -> str:
     """The controls and the charts: of one run by source, of several with a colour for each."""
     charts = _charts_of_one(runs[0]) if len(runs) == 1 else _charts_of_many(runs)
     drawn = "".join(map(line_chart, charts))
-    return f'{_CONTROLS}<div class="charts">{drawn}</div>' if drawn else ""
+    return f'{CONTROLS}<div class="charts">{drawn}</div>' if drawn else ""
 
 
 def _charts_of_one(run: RunFiles) -> list[LineChart]:

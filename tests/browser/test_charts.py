@@ -1,0 +1,111 @@
+"""The charts of a page in a real browser: drawn under the policy, smoothed, over another axis, dark."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pages.charts import (
+    GroupedBars,
+    Histogram,
+    LineChart,
+    Series,
+    grouped_bars,
+    histogram,
+    line_chart,
+)
+from pages.frame import Page, PageSection
+from tests.browser.test_report_page import CHROMIUM
+from train.report.curves import CONTROLS
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (Debian: apt install chromium)"),
+]
+LINES = LineChart(
+    title="Loss",
+    series=[
+        Series(
+            name=name, x={"step": list(range(50)), "tokens": [64 * n for n in range(50)]},
+            y=[5.0 - 0.05 * n + n % 2 for n in range(50)],
+        )
+        for name in ("a<img src=x onerror=document.title='owned'>", "b")
+    ],
+)  # fmt: skip
+BODY = (
+    CONTROLS
+    + line_chart(LINES)
+    + histogram(Histogram(title="h", unit="words", edges=(0, 1, 10), counts=(1, 2), marks=(1,)))
+    + grouped_bars(
+        GroupedBars(
+            title="m",
+            unit="",
+            labels=("x",),
+            groups={"asked": (1.0,)},
+            notes=("n",),
+            warned=(True,),
+        )
+    )
+)
+
+
+def opened(tmp_path: Path, *, act: str = "", dark: bool = False) -> str:
+    """The elements of the page after its charts were drawn and a script has acted on it."""
+    sections = [PageSection(key="s", title="S", body=BODY)]
+    markup = Page(title="t", kind="test", sections=sections).render()
+    if act:
+        # The copy does without the policy, which would forbid the script that acts.
+        markup = re.sub(r"<meta http-equiv[^>]*>", "", markup, count=1)
+        script = (
+            f'<script>addEventListener("load", () => setTimeout(() => {{ {act} }}, 500))</script>'
+        )
+        markup = markup.replace("</body>", f"{script}</body>", 1) if "</body>" in markup else markup
+    page = tmp_path / "page.html"
+    page.write_text(markup, "utf-8")
+    assert CHROMIUM is not None
+    done = subprocess.run(
+        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+         "--disable-background-networking", f"--user-data-dir={tmp_path / 'profile'}",
+         "--window-size=1200,3000", "--virtual-time-budget=6000",
+         *(["--blink-settings=preferredColorScheme=0"] if dark else []),
+         "--dump-dom", page.as_uri()],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    body: str = done.stdout.split("</head>")[1].split("<script>")[0]
+    return body
+
+
+def test_all_kinds_are_drawn_and_names_stay_text(tmp_path: Path) -> None:
+    body = opened(tmp_path)
+
+    assert body.count("js-plotly-plot") == 3
+    assert body.count('class="trace scatter') == 2
+    assert "<img" not in body
+    assert "onerror=document" in body  # as the text of the legend
+    assert 'hidden=""' not in body.split("</form>")[0]
+    assert "cloud" not in body  # no button sends a chart away
+
+
+def test_smoothing_adds_a_line_and_another_axis_moves_it(tmp_path: Path) -> None:
+    act = (
+        'const form = document.querySelector("form.controls");'
+        'form.elements.smoothing.value = "0.9"; form.elements.axis.value = "tokens";'
+        'form.dispatchEvent(new Event("input"));'
+    )
+
+    body = opened(tmp_path, act=act)
+
+    assert body.count('class="trace scatter') == 4
+    assert ">tokens</text>" in body
+    assert ">0.90</output>" in body
+
+
+def test_a_dark_screen_gets_light_text(tmp_path: Path) -> None:
+    light, dark = (opened(tmp_path, dark=is_dark) for is_dark in (False, True))
+
+    assert "rgb(90, 103, 117)" not in dark
+    assert "rgb(154, 167, 182)" in dark
+    assert "rgb(154, 167, 182)" not in light
