@@ -73,7 +73,7 @@ def sql_seconds(ledger: Path) -> dict[str, float]:
         "GROUP BY source"
     )
     start, before = time.monotonic(), time.process_time()
-    duckdb.sql(sql).fetchall()
+    duckdb.connect().execute(sql).fetchall()
     return {
         "sql_wall_seconds": round(time.monotonic() - start, 2),
         "sql_cpu_seconds": round(time.process_time() - before, 2),

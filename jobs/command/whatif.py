@@ -10,15 +10,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
-from jobs.command.affected_stage import affected_stage
+from jobs.command.whatif_settings import changed_settings, clean_key, settings_before
 from refinery.clean.config import CleanConfig
-from refinery.filters.rules import rules_for
-from refinery.recipe import Recipe
 from refinery.whatif.judge import (
     BYTES_PER_TOKEN,
     Outcome,
@@ -30,12 +28,6 @@ from refinery.whatif.judge import (
 from refinery.whatif.ledger import find_ledger
 from refinery.whatif.top_fraction import TopBorders
 from schemas.errors import SettingsError
-from schemas.settings import apply_overrides, parse_settings, read_yaml
-
-# Parts of the settings that a ledger can answer for.
-ANSWERABLE = ("language.", "quality.min_score", "quality.pareto", "quality.top", "rules.bounds", "rules.disabled", "rules.optional",
-              "rules.enabled", "heads.")  # fmt: skip
-NOT_LANGUAGE = ("language.model", "language.sample_chars")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     ledger = find_ledger(args.ledger)
     keys = [clean_key(override, ledger.stages) for override in args.overrides]
-    changed = _changed(_settings_before(args.recipe, ledger.config), keys)
+    changed = changed_settings(settings_before(args.recipe, ledger.config), keys)
     ratios = {**ledger.bytes_per_token, **_ratios(args.bytes_per_token)}
     now, then = Outcome(), Outcome()
     files = ledger.files
@@ -84,62 +76,6 @@ def _count(path: str, config: CleanConfig, top: TopBorders | None) -> tuple[Outc
         count_now(now, batch)
         count_then(then, batch, config, top=top)
     return now, then
-
-
-def clean_key(override: str, stages: Sequence[str] = ()) -> str:
-    """The override with its key below `recipe.clean`.
-
-    `quality` and `heads` are parts of the recipe (what trains them) and of `clean` (what their scores
-    do): without a prefix the latter is meant.
-
-    Raises:
-        SettingsError: The setting is not one that a ledger answers for; names the stage that it changes.
-    """
-    key, equals, value = override.partition("=")
-    plain = key.removeprefix("recipe.")
-    if (plain.split(".")[0] not in Recipe.model_fields and plain == key) or (
-        plain == key and key.split(".")[0] in CleanConfig.model_fields
-    ):
-        plain = f"clean.{key}"
-    name = plain.removeprefix("clean.")
-    if not plain.startswith("clean.") or not _is_answerable(name):
-        stage = affected_stage(f"{plain}{equals}{value}", stages) or "clean"
-        raise SettingsError(
-            f"--set {key}: changes what the stage '{stage}' does, which a ledger does not hold; "
-            f"run the stage '{stage}' again (refinery refine --from {stage})"
-        )
-    return f"{name}{equals}{value}"
-
-
-def _is_answerable(name: str) -> bool:
-    return name.startswith(ANSWERABLE) and not name.startswith(NOT_LANGUAGE)
-
-
-def _settings_before(recipe: Path | None, recorded: CleanConfig | None) -> dict[str, Any]:
-    """The settings of cleaning that overrides change: the recipe's, the run's, or the defaults."""
-    if recipe is not None:
-        return dict(read_yaml(recipe).get("recipe", {}).get("clean") or {})
-    return recorded.model_dump(mode="json") if recorded is not None else {}
-
-
-def _changed(before: Mapping[str, Any], overrides: Sequence[str]) -> CleanConfig:
-    """The clean settings with the overrides.
-
-    Raises:
-        SettingsError: A setting that the ledger cannot answer for, or that is none.
-    """
-    merged = apply_overrides({"clean": dict(before)}, [f"clean.{one}" for one in overrides])
-    changed = parse_settings(CleanConfig, merged["clean"], where="--set")
-    rules_for("default", changed.rules)  # names a misspelt rule
-    for head, config in changed.heads.items():
-        if config.action == "mask" and any(
-            key.startswith((f"heads.{head}.", f"heads.{head}=")) for key in overrides
-        ):
-            raise SettingsError(
-                f"--set heads.{head}: masks paragraphs, whose scores a ledger does not hold; "
-                "run the stage 'clean' again (refinery refine --from clean)"
-            )
-    return changed
 
 
 def _ratios(pairs: Sequence[str]) -> dict[str, float]:
