@@ -1,8 +1,10 @@
-"""Write stickers and emoticons that were typed as text in words.
+"""Write stickers and emoticons that were typed as text in words, where the text is talk.
 
 They are codes of platforms ([doge], /微笑), shortcodes (:smile:), emoticons (":)") and kaomoji. The
-lists are our own (`codes.yaml`). A code becomes its meaning in the document's language: in brackets
-in Chinese text, as plain words elsewhere.
+lists are our own (`codes.yaml`). A code becomes its meaning in the block's language: in brackets in
+Chinese text, as plain words elsewhere. The same signs are indices, slices, field lists, references
+and smileys' cousins in code and mathematics: `refinery/normalize/talk.py` tells where those are, and
+what stands around a code must fit, too.
 """
 
 from __future__ import annotations
@@ -14,29 +16,77 @@ from typing import Literal
 
 import emoji
 
-from refinery.normalize.emoji_words import VS16, language_of, names, spaced
+from refinery.normalize.emoji_words import VS16, names, spaced
 from refinery.normalize.gate import FACE_CHARS, CharGroup, Scan, is_pair
+from refinery.normalize.talk import Block, split_blocks
 from schemas.settings import Settings
 from schemas.yaml_files import read_list
 
-_SHORTCODE = re.compile(r":[a-z][a-z0-9_+\-]+:(?![\w:/])")
-_BRACKET = re.compile(r"\[([^\[\]\s]{1,8})\]")
-_SLASH = re.compile("/([\u4e00-\u9fff]{1,4})(?![a-z/])")
 _HAN = "\u3000-\u9fff\uff00-\uffef"
+_SHORTCODE = re.compile(
+    rf"(?<![^\s{_HAN}!?.,~)*:])(?<!::):([a-z][a-z0-9_+\-]+):(?![\w:/`\"'<({{\[=|])"
+)
+# Behind a letter, digit, bracket or quote stands an index, a reference or a link.
+_BRACKET = re.compile(r"(?<![A-Za-z0-9_)}\"'`.\\/\-])\[([^\[\]\s]{1,8})\](?![(:：=\w]*[(:：=])")
+_SLASH = re.compile("(?<![\\w/.:])/([\u4e00-\u9fff]{1,4})(?![\\w]*[a-z/])")
+_ENDS_SENTENCE = '。！？!?.,，~～…"'
+# Names of emoji that are names of fields and roles first: at a line's start they are no emoji.
+_FIELDS = frozenset(
+    [
+        "a",
+        "b",
+        "m",
+        "o",
+        "v",
+        "x",
+        "id",
+        "ok",
+        "on",
+        "up",
+        "new",
+        "end",
+        "key",
+        "date",
+        "link",
+        "label",
+        "email",
+        "phone",
+        "telephone",
+        "book",
+        "books",
+        "bookmark",
+        "calendar",
+        "computer",
+        "family",
+        "man",
+        "woman",
+        "person",
+        "memo",
+        "notebook",
+        "notes",
+        "star",
+        "back",
+        "top",
+        "free",
+        "name",
+    ]
+)
+_NEVER = frozenset(("copyright", "registered", "tm"))
 
 
 class _Face(Settings):
-    """Typed forms of one face, and what it says."""
+    """Typed forms of one face, and what it says; `forms` have other meanings, `common` hardly ever."""
 
     zh: str
     en: str
     forms: tuple[str, ...]
+    common: tuple[str, ...] = ()
 
 
 class _Lists(Settings):
-    """The shipped lists; codes have a Chinese and an English meaning."""
+    """The shipped lists; codes of Chinese platforms have a Chinese meaning."""
 
-    codes: dict[str, tuple[str, str]]
+    codes: dict[str, str]
     emoticons: tuple[_Face, ...]
     kaomoji: tuple[_Face, ...]
 
@@ -47,8 +97,8 @@ def _lists() -> _Lists:
 
 
 @functools.cache
-def _bracket_codes() -> dict[str, tuple[str, str]]:
-    """(Chinese, English) meaning by lower-case code."""
+def _codes() -> dict[str, str]:
+    """Chinese meaning by lower-case code."""
     return {code.lower(): meaning for code, meaning in _lists().codes.items()}
 
 
@@ -56,7 +106,12 @@ def _bracket_codes() -> dict[str, tuple[str, str]]:
 def _forms(kind: Literal["emoticons", "kaomoji"]) -> dict[str, tuple[str, str]]:
     """(Chinese, English) meaning by form."""
     faces: tuple[_Face, ...] = getattr(_lists(), kind)
-    return {form: (face.zh, face.en) for face in faces for form in face.forms}
+    return {form: (face.zh, face.en) for face in faces for form in (*face.common, *face.forms)}
+
+
+@functools.cache
+def _common_forms() -> frozenset[str]:
+    return frozenset(form for face in _lists().emoticons for form in face.common)
 
 
 @functools.cache
@@ -86,9 +141,9 @@ def _any_of(forms: list[str]) -> str:
 def _typed(text: str, seen: Scan) -> re.Pattern[str] | None:
     """A pattern of the emoticons and kaomoji in the text; None for the usual text, which has none.
 
-    Emoticons count only between blanks or Chinese characters; kaomoji are unlike anything else and
-    count anywhere. The text is searched only for forms that hold a pair of characters, or a rare
-    one, that the scan has seen.
+    Emoticons count only between blanks, Chinese characters or ends of sentences, kaomoji anywhere
+    but behind a letter or digit. The text is searched only for forms that hold a pair of characters, or a rare one, that
+    the scan has seen.
     """
     by_pair = _by_pair()
     likely = [form for pair in seen.pairs if pair in by_pair for form in by_pair[pair]]
@@ -100,10 +155,12 @@ def _typed(text: str, seen: Scan) -> re.Pattern[str] | None:
         return None
     emoticons = [form for form in forms if form in known]
     faces = [form for form in forms if form not in known]
-    bounded = f"(?<![^\\s{_HAN}])(?:{_any_of(emoticons)})(?=[\\s{_HAN}]|$)"
-    return re.compile(
-        "|".join([*([_any_of(faces)] if faces else []), *([bounded] if emoticons else [])])
-    )
+    patterns = []
+    if faces:
+        patterns.append(f"(?<![A-Za-z0-9_])(?:{_any_of(faces)})")
+    if emoticons:
+        patterns.append(f'(?<![^\\s{_HAN}.!?,~])(?:{_any_of(emoticons)})(?=[\\s{_HAN}.!?,~"]|$)')
+    return re.compile("|".join(patterns))
 
 
 @functools.cache
@@ -117,15 +174,15 @@ def _shortcodes() -> dict[str, str]:
 
 
 class _Codes:
-    """Replaces the codes of one text; the text's language is determined only if there are any."""
+    """Replaces the codes of one block; its language is determined only if there are any."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text
+    def __init__(self, block: Block) -> None:
+        self._block = block
         self.count = 0
 
     @functools.cached_property
     def language(self) -> str:
-        return language_of(self._text)
+        return self._block.language
 
     def say(self, match: re.Match[str], pair: tuple[str, str]) -> str:
         said = spaced(pair[0 if self.language == "zh" else 1], match, self.language)
@@ -133,41 +190,106 @@ class _Codes:
         return said
 
     def bracket(self, match: re.Match[str]) -> str:
-        pair = _bracket_codes().get(match[1].lower())
-        return self.say(match, pair) if pair else match[0]
+        """A sticker of a Chinese platform; short and Latin ones may be labels outside of talk."""
+        code = match[1].lower()
+        meaning = _codes().get(code)
+        if meaning is None or self.language != "zh":
+            return match[0]
+        if not self._block.is_talk and (len(code) == 1 or (code.isascii() and code != "doge")):
+            return match[0]
+        return self.say(match, (meaning, meaning))
 
     def slash(self, match: re.Match[str]) -> str:
         """Replace the longest known name behind a slash; what follows it is text."""
-        before = match.string[match.start() - 1 : match.start()]
-        if before and (before.isalnum() or before in "/.:"):
+        name = match[1]
+        at_end = len(name) > 1 and not _line_around(match)[1].strip()
+        if self.language != "zh" or not (self._block.is_talk or at_end):
             return match[0]
-        for size in range(len(match[1]), 0, -1):
-            if pair := _bracket_codes().get(match[1][:size]):
-                return self.say(match, pair) + match[1][size:]
+        for size in range(len(name), 0, -1):
+            meaning = _codes().get(name[:size])
+            # One character and more behind it is the beginning of another word.
+            if meaning and (size > 1 or len(name) == 1):
+                return self.say(match, (meaning, meaning)) + name[size:]
         return match[0]
 
     def shortcode(self, match: re.Match[str]) -> str:
-        before = match.string[match.start() - 1 : match.start()]
-        sequence = None if before and (before.isalnum() or before in "_:/") else match[0]
-        name = names(self.language).get(_shortcodes().get(sequence or "") or "")
-        return self.say(match, (name, name)) if name else match[0]
+        code = match[1]
+        name = names(self.language).get(_shortcodes().get(match[0]) or "")
+        if not name or code in _NEVER:
+            return match[0]
+        before, after = _line_around(match)
+        if not before.strip(" *-"):
+            fits = self._block.is_talk and code not in _FIELDS
+        else:
+            # Ordinary words need talk around them; 😂 as :joy: says enough.
+            fits = self._block.is_talk or not after.strip() or code not in _FIELDS
+        return self.say(match, (name, name)) if fits else match[0]
 
     def face(self, match: re.Match[str]) -> str:
-        return self.say(match, _forms("emoticons").get(match[0]) or _forms("kaomoji")[match[0]])
+        kaomoji = _forms("kaomoji").get(match[0])
+        if kaomoji is None and not self._is_face(match):
+            return match[0]
+        return self.say(match, kaomoji or _forms("emoticons")[match[0]])
+
+    def _is_face(self, match: re.Match[str]) -> bool:
+        """Whether what stands around an emoticon is talk: it comments on words before it."""
+        before, after = _line_around(match)
+        before, after = before.rstrip(), after.lstrip()
+        if _closes_bracket(match[0], before):
+            return False
+        if not before:
+            return not after and self._block.is_talk
+        at_end = not after or after[0] in _ENDS_SENTENCE
+        if match[0] not in _common_forms():
+            return self._block.is_talk and at_end
+        if self._block.is_talk:
+            return True
+        return at_end and (before[-1].isalpha() or before[-1] in _ENDS_SENTENCE)
+
+
+def _line_around(match: re.Match[str]) -> tuple[str, str]:
+    """The line before and behind a match."""
+    text = match.string
+    start = text.rfind("\n", 0, match.start()) + 1
+    end = text.find("\n", match.end())
+    return text[start : match.start()], text[match.end() : end if end >= 0 else len(text)]
+
+
+def _closes_bracket(form: str, before: str) -> bool:
+    """Whether a form that ends in a bracket closes one that was opened before it on the line."""
+    opening = {")": "(", "]": "["}.get(form[-1])
+    return opening is not None and before.count(opening) > before.count(form[-1])
 
 
 def replace_codes(text: str, seen: Scan) -> tuple[str, int]:
-    """The text with every known code replaced by its meaning, and their number.
+    """The text with every known code in talk replaced by its meaning, and their number.
 
     `seen` is the scan of the text.
     """
-    codes, done = _Codes(text), text
-    if "[" in done:
-        done = _BRACKET.sub(codes.bracket, done)
-    if "/" in done:
-        done = _SLASH.sub(codes.slash, done)
-    if done.count(":") > 1:
-        done = _SHORTCODE.sub(codes.shortcode, done)
-    if (pattern := _typed(done, seen)) is not None:
-        done = pattern.sub(codes.face, done)
-    return done, codes.count
+    typed = _typed(text, seen)
+    if typed is None and not _may_hold_code(text):
+        return text, 0
+    done, count = [], 0
+    for block in split_blocks(text, typed):
+        if block.is_code:
+            done.append(block.text)
+            continue
+        codes, part = _Codes(block), block.text
+        part = _BRACKET.sub(codes.bracket, part)
+        part = _SLASH.sub(codes.slash, part)
+        part = _SHORTCODE.sub(codes.shortcode, part)
+        if typed is not None:
+            part = typed.sub(codes.face, part)
+        done.append(part)
+        count += codes.count
+    return ("".join(done), count) if count else (text, 0)
+
+
+def _may_hold_code(text: str) -> bool:
+    """Whether any known code stands anywhere; most texts end here, before they are split."""
+    codes = _codes()
+    if "[" in text and any(m[1].lower() in codes for m in _BRACKET.finditer(text)):
+        return True
+    if "/" in text and _SLASH.search(text):
+        return True
+    return text.count(":") > 1 and any(m[0] in _shortcodes() for m in _SHORTCODE.finditer(text))

@@ -30,11 +30,14 @@ class NormalizeConfig(Settings):
         default=False, description="write the length of a run of emoji behind its name"
     )
     codes: bool = Field(
-        default=True, description="write sticker codes, shortcodes and emoticons as words"
+        default=True,
+        description="write sticker codes, shortcodes and emoticons as words where the text is talk; code, "
+        "mathematics and references stay as they are",
     )
     symbols: bool = Field(
         default=True,
-        description="write arrows, bullets, ticks and styled letters in plain characters",
+        description="write arrows, list marks at the start of a line and words of styled letters in plain "
+        "characters",
     )
     homoglyphs: bool = Field(
         default=True, description="write words of mixed look-alike letters in one script"

@@ -15,10 +15,12 @@ import emoji
 
 from refinery.normalize.config import EmojiStyle
 from refinery.normalize.gate import EMOJI_RANGES, char_class
-from refinery.normalize.symbols import SYMBOL_WORDS
+from refinery.normalize.symbols import SYMBOLS
 
 # Characters that are text unless a variation selector asks for the emoji.
-TEXT_FIRST = frozenset("©®™‼⁉ℹⓂ〰〽㊗㊙▪▫◻◼↔↕↖↗↘↙↩↪♀♂⚕♾") | frozenset(SYMBOL_WORDS)
+TEXT_FIRST = frozenset("©®™‼⁉ℹⓂ〰〽㊗㊙◻◼↔↕↖↗↘↙↩↪♀♂⚕♾") | SYMBOLS
+# How many there are is what a rating says.
+RATINGS = frozenset("⭐🌟")
 VS15, VS16, JOINER = "\ufe0e", "\ufe0f", "\u200d"
 _TONES = "\U0001f3fb-\U0001f3ff"
 _TAGS = "\U000e0020-\U000e007f"
@@ -89,7 +91,7 @@ def replace_emoji(
         if style == "shortcodes":
             code = name_of(match[1], "en") or name
             return ":" + code.replace(" ", "_") + ":"
-        if count_runs and times > 1:
+        if times > 1 and (count_runs or match[1][0] in RATINGS):
             name = f"{name} x{times}"
         return spaced(name, match, language)
 

@@ -27,7 +27,7 @@ from refinery.normalize.spelling import correct_spelling
 from refinery.normalize.symbols import replace_symbols
 from schemas.errors import SettingsError
 
-NORMALIZER_VERSION = 4
+NORMALIZER_VERSION = 5
 MAX_ROUNDS = 6
 
 # UTF-8 that was read as a legacy encoding shows a lead character (Â to ô, ï) and behind it one of C1 or
@@ -83,7 +83,7 @@ def normalize_text(text: str, config: NormalizeConfig) -> Normalized:
 def _round(text: str, config: NormalizeConfig, counters: Counter[str]) -> tuple[str, bool]:
     """Take all steps once; returns also whether one changed a character that is no blank.
 
-    Tidied blanks make no work for the other steps, which treat all blanks alike.
+    Tidied blanks make no work for the other steps but repair, which treat all blanks alike.
     """
     before, seen = text, scan(text)
     groups = seen.groups
@@ -98,7 +98,10 @@ def _round(text: str, config: NormalizeConfig, counters: Counter[str]) -> tuple[
         counters["controls"] += num_changed
     has_changed = text != before
     if config.tidy_space:
-        text = tidy_space(text, has_odd_blanks=CharGroup.BLANK in groups)
+        tidied = tidy_space(text, has_odd_blanks=CharGroup.BLANK in groups)
+        # Blanks of other kinds keep ftfy from seeing what is broken beside them.
+        has_changed |= CharGroup.MOJIBAKE in groups and tidied != text
+        text = tidied
     if config.spelling is not None:
         # Last, since it reads words between blanks.
         text, num_changed = correct_spelling(text, config.spelling)

@@ -1,0 +1,110 @@
+"""Tell talk from code, mathematics and reference text, block by block.
+
+Codes and typed faces are words only where people talk to each other: `[ok]` behind a Chinese sentence
+is a sticker, behind a letter an index. A block is a run of lines between empty ones. It is code if
+it is fenced, indented, or holds a sign of code in any line; a text with many such lines is code as a
+whole, comments included. A block is talk if it is no code and speaks to somebody.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from refinery.normalize.emoji_words import language_of
+
+# A file of source code has far more such lines, an article with listings in it as a rule fewer.
+MOST_CODE_LINES = 0.2
+FEWEST_CODE_LINES = 3
+
+_FENCE = re.compile(r"\s{0,3}(```|~~~)")
+_INDENTED = re.compile(r"(?: {4}|\t)")
+_CODE = re.compile(
+    r"[;{}]\s*$"  # ends of statements
+    r"|[A-Za-z0-9]_*\((?!s\)|es\))"  # calls, but not "file(s)"
+    r"|[A-Za-z_]\w*\["  # indices
+    r"|[=!<>+\-*/|&%:]=|=>|->|<-|::|&&|\|\| |<<|\w>>"  # operators
+    r"|[A-Za-z0-9_\])]\s*=\s*(?![DP](?:\W|$))[A-Za-z0-9_\"'\[({<\-]"  # assignments and equations
+    r"|^\s*(?:#include|#define|#!|//|/\*|\*/|>>> |\$ |\.\. \w|@\w|\"\"\"|''')"
+    r"|^\s*(?:import \w[\w.]*$|from \S+ import |(?:def|class) \w+.*:$)"
+    r"|^\s*(?:(?:el)?if|for|while|else|try|except|with)\b.*:$"
+    r"|</[A-Za-z][\w-]*>|<[A-Za-z][\w-]*\s[^>]*=|<[A-Za-z][\w-]*\s?/>"  # markup
+    r"|\\[A-Za-z]|\$[A-Za-z_{(]|\$[^$\s][^$]*\$|`"  # TeX, shell, inline code
+    r"|[a-z0-9]{2}_[a-z0-9]{2}|(?:^|\s)--[a-z]"  # names and options
+    r"|\b(?:INFO|WARN|WARNING|ERROR|DEBUG|TRACE|FATAL)\b"  # logs
+    r"|[∑∏∫√≤≥≠∈∉⊂∀∃∂≈≡±×÷]"  # mathematics
+)
+_TALK = re.compile(
+    r"\b(?:i|i'm|i've|u|you|your|me|my|we|hi|hey|hello|lol|haha\w*|hehe\w*|thanks|thx|thank|omg|btw|"
+    r"imo|love|yeah|yay|wow|sorry|please|awesome|congrats|hope|guys)\b|[A-Za-z]!"
+    r"|[吗呢吧啊哈呀啦哦嗯嘛呵嘿哎唉喔噢耶您你咱！～~]|我(?![国省市县校院部司局])|谢谢",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A run of lines, or of empty lines; the texts of all blocks make up the whole text."""
+
+    text: str
+    is_code: bool
+    is_talk: bool
+
+    @property
+    def language(self) -> str:
+        """ "zh" or "en", by the block's own letters."""
+        return language_of(self.text)
+
+
+def split_blocks(text: str, faces: re.Pattern[str] | None) -> list[Block]:
+    """The blocks of a text in order; what `faces` matches is no sign of code."""
+    blocks, num_lines, num_code = [], 0, 0
+    for lines in _runs(text):
+        whole = "".join(lines)
+        if _FENCE.match(lines[0]):
+            # No line of a source file: fences are what prose has around its listings.
+            blocks.append(Block(whole, is_code=True, is_talk=False))
+            continue
+        filled = [line for line in lines if line.strip()]
+        if filled and all(map(_INDENTED.match, filled)):
+            flags = [True] * len(filled)
+        else:
+            flags = [_is_code(line if faces is None else faces.sub(" ", line)) for line in filled]
+        num_lines += len(flags)
+        num_code += sum(flags)
+        is_code = any(flags)
+        blocks.append(Block(whole, is_code, not is_code and _TALK.search(whole) is not None))
+    if num_code >= FEWEST_CODE_LINES and num_code > MOST_CODE_LINES * num_lines:
+        return [replace(block, is_code=True, is_talk=False) for block in blocks]
+    return blocks
+
+
+def _is_code(line: str) -> bool:
+    return _CODE.search(line) is not None
+
+
+def _runs(text: str) -> Iterator[list[str]]:
+    """Lines with their ends, grouped: fenced listings, lines in a row, empty lines in a row."""
+    fence: str | None = None
+    run: list[str] = []
+    for line in text.splitlines(keepends=True):
+        mark = _FENCE.match(line)
+        if fence is not None:
+            run.append(line)
+            if mark is not None and mark[1] == fence:
+                yield run
+                fence, run = None, []
+        elif mark is not None:
+            yield from _split_at_empty(run)
+            fence, run = mark[1], [line]
+        else:
+            run.append(line)
+    # A fence that nothing closes goes on to the end.
+    yield from [run] if fence is not None else _split_at_empty(run)
+
+
+def _split_at_empty(lines: list[str]) -> Iterator[list[str]]:
+    for _, group in itertools.groupby(lines, key=lambda line: bool(line.strip())):
+        yield list(group)
