@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from schemas.errors import SettingsError
@@ -116,7 +124,8 @@ def parse_settings(model: type[SettingsT], data: dict[str, Any], *, where: str) 
 
 
 def _fault(fault: dict[str, Any]) -> str:
-    key = ".".join(str(part) for part in fault["loc"])
+    # Names of the forms that a value may have begin with "_"; nobody writes them.
+    key = ".".join(str(part) for part in fault["loc"] if not str(part).startswith("_"))
     if fault["type"] == "unknown_key":
         return f"{key}.{fault['msg']}" if key else str(fault["msg"])
     message = str(fault["msg"]).removeprefix("Value error, ")
@@ -141,7 +150,11 @@ def load_settings(model: type[SettingsT], path: Path, overrides: Sequence[str] =
 
 
 class Bounded(Settings):
-    """An inclusive range whose ends may be open (`None`)."""
+    """An inclusive range whose ends may be open (`None`).
+
+    An end that was not given is not written either: where a range changes another one, that end stays,
+    while a null opens it.
+    """
 
     minimum: float | None = Field(
         default=None, description="smallest value that is allowed; null: any"
@@ -155,3 +168,7 @@ class Bounded(Settings):
         if None not in (self.minimum, self.maximum) and self.minimum > self.maximum:  # type: ignore[operator]
             raise ValueError(f"need minimum <= maximum, got {self.minimum} and {self.maximum}")
         return self
+
+    @model_serializer(mode="wrap")
+    def _given_ends(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: end for name, end in write(self).items() if name in self.model_fields_set}

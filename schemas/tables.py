@@ -123,13 +123,22 @@ CLEANED = Table(
         Column(
             "second_lang",
             "string",
-            "the other language with most text, judged by paragraph; null where there is none",
+            "the other language with most text, by lines of another script or by paragraph; `und`: one "
+            "that the model is unsure of; null where there is none",
         ),
-        Column("second_lang_share", "float", "share of the text in other languages, 0..1"),
+        Column(
+            "second_lang_share",
+            "float",
+            "share of the letters in other languages, 0..1; a Han character counts as four",
+        ),
         Column("chinese", "string", "Hans, Hant or mixed, by characters of one of them only"),
         Column("text", "string", "extracted and normalised text"),
         Column("num_chars", "int", "code points of the text"),
-        Column("num_words", "int", "words; a CJK character counts as one"),
+        Column(
+            "num_words",
+            "int",
+            "words; a CJK character counts as one, and so does a Thai letter with its marks",
+        ),
         Column("num_bytes", "bigint", "UTF-8 bytes of the text"),
         Column("values", "map<string,double>", "every heuristic value by rule name"),
         Column("scores", "map<string,double>", "every classifier's score by its name"),

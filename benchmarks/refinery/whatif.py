@@ -23,7 +23,8 @@ import pyarrow.parquet as pq
 
 from benchmarks.record import argument_parser, record
 from refinery.filters.config import RulesConfig
-from refinery.filters.rules import checked_in_rules, rules_for
+from refinery.filters.rules import rules_for
+from refinery.filters.shipped_rules import checked_in_rules
 from refinery.tables import arrow_schema
 from schemas.tables import LEDGER
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from jobs.command.affected_stage import affected_stage
 from refinery.clean.config import CleanConfig
-from refinery.filters.rules import rules_for
+from refinery.filters.rules import check_rules
 from refinery.recipe import Recipe
 from schemas.errors import SettingsError
 from schemas.settings import apply_overrides, parse_settings
@@ -64,7 +64,7 @@ def changed_settings(before: Mapping[str, Any], overrides: Sequence[str]) -> Cle
     """
     merged = apply_overrides({"clean": dict(before)}, [f"clean.{one}" for one in overrides])
     changed = parse_settings(CleanConfig, merged["clean"], where="--set")
-    rules_for("default", changed.rules)  # names a misspelt rule
+    check_rules(changed.rules)
     for head, config in changed.heads.items():
         if config.action == "mask" and any(
             key.startswith((f"heads.{head}.", f"heads.{head}=")) for key in overrides

@@ -12,7 +12,7 @@ from jobs.pipeline.stage import Contents, Stage, StageContext
 from refinery.clean.cleaner import CLEAN_VERSIONS
 from refinery.clean.rows import TABLES_WRITTEN, clean_documents
 from refinery.extract.classifier import weights_sha256
-from refinery.filters.rules import rules_for
+from refinery.filters.rules import check_rules
 from refinery.language.identify import model_path
 from refinery.publish import storage
 from refinery.publish.store import Store
@@ -25,7 +25,7 @@ from schemas.fingerprints import sha256_file, sha256_hex
 
 
 def _settings(recipe: Recipe) -> dict[str, object]:
-    rules_for("default", recipe.clean.rules)  # names a misspelt rule before any work
+    check_rules(recipe.clean.rules)  # names a misspelt rule before any work
     return {
         "clean": recipe.clean,
         "exclude": recipe.exclude,

@@ -26,6 +26,7 @@ from refinery.filters.rules import RULES_VERSION
 from refinery.filters.urls import URL_RULES_VERSION
 from refinery.filters.values import VALUES_VERSION
 from refinery.filters.word_lists import WORD_LISTS_VERSION, find_words
+from refinery.language.identify import LANGUAGE_VERSION
 from refinery.normalize.text import NORMALIZER_VERSION, normalize_text
 from refinery.quality.classifier import (
     ModelFiles,
@@ -38,6 +39,7 @@ CLEAN_VERSIONS = (
     EXTRACT_VERSION,
     NORMALIZER_VERSION,
     TEXT_BATCH_VERSION,
+    LANGUAGE_VERSION,
     VALUES_VERSION,
     RULES_VERSION,
     GOPHER_VARIANTS_VERSION,

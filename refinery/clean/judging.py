@@ -18,11 +18,11 @@ from refinery.filters.gopher_variants import variant_values
 from refinery.filters.lines import LineEdits, line_edits, removed_word_fractions, sentences_left
 from refinery.filters.rules import failed_rules
 from refinery.filters.urls import url_reasons
-from refinery.filters.values import compute_values
+from refinery.filters.values import compute_values, measure_parts
 from refinery.filters.word_lists import words_reason
 from refinery.language.domains import domain_of
-from refinery.language.identify import Language, identify, language_reason
-from refinery.language.mixture import SecondLanguage, chinese_variety, second_languages
+from refinery.language.identify import Language, language_reason
+from refinery.language.mixture import Reading, chinese_variety, read_languages
 from refinery.quality.actions import head_marks, head_masks
 from refinery.quality.classifier import (
     Classifier,
@@ -35,6 +35,7 @@ from refinery.quality.config import QUALITY, HeadConfig
 from refinery.quality.reasons import head_sampled
 from refinery.quality.sampling import is_sampled_out
 from refinery.text.batch import TextBatch, spans_of_groups
+from refinery.text.language_labels import CHINESE
 from refinery.text.marked_edit import MarkedEdit
 
 GROUP_CHARS = 400_000
@@ -48,7 +49,7 @@ class Measurements:
 
     Attributes:
         pages: With the edits of line rules.
-        second_languages: None where a page has one language only.
+        readings: The languages of each page.
         values: What the rules look at, by name of the value.
         failed: Reasons of the rules that a page fails.
         removed_words: The fraction of a page's words that edits take away.
@@ -56,8 +57,7 @@ class Measurements:
     """
 
     pages: Sequence[NormalizedPage]
-    languages: Sequence[Language]
-    second_languages: Sequence[SecondLanguage | None]
+    readings: Sequence[Reading]
     num_words: Sequence[int]
     values: Mapping[str, npt.NDArray[np.float64]]
     failed: Sequence[list[str]]
@@ -84,20 +84,22 @@ class Judge:
     def _measure(self, pages: Sequence[NormalizedPage]) -> Measurements:
         rules = self._config.rules
         texts = [page.text for page in pages]
-        languages = identify(texts, self._config.language)
-        labels = [one.label for one in languages]
+        readings = read_languages(texts, self._config.language)
+        labels = [reading.first.label for reading in readings]
         batch = TextBatch.of(texts)
         values = compute_values(batch)
+        parts = {doc: one.part for doc, one in enumerate(readings) if one.part is not None}
+        measure_parts(values, parts)
         if rules.lines:
             cut = line_edits(batch, rules.lines)
             values["sentences"] = sentences_left(batch, cut.edits)
             pages = _with_line_edits(pages, cut)
         if rules.gopher is not None:
-            values |= variant_values(texts, labels, rules.gopher)
+            judged = [parts.get(doc, text) for doc, text in enumerate(texts)]
+            values |= variant_values(judged, labels, rules.gopher)
         return Measurements(
             pages=pages,
-            languages=languages,
-            second_languages=second_languages(texts, languages, self._config.language),
+            readings=readings,
             num_words=batch.num_tokens.tolist(),
             values=values,
             failed=failed_rules(values, labels, rules),
@@ -109,7 +111,8 @@ class Judge:
         return {head: load_classifier(files) for head, files in self._models.items()}
 
     def _judge_page(self, measured: Measurements, index: int) -> CleanDocument:
-        page, language = measured.pages[index], measured.languages[index]
+        page, reading = measured.pages[index], measured.readings[index]
+        language = reading.first
         scores = {head: column[index] for head, column in measured.scores.items()}
         reasons = [
             *self._reasons(page, language, measured.failed[index], measured.removed_words[index]),
@@ -118,12 +121,12 @@ class Judge:
         domain = domain_of(scores)
         page = _with_head_actions(page, scores, self._config.heads, self._classifiers())
         page = _with_prefix(page, domain, self._config.domain_prefix)
-        is_chinese = language.label == "zh"
+        is_chinese = language.label in CHINESE
         return CleanDocument(
             page=page,
             lang=language.label,
             lang_score=language.score,
-            second_lang=measured.second_languages[index],
+            second_lang=reading.second,
             chinese=chinese_variety(page.text, self._config.language) if is_chinese else None,
             num_words=measured.num_words[index],
             values={name: float(column[index]) for name, column in measured.values.items()},

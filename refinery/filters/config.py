@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from schemas.settings import Bounded, Settings
 
@@ -64,6 +64,20 @@ class WordListConfig(Settings):
     )
 
 
+def _kind_of_bounds(value: object) -> str:
+    """Whether an entry of `bounds` is a rule's, or a language's with rules in it; by what it holds."""
+    is_ends = isinstance(value, Bounded) or (
+        isinstance(value, dict) and (not value or bool({"minimum", "maximum"} & set(value)))
+    )
+    return "_rule" if is_ends or not isinstance(value, dict) else "_language"
+
+
+_OwnBounds = Annotated[
+    Annotated[Bounded, Tag("_rule")] | Annotated[dict[str, Bounded], Tag("_language")],
+    Discriminator(_kind_of_bounds),
+]
+
+
 class RulesConfig(Settings):
     """Which rules run, and where a recipe departs from the bounds in `bounds.yaml`."""
 
@@ -72,8 +86,10 @@ class RulesConfig(Settings):
     optional: tuple[str, ...] = Field(
         default=(), description="names of optional rules of `bounds.yaml` that run, too"
     )
-    bounds: dict[str, Bounded] = Field(
-        default={}, description="minimum and maximum of rules by name, instead of the usual ones"
+    bounds: dict[str, _OwnBounds] = Field(
+        default={},
+        description="minimum, maximum or both of rules by name, for all languages, or by label of the "
+        "language and name, which go first; an end that is not given stays, null opens it",
     )
     gopher: GopherVariant | None = Field(
         default=None,
@@ -95,3 +111,13 @@ class RulesConfig(Settings):
     word_lists: dict[str, WordListConfig] = Field(
         default_factory=dict, description="lists of harmful or biased words by category"
     )
+
+    @property
+    def flat_bounds(self) -> dict[str, Bounded]:
+        """Bounds for all languages, by rule."""
+        return {n: b for n, b in self.bounds.items() if isinstance(b, Bounded)}
+
+    @property
+    def language_bounds(self) -> dict[str, dict[str, Bounded]]:
+        """Bounds by language and rule."""
+        return {n: b for n, b in self.bounds.items() if not isinstance(b, Bounded)}

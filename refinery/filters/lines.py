@@ -1,7 +1,7 @@
 """Line rules of C4 and RefinedWeb as edits: a line that fails leaves the text with its line end.
 
-Sources: Raffel et al. 2020 (C4), section 2.2, with terminal marks of Chinese added, since the
-paper's ASCII marks would remove every Chinese line; Penedo et al. 2023 (RefinedWeb), appendix G.2,
+Sources: Raffel et al. 2020 (C4), section 2.2, with terminal marks of Chinese and of other
+scripts added, since the paper's ASCII marks would remove each of their lines; Penedo et al. 2023 (RefinedWeb), appendix G.2,
 in the form of DCLM's `dclm_baseline_refinedweb.yaml`. Words are tokens of `TextBatch`, so those of
 a Chinese line are its characters; C4's three words may also be what blanks separate.
 
@@ -34,9 +34,9 @@ from refinery.text.batch import KIND, LETTER, SPACE, UPPER, Indices, Lines, Text
 from refinery.text.edits import Edit, apply_edits, merge_edits
 from refinery.text.marked_edit import MarkedEdit
 
-LINES_VERSION = 3
+LINES_VERSION = 4
 
-TERMINAL_MARKS = ".?!\"'。？！…”’」』；"
+TERMINAL_MARKS = ".?!\"'。？！…”’」』；؟۔।॥။៕។།።։"
 MAX_WORD_CHARS = 1000
 MIN_C4_WORDS = 3
 SHORT_LINE_WORDS = 10

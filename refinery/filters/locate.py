@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from unicodedata import east_asian_width
+
+from refinery.text.batch import TextBatch
 
 Span = tuple[int, int]
 
 SHORT_LINE_CHARS = 30
 MAX_CHARS = 50_000
 _NUMBERED = re.compile(r"^repetition:(?:top|dup)_(\d+)gram$")
-# A word, or one character of a script without spaces, as the rules count tokens.
-_TOKEN = re.compile(r"[\u2E80-\u9FFF\uAC00-\uD7AF\uF900-\uFAFF]|[^\W\u2E80-\u9FFF]+")
 _LINE = re.compile(r"[^\n]+")
 _PARAGRAPH = re.compile(r"[^\n](?:[^\n]|\n(?!\s*\n))*")
 _ENDS = ".!?\"'”’。！？…」』）)"
@@ -33,15 +34,15 @@ def offending_span(text: str, reason: str) -> Span | None:
 
 def _repeated_tokens(text: str, size: int) -> Span | None:
     """The second occurrence of the n-gram that occurs most often; of equals, the first."""
-    tokens = [(m.start(), m.end(), m.group().casefold()) for m in _TOKEN.finditer(text)]
-    starts: dict[tuple[str, ...], list[int]] = {}
-    for start in range(len(tokens) - size + 1):
-        gram = tuple(token for _, _, token in tokens[start : start + size])
-        starts.setdefault(gram, []).append(start)
+    batch = TextBatch.of([text])
+    starts: dict[tuple[int, ...], list[int]] = {}
+    hashes = batch.token_hashes.tolist()
+    for start in range(len(hashes) - size + 1):
+        starts.setdefault(tuple(hashes[start : start + size]), []).append(start)
     best = max(starts.values(), key=len, default=[])
     if len(best) < 2:
         return None
-    return tokens[best[1]][0], tokens[best[1] + size - 1][1]
+    return int(batch.token_starts[best[1]]), int(batch.token_ends[best[1] + size - 1])
 
 
 def _repeated(pattern: re.Pattern[str]) -> Callable[[str], Span | None]:
@@ -74,6 +75,10 @@ def _lines(text: str) -> Iterator[re.Match[str]]:
     return (match for match in _LINE.finditer(text) if match.group().strip())
 
 
+def _columns(line: str) -> int:
+    return len(line) + sum(east_asian_width(char) in "WF" for char in line)
+
+
 def _first(pattern: str) -> Callable[[str], Span | None]:
     compiled = re.compile(pattern)
 
@@ -95,7 +100,7 @@ _FINDERS: dict[str, Callable[[str], Span | None]] = {
     "gopher:bullet_lines": _first_line(lambda line: line.startswith(("•", "‣", "-", "*", "●"))),
     "gopher:alpha_words": _first(r"(?<!\S)[^\w\s]*\d[\d\W]*(?!\S)|(?<!\S)[^\w\s]+(?!\S)"),
     "symbols:text_share": _first(r"[^\w\s]{3,}"),
-    "fineweb:short_lines": _first_line(lambda line: len(line) <= SHORT_LINE_CHARS),
+    "fineweb:short_lines": _first_line(lambda line: _columns(line) <= SHORT_LINE_CHARS),
     "fineweb:line_punctuation": _first_line(lambda line: not line.endswith(tuple(_ENDS))),
     "fineweb:dup_line_chars": _repeated(_LINE),
     "c4:lorem_ipsum": _first(r"(?i)lorem ipsum"),

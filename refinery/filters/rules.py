@@ -1,101 +1,151 @@
-"""Judge documents by their values: rules are bounds, in the order of `bounds.yaml`."""
+"""Judge documents by their values: rules are bounds, in the order of `rules.yaml`."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from refinery.filters.config import RulesConfig
+from refinery.filters.shipped_rules import (
+    DEFAULT,
+    Rule,
+    bounds_language,
+    checked_in_rules,
+    gopher_rules,
+    rule_names,
+)
 from refinery.filters.values import Floats
+from refinery.text.language_labels import macro
 from schemas.errors import SettingsError
-from schemas.settings import Bounded, Settings, nearest
-from schemas.yaml_files import read_list
+from schemas.settings import Bounded, nearest
 
-RULES_VERSION = 2
-DEFAULT = "default"
+RULES_VERSION = 3
 # Prefixes of the rules of Rae et al. 2021, which a variant replaces.
 GOPHER = ("gopher:", "repetition:")
+# Prefix of rules on values that the recipe's own functions return.
+PYTHON = "python:"
 
 
-@dataclass(frozen=True)
-class Rule:
-    """A named bound on one value; a document outside has the name as a reason.
+def check_rules(config: RulesConfig) -> None:
+    """Refuse names of rules and languages that do not exist, and bounds that no value can meet.
 
-    An optional rule runs only where the recipe names it.
+    Raises:
+        SettingsError: With all faults.
     """
-
-    name: str
-    value: str
-    bounds: Bounded
-    optional: bool = False
-
-
-class _Row(Settings):
-    """A line of a shipped list of rules."""
-
-    rule: str
-    value: str
-    min: float | None = None
-    max: float | None = None
-    optional: bool = False
-
-
-@functools.cache
-def checked_in_rules() -> dict[str, tuple[Rule, ...]]:
-    """Rules by language from `bounds.yaml`."""
-    return _read("bounds.yaml")
+    known, faults = rule_names(), []
+    labels = set(checked_in_rules()) - {DEFAULT}
+    flat, by_language = config.flat_bounds, config.language_bounds
+    for language in by_language:
+        if not language.isalpha() or not 2 <= len(language) <= 3:
+            label = re.split("[-_]", language)[0].lower()
+            hint = nearest(language, set(known)) if ":" in language else nearest(label, labels)
+            faults.append(f"bounds: no language '{language}'{hint}")
+    named = [*config.disabled, *config.optional, *flat]
+    named += [name for bounds in by_language.values() for name in bounds]
+    for name in dict.fromkeys(named):
+        if name not in known and not name.startswith(PYTHON):
+            faults.append(f"no rule '{name}'{nearest(name, set(known))}")
+    if not faults:
+        faults = [fault for label in (*labels, *by_language) for fault in _crossed(label, config)]
+    if faults:
+        lines = "\n  ".join(dict.fromkeys(faults))
+        raise SettingsError(f"recipe.clean.rules: {lines}")
 
 
-@functools.cache
-def gopher_rules() -> dict[str, tuple[Rule, ...]]:
-    """Gopher's rules by the program whose formulas they follow."""
-    return _read("gopher_variants.yaml")
+def _crossed(language: str, config: RulesConfig) -> Iterator[str]:
+    for rule in _shipped(language, config):
+        for own in _own_bounds(rule.name, language, config):
+            low, high = _ends(own, rule.bounds)
+            if low is not None and high is not None and low > high:
+                yield (
+                    f"bounds of {rule.name} for '{language}': minimum {low:g} is above maximum {high:g}, "
+                    "of which one is the shipped one; give both"
+                )
 
 
-def _read(name: str) -> dict[str, tuple[Rule, ...]]:
-    shipped = read_list("refinery.filters", name, dict[str, list[_Row]])
-    return {
-        group: tuple(
-            Rule(row.rule, row.value, Bounded(minimum=row.min, maximum=row.max), row.optional)
-            for row in rows
-        )
-        for group, rows in shipped.items()
-    }
+def bounds_group(label: str | None, config: RulesConfig) -> str:
+    """The name under which documents of a label are judged: `rules_for` of it gives their rules.
+
+    A language that the recipe or the program has bounds for, the language that it is a kind of, or
+    `default`.
+    """
+    for name in (label, macro(label) if label else None):
+        if name is not None and name in config.language_bounds:
+            return name
+    return bounds_language(label)
 
 
-@functools.cache
-def rule_names() -> frozenset[str]:
-    """Names of all rules, of every language and program."""
-    every = (*checked_in_rules().values(), *gopher_rules().values())
-    return frozenset(rule.name for rules in every for rule in rules)
+def bounds_groups(config: RulesConfig) -> tuple[str, ...]:
+    """All names that `bounds_group` may give."""
+    return tuple(dict.fromkeys((*checked_in_rules(), *config.language_bounds)))
 
 
 def rules_for(language: str, config: RulesConfig) -> tuple[Rule, ...]:
-    """The rules of a language after the recipe's changes.
+    """The rules that judge documents of a language after the recipe's changes.
+
+    Bounds are the recipe's for the language, then the recipe's for all languages, then the shipped
+    ones; an end that the recipe does not give stays.
 
     Raises:
         SettingsError: The recipe names a rule that does not exist.
     """
     known = rule_names()
-    for name in (*config.disabled, *config.optional, *config.bounds):
-        if name not in known:
+    for name in (*config.disabled, *config.optional, *config.flat_bounds):
+        if name not in known and not name.startswith(PYTHON):
             raise SettingsError(f"recipe.clean.rules: no rule '{name}'{nearest(name, set(known))}")
     if not config.enabled:
         return ()
-    return tuple(
-        replace(rule, bounds=config.bounds.get(rule.name, rule.bounds))
-        for rule in _shipped(language, config)
+    chosen = [
+        replace(rule, bounds=_bounds(rule, language, config))
+        for rule in (*_shipped(language, config), *_own_rules(language, config))
         if rule.name not in config.disabled and (not rule.optional or rule.name in config.optional)
+    ]
+    return tuple(rule for rule in chosen if rule.is_bounded)
+
+
+def _bounds(rule: Rule, language: str, config: RulesConfig) -> Bounded:
+    bounds = rule.bounds
+    for own in _own_bounds(rule.name, language, config):
+        low, high = _ends(own, bounds)
+        bounds = Bounded(minimum=low, maximum=high)
+    return bounds
+
+
+def _ends(own: Bounded, shipped: Bounded) -> tuple[float | None, float | None]:
+    given = own.model_fields_set
+    return (
+        own.minimum if "minimum" in given else shipped.minimum,
+        own.maximum if "maximum" in given else shipped.maximum,
     )
+
+
+def _own_bounds(rule: str, language: str, config: RulesConfig) -> Iterator[Bounded]:
+    """The recipe's bounds of a rule: for all languages, for the macrolanguage, for the language itself."""
+    if rule in config.flat_bounds:
+        yield config.flat_bounds[rule]
+    for label in dict.fromkeys((macro(language), language)):
+        bounds = config.language_bounds.get(label, {})
+        if rule in bounds:
+            yield bounds[rule]
+
+
+def _own_rules(language: str, config: RulesConfig) -> list[Rule]:
+    """Rules on values of the recipe's own functions, which exist where the recipe bounds them."""
+    names = dict.fromkeys(
+        name
+        for bounds in (config.flat_bounds, *config.language_bounds.values())
+        for name in bounds
+        if name.startswith(PYTHON)
+    )
+    return [Rule(name, name, Bounded(), source="the recipe") for name in names]
 
 
 def _shipped(language: str, config: RulesConfig) -> tuple[Rule, ...]:
     """Our rules of a language; with `config.gopher` a program's rules replace those of Gopher."""
-    shipped = checked_in_rules()
-    ours = shipped.get(language, shipped[DEFAULT])
+    ours = checked_in_rules()[bounds_language(language)]
     if config.gopher is None:
         return ours
     others = (rule for rule in ours if not rule.name.startswith(GOPHER))
@@ -111,6 +161,10 @@ def failed_rules(
     for language in dict.fromkeys(languages):
         members = np.flatnonzero(labels == language)
         for rule in rules_for(language, config):
+            if (
+                rule.value not in values
+            ):  # a function of the recipe gave no such value in this group
+                continue
             column = values[rule.value][members]
             outside = np.zeros(len(members), bool)
             if rule.bounds.minimum is not None:

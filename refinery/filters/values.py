@@ -1,7 +1,7 @@
 """Compute the values that rules bound, on arrays of a batch's code points and tokens.
 
-Words are tokens of `TextBatch`: for Chinese they are characters, so thresholds differ by language
-(`bounds.yaml`). No function here loops over words in Python.
+Words are tokens of `TextBatch`: for Chinese they are characters, for Thai characters with their marks,
+so thresholds differ by language (`bounds.yaml`). No function here loops over words in Python.
 
 Sources: Rae et al. 2021 (Gopher), appendix A.1.1 and table A1; Penedo et al. 2024 (FineWeb),
 section 3.6. Where published code disagrees on a formula, the paper's words are followed: characters
@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from refinery.text.batch import (
+    CJK,
     CJK_SENTENCE_MARK,
     KIND,
     LETTER,
@@ -34,7 +36,7 @@ from refinery.text.batch import (
 )
 from refinery.text.equal_keys import first_equals
 
-VALUES_VERSION = 2
+VALUES_VERSION = 3
 
 TOP_NGRAMS = (2, 3, 4)
 DUPLICATE_NGRAMS = (5, 6, 7, 8, 9, 10)
@@ -42,7 +44,12 @@ SHORT_LINE_CHARS = 30
 LONG_LINE_CHARS = 200
 SLOT_BITS = 16
 BULLETS = "•●-*‣◦○■□▪·"
-LINE_END_MARKS = ".?!\"'。？！…”’」』；;：:)）"
+# The last row: Arabic, Urdu, Hindi, Burmese, Khmer, Tibetan, Amharic, Armenian. Thai and Lao have none.
+LINE_END_MARKS = ".?!\"'。？！…”’」』；;：:)）؟۔।॥။៕។།።։"
+# Values of a document in several writing systems that are those of its whole text.
+WHOLE_DOCUMENT = frozenset(
+    {"words", "lines", "long_lines", "sentences", "curly_brackets", "lorem_ipsum"}
+)
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 STOP_CHARS = tuple("的年在月是和日了於为有被人中為他與後也而由")
 
@@ -61,6 +68,24 @@ def compute_values(batch: TextBatch) -> dict[str, Floats]:
         **_page_values(batch, lines),
         **_repetition_values(batch, chars_before),
     }
+
+
+def measure_parts(values: dict[str, Floats], parts: Mapping[int, str]) -> None:
+    """Put in the values of documents' parts in their own language, where bounds by language judge them.
+
+    The mean length of a word, or the share of repeated n-grams, of a page in English and Chinese says
+    nothing by either language's bounds. Sizes and plain signs stay those of the whole document.
+
+    Args:
+        values: All values [D] by name; changed in place.
+        parts: By document: its lines in the writing system of its first language.
+    """
+    if not parts:
+        return
+    docs = np.fromiter(parts, np.int64)
+    for name, column in compute_values(TextBatch.of(list(parts.values()))).items():
+        if name not in WHOLE_DOCUMENT:
+            values[name][docs] = column
 
 
 def _chars_before(batch: TextBatch) -> Indices:
@@ -189,7 +214,7 @@ def _line_values(batch: TextBatch, lines: Lines) -> dict[str, Floats]:
         "bullet_line_fraction": of_lines(np.isin(first, code_points(BULLETS))),
         "ellipsis_line_fraction": of_lines(ellipsis_end),
         "punctuated_line_fraction": of_lines(np.isin(last, code_points(LINE_END_MARKS))),
-        "short_line_fraction": of_lines(chars <= SHORT_LINE_CHARS),
+        "short_line_fraction": of_lines(chars + _wide_chars(batch, lines) <= SHORT_LINE_CHARS),
         "newline_ratio": share(newlines, batch.num_tokens),
         "dup_line_fraction": of_lines(repeated),
         "dup_line_chars": share(_count(lines.doc[repeated], size, chars[repeated]), total_chars),
@@ -201,6 +226,15 @@ def _line_values(batch: TextBatch, lines: Lines) -> dict[str, Floats]:
             _count(paragraphs.doc, size, paragraph_chars),
         ),
     }
+
+
+def _wide_chars(batch: TextBatch, lines: Lines) -> Indices:
+    """[L] CJK characters of each line, which take two columns: fifteen of them are as long as thirty letters."""
+    is_wide = batch.classes & KIND == CJK
+    if not is_wide.any():
+        return np.zeros(len(lines.starts), np.int64)
+    before = np.concatenate(([0], np.cumsum(is_wide)))
+    return np.asarray(before[lines.ends] - before[lines.starts])
 
 
 def _page_values(batch: TextBatch, lines: Lines) -> dict[str, Floats]:

@@ -19,20 +19,14 @@ from typing import Any
 
 from refinery.filters.config import WordListConfig
 from refinery.publish import storage
-from refinery.text.batch import CJK_RANGES
+from refinery.text.batch import CJK_RANGES, UNSPACED_RANGES
 from refinery.text.marked_edit import MarkedEdit
 from schemas.errors import SettingsError
 
-WORD_LISTS_VERSION = 1
+WORD_LISTS_VERSION = 2
 WORDS = "words:"
 
-_NO_BLANKS = (
-    *CJK_RANGES,
-    (0x0E00, 0x0EFF),  # Thai, Lao
-    (0x1000, 0x109F),  # Myanmar
-    (0x1780, 0x17FF),  # Khmer
-)
-_UNBROKEN = "".join(f"{chr(first)}-{chr(last)}" for first, last in _NO_BLANKS)
+_UNBROKEN = "".join(f"{chr(first)}-{chr(last)}" for first, last in (*CJK_RANGES, *UNSPACED_RANGES))
 _IS_UNBROKEN = re.compile(f"[{_UNBROKEN}]")
 _NOT_AFTER, _NOT_BEFORE = f"(?<![^\\W{_UNBROKEN}])", f"(?![^\\W{_UNBROKEN}])"
 

@@ -22,11 +22,11 @@ from refinery.publish import storage
 from refinery.quality.config import QUALITY, HeadConfig, QualityConfig, QualityTrainingConfig
 from refinery.quality.facts import ModelCard
 from refinery.quality.reasons import LOW_SCORE, head_reason
-from refinery.text.batch import CJK, kind_table
+from refinery.text.batch import CJK, KIND, UNSPACED, class_table
 from schemas.errors import ContractError, SettingsError
 from schemas.fingerprints import sha256_hex
 
-CLASSIFIER_VERSION = 1
+CLASSIFIER_VERSION = 2
 GOOD, NOISY = "__label__good", "__label__noisy"
 
 
@@ -64,12 +64,18 @@ class LabelledDocument:
 
 
 def _to_line(text: str, max_chars: int) -> str:
-    """Write a text as one line of fastText input: lower case, blanks around each CJK character."""
+    """Write a text as one line of fastText input: lower case, and a blank between the tokens of `TextBatch`.
+
+    So a CJK character is a word, and so is a letter of Thai with its marks.
+    """
     head = text[:max_chars].lower()
-    codes = np.frombuffer(head.encode("utf-32-le"), np.uint32)
-    if (kind_table()[codes] == CJK).any():
-        kinds = kind_table()[codes]
-        head = "".join(f" {c} " if k == CJK else c for c, k in zip(head, kinds, strict=True))
+    classes = class_table().take(np.frombuffer(head.encode("utf-32-le"), np.uint32))
+    is_cjk, is_unspaced = classes & KIND == CJK, classes & UNSPACED != 0
+    if is_cjk.any() or is_unspaced.any():
+        head = "".join(
+            f" {char} " if cjk else f" {char}" if unspaced else char
+            for char, cjk, unspaced in zip(head, is_cjk, is_unspaced, strict=True)
+        )
     return " ".join(head.split())
 
 

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from refinery.clean.config import CleanConfig
-from refinery.filters.rules import DEFAULT, Rule, checked_in_rules, rules_for
+from refinery.filters.rules import bounds_group, bounds_groups, rules_for
+from refinery.filters.shipped_rules import Rule
 from refinery.report.data import Histogram
 from refinery.report.tables import Tables
 from refinery.whatif.judge import map_columns
@@ -107,7 +108,8 @@ def rule_histograms(tables: Tables) -> dict[str, Histogram]:
     chosen = _most_failed(tables, config)
     counts = {key: np.zeros(len(edges_of(rule)) - 1, np.int64) for key, rule in chosen.items()}
     for batch in tables.batches("clean", "ledger", ("lang", "values")):
-        groups = np.array([_group(lang) for lang in batch.column("lang").to_pylist()], object)
+        labels = batch.column("lang").to_pylist()
+        groups = np.array([bounds_group(label, config.rules) for label in labels], object)
         columns = map_columns(batch.column("values"))
         for (name, group), rule in chosen.items():
             column = columns.get(rule.value)
@@ -141,15 +143,19 @@ def _most_failed(tables: Tables, config: CleanConfig) -> dict[tuple[str, str], R
     failed: Counter[tuple[str, str]] = Counter()
     groups: Counter[str] = Counter()
     for batch in tables.batches("clean", "ledger", ("lang", "reasons")):
-        groups.update(map(_group, batch.column("lang").to_pylist()))
+        labels = batch.column("lang").to_pylist()
+        groups.update(bounds_group(label, config.rules) for label in labels)
         reasons = batch.column("reasons")
         parents = pc.list_parent_indices(reasons)
         languages = pc.take(batch.column("lang"), parents).to_pylist()
         flat = pc.list_flatten(reasons).to_pylist()
-        failed.update((n, _group(lang)) for n, lang in zip(flat, languages, strict=True))
+        failed.update(
+            (name, bounds_group(label, config.rules))
+            for name, label in zip(flat, languages, strict=True)
+        )
     rules = {
         (rule.name, group): rule
-        for group in checked_in_rules()
+        for group in bounds_groups(config.rules)
         for rule in rules_for(group, config.rules)
     }
     ranked = sorted((key for key in failed if key in rules), key=lambda key: (-failed[key], key))
@@ -157,11 +163,6 @@ def _most_failed(tables: Tables, config: CleanConfig) -> dict[tuple[str, str], R
     lengths = [(LENGTH_RULE, group) for group in shown]
     chosen = [key for key in lengths if key in rules] + ranked[:SHOWN_RULES]
     return {key: rules[key] for key in dict.fromkeys(chosen)}
-
-
-def _group(language: str | None) -> str:
-    """The language whose bounds a document was judged by."""
-    return language if language in checked_in_rules() else DEFAULT
 
 
 def _histogram(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -1,8 +1,9 @@
 """A batch of texts as one array of code points, with tokens, lines and hashes computed once.
 
 Rules, shingles and n-grams read this instead of walking over words in Python. A token is a maximal
-run of letters, marks and digits, or one CJK character (Han, kana, bopomofo); so Chinese needs no
-segmenter and no text is split at whitespace alone. Hangul syllables form words.
+run of letters, marks and digits, or one CJK character (Han, kana, bopomofo), or one letter of another
+script without blanks between words (Thai, Lao, Khmer, Burmese ...) with the marks behind it; so none of
+these needs a segmenter and no text is split at whitespace alone. Hangul syllables form words.
 
 Legend: C code points of the batch, D documents, K tokens, L lines.
 """
@@ -20,13 +21,15 @@ from numpy.typing import NDArray
 
 from refinery.text.equal_keys import repeated
 
-TEXT_BATCH_VERSION = 2
+TEXT_BATCH_VERSION = 3
 
 NUM_CODE_POINTS = 0x110000
 OTHER, WORD, CJK, SPACE = 0, 1, 2, 3
 # KIND masks the kind in a character's class; the others are bits beside it. Rules read classes, which
 # are one byte, instead of code points, which are four.
 KIND, LETTER, SENTENCE_MARK, CJK_SENTENCE_MARK, SMALL, UPPER = 3, 4, 8, 16, 32, 64
+# A letter of an unspaced script: it begins a token, as if a blank stood before it.
+UNSPACED = 128
 
 SHORT_CHARS, BASIC_PLANE = 16, 0x10000
 
@@ -45,6 +48,21 @@ CJK_RANGES = (
     (0x4E00, 0x9FFF),
     (0xF900, 0xFAFF),
     (0x20000, 0x323AF),
+)
+# Scripts that write no blanks between words, beside CJK.
+UNSPACED_RANGES = (
+    (0x0E01, 0x0E4F),  # Thai
+    (0x0E81, 0x0ECF),  # Lao
+    (0x0EDC, 0x0EDF),
+    (0x1000, 0x103F),  # Burmese
+    (0x1050, 0x108F),
+    (0x1780, 0x17D3),  # Khmer
+    (0x1950, 0x19DF),  # Tai Le, New Tai Lue
+    (0x1A20, 0x1A7F),  # Tai Tham
+    (0x1B05, 0x1B4C),  # Balinese
+    (0xA980, 0xA9C0),  # Javanese
+    (0xA9E0, 0xA9EF),  # more of Burmese
+    (0xAA60, 0xAA7F),
 )
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _MIX_2 = np.uint64(0xBF58476D1CE4E5B9)
@@ -80,7 +98,7 @@ def kind_table() -> NDArray[np.uint8]:
 
 
 @functools.cache
-def _class_table() -> NDArray[np.uint8]:
+def class_table() -> NDArray[np.uint8]:
     """[NUM_CODE_POINTS] the class of each: its kind, and the bits beside it."""
     classes = kind_table().copy()
     for code in _assigned():
@@ -91,6 +109,9 @@ def _class_table() -> NDArray[np.uint8]:
             classes[code] |= SMALL
         elif char.isupper():
             classes[code] |= UPPER
+    for code in itertools.chain(*(range(first, last + 1) for first, last in UNSPACED_RANGES)):
+        if unicodedata.category(chr(code))[0] == "L":
+            classes[code] |= UNSPACED
     for mark in ".?!…":
         classes[ord(mark)] |= SENTENCE_MARK
     for mark in "。？！":
@@ -150,8 +171,8 @@ class TextBatch:
         """Compute all arrays; texts must be valid (no lone surrogates)."""
         codes = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32)
         starts = offsets_of([len(text) for text in texts])
-        classes = _class_table().take(codes)
-        token_starts, token_ends = _token_bounds(classes & np.uint8(KIND), starts)
+        classes = class_table().take(codes)
+        token_starts, token_ends = _token_bounds(classes, starts)
         folded = fold_table().take(codes)
         bounds = np.searchsorted(token_starts, starts).astype(np.int64)
         return cls(
@@ -277,8 +298,12 @@ def offsets_of(lengths: Sequence[int] | NDArray[np.int64]) -> Indices:
     return offsets
 
 
-def _token_bounds(kinds: NDArray[np.uint8], starts: Indices) -> tuple[Indices, Indices]:
-    """Bounds of word runs and of single CJK characters; runs break at text borders."""
+def _token_bounds(classes: NDArray[np.uint8], starts: Indices) -> tuple[Indices, Indices]:
+    """Bounds of word runs and of single CJK characters; runs break at text borders.
+
+    A letter of an unspaced script begins a run, too.
+    """
+    kinds = classes & np.uint8(KIND)
     size = len(kinds)
     if size == 0:
         none = np.zeros(0, np.int64)
@@ -287,6 +312,7 @@ def _token_bounds(kinds: NDArray[np.uint8], starts: Indices) -> tuple[Indices, I
     inside = is_word | (kinds == CJK)
     same_word = np.zeros(size, bool)
     np.logical_and(is_word[1:], is_word[:-1], out=same_word[1:])
+    same_word &= classes < UNSPACED
     borders = starts[1:-1]
     same_word[borders[borders < size]] = False
     token_starts = np.flatnonzero(inside & ~same_word)

@@ -18,9 +18,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from refinery.clean.config import CleanConfig
-from refinery.filters.rules import rule_names, rules_for
+from refinery.filters.rules import PYTHON, rules_for
+from refinery.filters.shipped_rules import rule_names
 from refinery.filters.values import Floats
 from refinery.language.config import UNSURE, UNWANTED
+from refinery.language.identify import is_wanted
 from refinery.publish import storage
 from refinery.quality.config import QUALITY
 from refinery.quality.reasons import HEAD, LOW_SCORE, PARETO, TOP, head_reason, head_sampled
@@ -37,7 +39,7 @@ BYTES_PER_TOKEN = 4.0
 # Reasons that are computed anew from columns of the ledger, beside those of rules with bounds, and
 # prefixes of such reasons. All others are taken as the ledger has them.
 _COMPUTED = (UNWANTED, UNSURE, LOW_SCORE)
-_COMPUTED_PREFIXES = (HEAD, PARETO, TOP)
+_COMPUTED_PREFIXES = (HEAD, PARETO, TOP, PYTHON)
 
 Mask = NDArray[np.bool_]
 
@@ -207,7 +209,7 @@ class _Judged:
         config = self._config.language
         score = self._batch.column("lang_score").fill_null(1.0).to_numpy(zero_copy_only=False)
         wanted = np.array([
-            not label or config.languages is None or label in config.languages
+            not label or is_wanted(label, config)
             for label in self._languages
         ], bool)  # fmt: skip
         least = np.array([
@@ -234,7 +236,9 @@ class _Judged:
                 continue
             mask = np.zeros(self._rows, bool)
             mask[parents.filter(pc.equal(flat, name)).to_numpy(zero_copy_only=False)] = True
-            (after if name.startswith(("lines:", "words:")) else before).append((name, mask))
+            (after if name.startswith(("lines:", "words:", "verdict:")) else before).append(
+                (name, mask)
+            )
         return sorted(before, key=lambda pair: pair[0]), after
 
 

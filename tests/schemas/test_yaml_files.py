@@ -144,6 +144,8 @@ def test_every_shipped_list_reads_the_same_in_both_versions_of_yaml() -> None:
     for package, name in (
         ("refinery.normalize", "codes.yaml"),
         ("refinery.filters", "bounds.yaml"),
+        ("refinery.filters", "bounds_by_language.yaml"),
+        ("refinery.filters", "rules.yaml"),
         ("refinery.filters", "gopher_variants.yaml"),
     ):
         text = files(package).joinpath(name).read_text("utf-8")

@@ -6,7 +6,8 @@ import pytest
 
 from refinery.filters.config import GopherVariant, RulesConfig
 from refinery.filters.gopher_variants import variant_values
-from refinery.filters.rules import GOPHER, failed_rules, gopher_rules, rules_for
+from refinery.filters.rules import GOPHER, failed_rules, rules_for
+from refinery.filters.shipped_rules import gopher_rules
 from refinery.filters.values import compute_values
 from refinery.text.batch import TextBatch
 from tests.support.gopher_texts import texts

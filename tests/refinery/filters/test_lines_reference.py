@@ -16,7 +16,7 @@ from refinery.text.batch import TextBatch
 from refinery.text.edits import apply_edits
 
 WORD = re.compile("[\u4e00-\u9fff]|[a-zA-Z0-9]+")
-COUNTER = re.compile(r"\W*\d+ ?(likes?|views|条评论)\W*", re.IGNORECASE)
+COUNTER = re.compile(r"\W*\d[\d,.]* ?(likes?|views|条评论)\W*", re.IGNORECASE)
 
 
 def verdict(line: str, rules: LineRules) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from refinery.filters.locate import offending_span
-from refinery.filters.rules import checked_in_rules
+from refinery.filters.shipped_rules import checked_in_rules
 
 REPEATED = "First line.\nSecond line.\nFirst line.\nLast."
 

@@ -77,3 +77,21 @@ def test_groups_hold_all_texts_in_order_and_no_more_than_the_bound() -> None:
 
     assert groups == [["aa", "bb"], ["c" * 9], ["", "dd", "d"]]
     assert list(spans_of_groups([], 4)) == []
+
+
+def test_scripts_without_blanks_are_cut_into_letters_with_their_marks() -> None:
+    batch = TextBatch.of(["ป็นไทย", "မြန်", "สัpt"])
+
+    tokens = [
+        text[start - begin : end - begin]
+        for text, begin, doc in zip(batch.texts, batch.starts.tolist(), range(3), strict=False)
+        for start, end, of in zip(
+            batch.token_starts.tolist(),
+            batch.token_ends.tolist(),
+            batch.token_doc.tolist(),
+            strict=True,
+        )
+        if of == doc
+    ]
+
+    assert tokens == ["ป็", "น", "ไ", "ท", "ย", "မြ", "န်", "สัpt"]
