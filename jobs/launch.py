@@ -22,6 +22,7 @@ from pathlib import Path
 from jobs.pipeline.arguments import parse_recipe_arguments, refine_parser
 from jobs.spark.class_archive import jvm_options
 from jobs.spark.java import find_java
+from refinery.preflight.checks import check_settings
 from refinery.publish import storage
 from schemas.errors import SettingsError, run_main
 from schemas.manifest import MANIFEST_NAME
@@ -29,7 +30,8 @@ from schemas.manifest import MANIFEST_NAME
 
 def main(argv: list[str]) -> int:
     """Run in this process; errors and exit codes are those of the job."""
-    settings, _ = parse_recipe_arguments(argv, refine_parser("submit"))
+    settings, args = parse_recipe_arguments(argv, refine_parser("submit"))
+    check_settings(settings, packs=args.until in (None, "pack"))
     if find_spec("pyspark") is None:
         raise SettingsError("pyspark is not installed: pip install -e '.[refinery]'")
     log = Path(settings.runtime.output).absolute() / "spark.log"

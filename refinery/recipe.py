@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from refinery.clean.config import CleanConfig
 from refinery.decontaminate.config import DecontaminateConfig
@@ -13,10 +14,14 @@ from refinery.dedup.config import DedupConfig
 from refinery.language.domains import DOMAIN_HEAD, DomainsConfig
 from refinery.mixture.config import MixtureConfig
 from refinery.packing.config import PackingConfig
+from refinery.publish.runs import tables_root
 from refinery.quality.config import QUALITY, QualityTrainingConfig
+from refinery.recipe_names import misspelt_names
 from refinery.sources.config import ExcludeConfig, ReadLimits, SourceConfig
 from refinery.vocabulary.config import SplitConfig, VocabularyConfig
-from schemas.settings import Settings, load_settings, nearest
+from schemas.errors import SettingsError
+from schemas.settings import SEVERAL_KEYS, Settings, apply_overrides, parse_settings
+from schemas.yaml_files import read_yaml
 
 
 class Recipe(Settings):
@@ -66,12 +71,12 @@ class Recipe(Settings):
                 )
         if self.clean.domain_prefix is not None and self.domains is None:
             raise ValueError("clean.domain_prefix needs labels: name sources in recipe.domains")
-        wanted = set(self.clean.heads) - set(self.heads)
-        if self.mixture.weight_by is not None:
-            wanted |= {self.mixture.weight_by.score} - set(self.trained_heads)
-        for name in sorted(wanted):
-            hint = nearest(name, set(self.trained_heads))
-            raise ValueError(f"no head '{name}' is trained by this recipe{hint}")
+        return self
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        if faults := misspelt_names(self.model_dump(mode="json")):
+            raise PydanticCustomError(SEVERAL_KEYS, "{faults}", {"faults": "\n  ".join(faults)})
         return self
 
     @model_validator(mode="after")
@@ -94,9 +99,21 @@ class Recipe(Settings):
 class Runtime(Settings):
     """Where results lie and how wide Spark runs; never part of a fingerprint."""
 
-    output: str = Field(description="folder or URI of the dataset, the report and the tables")
+    output: str = Field(
+        description="folder or URI of the dataset and the report, and of the tables unless they lie apart"
+    )
+    tables: str | None = Field(
+        default=None,
+        description="folder or URI of tables that several outputs share: a stage of equal settings and "
+        "input is computed once for all of them; null: `tables` in the output",
+    )
     partitions: int = Field(default=8, gt=0, description="tasks of a shuffle")
     shard_tasks: int | None = Field(default=None, gt=0, description="tasks that write shards")
+
+    @property
+    def tables_uri(self) -> str:
+        """Root of the tables of the stages."""
+        return tables_root(self.output, self.tables)
 
 
 class RefineSettings(Settings):
@@ -112,4 +129,11 @@ def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> RefineSettings:
     Raises:
         SettingsError: With every fault, its dotted key and the nearest valid key.
     """
-    return load_settings(RefineSettings, path, overrides)
+    data = apply_overrides(read_yaml(path), overrides)
+    try:
+        return parse_settings(RefineSettings, data, where=str(path))
+    except SettingsError as error:
+        # Rules about several keys are not looked at where one key is wrong; names can be.
+        told = str(error)
+        more = [fault for fault in misspelt_names(data.get("recipe")) if fault not in told]
+        raise SettingsError("\n  ".join([told, *more])) from error

@@ -5,6 +5,7 @@ PipelineError (1)
   ContractError (3)      a file or table that is not what its declared form says
   QualityGateError (4)   a share of rows beyond what the recipe allows
 
+A process that is interrupted (Ctrl-C) ends with 130, as programs of a shell do.
 A wrong row is data (a reason or a row in `rejects`); only a wrong share of rows is an error.
 """
 
@@ -38,14 +39,48 @@ class QualityGateError(PipelineError):
     exit_code = 4
 
 
+INTERRUPTED = 130
+# Errors of object stores' libraries, which are not imported here, by the names of their classes.
+CREDENTIAL_ERRORS = {
+    "NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "ProfileNotFound",
+    "DefaultCredentialsError", "RefreshError", "TokenRetrievalError", "UnauthorizedSSOTokenError",
+    "ClientAuthenticationError",
+}  # fmt: skip
+
+
+def missing_credential(error: BaseException | None) -> str | None:
+    """What an object store's library said of missing or wrong credentials; None for another error."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if type(error).__name__ in CREDENTIAL_ERRORS:
+            return " ".join(str(error).split())
+        error = error.__cause__ or error.__context__
+    return None
+
+
 def run_main(main: Callable[[list[str]], int | None], argv: list[str] | None = None) -> None:
     """Run an entry point and leave the process with the error's exit code.
 
-    Only `PipelineError` becomes a one-line message; a bug keeps its traceback.
+    A `PipelineError`, an interruption and a missing credential become one line; a bug keeps its
+    traceback.
     """
     try:
         code = main(sys.argv[1:] if argv is None else argv) or 0
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
         code = error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted: nothing of the unfinished step was published", file=sys.stderr)
+        code = INTERRUPTED
+    except Exception as error:
+        said = missing_credential(error)
+        if said is None:
+            raise
+        print(
+            f"error: {said}; give credentials by the environment (for S3 AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, a profile, or the machine's role)",
+            file=sys.stderr,
+        )
+        code = SettingsError.exit_code
     sys.exit(code)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -47,20 +47,28 @@ class Settings(BaseModel):
             if key not in known:
                 hint = nearest(str(key), known)
                 raise PydanticCustomError(
-                    "unknown_key", "{key}: unknown key{hint}", {"key": str(key), "hint": hint}
+                    "unknown_key",
+                    "{key}: unknown key{hint}",
+                    {"key": key, "hint": hint, "known": sorted(known)},
                 )
         return data
 
+
+# The type of an error whose message names the keys that it is about.
+SEVERAL_KEYS = "several_keys"
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
 def nearest(word: str, choices: Sequence[str] | set[str]) -> str:
     """Return "; did you mean 'x'?", or the list of choices where nothing resembles the word."""
+    return closest(word, choices) or f"; known: {', '.join(sorted(choices))}"
+
+
+def closest(word: str, choices: Iterable[str]) -> str:
+    """Return "; did you mean 'x'?", or nothing where no choice resembles the word."""
     matches = difflib.get_close_matches(word, sorted(choices), n=1, cutoff=0.6)
-    if matches:
-        return f"; did you mean '{matches[0]}'?"
-    return f"; known: {', '.join(sorted(choices))}"
+    return f"; did you mean '{matches[0]}'?" if matches else ""
 
 
 def apply_overrides(data: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
@@ -113,14 +121,47 @@ def parse_settings(model: type[SettingsT], data: dict[str, Any], *, where: str) 
     try:
         return model.model_validate(data)
     except ValidationError as error:
+        lines = _all_faults(model, data, error)
+        raise SettingsError(f"{where}: " + "\n  ".join(lines)) from error
+
+
+def _all_faults(model: type[Settings], data: dict[str, Any], error: ValidationError) -> list[str]:
+    """Faults of each section; an unknown key hides the others, so it is read as the nearest known one."""
+    lines: list[str] = []
+    plain = copy.deepcopy(data)
+    while True:
         # A default that follows from a wrong value is no second fault.
         faults = [
             dict(fault)
             for fault in error.errors(include_url=False)
             if fault["type"] != "default_factory_not_called"
         ]
-        lines = [_fault(fault) for fault in faults]
-        raise SettingsError(f"{where}: " + "\n  ".join(lines)) from error
+        lines += [line for fault in faults if (line := _fault(fault)) not in lines]
+        unknown = [fault for fault in faults if fault["type"] == "unknown_key"]
+        if not [fault for fault in unknown if _mend(plain, fault)]:
+            return lines
+        try:
+            model.model_validate(plain)
+        except ValidationError as further:
+            error = further
+        else:
+            return lines
+
+
+def _mend(data: Any, fault: dict[str, Any]) -> bool:
+    """Rename an unknown key to what it resembles, or take it out; says whether it was there."""
+    key, known = fault["ctx"]["key"], fault["ctx"]["known"]
+    try:
+        for part in fault["loc"]:
+            data = data[part]
+        value = data.pop(key)
+    except (KeyError, IndexError, TypeError):
+        return False
+    if match := difflib.get_close_matches(
+        str(key), sorted(set(known) - set(data)), n=1, cutoff=0.6
+    ):
+        data[match[0]] = value
+    return True
 
 
 def _fault(fault: dict[str, Any]) -> str:
@@ -131,7 +172,8 @@ def _fault(fault: dict[str, Any]) -> str:
     message = str(fault["msg"]).removeprefix("Value error, ")
     if fault["type"] in ("model_type", "dict_type"):
         message = "expected a section of keys and values, {key: value}"
-    if not fault["loc"]:  # a rule about several keys, which its message names
+    # A rule about several keys, which its message names.
+    if not fault["loc"] or fault["type"] == SEVERAL_KEYS:
         return message
     found = "" if fault["type"] == "missing" else f", found {fault['input']!r:.80}"
     return f"{key}: {message}{found}{_quoting(fault)}"

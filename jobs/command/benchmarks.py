@@ -11,18 +11,16 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from jobs.pipeline.arguments import add_recipe_arguments, read_settings
 from jobs.stages.benchmarks import ITEMS
 from refinery.decontaminate.facts import DecontaminateFacts
-from refinery.mixture.counted import newest_record
 from refinery.publish import storage
 from refinery.publish.records import StageRecord
-from refinery.publish.store import Store
-from refinery.recipe import load_recipe
+from refinery.publish.runs import stages_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--recipe", required=True, type=Path, help="settings file (YAML)")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+    add_recipe_arguments(parser)
     parser.add_argument(
         "--output", type=Path, metavar="items.jsonl", help="copy the items there, for evaluation"
     )
@@ -30,9 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print items by benchmark; those of the newest decontamination of the recipe's output."""
-    settings = load_recipe(args.recipe, tuple(args.overrides))
-    store = Store(storage.join_uri(settings.runtime.output, "tables"))
-    record = newest_record(store, "decontaminate")
+    settings = read_settings(args)
+    published = stages_of(settings.runtime.output, settings.runtime.tables)
+    store = published.store
+    record = published.record("decontaminate")
     path = storage.local_copy(store.artefact_uri(record, ITEMS))
     _print(record, path)
     if args.output is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,10 +11,13 @@ from pathlib import Path
 from jobs.spark.java import find_java
 from refinery.language.config import LanguageConfig
 from refinery.language.identify import model_path
+from refinery.preflight.output import check_output, existing_parent
 from schemas.errors import SettingsError
 
 PACKAGES = ("pyspark", "pyarrow", "resiliparse", "fastwarc", "tokenizers", "fasttext", "rensa")
 LEAST_MEMORY = 4 << 30
+# The tables of even a small run, Spark's scratch and the dataset.
+LEAST_FREE = 1_000_000_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,16 +50,14 @@ def _memory() -> str:
 
 
 def _output(folder: Path) -> str:
-    parent = folder.absolute()
-    while not parent.exists():
-        parent = parent.parent
-    try:
-        with tempfile.TemporaryFile(dir=parent) as file:
-            file.write(b"x")
-    except OSError as error:
-        raise SettingsError(f"{parent}: cannot write ({error.strerror})") from error
+    parent = existing_parent(folder.absolute())
+    check_output(str(folder))
     space = os.statvfs(parent)
-    return f"{parent}: {space.f_bavail * space.f_frsize / 1e9:.1f} GB free"
+    free = space.f_bavail * space.f_frsize
+    told = f"{parent}: {free / 1e9:.1f} GB free"
+    if free < LEAST_FREE:
+        raise SettingsError(f"{told}; a run wants at least {LEAST_FREE / 1e9:.0f} GB, see `df -h`")
+    return told
 
 
 def run(args: argparse.Namespace) -> int:

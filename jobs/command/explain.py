@@ -15,8 +15,7 @@ from jobs.command.explain_file import explain_file
 from refinery.clean.cleaner import Cleaner
 from refinery.clean.config import CleanConfig
 from refinery.publish import storage
-from refinery.publish.records import StageRecord
-from refinery.publish.store import Store
+from refinery.publish.runs import stages_of
 from refinery.quality.classifier import ModelFiles, card_name, local_models, model_name
 from refinery.quality.config import QUALITY
 from refinery.recipe import RefineSettings, load_recipe
@@ -79,8 +78,8 @@ def _models(folder: Path | None, settings: RefineSettings | None) -> dict[str, M
         return {head: ModelFiles(str(model), str(card)) for head, (model, card) in files.items()}
     if settings is None or not heads:
         return {}
-    store = Store(storage.join_uri(settings.runtime.output, "tables"))
-    record = _newest_record(store, "quality")
+    published = stages_of(settings.runtime.output, settings.runtime.tables)
+    store, record = published.store, published.find("quality")
     if record is None:
         print("note: the recipe trains a classifier that no run has published; no score",
               file=sys.stderr)  # fmt: skip
@@ -94,11 +93,3 @@ def _models(folder: Path | None, settings: RefineSettings | None) -> dict[str, M
             for head in heads
         }
     )
-
-
-def _newest_record(store: Store, stage: str) -> StageRecord | None:
-    """The record that was published last for a stage, or None."""
-    system, folder = storage.file_system(storage.join_uri(store.root, stage))
-    names = [Path(str(path)).stem for path in system.glob(f"{folder}/*.json")]
-    records = [found for found in (store.record(stage, name) for name in names) if found]
-    return max(records, key=lambda record: record.started_at, default=None)

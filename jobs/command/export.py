@@ -10,12 +10,13 @@ import os
 import uuid
 from pathlib import Path
 
+from jobs.pipeline.arguments import add_recipe_arguments, read_settings
 from refinery.export.rows import EDIT_STAGES, export_rows, write_jsonl, write_parquet
-from refinery.mixture.counted import newest_record
 from refinery.publish import storage
 from refinery.publish.records import StageRecord
+from refinery.publish.runs import stages_of
 from refinery.publish.store import Store
-from refinery.recipe import RefineSettings, load_recipe
+from refinery.recipe import RefineSettings
 from schemas.errors import ContractError, SettingsError
 
 SPARK_ABOVE_BYTES = 4_000_000_000
@@ -23,8 +24,7 @@ WRITERS = {".jsonl": write_jsonl, ".parquet": write_parquet}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--recipe", type=Path, required=True, help="settings file of the run")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+    add_recipe_arguments(parser)
     parser.add_argument(
         "--out",
         type=Path,
@@ -44,9 +44,10 @@ def run(args: argparse.Namespace) -> int:
     """Export what the newest finished tokenising kept."""
     if args.out.suffix not in WRITERS:
         raise SettingsError(f"--out {args.out}: expected a name that ends in .jsonl or .parquet")
-    settings = load_recipe(args.recipe, tuple(args.overrides))
-    store = Store(storage.join_uri(settings.runtime.output, "tables"))
-    tokens = newest_record(store, "tokenise")
+    settings = read_settings(args)
+    published = stages_of(settings.runtime.output, settings.runtime.tables)
+    store = published.store
+    tokens = published.record("tokenise")
     records = {name: _input(store, tokens, name) for name in EDIT_STAGES}
     clean = records["clean"]
     if clean is None:

@@ -9,12 +9,14 @@ import argparse
 import importlib
 from typing import Protocol, cast
 
+from jobs.pipeline.arguments import Parser
 from schemas.errors import run_main
 from schemas.version import code_version
 
 VERBS = {
     "init": "write a commented recipe from a folder's files",
     "doctor": "check Java, memory, packages and write access",
+    "check": "find the mistakes of a recipe before a run, all at once",
     "refine": "run the jobs of a recipe in order, skipping what is published",
     "estimate": "say what a run will cost, from a small sample",
     "plan": "show tokens and epochs per source before anything is packed",
@@ -44,18 +46,21 @@ class Verb(Protocol):
 
 def main(argv: list[str]) -> int:
     """Parse the verb, import its module, run it."""
-    parser = argparse.ArgumentParser(prog="refinery", description="Refine text for pretraining.")
-    parser.add_argument("--version", action="version", version=f"refinery {code_version()}")
+    parser = Parser(prog="refinery", description="Refine text for pretraining.")
+    _add_version(parser)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, text in VERBS.items():
         verbs.add_parser(name, help=text, add_help=False)
     chosen, rest = parser.parse_known_args(argv[:1])[0], argv[1:]
     verb = cast("Verb", importlib.import_module(f"jobs.command.{chosen.verb}"))
-    verb_parser = argparse.ArgumentParser(
-        prog=f"refinery {chosen.verb}", description=VERBS[chosen.verb]
-    )
+    verb_parser = Parser(prog=f"refinery {chosen.verb}", description=VERBS[chosen.verb])
+    _add_version(verb_parser)
     verb.add_arguments(verb_parser)
     return verb.run(verb_parser.parse_args(rest))
+
+
+def _add_version(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--version", action="version", version=f"refinery {code_version()}")
 
 
 def entry() -> None:

@@ -10,37 +10,32 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from refinery.mixture.counted import count_tokens, newest_record
+from jobs.pipeline.arguments import add_recipe_arguments, read_settings
+from refinery.mixture.counted import count_tokens
 from refinery.mixture.plan import MANY_EPOCHS, MixturePlan, plan_mixture
 from refinery.mixture.plot import mixture_page
 from refinery.publish import storage
-from refinery.publish.store import Store
-from refinery.recipe import load_recipe
+from refinery.publish.runs import stages_of
 from schemas.errors import SettingsError
 
 BAR_CELLS = 12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recipe", nargs="?", type=Path, help="settings file (YAML)")
-    parser.add_argument("--recipe", dest="recipe_option", type=Path, help="the same, as an option")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+    add_recipe_arguments(parser)
     parser.add_argument("--plot", type=Path, metavar="FILE.html", help="draw the table as a page")
     parser.add_argument("--json", action="store_true", help="one JSON object, for machines")
 
 
 def run(args: argparse.Namespace) -> int:
     """Plan the mixture of the recipe over the tokens that are already counted."""
-    path = args.recipe_option or args.recipe
-    if path is None:
-        raise SettingsError("refinery plan: name a recipe, e.g. jobs/recipes/demo.yaml")
     if args.plot is not None and args.plot.suffix != ".html":
         raise SettingsError(
             f"--plot {args.plot}: the plot is a page; name a file that ends in .html"
         )
-    settings = load_recipe(path, tuple(args.overrides))
-    store = Store(storage.join_uri(settings.runtime.output, "tables"))
-    record = newest_record(store, "tokenise")
+    settings = read_settings(args)
+    published = stages_of(settings.runtime.output, settings.runtime.tables)
+    store, record = published.store, published.record("tokenise")
     names = [source.name for source in settings.recipe.sources]
     counted = count_tokens(store.table_uri(record, "tokens"), names)
     plan = plan_mixture(counted.tokens, counted.documents, settings.recipe.mixture)

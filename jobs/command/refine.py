@@ -1,11 +1,11 @@
-"""`refinery refine --recipe R`: the same as `spark-submit jobs/refine.py`, in this process."""
+"""`refinery refine RECIPE`: the same as `spark-submit jobs/refine.py`, in this process."""
 
 from __future__ import annotations
 
 import argparse
 
 from jobs import launch as submit
-from jobs.pipeline.arguments import add_recipe_arguments, add_stage_arguments
+from jobs.pipeline.arguments import add_recipe_arguments, add_stage_arguments, recipe_path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Hand on to the local start."""
-    argv = ["--recipe", str(args.recipe)]
+    argv = ["--recipe", str(recipe_path(args))]
     for override in args.overrides:
         argv += ["--set", override]
     argv += ["--until", args.until] if args.until else []

@@ -1,16 +1,40 @@
-"""The arguments that all jobs share; read before Spark's modules are."""
+"""The arguments that all jobs and verbs share; read before Spark's modules are.
+
+Each names its recipe as the first argument (`refinery plan recipe.yaml`) or as `--recipe`.
+"""
 
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
+from typing import NoReturn
 
 from refinery.recipe import RefineSettings, load_recipe
+from schemas.errors import SettingsError
+from schemas.settings import closest
+
+SETTINGS_ENDINGS = (".yaml", ".yml")
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, and the nearest right name for a wrong verb, choice or flag."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(f"{message}{self._hint(message)}")
+
+    def _hint(self, message: str) -> str:
+        """What the first unknown name of a message resembles."""
+        if found := re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message):
+            return closest(found[1], re.findall(r"[\w.-]+", found[2]))
+        if found := re.search(r"unrecognized arguments: .*?(--?[\w-]+)", message):
+            return closest(found[1], list(self._option_string_actions))
+        return ""
 
 
 def recipe_parser(program: str) -> argparse.ArgumentParser:
     """A parser of the arguments that name a recipe and change single settings of it."""
-    parser = argparse.ArgumentParser(prog=program)
+    parser = Parser(prog=program)
     add_recipe_arguments(parser)
     return parser
 
@@ -24,7 +48,20 @@ def refine_parser(program: str) -> argparse.ArgumentParser:
 
 def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what names a recipe and changes single settings of it."""
-    parser.add_argument("--recipe", required=True, type=Path, help="settings file (YAML)")
+    parser.add_argument("recipe", nargs="?", type=Path, help="settings file (YAML)")
+    parser.add_argument("--recipe", dest="recipe_option", type=Path, help="the same, as an option")
+    add_override_argument(parser)
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what names a run: its recipe, or the folder of its output."""
+    parser.add_argument("run", nargs="?", help="settings file (YAML) of the run, or its output")
+    parser.add_argument("--recipe", dest="recipe_option", type=Path, help="settings file (YAML)")
+    add_override_argument(parser)
+
+
+def add_override_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare `--set`, which changes single settings of a recipe."""
     parser.add_argument(
         "--set",
         action="append",
@@ -46,9 +83,49 @@ def add_stage_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def recipe_path(args: argparse.Namespace) -> Path:
+    """The settings file that the arguments name.
+
+    Raises:
+        SettingsError: None is named, or two are.
+    """
+    given = [path for path in (args.recipe, args.recipe_option) if path is not None]
+    if len(given) != 1:
+        found = f"got {given[0]} and {given[1]}" if given else "got none"
+        raise SettingsError(f"name one recipe, e.g. jobs/recipes/demo.yaml; {found}")
+    path: Path = given[0]
+    return path
+
+
+def read_settings(args: argparse.Namespace) -> RefineSettings:
+    """The settings that the arguments name, with the overrides."""
+    return load_recipe(recipe_path(args), tuple(args.overrides))
+
+
+def output_of(args: argparse.Namespace) -> str:
+    """The output of the run that the arguments name: a recipe's, or the folder or URI itself.
+
+    Raises:
+        SettingsError: Nothing is named, or `--set` is given without a recipe.
+    """
+    if args.recipe_option is not None or is_settings_file(args.run):
+        named = args.recipe_option or Path(args.run)
+        return load_recipe(named, tuple(args.overrides)).runtime.output
+    if args.run is None:
+        raise SettingsError("name a run: its recipe (YAML), or the folder of its output")
+    if args.overrides:
+        raise SettingsError(f"--set changes a recipe; {args.run} is an output, not a recipe")
+    return str(args.run)
+
+
+def is_settings_file(text: str | None) -> bool:
+    """Whether an argument names a settings file rather than a folder."""
+    return text is not None and text.lower().endswith(SETTINGS_ENDINGS)
+
+
 def parse_recipe_arguments(
     argv: list[str], parser: argparse.ArgumentParser
 ) -> tuple[RefineSettings, argparse.Namespace]:
     """Parse and load; faults of the recipe come before any session starts."""
     args = parser.parse_args(argv)
-    return load_recipe(args.recipe, tuple(args.overrides)), args
+    return read_settings(args), args

@@ -15,6 +15,7 @@ from refinery.publish.run_file import (
     relative_tables,
     write_run_file,
 )
+from refinery.publish.runs import register_run
 from refinery.publish.store import Store
 from refinery.recipe import RefineSettings
 from schemas.version import code_version
@@ -36,3 +37,4 @@ def record_run(
         started_at=started.isoformat(timespec="seconds"),
     )
     write_run_file(output, file)
+    register_run(output, store, file.stages)

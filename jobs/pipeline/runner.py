@@ -9,24 +9,25 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from types import NoneType
 
-from py4j.protocol import Py4JJavaError
-from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from rich.console import Console
 
+from jobs.pipeline.java_errors import one_line_errors
 from jobs.pipeline.metering import metered
 from jobs.pipeline.progress import spark_progress
 from jobs.pipeline.recording import record_run
 from jobs.pipeline.stage import TABLE_COLUMN, Stage, StageContext
 from jobs.spark.session import build_session
+from refinery.preflight.checks import check_settings
 from refinery.publish import storage
 from refinery.publish.records import StageRecord, TableSummary
+from refinery.publish.runs import alone_in
 from refinery.publish.store import Store, summarise_table
 from refinery.recipe import RefineSettings
 from schemas.errors import SettingsError
@@ -35,8 +36,6 @@ from schemas.settings import nearest
 from schemas.version import code_version
 
 logger = logging.getLogger(__name__)
-
-NO_SPACE = "No space left on device"
 
 
 @dataclass
@@ -60,9 +59,9 @@ class RefineRun:
             files=stage.contents(recipe, self.store),
         )
 
-    def take_published(self, stage: Stage) -> bool:
+    def take_published(self, stage: Stage, fingerprint: str) -> bool:
         """Use a stage's record where there is one; says whether."""
-        record = self.store.record(stage.name, self.fingerprint(stage))
+        record = self.store.record(stage.name, fingerprint)
         if record is not None and not stage.is_present(self.settings.runtime):
             return False
         if record is not None:
@@ -72,9 +71,9 @@ class RefineRun:
             self.console.print(f"[dim]{stage.name:<14} published earlier, skipped[/dim]")
         return record is not None
 
-    def execute(self, stage: Stage) -> None:
+    def execute(self, stage: Stage, fingerprint: str) -> None:
         """Run one stage into a fresh attempt and publish it."""
-        fingerprint, started, clock = self.fingerprint(stage), datetime.now(UTC), time.monotonic()
+        started, clock = datetime.now(UTC), time.monotonic()
         attempt_uri = self.store.new_attempt(stage.name)
         context = StageContext(
             recipe=self.settings.recipe,
@@ -87,7 +86,7 @@ class RefineRun:
         )
         with (
             spark_progress(context.spark, stage.name, self.console),
-            _disk_full(attempt_uri),
+            one_line_errors(attempt_uri),
             metered(context.spark) as meter,
         ):
             facts = stage.run(context)
@@ -115,6 +114,9 @@ class RefineRun:
         rows = ", ".join(f"{name} {table.rows:,}" for name, table in record.tables.items())
         self.console.print(f"{stage.name:<14} {record.seconds:6.1f} s   {rows}")
 
+    def say_waiting(self, stage: Stage) -> None:
+        self.console.print(f"[dim]{stage.name:<14} another run computes the same; waiting[/dim]")
+
 
 def _summarise(attempt_uri: str) -> dict[str, TableSummary]:
     """Rows by table of an attempt, from its files."""
@@ -127,18 +129,6 @@ def _summarise(attempt_uri: str) -> dict[str, TableSummary]:
         name: summarise_table(storage.join_uri(attempt_uri, f"{TABLE_COLUMN}={name}"))
         for name in names
     }
-
-
-@contextmanager
-def _disk_full(uri: str) -> Iterator[None]:
-    """Say in one line that the disk is full; Spark wraps it in a page of Java."""
-    try:
-        with storage.disk_full_as_error(uri):
-            yield
-    except (PySparkException, Py4JJavaError) as error:
-        if NO_SPACE in str(error):
-            raise storage.disk_full(uri) from error
-        raise
 
 
 def run_stages(
@@ -166,7 +156,8 @@ def run_stages(
             raise SettingsError(f"no stage '{name}' in this recipe{nearest(name, names)}")
     stop = names.index(last) + 1 if last else len(enabled)
     start = names.index(first) if first else 0
-    store = Store(storage.join_uri(settings.runtime.output, "tables"))
+    check_settings(settings, packs=stop == len(enabled))
+    store = Store(settings.runtime.tables_uri)
     sessions: list[SparkSession] = []
 
     def session() -> SparkSession:
@@ -175,15 +166,15 @@ def run_stages(
         return sessions[0]
 
     run, started = RefineRun(settings, store, Console(stderr=True), session), datetime.now(UTC)
-    for stage in enabled[start:stop]:
-        stage.check(settings.recipe)
-    with store.lock():
+    with alone_in(settings.runtime.output), store.share():
         for index, stage in enumerate(enabled[:stop]):
-            if not run.take_published(stage):
-                if index < start:
-                    raise SettingsError(
-                        f"--from {first}: stage '{stage.name}' is not published yet"
-                    )
-                run.execute(stage)
+            fingerprint = run.fingerprint(stage)
+            with store.claim(fingerprint, partial(run.say_waiting, stage)):
+                if not run.take_published(stage, fingerprint):
+                    if index < start:
+                        raise SettingsError(
+                            f"--from {first}: stage '{stage.name}' is not published yet"
+                        )
+                    run.execute(stage, fingerprint)
             record_run(run.settings, run.store, run.records, started)
     return run

@@ -38,7 +38,6 @@ class Stage:
         inputs: Names of the stages whose tables or artefacts it reads.
         settings: Gives the part of the recipe that its result is a function of.
         contents: Gives (role, SHA-256) of the files, models, lists and benchmarks that it reads.
-        check: Refuses a recipe whose files cannot serve, before the first stage runs.
         run: Writes the tables through the context, and returns the facts.
         facts: The model of the facts that `run` returns; None for a stage without facts.
         enabled: Tells whether the recipe has this stage at all.
@@ -52,7 +51,6 @@ class Stage:
     run: Callable[[StageContext], StageFacts | None]
     facts: type[StageFacts] | None = None
     contents: Callable[[Recipe, Store], Contents] = _no_contents
-    check: Callable[[Recipe], None] = lambda recipe: None
     enabled: Callable[[Recipe], bool] = lambda recipe: True
     is_present: Callable[[Runtime], bool] = lambda runtime: True
 

@@ -21,7 +21,6 @@ from refinery.vocabulary.config import RecipeExtension, VocabularyConfig
 from refinery.vocabulary.extend.donor import read_donor
 from refinery.vocabulary.extend.donor_from_text import (
     choose_lines,
-    refuse_small_size,
     train_and_hold_out,
 )
 from refinery.vocabulary.extend.publish import Texts, publish_extension
@@ -30,7 +29,7 @@ from refinery.vocabulary.train.byte_level_bpe import TRAINER_VERSION, train_bpe,
 from refinery.vocabulary.train.counted_clauses import collect_clauses
 from refinery.vocabulary.train.sample_documents import sample_by_bytes
 from refinery.vocabulary.train.train import TRAINING_VERSION, train_tokenizer
-from schemas.errors import ContractError, SettingsError
+from schemas.errors import ContractError
 from schemas.vocabulary import ExtendedVocabulary
 
 TOKENIZER, BASE = "tokenizer", "base_tokenizer"
@@ -41,25 +40,6 @@ def _contents(recipe: Recipe, store: Store) -> Contents:
     donor = config.extend.donor if config.extend else None
     files = {"tokenizer": config.tokenizer, "donor": donor}
     return [(role, sha256_path(storage.local_copy(uri))) for role, uri in files.items() if uri]
-
-
-def _check(recipe: Recipe) -> None:
-    """Refuse a base or donor that cannot serve now, not after hours of cleaning."""
-    config = recipe.vocabulary
-    if config.tokenizer is None:
-        return
-    path = storage.local_copy(config.tokenizer)
-    if config.extend is None:
-        if not path.exists():
-            raise SettingsError(
-                f"recipe.vocabulary.tokenizer {path}: no such file or folder; expected a tokenizer"
-            )
-        return
-    base = read_tokenizer(path)
-    refuse_small_size(config.extend, base, setting="recipe.vocabulary.extend.size")
-    new_characters(config.extend.scripts, config.extend.characters)
-    if config.extend.donor is not None:
-        read_donor(storage.local_copy(config.extend.donor), base)
 
 
 def _settings(recipe: Recipe) -> dict[str, object]:
@@ -150,6 +130,5 @@ STAGE = Stage(
     inputs=("clean", "dedup", "decontaminate"),
     settings=_settings,
     contents=_contents,
-    check=_check,
     run=_run,
 )

@@ -15,11 +15,9 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from refinery.publish.store import Store
+from refinery.publish.runs import stages_of
 from schemas.errors import ContractError, SettingsError
 from schemas.manifest import Manifest, Shard, Split, read_manifest
-
-TABLES_FOLDER = "tables"
 
 
 @dataclass(frozen=True)
@@ -173,7 +171,7 @@ def _table_rows(
 ) -> list[dict[str, Any]]:
     """Rows of some documents in a table of the run; none where it does not lie there any more."""
     summary = next((s for s in dataset.manifest.stages if s.stage == stage), None)
-    store = Store(str(dataset.folder.absolute().parent / TABLES_FOLDER))
+    store = stages_of(str(dataset.folder.absolute().parent)).store
     record = store.record(stage, summary.fingerprint) if summary else None
     folder = Path(store.table_uri(record, table)) if record is not None else None
     if folder is None or not folder.is_dir():

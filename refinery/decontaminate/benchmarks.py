@@ -20,6 +20,7 @@ from xml.etree import ElementTree
 from refinery.decontaminate.config import BenchmarkConfig, QuestionConfig
 from refinery.sources.record import to_valid_text
 from schemas.errors import SettingsError
+from schemas.settings import closest
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -89,6 +90,25 @@ def read_items(config: BenchmarkConfig) -> list[Item]:
             f"benchmark '{config.name}': {len(labels)} labels for {len(items)} items"
         )
     return items
+
+
+def check_benchmark(config: BenchmarkConfig) -> None:
+    """See that the files are there and that the first item of each has the fields that are named.
+
+    Raises:
+        SettingsError: As `read_items`, for the first item of each file.
+    """
+    _labels(config)
+    for location, data in (
+        text for path in _benchmark_files(config) for text in _texts(path, config)
+    ):
+        try:
+            row = next(_rows(data, config), None)
+        except (ValueError, csv.Error, ElementTree.ParseError) as error:
+            raise SettingsError(f"benchmark '{config.name}': {location}: {error}") from error
+        if row is None:
+            raise SettingsError(f"benchmark '{config.name}': {location} holds no item")
+        _item(row, "", f"{location}, item 0", 0, None, config)
 
 
 def _texts(path: Path, config: BenchmarkConfig) -> Iterator[tuple[str, str]]:
@@ -222,7 +242,8 @@ def _field(row: dict[str, Any], name: str, where: str) -> Any:
     for part in name.split("."):
         if not isinstance(value, dict) or part not in value:
             names = sorted(map(str, row))
-            raise SettingsError(f"{where}: no field '{name}', found {names}")
+            hint = closest(name, names)
+            raise SettingsError(f"{where}: no field '{name}', found {names}{hint}")
         value = value[part]
     return value
 

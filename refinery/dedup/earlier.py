@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from refinery.dedup.facts import DedupFacts
-from refinery.mixture.counted import newest_record
-from refinery.publish import storage
 from refinery.publish.records import StageRecord
+from refinery.publish.runs import stages_of
 from refinery.publish.store import Store
 from schemas.errors import ContractError
 
@@ -32,8 +31,8 @@ def earlier_runs(outputs: tuple[str, ...]) -> list[EarlierRun]:
     """
     runs = []
     for output in outputs:
-        store = Store(storage.join_uri(output, "tables"))
-        runs.append(EarlierRun(output, store, newest_record(store, "dedup")))
+        run = stages_of(output)
+        runs.append(EarlierRun(output, run.store, run.record("dedup")))
     return runs
 
 

@@ -10,9 +10,6 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from refinery.publish import storage
-from refinery.publish.records import StageRecord
-from refinery.publish.store import Store
-from schemas.errors import SettingsError
 
 
 @dataclass(frozen=True)
@@ -21,23 +18,6 @@ class CountedTokens:
 
     documents: dict[str, int]
     tokens: dict[str, int]
-
-
-def newest_record(store: Store, stage: str) -> StageRecord:
-    """The stage's record that was started last.
-
-    Raises:
-        SettingsError: The stage has never been published.
-    """
-    system, path = storage.file_system(storage.join_uri(store.root, stage))
-    files = system.glob(f"{path}/*.json") if system.exists(path) else []
-    records = [StageRecord.model_validate_json(system.cat_file(file)) for file in files]
-    if not records:
-        raise SettingsError(
-            f"{store.root}: stage '{stage}' has published nothing yet; "
-            f"run `refinery refine --until {stage}` first"
-        )
-    return max(records, key=lambda record: (record.started_at, record.fingerprint))
 
 
 def count_tokens(table_uri: str, sources: Sequence[str]) -> CountedTokens:

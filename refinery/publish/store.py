@@ -4,6 +4,7 @@
     ROOT/<stage>/<fingerprint>.killed/       what the guard ended in any try of that fingerprint
     ROOT/<stage>/<attempt>/table=<name>/     Parquet files of a table
     ROOT/<stage>/<attempt>/files/<name>      trained artefacts and side files
+    ROOT/runs/<output>.run                   the run of each output that uses these tables
 
 Every attempt has a folder of its own, so a killed run leaves nothing that a later one could read.
 """
@@ -11,23 +12,22 @@ Every attempt has a folder of its own, so a killed run leaves nothing that a lat
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from refinery.publish import storage
+from refinery.publish import locks, storage
 from refinery.publish.records import StageRecord, TableSummary
-from schemas.errors import ContractError, PipelineError
+from schemas.errors import ContractError
 
 # A folder with this suffix belongs to a fingerprint, not to an attempt, and outlives all attempts.
 KEPT_SUFFIX = ".killed"
+RUNS_FOLDER = "runs"
 
 
 class Store:
@@ -45,6 +45,23 @@ class Store:
             return StageRecord.model_validate_json(storage.read_bytes(uri))
         except ValidationError as error:
             raise ContractError(f"{uri}: not a stage record: {error}") from error
+
+    def stages(self) -> list[str]:
+        """Names of all stages that have a folder here, sorted."""
+        system, path = storage.file_system(self.root)
+        if not system.exists(path):
+            return []
+        entries = system.ls(path, detail=True)
+        folders = (e["name"].rstrip("/") for e in entries if e["type"] == "directory")
+        return sorted(name for f in folders if (name := f.rsplit("/", 1)[-1]) != RUNS_FOLDER)
+
+    def records(self, stage: str) -> list[StageRecord]:
+        """All records of a stage, in the order of their fingerprints."""
+        system, path = storage.file_system(storage.join_uri(self.root, stage))
+        files = sorted(system.glob(f"{path}/*.json")) if system.exists(path) else []
+        names = [file.rsplit("/", 1)[-1].removesuffix(".json") for file in files]
+        found = (self.record(stage, name) for name in names)
+        return [record for record in found if record is not None]
 
     def new_attempt(self, stage: str) -> str:
         """The URI of a folder that no other attempt has; nothing is created yet."""
@@ -78,44 +95,45 @@ class Store:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[list[Path]]:
-        """Keep a second run out of a local root, and remove what dead runs left there.
-
-        The lock is the kernel's (`flock`): it goes with the process, so there are no stale ones. On
-        object stores two runs may race; the first record wins, and only `refinery clean` removes.
+        """Keep all runs out of a local root, and remove what dead ones left there.
 
         Yields:
-            The folders that were removed.
+            The folders that were removed; none on an object store, which has no locks.
 
         Raises:
-            PipelineError: Another run holds the folder.
+            PipelineError: A run uses the root.
         """
         if not storage.is_local(self.root):
             yield []
             return
-        root = storage.local_path(self.root)
-        root.mkdir(parents=True, exist_ok=True)
-        with (root / ".lock").open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                file.seek(0)
-                holder = file.read().strip() or "unknown"
-                raise PipelineError(f"{root}: in use by another run (process {holder})") from error
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
+        with locks.exclusive(storage.local_path(self.root)):
             yield self.remove_debris()
+
+    @contextlib.contextmanager
+    def share(self) -> Iterator[None]:
+        """Use the root beside runs of other outputs; the first of them removes what dead runs left."""
+        if not storage.is_local(self.root):
+            yield
+            return
+        with locks.shared(storage.local_path(self.root), self.remove_debris):
+            yield
+
+    @contextlib.contextmanager
+    def claim(self, fingerprint: str, waiting: Callable[[], None]) -> Iterator[None]:
+        """Compute one fingerprint in one process at a time; `waiting` is called before a wait."""
+        if not storage.is_local(self.root):
+            yield
+            return
+        with locks.claimed(storage.local_path(self.root), fingerprint, waiting):
+            yield
 
     def remove_debris(self) -> list[Path]:
         """Delete attempts that no record names (local roots only); returns what was removed."""
         root = storage.local_path(self.root)
         removed = []
-        for stage in (path for path in root.iterdir() if path.is_dir()):
-            named = {
-                StageRecord.model_validate_json(path.read_bytes()).attempt
-                for path in stage.glob("*.json")
-            }
-            for attempt in stage.iterdir():
+        for name in self.stages():
+            named = {record.attempt for record in self.records(name)}
+            for attempt in sorted((root / name).iterdir()):
                 is_attempt = attempt.is_dir() and not attempt.name.endswith(KEPT_SUFFIX)
                 if is_attempt and attempt.name not in named:
                     shutil.rmtree(attempt)

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from refinery.datasets.publish import dataset_uri
 from refinery.publish import storage
 from refinery.publish.records import StageRecord
+from refinery.publish.runs import stages_of
 from refinery.publish.store import Store
 from refinery.report.collect import collect
 from refinery.report.data import ReportData
@@ -75,7 +76,7 @@ def run_records(output: str) -> tuple[Store, dict[str, StageRecord]]:
     Raises:
         ContractError: A record that the manifest names is missing.
     """
-    store = Store(storage.join_uri(output, "tables"))
+    store = stages_of(output).store
     manifest = read_run_manifest(output)
     records = {}
     named = [(s.stage, s.fingerprint) for s in manifest.stages]

@@ -64,4 +64,4 @@ def test_every_problem_is_told_with_what_to_do(
 def test_a_folder_that_cannot_be_written_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--output", "/proc/refinery") == 2
 
-    assert "problem  output: /proc: cannot write" in capsys.readouterr().out
+    assert "/proc cannot be written" in capsys.readouterr().out

@@ -9,6 +9,7 @@ import pytest
 
 from jobs.command import (
     benchmarks,
+    check,
     clean,
     doctor,
     estimate,
@@ -18,6 +19,7 @@ from jobs.command import (
     init,
     main,
     plan,
+    query,
     refine,
     report,
     trace,
@@ -29,7 +31,7 @@ from jobs.command import (
 MODULES = {
     module.__name__.rsplit(".", 1)[1]: module
     for module in (
-        benchmarks, clean, doctor, estimate, explain, export, gate, init, plan, refine, report,
+        benchmarks, check, clean, doctor, estimate, explain, export, gate, init, plan, query, refine, report,
         trace, verify, vocabulary, whatif,
     )
 }  # fmt: skip

@@ -13,6 +13,7 @@ import pytest
 from jobs.pipeline.runner import run_stages
 from jobs.pipeline.stage import StageContext
 from jobs.stages.vocabulary import STAGE
+from refinery.preflight.checks import check_vocabulary
 from refinery.publish.records import StageRecord
 from refinery.publish.store import Store, summarise_table
 from refinery.recipe import RefineSettings
@@ -71,7 +72,7 @@ def run_stage(
         {
             "recipe": {
                 "name": "small",
-                "sources": [{"name": "a", "uri": "none", "format": "text"}],
+                "sources": [{"name": "a", "uri": "README.md", "format": "text"}],
                 "vocabulary": {"train_bytes": 9000, **vocabulary},
             },
             "runtime": {"output": str(output), "partitions": num_files},
@@ -88,7 +89,7 @@ def run_stage(
         fingerprint="1" * 64,
         spark=spark,
     )
-    STAGE.check(asked.recipe)
+    check_vocabulary(asked.recipe)
     STAGE.run(context)
     return context, Path(context.attempt_uri) / "files"
 
@@ -151,7 +152,7 @@ def test_a_base_that_cannot_grow_is_refused_before_any_stage(tmp_path: Path) -> 
     write_tokenizer(train_bpe(["the rain"], VocabularyConfig(size=400, sentinels=2)), base, 2)
     size = read_tokenizer(base).size
     for vocabulary, message in (
-        ({"tokenizer": str(tmp_path / "none")}, "no such file or folder"),
+        ({"tokenizer": str(tmp_path / "none")}, "recipe.vocabulary.tokenizer: nothing at"),
         (
             {"tokenizer": str(base), "extend": {"size": size}},
             r"vocabulary\.extend\.size .*expected more",
@@ -160,7 +161,7 @@ def test_a_base_that_cannot_grow_is_refused_before_any_stage(tmp_path: Path) -> 
     ):
         recipe = {
             "name": "small",
-            "sources": [{"name": "a", "uri": "none", "format": "text"}],
+            "sources": [{"name": "a", "uri": "README.md", "format": "text"}],
             "vocabulary": vocabulary,
         }
         asked = parse_settings(

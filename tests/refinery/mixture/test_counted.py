@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
-from refinery.mixture.counted import count_tokens, newest_record
+from refinery.mixture.counted import count_tokens
 from refinery.mixture.plot import mixture_chart, mixture_page
 from refinery.publish.store import Store
-from schemas.errors import SettingsError
 from tests.support.figures import Figure
 from tests.support.published import published_tables
 
@@ -26,18 +23,6 @@ def test_training_tokens_are_summed_and_empty_sources_named(tmp_path: Path) -> N
 
     assert found.documents == {"web": 2, "zh": 0, "odd": 1}
     assert found.tokens == {"web": 7, "zh": 0, "odd": 2}
-
-
-def test_the_record_that_started_last_is_the_newest(tmp_path: Path) -> None:
-    store = Store(str(tmp_path))
-    with pytest.raises(SettingsError, match="refinery refine --until pack"):
-        newest_record(store, "pack")
-    record = published_tables(tmp_path, {"pack": {}}).records["pack"]
-    for day, fingerprint in (("2", "a"), ("3", "b"), ("1", "c")):
-        changed = {"started_at": f"2000-01-0{day}", "fingerprint": fingerprint * 64}
-        store.publish(record.model_copy(update=changed))
-
-    assert newest_record(store, "pack").fingerprint == "b" * 64
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,45 @@
+"""`refinery check RECIPE`: every mistake that can be found before a run, and a look into each source."""
+
+from __future__ import annotations
+
+import argparse
+
+from jobs.pipeline.arguments import add_recipe_arguments, read_settings
+from refinery.preflight.checks import check_settings
+from refinery.preflight.first_documents import FirstDocument, check_first_document
+
+SHOWN_CHARS = 200
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_recipe_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Refuse what cannot work; print the first document of each source."""
+    settings = read_settings(args)
+    check_settings(settings)
+    for source in settings.recipe.sources:
+        found = check_first_document(source)
+        if found is None:
+            print(f"{source.name}: {source.uri} is read by Spark's connectors; nothing was opened")
+        else:
+            print("\n".join(_lines(found, source.format)))
+    print(f"{args.recipe or args.recipe_option}: no mistake found")
+    return 0
+
+
+def _lines(found: FirstDocument, declared: str) -> list[str]:
+    """What one source holds, for people."""
+    files = "1 file" if found.num_files == 1 else f"{found.num_files:,} files"
+    lines = [f"{found.source}: {files}, format {declared}; opened {found.file}"]
+    if found.fields is not None:
+        lines.append(f"  fields: {', '.join(found.fields.names) or 'none'}")
+    document = found.document
+    if document is None:
+        return [*lines, "  no document among its first records"]
+    if document.url:
+        lines.append(f"  url: {document.url}")
+    text = document.payload[: 4 * SHOWN_CHARS].decode(document.charset or "utf-8", "replace")
+    shown = " ".join(text.split())[:SHOWN_CHARS]
+    return [*lines, f"  first document, {len(document.payload):,} bytes: {shown}"]

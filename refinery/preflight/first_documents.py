@@ -1,0 +1,117 @@
+"""Open one file of a source: its form against the declared one, its fields, its first document."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from refinery.preflight.missing import nothing_there
+from refinery.publish import storage
+from refinery.sources.binary_files import needs_spark
+from refinery.sources.config import ReadLimits, SourceConfig
+from refinery.sources.field_guess import FieldGuess, guess_fields
+from refinery.sources.formats import format_of
+from refinery.sources.listing import InputFile, list_files
+from refinery.sources.peek import first_rows, sniff_file
+from refinery.sources.reading import read_stream
+from refinery.sources.record import Broken, Fetch
+from schemas.errors import SettingsError
+from schemas.settings import closest
+
+ROW_FORMATS = ("jsonl", "parquet", "csv")
+# Forms that a reader of the format takes; anything that the bytes show for certain must be one.
+TAKES = {
+    "warc": {"warc", "gzip", "zstd", "lz4"},
+    "html": {"html", "zip", "jsonl"},
+    "text": {"html", "zip", "jsonl"},
+    "jsonl": {"jsonl"},
+    "parquet": {"parquet"},
+    "csv": {"jsonl"},
+}
+# A file may begin with images or redirects; so many records are looked through.
+MOST_RECORDS = 200
+
+
+@dataclass(frozen=True)
+class FirstDocument:
+    """The file that was opened, and what it holds; `document` is None where Spark alone reads it."""
+
+    source: str
+    num_files: int
+    file: str
+    form: str | None
+    fields: FieldGuess | None
+    document: Fetch | None
+
+
+def check_first_document(source: SourceConfig) -> FirstDocument | None:
+    """Look into the first file of a source that has bytes.
+
+    Returns:
+        None where only Spark's connectors can open the source.
+
+    Raises:
+        SettingsError: No file, a file of another form, or no document among its first records.
+    """
+    if needs_spark(source):
+        return None
+    if not storage.exists(source.uri):
+        raise nothing_there(f"source '{source.name}'", source.uri)
+    files = list_files(source)
+    file = next((one for one in files if one.size), None)
+    if file is None:
+        return FirstDocument(source.name, len(files), files[0].name, None, None, None)
+    system, path = storage.file_system(file.uri)
+    try:
+        with system.open(path, "rb") as stream:
+            return _look(stream, file, source, len(files))
+    except OSError as error:
+        raise SettingsError(
+            f"source '{source.name}': {file.uri} cannot be read ({error})"
+        ) from error
+
+
+def _look(stream: BinaryIO, file: InputFile, source: SourceConfig, num_files: int) -> FirstDocument:
+    form = sniff_file(stream, file.name)
+    if form is not None and form not in TAKES.get(source.format, {form}):
+        named = format_of(file.name).format
+        hint = form if form in TAKES else named if named and named != source.format else None
+        told = f"; did you mean 'format: {hint}'?" if hint else ""
+        raise SettingsError(
+            f"source '{source.name}': {file.uri} is {form}, declared as format: {source.format}{told}"
+        )
+    fields = None
+    if source.format in ROW_FORMATS:
+        stream.seek(0)
+        fields = guess_fields(first_rows(stream, file.name, source.format))
+        _check_fields(fields, file, source)
+    stream.seek(0)
+    outcomes = read_stream(stream, source=source, name=file.name, limits=ReadLimits())
+    document, broken = None, None
+    for outcome in itertools.islice(outcomes, MOST_RECORDS):
+        if isinstance(outcome, Fetch):
+            document = outcome
+            break
+        if isinstance(outcome, Broken) and broken is None:
+            broken = outcome
+    if document is None and broken is not None and num_files == 1:
+        raise SettingsError(
+            f"source '{source.name}': {file.uri} has no document among its first records; "
+            f"{broken.reason}: {broken.message}"
+        )
+    return FirstDocument(source.name, num_files, file.name, form, fields, document)
+
+
+def _check_fields(fields: FieldGuess, file: InputFile, source: SourceConfig) -> None:
+    """Refuse a text field that the first rows do not have."""
+    wanted = source.fields.text
+    if not fields.names or wanted in fields.names:
+        return
+    found = ", ".join(fields.names)
+    hint = closest(wanted, fields.names)
+    if not hint and fields.text:
+        hint = f"; did you mean 'fields: {{text: {fields.text}}}'?"
+    raise SettingsError(
+        f"source '{source.name}': no field '{wanted}' in {file.uri}, found {found}{hint}"
+    )
