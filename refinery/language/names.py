@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from refinery.language.config import LanguageConfig
-from refinery.language.identify import load_model, model_path
+from refinery.language.identify import UNKNOWN, load_model, model_path
+from refinery.language.scripts import OWN_LABELS
+from refinery.text.language_labels import macro
 from schemas.errors import SettingsError
 from schemas.settings import closest
 
@@ -49,7 +51,8 @@ def check_languages(config: LanguageConfig) -> None:
     Raises:
         SettingsError: With every such name, and the label that was probably meant.
     """
-    labels = model_labels(config)
+    labels = model_labels(config) | OWN_LABELS | {UNKNOWN}
+    labels |= {macro(label) for label in labels}
     named = [("languages", name) for name in config.languages or ()]
     named += [("min_score_by_language", name) for name in config.min_score_by_language]
     faults = [

@@ -10,7 +10,7 @@ from refinery.decontaminate.benchmarks import check_benchmark
 from refinery.decontaminate.config import BenchmarkConfig
 from refinery.dedup.earlier import check_earlier, earlier_runs
 from refinery.dedup.lsh import scheme_name, with_bands
-from refinery.filters.rules import rules_for
+from refinery.filters.rules import check_rules
 from refinery.language.names import check_languages
 from refinery.preflight.datasets import check_dataset
 from refinery.preflight.missing import nothing_there
@@ -48,7 +48,7 @@ def find_mistakes(settings: RefineSettings, *, packs: bool = True) -> list[Pipel
         *(partial(check_source, source) for source in recipe.sources),
         *_list_checks(recipe),
         lambda: check_languages(recipe.clean.language),
-        lambda: rules_for("default", recipe.clean.rules),
+        lambda: check_rules(recipe.clean.rules),
         *_benchmark_checks(recipe),
         lambda: _check_earlier(recipe),
         lambda: check_vocabulary(recipe),

@@ -26,7 +26,7 @@ def test_every_label_of_the_model_is_a_language() -> None:
         ("chinse", "did you mean 'zh' (chinese)?"),
         ("pt-BR", "did you mean 'pt'?"),
         ("jp", "did you mean 'ja'?"),
-        ("klingon", "the model knows 176 labels"),
+        ("klingon", "labels such as"),
     ],
 )
 def test_another_name_leads_to_the_label(name: str, hint: str) -> None:
