@@ -23,6 +23,7 @@ VERBS = {
     "selftest": ("train.commands.selftest", "every parallel strategy against one process"),
     "report": ("train.commands.report", "one offline page with the curves of a run"),
     "trace": ("train.commands.trace", "the documents that a step read"),
+    "recipes": ("train.commands.recipes", "the recipes that ship with the package"),
     "models": ("train.commands.models", "presets with parameters, memory and FLOPs"),
     "generate": ("train.commands.generate", "text from a run, a checkpoint or a folder"),
 }

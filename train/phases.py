@@ -70,16 +70,27 @@ def _folder_of_earlier_phases(output: Path) -> Path:
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Blocks merge key by key, but `stop`, of which exactly one key is given, is replaced."""
+    """Blocks merge key by key; what belongs to something else is replaced.
+
+    `stop` is given by exactly one key, and another objective has other keys.
+    """
     merged = dict(base)
     if "manifest" in changes or "data" in changes:  # a phase that reads something else
         merged.pop("data", None)
         merged.pop("manifest", None)
     for key, value in changes.items():
         old = merged.get(key)
-        is_block = isinstance(value, dict) and isinstance(old, dict) and key != "stop"
-        merged[key] = {**old, **value} if is_block else value  # type: ignore[dict-item]
+        if isinstance(value, dict) and isinstance(old, dict) and not _is_another(key, old, value):
+            merged[key] = {**old, **value}
+        else:
+            merged[key] = value
     return merged
+
+
+def _is_another(key: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether a phase's block says nothing about the one of the recipe."""
+    other_objective = key == "objective" and new.get("name", old.get("name")) != old.get("name")
+    return key == "stop" or other_objective
 
 
 def follow(phase: TrainSettings, before: PhaseEnd) -> TrainSettings:

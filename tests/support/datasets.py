@@ -144,8 +144,10 @@ def _row(name: str, number: int, shape: DatasetShape, rng: np.random.Generator) 
 def _optional(name: str, number: int, shape: DatasetShape) -> Any:
     """A value of an optional column: all tokens begin words, each row's second half is its target."""
     match name:
-        case "target_start":
+        case "target_start" | "segment_b_start":
             return shape.seq_len // 2
+        case "is_next":
+            return number % 2
         case "class_label":
             return number % 3
         case "token_labels":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from train.commands.recipes import find_recipe
 from train.settings import TrainSettings, load_train_settings
 
 
@@ -39,7 +40,12 @@ def existing_folder(text: str) -> Path:
 
 def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare `--recipe` and `--set`."""
-    parser.add_argument("--recipe", type=Path, required=True, help="YAML recipe of the run")
+    parser.add_argument(
+        "--recipe",
+        type=Path,
+        required=True,
+        help="YAML recipe of the run, or a name of `train recipes`",
+    )
     parser.add_argument(
         "--set",
         dest="overrides",
@@ -56,4 +62,4 @@ def settings_of(arguments: argparse.Namespace) -> TrainSettings:
     Raises:
         SettingsError: With every fault of the recipe.
     """
-    return load_train_settings(arguments.recipe, arguments.overrides)
+    return load_train_settings(find_recipe(arguments.recipe), arguments.overrides)

@@ -51,7 +51,7 @@ PLAN = "plan --recipe recipe.yaml"
         ("selftest --family gtp2", "did you mean 'gpt2'"),
         ("selftest --strategy fsdpp", "did you mean 'fsdp'"),
         ("trace --recipe recipe.yaml --step 2", "the run has steps 0 to 1"),
-        ("report", "the following arguments are required"),
+        ("report", "name the output folder of a run"),
         ("pretran", "did you mean 'pretrain'"),
     ],
 )
