@@ -112,7 +112,7 @@ def _write_items(context: StageContext, index: BenchmarkIndex, items: list[Item]
 
 STAGE = Stage(
     name="decontaminate",
-    version=4,
+    version=5,
     inputs=("benchmarks", "clean", "dedup"),
     settings=_settings,
     run=_run,

@@ -2,7 +2,7 @@
 
 One pass over a text's tokens hashes the runs of the shortest n and asks a Bloom filter; for the few
 that pass, the hash grows to each benchmark's n and is looked up. Every hit is confirmed against the
-item's own words before it counts.
+item's own words, and the hits of an item together must be enough of it, before they count.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from refinery.decontaminate.benchmarks import Item
 from refinery.decontaminate.config import DecontaminateConfig
 from refinery.decontaminate.grams import RunFilter, Runs, grow, prefix_hashes, run_hashes
+from refinery.decontaminate.second_look import Hit, held
 from refinery.decontaminate.words import ItemWords
 from refinery.text.batch import Hashes, Indices, TextBatch, mix
 
-INDEX_VERSION = 3
+INDEX_VERSION = 4
 MIN_LINE_TOKENS = 4
 TEMPLATES_SHOWN = 50
 
@@ -116,20 +117,23 @@ class BenchmarkIndex:
         return np.concatenate([none, *items]), np.concatenate([none, *hashes])
 
     def scan(self, batch: TextBatch) -> list[Match]:
-        """Confirmed matches in the order of texts and offsets."""
-        matches: set[Match] = set()
+        """Matches of the items that texts hold, in the order of texts and offsets."""
+        hits: list[Hit] = []
         ngrams, lines = self.filters
         if any(not runs.whole_line for runs in self.runs):
             prefixes = prefix_hashes(batch.token_hashes, ngrams.tokens)
             firsts = ngrams.passing(prefixes)
-            matches.update(
-                self._matches(batch, firsts, prefixes[firsts], ngrams.tokens, whole_line=False)
-            )
+            hits += self._hits(batch, firsts, prefixes[firsts], ngrams.tokens, whole_line=False)
         if any(runs.whole_line for runs in self.runs):
-            matches.update(self._line_matches(batch, lines))
+            hits += self._line_hits(batch, lines)
+        if not hits:
+            return []
+        lengths = self.words.num_tokens
+        enough = {hit.item: self.ngram_tokens[self.names[hit.item][0]] for hit in hits}
+        matches = {_match(batch, hit) for hit in held(batch, hits, lengths, enough)}
         return sorted(matches, key=lambda m: (m.text, m.start, m.end, m.item, m.gram))
 
-    def _line_matches(self, batch: TextBatch, begins: RunFilter) -> Iterator[Match]:
+    def _line_hits(self, batch: TextBatch, begins: RunFilter) -> Iterator[Hit]:
         is_first = _line_firsts(batch)
         firsts = np.flatnonzero(is_first[:-1])
         firsts = firsts[firsts + begins.tokens <= len(batch.token_hashes)]
@@ -139,7 +143,7 @@ class BenchmarkIndex:
         def ends_with_line(lasts: Indices) -> NDArray[np.bool_]:
             return is_first[lasts]
 
-        yield from self._matches(
+        yield from self._hits(
             batch,
             firsts[passed],
             prefixes[passed],
@@ -148,7 +152,7 @@ class BenchmarkIndex:
             accept=ends_with_line,
         )
 
-    def _matches(
+    def _hits(
         self,
         batch: TextBatch,
         firsts: Indices,
@@ -157,7 +161,7 @@ class BenchmarkIndex:
         *,
         whole_line: bool,
         accept: Callable[[Indices], NDArray[np.bool_]] | None = None,
-    ) -> Iterator[Match]:
+    ) -> Iterator[Hit]:
         """Grow the runs that begin at `firsts` to every indexed length and look them up."""
         by_length = {runs.tokens: runs for runs in self.runs if runs.whole_line == whole_line}
         for n in range(tokens, max(by_length) + 1):
@@ -174,19 +178,23 @@ class BenchmarkIndex:
 
     def _confirmed(
         self, batch: TextBatch, runs: Runs, hashes: Hashes, firsts: Indices
-    ) -> Iterator[Match]:
+    ) -> Iterator[Hit]:
         low, high = runs.bounds(hashes)
         for position in np.flatnonzero(high > low):
             first = int(firsts[position])
             text = int(batch.token_doc[first])
-            base = int(batch.starts[text])
-            start = int(batch.token_starts[first]) - base
-            end = int(batch.token_ends[first + runs.tokens - 1]) - base
             gram = int(hashes[position : position + 1].view(np.int64)[0])
             for own in runs.firsts[low[position] : high[position]].tolist():
                 if self.words.is_same(own, batch, first, runs.tokens):
                     item = int(self.words.items_of(np.array([own]))[0])
-                    yield Match(text, item, gram, start, end)
+                    yield Hit(text, item, gram, first, own, runs.tokens)
+
+
+def _match(batch: TextBatch, hit: Hit) -> Match:
+    base = int(batch.starts[hit.text])
+    start = int(batch.token_starts[hit.first]) - base
+    end = int(batch.token_ends[hit.first + hit.tokens - 1]) - base
+    return Match(hit.text, hit.item, hit.gram, start, end)
 
 
 def _line_firsts(batch: TextBatch) -> NDArray[np.bool_]:
@@ -196,17 +204,6 @@ def _line_firsts(batch: TextBatch) -> NDArray[np.bool_]:
     is_first[np.searchsorted(batch.token_starts, begins)] = True
     is_first[-1] = True
     return is_first
-
-
-def joined_spans(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Sorted spans with those that touch or overlap made one."""
-    joined: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = joined[-1][0], max(joined[-1][1], end)
-        else:
-            joined.append((start, end))
-    return joined
 
 
 def _ngram_tokens(

@@ -16,8 +16,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from refinery.decontaminate.config import DecontaminateConfig
-from refinery.decontaminate.index import BenchmarkIndex, Match, joined_spans
+from refinery.decontaminate.index import BenchmarkIndex, Match
 from refinery.decontaminate.index_file import open_index
+from refinery.decontaminate.spans import joined_spans
 from refinery.tables import UnionRows, arrow_schema, union_ddl
 from refinery.text.batch import TextBatch, spans_of_groups
 from refinery.text.edits import Edit, EditMap, apply_edits, edits_of, merge_edits

@@ -49,6 +49,11 @@ def _han_starts(run: str, start: int) -> list[int]:
     return starts
 
 
+def count_han_words(text: str) -> int:
+    """Words that the runs of Han characters in a text make, by the dictionary."""
+    return sum(len(_han_starts(run, 0)) for match in _WORD.finditer(text) if (run := match["han"]))
+
+
 def sentence_starts(text: str) -> Ints:
     """Offsets of the first character of each sentence, sorted; none in an empty text."""
     starts, start = [], 0

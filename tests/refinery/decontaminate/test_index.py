@@ -10,7 +10,7 @@ import pytest
 from refinery.decontaminate.benchmarks import Item
 from refinery.decontaminate.config import BenchmarkConfig, DecontaminateConfig
 from refinery.decontaminate.frequency import frequent_to_ignore
-from refinery.decontaminate.index import BenchmarkIndex, Match, joined_spans
+from refinery.decontaminate.index import BenchmarkIndex, Match
 from refinery.decontaminate.index_file import open_index, write_index
 from refinery.decontaminate.marking import decide
 from refinery.text.batch import TextBatch
@@ -191,7 +191,3 @@ def test_a_cut_takes_200_characters_on_each_side_and_short_pieces() -> None:
     many = [(i * 1000, i * 1000 + 10) for i in range(1, 12)]
     assert decide(12_500, many, config) == ("drop", [])
     assert decide(500, [(200, 300)], CONFIG) == ("drop", [])
-
-
-def test_joined_spans_touch_or_overlap() -> None:
-    assert joined_spans([(5, 9), (1, 3), (3, 4), (6, 7)]) == [(1, 4), (5, 9)]

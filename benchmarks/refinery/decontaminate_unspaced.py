@@ -1,0 +1,118 @@
+"""Do stock phrases of technical texts without blanks between words look like benchmark items?
+
+    python -m benchmarks.refinery.decontaminate_unspaced BENCHMARKS TEXTS MANUALS
+
+- False positives: Chinese technical documentation as whole documents (TEXTS/docs-zh.jsonl.gz, and the manuals
+  of Debian packages below MANUALS: see `benchmarks/corpora/manuals.py`) against every benchmark below BENCHMARKS.
+  Each passage that is still found is in the result, to be read; `before` counts the hits without the second look.
+- Recall and false positives in Japanese, Korean, Khmer (which, as Thai, has no blanks between words): lines of the
+  language's manuals are the items, and are planted into manuals that do not hold them, as the stage does it
+  on every run. Manuals that hold no item have no true hit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from unittest import mock
+
+from benchmarks.corpora.manuals import manual_pages
+from benchmarks.corpora.published_benchmarks import published
+from benchmarks.corpora.text_files import read_texts
+from benchmarks.record import argument_parser, record
+from refinery.decontaminate import second_look
+from refinery.decontaminate.benchmarks import Item, read_items
+from refinery.decontaminate.config import BenchmarkConfig, DecontaminateConfig
+from refinery.decontaminate.index import BenchmarkIndex, Match
+from refinery.decontaminate.measure import Search, measure
+from refinery.text.batch import TextBatch
+
+PAGES, ITEMS, BATCH = 900, 400, 200
+SHOWN_CHARS = 80
+LANGUAGES = ("ja", "ko", "km")
+
+
+def scan(index: BenchmarkIndex, texts: Sequence[str]) -> list[tuple[int, Match]]:
+    return [
+        (start + match.text, match)
+        for start in range(0, len(texts), BATCH)
+        for match in index.scan(TextBatch.of(texts[start : start + BATCH]))
+    ]
+
+
+def false_positives(index: BenchmarkIndex, texts: Sequence[str]) -> dict[str, object]:
+    """Documents with a hit, with and without the second look, and what was found."""
+    found = scan(index, texts)
+    with mock.patch.object(second_look, "MIN_HELD", 0.0):
+        before = {doc for doc, _ in scan(index, texts)}
+    passages = {
+        (doc, match.item): texts[doc][match.start : match.end][:SHOWN_CHARS] for doc, match in found
+    }
+    return {
+        "documents": len(texts),
+        "characters": sum(map(len, texts)),
+        "hit_before": len(before),
+        "hit": len({doc for doc, _ in found}),
+        "found": [
+            {"item": "/".join(index.names[item]), "passage": passage}
+            for (_, item), passage in sorted(passages.items())
+        ],
+    }
+
+
+def by_language(pages: Sequence[str]) -> dict[str, object]:
+    """Lines of every second page as items, planted into the other pages."""
+    lines = dict.fromkeys(line.strip() for page in pages[::2] for line in page.split("\n"))
+    items = [Item("lines", str(n), line) for n, line in enumerate(lines) if len(line) >= 30][:ITEMS]
+    config = DecontaminateConfig(
+        benchmarks=(BenchmarkConfig(name="lines", path="-", fields=("text",)),)
+    )
+    index = BenchmarkIndex.build(items, config)
+    whole = {item.text for item in items}
+    clean = [page for page in pages[1::2] if not any(text in page for text in whole)]
+    hit = {doc for doc, _ in scan(index, clean)}
+    hosts = [page for doc, page in enumerate(clean) if doc not in hit]
+    measured = measure(Search(index), items, hosts, most=250, seed=1)
+    with mock.patch.object(second_look, "MIN_HELD", 0.0):
+        before = {doc for doc, _ in scan(index, clean)}
+    return {
+        "items": len(items),
+        "ngram_tokens": index.ngram_tokens["lines"],
+        "clean_documents": len(clean),
+        "hit_before": len(before),
+        "hit": len(hit),
+        "recall": {
+            group: {name: round(one.found / one.planted, 4) for name, one in counts.items()}
+            for group, counts in measured.groups.items()
+        },
+        "false_positives_of_shuffled_items": measured.false_positives,
+    }
+
+
+def main() -> None:
+    parser = argument_parser(__doc__)
+    parser.add_argument("benchmarks", type=Path)
+    parser.add_argument("texts", type=Path)
+    parser.add_argument("manuals", type=Path)
+    args = parser.parse_args()
+    configs = published(args.benchmarks)
+    items = [item for config in configs for item in read_items(config)]
+    index = BenchmarkIndex.build(items, DecontaminateConfig(benchmarks=configs))
+    documentation = list(read_texts(args.texts / "docs-zh.jsonl.gz"))
+    manuals = list(manual_pages(args.manuals, "zh", 10 * PAGES).values())
+    record(
+        "decontaminate_unspaced",
+        {
+            "min_held": second_look.MIN_HELD,
+            "documentation": false_positives(index, documentation),
+            "manuals": false_positives(index, manuals),
+            **{
+                language: by_language(list(manual_pages(args.manuals, language, PAGES).values()))
+                for language in LANGUAGES
+            },
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
