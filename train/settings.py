@@ -64,7 +64,9 @@ class EvaluationConfig(Settings):
         default=None, gt=0, description="null: at the end of the run only"
     )
     max_rows: int | None = Field(
-        default=None, gt=0, description="rows that are read; null: the whole split"
+        default=None,
+        gt=0,
+        description="rows that are read, from every source its share; null: the whole split",
     )
     microbatch: int = Field(default=8, gt=0, description="rows of a forward pass on one rank")
 

@@ -33,7 +33,8 @@ def test_a_loop_of_ones_own_has_the_labels_of_the_trainer(
     rows = page.names["rows"].sample(16, random_state=0)
     theirs = page.names["PackedShards"](rows)
     samples = packed.read(np.arange(packed.num_rows))
-    labels = CausalObjective().build(samples, seed=0).labels
+    special = packed.manifest.tokenizer.special_ids
+    labels = CausalObjective(special.eos).build(samples, seed=0).labels
     index_of = {ids.tobytes(): index for index, ids in enumerate(samples.input_ids)}
 
     for index in range(len(rows)):

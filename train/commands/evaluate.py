@@ -1,4 +1,4 @@
-"""`train evaluate`: a checkpoint on the held-out split and on local tasks."""
+"""`train evaluate`: runs, checkpoints or Hugging Face folders on held-out rows and on local tasks."""
 
 from __future__ import annotations
 
@@ -7,17 +7,29 @@ import json
 from pathlib import Path
 from typing import Any
 
-from schemas.fingerprints import canonical_json, sha256_hex
-from train.commands.arguments import existing_file, not_negative, positive
+from schemas.errors import ContractError, SettingsError
+from schemas.fingerprints import canonical_json, sha256_file, sha256_hex
+from schemas.plain_json import json_text
+from train.commands.arguments import existing_file, existing_folder, not_negative, positive
 from train.data.config import LoaderConfig
-from train.evaluation.table import print_result
+from train.evaluation.table import print_results
 
 RESULT_NAME = "evaluation.json"
+# Raised with every change of what the figures mean: results of older versions are measured again.
+EVALUATION_VERSION = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--checkpoint", type=Path, required=True, help="step-N, or a run's folder")
-    parser.add_argument("--manifest", required=True, help="manifest with the held-out split")
+    parser.add_argument(
+        "--model",
+        "--checkpoint",
+        dest="models",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="run, checkpoint or Hugging Face folder; several are compared in one table",
+    )
+    parser.add_argument("--manifest", help="manifest with the held-out split")
     parser.add_argument(
         "--tasks",
         type=existing_file,
@@ -29,40 +41,123 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--shots", type=not_negative, default=0, help="examples before each question"
     )
     parser.add_argument(
+        "--examples",
+        type=existing_file,
+        nargs="*",
+        default=[],
+        help="task files that the examples come from: one for all tasks, or one for each",
+    )
+    parser.add_argument(
+        "--read",
+        choices=("likelihood", "span", "pseudo"),
+        default="likelihood",
+        help="how choices are scored: span for a t5 of span corruption, pseudo for a bert",
+    )
+    parser.add_argument(
+        "--objective",
+        help="objective of the held-out loss; that of the run, or that of the family by default",
+    )
+    parser.add_argument(
+        "--tokenizer", type=existing_folder, help="folder; that of the model by default"
+    )
+    parser.add_argument(
         "--output", type=Path, help="the JSON file; evaluation.json of the run where not given"
     )
     parser.add_argument("--max-rows", type=positive, help="read only so many held-out rows")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate, write evaluation.json, print a table; an evaluation that is there is not redone."""
-    from train.checkpoint.pointer import find_checkpoint
-    from train.data.loader import shard_files
-    from train.data.remote import open_manifest
+    """Evaluate, write a JSON file for each model, print a table; what is there is not redone."""
+    if args.manifest is None and not args.tasks:
+        raise SettingsError("nothing to evaluate on: give --manifest, --tasks or both")
+    if args.output is not None and len(args.models) > 1:
+        raise SettingsError(f"--output: one file, {len(args.models)} models; leave it out")
+    _check_examples(args)
+    results: dict[str, dict[str, Any]] = {}
+    targets = []
+    for model in args.models:
+        result, target = _result(args, model)
+        if result is None:
+            continue  # another rank than the first
+        results[str(model)] = result
+        targets.append(target)
+    print_results(results)
+    for target in targets:
+        print(target)
+    return 0
 
-    checkpoint = find_checkpoint(args.checkpoint)
-    manifest = open_manifest(shard_files(args.manifest, LoaderConfig()))
-    target = args.output or checkpoint.parent.parent / RESULT_NAME
-    asked = {
-        "checkpoint": sha256_hex((checkpoint / "state.json").read_bytes()),
-        "manifest_root": manifest.root,
-        "tasks": {path.stem: sha256_hex(path.read_bytes()) for path in args.tasks},
-        "shots": args.shots,
-        "max_rows": args.max_rows,
-    }
+
+def _check_examples(args: argparse.Namespace) -> None:
+    if args.shots and not args.examples:
+        raise SettingsError(
+            f"--shots {args.shots}: give --examples FILE; examples from the questions themselves "
+            "would show the model what it is asked"
+        )
+    if len(args.examples) not in (0, 1, len(args.tasks)):
+        raise SettingsError(
+            f"--examples: {len(args.examples)} files for {len(args.tasks)} of --tasks; give one for "
+            "all, or one for each"
+        )
+
+
+def _result(args: argparse.Namespace, model: Path) -> tuple[dict[str, Any] | None, Path]:
+    """The result of one model and its file; no result on ranks but the first."""
+    asked, target = _question(args, model)
+    if args.output is not None:
+        target = args.output
     result = _published(target, asked)
     if result is None:
-        from train.commands.evaluate_checkpoint import evaluate_checkpoint  # torch starts only now
+        from train.commands.evaluate_model import evaluate_model  # torch starts only now
 
-        result = evaluate_checkpoint(args, checkpoint)
-        if result is None:
-            return 0  # another rank than the first
-        target.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"asked": asked, **result}, indent=1, ensure_ascii=False)
-        target.write_text(text + "\n", encoding="utf-8")
-    print_result(result)
-    print(target)
-    return 0
+        result = evaluate_model(args, model)
+        if result is not None:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            text = json_text({"asked": asked, **result}, indent=1)
+            target.write_text(text + "\n", encoding="utf-8")
+    return result, target
+
+
+def _question(args: argparse.Namespace, model: Path) -> tuple[dict[str, Any], Path]:
+    """What is asked, by contents, and where the answer is kept."""
+    identity, target = _identity(model)
+    root = None
+    if args.manifest is not None:
+        from train.data.loader import shard_files
+        from train.data.remote import open_manifest
+
+        root = open_manifest(shard_files(args.manifest, LoaderConfig())).root
+    asked = {
+        "version": EVALUATION_VERSION,
+        "checkpoint": identity,
+        "manifest_root": root,
+        "tasks": [[str(path), sha256_file(path)] for path in args.tasks],
+        "examples": [sha256_file(path) for path in args.examples],
+        "shots": args.shots,
+        "read": args.read,
+        "objective": args.objective,
+        "tokenizer": None if args.tokenizer is None else str(args.tokenizer),
+        "max_rows": args.max_rows,
+    }
+    return asked, target
+
+
+def _identity(model: Path) -> tuple[str, Path]:
+    """What the weights are, as a hash, and the file of their evaluation.
+
+    Raises:
+        ContractError: The path holds neither a checkpoint nor weights.
+    """
+    from train.checkpoint.pointer import STATE_NAME, find_checkpoint
+
+    if not model.is_dir():
+        raise ContractError(f"{model}: no such folder; expected a run, a checkpoint or a model")
+    files = [path for path in sorted(model.iterdir()) if path.suffix in (".json", ".safetensors")]
+    if any(path.suffix == ".safetensors" for path in files):
+        named = [[path.name, sha256_file(path)] for path in files if path.name != RESULT_NAME]
+        return sha256_hex(canonical_json(named)), Path(f"evaluation-{model.resolve().name}.json")
+    checkpoint = find_checkpoint(model)
+    digest = sha256_file(checkpoint / STATE_NAME)
+    return digest, checkpoint.parent.parent / RESULT_NAME
 
 
 def _published(target: Path, asked: dict[str, Any]) -> dict[str, Any] | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from schemas.plain_json import json_text
 from schemas.settings import parse_settings
 from train.commands.arguments import existing_folder
 from train.generation.config import GenerationConfig
@@ -48,17 +48,18 @@ def run(args: argparse.Namespace) -> int:
     if args.max_new_tokens is None:
         config = _with_room(loaded, args.prompt, config)
     for record in write_texts(loaded, args.prompt, config):
-        print(json.dumps(record, ensure_ascii=False))
+        print(json_text(record))
     return 0
 
 
 def _with_room(loaded: OpenModel, prompts: list[str], config: GenerationConfig) -> GenerationConfig:
-    """By default, generate no more tokens than learned positions leave beside the longest prompt."""
+    """By default, generate no more tokens than positions leave beside the longest prompt."""
     shape = loaded.model.config
-    if shape.positions != "learned":
+    if shape.positions == "relative":
         return config
     longest = max(
-        len(loaded.tokenizer(text, add_special_tokens=False).input_ids) for text in prompts
+        len(loaded.before) + len(loaded.tokenizer(text, add_special_tokens=False).input_ids)
+        for text in prompts
     )
     room = max(1, shape.max_positions - longest)
     return config.model_copy(update={"max_new_tokens": min(config.max_new_tokens, room)})
@@ -87,7 +88,10 @@ def write_texts(
             f"generate: a {model.config.family} predicts masked tokens and writes no text; expected "
             "a decoder or a t5"
         )
-    ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in prompts]
+    ids = [
+        [*loaded.before, *tokenizer(text, add_special_tokens=False)["input_ids"]]
+        for text in prompts
+    ]
     causal = CausalDecoder(model, max_new_tokens=config.max_new_tokens)
     written = generate(causal, ids, config, ends=loaded.ends)
     return [

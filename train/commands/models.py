@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict
 
 from rich.console import Console
 from rich.table import Table
 
 from schemas.errors import SettingsError
+from schemas.plain_json import json_text
 from schemas.settings import nearest
 from train.commands.arguments import positive
 from train.model.presets import PRESETS
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         needs = {k: v for k, v in needs.items() if v.total_bytes <= args.fits * _GIB}
     if args.json:
         for name, need in needs.items():
-            print(json.dumps({"name": name, **asdict(need), "total_bytes": need.total_bytes}))
+            print(json_text({"name": name, **asdict(need), "total_bytes": need.total_bytes}))
         return 0
     # Wider than a plain terminal of 80: cut-off names and numbers would say nothing.
     Console(width=max(Console().width, 110)).print(_table(needs, shape))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict
 
 from schemas.errors import SettingsError
+from schemas.plain_json import json_text
 from train.commands.arguments import add_recipe_arguments, settings_of
 from train.data.loader import shard_files
 from train.data.remote import open_manifest
@@ -40,5 +40,5 @@ def run(args: argparse.Namespace) -> int:
             "row": origin.row,
             "documents": [asdict(segment) for segment in origin.segments],
         }
-        print(json.dumps(line, ensure_ascii=False))
+        print(json_text(line))
     return 0

@@ -120,6 +120,7 @@ def _gather_rows(
         segment_start=_joined(located, spans, lambda group: group.segment_start),
         segment_length=_joined(located, spans, lambda group: group.segment_length),
         segment_source=_joined(located, spans, lambda group: group.segment_source),
+        document_start=_joined(located, spans, lambda group: group.document_start),
         sources=sources,
         extra={
             name: np.stack([group.extra[name][index] for group, index in located])

@@ -27,6 +27,8 @@ class PackedRows:
         segment_length: Number [S] of each segment's tokens; tokens of no segment are padding.
         segment_source: Index [S] of each segment's source in `sources`.
         sources: Names of the sources.
+        document_start: Position [S] in its document of each segment's first token; None where rows
+            do not come from shards.
         extra: Optional columns of the manifest by name: [B], or [B, T] with a value per token.
     """
 
@@ -38,4 +40,22 @@ class PackedRows:
     segment_length: Int32s
     segment_source: Int32s
     sources: tuple[str, ...]
+    document_start: Int32s | None = None
     extra: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def part(self, start: int, stop: int) -> PackedRows:
+        """The rows `start <= row < stop`."""
+        own = (self.segment_row >= start) & (self.segment_row < stop)
+        known = self.document_start
+        return PackedRows(
+            input_ids=self.input_ids[start:stop],
+            next_token=self.next_token[start:stop],
+            sample_index=self.sample_index[start:stop],
+            segment_row=self.segment_row[own] - start,
+            segment_start=self.segment_start[own],
+            segment_length=self.segment_length[own],
+            segment_source=self.segment_source[own],
+            sources=self.sources,
+            document_start=None if known is None else known[own],
+            extra={name: values[start:stop] for name, values in self.extra.items()},
+        )

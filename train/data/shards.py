@@ -41,6 +41,7 @@ class RowGroup:
         segment_start: Position [S] of each segment's first token in its row.
         segment_length: Number [S] of each segment's tokens.
         segment_source: Index [S] of each segment's source.
+        document_start: Position [S] in its document of each segment's first token.
         extra: Optional columns: [N] or, for lists, [N, T].
     """
 
@@ -50,6 +51,7 @@ class RowGroup:
     segment_start: Int32s
     segment_length: Int32s
     segment_source: Int32s
+    document_start: Int32s
     extra: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
@@ -134,6 +136,24 @@ class ShardReader:
         segments = column[within - shard.group_starts[group]].as_py()
         return [Segment(**segment) for segment in segments]
 
+    def tokens_by_source(self) -> NDArray[np.int64]:
+        """Tokens [N, O] of each source in each row of the split; reads no token."""
+        counts = np.zeros((self.num_rows, len(self._sources)), np.int64)
+        row = 0
+        with self._lock:
+            for index in range(len(self._shards)):
+                shard = self._opened(index)
+                for group in range(len(shard.group_starts)):
+                    column = shard.file.read_row_group(group, columns=["segments"]).column(0)
+                    segments = column.combine_chunks()
+                    lengths = segments.value_lengths().to_numpy()
+                    parts = segments.flatten()
+                    source = pc.index_in(parts.field("source"), value_set=self._sources)
+                    rows = row + np.repeat(np.arange(len(lengths)), lengths)
+                    np.add.at(counts, (rows, source.to_numpy()), parts.field("length").to_numpy())
+                    row += len(lengths)
+        return counts
+
     def close(self) -> None:
         with self._lock:
             for shard in self._open.values():
@@ -189,6 +209,7 @@ class ShardReader:
             segment_start=parts.field("row_start").to_numpy(),
             segment_length=parts.field("length").to_numpy(),
             segment_source=codes.to_numpy().astype(np.int32),
+            document_start=parts.field("doc_start").to_numpy(),
             extra={name: _optional(table.column(name)) for name in self._extra_columns},
         )
 

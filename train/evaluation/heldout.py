@@ -1,9 +1,14 @@
-"""Loss and bits per byte on the held-out split, per source."""
+"""Loss and bits per byte on the held-out split, per source.
+
+Bits per byte are given where every token is predicted exactly once, from what stands before it:
+under the causal objective. First tokens of documents are predicted behind the mark that training
+sees there. Where a part of the tokens is predicted, or is read as well, the figure would say nothing.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,10 +18,11 @@ from torch import nn
 
 from schemas.manifest import Split
 from train.batch.losses import LossMeter, StepTotals
-from train.data.cursor import RankShare, rank_samples
+from train.data.cursor import Int64s, RankShare, rank_samples
 from train.data.loader import SplitReader
 from train.data.packed import PackedRows
 from train.distributed.world import World
+from train.objectives.causal import CausalObjective, FirstTokens
 
 
 class Evaluates(Protocol):
@@ -31,10 +37,21 @@ class Evaluates(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class HeldoutLoss:
-    """Sums over the held-out split; bits per byte are None where not the whole split was read."""
+    """Sums over the held-out split.
+
+    Attributes:
+        totals: Losses and labels.
+        bytes_by_source: UTF-8 bytes of the text that the labels are; None where they are not the
+            whole text of the split.
+    """
 
     totals: StepTotals
     bytes_by_source: dict[str, int] | None
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the loss is a number."""
+        return math.isfinite(self.totals.loss)
 
     def as_dict(self) -> dict[str, Any]:
         """Loss (nats per label), perplexity and bits per byte: over all, and per source."""
@@ -63,15 +80,28 @@ def _figures(loss: float, labels: float, text_bytes: int | None) -> dict[str, An
     }
 
 
+@dataclass(frozen=True, kw_only=True)
+class EvaluationBatches:
+    """How rows become batches of an evaluation.
+
+    Attributes:
+        make_batch: The objective, without augmentation.
+        causal: The objective where it is the causal one: it predicts every token once.
+    """
+
+    make_batch: Callable[[PackedRows], Any]
+    causal: CausalObjective | None = None
+
+
 @torch.no_grad()
 def heldout_loss(
     model: nn.Module,
     data: SplitReader,
-    make_batch: Callable[[PackedRows], Any],
+    batches: EvaluationBatches,
     world: World,
     *,
     microbatch: int,
-    max_rows: int | None = None,
+    rows: Int64s | None = None,
     strategy: Evaluates | None = None,
 ) -> HeldoutLoss:
     """Read the split once, each rank its share; the model's training mode is put back.
@@ -79,37 +109,72 @@ def heldout_loss(
     Args:
         model: Computes the sums of a batch, unless there is a `strategy`.
         data: The held-out split.
-        make_batch: The objective, which makes a batch of packed rows.
+        batches: The objective, which makes a batch of packed rows.
         world: All ranks; the sums are over them.
         microbatch: Rows per forward pass.
-        max_rows: Read only so many rows.
+        rows: Numbers of the rows to read; None: the whole split.
         strategy: How several ranks share the model; by default each rank has a whole one.
     """
     split = data.manifest.heldout
-    count = split.rows if max_rows is None else min(split.rows, max_rows)
+    chosen = np.arange(split.rows, dtype=np.int64) if rows is None else rows
     share = RankShare(rank=world.rank, ranks=world.size) if strategy is None else strategy.share
     evaluate = model if strategy is None else strategy.evaluate
-    samples = rank_samples(start=0, count=count, share=share)
     meter = LossMeter(data.sources, world.device)
     was_training = model.training
     model.eval()
     try:
-        # Sharded models talk in every forward pass: each rank does as many, the last ones unread.
-        passes = -(-count // (share.ranks * microbatch))
-        for number in range(passes):
-            cut = samples[number * microbatch : (number + 1) * microbatch]
-            sums = evaluate(make_batch(data.read(cut if len(cut) else np.zeros(1, np.int64))))
-            if len(cut) and sums is not None:
+        for batch, is_counted in _batches(data, batches, chosen, share, microbatch=microbatch):
+            sums = evaluate(batch)
+            if is_counted and sums is not None:
                 meter.add(sums.loss_by_source, sums.labels_by_source)
     finally:
         model.train(was_training)
     data.reader.close()
     copies = 1 if strategy is None else strategy.copies
     totals = meter.total(world, stop_asked=False, copies=copies)
-    return HeldoutLoss(
-        totals=totals, bytes_by_source=_bytes(split) if count == split.rows else None
+    is_whole = len(chosen) == split.rows and batches.causal is not None
+    return HeldoutLoss(totals=totals, bytes_by_source=_bytes(split) if is_whole else None)
+
+
+def _batches(
+    data: SplitReader,
+    batches: EvaluationBatches,
+    chosen: Int64s,
+    share: RankShare,
+    *,
+    microbatch: int,
+) -> Iterator[tuple[Any, bool]]:
+    """Batches of this rank, and whether each is counted.
+
+    Sharded models talk in every forward pass: each rank does as many, the last ones uncounted.
+    """
+    own = chosen[rank_samples(start=0, count=len(chosen), share=share)]
+    passes = -(-len(chosen) // (share.ranks * microbatch))
+    firsts = []
+    last = None
+    for number in range(passes):
+        cut = own[number * microbatch : (number + 1) * microbatch]
+        last = data.read(cut if len(cut) else chosen[:1])
+        if batches.causal is not None and len(cut):
+            firsts.append(batches.causal.first_tokens(last))
+        yield batches.make_batch(last), bool(len(cut))
+    if batches.causal is None or last is None:
+        return
+    first = FirstTokens(
+        ids=np.concatenate([part.ids for part in firsts] or [np.zeros(0, np.int32)]),
+        source=np.concatenate([part.source for part in firsts] or [np.zeros(0, np.int32)]),
     )
+    # At most one in each row, and some hundred in a row of pairs.
+    pairs_a_row = max(1, last.input_ids.shape[1] // 2)
+    behind = batches.causal.rows_behind_marks(first, like=last)
+    for number in range(-(-passes * microbatch // (pairs_a_row * microbatch))):
+        part = behind.part(number * microbatch, (number + 1) * microbatch)
+        counted = len(part.input_ids) > 0
+        yield batches.make_batch(part if counted else behind.part(0, 1)), counted
 
 
-def _bytes(split: Split) -> dict[str, int]:
+def _bytes(split: Split) -> dict[str, int] | None:
+    """Bytes by source; None where the rows lack a part of the text, or hold one twice."""
+    if any(source.dropped_tokens or source.drawn_tokens for source in split.sources.values()):
+        return None
     return {name: source.text_bytes for name, source in sorted(split.sources.items())}

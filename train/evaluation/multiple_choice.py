@@ -1,34 +1,29 @@
 """Zero- and few-shot multiple choice on a local JSONL file, by likelihood of each choice.
 
 One record per line: `{"question": str, "choices": [str, ...], "answer": int}`; `answer` may also be
-the choice's letter or text. The prompt is the question; a choice follows after one space. A choice
-is scored by its log-likelihood, by that divided by its UTF-8 bytes, and by that divided by its
-tokens (`acc`, `acc_norm` and per-token, as in lm-evaluation-harness).
+the choice's letter or text. The prompt is the question; a choice follows after a space, which scripts
+without spaces do not have. A choice is scored by its log-likelihood, by that divided by its UTF-8
+bytes, and by that divided by its tokens (`acc`, `acc_norm` and per-token, as in
+lm-evaluation-harness).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
 
-from schemas.errors import ContractError
-from train.data.packed import PackedRows
+from schemas.errors import ContractError, SettingsError
+from train.evaluation.borders import joint_text
+from train.evaluation.scoring import Choices, ChoiceScores, Scorer
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-
-class Encoder(Protocol):
-    """The part of a tokenizer that scoring needs."""
-
-    def __call__(self, text: str) -> list[int]:
-        """Ids of a text, without special tokens."""
+# Scores of equal texts differ by rounding, for rows of other lengths stand beside them.
+_TIE = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +41,13 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskResult:
-    """Accuracies of a task; `chance` is that of guessing."""
+    """Accuracies of a task.
+
+    Attributes:
+        chance: Accuracy of guessing.
+        form: How prompts and choices were read.
+        prompts_cut: Number of prompts that lost their beginning, for they did not fit.
+    """
 
     name: str
     items: int
@@ -56,71 +57,11 @@ class TaskResult:
     accuracy_per_token: float
     chance: float
     standard_error: float
+    form: str
+    prompts_cut: int
 
     def as_dict(self) -> dict[str, Any]:
         return dict(self.__dict__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scorer:
-    """Log-likelihoods by a causal model through its objective.
-
-    Each row is a source of its own, so one forward pass gives the sums of all rows; what a choice
-    adds to the prompt is the difference of two rows.
-    """
-
-    model: nn.Module
-    make_batch: Callable[[PackedRows], Any]
-    encode: Encoder
-    seq_len: int
-    pad: int
-    bos: int
-    rows_per_batch: int = 8
-    _memo: dict[tuple[int, ...], float] = field(default_factory=dict)
-
-    def score(self, prompt: str, choice: str) -> tuple[float, int]:
-        """Log-likelihood of ` choice` after the prompt, and its number of tokens."""
-        return self.score_all([(prompt, choice)])[0]
-
-    def score_all(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[float, int]]:
-        """Score many pairs in batches of equal work; long prompts lose their beginning."""
-        cuts = [self._cut(prompt, choice) for prompt, choice in pairs]
-        wanted = sorted({ids for pair in cuts for ids in pair if ids not in self._memo}, key=len)
-        for start in range(0, len(wanted), self.rows_per_batch):
-            batch = wanted[start : start + self.rows_per_batch]
-            for ids, loss in zip(batch, self._losses(batch), strict=True):
-                self._memo[ids] = loss
-        return [
-            (self._memo[context] - self._memo[whole], len(whole) - len(context))
-            for context, whole in cuts
-        ]
-
-    def _cut(self, prompt: str, choice: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        context = self.encode(prompt)
-        whole = self.encode(f"{prompt} {choice}")
-        length = max(1, len(whole) - len(context))  # tokens that merge over the border count here
-        kept = [self.bos, *whole[-(self.seq_len - 1) :]]
-        return tuple(kept[:-length]), tuple(kept)
-
-    @torch.no_grad()
-    def _losses(self, rows: Sequence[tuple[int, ...]]) -> list[float]:
-        count, width = len(rows), max(2, *(len(row) for row in rows))
-        ids = np.full((count, width), self.pad, np.int32)
-        for number, row in enumerate(rows):
-            ids[number, : len(row)] = row
-        packed = PackedRows(
-            input_ids=ids,
-            next_token=np.full(count, -1, np.int32),
-            sample_index=np.arange(count, dtype=np.int64),
-            segment_row=np.arange(count, dtype=np.int32),
-            segment_start=np.zeros(count, np.int32),
-            segment_length=np.array([len(row) for row in rows], np.int32),
-            segment_source=np.arange(count, dtype=np.int32),
-            sources=tuple(str(number) for number in range(count)),
-        )
-        sums = self.model(self.make_batch(packed))
-        losses: list[float] = sums.loss_by_source.tolist()
-        return losses
 
 
 def read_task(path: Path) -> list[Question]:
@@ -130,7 +71,8 @@ def read_task(path: Path) -> list[Question]:
         ContractError: A line is no such record; it names file, line and what is missing.
     """
     questions = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    # Not splitlines: a JSON string may hold U+2028, at which that divides too.
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
         if line.strip():
             questions.append(_question(line, f"{path}:{number}"))
     if not questions:
@@ -151,7 +93,8 @@ def _question(line: str, where: str) -> Question:
     if isinstance(answer, str):
         by_letter = _LETTERS.find(answer.upper()) if len(answer) == 1 else -1
         answer = choices.index(answer) if answer in choices else by_letter
-    if not isinstance(answer, int) or not 0 <= answer < len(choices):
+    # `true` is no number of a choice: which of "yes" and "no" comes first is not known.
+    if not isinstance(answer, int) or isinstance(answer, bool) or not 0 <= answer < len(choices):
         raise ContractError(
             f"{where}: answer {record['answer']!r} is none of {len(choices)} choices"
         )
@@ -159,29 +102,70 @@ def _question(line: str, where: str) -> Question:
 
 
 def evaluate_task(
-    name: str, questions: Sequence[Question], scorer: Scorer, *, shots: int = 0
+    name: str,
+    questions: Sequence[Question],
+    scorer: Scorer,
+    *,
+    examples: Sequence[Question] = (),
+    shots: int = 0,
 ) -> TaskResult:
-    """Accuracy over the questions; the first `shots` of them are the examples of every prompt."""
-    examples = "".join(f"{q.prompt()} {q.choices[q.answer]}\n\n" for q in questions[:shots])
-    asked = questions[shots:]
-    pairs = [(examples + q.prompt(), choice) for q in asked for choice in q.choices]
-    scores = iter(scorer.score_all(pairs))
-    hits = np.zeros((len(asked), 3))
-    for number, question in enumerate(asked):
-        pairs_of_question = [next(scores) for _ in question.choices]
-        sums = np.array([score for score, _ in pairs_of_question])
-        tokens = np.array([max(count, 1) for _, count in pairs_of_question])
-        size = np.array([max(len(choice.encode()), 1) for choice in question.choices])
-        best = [sums.argmax(), (sums / size).argmax(), (sums / tokens).argmax()]
-        hits[number] = [choice == question.answer for choice in best]
-    accuracy, per_byte, per_token = hits.mean(axis=0).tolist()
+    """Accuracy over all questions; choices of equal scores share what the right one of them earns.
+
+    Args:
+        name: Name of the task.
+        questions: What is asked.
+        scorer: Scores the choices.
+        examples: Questions whose answers may stand before a prompt; a question is no example of itself.
+        shots: Examples of every prompt: the first ones.
+
+    Raises:
+        SettingsError: There are not so many examples for every question.
+    """
+    asked = [
+        Choices(
+            prompt=_shown(examples, question, shots, name) + question.prompt(),
+            choices=question.choices,
+            where=f"{name}: {question.question[:40]!r}",
+        )
+        for question in questions
+    ]
+    scored = scorer.score_all(asked)
+    earned = np.array(
+        [_earned(question, one) for question, one in zip(questions, scored, strict=True)]
+    )
+    accuracy, per_byte, per_token = earned.mean(axis=0).tolist()
     return TaskResult(
         name=name,
-        items=len(asked),
+        items=len(questions),
         shots=shots,
         accuracy=accuracy,
         accuracy_per_byte=per_byte,
         accuracy_per_token=per_token,
-        chance=float(np.mean([1 / len(q.choices) for q in asked])),
-        standard_error=float(np.sqrt(accuracy * (1 - accuracy) / max(len(asked), 1))),
+        chance=float(np.mean([1 / len(q.choices) for q in questions])),
+        standard_error=float(earned[:, 0].std() / np.sqrt(len(questions))),
+        form=scorer.form,
+        prompts_cut=sum(one.cut_tokens > 0 for one in scored),
     )
+
+
+def _shown(examples: Sequence[Question], asked: Question, shots: int, name: str) -> str:
+    """The examples before a prompt, as text."""
+    others = [example for example in examples if example.question != asked.question]
+    if len(others) < shots:
+        raise SettingsError(
+            f"--shots {shots}: task {name} has {len(others)} examples that are not the question "
+            f"itself; give at most {len(others)}, or more of them with --examples"
+        )
+    return "".join(
+        joint_text(example.prompt(), example.choices[example.answer]) + "\n\n"
+        for example in others[:shots]
+    )
+
+
+def _earned(question: Question, scores: ChoiceScores) -> list[float]:
+    """What a question earns by sum, per byte and per token: 1 over the number of best choices."""
+    sums = np.array(scores.log_likelihoods)
+    size = np.array([max(len(choice.encode()), 1) for choice in question.choices])
+    values = (sums, sums / size, sums / np.array(scores.tokens))
+    best = [np.isclose(value, value.max(), rtol=_TIE, atol=_TIE) for value in values]
+    return [float(is_best[question.answer] / is_best.sum()) for is_best in best]

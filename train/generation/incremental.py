@@ -44,7 +44,7 @@ class CausalDecoder:
         """Read the prompts; see `IncrementalDecoder`.
 
         Raises:
-            ContractError: A prompt is empty, or there are not enough learned positions.
+            ContractError: A prompt is empty, or there are not enough positions.
         """
         longest = max(len(prompt) for prompt in prompts)
         self._check(prompts, longest + self._max_new_tokens)
@@ -77,7 +77,7 @@ class CausalDecoder:
         if not all(prompts):
             raise ContractError("generate: a prompt has no tokens")
         limit = self._model.config.max_positions
-        if self._model.config.positions == "learned" and tokens > limit:
+        if tokens > limit:
             raise ContractError(
                 f"generate: {tokens} tokens asked for with the prompt, the model has {limit} "
                 "positions"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import torch
 from torch import nn
 
 from schemas.manifest import Manifest
-from train.batch.batch import Batch
 from train.data.packed import PackedRows
+from train.evaluation.heldout import EvaluationBatches
 from train.exchange.folder import export_folder
 from train.model.config import ModelConfig
 from train.objectives.build import build_for_manifest
+from train.objectives.causal import CausalObjective
 from train.objectives.config import parse_objective
 from train.vocabulary.trainable import merge_rows
 from train.warm_start.config import StartRequest
@@ -37,6 +39,7 @@ class Built:
         model_config: The shape; None for models that are not ours.
         start_report: What was loaded, what is new, how the first loss compares; None after a resume and
             for a run that starts from nothing.
+        evaluates: How rows become batches of an evaluation: by the objective without augmentation.
     """
 
     model: nn.Module
@@ -46,6 +49,12 @@ class Built:
     new_rows: tuple[int, int] | None = None
     model_config: ModelConfig | None = None
     start_report: StartReport | None = None
+    evaluates: EvaluationBatches | None = None
+
+    @property
+    def evaluation_batches(self) -> EvaluationBatches:
+        """How rows become batches of an evaluation; as in training, where nothing else is said."""
+        return self.evaluates or EvaluationBatches(make_batch=self.make_batch)
 
 
 def build_run(
@@ -72,16 +81,16 @@ def build_run(
     """
     start = choose_start(request, manifest, tokenizer=tokenizer, resumed=resumed)
     config = start.config
-    task = build_for_manifest(
-        parse_objective(dict(objective)),
-        manifest,
+    chosen = parse_objective(dict(objective))
+    make_objective = partial(
+        build_for_manifest,
+        manifest=manifest,
         family=config.family,
         vocab_size=config.vocab_size,
         max_positions=config.max_positions if config.positions == "learned" else None,
     )
-
-    def make_batch(rows: PackedRows) -> Batch:
-        return task.build(rows, seed=request.seed)
+    task = make_objective(chosen)
+    plain = make_objective(chosen.model_copy(update={"augment": None}))
 
     def export(target: Path, weights: dict[str, torch.Tensor], tokenizer: Path) -> None:
         whole = merge_rows(weights)
@@ -93,7 +102,11 @@ def build_run(
     return Built(
         model=started.model,
         model_config=config,
-        make_batch=make_batch,
+        make_batch=partial(task.build, seed=request.seed),
+        evaluates=EvaluationBatches(
+            make_batch=partial(plain.build, seed=request.seed),
+            causal=plain if isinstance(plain, CausalObjective) else None,
+        ),
         model_identity=identity,
         export=export,
         new_rows=start.new_rows,

@@ -17,6 +17,7 @@ from train.checkpoint.store import CheckpointStore, load_tensors, read_state, re
 from train.loop.build import Built
 from train.loop.plan import RunPlan
 from train.loop.trainer import Trainer
+from train.objectives.config import OBJECTIVE_VERSIONS
 from train.parallel.diloco import OuterLoop, inner_of
 from train.report.events import Events
 from train.settings import TrainSettings
@@ -60,8 +61,13 @@ def run_identity(
             # The schedule counts with the length of the run: most curves bend with it.
             "total_steps": plan.total_steps if schedule.needs_end else None,
         },
-        "objective": settings.objective,
+        "objective": _identity_of(settings.objective),
     }
+
+
+def _identity_of(objective: dict[str, Any]) -> dict[str, Any]:
+    version = OBJECTIVE_VERSIONS.get(str(objective.get("name", "causal")))
+    return objective if version is None else {**objective, "version": version}
 
 
 @dataclass(kw_only=True)

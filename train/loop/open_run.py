@@ -101,7 +101,7 @@ class TrainingRun:
         return HeldoutEvaluation(
             config=self.settings.evaluation,
             open_split=open_heldout if self.manifest.heldout.rows else None,
-            make_batch=self.built.make_batch,
+            batches=self.built.evaluation_batches,
             strategy=self.trainer.strategy,
             world=self.world,
             output=self.output,

@@ -53,20 +53,25 @@ def open_sinks(
         files.append(_tensorboard(output / TENSORBOARD_NAME, first_step=first_step))
     files += [closing(open_tracker(sink, output, first_step=first_step)) for sink in config.sinks]
     return [
-        *(_EveryNth(stack.enter_context(file), every=config.every_steps) for file in files),
+        *(
+            _EveryNth(stack.enter_context(file), every=config.every_steps, last=total_steps)
+            for file in files
+        ),
         _Publisher(store),
         stack.enter_context(ProgressLine(total_steps=total_steps)),
     ]
 
 
 class _EveryNth:
-    """Passes on the last one of every so many steps."""
+    """Passes on the last one of every so many steps, that of the run, and each that was measured or did not do its work."""
 
-    def __init__(self, sink: Sink, *, every: int) -> None:
-        self._sink, self._every = sink, every
+    def __init__(self, sink: Sink, *, every: int, last: int) -> None:
+        self._sink, self._every, self._last = sink, every, last
 
     def write(self, record: dict[str, Any]) -> None:
-        if (record["step"] + 1) % self._every == 0:
+        done = record["step"] + 1
+        is_due = done % self._every == 0 or done == self._last
+        if is_due or "heldout" in record or record.get("skipped"):
             self._sink.write(record)
 
 

@@ -89,7 +89,7 @@ def _make(config: ObjectiveConfig, context: ObjectiveContext) -> Objective:
     special, vocab_size = context.special, context.vocab_size
     match config:
         case CausalConfig():
-            return CausalObjective()
+            return CausalObjective(special.eos)
         case SpanCorruptionConfig():
             return SpanCorruptionObjective(
                 noise_density=config.noise_density,

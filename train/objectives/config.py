@@ -218,6 +218,9 @@ class ClassifyConfig(Settings):
     augment: AugmentConfig | None = None
 
 
+# Raised where rows become other batches than before: a run does not resume across it unasked.
+OBJECTIVE_VERSIONS = {"causal": 2}
+
 ObjectiveConfig = (
     CausalConfig
     | SpanCorruptionConfig

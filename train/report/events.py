@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from schemas.errors import ContractError
 from schemas.fingerprints import canonical_json, sha256_hex
+from schemas.plain_json import finite, json_text
 
 EVENTS_NAME = "events.jsonl"
 _FIRST = "0" * 64
@@ -69,10 +70,11 @@ class EventLog:
             **details,
             "previous": self.events[-1]["sha256"] if self.events else _FIRST,
         }
+        body = finite(body)
         event = {**body, "sha256": sha256_hex(canonical_json(body))}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(event, ensure_ascii=False) + "\n")
+            file.write(json_text(event) + "\n")
         self.events.append(event)
 
     def restore(self, events: list[Event]) -> None:
@@ -84,7 +86,7 @@ class EventLog:
         if not self.events:
             self.events = check_events(events, where="the checkpoint")
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            lines = "".join(json.dumps(e, ensure_ascii=False) + "\n" for e in events)
+            lines = "".join(json_text(e) + "\n" for e in events)
             self.path.write_text(lines, encoding="utf-8")
         elif self.events[: len(events)] != events:
             raise ContractError(
@@ -102,7 +104,7 @@ def read_events(path: Path) -> list[Event]:
     whole, newline, rest = text.rpartition("\n")
     if rest:
         path.write_text(whole + newline, encoding="utf-8")
-    return check_events([json.loads(line) for line in whole.splitlines()], where=str(path))
+    return check_events([json.loads(line) for line in whole.split("\n") if line], where=str(path))
 
 
 def check_events(events: list[Event], *, where: str) -> list[Event]:

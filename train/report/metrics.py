@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pages.numbers import short
+from schemas.plain_json import json_text
 
 
 class MetricsFile:
@@ -37,13 +39,18 @@ class MetricsFile:
 
     def write(self, record: dict[str, Any]) -> None:
         """Append a record and flush it to the file."""
-        self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
+        self._file.write(json_text(record) + "\n")
         self._file.flush()
+
+
+def text_lines(path: Path) -> list[str]:
+    """Lines with their ends; not splitlines, for a JSON string may hold U+2028."""
+    return re.findall(r"[^\n]*\n|[^\n]+", path.read_text(encoding="utf-8"))
 
 
 def _lines_before(path: Path, step: int) -> list[str]:
     kept = []
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+    for line in text_lines(path):
         # A line that a kill cut short has no newline; its step is run and written again.
         if line.endswith("\n") and json.loads(line)["step"] < step:
             kept.append(line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 
 from schemas.errors import ContractError
 from train.model.config import ModelConfig
+from train.report.metrics import text_lines
 
 Record = dict[str, Any]
 
@@ -96,11 +98,22 @@ def read_metrics(path: Path) -> list[Record]:
         ContractError: The file is missing or empty.
     """
     if path.is_file():
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        records = [json.loads(line) for line in lines if line.endswith("\n")]
+        records = [_record(line) for line in text_lines(path) if line.endswith("\n")]
         if records:
             return records
     raise ContractError(f"{path}: no metrics there yet; expected the folder of a run")
+
+
+def _record(line: str) -> Record:
+    """A line of metrics; a loss or norm that was no number, which JSON cannot hold, is NaN again."""
+    record: Record = json.loads(line)
+    for name in ("loss", "grad_norm"):
+        if name in record and record[name] is None:
+            record[name] = math.nan
+    heldout = record.get("heldout")
+    if heldout is not None and heldout["loss"] is None:
+        heldout["loss"] = math.nan
+    return record
 
 
 def middle(values: list[float]) -> float:

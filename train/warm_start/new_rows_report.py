@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from schemas.plain_json import json_text
 from train.warm_start.growth import Growth
 
 NAME = "new_rows.jsonl"
@@ -61,7 +61,7 @@ def write_report(folder: Path, growth: Growth) -> Path:
     aside = path.with_suffix(".incomplete")
     with aside.open("w", encoding="utf-8") as file:
         for record in _records(growth):
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            file.write(json_text(record) + "\n")
     aside.replace(path)
     return path
 

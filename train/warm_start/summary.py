@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from schemas.plain_json import json_text
 from train.batch.batch import Batch
 from train.data.loader import SplitReader
 from train.data.packed import PackedRows
@@ -78,7 +78,7 @@ class StartReport:
                 heldout_loss=None if self.start.source is None else self.start.source.heldout_loss,
             )
         output.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(self._as_dict(measured), indent=1, ensure_ascii=False) + "\n"
+        text = json_text(self._as_dict(measured), indent=1) + "\n"
         (output / NAME).write_text(text, encoding="utf-8")
         for line in self._lines():
             logger.info("%s", line)

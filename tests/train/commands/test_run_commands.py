@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shutil
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,10 +16,9 @@ import yaml
 from schemas.errors import ContractError, SettingsError
 from schemas.manifest import read_manifest
 from tests.support.extended import write_two_datasets
-from train.checkpoint.pointer import find_checkpoint
 from train.commands import evaluate, plan, pretrain, report, selftest, trace
 from train.commands.arguments import settings_of
-from train.commands.evaluate_checkpoint import evaluate_checkpoint
+from train.commands.evaluate_model import evaluate_model
 from train.report.page import render
 from train.selftest.cases import FAMILIES, cases
 from train.selftest.run import is_refused
@@ -129,13 +129,47 @@ def test_an_evaluation_is_made_once_for_each_question(
     assert out.stat().st_mtime_ns != written
 
 
+def test_an_export_is_evaluated_and_compared_without_its_run(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    moved = tmp_path / "published"
+    shutil.copytree(folder / "run" / "export", moved)
+
+    asked = ["--manifest", str(folder / "base"), "--model", str(moved), str(folder / "run")]
+    assert run(evaluate, *asked) == 0
+
+    said = capsys.readouterr().out
+    alone = json.loads((tmp_path / "evaluation-published.json").read_text())
+    of_run = json.loads((folder / "run" / "evaluation.json").read_text())
+    assert alone["heldout"]["loss"] == pytest.approx(of_run["heldout"]["loss"], rel=1e-6)
+    assert alone["objective"] == "causal"
+    assert str(moved) in said
+    assert f"{alone['heldout']['loss']:.4f}" in said
+
+
+def test_what_cannot_be_evaluated_is_refused(folder: Path, tmp_path: Path) -> None:
+    tasks = tmp_path / "t.jsonl"
+    tasks.write_text('{"question": "q", "choices": ["x", "y"], "answer": 0}\n')
+    model = ["--model", str(folder / "run")]
+
+    with pytest.raises(SettingsError, match="nothing to evaluate on"):
+        run(evaluate, *model)
+    with pytest.raises(SettingsError, match=r"--shots 2: give --examples FILE"):
+        run(evaluate, *model, "--tasks", str(tasks), "--shots", "2")
+    with pytest.raises(SettingsError, match="--shots 2: task t has 0 examples"):
+        run(evaluate, *model, "--tasks", str(tasks), "--shots", "2", "--examples", str(tasks))
+    with pytest.raises(ContractError, match="no such folder"):
+        run(evaluate, "--model", str(tmp_path / "none"), "--tasks", str(tasks))
+
+
 def test_another_tokenizer_is_refused(folder: Path) -> None:
     parser = argparse.ArgumentParser()
     evaluate.add_arguments(parser)
     other = ["--checkpoint", str(folder / "run"), "--manifest", str(folder / "extended")]
 
     with pytest.raises(ContractError, match="its tokenizer is"):
-        evaluate_checkpoint(parser.parse_args(other), find_checkpoint(folder / "run"))
+        evaluate_model(parser.parse_args(other), folder / "run")
 
 
 def test_a_plan_says_what_the_run_did(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,83 +1,40 @@
-"""Multiple choice by likelihood, with a model whose likelihoods can be counted by hand."""
+"""Multiple choice: what a question earns, and how tasks are read."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
-import torch
-from torch import nn
 
-from schemas.errors import ContractError
-from train.data.packed import PackedRows
-from train.evaluation.multiple_choice import Question, Scorer, evaluate_task, read_task
+from schemas.errors import ContractError, SettingsError
+from train.evaluation.multiple_choice import Question, evaluate_task, read_task
+from train.evaluation.scoring import Choices, ChoiceScores
 
-PAD, BOS = 0, 1
 # Nats of a letter, whatever stands before it.
-NATS = {"a": 1.0, "b": 2.0, "c": 4.0}
+NATS = {"a": 1.0, "b": 2.0, "c": 4.0, "是": 6.0}
 
 
-class Letters(nn.Module):
-    """The loss of a row is the sum over its letters; the first token has no label."""
+@dataclass
+class Letters:
+    """A choice costs the sum over its letters, each of which is a token."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: list[list[int]] = []
+    form: str = "letter by letter"
+    prompts: list[str] = field(default_factory=list)
 
-    def forward(self, rows: PackedRows) -> Any:
-        losses = []
-        for ids, length in zip(rows.input_ids.tolist(), rows.segment_length.tolist(), strict=True):
-            self.rows.append(ids[:length])
-            losses.append(sum(NATS.get(chr(token), 0.0) for token in ids[1:length]))
-        return SimpleNamespace(loss_by_source=torch.tensor(losses))
-
-
-def scorer(seq_len: int = 64, **more: Any) -> Scorer:
-    return Scorer(
-        model=Letters(),
-        make_batch=lambda rows: rows,
-        encode=lambda text: [ord(letter) for letter in text if letter != " "],
-        seq_len=seq_len,
-        pad=PAD,
-        bos=BOS,
-        **more,
-    )
-
-
-def test_a_choice_is_scored_by_what_it_adds_to_the_prompt() -> None:
-    assert scorer().score("xc", "ab") == (-3.0, 2)
-    assert scorer().score_all([("xc", "ab"), ("", "c"), ("xc", "aaaa")]) == [
-        (-3.0, 2),
-        (-4.0, 1),
-        (-4.0, 4),
-    ]
-
-
-def test_a_row_is_run_once_and_rows_of_like_length_together() -> None:
-    made = scorer(rows_per_batch=2)
-    model = made.model
-    assert isinstance(model, Letters)
-
-    made.score_all([("xx", "a"), ("xx", "b"), ("xx", "cc")])
-    made.score("xx", "a")
-
-    lengths = [len(row) for row in model.rows]
-    assert lengths == [3, 4, 4, 5]  # the common prompt once
-    assert all(row[0] == BOS for row in model.rows)
-
-
-def test_a_long_prompt_loses_its_beginning() -> None:
-    made = scorer(seq_len=4)
-    model = made.model
-    assert isinstance(model, Letters)
-
-    made.score("cccccx", "ab")
-
-    assert model.rows == [[BOS, ord("x")], [BOS, ord("x"), ord("a"), ord("b")]]
+    def score_all(self, asked: Sequence[Choices]) -> list[ChoiceScores]:
+        self.prompts += [one.prompt for one in asked]
+        return [
+            ChoiceScores(
+                log_likelihoods=tuple(-sum(NATS[c] for c in choice) for choice in one.choices),
+                tokens=tuple(len(choice) for choice in one.choices),
+                cut_tokens=max(0, len(one.prompt) - 6),
+            )
+            for one in asked
+        ]
 
 
 QUESTIONS = [
@@ -90,7 +47,7 @@ QUESTIONS = [
 
 
 def test_accuracies_are_by_sum_by_byte_and_by_token() -> None:
-    result = evaluate_task("letters", QUESTIONS, scorer())
+    result = evaluate_task("letters", QUESTIONS, Letters())
 
     assert result.accuracy == pytest.approx(1 / 3)
     assert result.accuracy_per_byte == pytest.approx(2 / 3)
@@ -98,18 +55,65 @@ def test_accuracies_are_by_sum_by_byte_and_by_token() -> None:
     assert result.chance == pytest.approx((1 / 2 + 1 / 2 + 1 / 3) / 3)
     assert result.standard_error == pytest.approx(math.sqrt(1 / 3 * 2 / 3 / 3))
     assert result.as_dict()["items"] == 3
+    assert result.form == "letter by letter"
 
 
-def test_examples_stand_before_every_prompt_and_are_not_asked() -> None:
-    made = scorer()
-    model = made.model
-    assert isinstance(model, Letters)
+def test_bytes_are_those_of_utf_8() -> None:
+    """Six nats for three bytes: as cheap as b per byte, dearer per token."""
+    question = Question(question="q", choices=("是", "b"), answer=0)
 
-    result = evaluate_task("letters", QUESTIONS, made, shots=1)
+    result = evaluate_task("letters", [question], Letters())
 
-    assert (result.items, result.shots) == (2, 1)
-    texts = ["".join(chr(token) for token in row[1:]) for row in model.rows]
-    assert all(text.startswith("qa\n\n") for text in texts)
+    assert (result.accuracy_per_byte, result.accuracy_per_token) == (0.5, 0.0)
+
+
+def test_a_tie_earns_what_guessing_among_the_best_would() -> None:
+    tied = [
+        Question(question="q", choices=("a", "a", "b"), answer=0),
+        Question(question="q", choices=("b", "a", "a"), answer=0),
+        Question(question="q", choices=("b", "b", "b", "b"), answer=3),
+    ]
+
+    result = evaluate_task("ties", tied, Letters())
+
+    assert result.accuracy == pytest.approx((1 / 2 + 0 + 1 / 4) / 3)
+
+
+def test_examples_stand_before_every_prompt_and_all_questions_are_asked() -> None:
+    examples = [
+        Question(question="x", choices=("a", "b"), answer=1),
+        Question(question="问：答：", choices=("是", "b"), answer=0),
+        Question(question="z", choices=("a",), answer=0),
+    ]
+    scorer = Letters()
+
+    result = evaluate_task("letters", QUESTIONS, scorer, examples=examples, shots=2)
+
+    assert (result.items, result.shots) == (3, 2)
+    shown = "x b\n\n问：答：是\n\n"
+    assert scorer.prompts == [f"{shown}q", f"{shown}r", f"{shown}s"]
+    assert result.prompts_cut == 3
+
+
+def test_a_question_is_no_example_of_itself() -> None:
+    scorer = Letters()
+
+    evaluate_task("letters", QUESTIONS, scorer, examples=QUESTIONS, shots=1)
+
+    assert scorer.prompts == ["r aaaaa\n\nq", "q a\n\nr", "q a\n\ns"]
+
+
+def test_more_shots_than_examples_name_both_numbers() -> None:
+    with pytest.raises(SettingsError, match=r"--shots 3: task letters has 2 examples"):
+        evaluate_task("letters", QUESTIONS, Letters(), examples=QUESTIONS, shots=3)
+
+
+def test_a_line_separator_inside_of_a_text_ends_no_record(tmp_path: Path) -> None:
+    path = tmp_path / "task.jsonl"
+    line = json.dumps({"question": "q r", "choices": ["x"], "answer": 0}, ensure_ascii=False)
+    path.write_text(line + "\n", encoding="utf-8")
+
+    assert read_task(path)[0].question == "q r"
 
 
 def test_answers_are_numbers_letters_or_texts(tmp_path: Path) -> None:
@@ -134,6 +138,7 @@ def test_answers_are_numbers_letters_or_texts(tmp_path: Path) -> None:
         ('{"question": "q", "choices": ["x"]}', "task.jsonl:1: expected"),
         ('{"question": "q", "choices": ["x"], "answer": 1}', "answer 1 is none of 1 choices"),
         ('{"question": "q", "choices": ["x"], "answer": "z"}', "answer 'z' is none of 1 choices"),
+        ('{"question": "q", "choices": ["no", "yes"], "answer": true}', "answer True is none of 2"),
         ("\n", "holds no question"),
     ],
 )

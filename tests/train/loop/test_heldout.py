@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from schemas.errors import PipelineError
 from tests.support.datasets import DatasetShape, write_dataset
 from tests.support.tiny_gpt import TinyGpt, make_batch
 from train.data.config import LoaderConfig
@@ -16,6 +17,7 @@ from train.data.cursor import RankShare
 from train.data.loader import SplitReader, open_split, shard_files
 from train.data.remote import open_manifest
 from train.distributed.world import World
+from train.evaluation.heldout import EvaluationBatches
 from train.loop.heldout import HeldoutEvaluation
 from train.parallel.gradients import GradientSums
 from train.parallel.strategy import DataParallelStrategy
@@ -42,7 +44,7 @@ def evaluation(folder: Path, config: EvaluationConfig | None) -> HeldoutEvaluati
     return HeldoutEvaluation(
         config=config,
         open_split=open_heldout,
-        make_batch=make_batch,
+        batches=EvaluationBatches(make_batch=make_batch),
         strategy=strategy,
         world=alone,
         output=folder,
@@ -73,3 +75,26 @@ def test_the_last_figures_are_in_the_folder_of_the_run(tmp_path: Path) -> None:
 
     assert figures["heldout"]["labels"] > 0
     assert json.loads((tmp_path / "evaluation.json").read_text()) == figures
+
+
+def test_a_loss_that_is_no_number_ends_a_run_at_its_end_only(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    heldout = evaluation(tmp_path, EvaluationConfig(every_steps=1, microbatch=4))
+    with torch.no_grad():
+        for parameter in heldout.strategy.parts[0].parameters():
+            parameter.fill_(float("nan"))
+
+    assert heldout.after_step(1, is_last=False)["heldout"]["labels"] > 0
+    assert "the held-out loss is nan after step 1" in caplog.text
+    with pytest.raises(PipelineError, match="the held-out loss is nan after step 2"):
+        heldout.after_step(2, is_last=True)
+    assert not (tmp_path / "evaluation.json").exists()
+
+
+def test_a_part_of_the_split_holds_all_sources(tmp_path: Path) -> None:
+    heldout = evaluation(tmp_path, EvaluationConfig(every_steps=1, microbatch=4, max_rows=2))
+
+    assert heldout.after_step(1, is_last=False)["heldout"]["sources"].keys() == {"web", "zh"}
+    assert heldout.rows is not None
+    assert len(heldout.rows) == 2

@@ -14,6 +14,7 @@ from train.checkpoint.config import CheckpointConfig
 from train.checkpoint.store import CheckpointStore
 from train.distributed.world import World
 from train.loop.sinks import Sink, open_sinks
+from train.report.run_files import read_metrics
 from train.settings import MetricsConfig
 
 
@@ -45,6 +46,31 @@ def test_each_step_is_written_where_nothing_else_is_asked(tmp_path: Path) -> Non
 
 def test_files_have_the_last_of_every_so_many_steps(tmp_path: Path) -> None:
     assert write_steps(tmp_path, every_steps=3) == [2, 5]
+
+
+def test_what_was_measured_or_skipped_between_two_lines_is_written(tmp_path: Path) -> None:
+    more: dict[int, dict[str, Any]] = {1: {"heldout": {"loss": 2.0}}, 3: {"skipped": True}}
+    with ExitStack() as stack:
+        for sink in sinks_of(stack, tmp_path, every_steps=4):
+            for step in range(6):
+                sink.write(record(step) | more.get(step, {}))
+
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").open()]
+
+    assert [line["step"] for line in lines] == [1, 3, 5]  # the last step of the run, too
+    assert lines[0]["heldout"] == {"loss": 2.0}
+
+
+def test_a_loss_that_is_no_number_is_null(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        for sink in sinks_of(stack, tmp_path):
+            sink.write(record(0) | {"loss": float("nan"), "grad_norm": float("inf")})
+
+    text = (tmp_path / "metrics.jsonl").read_text()
+
+    assert '"loss": null' in text
+    assert '"grad_norm": null' in text
+    assert read_metrics(tmp_path / "metrics.jsonl")[0]["loss"] != 0
 
 
 def test_tensorboard_has_files_only_where_it_is_asked_for(tmp_path: Path) -> None:

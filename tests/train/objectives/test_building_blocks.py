@@ -13,7 +13,7 @@ from train.batch.batch import NO_LABEL
 from train.data.packed import PackedRows
 from train.objectives.assemble import ASSEMBLERS
 from train.objectives.augment import Augmented
-from train.objectives.causal import CausalObjective
+from train.objectives.causal import CausalObjective, FirstTokens
 from train.objectives.classify import ClassifyObjective
 from train.objectives.config import AugmentConfig, parse_objective
 from train.objectives.lengths import objective_lengths, spans_needed
@@ -78,13 +78,59 @@ def test_tokens_are_kept_ended_and_joined_without_gaps() -> None:
     assert tokens.widened(2, pad=PAD).ids.tolist() == [[11, 12], [31, 32]]
 
 
-def test_causal_labels_do_not_cross_documents() -> None:
-    batch = CausalObjective().build(TWO, seed=0)
+def test_a_document_begins_behind_the_end_mark_of_the_one_before() -> None:
+    batch = CausalObjective(EOS).build(TWO, seed=0)
+
+    assert batch.labels.tolist() == [
+        [12, EOS, 21, EOS, NO_LABEL],
+        [32, 33, EOS, NO_LABEL, NO_LABEL],
+    ]
+    # The mark is read by the document that it begins, and by that one alone.
+    assert batch.document.tolist() == [[1, 1, 2, 2, 2], [1, 1, 1, 1, 0]]
+    assert batch.positions.tolist() == [[0, 1, 0, 1, 2], [0, 1, 2, 3, 0]]
+    assert batch.segment.tolist() == [[0, 0, 1, 1, 1], [2, 2, 2, 2, -1]]
+
+
+def test_a_row_with_padding_begins_with_a_mark_and_a_full_one_does_not() -> None:
+    known = replace(TWO, document_start=np.zeros(3, np.int32))
+
+    batch = CausalObjective(EOS).build(known, seed=0)
+
+    assert batch.input_ids.tolist() == [[11, 12, EOS, 21, EOS], [EOS, 31, 32, 33, EOS]]
+    assert batch.labels.tolist() == [
+        [12, EOS, 21, EOS, NO_LABEL],
+        [31, 32, 33, EOS, NO_LABEL],
+    ]
+    assert CausalObjective(EOS).first_tokens(known).ids.tolist() == [11]
+
+
+def test_no_mark_precedes_what_goes_on() -> None:
+    """The second piece goes on a document of another row, whose next_token predicts its first token."""
+    going_on = replace(TWO, document_start=np.array([0, 7, 3], np.int32))
+
+    batch = CausalObjective(EOS).build(going_on, seed=0)
 
     assert batch.labels.tolist() == [
         [12, EOS, NO_LABEL, EOS, NO_LABEL],
         [32, 33, EOS, NO_LABEL, NO_LABEL],
     ]
+    assert batch.document.tolist() == [[1, 1, 1, 2, 2], [1, 1, 1, 1, 0]]
+
+
+def test_first_tokens_that_no_mark_precedes_are_put_behind_one() -> None:
+    causal = CausalObjective(EOS)
+    first = FirstTokens(ids=np.array([11, EOS, 31], np.int32), source=np.array([0, 1, 1], np.int32))
+
+    batch = causal.build(causal.rows_behind_marks(first, like=TWO), seed=0)
+
+    assert batch.input_ids[:, :4].tolist() == [[EOS, 11, EOS, EOS], [EOS, 31, EOS, EOS]]
+    assert batch.labels.tolist() == [
+        [11, NO_LABEL, EOS, NO_LABEL, NO_LABEL],
+        [31, NO_LABEL, NO_LABEL, NO_LABEL, NO_LABEL],
+    ]
+    assert batch.document[0].tolist() == [2, 2, 4, 4, 0]
+    predicted = batch.segment[batch.labels != NO_LABEL]
+    assert batch.segment_source[predicted].tolist() == [0, 1, 1]
 
 
 def test_special_tokens_are_never_masked_and_every_row_has_a_label() -> None:
@@ -221,7 +267,7 @@ def test_span_corruption_puts_every_token_on_one_side() -> None:
 def test_shuffled_spans_stay_in_their_document_and_hidden_tokens_are_replaced() -> None:
     first, second = list(range(10, 30)), list(range(50, 70))
     one = rows([[*first, EOS], [*second, EOS]])
-    inner = CausalObjective()
+    inner = CausalObjective(EOS)
 
     def augmented(**config: float) -> Augmented:
         return Augmented(

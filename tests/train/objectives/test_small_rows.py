@@ -85,10 +85,10 @@ def test_kept_tokens_move_together_and_ends_follow_them() -> None:
 
 
 def test_causal_labels_are_the_next_tokens_of_the_same_document() -> None:
-    batch = CausalObjective().build(make_rows(), seed=0)
+    batch = CausalObjective(EOS).build(make_rows(), seed=0)
 
-    assert batch.labels.tolist() == [[11, 1, NO, 21, NO, NO], [31, 32, 33, 34, 35, 36]]
-    assert batch.positions.tolist() == [[0, 1, 2, 0, 1, 0], [0, 1, 2, 3, 4, 5]]
+    assert batch.labels.tolist() == [[11, 1, 20, 21, NO, NO], [31, 32, 33, 34, 35, 36]]
+    assert batch.positions.tolist() == [[0, 1, 0, 1, 2, 0], [0, 1, 2, 3, 4, 5]]
     assert not batch.is_whole
 
 
@@ -214,7 +214,7 @@ class Recorder:
 
     def build(self, rows: PackedRows, *, seed: int) -> Batch:
         self.rows = rows
-        return CausalObjective().build(rows, seed=seed)
+        return CausalObjective(EOS).build(rows, seed=seed)
 
 
 def augmented(**fields: Any) -> tuple[Augmented, Recorder]:
@@ -225,7 +225,7 @@ def augmented(**fields: Any) -> tuple[Augmented, Recorder]:
 
 def test_hidden_inputs_keep_their_labels_and_special_tokens_stay() -> None:
     objective, _ = augmented(token_dropout=0.5)
-    plain = CausalObjective().build(make_rows(), seed=4)
+    plain = CausalObjective(EOS).build(make_rows(), seed=4)
 
     batch = objective.build(make_rows(), seed=4)
 

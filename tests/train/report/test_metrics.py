@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from train.evaluation.table import print_result
+from train.evaluation.table import print_results
 from train.report.memory import peak_memory_bytes
 from train.report.metrics import MetricsFile, ProgressLine, progress_figures
 from train.report.speed import peak_flops
@@ -71,11 +71,12 @@ def test_the_peak_is_that_of_this_machine() -> None:
 def test_an_evaluation_is_printed_by_source_and_task(capsys: pytest.CaptureFixture[str]) -> None:
     row = {"loss": 2.0, "perplexity": 7.389, "bits_per_byte": None, "labels": 1234}
     task = {"name": "piqa", "items": 3, "shots": 0, "accuracy": 0.5, "standard_error": 0.1,
-            "accuracy_per_byte": 0.4, "accuracy_per_token": 0.3, "chance": 0.25}  # fmt: skip
+            "accuracy_per_byte": 0.4, "accuracy_per_token": 0.3, "chance": 0.25, "prompts_cut": 0,
+            "form": "from left to right"}  # fmt: skip
 
-    print_result({"heldout": {**row, "sources": {"web": {**row, "bits_per_byte": 0.9}}}})
+    print_results({"a": {"heldout": {**row, "sources": {"web": {**row, "bits_per_byte": 0.9}}}}})
     assert "piqa" not in capsys.readouterr().out
-    print_result({"heldout": {**row, "sources": {}}, "tasks": [task]})
+    print_results({"a": {"heldout": {**row, "sources": {}}, "tasks": [task]}})
 
     shown = capsys.readouterr().out
     assert "1,234" in shown

@@ -1,0 +1,177 @@
+"""Evaluate weights: held-out loss, bits per byte, multiple choice."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import ContractError, PipelineError
+from schemas.manifest import Manifest
+from train.data.config import LoaderConfig
+from train.data.loader import open_split, shard_files
+from train.data.remote import ShardFiles, local_tokenizer, open_manifest
+from train.distributed.world import World, open_world
+from train.evaluation.chosen_rows import choose_rows
+from train.evaluation.heldout import EvaluationBatches, heldout_loss
+from train.evaluation.multiple_choice import Question, evaluate_task
+from train.evaluation.readings import TextMarks, make_scorer
+from train.evaluation.registered import examples_of, read_all_tasks
+from train.evaluation.scoring import RowScorer
+from train.generation.open_model import OpenWeights, open_weights, with_tokenizer
+from train.objectives.build import build_for_manifest
+from train.objectives.causal import CausalObjective
+from train.objectives.config import ObjectiveConfig, parse_objective
+from train.vocabulary.extension import read_extension
+from train.warm_start.tokenizers import vocabulary_grows
+
+_OF_FAMILY = {"t5": "span_corruption", "bert": "masked"}
+# The heads that an objective of a bert reads; a decoder needs its head for any.
+_HEADS = {
+    "masked": ("transform", "head_bias"),
+    "unilm": ("transform", "head_bias"),
+    "classify": ("class_head",),
+}
+
+
+def evaluate_model(args: argparse.Namespace, path: Path) -> dict[str, Any] | None:
+    """Run `train evaluate` on one model; `None` on all ranks but the first."""
+    tasks = read_all_tasks(args.tasks)
+    examples = examples_of(tasks, args.tasks, args.examples)
+    with open_world(timeout_seconds=600) as world:
+        weights = open_weights(path)
+        weights.model.to(world.device)
+        objective = _objective(weights, args.objective)
+        result: dict[str, Any] = {"checkpoint": str(weights.source.path)}
+        manifest = None
+        if args.manifest is not None:
+            files = shard_files(args.manifest, LoaderConfig())
+            manifest = open_manifest(files)
+            result |= _heldout(args, weights, objective, files, world)
+        if tasks and world.is_first:
+            scorer = _scorer(args, weights, objective, manifest)
+            result["tasks"] = _scores(tasks, examples, scorer, shots=args.shots)
+        world.barrier()
+        return result if world.is_first else None
+
+
+def _objective(weights: OpenWeights, asked: str | None) -> ObjectiveConfig:
+    """The objective of the command line, of the run, or of the family."""
+    if asked is not None:
+        return parse_objective({"name": asked})
+    if weights.state is not None:
+        return parse_objective(dict(weights.state["settings"].get("objective") or {}))
+    return parse_objective({"name": _OF_FAMILY.get(weights.source.config.family, "causal")})
+
+
+def _heldout(
+    args: argparse.Namespace,
+    weights: OpenWeights,
+    objective: ObjectiveConfig,
+    files: ShardFiles,
+    world: World,
+) -> dict[str, Any]:
+    """The held-out loss, if the ids of the rows are those of the weights.
+
+    Raises:
+        ContractError: They are not, or the rows are longer than the model reads.
+        PipelineError: The loss is not a number.
+    """
+    manifest, shape = open_manifest(files), weights.source.config
+    _check_tokenizer(args.manifest, weights, manifest, files)
+    if manifest.seq_len > shape.max_positions:
+        raise ContractError(
+            f"{args.manifest}: rows have {manifest.seq_len} tokens, the model of "
+            f"{weights.source.path} has {shape.max_positions} positions; pack shorter rows"
+        )
+    weights.require(_HEADS.get(objective.name))
+    plain = build_for_manifest(
+        objective.model_copy(update={"augment": None}),
+        manifest,
+        family=shape.family,
+        vocab_size=shape.vocab_size,
+        max_positions=shape.max_positions if shape.positions == "learned" else None,
+    )
+    seed = 0 if weights.state is None else int(weights.state["settings"].get("seed", 0))
+    data = open_split(files, manifest, LoaderConfig(), split="heldout", seed=0)
+    rows = None
+    if args.max_rows is not None:
+        rows = choose_rows(data.reader.tokens_by_source(), args.max_rows)
+    heldout = heldout_loss(
+        weights.model,
+        data,
+        EvaluationBatches(
+            make_batch=partial(plain.build, seed=seed),
+            causal=plain if isinstance(plain, CausalObjective) else None,
+        ),
+        world,
+        microbatch=8,
+        rows=rows,
+    )
+    if not heldout.is_finite:
+        raise PipelineError(
+            f"{weights.source.path}: the held-out loss is {heldout.totals.loss}, no number; nothing "
+            "was written"
+        )
+    return {"objective": objective.name, "heldout": heldout.as_dict()}
+
+
+def _check_tokenizer(
+    where: str, weights: OpenWeights, manifest: Manifest, files: ShardFiles
+) -> None:
+    known = weights.source.tokenizer_sha256
+    if known is not None:
+        if manifest.tokenizer.sha256 != known:
+            raise ContractError(
+                f"{where}: its tokenizer is {manifest.tokenizer.sha256[:16]}..., "
+                f"{weights.source.path} was trained with {known[:16]}..."
+            )
+        return
+    folder = local_tokenizer(files)
+    if vocabulary_grows(weights.source, manifest, folder, read_extension(folder)):
+        raise ContractError(f"{where}: its tokenizer has tokens that {weights.source.path} lacks")
+
+
+def _scorer(
+    args: argparse.Namespace,
+    weights: OpenWeights,
+    objective: ObjectiveConfig,
+    manifest: Manifest | None,
+) -> RowScorer:
+    opened = with_tokenizer(weights, args.tokenizer)
+    weights.require(_HEADS["masked"] if weights.source.config.family == "bert" else None)
+    read = weights.manifest or (manifest if weights.state is not None else None)
+    # Positions that no row of the run reached are untrained, whatever the shape allows.
+    trained = weights.source.config.max_positions
+    if read is not None and weights.source.config.family != "t5":
+        trained = min(trained, read.seq_len)
+    pad = opened.tokenizer.pad_token_id
+    return make_scorer(
+        weights.model,
+        weights.source.config,
+        opened.tokenizer,
+        TextMarks(
+            pad=0 if pad is None else pad,
+            start=opened.start_id,
+            end=min(opened.ends, default=None),
+            before=opened.before,
+        ),
+        objective=objective if weights.state is not None or args.objective else None,
+        max_tokens=trained,
+        reading=args.read,
+    )
+
+
+def _scores(
+    tasks: dict[str, list[Question]],
+    examples: dict[str, list[Question]],
+    scorer: RowScorer,
+    *,
+    shots: int,
+) -> list[dict[str, Any]]:
+    results = [
+        evaluate_task(name, questions, scorer, examples=examples.get(name, []), shots=shots)
+        for name, questions in tasks.items()
+    ]
+    return [result.as_dict() for result in results]
