@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
             _show_course(console, phase.settings, phase.facts.manifest, page)
     last = phases[-1].facts
     seq_len = args.seq_len if last.manifest is None else last.manifest.seq_len
+    _show_groups(console, settings, last)
     _show_ranks(console, settings, last, seq_len)
     if args.fit_microbatch:
         from train.planning.fitting import largest_microbatch
@@ -128,6 +129,28 @@ def _page(settings: TrainSettings, plan: RunPlan) -> str:
     return Page(
         title="Plan", kind="training plan", head=facts(numbers), sections=[section]
     ).render()
+
+
+def _show_groups(console: Console, settings: TrainSettings, facts: RunFacts) -> None:
+    """Print which parameters decay, which update they get, and their share of the rate."""
+    from train.planning.groups import planned_groups
+
+    optimizer = settings.optimizer
+    table = Table(
+        "parameters", "tensors", "numbers", "update", "weight decay", "rate", "for example"
+    )
+    for group in planned_groups(facts.model, optimizer):
+        is_other = optimizer.name == "muon" and not group.kind.is_orthogonal
+        table.add_row(
+            str(group.role),
+            f"{group.tensors:,}",
+            f"{group.parameters:,}",
+            "adamw" if is_other else optimizer.name,
+            f"{optimizer.weight_decay:g}" if group.kind.decays else "none",
+            f"x {group.kind.lr_scale:g}",
+            group.example,
+        )
+    console.print(table)
 
 
 def _readable(size: int) -> str:

@@ -89,7 +89,7 @@ class OptimizerConfig(Settings):
     """The optimizer and its constants; null stands for the optimizer's published default."""
 
     name: Literal["adamw", "adafactor", "sgd", "lion", "muon"] = Field(
-        default="adamw", description="muon: for matrices of the blocks; adamw for all else"
+        default="adamw", description="muon: for matrices between hidden units; adamw for all else"
     )
     betas: tuple[float, float] | None = Field(
         default=None, description="decay of the means of gradients and of their squares"
@@ -103,7 +103,8 @@ class OptimizerConfig(Settings):
     )
     decay_exclude: tuple[str, ...] = Field(
         default=("bias", "norm"),
-        description="parts of names; parameters with one of them, and all vectors, do not decay",
+        description="parts of names; parameters with one of them do not decay. Vectors and T5's "
+        "table of relative positions never do: both are biases or scales",
     )
     l1: float | None = Field(
         default=None,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 from torch.distributed.tensor import DTensor
 
+from train.model.roles import Role, parameter_roles, role_of
 from train.optim.adafactor import Adafactor
 from train.optim.adamw import LocalAdamW
 from train.optim.config import OptimizerConfig
@@ -27,7 +29,9 @@ def build_optimizer(models: Iterable[nn.Module], config: OptimizerConfig) -> tor
     """
     parts = list(models)
     named = [item for model in parts for item in model.named_parameters()]
-    optimizer = _choose(parameter_groups(named, config, width_ratio=_width_ratio(parts)), config)
+    roles = {name: role for model in parts for name, role in parameter_roles(model).items()}
+    groups = parameter_groups(named, config, roles=roles, width_ratio=_width_ratio(parts))
+    optimizer = _choose(groups, config)
     if config.l1 is not None or config.l2 is not None:
         optimizer.register_step_pre_hook(partial(_add_penalties, config=config))
     return optimizer
@@ -74,34 +78,63 @@ def _choose(groups: Groups, config: OptimizerConfig) -> torch.optim.Optimizer:
             return Muon(groups, lr=lr, momentum=config.momentum, betas=config.betas or (0.9, 0.95))
 
 
-# Between these and hidden units the learning rate of Adam does not change with the width.
-_OUTER = ("embedding", "position", "token_type", "head.weight")
+@dataclass(frozen=True, kw_only=True)
+class ParameterKind:
+    """What parameters of one group have in common.
+
+    Attributes:
+        decays: Whether weight decay and penalties are for them.
+        lr_scale: Factor of the learning rate: with muP, one over the width ratio for matrices between
+            hidden units (Yang et al. 2022, table 8, Adam).
+        is_orthogonal: Whether Muon makes their updates; AdamW makes those of the others.
+    """
+
+    decays: bool
+    lr_scale: float
+    is_orthogonal: bool = False
+
+
+def kind_of(name: str, role: Role, config: OptimizerConfig, width_ratio: float) -> ParameterKind:
+    """How an optimizer treats a parameter."""
+    is_hidden = role is Role.HIDDEN
+    return ParameterKind(
+        decays=role.decays and not any(part in name for part in config.decay_exclude),
+        lr_scale=1.0 / width_ratio if is_hidden else 1.0,
+        is_orthogonal=is_hidden and config.name == "muon",
+    )
 
 
 def parameter_groups(
-    named: Iterable[tuple[str, nn.Parameter]], config: OptimizerConfig, *, width_ratio: float = 1.0
+    named: Iterable[tuple[str, nn.Parameter]],
+    config: OptimizerConfig,
+    *,
+    roles: Mapping[str, Role] | None = None,
+    width_ratio: float = 1.0,
 ) -> Groups:
-    """Group parameters that decay apart from those that do not: vectors, and excluded names.
+    """Group parameters by how the optimizer treats them, which their roles decide.
 
-    With muP, matrices between hidden units are a group whose `lr_scale` is one over the width
-    ratio; the loop multiplies the learning rate by it (Yang et al. 2022, table 8, Adam).
+    Args:
+        named: The parameters; those without a gradient are left out.
+        config: The optimizer.
+        roles: Their roles; None: those that the names of our models tell.
+        width_ratio: muP's ratio of the width to the base width.
     """
-    members: dict[tuple[bool, float, object], list[tuple[str, nn.Parameter]]] = {}
+    members: dict[tuple[ParameterKind, object], list[tuple[str, nn.Parameter]]] = {}
     for name, parameter in named:
         if not parameter.requires_grad:
             continue
-        excluded = parameter.ndim < 2 or any(part in name for part in config.decay_exclude)
-        is_hidden = parameter.ndim > 1 and not any(part in name for part in _OUTER)
-        scale = 1.0 / width_ratio if is_hidden else 1.0
+        role = role_of(name, parameter) if roles is None else roles[name]
         # foreach kernels refuse plain tensors beside DTensors, and DTensors of two meshes.
         mesh = parameter.device_mesh if isinstance(parameter, DTensor) else None
-        members.setdefault((excluded, scale, mesh), []).append((name, parameter))
+        kind = kind_of(name, role, config, width_ratio)
+        members.setdefault((kind, mesh), []).append((name, parameter))
     return [
         {
             "params": chosen,
-            "weight_decay": 0.0 if excluded else config.weight_decay,
-            "decays": not excluded,
-            "lr_scale": scale,
+            "weight_decay": config.weight_decay if kind.decays else 0.0,
+            "decays": kind.decays,
+            "lr_scale": kind.lr_scale,
+            **({"is_orthogonal": kind.is_orthogonal} if config.name == "muon" else {}),
         }
-        for (excluded, scale, _), chosen in members.items()
+        for (kind, _), chosen in members.items()
     ]

@@ -17,27 +17,26 @@ from train.distributed.sharded_tensors import local_part, shard_of, whole
 
 # Coefficients of the quintic Newton-Schulz iteration, from the Muon reference code.
 _A, _B, _C = 3.4445, -4.7750, 2.0315
-_EMBEDDING_PARTS = ("embed", "wte", "wpe", "head", "position")
 
 
 class Muon(torch.optim.Optimizer):
-    """Matrices that are no embedding or head get Muon; everything else AdamW in the same step."""
+    """Muon for groups that `is_orthogonal` marks, AdamW for all others in the same step."""
 
     def __init__(
         self, params: Any, *, lr: float, momentum: float = 0.95, betas: tuple[float, float]
     ) -> None:
         defaults = {"lr": lr, "momentum": momentum, "betas": betas, "weight_decay": 0.0}
+        defaults["is_orthogonal"] = True
         super().__init__(params, defaults)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
-            names = group.get("param_names", [""] * len(group["params"]))
-            for name, parameter in zip(names, group["params"], strict=True):
+            for parameter in group["params"]:
                 if parameter.grad is None:
                     continue
                 parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                if parameter.ndim == 2 and not any(part in name for part in _EMBEDDING_PARTS):
+                if group["is_orthogonal"] and parameter.ndim == 2:
                     self._orthogonal_update(parameter, group)
                 else:
                     self._adam_update(parameter, group)

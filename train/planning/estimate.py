@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from train.model.config import ModelConfig
+from train.model.roles import Role, role_of
 from train.model.transformer import make_model
 from train.parallel.config import ParallelConfig
 from train.parallel.pipeline_stages import StageCut, count_layers, cut_layers, needed_modules
@@ -103,6 +104,13 @@ def estimate(settings: TrainSettings, config: ModelConfig, *, world: int, seq_le
     )
 
 
+def _is_matrix(name: str, parameter: torch.Tensor, optimizer: str) -> bool:
+    """Whether it has the states of matrices: muon keeps those of vectors for tables and heads."""
+    if optimizer == "muon":
+        return role_of(name, parameter) is Role.HIDDEN
+    return parameter.ndim > 1
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Plan:
     settings: TrainSettings
@@ -116,9 +124,10 @@ class _Plan:
         held = dict(_parameters_of(model, cuts, whole=parallel.pp == 1))
         elements = {name: _share(name, parameter, parallel) for name, parameter in held.items()}
         count = sum(elements.values())
-        per_matrix, per_vector = _STATES[self.settings.optimizer.name]
+        optimizer = self.settings.optimizer.name
+        per_matrix, per_vector = _STATES[optimizer]
         states = sum(
-            size * (per_matrix if held[name].ndim > 1 else per_vector)
+            size * (per_matrix if _is_matrix(name, held[name], optimizer) else per_vector)
             for name, size in elements.items()
         )
         layers = sum(len(cut.layers) for cut in cuts)
