@@ -1,18 +1,14 @@
-"""`refinery init FOLDER`: a commented recipe from a folder's files."""
+"""`refinery init FOLDER`: a commented recipe from a folder's files; what it leaves out, it says."""
 
 from __future__ import annotations
 
 import argparse
 import re
-from collections import Counter
 from pathlib import Path
 
+from refinery.sources.folder_sources import FoundSource, find_sources
+from refinery.sources.yaml_text import yaml_text
 from schemas.errors import SettingsError
-
-ENDINGS = {
-    ".warc": "warc", ".warc.gz": "warc", ".html": "html", ".htm": "html", ".jsonl": "jsonl",
-    ".jsonl.gz": "jsonl", ".jsonl.zst": "jsonl", ".txt": "text", ".md": "text",
-}  # fmt: skip
 
 RECIPE = """\
 # Written by `refinery init`; every setting that is left out has a safe default (docs/recipes.md).
@@ -49,52 +45,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("recipe.yaml"))
 
 
-def _find_sources(folder: Path) -> dict[str, tuple[Path, str]]:
-    """Sources by name: each direct subfolder, or the folder itself, by its commonest format.
-
-    Raises:
-        SettingsError: No file has a known ending; lists what was found.
-    """
-    if not folder.is_dir():
-        raise SettingsError(f"{folder}: no such folder")
-    inner = [path for path in sorted(folder.iterdir()) if path.is_dir()]
-    sources = {}
-    for path in [*inner, folder]:
-        files = path.rglob("*") if path in inner else path.glob("*")
-        kinds = Counter(kind for file in files if file.is_file() and (kind := _kind(file.name)))
-        if kinds:
-            name = re.sub(r"[^a-z0-9_-]+", "-", path.name.lower()).strip("-_") or "documents"
-            sources[name] = (path, min(kinds, key=lambda kind: (-kinds[kind], kind)))
-    if not sources:
-        found = Counter("".join(file.suffixes[-2:]) for file in folder.rglob("*") if file.is_file())
-        raise SettingsError(
-            f"{folder}: no file of {sorted(ENDINGS)}; found {dict(found.most_common(5))}"
-        )
-    return sources
-
-
-def _kind(name: str) -> str | None:
-    lower = name.lower()
-    return next((kind for ending, kind in ENDINGS.items() if lower.endswith(ending)), None)
-
-
 def run(args: argparse.Namespace) -> int:
     """Write the recipe; an existing file is never overwritten."""
-    sources = _find_sources(args.folder)
-    lines = "\n".join(
-        f"    - {{name: {name}, uri: {path}, format: {kind}}}"
-        for name, (path, kind) in sources.items()
+    found = find_sources(args.folder)
+    lines = "\n".join(_entry(source) for source in found.sources)
+    weights = ", ".join(
+        f"{yaml_text(source.name)}: {1 / len(found.sources):.2f}" for source in found.sources
     )
-    weights = ", ".join(f"{name}: {1 / len(sources):.2f}" for name in sources)
-    name = (
-        re.sub(r"[^a-z0-9_-]+", "-", args.folder.absolute().name.lower()).strip("-_") or "dataset"
-    )
+    name = re.sub(r"[^a-z0-9_-]+", "-", args.folder.absolute().name.lower()).strip("-_")
+    text = RECIPE.format(name=yaml_text(name or "dataset"), sources=lines, weights=weights)
     try:
         with args.out.open("x", encoding="utf-8") as file:
-            file.write(RECIPE.format(name=name, sources=lines, weights=weights))
+            file.write(text)
     except FileNotFoundError as error:
         raise SettingsError(f"--out {args.out}: there is no folder {args.out.parent}") from error
     except FileExistsError as error:
         raise SettingsError(f"{args.out} is there already; choose another with --out") from error
-    print(f"{args.out}: {len(sources)} sources; next: refinery refine --recipe {args.out}")
+    for note in found.notes:
+        print(f"note: {note}")
+    sources = "1 source" if len(found.sources) == 1 else f"{len(found.sources)} sources"
+    print(f"{args.out}: {sources}; next: refinery check {args.out}")
     return 0
+
+
+def _entry(source: FoundSource) -> str:
+    """One source of the recipe, and what is known of its files, as a comment."""
+    keys = {"name": source.name, "uri": source.uri, "format": source.format}
+    lines = [f"    # {source.comment}"]
+    shown = ", ".join(f"{key}: {yaml_text(value)}" for key, value in keys.items())
+    if source.pattern is not None:
+        shown += f", pattern: {yaml_text(source.pattern)}"
+    if source.fields:
+        fields = ", ".join(f"{key}: {yaml_text(value)}" for key, value in source.fields.items())
+        shown += f", fields: {{{fields}}}"
+    return "\n".join([*lines, f"    - {{{shown}}}"])

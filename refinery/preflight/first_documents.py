@@ -6,12 +6,14 @@ import itertools
 from dataclasses import dataclass
 from typing import BinaryIO
 
+import pyarrow as pa
+
 from refinery.preflight.missing import nothing_there
 from refinery.publish import storage
 from refinery.sources.binary_files import needs_spark
 from refinery.sources.config import ReadLimits, SourceConfig
 from refinery.sources.field_guess import FieldGuess, guess_fields
-from refinery.sources.formats import format_of
+from refinery.sources.formats import FORMS_READ, ROW_FORMATS, format_of
 from refinery.sources.listing import InputFile, list_files
 from refinery.sources.peek import first_rows, sniff_file
 from refinery.sources.reading import read_stream
@@ -19,16 +21,8 @@ from refinery.sources.record import Broken, Fetch
 from schemas.errors import SettingsError
 from schemas.settings import closest
 
-ROW_FORMATS = ("jsonl", "parquet", "csv")
-# Forms that a reader of the format takes; anything that the bytes show for certain must be one.
-TAKES = {
-    "warc": {"warc", "gzip", "zstd", "lz4"},
-    "html": {"html", "zip", "jsonl"},
-    "text": {"html", "zip", "jsonl"},
-    "jsonl": {"jsonl"},
-    "parquet": {"parquet"},
-    "csv": {"jsonl"},
-}
+# What an odd value may make a reader raise.
+UNFORESEEN = (ValueError, OverflowError, TypeError, EOFError, RuntimeError, pa.ArrowException)
 # A file may begin with images or redirects; so many records are looked through.
 MOST_RECORDS = 200
 
@@ -74,9 +68,9 @@ def check_first_document(source: SourceConfig) -> FirstDocument | None:
 
 def _look(stream: BinaryIO, file: InputFile, source: SourceConfig, num_files: int) -> FirstDocument:
     form = sniff_file(stream, file.name)
-    if form is not None and form not in TAKES.get(source.format, {form}):
+    if form is not None and form not in FORMS_READ[source.format]:
         named = format_of(file.name).format
-        hint = form if form in TAKES else named if named and named != source.format else None
+        hint = form if form in FORMS_READ else named if named and named != source.format else None
         told = f"; did you mean 'format: {hint}'?" if hint else ""
         raise SettingsError(
             f"source '{source.name}': {file.uri} is {form}, declared as format: {source.format}{told}"
@@ -87,20 +81,37 @@ def _look(stream: BinaryIO, file: InputFile, source: SourceConfig, num_files: in
         fields = guess_fields(first_rows(stream, file.name, source.format))
         _check_fields(fields, file, source)
     stream.seek(0)
-    outcomes = read_stream(stream, source=source, name=file.name, limits=ReadLimits())
-    document, broken = None, None
-    for outcome in itertools.islice(outcomes, MOST_RECORDS):
-        if isinstance(outcome, Fetch):
-            document = outcome
-            break
-        if isinstance(outcome, Broken) and broken is None:
-            broken = outcome
+    document, broken = _first(stream, file, source)
     if document is None and broken is not None and num_files == 1:
         raise SettingsError(
             f"source '{source.name}': {file.uri} has no document among its first records; "
             f"{broken.reason}: {broken.message}"
         )
     return FirstDocument(source.name, num_files, file.name, form, fields, document)
+
+
+def _first(
+    stream: BinaryIO, file: InputFile, source: SourceConfig
+) -> tuple[Fetch | None, Broken | None]:
+    """The first document of the first records, and the first of them that is broken.
+
+    Raises:
+        SettingsError: The reader gave up; a run would give up there, too.
+    """
+    broken = None
+    try:
+        outcomes = read_stream(stream, source=source, name=file.name, limits=ReadLimits())
+        for outcome in itertools.islice(outcomes, MOST_RECORDS):
+            if isinstance(outcome, Fetch):
+                return outcome, broken
+            if isinstance(outcome, Broken) and broken is None:
+                broken = outcome
+    except UNFORESEEN as error:
+        told = f"{type(error).__name__}: {error}"
+        raise SettingsError(
+            f"source '{source.name}': {file.uri} cannot be read: {told:.300}"
+        ) from error
+    return None, broken
 
 
 def _check_fields(fields: FieldGuess, file: InputFile, source: SourceConfig) -> None:

@@ -20,6 +20,16 @@ ENDINGS: dict[str, Format] = {
     ".parquet": "parquet", ".csv": "csv", ".tsv": "csv", ".tab": "csv",
     ".txt": "text", ".text": "text", ".md": "text", ".markdown": "text",
 }  # fmt: skip
+ROW_FORMATS: tuple[Format, ...] = ("jsonl", "parquet", "csv")
+# What the first bytes of a file may show for certain (peek.sniff) where a reader takes the file.
+FORMS_READ: dict[Format, frozenset[str]] = {
+    "warc": frozenset({"warc", "gzip", "zstd", "lz4"}),
+    "html": frozenset({"html", "zip", "jsonl"}),
+    "text": frozenset({"html", "zip", "jsonl"}),
+    "jsonl": frozenset({"jsonl"}),
+    "parquet": frozenset({"parquet"}),
+    "csv": frozenset({"jsonl"}),
+}
 VARIANTS: dict[str, Variant] = {".arc": "arc", ".tsv": "tsv", ".tab": "tsv", ".zip": "zip"}
 # What the names of a zip's members say, in the order in which a majority is looked for.
 ZIP_FORMATS: tuple[Format, ...] = ("html", "text")
