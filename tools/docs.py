@@ -14,7 +14,7 @@ from schemas.errors import run_main
 from schemas.settings import Settings
 from schemas.tables import TABLES
 from tools.api_page import api_page
-from tools.settings_page import Section, settings_page
+from tools.settings_page import Section, read_sources, settings_page
 from train.generation.config import GenerationConfig
 from train.model.config import ModelConfig
 from train.objectives.config import ObjectiveConfig
@@ -71,9 +71,11 @@ def training_page() -> str:
         "Made by `python -m tools.docs` from the settings' classes. Any key can be set on the command line:",
         "`--set schedule.warmup=200`. An unknown key is an error that names the nearest one; names of older",
         "recipes and of LAVIS load with a warning. How to use them: [training.md](training.md),",
-        "[training_engine.md](training_engine.md), [models.md](models.md).",
+        "[training_engine.md](training_engine.md), [models.md](models.md). Recipes that ship with the package:",
+        "[training_recipes.md](training_recipes.md). The last column says where a default comes from: a paper, a",
+        "program, a measurement of ours, or the reason of a choice; it is empty where nothing was to be chosen.",
     ]
-    return settings_page(training_sections(), opening=opening)
+    return settings_page(training_sections(), opening=opening, sources=read_sources())
 
 
 def training_sections() -> list[Section]:

@@ -21,6 +21,9 @@ from schemas.settings import Settings
 from schemas.yaml_files import parse_yaml
 
 EXAMPLES = Path(__file__).with_name("setting_examples.yaml")
+SOURCES = Path(__file__).with_name("setting_sources.yaml")
+# Where defaults come from, by section and key.
+Sources = Mapping[str, Mapping[str, str]]
 _WORDS = {
     str: "text",
     int: "whole number",
@@ -66,19 +69,42 @@ def read_examples() -> dict[str, str]:
     return examples
 
 
-def settings_page(roots: list[Section], *, opening: list[str]) -> str:
+def read_sources() -> Sources:
+    """Where the trainer's defaults come from."""
+    sources: Sources = parse_yaml(SOURCES.read_text("utf-8"))
+    return sources
+
+
+def wants_source(info: FieldInfo) -> bool:
+    """Whether a default is a number or a choice between methods, which somebody has to have made."""
+    if info.is_required() or (
+        get_origin(info.annotation) is Literal and len(get_args(info.annotation)) == 1
+    ):
+        return False
+    if info.default_factory_takes_validated_data:
+        return True
+    value = info.get_default(call_default_factory=True)
+    is_choice = isinstance(value, str) and "Literal" in str(info.annotation)
+    return is_choice or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def settings_page(
+    roots: list[Section], *, opening: list[str], sources: Sources | None = None
+) -> str:
     """The page of the root sections and of all sections in them.
 
     Args:
         roots: Sections that nothing else holds, in the order of the page.
         opening: Lines from the title to the first section.
+        sources: Where defaults come from, for a column of its own; None: no such column.
     """
     examples, first_titles = read_examples(), dict[type[Settings], str]()
     lines = [*opening]
     for root in roots:
         for section in all_sections(root):
             example = examples.get(section.title)
-            lines += _section_lines(section, example, first_titles)
+            of_section = None if sources is None else sources.get(section.title, {})
+            lines += _section_lines(section, example, first_titles, of_section)
             first_titles.setdefault(section.model, section.title)
     return "\n".join(lines) + "\n"
 
@@ -105,7 +131,10 @@ def _models_in(annotation: Any, suffix: str = "") -> Iterator[tuple[type[Setting
 
 
 def _section_lines(
-    section: Section, example: str | None, first_titles: Mapping[type[Settings], str]
+    section: Section,
+    example: str | None,
+    first_titles: Mapping[type[Settings], str],
+    sources: Mapping[str, str] | None,
 ) -> list[str]:
     lines = ["", f"## {section.title}", ""]
     if section.model in first_titles:
@@ -114,11 +143,17 @@ def _section_lines(
     lines += _prose(section.model.__doc__ or "")
     if example is not None:
         lines += ["", "```yaml", example.rstrip("\n"), "```"]
-    lines += ["", "| key | value | default | meaning |", "|---|---|---|---|"]
+    more = "" if sources is None else " the default's source |"
+    lines += [
+        "",
+        f"| key | value | default | meaning |{more}",
+        "|---|---|---|---|" + "---|" * bool(more),
+    ]
     for name, info in section.model.model_fields.items():
         meaning = _cell(info.description or _summary(info) or _constant(info))
         value = _cell(value_in_words(info))
-        lines.append(f"| `{name}` | {value} | {_cell(_default(info))} | {meaning} |")
+        source = "" if sources is None else f" {_cell(sources.get(name, ''))} |"
+        lines.append(f"| `{name}` | {value} | {_cell(_default(info))} | {meaning} |{source}")
     return lines
 
 

@@ -9,7 +9,15 @@ from pydantic import Field
 from refinery.recipe import Recipe, Runtime
 from schemas.settings import Settings
 from tools.docs import PAGES, training_sections
-from tools.settings_page import Section, all_sections, in_yaml, read_examples, value_in_words
+from tools.settings_page import (
+    Section,
+    all_sections,
+    in_yaml,
+    read_examples,
+    read_sources,
+    value_in_words,
+    wants_source,
+)
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 SECTIONS = {
@@ -48,7 +56,33 @@ def test_no_word_of_python_is_shown_to_who_writes_yaml(name: str) -> None:
 def test_every_setting_has_a_meaning(name: str) -> None:
     lines = (DOCS / name).read_text("utf-8").splitlines()
 
-    assert [line for line in lines if line.startswith("| `") and line.endswith("|  |")] == []
+    meanings = [line.split(" | ")[3] for line in lines if line.startswith("| `")]
+    assert all(meaning.strip(" |") for meaning in meanings)
+
+
+def test_every_number_and_choice_of_the_trainer_says_where_it_comes_from() -> None:
+    sources = read_sources()
+    first: dict[type[Settings], Section] = {}
+    for root in training_sections():
+        for section in all_sections(root):
+            first.setdefault(section.model, section)
+
+    unsaid = [
+        f"{section.title}: {name}"
+        for model, section in first.items()
+        for name, info in model.model_fields.items()
+        if wants_source(info) and not sources.get(section.title, {}).get(name)
+    ]
+    titles = {section.title: section for section in first.values()}
+    of_nothing = [
+        f"{title}: {name}"
+        for title, names in sources.items()
+        for name in names
+        if title not in titles or name not in titles[title].model.model_fields
+    ]
+
+    assert unsaid == [], "write them into tools/setting_sources.yaml"
+    assert of_nothing == []
 
 
 def test_values_are_said_in_words() -> None:
