@@ -59,6 +59,7 @@ FETCHES = Table(
         Column("fetched_at", "timestamp", "time of the fetch in UTC, null where unknown"),
         Column("mime", "string", "media type: declared, or by the reader"),
         Column("charset", "string", "charset declared by HTTP or the reader, null where none"),
+        Column("status", "int", "HTTP status, null where the record has none"),
         Column("payload", "binary", "body after transfer and content decoding"),
         Column(
             "payload_sha256",
@@ -86,8 +87,22 @@ RECORDS = Table(
     (
         SOURCE,
         FILE,
-        Column("type", "string", "request, revisit, metadata, not_html, ..."),
+        Column("type", "string", "request, revisit, not_html, status_404, empty_file, ..."),
         Column("count", "bigint", "records of that type"),
+    ),
+)
+
+FILES = Table(
+    "files",
+    "ingest",
+    "input file",
+    (
+        SOURCE,
+        FILE,
+        Column("bytes", "bigint", "bytes that were read of it"),
+        Column("sha256", "string", "SHA-256 of them, null where it could not be read or by choice"),
+        Column("fetched", "int", "its rows of `fetches`"),
+        Column("rejected", "int", "its rows of `rejects`"),
     ),
 )
 
@@ -338,6 +353,7 @@ TABLES: dict[str, Table] = {
         FETCHES,
         REFETCHES,
         RECORDS,
+        FILES,
         REJECTS,
         CLEANED,
         LEDGER,

@@ -23,10 +23,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from refinery.extract.blocks import read_blocks
-from refinery.extract.charset import decode
 from refinery.extract.cut import choose_cut, propose_cuts
 from refinery.extract.features import FEATURES_VERSION, compute_features, feature_names
 from refinery.extract.forest import Forest
+from refinery.text.charset import decode
 from tools.block_labels import label_blocks, segment_counts, word_f1, words_of
 
 Page = dict[str, Any]

@@ -23,8 +23,8 @@ import trafilatura
 from resiliparse.extract.html2text import extract_plain_text
 
 from benchmarks.record import argument_parser, record
-from refinery.extract.charset import decode
 from refinery.extract.classifier import extract_main_text
+from refinery.text.charset import decode
 from tools.block_labels import segment_counts, word_f1
 from tools.train_blocks import SETS, site_of
 

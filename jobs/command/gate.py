@@ -64,6 +64,9 @@ def _failures(report: ReportData, args: argparse.Namespace) -> tuple[list[str], 
         if most is not None:
             checked += 1
             share = report.total(column) / documents
+            if column == "rejected":  # what a reader gave up never became a document
+                unreadable = report.total("unreadable")
+                share = (report.total(column) + unreadable) / (documents + unreadable)
             if share > most:
                 failures.append(f"{column} {share:.2%}, at most {most:.2%}")
     recall = None

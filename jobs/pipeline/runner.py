@@ -22,7 +22,7 @@ from jobs.pipeline.java_errors import one_line_errors
 from jobs.pipeline.metering import metered
 from jobs.pipeline.progress import spark_progress
 from jobs.pipeline.recording import record_run
-from jobs.pipeline.stage import TABLE_COLUMN, Stage, StageContext
+from jobs.pipeline.stage import TABLE_COLUMN, Contents, Stage, StageContext
 from jobs.spark.session import build_session
 from refinery.preflight.checks import check_settings
 from refinery.publish import storage
@@ -48,20 +48,25 @@ class RefineRun:
     session: Callable[[], SparkSession]
     records: dict[str, StageRecord] = field(default_factory=dict)
 
-    def fingerprint(self, stage: Stage) -> str:
-        """The fingerprint of a stage whose inputs are published."""
+    def fingerprint(self, stage: Stage) -> str | None:
+        """The fingerprint of a stage whose inputs are published; None where only running it tells."""
+        contents = stage.contents(self.settings.recipe, self.store)
+        return None if contents is None else self.fingerprint_with(stage, contents)
+
+    def fingerprint_with(self, stage: Stage, contents: Contents) -> str:
+        """The fingerprint of a stage that reads files of these contents."""
         recipe = self.settings.recipe
         return stage_fingerprint(
             stage=stage.name,
             version=stage.version,
             settings=stage.settings(recipe),
             inputs={n: self.records[n].identity for n in stage.inputs if n in self.records},
-            files=stage.contents(recipe, self.store),
+            files=contents,
         )
 
-    def take_published(self, stage: Stage, fingerprint: str) -> bool:
+    def take_published(self, stage: Stage, fingerprint: str | None) -> bool:
         """Use a stage's record where there is one; says whether."""
-        record = self.store.record(stage.name, fingerprint)
+        record = None if fingerprint is None else self.store.record(stage.name, fingerprint)
         if record is not None and not stage.is_present(self.settings.runtime):
             return False
         if record is not None:
@@ -71,7 +76,7 @@ class RefineRun:
             self.console.print(f"[dim]{stage.name:<14} published earlier, skipped[/dim]")
         return record is not None
 
-    def execute(self, stage: Stage, fingerprint: str) -> None:
+    def execute(self, stage: Stage, fingerprint: str | None) -> None:
         """Run one stage into a fresh attempt and publish it."""
         started, clock = datetime.now(UTC), time.monotonic()
         attempt_uri = self.store.new_attempt(stage.name)
@@ -81,7 +86,7 @@ class RefineRun:
             store=self.store,
             records=self.records,
             attempt_uri=attempt_uri,
-            fingerprint=fingerprint,
+            fingerprint=fingerprint or "",
             spark=self.session(),
         )
         with (
@@ -93,7 +98,10 @@ class RefineRun:
         assert isinstance(facts, stage.facts or NoneType), f"{stage.name}: facts {type(facts)}"
         record = StageRecord(
             stage=stage.name,
-            fingerprint=fingerprint,
+            # Of what was read, where the stage says so: it may have changed since it was listed.
+            fingerprint=self.fingerprint_with(stage, context.contents)
+            if context.contents or fingerprint is None
+            else fingerprint,
             attempt=attempt_uri.rsplit("/", 1)[-1],
             tables=_summarise(attempt_uri),
             artefacts=context.artefact_hashes(),
@@ -169,7 +177,10 @@ def run_stages(
     with alone_in(settings.runtime.output), store.share():
         for index, stage in enumerate(enabled[:stop]):
             fingerprint = run.fingerprint(stage)
-            with store.claim(fingerprint, partial(run.say_waiting, stage)):
+            claimed = fingerprint or run.fingerprint_with(stage, [])
+            with store.claim(claimed, partial(run.say_waiting, stage)):
+                # Another run may have read the files while this one waited.
+                fingerprint = fingerprint or run.fingerprint(stage)
                 if not run.take_published(stage, fingerprint):
                     if index < start:
                         raise SettingsError(

@@ -37,7 +37,8 @@ class Stage:
         version: A number that every change of the stage's behaviour raises.
         inputs: Names of the stages whose tables or artefacts it reads.
         settings: Gives the part of the recipe that its result is a function of.
-        contents: Gives (role, SHA-256) of the files, models, lists and benchmarks that it reads.
+        contents: Gives (role, SHA-256) of the files, models, lists and benchmarks that it reads; None
+            where only reading can tell: then the stage runs, and its context has them afterwards.
         run: Writes the tables through the context, and returns the facts.
         facts: The model of the facts that `run` returns; None for a stage without facts.
         enabled: Tells whether the recipe has this stage at all.
@@ -50,14 +51,18 @@ class Stage:
     settings: Callable[[Recipe], Mapping[str, object]]
     run: Callable[[StageContext], StageFacts | None]
     facts: type[StageFacts] | None = None
-    contents: Callable[[Recipe, Store], Contents] = _no_contents
+    contents: Callable[[Recipe, Store], Contents | None] = _no_contents
     enabled: Callable[[Recipe], bool] = lambda recipe: True
     is_present: Callable[[Runtime], bool] = lambda runtime: True
 
 
 @dataclass(frozen=True, kw_only=True)
 class StageContext:
-    """What a running stage may touch: its inputs' records, its attempt, the session."""
+    """What a running stage may touch: its inputs' records, its attempt, the session.
+
+    A stage whose contents only reading can tell adds them to `contents` as it runs; until then its
+    `fingerprint` is empty.
+    """
 
     recipe: Recipe
     runtime: Runtime
@@ -67,6 +72,7 @@ class StageContext:
     fingerprint: str
     spark: SparkSession
     counts: dict[str, int] = field(default_factory=dict)
+    contents: Contents = field(default_factory=list)
 
     def read(self, table: str, *, stage: str | None = None) -> DataFrame:
         """A published table; `stage` is needed for tables that several stages write.

@@ -1,54 +1,78 @@
-"""Read every source into `fetches`, `records`, `rejects` and `refetches`."""
+"""Read every source into `fetches`, `records`, `rejects`, `files` and `refetches`."""
 
 from __future__ import annotations
 
-from jobs.pipeline.stage import Stage, StageContext
+from collections.abc import Sequence
+from dataclasses import replace
+
+from jobs.pipeline.stage import Contents, Stage, StageContext
 from jobs.spark.session import build_session
+from jobs.stages.source_facts import reject_examples, source_facts
 from refinery.publish import storage
 from refinery.publish.store import Store
 from refinery.recipe import Recipe, Runtime
 from refinery.sources.binary_files import list_whole_files, needs_spark
 from refinery.sources.config import SourceConfig
-from refinery.sources.listing import HASH_CACHE, InputFile, hash_files, list_files
+from refinery.sources.facts import IngestFacts
+from refinery.sources.gate import poor_sources, refuse
+from refinery.sources.identities import HASH_CACHE, remember, with_identities
+from refinery.sources.listing import UNREADABLE, InputFile, Listing, list_source
 from refinery.sources.reading import read_files
 from refinery.sources.selection import find_refetches
 from refinery.sources.urls import URL_NORMALISER
 from schemas.errors import ContractError
 
 
-def _list_input(recipe: Recipe, store: Store) -> list[InputFile]:
-    """The files of all sources with their content hashes."""
-    files = [file for source in recipe.sources for file in _list(recipe, source, store)]
-    return hash_files(files, cache_uri=storage.join_uri(store.root, HASH_CACHE))
+def _list_input(recipe: Recipe, store: Store) -> tuple[list[InputFile], dict[str, int]]:
+    """The files of all sources with what identifies them, and the number of side files by source."""
+    listings = {source.name: _list(recipe, source, store) for source in recipe.sources}
+    files = [file for listing in listings.values() for file in listing.files]
+    known = with_identities(files, recipe.sources, _cache_uri(store))
+    return known, {name: len(listing.passed_over) for name, listing in listings.items()}
 
 
-def _list(recipe: Recipe, source: SourceConfig, store: Store) -> list[InputFile]:
+def _cache_uri(store: Store) -> str:
+    return storage.join_uri(store.root, HASH_CACHE)
+
+
+def _list(recipe: Recipe, source: SourceConfig, store: Store) -> Listing:
     if not needs_spark(source):
-        return list_files(source)
+        return list_source(source)
     # Earlier than any stage; the run's own session is this one, with its number of partitions.
     session = build_session(recipe.name, Runtime(output=store.root))
-    return list_whole_files(session, source)
+    return Listing(tuple(list_whole_files(session, source)), ())
 
 
-def _contents(recipe: Recipe, store: Store) -> list[tuple[str, str]]:
-    return [(f"{f.source}/{f.name}", f.sha256) for f in _list_input(recipe, store)]
+def _contents(recipe: Recipe, store: Store) -> Contents | None:
+    files, _ = _list_input(recipe, store)
+    return _named(files) if all(file.sha256 for file in files) else None
+
+
+def _named(files: Sequence[InputFile]) -> Contents:
+    return [(f"{file.source}/{file.name}", file.sha256) for file in files]
 
 
 def _settings(recipe: Recipe) -> dict[str, object]:
-    # Where a source lies and who opens it is no part of what it holds.
+    # Where a source lies, who opens it and how its files are told apart is no part of what it holds.
     sources = [
-        source.model_dump(mode="json", exclude={"uri", "reader"}) for source in recipe.sources
+        source.model_dump(mode="json", exclude={"uri", "reader", "identity"})
+        for source in recipe.sources
     ]
     return {"sources": sources, "limits": recipe.limits, "url_normaliser": URL_NORMALISER}
 
 
-def _run(context: StageContext) -> None:
-    files = _list_input(context.recipe, context.store)
-    rows = read_files(context.spark, files, context.recipe.sources, context.recipe.limits)
-    context.write_many(rows)
+def _run(context: StageContext) -> IngestFacts:
+    files, passed_over = _list_input(context.recipe, context.store)
+    if files:
+        rows = read_files(context.spark, files, context.recipe.sources, context.recipe.limits)
+        context.write_many(rows)
+    sources = source_facts(context, passed_over)
+    poor = poor_sources(context.recipe.sources, sources, context.recipe.limits)
+    if poor:
+        examples = reject_examples(context, [source.name for source in poor])
+        raise refuse(poor, sources, examples, context.recipe.limits)
+    context.contents.extend(_named(_as_read(context, files)))
     fetches, num_fetches = context.read_back("fetches"), context.count_back("fetches")
-    if num_fetches == 0:
-        raise ContractError("the sources hold no document: see the rejects and records of ingest")
     num_ids = fetches.select("doc_id").distinct().count()
     # Where all ids differ nothing was fetched twice, and no order needs to be found.
     refetches = find_refetches(fetches)
@@ -57,6 +81,24 @@ def _run(context: StageContext) -> None:
     if num_fetches != num_ids + num_refetches:
         raise ContractError(f"{num_fetches} fetches != {num_ids} ids + {num_refetches} refetched")
     context.counts.update(files=len(files), fetches=num_fetches, documents=num_ids)
+    return IngestFacts(sources=sources)
 
 
-STAGE = Stage(name="ingest", version=3, settings=_settings, contents=_contents, run=_run)
+def _as_read(context: StageContext, files: Sequence[InputFile]) -> list[InputFile]:
+    """The files with the hashes of what the tasks read, which are kept for the next run."""
+    rows = context.read_back("files").select("source", "file", "sha256").collect()
+    hashes = {(row["source"], row["file"]): row["sha256"] for row in rows}
+    by_version = {s.name for s in context.recipe.sources if s.identity == "version"}
+    read = [
+        file
+        if file.source in by_version
+        else replace(file, sha256=hashes.get((file.source, file.name)) or "")
+        for file in files
+    ]
+    remember(read, _cache_uri(context.store))
+    return [file if file.sha256 else replace(file, sha256=UNREADABLE) for file in read]
+
+
+STAGE = Stage(
+    name="ingest", version=4, settings=_settings, contents=_contents, run=_run, facts=IngestFacts
+)

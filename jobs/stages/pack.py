@@ -111,7 +111,8 @@ def _run(context: StageContext) -> PackFacts:
         decontamination=_decontamination(context),
         fingerprint=context.fingerprint,
     )
-    uri = dataset.write_dataset(folder, manifest, tokenizer)
+    names = [source.name for source in context.recipe.sources]
+    uri = dataset.write_dataset(folder, manifest, tokenizer, source_names=names)
     context.counts.update(train_rows=splits["train"].rows, heldout_rows=splits["heldout"].rows)
     return PackFacts(manifest=uri, root=manifest.root)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -130,15 +130,21 @@ def make_manifest(
     )
 
 
-def write_dataset(folder: str, manifest: Manifest, tokenizer: Path) -> str:
+def write_dataset(
+    folder: str, manifest: Manifest, tokenizer: Path, *, source_names: Iterable[str] = ()
+) -> str:
     """Write tokenizer, card and, last, the manifest; returns the manifest's URI.
+
+    The card has a row for each of the recipe's sources, also for those that gave no token.
 
     Shards that the manifest does not name were left by a run that died; they are removed.
     """
     _remove_unlisted_shards(folder, manifest)
     for path in sorted(tokenizer.iterdir()):
         storage.replace(storage.join_uri(folder, TOKENIZER_FOLDER, path.name), path.read_bytes())
-    storage.replace(storage.join_uri(folder, "README.md"), dataset_card(manifest).encode())
+    storage.replace(
+        storage.join_uri(folder, "README.md"), dataset_card(manifest, source_names).encode()
+    )
     uri = storage.join_uri(folder, MANIFEST_NAME)
     storage.replace(uri, (manifest.model_dump_json(indent=2) + "\n").encode())
     return uri
@@ -154,8 +160,9 @@ def _remove_unlisted_shards(folder: str, manifest: Manifest) -> None:
                     system.rm_file(file)
 
 
-def dataset_card(manifest: Manifest) -> str:
+def dataset_card(manifest: Manifest, source_names: Iterable[str] = ()) -> str:
     """A README with front matter, for people and for hubs."""
+    empty = sorted(set(source_names) - set(manifest.train.sources))
     rows = [
         f"| {name} | {s.documents:,} | {s.tokens:,} | {s.epochs:.2f} | {s.packed_tokens:,} |"
         for name, s in manifest.train.sources.items()
@@ -179,6 +186,7 @@ def dataset_card(manifest: Manifest) -> str:
             "| source | documents | tokens | epochs | packed tokens |",
             "|---|---:|---:|---:|---:|",
             *rows,
+            *(f"| {name} | 0 | 0 | 0.00 | 0 |" for name in empty),
             "",
             "`manifest.json` is the contract: a folder without it is not a dataset.",
             "",

@@ -9,11 +9,11 @@ from datetime import date
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
-from refinery.extract.charset import decode
 from refinery.extract.classifier import MainText, extract_main_text
 from refinery.extract.config import ExtractConfig
 from refinery.extract.limits import PageRejected, check_is_html, check_page, check_text
 from refinery.extract.metadata import read_facts
+from refinery.text.charset import decode, is_wide
 
 EXTRACT_VERSION = 7
 TITLE_CHARS = 500
@@ -53,7 +53,7 @@ def extract_page(payload: bytes, *, mime: str, charset: str | None, config: Extr
         PageRejected: The page is beyond a bound, is binary, or its bytes are not text.
     """
     is_html = mime in MARKUP_TYPES
-    if b"\0" in payload[:1024] and not payload.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if b"\0" in payload[:1024] and not is_wide(payload):
         raise PageRejected("page:binary", "NUL bytes near the start: not text")
     if is_html:
         check_is_html(payload)

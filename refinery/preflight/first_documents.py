@@ -55,7 +55,8 @@ def check_first_document(source: SourceConfig) -> FirstDocument | None:
     files = list_files(source)
     file = next((one for one in files if one.size), None)
     if file is None:
-        return FirstDocument(source.name, len(files), files[0].name, None, None, None)
+        first = files[0].name if files else "no file"
+        return FirstDocument(source.name, len(files), first, None, None, None)
     system, path = storage.file_system(file.uri)
     try:
         with system.open(path, "rb") as stream:

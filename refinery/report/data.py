@@ -16,6 +16,10 @@ from schemas.settings import Settings
 class SourceFunnel(Settings):
     """What happened to one source's fetches; every document has one fate."""
 
+    unreadable: int = Field(
+        default=0,
+        description="rejects of ingest: records, rows and files that never were a document",
+    )
     fetches: int = 0
     refetched: int = 0
     sampled_out: int = 0

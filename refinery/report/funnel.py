@@ -10,12 +10,16 @@ import pyarrow.compute as pc
 from refinery.report.data import Check, SourceFunnel
 from refinery.report.dedup_numbers import dedup_mode
 from refinery.report.tables import Tables
+from refinery.sources.facts import IngestFacts
 from schemas.manifest import Manifest
 
 
 def count_funnel(tables: Tables, manifest: Manifest) -> dict[str, SourceFunnel]:
     """By source, in alphabetical order: every fetch and what became of its document."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
+    # Each source of the recipe has a row, also one that gave nothing.
+    for source, facts in tables.records["ingest"].facts_of(IngestFacts).sources.items():
+        counts[source]["unreadable"] = facts.num_rejects
     for column, stage, table in (
         ("fetches", "ingest", "fetches"),
         ("refetched", "ingest", "refetches"),
@@ -36,10 +40,8 @@ def count_funnel(tables: Tables, manifest: Manifest) -> dict[str, SourceFunnel]:
     for split, name in ((manifest.train, "train"), (manifest.heldout, "heldout")):
         for source, summary in split.sources.items():
             counts[source][name] += summary.documents
-    for batch in tables.batches("mixture", "mixture", ("source", "copies")):
-        unused = batch.filter(pc.equal(batch.column("copies"), 0))
-        for source in unused.column("source").to_pylist():
-            counts[source]["not_sampled"] += 1
+    for source, count in _not_sampled(tables).items():
+        counts[source]["not_sampled"] = count
     for columns in counts.values():
         # Documents that sample_fraction leaves out have no row in any later table.
         columns["sampled_out"] = (
@@ -48,6 +50,15 @@ def count_funnel(tables: Tables, manifest: Manifest) -> dict[str, SourceFunnel]:
             else 0
         )
     return {source: SourceFunnel(**columns) for source, columns in sorted(counts.items())}
+
+
+def _not_sampled(tables: Tables) -> Counter[str]:
+    """Kept documents of which the mixture takes no copy, by source."""
+    counts: Counter[str] = Counter()
+    for batch in tables.batches("mixture", "mixture", ("source", "copies")):
+        unused = batch.filter(pc.equal(batch.column("copies"), 0))
+        counts.update(unused.column("source").to_pylist())
+    return counts
 
 
 def _marked(tables: Tables) -> Counter[str]:

@@ -7,7 +7,6 @@ large ones are refused.
 
 from __future__ import annotations
 
-import fnmatch
 import re
 
 from pyspark.sql import DataFrame, SparkSession
@@ -15,7 +14,7 @@ from pyspark.sql import functions as F
 
 from refinery.publish import storage
 from refinery.sources.config import SourceConfig
-from refinery.sources.listing import InputFile
+from refinery.sources.listing import InputFile, is_side_file, matches
 from schemas.errors import SettingsError
 
 MOST_BYTES = 64 << 20
@@ -39,39 +38,35 @@ def whole_files(spark: SparkSession, source: SourceConfig) -> DataFrame:
 
 
 def list_whole_files(spark: SparkSession, source: SourceConfig) -> list[InputFile]:
-    """Files of a source with their hashes, sorted by their name relative to its root.
+    """Files of a source, sorted by their name relative to its root.
 
     Raises:
         SettingsError: No file matches the pattern, or one is too large to be read whole.
     """
-    files = whole_files(spark, source)
     # Without `content` in the plan no file is opened.
-    sizes = {row["path"]: row["length"] for row in files.select("path", "length").collect()}
+    rows = whole_files(spark, source).select(
+        "path", "length", F.col("modificationTime").cast("string").alias("changed")
+    ).collect()  # fmt: skip
     root = _SCHEME.sub("", source.uri).rstrip("/")
-    names = {path: _SCHEME.sub("", path).removeprefix(root).lstrip("/") for path in sizes}
-    wanted = {
-        path: name or path.rsplit("/", 1)[-1]
-        for path, name in names.items()
-        if source.pattern in ("**", "*") or fnmatch.fnmatch(name, source.pattern)
+    found = {
+        _SCHEME.sub("", row["path"]).removeprefix(root).lstrip("/")
+        or row["path"].rsplit("/", 1)[-1]: row
+        for row in rows
     }
-    if not wanted:
+    files = sorted(
+        InputFile(source.name, name, row["path"], row["length"], row["changed"])
+        for name, row in found.items()
+        if matches(name, source.pattern) and not is_side_file(name)
+    )
+    if not files and not source.may_be_empty:
         raise SettingsError(
             f"source '{source.name}': no file matches '{source.pattern}' under {source.uri} "
-            f"({len(sizes)} files there)"
+            f"({len(rows)} files there)"
         )
-    for path in sorted(wanted):
-        if sizes[path] > MOST_BYTES:
+    for file in files:
+        if file.size > MOST_BYTES:
             raise SettingsError(
-                f"source '{source.name}': {path} has {sizes[path]} bytes; files that Spark reads "
+                f"source '{source.name}': {file.uri} has {file.size} bytes; files that Spark reads "
                 f"whole have at most {MOST_BYTES}. Split it, or copy it to where fsspec reaches"
             )
-    rows = files.where(F.col("path").isin(list(wanted))).select(
-        "path", F.col("modificationTime").cast("string").alias("changed"),
-        F.sha2("content", 256).alias("sha256"),
-    ).collect()  # fmt: skip
-    return sorted(
-        InputFile(
-            source.name, wanted[r["path"]], r["path"], sizes[r["path"]], r["changed"], r["sha256"]
-        )
-        for r in rows
-    )
+    return files

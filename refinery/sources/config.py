@@ -9,10 +9,15 @@ from pydantic import Field
 from schemas.settings import Settings
 
 Format = Literal["warc", "html", "jsonl", "parquet", "csv", "text"]
+# What HTTP calls content: OK, Created, Accepted, Non-Authoritative Information.
+DEFAULT_STATUSES = (200, 201, 202, 203)
 
 
 class FieldMapping(Settings):
-    """Names of the fields in rows of JSONL, Parquet and CSV files."""
+    """Names of the fields in rows of JSONL, Parquet and CSV files.
+
+    Dots lead into nested fields, where no field has the whole name: data.text.
+    """
 
     text: str = Field(
         default="text", description="field that holds the text, or the page: see mime"
@@ -34,7 +39,8 @@ class SourceConfig(Settings):
     )
     uri: str = Field(description="folder or file, as a local path or an object store's URI")
     format: Format = Field(
-        description="warc reads ARC and WET, too; html and text read zips; csv reads TSV where the name ends so"
+        description="warc reads ARC and WET, too; html and text read zips; csv reads TSV where the name ends so; "
+        "jsonl reads JSON arrays, too"
     )
     reader: Literal["stream", "binary_file"] | None = Field(
         default=None,
@@ -51,6 +57,18 @@ class SourceConfig(Settings):
         default=None,
         description="a file's URL is this and its name (html, text); None: files have no URL",
     )
+    charset: str | None = Field(
+        default=None,
+        description="charset of html, text, jsonl and csv files that name none; None: it is detected",
+    )
+    identity: Literal["content", "version"] = Field(
+        default="content",
+        description="what tells that a file is another one: the SHA-256 of its bytes, taken while they are read; "
+        "or what the store says of it (ETag, or size and time of change), which spares random access formats a pass",
+    )
+    may_be_empty: bool = Field(
+        default=False, description="a run goes on where the source gives no document"
+    )
 
 
 class ReadLimits(Settings):
@@ -58,6 +76,16 @@ class ReadLimits(Settings):
 
     max_document_bytes: int = Field(
         default=20_000_000, gt=0, description="larger documents become rejects"
+    )
+    http_statuses: tuple[int, ...] | None = Field(
+        default=DEFAULT_STATUSES,
+        description="HTTP statuses whose bodies are documents (warc); others are counted; None: all",
+    )
+    max_reject_fraction: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="a larger share of rejects among what a source holds stops the run",
     )
 
 

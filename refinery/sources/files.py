@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -13,22 +15,57 @@ from typing import Any, BinaryIO
 import zstandard
 from fastwarc.stream_io import Lz4Reader
 
+from refinery.sources.forms import form_of, peeked
+from refinery.sources.members import DamageError, Members
 from refinery.sources.record import Broken, Fetch, NoDocument, Outcome, short_message
 
-DECODE_ERRORS = (OSError, EOFError, zlib.error, zstandard.ZstdError)
-COMPRESSED_ENDINGS = (".gz", ".zst", ".lz4")
+DECODE_ERRORS = (OSError, EOFError, zlib.error, zstandard.ZstdError, lzma.LZMAError)
+COMPRESSED_ENDINGS = (".gz", ".zst", ".lz4", ".bz2", ".xz")
+EMPTY_FILE = "empty_file"
 MEMBER_ENDINGS = (".html", ".htm", ".xhtml", ".txt", ".md")
 
 
-def open_compressed(stream: BinaryIO, name: str) -> BinaryIO:
-    """A stream of decompressed bytes; the name's ending (.gz, .zst, .lz4) tells the compression."""
-    if name.endswith(".gz"):
-        return io.BufferedReader(gzip.GzipFile(fileobj=stream))
-    if name.endswith(".zst"):
-        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(stream))
-    if name.endswith(".lz4"):
-        return io.BufferedReader(_Lz4Reader(stream))
+def open_compressed(stream: BinaryIO) -> BinaryIO:
+    """A stream of decompressed bytes; the first bytes tell the compression, whatever the name says."""
+    stream, head = peeked(stream)
+    match form_of(head):
+        case "gzip":
+            return io.BufferedReader(gzip.GzipFile(fileobj=stream))
+        case "zstd":
+            return io.BufferedReader(_Frames(stream))
+        case "lz4":
+            return io.BufferedReader(_Lz4Reader(stream))
+        case "bzip2":
+            return io.BufferedReader(bz2.BZ2File(stream))
+        case "xz":
+            return io.BufferedReader(lzma.LZMAFile(stream))
     return stream
+
+
+def plain_name(name: str) -> str:
+    """A name in lower case, without the endings of compression."""
+    plain = name.lower()
+    for ending in COMPRESSED_ENDINGS:
+        plain = plain.removesuffix(ending)
+    return plain
+
+
+class _Frames(io.RawIOBase):
+    """All zstandard frames of a file; a cut one is an error, which the library's own reader hides."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._members = Members(stream, lambda data: True)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            piece = self._members.read_some(len(buffer))
+        except DamageError as error:
+            raise EOFError(str(error)) from error
+        buffer[: len(piece)] = piece
+        return len(piece)
 
 
 class _Lz4Reader(io.RawIOBase):
@@ -47,9 +84,9 @@ class _Lz4Reader(io.RawIOBase):
 
 
 def read_whole(
-    stream: BinaryIO, *, mime: str, url: str | None, max_bytes: int
+    stream: BinaryIO, *, mime: str, url: str | None, max_bytes: int, charset: str | None = None
 ) -> Iterator[Outcome]:
-    """Read a file as one document."""
+    """Read a file as one document; an empty one is none."""
     try:
         payload = stream.read(max_bytes + 1)
     except DECODE_ERRORS as error:
@@ -58,11 +95,19 @@ def read_whole(
     if len(payload) > max_bytes:
         yield Broken(offset=0, reason="document:too_large", message=f"more than {max_bytes} bytes")
         return
-    yield Fetch(payload=payload, offset=0, mime=mime, url=url)
+    if not payload:
+        yield NoDocument(type=EMPTY_FILE)
+        return
+    yield Fetch(payload=payload, offset=0, mime=mime, url=url, charset=charset)
 
 
 def read_zip(
-    stream: BinaryIO, *, mime: str, url_prefix: str | None, max_bytes: int
+    stream: BinaryIO,
+    *,
+    mime: str,
+    url_prefix: str | None,
+    max_bytes: int,
+    charset: str | None = None,
 ) -> Iterator[Outcome]:
     """Read each member with the ending of a page or text as a document; `offset` is its number."""
     try:
@@ -78,7 +123,7 @@ def read_zip(
                 yield NoDocument(type="not_html")
                 continue
             url = f"{url_prefix}{member.filename}" if url_prefix is not None else None
-            page = Fetch(payload=b"", offset=number, mime=mime, url=url)
+            page = Fetch(payload=b"", offset=number, mime=mime, url=url, charset=charset)
             yield _read_member(archive, member, page, max_bytes)
 
 

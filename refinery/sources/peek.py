@@ -14,24 +14,18 @@ import pyarrow.parquet as pq
 from refinery.sources.config import Format
 from refinery.sources.files import DECODE_ERRORS, open_compressed
 from refinery.sources.formats import format_of
+from refinery.sources.forms import form_of
 
 HEAD_BYTES = 1 << 16
 MOST_ROW_BYTES = 8 << 20
 ROWS = 20
-_MAGIC = (
-    (b"PAR1", "parquet"), (b"ORC", "orc"), (b"WARC/", "warc"), (b"filedesc:", "warc"),
-    (b"PK\x03\x04", "zip"), (b"%PDF-", "pdf"), (b"SQLite format 3", "sqlite"), (b"Obj\x01", "avro"),
-    (b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"\x04\x22\x4d\x18", "lz4"),
-    (b"BZh", "bzip2"), (b"\xfd7zXZ\x00", "xz"), (b"\x89PNG", "png"), (b"\xff\xd8\xff", "jpeg"),
-)  # fmt: skip
 _PAGE_STARTS = (b"<!doctype html", b"<html", b"<head", b"<body")
 
 
 def sniff(head: bytes) -> str | None:
     """The form that the first bytes show for certain; None where they could be any text."""
-    for magic, form in _MAGIC:
-        if head.startswith(magic):
-            return form
+    if (form := form_of(head)) is not None:
+        return "warc" if form == "arc" else form
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text[:20].lower().startswith(_PAGE_STARTS):
         return "html"
@@ -49,14 +43,11 @@ def _is_object(line: bytes) -> bool:
 
 
 def sniff_file(stream: BinaryIO, name: str) -> str | None:
-    """The form of a file behind the compression that its name tells.
-
-    A name may promise a compression that the bytes do not have; then the raw bytes are told of.
-    """
+    """The form of a file behind the compression that its bytes tell."""
     raw = stream.read(HEAD_BYTES)
     stream.seek(0)
     try:
-        plain = open_compressed(io.BytesIO(raw), name.lower()).read1(HEAD_BYTES)  # type: ignore[attr-defined]
+        plain = open_compressed(io.BytesIO(raw)).read1(HEAD_BYTES)  # type: ignore[attr-defined]
     except (*DECODE_ERRORS, AttributeError):
         plain = raw
     return sniff(plain or raw)
@@ -70,7 +61,7 @@ def first_rows(stream: BinaryIO, name: str, kind: Format) -> list[dict[str, Any]
     try:
         if kind == "parquet":
             return _parquet_rows(stream)
-        plain = open_compressed(stream, name.lower())
+        plain = open_compressed(stream)
         return list(_json_rows(plain) if kind == "jsonl" else _csv_rows(plain, name))
     except (*DECODE_ERRORS, ValueError, RecursionError, pa.ArrowException, csv.Error):
         return []

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import io
+import json
+import os
+import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -14,17 +18,43 @@ from pyspark.sql import DataFrame, SparkSession
 from refinery.publish import storage
 from refinery.sources.arc import read_arc
 from refinery.sources.binary_files import needs_spark, whole_files
+from refinery.sources.codings import GZIP, ZSTD
 from refinery.sources.config import ReadLimits, SourceConfig
-from refinery.sources.files import COMPRESSED_ENDINGS, open_compressed, read_whole, read_zip
-from refinery.sources.listing import InputFile
-from refinery.sources.record import Broken, Fetch, NoDocument, Outcome, document_id, short_message
-from refinery.sources.rows import read_csv, read_jsonl, read_parquet
+from refinery.sources.csv_files import read_csv
+from refinery.sources.facts import NO_FILE
+from refinery.sources.files import (
+    EMPTY_FILE,
+    open_compressed,
+    plain_name,
+    read_whole,
+    read_zip,
+)
+from refinery.sources.forms import other_form, peeked
+from refinery.sources.hashing import HashedStream
+from refinery.sources.json_files import read_jsonl
+from refinery.sources.listing import InputFile, partition_values
+from refinery.sources.parquet_files import read_parquet
+from refinery.sources.record import (
+    UNFORESEEN,
+    Broken,
+    Fetch,
+    NoDocument,
+    Outcome,
+    document_id,
+    short_message,
+)
+from refinery.sources.rows import to_meta
 from refinery.sources.warc import read_warc
 from refinery.tables import UnionRows, union_ddl
 from schemas.fingerprints import sha256_hex
 
-TABLES_WRITTEN = ("fetches", "records", "rejects")
+TABLES_WRITTEN = ("fetches", "records", "rejects", "files")
+UNREADABLE, READER_ERROR, OTHER_FORM = "file:unreadable", "file:reader_error", "file:other_form"
 TASK_BYTES = 64 << 20
+
+
+class NoRegularFileError(OSError):
+    """What a folder lists and no reader may open."""
 
 
 class ListedFile(NamedTuple):
@@ -104,7 +134,7 @@ def _read_contents(
             file = files.get(path.as_py())
             if file is not None:
                 stream = io.BytesIO(content.as_buffer())
-                yield from _read_opened(rows, stream, file, source, limits)
+                yield from FileReader(rows, file, source, limits).read(stream)
     yield from rows.remaining_batches()
 
 
@@ -119,78 +149,155 @@ def _read_batches(
     for batch in batches:
         for number in batch.column("id").to_pylist():
             for file in dealt[number]:
-                yield from _read_file(rows, file, sources[file.source], limits)
+                yield from FileReader(rows, file, sources[file.source], limits).open_and_read()
     yield from rows.remaining_batches()
 
 
-def _read_file(
-    rows: UnionRows, file: ListedFile, source: SourceConfig, limits: ReadLimits
-) -> Iterator[pa.RecordBatch]:
-    """Open a file and append its rows; a broken file keeps the documents before its fault."""
-    system, path = storage.file_system(file.uri)
-    try:
-        stream = system.open(path, "rb")
-    except OSError as error:
-        _append_unreadable(rows, file, error)
-        yield from rows.full_batches()
-        return
-    with stream:
-        yield from _read_opened(rows, stream, file, source, limits)
+class FileReader:
+    """Appends the rows of one file, whatever it holds: what breaks a reader is a reject, never an end."""
+
+    def __init__(
+        self, rows: UnionRows, file: ListedFile, source: SourceConfig, limits: ReadLimits
+    ) -> None:
+        self._rows, self._file, self._source, self._limits = rows, file, source, limits
+        self._origin = {"source": source.name, "file": file.name}
+        self._partition = partition_values(file.name)
+        self._counts: Counter[str] = Counter()
+        self._offset = 0
+
+    def open_and_read(self) -> Iterator[pa.RecordBatch]:
+        """Open the file and append its rows; one that cannot be opened is a reject."""
+        try:
+            stream = open_regular(self._file.uri)
+        except NoRegularFileError as error:
+            self._reject(NO_FILE, error)
+            stream = None
+        except UNFORESEEN as error:
+            self._reject(UNREADABLE, error)
+            stream = None
+        if stream is None:
+            self._append_file(0, None)
+            yield from self._rows.full_batches()
+            return
+        with stream:
+            yield from self.read(stream)
+
+    def read(self, stream: BinaryIO) -> Iterator[pa.RecordBatch]:
+        """Append the rows of an opened file; yields the batches that become full."""
+        hashed = HashedStream(stream)
+        sha256 = None
+        others: Counter[str] = Counter()
+        try:
+            for outcome in self._outcomes(hashed, stream):
+                self._offset = getattr(outcome, "offset", self._offset)
+                match outcome:
+                    case Fetch():
+                        self._append_fetch(outcome)
+                    case NoDocument():
+                        others[outcome.type] += 1
+                    case Broken():
+                        self._append_reject(outcome)
+                yield from self._rows.full_batches()
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise  # of this machine's scratch disk: no fault of the file
+            self._reject(UNREADABLE, error)
+        except UNFORESEEN as error:
+            self._reject(READER_ERROR, error)
+        if self._source.identity == "content":
+            try:
+                sha256 = hashed.finish()
+            except UNFORESEEN as error:
+                self._reject(UNREADABLE, error)
+        for kind, count in sorted(others.items()):
+            self._rows.append("records", **self._origin, type=kind, count=count)
+        self._append_file(hashed.num_bytes, sha256)
+        yield from self._rows.full_batches()
+
+    def _outcomes(self, hashed: HashedStream, stream: BinaryIO) -> Iterator[Outcome]:
+        if self._source.identity == "content":
+            stream = hashed.spooled() if seeks(self._source, self._file.name) else hashed.buffered()
+        return read_stream(stream, source=self._source, name=self._file.name, limits=self._limits)
+
+    def _append_fetch(self, fetch: Fetch) -> None:
+        row = _fetch_row(fetch, self._file)
+        if self._partition:
+            meta = {**self._partition, **json.loads(fetch.meta)}
+            row["meta"] = to_meta(meta)
+        self._rows.append("fetches", **self._origin, **row)
+        self._counts["fetches"] += 1
+
+    def _append_reject(self, broken: Broken) -> None:
+        self._rows.append("rejects", **self._origin, **_reject_row(broken))
+        self._counts["rejects"] += 1
+
+    def _reject(self, reason: str, error: Exception) -> None:
+        message = short_message(f"{type(error).__name__}: {error}")
+        self._append_reject(Broken(offset=self._offset, reason=reason, message=message))
+
+    def _append_file(self, num_bytes: int, sha256: str | None) -> None:
+        self._rows.append(
+            "files", **self._origin, bytes=num_bytes, sha256=sha256,
+            fetched=self._counts["fetches"], rejected=self._counts["rejects"],
+        )  # fmt: skip
 
 
-def _append_unreadable(rows: UnionRows, file: ListedFile, error: OSError) -> None:
-    broken = Broken(offset=0, reason="file:unreadable", message=short_message(error))
-    rows.append("rejects", source=file.source, file=file.name, **_reject_row(broken))
+def open_regular(uri: str) -> BinaryIO:
+    """Open a file to read.
+
+    Raises:
+        NoRegularFileError: It is a pipe, a socket or a device, which might never end, or a link to none.
+        OSError: It cannot be opened.
+    """
+    system, path = storage.file_system(uri)
+    if storage.is_local(uri):
+        if not os.path.exists(path):
+            raise NoRegularFileError(f"no file, or a link to none: {path!r}")
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise NoRegularFileError(f"neither a file nor a folder: {path!r}")
+    return cast("BinaryIO", system.open(path, "rb"))
 
 
-def _read_opened(
-    rows: UnionRows, stream: BinaryIO, file: ListedFile, source: SourceConfig, limits: ReadLimits
-) -> Iterator[pa.RecordBatch]:
-    """Append the rows of an opened file; yields the batches that become full."""
-    origin = {"source": source.name, "file": file.name}
-    others: Counter[str] = Counter()
-    try:
-        for outcome in read_stream(stream, source=source, name=file.name, limits=limits):
-            match outcome:
-                case Fetch():
-                    rows.append("fetches", **origin, **_fetch_row(outcome, file))
-                case NoDocument():
-                    others[outcome.type] += 1
-                case Broken():
-                    rows.append("rejects", **origin, **_reject_row(outcome))
-            yield from rows.full_batches()
-    except OSError as error:
-        _append_unreadable(rows, file, error)
-    for kind, count in sorted(others.items()):
-        rows.append("records", **origin, type=kind, count=count)
-    yield from rows.full_batches()
+def seeks(source: SourceConfig, name: str) -> bool:
+    """Whether the reader of a file jumps in it."""
+    return source.format == "parquet" or plain_name(name).endswith(".zip")
 
 
 def read_stream(
     stream: BinaryIO, *, source: SourceConfig, name: str, limits: ReadLimits
 ) -> Iterator[Outcome]:
     """Outcomes of one opened file, by the source's format."""
+    stream, head = peeked(stream)
+    if not head:
+        return iter([NoDocument(type=EMPTY_FILE)])
+    if (form := other_form(head, source.format)) is not None:
+        message = f"is {form}, declared {source.format}"
+        return iter([Broken(offset=0, reason=OTHER_FORM, message=message)])
     most = limits.max_document_bytes
-    plain_name = name.lower()
-    for ending in COMPRESSED_ENDINGS:
-        plain_name = plain_name.removesuffix(ending)
+    plain = plain_name(name)
     if source.format == "warc":
-        if plain_name.endswith(".arc"):
-            return read_arc(open_compressed(stream, name), max_bytes=most)
-        return read_warc(stream, max_bytes=most)
+        read = read_arc if plain.endswith(".arc") else read_warc
+        members = stream if head.startswith((GZIP, ZSTD)) else open_compressed(stream)
+        return read(members, max_bytes=most, statuses=limits.http_statuses)
     if source.format == "parquet":
         return read_parquet(stream, fields=source.fields, max_bytes=most)
-    plain = open_compressed(stream, name)
+    opened = open_compressed(stream)
     if source.format == "jsonl":
-        return read_jsonl(plain, fields=source.fields, max_bytes=most)
+        return read_jsonl(opened, fields=source.fields, max_bytes=most, charset=source.charset)
     if source.format == "csv":
-        delimiter = "\t" if plain_name.endswith((".tsv", ".tab")) else ","
-        return read_csv(plain, delimiter=delimiter, fields=source.fields, max_bytes=most)
+        delimiter = "\t" if plain.endswith((".tsv", ".tab")) else ","
+        return read_csv(
+            opened, delimiter=delimiter, fields=source.fields, max_bytes=most,
+            charset=source.charset,
+        )  # fmt: skip
     mime = "text/html" if source.format == "html" else "text/plain"
-    if plain_name.endswith(".zip"):
-        return read_zip(stream, mime=mime, url_prefix=source.url_prefix, max_bytes=most)
+    if plain.endswith(".zip"):
+        return read_zip(
+            stream, mime=mime, url_prefix=source.url_prefix, max_bytes=most,
+            charset=source.charset,
+        )  # fmt: skip
     url = f"{source.url_prefix}{name}" if source.url_prefix is not None else None
-    return read_whole(plain, mime=mime, url=url, max_bytes=most)
+    return read_whole(opened, mime=mime, url=url, max_bytes=most, charset=source.charset)
 
 
 def _fetch_row(fetch: Fetch, file: ListedFile) -> dict[str, Any]:
@@ -200,6 +307,7 @@ def _fetch_row(fetch: Fetch, file: ListedFile) -> dict[str, Any]:
         "fetched_at": fetch.fetched_at,
         "mime": fetch.mime,
         "charset": fetch.charset,
+        "status": fetch.status,
         "payload": fetch.payload,
         "payload_sha256": sha256_hex(fetch.payload),
         "meta": fetch.meta,

@@ -9,6 +9,9 @@ from datetime import datetime
 from refinery.sources.urls import normalise_url
 
 MESSAGE_CHARS = 500
+# What bytes of strangers may raise in a library below a reader: only readers, whose rejects name file,
+# offset, type and message, catch all of it.
+UNFORESEEN: tuple[type[Exception], ...] = (Exception,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +24,7 @@ class Fetch:
     url: str | None = None
     fetched_at: datetime | None = None
     charset: str | None = None
+    status: int | None = None
     meta: str = "{}"
 
 

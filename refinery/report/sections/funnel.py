@@ -10,12 +10,12 @@ from refinery.report.data import ReportData, SourceFunnel
 from refinery.report.html import bars, table
 
 FUNNEL = (
-    "fetches", "refetched", "sampled_out", "documents", "rejected", "excluded", "dropped", "duplicate",
+    "unreadable", "fetches", "refetched", "sampled_out", "documents", "rejected", "excluded", "dropped", "duplicate",
     "contaminated", "kept", "marked", "train", "heldout", "not_sampled",
 )  # fmt: skip
 # Stages behind the columns: what each one takes away, or where it puts what is left.
 STAGES = (
-    ("ingest", ("fetches", "refetched", "sampled_out", "documents")),
+    ("ingest", ("unreadable", "fetches", "refetched", "sampled_out", "documents")),
     ("clean", ("rejected", "excluded", "dropped")),
     ("dedup", ("duplicate",)),
     ("decontaminate", ("contaminated",)),

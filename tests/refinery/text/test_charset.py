@@ -4,7 +4,7 @@ import codecs
 
 import pytest
 
-from refinery.extract.charset import decode
+from refinery.text.charset import decode
 
 CHINESE = "今天天气很好，我们去公园散步。" * 20
 KOREAN = "오늘은 날씨가 좋아서 공원에 갔다. " * 20

@@ -1,0 +1,60 @@
+"""Read CSV and TSV files: a document from each row below the header line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from refinery.sources.config import FieldMapping
+from refinery.sources.files import DECODE_ERRORS
+from refinery.sources.members import BROKEN
+from refinery.sources.record import Broken, Outcome, short_message
+from refinery.sources.rows import row_outcome
+from refinery.sources.text_lines import decode_line, plain_stream
+
+# Cells are divided as Latin-1, which gives every byte back: delimiters, quotes and line ends are the
+# same bytes in all charsets of files, and each row is decoded by itself.
+_BYTES = "latin-1"
+
+
+def read_csv(
+    stream: BinaryIO,
+    *,
+    delimiter: str,
+    fields: FieldMapping,
+    max_bytes: int,
+    charset: str | None = None,
+) -> Iterator[Outcome]:
+    """Read a document from each row below the header line; a row that no charset fits is a reject."""
+    csv.field_size_limit(2 * max_bytes)
+    number = 0
+    try:
+        plain, encoding = plain_stream(stream, charset)
+        text = io.TextIOWrapper(plain, encoding=_BYTES, newline="")
+        rows = csv.reader((line.replace("\0", "") for line in text), delimiter=delimiter)
+        header = _decoded(next(rows, []), 0, encoding)[0]
+        for cells in rows:
+            if not cells:
+                continue
+            values, fault, note = _decoded(cells, number, encoding)
+            if fault is not None:
+                yield Broken(offset=number, reason=fault[0], message=short_message(fault[1]))
+            else:
+                row = dict(zip(header, values, strict=False))
+                yield row_outcome(dict(row), number, fields, max_bytes, note=note)
+            number += 1
+    except (*DECODE_ERRORS, csv.Error) as error:
+        yield Broken(offset=number, reason=BROKEN, message=short_message(error))
+
+
+def _decoded(
+    cells: list[str], number: int, encoding: str | None
+) -> tuple[list[str], tuple[str, str] | None, dict[str, str]]:
+    """Cells as text, decoded together: one row has one charset."""
+    joined = "\0".join(cells)
+    if joined.isascii():
+        return cells, None, {}
+    line = decode_line(joined.encode(_BYTES), number, encoding)
+    return line.text.split("\0"), line.fault, line.note
