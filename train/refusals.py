@@ -55,6 +55,7 @@ def refusals(settings: TrainSettings, facts: RunFacts) -> list[str]:
         *_model_faults(settings, facts),
         *_wrapper_faults(settings, facts),
         *_batch_faults(settings, facts.world_size),
+        *_row_faults(settings, facts),
         *_pipeline_faults(settings, facts),
         *_objective_faults(settings, facts),
     ]
@@ -208,7 +209,7 @@ def _data_ranks(settings: TrainSettings, world_size: int) -> int | None:
 
 
 def _batch_faults(settings: TrainSettings, world_size: int) -> Iterator[str]:
-    """Batches that sharded ranks cannot share: they talk in every forward pass."""
+    """Batches that sharded ranks cannot share, for they talk in every forward pass; too few rows."""
     data_ranks = _data_ranks(settings, world_size)
     if settings.parallel.dp_shard == 1 or data_ranks is None:
         return
@@ -218,6 +219,23 @@ def _batch_faults(settings: TrainSettings, world_size: int) -> Iterator[str]:
                 f"batch: {size} sequences do not split over {data_ranks} data ranks with "
                 f"dp_shard > 1; use a multiple of {data_ranks}"
             )
+
+
+def _row_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[str]:
+    """A dataset whose rows a single step would read more than once, or that has nothing held out."""
+    manifest = facts.manifest
+    if manifest is None:
+        return
+    rows, batch = manifest.train.rows, settings.batch.sequences
+    if rows < batch:
+        yield (
+            f"batch.sequences {batch}: the training split of {manifest.name} has {rows} rows, so one "
+            f"step would read them {batch / max(rows, 1):.1f} times; use at most {rows}, or pack more"
+        )
+    if settings.evaluation is not None and not manifest.heldout.rows:
+        yield (
+            f"evaluation: {manifest.name} has no held-out rows; set evaluation: null, or pack some"
+        )
 
 
 def _pipeline_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[str]:

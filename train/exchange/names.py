@@ -42,6 +42,8 @@ _HARMLESS = (
     "lm_head.weight",
     "cls.predictions.decoder.weight",
     "cls.predictions.decoder.bias",
+    # T5 1.0 was saved with a table that no layer reads; transformers ignores it, too.
+    "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight",
 )
 _QKV = ("query", "key", "value")
 
@@ -69,6 +71,34 @@ def from_hugging_face(state: State, config: ModelConfig) -> State:
         return {ours: state[theirs] for ours, theirs in plain_names(config).items()}
     except KeyError as error:
         raise ContractError(f"the checkpoint has no tensor {error}; it has {len(state)}") from error
+
+
+def head_names(config: ModelConfig) -> dict[str, str]:
+    """The names in transformers of our parameters, where both have the same form; heads have."""
+    if config.family in ("gpt2", "neox"):
+        head = "lm_head.weight" if config.family == "gpt2" else "embed_out.weight"
+        return {} if config.tied_head else {"head.weight": head}
+    return plain_names(config)
+
+
+# Endings of names that checkpoints on the Hub have and transformers still reads.
+_OLDER_NAMES = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
+
+
+def with_current_names(state: State, config: ModelConfig) -> State:
+    """Tensors under the names that transformers has today, as it renames them itself."""
+    renamed = {}
+    for name, value in state.items():
+        for old, new in _OLDER_NAMES.items():
+            if name.endswith(old):
+                name = name.removesuffix(old) + new
+        renamed[name] = value
+    if config.family == "neox" and "embed_out.weight" not in renamed:
+        # Versions of transformers from 5.20 may name the head lm_head.
+        head = renamed.pop("lm_head.weight", None)
+        if head is not None:
+            renamed["embed_out.weight"] = head
+    return renamed
 
 
 def unexpected_names(state: State, ours: State, config: ModelConfig) -> list[str]:

@@ -42,6 +42,8 @@ _OPT_BLOCK = {
     "mlp.up": "fc1",
     "mlp.down": "fc2",
 }
+# The head for classes, which only models with one have.
+TASK_HEADS = {f"class_head.{kind}": f"classifier.{kind}" for kind in ("weight", "bias")}
 _T5_QKVO = {"query": "q", "key": "k", "value": "v", "output": "o"}
 
 

@@ -10,9 +10,11 @@ from typing import Any
 
 import torch
 
+from schemas.errors import PipelineError
 from schemas.yaml_files import dump_yaml
 from train.checkpoint.state import whole_weights
 from train.data.remote import local_tokenizer
+from train.distributed.sharded_tensors import local_part
 from train.distributed.world import World, open_world
 from train.loop.open_run import TrainingRun, open_run
 from train.loop.records import step_record
@@ -158,8 +160,29 @@ def write_page(output: Path) -> None:
         logger.info("report: %s", write_report(output))
 
 
+def _check_weights(run: TrainingRun) -> None:
+    """Refuse to end as trained with weights that are not finite; all ranks learn of it together."""
+    parts = run.trainer.strategy.parts
+    named = [item for part in parts for item in part.named_parameters()]
+    wrong = [n for n, value in named if not bool(torch.isfinite(local_part(value)).all())]
+    total = run.world.sum(torch.tensor([float(len(wrong))], device=run.world.device))
+    if float(total) > 0:
+        named_first = f", {wrong[0]} the first" if wrong else ""
+        raise PipelineError(
+            f"after step {run.trainer.step}: {int(total)} tensors hold numbers that are not finite"
+            f"{named_first}; nothing was exported"
+        )
+
+
 def finish(run: TrainingRun) -> None:
-    """Export the last weights; all ranks call it."""
+    """Export the last weights; all ranks call it.
+
+    Raises:
+        PipelineError: The steps were not done, or left weights that are no numbers.
+    """
+    if run.trainer.scaler is not None:
+        run.trainer.scaler.check_work()
+    _check_weights(run)
     weights = whole_weights(run.trainer.strategy.parts)
     if run.world.is_first:
         logger.info("checkpoint: %s", run.store.latest())

@@ -126,13 +126,21 @@ class Trainer:
     def _apply(self, gradients: Sequence[Tensor], norm: Tensor, span: StepSpan) -> bool:
         """Clip and update; return whether the update was skipped for an overflow."""
         is_finite = bool(torch.isfinite(norm))
+        can_shrink = self.scaler is not None and not self.scaler.is_smallest
         if self.scaler is not None:
             self.scaler.observe(is_finite=is_finite)
-            if not is_finite:
-                return True
+        if not is_finite and can_shrink:
+            assert self.scaler is not None
+            logger.warning(
+                "step %d skipped: its gradient overflowed fp16; the loss scale is now %g",
+                span.step,
+                self.scaler.scale,
+            )
+            return True
         if not is_finite:
+            at = "" if self.scaler is None else " at the smallest loss scale of fp16"
             raise PipelineError(
-                f"step {span.step}: the gradient norm is {float(norm)}; samples {span.start} to "
+                f"step {span.step}: the gradient norm is {float(norm)}{at}; samples {span.start} to "
                 f"{span.start + span.count - 1} (python -m train trace --step {span.step})"
             )
         if self.max_grad_norm is not None:

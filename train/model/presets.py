@@ -178,6 +178,6 @@ def resolve_model(choice: dict[str, Any], *, vocab_size: int, seq_len: int) -> M
         raise SettingsError(
             f"model.vocab_size: {config.vocab_size}, the tokenizer has {vocab_size}"
         )
-    if config.positions == "learned" and config.max_positions < seq_len:
+    if config.max_positions < seq_len:
         raise SettingsError(f"model.max_positions: {config.max_positions}, rows have {seq_len}")
     return config

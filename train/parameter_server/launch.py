@@ -23,6 +23,8 @@ _HOST = "127.0.0.1"
 def launch(config: AsynchronousConfig, arguments: list[str]) -> int:
     """Run `python -m train ARGUMENTS` once per server and worker; the first server's exit code.
 
+    It is 1 where a signal ended that server.
+
     SIGTERM is passed on: the workers stop, the servers save.
     """
     with socket.socket() as listener:
@@ -44,6 +46,9 @@ def launch(config: AsynchronousConfig, arguments: list[str]) -> int:
         for process in processes:
             if process.returncode is None and processes[0].returncode != 0:
                 process.kill()
+    if code < 0:
+        logger.error("the first server was ended by signal %d", -code)
+        code = 1
     for number, process in enumerate(workers):
         if process.wait() != 0:
             logger.warning("worker %d ended with exit code %d", number, process.returncode)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from schemas.errors import SettingsError
+from schemas.errors import PipelineError, SettingsError
 from train.batch.losses import StepSums
 from train.distributed.flat_vectors import flat_weights
 from train.distributed.links import Link
@@ -149,12 +149,22 @@ def _lead(
     *,
     is_fresh: bool,
 ) -> None:
-    """Serve the first stretch and keep the files of the run."""
+    """Serve the first stretch and keep the files of the run.
+
+    Raises:
+        PipelineError: The workers left before the recipe's end, and nobody had asked them to.
+    """
     trainer = run.trainer
     run.checkpoints.resume(is_fresh=is_fresh)
     write_settings(run.output, run.checkpoints.recipe)
     updates: queue.SimpleQueue[Update] = queue.SimpleQueue()
-    server = _server(run, config, 0, on_update=updates.put, is_ending=lambda: flag.is_set)
+
+    def is_ending() -> bool:
+        # Where each step takes a gradient of every worker, none is right without all of them.
+        has_lost = config.staleness == 0 and server.seen.lost_workers > 0
+        return flag.is_set or has_lost
+
+    server = _server(run, config, 0, on_update=updates.put, is_ending=is_ending)
     others = range(1, config.servers)
     rendezvous.wait_for_servers(others)  # they read the same checkpoint
     rendezvous.tell_start_step(trainer.step)
@@ -176,9 +186,15 @@ def _lead(
     keeper.save()
     run.store.finish()
     observer.close()
+    lost, total = server.seen.lost_workers, trainer.plan.total_steps
     if is_stopped:
         run.events.append("stop", step=trainer.step)
         logger.info("asked to stop: saved step %d", trainer.step)
-    else:
+    elif trainer.step == total:
         finish(run)
     write_page(run.output)
+    if trainer.step < total and not is_stopped:
+        raise PipelineError(
+            f"ended at step {trainer.step} of {total}: {lost} of {config.workers} workers were lost; "
+            f"step {trainer.step} is saved, start the run again for the rest"
+        )

@@ -13,6 +13,7 @@ a worker talks to all of them.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import Counter
@@ -24,6 +25,8 @@ from torch import Tensor
 
 from train.distributed.links import Link
 from train.parameter_server.messages import AnswerHead, Request, RequestKind, Tally
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,8 +165,8 @@ class ParameterServer:
             while self._request(link, number=number):
                 pass
             is_lost = False
-        except ConnectionError:
-            pass  # the worker died: those that are left go on
+        except ConnectionError as error:
+            logger.warning("%s", error)  # the worker died: those that are left go on
         finally:
             self._leave(number, is_lost=is_lost)
 
@@ -182,7 +185,14 @@ class ParameterServer:
         return True
 
     def push(self, number: int, gradient: Tensor, tally: Tally, version: int) -> bool:
-        """Take a worker's gradient, a sum at the weights of `version`; False where it is too stale."""
+        """Take a worker's gradient, a sum at the weights of `version`; False where it is too stale.
+
+        Raises:
+            ConnectionError: The gradient is not finite; the worker is then lost.
+        """
+        if not bool(torch.isfinite(gradient).all()):
+            # Applied once, it would be in every weight for good.
+            raise ConnectionError(f"worker {number} sent a gradient that is no number")
         with self._changed:
             if self._config.bound == 0:
                 self._join_round(number, gradient, tally)

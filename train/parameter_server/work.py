@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+import torch
+
+from schemas.errors import PipelineError
 from train.batch.losses import LossMeter
 from train.data.cursor import RankShare
 from train.loop.signals import StopFlag
@@ -37,6 +41,24 @@ def compute_gradient(trainer: Trainer, items: list[MicroBatch], *, waited_second
         waited_seconds=waited_seconds,
         sums=meter.sums.pack().cpu(),
     )
+
+
+def _finite(trainer: Trainer, compute: Callable[[], Tally]) -> Tally:
+    """Compute a gradient.
+
+    Raises:
+        PipelineError: Loss or gradient is no number; it is not pushed.
+    """
+    tally = compute()
+    gradients = [p.grad for p in trainer.strategy.parts[0].parameters() if p.grad is not None]
+    is_finite = all(bool(torch.isfinite(gradient).all()) for gradient in gradients)
+    if not (is_finite and bool(torch.isfinite(tally.sums).all())):
+        span = trainer.plan.span(trainer.step)
+        raise PipelineError(
+            f"step {span.step}: loss or gradient is not finite; samples {span.start} to "
+            f"{span.start + span.count - 1} (python -m train trace --step {span.step})"
+        )
+    return tally
 
 
 def work(
@@ -72,7 +94,8 @@ def work(
             waited = stream.waited_seconds
             items = list(stream.of_step(trainer.plan.span(trainer.step)))
             waited = stream.waited_seconds - waited
-            worker.step(partial(gradient, trainer, items, waited_seconds=waited))
+            compute = partial(gradient, trainer, items, waited_seconds=waited)
+            worker.step(partial(_finite, trainer, compute))
             trainer.step += 1
     worker.close()
     logger.info("worker %d: %d steps, %d gradients too late", number, trainer.step, worker.refused)

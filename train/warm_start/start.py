@@ -119,6 +119,11 @@ def choose_start(
     rows = max(source.config.vocab_size, manifest.tokenizer.vocab_size)
     config = changed_shape(source.config, request, str(source.path))
     config = config.model_copy(update={"vocab_size": max(rows, config.vocab_size)})
+    if config.vocab_size > source.config.vocab_size and not grows:
+        raise SettingsError(
+            f"model.vocab_size: {config.vocab_size:,} rows, {source.path} has "
+            f"{source.config.vocab_size:,} and the tokenizer extends no other; leave it out"
+        )
     _check_positions(config, manifest, source)
     new_rows = (extension.base.size, extension.size) if extension is not None else None
     if request.trainable == "new_embeddings" and new_rows is None:
@@ -146,7 +151,8 @@ def _filled(start: Start, request: StartRequest) -> StartedModel:
     source = start.source
     if source is None:
         return StartedModel(model=build_model(start.config, seed=request.seed))
-    state, fresh = our_weights(source, read_weights(source), seed=request.seed)
+    shape = start.config.model_copy(update={"vocab_size": source.config.vocab_size})
+    state, fresh = our_weights(source, read_weights(source), seed=request.seed, shape=shape)
     loaded = len(state) - len(fresh), sum(v.numel() for n, v in state.items() if n not in fresh)
     growth = None
     if start.grows:
@@ -176,8 +182,16 @@ def _extension(warm: WarmStartConfig, folder: Path | None) -> ExtendedVocabulary
 
 
 def _check_positions(config: ModelConfig, manifest: Manifest, source: Source) -> None:
-    if config.positions == "learned" and config.max_positions < manifest.seq_len:
-        raise ContractError(
-            f"{source.path}: {config.max_positions} learned positions, rows have "
-            f"{manifest.seq_len} tokens; pack shorter rows"
+    if config.max_positions >= manifest.seq_len:
+        return
+    longer = (
+        ""
+        if config.positions == "learned"
+        else (
+            f", or set model.max_positions: {manifest.seq_len} to go beyond what they were trained on"
         )
+    )
+    raise ContractError(
+        f"{source.path}: {config.max_positions} positions ({config.positions}), rows have "
+        f"{manifest.seq_len} tokens; pack shorter rows{longer}"
+    )

@@ -76,6 +76,7 @@ class StartReport:
                 map(make_batch, rows),
                 new_rows=self.start.new_rows,
                 heldout_loss=None if self.start.source is None else self.start.source.heldout_loss,
+                fresh=self.started.fresh,
             )
         output.mkdir(parents=True, exist_ok=True)
         text = json_text(self._as_dict(measured), indent=1) + "\n"

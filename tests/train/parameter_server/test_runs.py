@@ -136,7 +136,7 @@ def test_without_staleness_a_run_is_the_synchronous_one_and_resumes_exactly(
 
 @pytest.mark.distributed
 @pytest.mark.parametrize("steps_before", [0, 2], ids=["before it joins", "after two steps"])
-def test_a_killed_worker_does_not_end_the_run(tmp_path: Path, steps_before: int) -> None:
+def test_a_run_that_lost_a_worker_says_how_far_it_came(tmp_path: Path, steps_before: int) -> None:
     data = recipe(tmp_path, stop={"steps": 40})
     data["optimizer"]["max_grad_norm"] = None
     data["schedule"]["peak_lr"] = 0.01
@@ -153,7 +153,11 @@ def test_a_killed_worker_does_not_end_the_run(tmp_path: Path, steps_before: int)
     os.kill(victim, signal.SIGKILL)
     _, errors = run.communicate(timeout=100)  # less than the timeout of a step
 
-    assert run.returncode == 0, errors
+    assert run.returncode == 1, errors
+    done = len(metrics(data))
+    assert f"ended at step {done} of 40: 1 of 3 workers were lost" in errors
+    assert (Path(data["output"]) / "checkpoints" / f"step-{done:08d}" / "state.json").is_file()
+    assert not (Path(data["output"]) / "export").exists()
     # It is lost whether it had joined or was still reading its modules.
     lost = [event for event in events(data) if event["kind"] == "lost_worker"]
     assert [event["workers_lost"] for event in lost] == [1]
@@ -167,6 +171,25 @@ def test_a_killed_worker_does_not_end_the_run(tmp_path: Path, steps_before: int)
     assert 26 <= len(metrics(data)) < 40
     report = (Path(data["output"]) / "report.html").read_text(encoding="utf-8")
     assert "Staleness of updates" in report
+
+
+@pytest.mark.distributed
+@pytest.mark.parametrize("staleness", [0, 3])
+def test_weights_that_are_no_numbers_end_the_run_with_a_fault(
+    tmp_path: Path, staleness: int
+) -> None:
+    data = recipe(tmp_path, stop={"steps": 8}, checkpoint={"every_steps": 1000})
+    data["schedule"]["peak_lr"] = 1e30
+    data["optimizer"] |= {"max_grad_norm": None, "weight_decay": 0.0}
+    data["asynchronous"] = {"workers": 2, "servers": 1, "staleness": staleness}
+    run = start(data, tmp_path)
+
+    _, errors = run.communicate(timeout=100)
+
+    assert run.returncode == 1, errors
+    assert "loss or gradient is not finite; samples" in errors
+    assert "2 of 2 workers were lost" in errors
+    assert not (Path(data["output"]) / "export").exists()
 
 
 @pytest.mark.parametrize(
