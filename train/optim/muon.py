@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.adamw import adamw
 
 from train.distributed.sharded_tensors import local_part, shard_of, whole
 
@@ -20,26 +21,40 @@ _A, _B, _C = 3.4445, -4.7750, 2.0315
 
 
 class Muon(torch.optim.Optimizer):
-    """Muon for groups that `is_orthogonal` marks, AdamW for all others in the same step."""
+    """Muon for groups that `is_orthogonal` marks, torch's fused AdamW for all others in the same step.
+
+    Args:
+        params: Groups of parameters.
+        lr: Learning rate.
+        momentum: Of the orthogonal groups.
+        betas: Of the other groups.
+        iteration: Type that matrices are orthogonalised in; None: bf16 on a GPU, as the reference
+            does, else the matrix's own.
+    """
 
     def __init__(
-        self, params: Any, *, lr: float, momentum: float = 0.95, betas: tuple[float, float]
+        self,
+        params: Any,
+        *,
+        lr: float,
+        momentum: float = 0.95,
+        betas: tuple[float, float],
+        iteration: torch.dtype | None = None,
     ) -> None:
         defaults = {"lr": lr, "momentum": momentum, "betas": betas, "weight_decay": 0.0}
         defaults["is_orthogonal"] = True
         super().__init__(params, defaults)
+        self._iteration = iteration
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is None:
-                    continue
-                parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                if group["is_orthogonal"] and parameter.ndim == 2:
-                    self._orthogonal_update(parameter, group)
-                else:
-                    self._adam_update(parameter, group)
+            moved = [parameter for parameter in group["params"] if parameter.grad is not None]
+            if not group["is_orthogonal"]:
+                self._adam_step(moved, group)
+                continue
+            for parameter in moved:
+                self._orthogonal_update(parameter, group)
 
     def _orthogonal_update(self, parameter: Tensor, group: dict[str, Any]) -> None:
         assert parameter.grad is not None
@@ -50,30 +65,54 @@ class Muon(torch.optim.Optimizer):
         nesterov = parameter.grad.add(momentum, alpha=group["momentum"])
         scale = 0.2 * math.sqrt(max(parameter.shape))
         # A sharded matrix is gathered: its singular vectors belong to the whole.
-        direction = shard_of(orthogonalise(whole(nesterov)), parameter)
-        local_part(parameter).add_(direction, alpha=-group["lr"] * scale)
+        direction = orthogonalise(whole(nesterov), dtype=self._iteration)
+        held = local_part(parameter)
+        held.mul_(1 - group["lr"] * group["weight_decay"])
+        held.add_(shard_of(direction, parameter), alpha=-group["lr"] * scale)
 
-    def _adam_update(self, parameter: Tensor, group: dict[str, Any]) -> None:
-        assert parameter.grad is not None
+    def _adam_step(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+        for parameter in parameters:
+            state = self.state[parameter]
+            if not state:
+                # The fused kernel counts steps on the parameter's device.
+                state["step"] = torch.zeros((), device=local_part(parameter).device)
+                state["exp_avg"] = torch.zeros_like(parameter)
+                state["exp_avg_sq"] = torch.zeros_like(parameter)
         first, second = group["betas"]
-        state = self.state[parameter]
-        if not state:
-            state["step"] = torch.zeros(())
-            state["exp_avg"] = torch.zeros_like(parameter)
-            state["exp_avg_sq"] = torch.zeros_like(parameter)
-        state["step"] += 1
-        step = float(state["step"])
-        average = state["exp_avg"].lerp_(parameter.grad, 1 - first)
-        square = state["exp_avg_sq"].lerp_(parameter.grad.square(), 1 - second)
-        root = (square / (1 - second**step)).sqrt_().add_(1e-8)
-        parameter.addcdiv_(average, root, value=-group["lr"] / (1 - first**step))
+        adamw(
+            [local_part(parameter) for parameter in parameters],
+            [local_part(parameter.grad) for parameter in parameters if parameter.grad is not None],
+            [local_part(self.state[parameter]["exp_avg"]) for parameter in parameters],
+            [local_part(self.state[parameter]["exp_avg_sq"]) for parameter in parameters],
+            [],
+            [self.state[parameter]["step"] for parameter in parameters],
+            fused=True,
+            amsgrad=False,
+            beta1=first,
+            beta2=second,
+            lr=group["lr"],
+            weight_decay=group["weight_decay"],
+            eps=1e-8,
+            maximize=False,
+        )
 
 
-def orthogonalise(matrix: Tensor, *, iterations: int = 5) -> Tensor:
-    """Approximate `U V^T` of the singular value decomposition; singular values land in 0.7..1.2."""
+def orthogonalise(
+    matrix: Tensor, *, iterations: int = 5, dtype: torch.dtype | None = None
+) -> Tensor:
+    """Approximate `U V^T` of the singular value decomposition; singular values land in 0.7..1.2.
+
+    Args:
+        matrix: The matrix.
+        iterations: Steps of the iteration.
+        dtype: What it computes in; None: bf16 on a GPU, else the matrix's own type.
+    """
+    source = matrix
+    matrix = source.to(dtype or (torch.bfloat16 if source.is_cuda else source.dtype))
     x: Tensor = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
     x = x / (x.norm() + 1e-7)
     for _ in range(iterations):
         gram = x @ x.T
         x = _A * x + (_B * gram + _C * gram @ gram) @ x
-    return x.T if matrix.shape[0] > matrix.shape[1] else x
+    direction = x.T if matrix.shape[0] > matrix.shape[1] else x
+    return direction.to(source.dtype)

@@ -52,6 +52,37 @@ def compare() -> None:
                 torch.testing.assert_close(sharded[key], value, rtol=1e-5, atol=1e-6, msg=name)
 
 
+def torch_s_on_shards() -> None:
+    with open_world(timeout_seconds=60):
+        mesh = init_device_mesh("cpu", (2,))
+        start, gradient = torch.randn(2, 130, 129, generator=torch.Generator().manual_seed(1))
+
+        def step(make: Any, *, sharded: bool) -> torch.Tensor:
+            placed = [
+                distribute_tensor(value, mesh, [Shard(0)], src_data_rank=None) if sharded else value
+                for value in (start.clone(), gradient.clone())
+            ]
+            parameter = nn.Parameter(placed[0])
+            parameter.grad = placed[1]
+            make([parameter]).step()
+            held = parameter.detach()
+            return held.full_tensor() if isinstance(held, DTensor) else held
+
+        def muon(parameters: Any) -> torch.optim.Optimizer:
+            return torch.optim.Muon(parameters, lr=0.05, adjust_lr_fn="match_rms_adamw")
+
+        whole, parts = step(muon, sharded=False), step(muon, sharded=True)
+        assert float((whole - parts).abs().max()) > 1e-4
+        with pytest.raises(RuntimeError, match="in-place operations"):
+            step(torch.optim.Adafactor, sharded=True)
+
+
+@pytest.mark.distributed
+def test_why_torch_s_are_not_for_sharded_weights() -> None:
+    """When this fails ours may go: docs/decisions/0018."""
+    run_on_ranks(torch_s_on_shards, 2)
+
+
 @pytest.mark.distributed
 def test_sharded_steps_equal_whole_ones() -> None:
     run_on_ranks(compare, 2)
