@@ -26,6 +26,7 @@ VERBS = {
     "recipes": ("train.commands.recipes", "the recipes that ship with the package"),
     "models": ("train.commands.models", "presets with parameters, memory and FLOPs"),
     "generate": ("train.commands.generate", "text from a run, a checkpoint or a folder"),
+    "upgrade": ("train.commands.upgrade", "checkpoints of version 0.2 without their pickles"),
 }
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from schemas.errors import SettingsError
 from schemas.manifest import Manifest
+from train.checkpoint.index import CheckpointDamageError
 from train.checkpoint.pointer import CHECKPOINTS_NAME, latest_checkpoint
+from train.checkpoint.state_file import read_state
 from train.data.loader import shard_files
 from train.data.remote import ShardFiles, local_tokenizer, open_manifest
 from train.model.config import ModelConfig
@@ -101,8 +103,7 @@ def _loaded_shape(
     phase: TrainSettings, manifest: Manifest | None, files: ShardFiles | None
 ) -> ModelConfig:
     """The shape of the weights to start from, or of the checkpoint that the run resumes from."""
-    from train.checkpoint.store import read_state  # torch starts only where weights are read
-    from train.warm_start.source import find_source
+    from train.warm_start.source import find_source  # torch starts only where weights are read
     from train.warm_start.start import Resumed, choose_start
 
     request = phase.start_request
@@ -112,7 +113,10 @@ def _loaded_shape(
         assert source is not None  # a preset loads nothing
         return changed_shape(source.config, request, str(source.path))
     path = latest_checkpoint(Path(phase.output) / CHECKPOINTS_NAME)
-    resumed = None if path is None else Resumed.of(read_state(path)["identity"])
+    try:
+        resumed = None if path is None else Resumed.of(read_state(path)["identity"])
+    except CheckpointDamageError:
+        resumed = None  # the run itself tells of it, or goes back to an older one
     start = choose_start(
         request, manifest, tokenizer=lambda: local_tokenizer(files), resumed=resumed
     )

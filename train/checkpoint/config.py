@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
 from schemas.settings import Settings
+
+Changeable = Literal["optimizer", "schedule", "objective"]
+CHANGEABLE: tuple[Changeable, ...] = get_args(Changeable)
 
 
 class CheckpointConfig(Settings):
@@ -22,7 +25,17 @@ class CheckpointConfig(Settings):
     asynchronous: bool = Field(
         default=True, description="a thread writes a copy of the state while training goes on"
     )
-    accept_changes: tuple[Literal["optimizer", "schedule", "objective"], ...] = Field(
+    max_failed_saves: int = Field(
+        default=3,
+        gt=0,
+        description="a run ends when so many checkpoints in a row could not be written (a full disk)",
+    )
+    retry_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        description="pause before the last checkpoint of a run is tried again",
+    )
+    accept_changes: tuple[Changeable, ...] = Field(
         default=(), description="blocks that a resumed run may change; noted in events.jsonl"
     )
     export: bool = Field(

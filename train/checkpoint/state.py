@@ -17,29 +17,53 @@ from torch.distributed.checkpoint.state_dict import (
 )
 from torch.distributed.tensor import DTensor
 
+from train.distributed.torch_private import unwrapped_name
+
 # Flat keys (`state.<parameter>.exp_avg`) let pipeline stages load what another split wrote.
 _OPTIONS = StateDictOptions(flatten_optimizer_state_dict=True)
+_STATE = "state."
 
 
 def collect_tensors(parts: Sequence[nn.Module], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """The tensors of a checkpoint; makes the optimizer states that no step has made yet."""
-    model: dict[str, Any] = {}
-    for part in parts:
-        model.update(get_model_state_dict(part))
+    """The tensors of a checkpoint; makes the optimizer states that no step has made yet.
+
+    The settings of the optimizer's groups are the recipe's: a checkpoint has none of them.
+    """
     states: dict[str, Any] = {}
     for part in parts:
-        states.update(get_optimizer_state_dict(part, optimizer, options=_OPTIONS))
-    return {"model": model, "optimizer": states}
+        flat = get_optimizer_state_dict(part, optimizer, options=_OPTIONS)
+        states.update({key: value for key, value in flat.items() if key.startswith(_STATE)})
+    return {**collect_model(parts), "optimizer": states}
+
+
+def optimizer_states(tensors: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The states in what a checkpoint holds, each with the prefix of their names there.
+
+    There is one optimizer, or with DiLoCo one for each rank (`inner`).
+    """
+    inner = tensors.get("inner", {})
+    return [
+        *([("optimizer.", tensors["optimizer"])] if "optimizer" in tensors else []),
+        *((f"inner.{number}.optimizer.", own["optimizer"]) for number, own in inner.items()),
+    ]
 
 
 def restore_tensors(
     parts: Sequence[nn.Module], optimizer: torch.optim.Optimizer, tensors: dict[str, Any]
 ) -> None:
-    """Put loaded tensors back into the model's parts and the optimizer."""
+    """Put loaded tensors back into the model's parts and the optimizer.
+
+    A parameter of which a state is missing begins without any, as in a new run.
+    """
+    restore_model(parts, tensors)
     for part in parts:
-        keys = get_model_state_dict(part).keys()
-        set_model_state_dict(part, {key: tensors["model"][key] for key in keys})
-        set_optimizer_state_dict(part, optimizer, tensors["optimizer"], options=_OPTIONS)
+        flat = get_optimizer_state_dict(part, optimizer, options=_OPTIONS)
+        lacking = {key for key in flat if key.startswith(_STATE)} - tensors["optimizer"].keys()
+        states = {key: value for key, value in tensors["optimizer"].items() if key in flat}
+        set_optimizer_state_dict(part, optimizer, flat | states, options=_OPTIONS)
+        for name, parameter in part.named_parameters():
+            if any(key.startswith(f"{_STATE}{unwrapped_name(name)}.") for key in lacking):
+                optimizer.state.pop(parameter, None)
 
 
 def collect_model(parts: Sequence[nn.Module]) -> dict[str, Any]:

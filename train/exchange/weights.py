@@ -58,9 +58,12 @@ def read_weights(folder: Path) -> State:
     if index.is_file():
         try:
             file_of = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-        except (ValueError, KeyError, OSError) as error:
+        except (ValueError, KeyError, TypeError, OSError) as error:
             raise ContractError(f"{index}: not readable: {error}") from error
-        files = sorted(set(file_of.values()))
+        files = sorted({str(name) for name in file_of.values()})
+        for name in files:
+            if name != Path(name).name or not name.endswith(".safetensors"):
+                raise ContractError(f"{index}: {name!r} names no file of this folder")
     elif not (folder / WEIGHTS).is_file():
         pickles = sorted(path.name for path in folder.glob("*.bin"))
         raise ContractError(

@@ -9,7 +9,8 @@ from typing import Any
 
 from schemas.errors import ContractError
 from schemas.manifest import MANIFEST_NAME, Manifest, read_manifest
-from train.checkpoint.store import read_state
+from train.checkpoint.state_file import read_state
+from train.exchange.tokenizer import open_tokenizer
 from train.model.transformer import Model, make_model
 from train.warm_start.match import our_weights
 from train.warm_start.source import Source, find_source, read_weights
@@ -113,13 +114,11 @@ def with_tokenizer(weights: OpenWeights, tokenizer: Path | None = None) -> OpenM
     Raises:
         ContractError: It is not found, or has more ids than the model has rows.
     """
-    from transformers import AutoTokenizer
-
     source = weights.source
     folder = tokenizer or _tokenizer_folder(weights)
     if not folder.is_dir():
         raise ContractError(f"{folder}: no such folder of a tokenizer; give --tokenizer")
-    loaded = AutoTokenizer.from_pretrained(folder)
+    loaded = open_tokenizer(folder)
     if len(loaded) > source.config.vocab_size:
         raise ContractError(
             f"{folder}: the tokenizer has {len(loaded):,} ids, the model of {source.path} "

@@ -12,8 +12,10 @@ from torch import Tensor
 from schemas.errors import SettingsError
 from schemas.manifest import Manifest
 from train.checkpoint.environment import changed_environment, environment_lock
-from train.checkpoint.state import collect_tensors, restore_tensors
-from train.checkpoint.store import CheckpointStore, load_tensors, read_state, refuse_other_run
+from train.checkpoint.index import WEIGHTS_NAME, read_index
+from train.checkpoint.state import collect_tensors, optimizer_states, restore_tensors
+from train.checkpoint.state_file import index_sha256, read_state, refuse_other_run
+from train.checkpoint.store import CheckpointStore, load_tensors
 from train.loop.build import Built
 from train.loop.plan import RunPlan
 from train.loop.trainer import Trainer
@@ -138,6 +140,7 @@ class RunCheckpoints:
         state = read_state(path)
         settings_changed = self._refuse_other_run(path, state)
         self._load(path, state)
+        self.store.branch.begin(path)
         environment_changed = changed_environment(state["environment"], environment_lock())
         logger.info("resumed %s at step %d", path, self.trainer.step)
         self.events.restore(state.get("events", []))
@@ -173,6 +176,8 @@ class RunCheckpoints:
         if outer is not None:
             inner = inner_of(world.rank, ranks=world.size, saved=state["diloco"], where=str(path))
         tensors = self._tensors(inner=inner)
+        if "optimizer" in self.store.config.accept_changes:
+            self._drop_unfit_states(path, tensors)
         load_tensors(path, tensors, world_size=world.size)
         if outer is not None:
             outer.restore(trainer.optimizer, tensors, inner=inner)
@@ -181,6 +186,23 @@ class RunCheckpoints:
         trainer.step = int(state["step"])
         if trainer.scaler is not None and state["scaler"] is not None:
             trainer.scaler.restore(state["scaler"])
+
+    def _drop_unfit_states(self, path: Path, tensors: dict[str, Any]) -> None:
+        """Ask of the checkpoint only the states that this optimizer has and that it holds."""
+        index = read_index(path / WEIGHTS_NAME, sha256=index_sha256(path))
+        for prefix, states in optimizer_states(tensors):
+            lacking = [
+                key for key, value in states.items() if not index.fits(prefix + key, value.size())
+            ]
+            for key in lacking:
+                del states[key]
+            stored = [key for key in index.tensors if key.startswith(prefix)]
+            left = sum(key.removeprefix(prefix) not in states for key in stored)
+            if self.store.world.is_first and (lacking or left):
+                logger.warning(
+                    "%s: the optimizer changed: %d of its states are taken, %d begin anew, %d of the "
+                    "checkpoint's are dropped", path, len(states), len(lacking), left,
+                )  # fmt: skip
 
     def _tensors(self, *, inner: int) -> dict[str, Any]:
         """The tensors of a checkpoint, as they are now; loading fills the momenta in place."""

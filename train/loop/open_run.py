@@ -10,7 +10,8 @@ import torch
 
 from schemas.manifest import Manifest
 from train.checkpoint.pointer import CHECKPOINTS_NAME
-from train.checkpoint.store import CheckpointStore, read_state
+from train.checkpoint.state_file import read_state
+from train.checkpoint.store import CheckpointStore
 from train.data.loader import open_split, shard_files
 from train.data.remote import ShardFiles, local_tokenizer, open_manifest
 from train.data.spliced import SplicedReader, open_spans

@@ -9,15 +9,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributed.checkpoint.api import CheckpointException
-from torch.distributed.checkpoint.filesystem import FileSystemReader
-from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 
 from schemas.errors import ContractError, SettingsError
 from schemas.settings import nearest, parse_settings
 from train.aliases import with_current_model_keys
+from train.checkpoint.index import WEIGHTS_NAME, CheckpointDamageError, read_index
 from train.checkpoint.pointer import STATE_NAME, find_checkpoint
-from train.checkpoint.store import load_tensors, read_state
+from train.checkpoint.state_file import index_sha256, read_state
+from train.checkpoint.storage import dtype_of
+from train.checkpoint.store import load_tensors
 from train.exchange.describe import read_shape
 from train.exchange.folder import OWN_SHAPE
 from train.exchange.weights import read_weights as read_folder
@@ -73,6 +73,8 @@ def find_source(name: str) -> Source | None:
         return _folder(path)
     try:
         return _checkpoint(find_checkpoint(path))
+    except CheckpointDamageError:
+        raise
     except ContractError as error:
         if _has_shape(path / EXPORT):
             return _folder(path / EXPORT)
@@ -136,14 +138,11 @@ def read_weights(source: Source) -> State:
 
 
 def _read_checkpoint(path: Path) -> State:
-    try:
-        entries = FileSystemReader(path / "weights").read_metadata().state_dict_metadata
-    except (CheckpointException, OSError, RuntimeError, ValueError, EOFError) as error:
-        raise ContractError(f"{path}: weights cannot be read: {error}") from error
+    index = read_index(path / WEIGHTS_NAME, sha256=index_sha256(path))
     tensors = {
-        name.removeprefix("model."): torch.empty(entry.size, dtype=entry.properties.dtype)
-        for name, entry in entries.items()
-        if name.startswith("model.") and isinstance(entry, TensorStorageMetadata)
+        name.removeprefix("model."): torch.empty(stored.size, dtype=dtype_of(stored))
+        for name, stored in index.tensors.items()
+        if name.startswith("model.")
     }
     # Each rank reads for itself: the whole model is needed before it is laid out.
     load_tensors(path, {"model": tensors}, world_size=1)
