@@ -62,13 +62,14 @@ def missing_credential(error: BaseException | None) -> str | None:
 def run_main(main: Callable[[list[str]], int | None], argv: list[str] | None = None) -> None:
     """Run an entry point and leave the process with the error's exit code.
 
-    A `PipelineError`, an interruption and a missing credential become one line; a bug keeps its
-    traceback.
+    A `PipelineError`, an interruption and a missing credential become one line (none where the error has
+    no message: another rank tells it); a bug keeps its traceback.
     """
     try:
         code = main(sys.argv[1:] if argv is None else argv) or 0
     except PipelineError as error:
-        print(f"error: {error}", file=sys.stderr)
+        if str(error):
+            print(f"error: {error}", file=sys.stderr)
         code = error.exit_code
     except KeyboardInterrupt:
         print("interrupted: nothing of the unfinished step was published", file=sys.stderr)

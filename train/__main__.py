@@ -12,9 +12,11 @@ import logging
 import os
 import sys
 
-from schemas.errors import SettingsError, run_main
+from schemas.errors import ContractError, SettingsError, run_main
 from schemas.settings import nearest
 from schemas.version import code_version
+from train.checkpoint.branch import newest_good_before
+from train.checkpoint.index import CheckpointDamageError
 
 VERBS = {
     "pretrain": ("train.commands.pretrain", "train a model on a manifest"),
@@ -48,8 +50,23 @@ def main(argv: list[str]) -> int:
     module = importlib.import_module(VERBS[verb][0])
     parser = argparse.ArgumentParser(prog=f"train {verb}", description=VERBS[verb][1])
     module.add_arguments(parser)
-    code: int = module.run(parser.parse_args(argv[1:]))
+    try:
+        code: int = module.run(parser.parse_args(argv[1:]))
+    except CheckpointDamageError as error:
+        raise _with_the_one_before(error, argv) from error
     return code
+
+
+def _with_the_one_before(error: CheckpointDamageError, argv: list[str]) -> ContractError:
+    """The error, and which checkpoint is good; ranks other than the first leave it to that one."""
+    if os.environ.get("RANK", "0") != "0":
+        return ContractError()
+    good = newest_good_before(error.checkpoint)
+    if good is None:
+        return ContractError(f"{error}; no checkpoint before it is whole")
+    is_resume = argv[0] == "pretrain" and "--from" not in argv
+    advice = "go back to it with --from-last-good" if is_resume else "give that one"
+    return ContractError(f"{error}; the newest good one before it is {good}: {advice}")
 
 
 def _usage() -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from train.checkpoint.config import CheckpointConfig
 from train.checkpoint.pointer import STATE_NAME, step_of, whole_checkpoints
+from train.checkpoint.state_file import is_whole
 
 
 class Branch:
@@ -55,6 +56,11 @@ class Branch:
         for path in own[: -config.keep_last] + (left if self._grown >= config.keep_last else []):
             if every is None or step_of(path) % every != 0:
                 shutil.rmtree(path)
+
+
+def newest_good_before(checkpoint: Path) -> Path | None:
+    """The newest checkpoint that a damaged one descends from and that is whole; None without one."""
+    return next((path for path in ancestry(checkpoint)[1:] if is_whole(path)), None)
 
 
 def ancestry(checkpoint: Path) -> list[Path]:

@@ -23,6 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="start from a Hugging Face folder, a run or a checkpoint; or new, from a preset",
     )
     parser.add_argument(
+        "--from-last-good",
+        action="store_true",
+        help="go back to the newest checkpoint that is whole, where the last one is damaged",
+    )
+    parser.add_argument(
         "--fresh", action="store_true", help="refuse to resume: fail where checkpoints exist"
     )
 
@@ -35,14 +40,16 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_of(args)
     config = settings.asynchronous
     if config is not None:
-        return _asynchronous(settings, config, is_fresh=args.fresh)
+        return _asynchronous(settings, config, args)
     judge_recipe(settings, world_size_of_environment())
     from train.loop.run import pretrain  # torch starts only now
 
-    return pretrain(settings, is_fresh=args.fresh)
+    return pretrain(settings, is_fresh=args.fresh, goes_back=args.from_last_good)
 
 
-def _asynchronous(settings: TrainSettings, config: AsynchronousConfig, *, is_fresh: bool) -> int:
+def _asynchronous(
+    settings: TrainSettings, config: AsynchronousConfig, args: argparse.Namespace
+) -> int:
     """Do this process's part of the run; without torchrun, start all processes on this machine."""
     has_ranks = "RANK" in os.environ
     judge_recipe(settings, world_size_of_environment() if has_ranks else config.processes)
@@ -52,4 +59,6 @@ def _asynchronous(settings: TrainSettings, config: AsynchronousConfig, *, is_fre
         return launch(config, sys.argv[1:])
     from train.parameter_server.run import pretrain_asynchronous
 
-    return pretrain_asynchronous(settings, is_fresh=is_fresh)
+    return pretrain_asynchronous(
+        settings, is_fresh=args.fresh, goes_back=args.from_last_good
+    )

@@ -1,0 +1,87 @@
+"""One run, one writer: the folder of a run is held by a lock, and a second run in it is refused."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import logging
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from schemas.errors import PipelineError, SettingsError
+from train.distributed.world import World
+
+logger = logging.getLogger(__name__)
+
+LOCK_NAME = ".lock"
+# A killed rank is gone before its successor starts, but its files may close a moment later.
+_PATIENCE_SECONDS, _LOOK_SECONDS = 5.0, 0.2
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+@contextmanager
+def only_writer(output: Path, world: World) -> Iterator[None]:
+    """Hold the folder of a run while the block runs; all ranks enter it together.
+
+    The first rank holds a lock of the kernel (`flock`), which goes with its process however that ends, so there are
+    no stale ones. Between hosts it holds where the file system passes locks on (NFS, Lustre with `flock`, GPFS).
+
+    Raises:
+        PipelineError: Another run holds the folder; the message says which process on which host.
+        SettingsError: The folder cannot be written.
+    """
+    refusal, file = None, None
+    if world.is_first:
+        try:
+            file = _hold(output)
+        except PipelineError as error:
+            refusal = error
+    if world.any(refusal is not None):
+        raise refusal or PipelineError()  # the first rank tells it
+    try:
+        yield
+    finally:
+        if file is not None:
+            file.close()
+
+
+def _hold(output: Path) -> TextIO:
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        file = (output / LOCK_NAME).open("a+", encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"output {output}: cannot be written ({error.strerror})") from error
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while not _is_locked(file):
+        if time.monotonic() > until:
+            file.seek(0)
+            holder = file.read().strip() or "an unknown process"
+            file.close()
+            raise PipelineError(f"{output}: in use by another run: {holder}")
+        time.sleep(_LOOK_SECONDS)
+    try:
+        file.truncate(0)
+        now = time.strftime("%Y-%m-%d %H:%M:%S %z")
+        file.write(f"process {os.getpid()} on {socket.gethostname()}, since {now}\n")
+        file.flush()
+    except OSError as error:  # a full disk holds no name; the lock holds
+        logger.warning("%s: who holds it could not be written (%s)", output, error.strerror)
+    return file
+
+
+def _is_locked(file: TextIO) -> bool:
+    """Take the lock, unless another process has it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        logger.warning("%s: this file system has no locks; nothing keeps a second run out", file.name)
+    return True
