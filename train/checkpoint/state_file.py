@@ -66,7 +66,7 @@ def read_state(path: Path) -> dict[str, Any]:
 
 def with_current_names(state: dict[str, Any]) -> dict[str, Any]:
     """Give what an earlier version stored of settings and model the names of this version."""
-    identity = with_current_keys(state["identity"])
+    identity = with_current_keys(state.get("identity", {}))
     if isinstance(identity.get("model"), dict):
         identity["model"] = with_current_model_keys(identity["model"])
     settings = with_current_keys(state.get("settings", {}))

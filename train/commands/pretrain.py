@@ -59,6 +59,4 @@ def _asynchronous(
         return launch(config, sys.argv[1:])
     from train.parameter_server.run import pretrain_asynchronous
 
-    return pretrain_asynchronous(
-        settings, is_fresh=args.fresh, goes_back=args.from_last_good
-    )
+    return pretrain_asynchronous(settings, is_fresh=args.fresh, goes_back=args.from_last_good)

@@ -14,7 +14,11 @@ from typing import NoReturn
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed import ProcessGroup
+from torch.distributed import (  # type: ignore[attr-defined] # public, not in __all__
+    PrefixStore,
+    ProcessGroup,
+    TCPStore,
+)
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 
 
@@ -85,11 +89,33 @@ def open_world(*, timeout_seconds: float) -> Iterator[World]:
         yield World(rank=0, size=1, device=device)
         return
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-    dist.init_process_group(backend, timeout=timedelta(seconds=timeout_seconds))
+    _join(backend, timedelta(seconds=timeout_seconds))
     try:
         yield World(rank=dist.get_rank(), size=dist.get_world_size(), device=device)
     finally:
         dist.destroy_process_group()
+
+
+def _join(backend: str, timeout: timedelta) -> None:
+    """Join the process group that torchrun's variables describe.
+
+    Its ranks meet at the agent's own store, which outlives them: after a restart gloo would find the addresses of
+    the dead attempt there and wait for them. So each attempt has its own names in it.
+    """
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        dist.init_process_group(backend, timeout=timeout)
+        return
+    store = TCPStore(
+        os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False, timeout=timeout
+    )
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    dist.init_process_group(
+        backend,
+        store=PrefixStore(f"attempt-{attempt}", store),
+        rank=int(os.environ["RANK"]),
+        world_size=int(os.environ["WORLD_SIZE"]),
+        timeout=timeout,
+    )
 
 
 def leave_process(code: int = 0) -> NoReturn:

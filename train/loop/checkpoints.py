@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -97,15 +98,39 @@ class RunCheckpoints:
     events: Events
     outer: OuterLoop | None = None
     velocity: Tensor | None = None
+    _saved_step: int | None = None
 
     def after_step(self, *, is_last: bool) -> None:
         """Save where the recipe asks for it, or where no step follows; all ranks call it."""
         if is_last or self.trainer.step % self.store.config.every_steps == 0:
             self.save()
 
+    def after_left_step(self) -> None:
+        """Save where the last update is not saved yet; all ranks call it.
+
+        Before the first update there is nothing to save: the run starts anew.
+        """
+        if self.trainer.step not in (0, self._saved_step):
+            self.save()
+
+    def finish(self) -> None:
+        """Wait until the last save is published; all ranks call it.
+
+        No step follows that would try again where the disk was full: after a pause it is tried here.
+
+        Raises:
+            PipelineError: Too many saves in a row have failed.
+        """
+        self.store.finish()
+        while self.store.failed:
+            time.sleep(self.store.config.retry_seconds)
+            self.save()
+            self.store.finish()
+
     def save(self) -> Path:
         """Write a checkpoint of the state after the last update; all ranks call it."""
         trainer, world = self.trainer, self.store.world
+        self._saved_step = trainer.step
         state = {
             "step": trainer.step,
             "consumed_samples": trainer.plan.span(trainer.step).start,
@@ -141,6 +166,7 @@ class RunCheckpoints:
         settings_changed = self._refuse_other_run(path, state)
         self._load(path, state)
         self.store.branch.begin(path)
+        self._saved_step = self.trainer.step
         environment_changed = changed_environment(state["environment"], environment_lock())
         logger.info("resumed %s at step %d", path, self.trainer.step)
         self.events.restore(state.get("events", []))

@@ -83,5 +83,7 @@ def _is_locked(file: TextIO) -> bool:
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
-        logger.warning("%s: this file system has no locks; nothing keeps a second run out", file.name)
+        logger.warning(
+            "%s: this file system has no locks; nothing keeps a second run out", file.name
+        )
     return True

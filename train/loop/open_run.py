@@ -8,11 +8,13 @@ from pathlib import Path
 
 import torch
 
+from schemas.errors import ContractError
 from schemas.manifest import Manifest
 from train.checkpoint.pointer import CHECKPOINTS_NAME
 from train.checkpoint.state_file import read_state
 from train.checkpoint.store import CheckpointStore
 from train.data.loader import open_split, shard_files
+from train.data.presence import absent_shards
 from train.data.remote import ShardFiles, local_tokenizer, open_manifest
 from train.data.spliced import SplicedReader, open_spans
 from train.distributed.flat_vectors import flat_weights
@@ -128,6 +130,7 @@ def open_run(settings: TrainSettings, world: World, *, holds_momentum: bool = Fa
     data = open_spans(
         settings.spans, settings.loader, seed=settings.seed, first_sample=settings.first_sample
     )
+    _refuse_absent_shards(settings, data, world)
     output = Path(settings.output)
     store = CheckpointStore(
         folder=output / CHECKPOINTS_NAME, config=settings.checkpoint, world=world
@@ -168,6 +171,24 @@ def open_run(settings: TrainSettings, world: World, *, holds_momentum: bool = Fa
         outer=OuterLoop(strategy.parts[0], settings.diloco) if settings.diloco else None,
         holds_momentum=holds_momentum,
     )
+
+
+def _refuse_absent_shards(settings: TrainSettings, data: SplicedReader, world: World) -> None:
+    """See that all shards are there before anything is trained; each rank looks at its share.
+
+    Raises:
+        ContractError: Some are not.
+    """
+    faults: list[str] = []
+    for part in data.parts:
+        manifest = part.data.manifest
+        shards = [*manifest.train.shards]
+        if settings.evaluation is not None:
+            shards += manifest.heldout.shards
+        faults += absent_shards(part.files, shards[world.rank :: world.size])
+    if world.any(bool(faults)):
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise ContractError(faults[0] + more if faults else "")
 
 
 def _scaler(precision: PrecisionConfig, device: torch.device) -> LossScaler | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ import torch
 
 from schemas.errors import PipelineError
 from schemas.yaml_files import dump_yaml
+from train.checkpoint.pointer import CHECKPOINTS_NAME
 from train.checkpoint.state import whole_weights
 from train.data.remote import local_tokenizer
 from train.distributed.sharded_tensors import local_part
 from train.distributed.world import World, open_world
+from train.loop.borders import Borders, LeftStep
+from train.loop.last_good import go_back_to_last_good
+from train.loop.only_writer import only_writer
 from train.loop.open_run import TrainingRun, open_run
 from train.loop.records import step_record
 from train.loop.signals import AsksToStop, StopFlag
@@ -33,6 +38,7 @@ def pretrain(
     settings: TrainSettings,
     *,
     is_fresh: bool = False,
+    goes_back: bool = False,
     stop_flag: Callable[[], AsksToStop] = StopFlag,
 ) -> int:
     """Train to the end of the recipe, or until SIGTERM; resumes from the last good checkpoint.
@@ -40,17 +46,28 @@ def pretrain(
     Args:
         settings: The recipe.
         is_fresh: Begin anew where a checkpoint is there.
-        stop_flag: Makes what each phase asks, once per step, whether it is to end.
+        goes_back: Where the last checkpoint is damaged, resume from the newest that is whole.
+        stop_flag: Makes what each phase asks whether it is to end.
 
     Returns:
         0, also when it was asked to stop: the work is saved.
+
+    Raises:
+        PipelineError: Another run holds the folder.
     """
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
-    with open_world(timeout_seconds=settings.step_timeout_seconds) as world:
+    flag = stop_flag()  # from here on: also who opens a large model may be asked to stop
+    with (
+        open_world(timeout_seconds=settings.step_timeout_seconds) as world,
+        only_writer(Path(settings.output), world),
+    ):
         before: PhaseEnd | None = None
-        for phase in split_phases(settings):
-            before = _run_phase(phase, before, world, is_fresh=is_fresh, stop_flag=stop_flag)
+        for number, phase in enumerate(split_phases(settings)):
+            if goes_back:
+                go_back_to_last_good(Path(phase.output) / CHECKPOINTS_NAME, world)
+            flag = stop_flag() if number else flag
+            before = _run_phase(phase, before, world, is_fresh=is_fresh, flag=flag)
             if before is None:
                 break  # asked to stop
     return 0
@@ -62,7 +79,7 @@ def _run_phase(
     world: World,
     *,
     is_fresh: bool,
-    stop_flag: Callable[[], AsksToStop],
+    flag: AsksToStop,
 ) -> PhaseEnd | None:
     """Train one phase, unless it ended earlier; None where it was asked to stop."""
     if before is not None:
@@ -75,7 +92,7 @@ def _run_phase(
     run.checkpoints.resume(is_fresh=is_fresh)
     if world.is_first:
         write_settings(run.output, run.checkpoints.recipe)
-    if not _train(run, stop_flag()):
+    if not _train(run, flag):
         return None
     return _end(run)
 
@@ -103,11 +120,11 @@ def _end(run: TrainingRun) -> PhaseEnd:
 def _train(run: TrainingRun, flag: AsksToStop) -> bool:
     """Train to the end; False where the run was asked to stop before."""
     is_stopped = _train_steps(run, flag)
-    run.store.finish()
+    run.checkpoints.finish()
     if is_stopped:
         step = run.trainer.step
         run.events.append("stop", step=step)
-        logger.info("asked to stop: saved step %d in %s", step, run.store.path(step))
+        logger.info("asked to stop: step %d is saved: %s", step, run.store.latest())
     else:
         finish(run)
     if run.world.is_first:
@@ -119,6 +136,12 @@ def _train_steps(run: TrainingRun, flag: AsksToStop) -> bool:
     """Step until the end of the recipe or until asked to stop; returns whether it was asked."""
     trainer, total = run.trainer, run.trainer.plan.total_steps
     is_stopped = False
+    borders = Borders(
+        world=run.world,
+        flag=flag,
+        share=trainer.strategy.share,
+        microbatch=run.settings.batch.microbatch,
+    )
     with ExitStack() as stack:
         stream = stack.enter_context(
             run.rows.stream(trainer.plan, trainer.strategy.share, start_step=trainer.step)
@@ -135,7 +158,12 @@ def _train_steps(run: TrainingRun, flag: AsksToStop) -> bool:
             )
         while trainer.step < total and not is_stopped:
             waited = stream.waited_seconds
-            outcome = trainer.update(stream.of_step, stop_asked=flag.is_set)
+            read = partial(borders.of_step, read=stream.of_step)
+            try:
+                outcome = trainer.update(read, stop_asked=flag.is_set)
+            except LeftStep as left:
+                _leave_step(run, left)
+                return True
             is_stopped = outcome.totals.stop_asked
             is_last = trainer.step == total
             record = step_record(
@@ -152,6 +180,19 @@ def _train_steps(run: TrainingRun, flag: AsksToStop) -> bool:
             for sink in sinks:
                 sink.write(record)
     return is_stopped
+
+
+def _leave_step(run: TrainingRun, left: LeftStep) -> None:
+    """Save what was there before the step that all ranks left; all ranks call it.
+
+    Raises:
+        Exception: What kept a rank from going on; on the others, an error without words.
+    """
+    run.trainer.optimizer.zero_grad(set_to_none=True)
+    run.checkpoints.after_left_step()
+    if left.has_failed:
+        run.checkpoints.finish()
+        raise left.error or PipelineError()
 
 
 def write_page(output: Path) -> None:

@@ -1,4 +1,4 @@
-"""SIGTERM asks the loop to save and end; the loop looks at the flag once per step."""
+"""SIGTERM asks the loop to save and end."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from typing import Protocol
 
 
 class AsksToStop(Protocol):
-    """Says once per step whether a run is to save and end."""
+    """Says whether a run is to save and end."""
 
     @property
-    def is_set(self) -> bool: ...
+    def is_set(self) -> bool:
+        """Whether no step is to follow; asked once per step."""
+
+    @property
+    def leaves_step(self) -> bool:
+        """Whether the step that runs is to be left; asked at each border between micro-batches."""
 
 
 class StopFlag:
@@ -21,6 +26,10 @@ class StopFlag:
         self.is_set = False
         signal.signal(signal.SIGTERM, self._ask)
         signal.signal(signal.SIGINT, self._ask)
+
+    @property
+    def leaves_step(self) -> bool:
+        return self.is_set
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         self.is_set = True

@@ -13,8 +13,11 @@ from torch.distributed import TCPStore  # type: ignore[attr-defined] # public, n
 
 from train.distributed.links import GlooLink
 
-_START, _READY, _JOINED = "start_step", "server_ready", "worker_joined"
-_WORKER_ENDED = "worker_ended"
+# With torchrun the store outlives the processes: what a dead attempt said must not be heard.
+_ATTEMPT = f"attempt-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
+_START, _READY = f"{_ATTEMPT}-start_step", f"{_ATTEMPT}-server_ready"
+_JOINED, _FOLDER = f"{_ATTEMPT}-worker_joined", f"{_ATTEMPT}-folder_ready"
+_WORKER_ENDED = f"{_ATTEMPT}-worker_ended"
 _LOOK_SECONDS, _TELL_SECONDS = 0.1, 5
 _OBSERVER, _PATIENT_SECONDS = "observer", 30 * 86400.0
 
@@ -42,6 +45,14 @@ class Rendezvous:
             timeout=timedelta(seconds=timeout_seconds),
         )
         return cls(store=store, timeout_seconds=timeout_seconds)
+
+    def tell_folder_is_ready(self) -> None:
+        """Tell all that the first server holds the run's folder, and that its checkpoint stands."""
+        self.store.set(_FOLDER, "")
+
+    def wait_for_folder(self) -> None:
+        """Wait until the first server has told it."""
+        self.store.wait([_FOLDER])
 
     def tell_server_is_ready(self, number: int) -> None:
         """Tell the first server that another one has read the checkpoint."""
@@ -81,7 +92,9 @@ class Rendezvous:
         own = self.store.clone()  # type: ignore[attr-defined]
         # The first server reads the weights when it saves, which may be hours from now.
         seconds = _PATIENT_SECONDS if other == _OBSERVER else self.timeout_seconds
-        return GlooLink(own, f"asynchronous-{server}-{other}", end=end, timeout_seconds=seconds)
+        return GlooLink(
+            own, f"{_ATTEMPT}-asynchronous-{server}-{other}", end=end, timeout_seconds=seconds
+        )
 
     def _link_to_worker(self, server: int, worker: int) -> GlooLink:
         """Wait for a worker; one that died before it joined would be waited for until the timeout.

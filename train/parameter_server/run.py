@@ -11,15 +11,20 @@ import os
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from schemas.errors import PipelineError, SettingsError
 from train.batch.losses import StepSums
+from train.checkpoint.pointer import CHECKPOINTS_NAME
 from train.distributed.flat_vectors import flat_weights
 from train.distributed.links import Link
 from train.distributed.world import World
+from train.loop.last_good import go_back_to_last_good
+from train.loop.only_writer import only_writer
 from train.loop.open_run import TrainingRun, open_run
 from train.loop.run import finish, write_page, write_settings
 from train.loop.signals import AsksToStop, StopFlag
@@ -40,6 +45,7 @@ def pretrain_asynchronous(
     settings: TrainSettings,
     *,
     is_fresh: bool = False,
+    goes_back: bool = False,
     stop_flag: Callable[[], AsksToStop] = StopFlag,
     gradient: ComputeGradient = compute_gradient,
 ) -> int:
@@ -48,6 +54,7 @@ def pretrain_asynchronous(
     Args:
         settings: The recipe.
         is_fresh: Begin anew where a checkpoint is there.
+        goes_back: Where the last checkpoint is damaged, resume from the newest that is whole.
         stop_flag: Makes what the first server asks, after each update, whether the run is to end.
         gradient: Computes a worker's gradient.
     """
@@ -56,9 +63,41 @@ def pretrain_asynchronous(
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     rank = int(os.environ["RANK"])
-    is_server = rank < config.servers
     rendezvous = Rendezvous.open(rank, timeout_seconds=settings.step_timeout_seconds)
     world = World(rank=rank, size=1, device=torch.device("cpu"))
+    with ExitStack() as stack:
+        if rank == 0:
+            output = Path(settings.output)
+            stack.enter_context(only_writer(output, world))
+            if goes_back:
+                go_back_to_last_good(output / CHECKPOINTS_NAME, world)
+            rendezvous.tell_folder_is_ready()
+        rendezvous.wait_for_folder()
+        _take_part(
+            settings,
+            config,
+            rendezvous,
+            world,
+            is_fresh=is_fresh,
+            stop_flag=stop_flag,
+            gradient=gradient,
+        )
+    return 0
+
+
+def _take_part(
+    settings: TrainSettings,
+    config: AsynchronousConfig,
+    rendezvous: Rendezvous,
+    world: World,
+    *,
+    is_fresh: bool,
+    stop_flag: Callable[[], AsksToStop],
+    gradient: ComputeGradient,
+) -> None:
+    """Serve, lead or work, by the number of this process."""
+    rank = world.rank
+    is_server = rank < config.servers
     run = open_run(settings, world, holds_momentum=is_server)
     if not is_server:
         work(
@@ -73,7 +112,6 @@ def pretrain_asynchronous(
         _lead(run, config, rendezvous, stop_flag(), is_fresh=is_fresh)
     else:
         _hold(run, config, rendezvous, rank)
-    return 0
 
 
 def _server(
@@ -184,7 +222,7 @@ def _lead(
     keeper.keep(serving)
     is_stopped = flag.is_set and trainer.step < trainer.plan.total_steps
     keeper.save()
-    run.store.finish()
+    run.checkpoints.finish()
     observer.close()
     lost, total = server.seen.lost_workers, trainer.plan.total_steps
     if is_stopped:

@@ -14,7 +14,7 @@ import torch
 from schemas.errors import ContractError
 from tests.support.datasets import DatasetShape, write_dataset
 from tests.support.ranks import run_on_ranks
-from tests.support.stopping import StopAfter
+from tests.support.stopping import LeaveAt, StopAfter
 from tests.support.tiny_gpt import build_tiny
 from train.loop import open_run as open_module
 from train.loop.run import pretrain
@@ -107,3 +107,37 @@ def test_another_manifest_is_refused_with_both_roots(dataset: Path, tmp_path: Pa
 
     with pytest.raises(ContractError, match=r"manifest_root is .* in the checkpoint, .* here"):
         train(str(other), str(tmp_path / "run"), [100], {})
+
+
+@pytest.mark.parametrize("border", [4, 9])
+def test_a_step_that_is_left_between_two_micro_batches_is_done_again(
+    tmp_path: Path, border: int
+) -> None:
+    """12 rows in micro-batches of 2 are 6 borders a step: the 4th is in step 0, the 9th in step 1."""
+    dataset = write_dataset(tmp_path / "data", DatasetShape())
+    with mock.patch.object(open_module, "build_run", build_tiny):
+        unbroken, broken = (settings(dataset, tmp_path / name) for name in ("whole", "broken"))
+        pretrain(unbroken)
+        pretrain(broken, stop_flag=partial(LeaveAt, border))
+        saved = sorted(path.name for path in (tmp_path / "broken" / "checkpoints").glob("step-*"))
+        pretrain(broken)
+
+    assert saved == (["step-00000001"] if border > 6 else [])  # nothing is done in step 0
+    expected, found = weights(tmp_path / "whole"), weights(tmp_path / "broken")
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+def test_what_was_done_before_rows_that_cannot_be_read_is_saved(tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path / "data", DatasetShape(lanes=1))
+    shard = tmp_path / "data" / "shard-00002.parquet"
+    data = bytearray(shard.read_bytes())
+    data[100] ^= 1  # found when its first row is due
+    shard.write_bytes(data)
+    with (
+        mock.patch.object(open_module, "build_run", build_tiny),
+        pytest.raises(ContractError, match="not a readable shard"),
+    ):
+        pretrain(settings(dataset, tmp_path / "run", stop={"steps": 12}))
+
+    (saved,) = (tmp_path / "run" / "checkpoints").glob("step-*")
+    assert int(saved.name.removeprefix("step-")) > 0
