@@ -12,11 +12,12 @@ import logging
 import os
 import sys
 
-from schemas.errors import ContractError, SettingsError, run_main
+from schemas.errors import ContractError, PipelineError, SettingsError, run_main
 from schemas.settings import nearest
 from schemas.version import code_version
 from train.checkpoint.branch import newest_good_before
 from train.checkpoint.index import CheckpointDamageError
+from train.report.patient_file import FULL_DISK
 
 VERBS = {
     "pretrain": ("train.commands.pretrain", "train a model on a manifest"),
@@ -54,6 +55,14 @@ def main(argv: list[str]) -> int:
         code: int = module.run(parser.parse_args(argv[1:]))
     except CheckpointDamageError as error:
         raise _with_the_one_before(error, argv) from error
+    except OSError as error:
+        if error.errno not in FULL_DISK:
+            raise
+        at = f"{error.filename}: " if error.filename else ""
+        raise PipelineError(
+            f"{at}{error.strerror}; checkpoints that were written are whole; free space and run the "
+            "same command"
+        ) from error
     return code
 
 

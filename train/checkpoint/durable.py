@@ -9,8 +9,8 @@ ASIDE = ".incomplete"
 
 
 def write_durably(path: Path, text: str) -> None:
-    """Write a text and wait until the disk has it."""
-    with path.open("w", encoding="utf-8") as file:
+    """Write a text, its newlines as they are, and wait until the disk has it."""
+    with path.open("w", encoding="utf-8", newline="") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -16,6 +16,8 @@ from typing import Any, Protocol
 from schemas.errors import ContractError
 from schemas.fingerprints import canonical_json, sha256_hex
 from schemas.plain_json import finite, json_text
+from train.checkpoint.durable import replace_text
+from train.report.patient_file import PatientFile
 
 EVENTS_NAME = "events.jsonl"
 _FIRST = "0" * 64
@@ -52,10 +54,11 @@ class EventLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._file: PatientFile | None = None
         self.events = read_events(path) if path.is_file() else []
 
     def append(self, kind: str, *, step: int, **details: Any) -> None:
-        """Write one line and flush it to the file.
+        """Write one line.
 
         Args:
             kind: What happened: `start`, `resume`, `manifest`, `stop` ...
@@ -72,9 +75,9 @@ class EventLog:
         }
         body = finite(body)
         event = {**body, "sha256": sha256_hex(canonical_json(body))}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json_text(event) + "\n")
+        if self._file is None:
+            self._file = PatientFile(self.path)
+        self._file.write(json_text(event).encode() + b"\n")
         self.events.append(event)
 
     def restore(self, events: list[Event]) -> None:
@@ -87,7 +90,7 @@ class EventLog:
             self.events = check_events(events, where="the checkpoint")
             self.path.parent.mkdir(parents=True, exist_ok=True)
             lines = "".join(json_text(e) + "\n" for e in events)
-            self.path.write_text(lines, encoding="utf-8")
+            replace_text(self.path, lines)
         elif self.events[: len(events)] != events:
             raise ContractError(
                 f"{self.path}: is not a continuation of the {len(events)} events in the checkpoint"
@@ -103,7 +106,7 @@ def read_events(path: Path) -> list[Event]:
     text = path.read_text(encoding="utf-8")
     whole, newline, rest = text.rpartition("\n")
     if rest:
-        path.write_text(whole + newline, encoding="utf-8")
+        replace_text(path, whole + newline)
     return check_events([json.loads(line) for line in whole.split("\n") if line], where=str(path))
 
 

@@ -15,6 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from pages.numbers import short
 from schemas.plain_json import json_text
+from train.checkpoint.durable import replace_text
+from train.report.patient_file import PatientFile
 
 
 class MetricsFile:
@@ -22,9 +24,11 @@ class MetricsFile:
 
     def __init__(self, path: Path, *, resume_step: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        kept = _lines_before(path, resume_step) if resume_step and path.is_file() else []
-        path.write_text("".join(kept), encoding="utf-8")
-        self._file = path.open("a", encoding="utf-8")
+        if path.is_file():
+            kept = "".join(_lines_before(path, resume_step)) if resume_step else ""
+            if kept.encode() != path.read_bytes():
+                replace_text(path, kept)
+        self._file = PatientFile(path)
 
     def __enter__(self) -> Self:
         return self
@@ -38,9 +42,8 @@ class MetricsFile:
         self._file.close()
 
     def write(self, record: dict[str, Any]) -> None:
-        """Append a record and flush it to the file."""
-        self._file.write(json_text(record) + "\n")
-        self._file.flush()
+        """Append a record to the file."""
+        self._file.write(json_text(record).encode() + b"\n")
 
 
 def text_lines(path: Path) -> list[str]:

@@ -12,6 +12,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from train.report.patient_file import PatientFile
+
 _POLYNOMIAL = 0x82F63B78  # CRC-32C (Castagnoli) with its bits reversed
 
 
@@ -55,13 +57,13 @@ class TensorBoardFile:
         folder.mkdir(parents=True, exist_ok=True)
         now = time.time()
         # TensorBoard replaces what earlier files say of the steps that a later file repeats.
-        self._file = (folder / f"events.out.tfevents.{int(now * 1000):016d}.{first_step}").open(
-            "wb"
+        self._file = PatientFile(
+            folder / f"events.out.tfevents.{int(now * 1000):016d}.{first_step}"
         )
         self._record(struct.pack("<Bd", 9, now) + _text(3, b"brain.Event:2"))
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Append the scalars of a step and flush them to the file."""
+        """Append the scalars of a step to the file."""
         parts = [
             _text(1, _text(1, tag.encode()) + struct.pack("<Bf", 0x15, value))
             for tag, value in values.items()
@@ -76,7 +78,6 @@ class TensorBoardFile:
         length = struct.pack("<Q", len(data))
         self._file.write(length + struct.pack("<I", _masked_crc(length)))
         self._file.write(data + struct.pack("<I", _masked_crc(data)))
-        self._file.flush()
 
 
 def scalars(record: Mapping[str, object]) -> dict[str, float]:
