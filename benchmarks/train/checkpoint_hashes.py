@@ -41,7 +41,7 @@ def main() -> None:
             folder=Path(folder) / "ours", config=CheckpointConfig(asynchronous=False), world=world
         )
         ours = store.path(1)
-        state = {"identity": {}, "settings": {}}
+        state: dict[str, Any] = {"identity": {}, "settings": {}}
         seconds = {
             "save_torch": _cpu(lambda: save(tensors, checkpoint_id=plain, no_dist=True)),
             "save_ours": _cpu(lambda: store.save(1, tensors, state)),
