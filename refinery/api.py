@@ -22,6 +22,7 @@ from refinery.datasets.verify import Verification, verify_dataset
 from refinery.extract.config import ExtractConfig
 from refinery.extract.limits import PageRejected
 from refinery.extract.page import Page, extract_page
+from refinery.filters.python_rules import RuleInput
 from refinery.filters.values import compute_values
 from refinery.normalize.config import NormalizeConfig
 from refinery.normalize.text import Normalized, normalize_text
@@ -44,6 +45,7 @@ __all__ = [
     "Payload",
     "RefineSettings",
     "Rejected",
+    "RuleInput",
     "TextBatch",
     "TokenizerFolder",
     "Verification",

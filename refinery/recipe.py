@@ -15,7 +15,13 @@ from refinery.language.domains import DOMAIN_HEAD, DomainsConfig
 from refinery.mixture.config import MixtureConfig
 from refinery.packing.config import PackingConfig
 from refinery.publish.runs import tables_root
-from refinery.quality.config import QUALITY, QualityTrainingConfig
+from refinery.quality.config import (
+    QUALITY,
+    GivenModelConfig,
+    HeadSource,
+    PythonScorerConfig,
+    QualityTrainingConfig,
+)
 from refinery.recipe_names import misspelt_names
 from refinery.sources.config import ExcludeConfig, ReadLimits, SourceConfig
 from refinery.vocabulary.config import SplitConfig, VocabularyConfig
@@ -38,9 +44,9 @@ class Recipe(Settings):
         default=None, gt=0, le=1, description="keep this share of documents, by hash of their id"
     )
     quality: QualityTrainingConfig | None = None
-    heads: dict[str, QualityTrainingConfig] = Field(
+    heads: dict[str, HeadSource] = Field(
         default_factory=dict,
-        description="further classifiers by name, e.g. likeness to named sources, or harm",
+        description="further scores by name: classifiers to train, fastText files, functions of one's own",
     )
     domains: DomainsConfig | None = Field(
         default=None, description="fields of knowledge, for a label and a table of homographs"
@@ -58,7 +64,19 @@ class Recipe(Settings):
         """All classifiers to train, by the name of their score."""
         quality = {} if self.quality is None else {QUALITY: self.quality}
         domains = {} if self.domains is None else self.domains.heads
-        return {**quality, **self.heads, **domains}
+        own = {n: h for n, h in self.heads.items() if isinstance(h, QualityTrainingConfig)}
+        return {**quality, **own, **domains}
+
+    @property
+    def given_heads(self) -> dict[str, GivenModelConfig | PythonScorerConfig]:
+        """Heads that need no training, by the name of their score."""
+        return {n: h for n, h in self.heads.items() if not isinstance(h, QualityTrainingConfig)}
+
+    @property
+    def own_code(self) -> tuple[str, ...]:
+        """Functions of the user's own (`module:function`) that the recipe names."""
+        scorers = [h.python for h in self.given_heads.values() if isinstance(h, PythonScorerConfig)]
+        return tuple(dict.fromkeys((*self.clean.rules.python, *scorers)))
 
     @model_validator(mode="after")
     def _heads_are_trained(self) -> Self:

@@ -14,6 +14,7 @@ from schemas.errors import run_main
 from schemas.settings import Settings
 from schemas.tables import TABLES
 from tools.api_page import api_page
+from tools.rules_page import rules_page
 from tools.settings_page import Section, read_sources, settings_page
 from train.generation.config import GenerationConfig
 from train.model.config import ModelConfig
@@ -151,6 +152,7 @@ PAGES = {
     "query.md": query_page,
     "tables.md": tables_page,
     "recipes.md": recipes_page,
+    "rules.md": rules_page,
     "training_settings.md": training_page,
     "api.md": api_page,
 }

@@ -117,8 +117,16 @@ def all_sections(root: Section) -> Iterator[Section]:
         inner = root.inner.get(name)
         if inner is not None:
             yield from all_sections(Section(key=key, model=inner))
-        for model, suffix in _models_in(info.annotation):
-            yield from all_sections(Section(key=key + suffix, model=model))
+        models = list(_models_in(info.annotation))
+        for model, suffix in models:
+            forms = [other for other, its in models if its == suffix]
+            heading = f"{key}{suffix} with {_first_key(model)}" if len(forms) > 1 else None
+            yield from all_sections(Section(key=key + suffix, model=model, heading=heading))
+
+
+def _first_key(model: type[Settings]) -> str:
+    """The key by which a section is told from others that may stand in its position."""
+    return next(iter(model.model_fields))
 
 
 def _models_in(annotation: Any, suffix: str = "") -> Iterator[tuple[type[Settings], str]]:

@@ -16,8 +16,9 @@ from refinery.clean.cleaner import Cleaner
 from refinery.clean.config import CleanConfig
 from refinery.publish import storage
 from refinery.publish.runs import stages_of
-from refinery.quality.classifier import ModelFiles, card_name, local_models, model_name
+from refinery.quality.classifier import ModelFiles, card_name, model_name
 from refinery.quality.config import QUALITY
+from refinery.quality.scorers import HeadModel, local_models
 from refinery.recipe import RefineSettings, load_recipe
 from schemas.errors import SettingsError
 
@@ -44,7 +45,8 @@ def run(args: argparse.Namespace) -> int:
     """Explain each file on stdout."""
     settings = _settings(args)
     config = settings.recipe.clean if settings else CleanConfig()
-    models = _models(args.model, settings)
+    given = settings.recipe.given_heads if settings else {}
+    models = {**_models(args.model, settings), **local_models(given)}
     rows = []
     with Cleaner(config, models) as cleaner:
         for path in args.files:
@@ -67,7 +69,7 @@ def _settings(args: argparse.Namespace) -> RefineSettings | None:
     return load_recipe(args.recipe, tuple(args.overrides))
 
 
-def _models(folder: Path | None, settings: RefineSettings | None) -> dict[str, ModelFiles]:
+def _models(folder: Path | None, settings: RefineSettings | None) -> dict[str, HeadModel]:
     """The classifiers of a folder, or the newest ones that a run of the recipe published."""
     heads = list(settings.recipe.trained_heads) if settings is not None else []
     if folder is not None:

@@ -21,6 +21,7 @@ VERBS = {
     "estimate": "say what a run will cost, from a small sample",
     "plan": "show tokens and epochs per source before anything is packed",
     "benchmarks": "list benchmark items, and those that the corpus holds",
+    "rules": "list every rule with its bounds by language",
     "explain": "show what happens to single files, without Spark",
     "query": "ask the tables of a run in SQL, or by ready questions",
     "whatif": "answer 'what if the threshold were X' from a ledger",

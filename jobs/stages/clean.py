@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from pyspark.sql import DataFrame
 
+from jobs.pipeline.own_code import ship_own_code
 from jobs.pipeline.stage import Contents, Stage, StageContext
 from refinery.clean.cleaner import CLEAN_VERSIONS
 from refinery.clean.rows import TABLES_WRITTEN, clean_documents
@@ -15,8 +16,11 @@ from refinery.extract.classifier import weights_sha256
 from refinery.filters.rules import check_rules
 from refinery.language.identify import model_path
 from refinery.publish import storage
+from refinery.publish.own_code import code_fingerprint
 from refinery.publish.store import Store
 from refinery.quality.classifier import ModelFiles, card_name, model_name
+from refinery.quality.config import GivenModelConfig, PythonScorerConfig
+from refinery.quality.scorers import HeadModel
 from refinery.quality.top_fraction import TOP_FRACTION_VERSION, mark_beyond
 from refinery.recipe import Recipe
 from refinery.sources.selection import documents, is_excluded, sample_documents
@@ -29,10 +33,16 @@ def _settings(recipe: Recipe) -> dict[str, object]:
     return {
         "clean": recipe.clean,
         "exclude": recipe.exclude,
+        "heads": {head: _without_file(given) for head, given in recipe.given_heads.items()},
         "sample_fraction": recipe.sample_fraction,
         "seed": recipe.seed,
         "versions": (*CLEAN_VERSIONS, TOP_FRACTION_VERSION),
     }
+
+
+def _without_file(given: GivenModelConfig | PythonScorerConfig) -> dict[str, object]:
+    """Settings of a head without the path of its file, which counts by content."""
+    return given.model_dump(mode="json", exclude={"model"})
 
 
 def _contents(recipe: Recipe, store: Store) -> Contents:
@@ -45,6 +55,12 @@ def _contents(recipe: Recipe, store: Store) -> Contents:
             (f"words {category}", sha256_hex(storage.read_bytes(config.uri)))
             for category, config in recipe.clean.rules.word_lists.items()
         ),
+        *((f"code {name}", code_fingerprint(name)) for name in recipe.own_code),
+        *(
+            (f"model {head}", sha256_file(storage.local_copy(given.model)))
+            for head, given in recipe.given_heads.items()
+            if isinstance(given, GivenModelConfig)
+        ),
     ]
 
 
@@ -52,13 +68,15 @@ def _run(context: StageContext) -> None:
     recipe = context.recipe
     fetched = documents(context.read("fetches"), context.read("refetches"))
     rows = sample_documents(fetched, recipe.sample_fraction, recipe.seed)
-    models = {
+    models: dict[str, HeadModel] = {
         head: ModelFiles(
             context.artefact_uri("quality", model_name(head)),
             context.artefact_uri("quality", card_name(head)),
         )
         for head in recipe.trained_heads
     }
+    models |= recipe.given_heads
+    ship_own_code(context.spark, recipe.own_code)
     rows = rows.withColumn("is_excluded", is_excluded(recipe.exclude))
     cleaned = clean_documents(rows, recipe.clean, models, verdicts_uri=context.verdicts_uri)
     if recipe.clean.top_fractions:

@@ -28,9 +28,7 @@ from refinery.filters.values import VALUES_VERSION
 from refinery.filters.word_lists import WORD_LISTS_VERSION, find_words
 from refinery.language.identify import LANGUAGE_VERSION
 from refinery.normalize.text import NORMALIZER_VERSION, normalize_text
-from refinery.quality.classifier import (
-    ModelFiles,
-)
+from refinery.quality.scorers import HeadModel
 from refinery.sources.record import short_message, to_valid_text
 from refinery.text.batch import TEXT_BATCH_VERSION
 
@@ -61,7 +59,7 @@ class Cleaner:
     def __init__(
         self,
         config: CleanConfig,
-        models: Mapping[str, ModelFiles],
+        models: Mapping[str, HeadModel],
         *,
         verdicts: StoredVerdicts | None = None,
     ) -> None:
@@ -69,7 +67,7 @@ class Cleaner:
 
         Args:
             config: Settings of the clean stage.
-            models: Local files by head; empty where the recipe trains none.
+            models: What scores each head, with local files; empty where the recipe has none.
             verdicts: The guard's verdicts of earlier tries; new ones are added to them.
         """
         self._config = config

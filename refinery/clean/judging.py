@@ -13,27 +13,24 @@ import numpy as np
 import numpy.typing as npt
 
 from refinery.clean.config import CleanConfig
-from refinery.clean.pages import CleanDocument, NormalizedPage
+from refinery.clean.pages import CleanDocument, NormalizedPage, Rejected
 from refinery.filters.gopher_variants import variant_values
 from refinery.filters.lines import LineEdits, line_edits, removed_word_fractions, sentences_left
-from refinery.filters.rules import failed_rules
+from refinery.filters.python_rules import OwnVerdicts, RuleInput, run_python_rules
+from refinery.filters.rules import PYTHON, failed_rules
 from refinery.filters.urls import url_reasons
 from refinery.filters.values import compute_values, measure_parts
 from refinery.filters.word_lists import words_reason
 from refinery.language.domains import domain_of
 from refinery.language.identify import Language, language_reason
 from refinery.language.mixture import Reading, chinese_variety, read_languages
+from refinery.publish.own_code import FAILED, run_each
 from refinery.quality.actions import head_marks, head_masks
-from refinery.quality.classifier import (
-    Classifier,
-    ModelFiles,
-    head_reasons,
-    load_classifier,
-    quality_reasons,
-)
+from refinery.quality.classifier import head_reasons, quality_reasons
 from refinery.quality.config import QUALITY, HeadConfig
 from refinery.quality.reasons import head_sampled
 from refinery.quality.sampling import is_sampled_out
+from refinery.quality.scorers import HeadModel, Scorer, load_scorer
 from refinery.text.batch import TextBatch, spans_of_groups
 from refinery.text.language_labels import CHINESE
 from refinery.text.marked_edit import MarkedEdit
@@ -54,6 +51,7 @@ class Measurements:
         failed: Reasons of the rules that a page fails.
         removed_words: The fraction of a page's words that edits take away.
         scores: Scores of all pages, by head.
+        own: What the recipe's functions said; its failures are those of scorers, too.
     """
 
     pages: Sequence[NormalizedPage]
@@ -63,18 +61,19 @@ class Measurements:
     failed: Sequence[list[str]]
     removed_words: Sequence[float]
     scores: Mapping[str, Sequence[float]]
+    own: OwnVerdicts
 
 
 class Judge:
-    """Gives the verdicts of one recipe; `models` holds local files by head."""
+    """Gives the verdicts of one recipe; `models` holds what scores each head, with local files."""
 
-    def __init__(self, config: CleanConfig, models: Mapping[str, ModelFiles]) -> None:
+    def __init__(self, config: CleanConfig, models: Mapping[str, HeadModel]) -> None:
         self._config = config
         self._models = models
 
-    def judge(self, pages: Sequence[NormalizedPage]) -> list[CleanDocument]:
-        """Verdicts in the order of the pages."""
-        documents = []
+    def judge(self, pages: Sequence[NormalizedPage]) -> list[CleanDocument | Rejected]:
+        """Verdicts in the order of the pages; a page on which the recipe's own code failed is rejected."""
+        documents: list[CleanDocument | Rejected] = []
         # Small groups keep the arrays of a batch in the processor's cache and memory bounded.
         for span in spans_of_groups([page.text for page in pages], GROUP_CHARS):
             measured = self._measure(pages[span])
@@ -97,6 +96,9 @@ class Judge:
         if rules.gopher is not None:
             judged = [parts.get(doc, text) for doc, text in enumerate(texts)]
             values |= variant_values(judged, labels, rules.gopher)
+        own = self._own_verdicts(pages, labels)
+        values |= own.values
+        scores = self._scores(texts, own.failures)
         return Measurements(
             pages=pages,
             readings=readings,
@@ -104,22 +106,43 @@ class Judge:
             values=values,
             failed=failed_rules(values, labels, rules),
             removed_words=removed_word_fractions(batch, [page.edits for page in pages]).tolist(),
-            scores={head: one.score(texts) for head, one in self._classifiers().items()},
+            scores=scores,
+            own=own,
         )
 
-    def _classifiers(self) -> dict[str, Classifier]:
-        return {head: load_classifier(files) for head, files in self._models.items()}
+    def _own_verdicts(self, pages: Sequence[NormalizedPage], labels: Sequence[str]) -> OwnVerdicts:
+        documents = [
+            RuleInput(page.text, label, page.url, page.title)
+            for page, label in zip(pages, labels, strict=True)
+        ]
+        return run_python_rules(self._config.rules.python, documents)
 
-    def _judge_page(self, measured: Measurements, index: int) -> CleanDocument:
+    def _scores(self, texts: Sequence[str], failures: dict[int, str]) -> dict[str, list[float]]:
+        """Scores by head; what a scorer raises is added to the failures."""
+        scores = {}
+        for head, scorer in self._scorers().items():
+            found, failed = run_each(scorer.score, texts, name=f"head {head}")
+            scores[head] = [0.0 if score is None else score for score in found]
+            for index, message in failed.items():
+                failures.setdefault(index, message)
+        return scores
+
+    def _scorers(self) -> dict[str, Scorer]:
+        return {head: load_scorer(model) for head, model in self._models.items()}
+
+    def _judge_page(self, measured: Measurements, index: int) -> CleanDocument | Rejected:
+        if index in measured.own.failures:
+            return Rejected(FAILED, measured.own.failures[index])
         page, reading = measured.pages[index], measured.readings[index]
         language = reading.first
         scores = {head: column[index] for head, column in measured.scores.items()}
         reasons = [
             *self._reasons(page, language, measured.failed[index], measured.removed_words[index]),
+            *measured.own.reasons[index],
             *self._score_reasons(scores, page.doc_id),
         ]
         domain = domain_of(scores)
-        page = _with_head_actions(page, scores, self._config.heads, self._classifiers())
+        page = _with_head_actions(page, scores, self._config.heads, self._scorers())
         page = _with_prefix(page, domain, self._config.domain_prefix)
         is_chinese = language.label in CHINESE
         return CleanDocument(
@@ -129,7 +152,11 @@ class Judge:
             second_lang=reading.second,
             chinese=chinese_variety(page.text, self._config.language) if is_chinese else None,
             num_words=measured.num_words[index],
-            values={name: float(column[index]) for name, column in measured.values.items()},
+            values={
+                name: float(column[index])
+                for name, column in measured.values.items()
+                if not name.startswith(PYTHON) or not np.isnan(column[index])
+            },
             scores=scores,
             reasons=reasons,
             domain=domain,
@@ -178,11 +205,11 @@ def _with_head_actions(
     page: NormalizedPage,
     scores: Mapping[str, float],
     heads: Mapping[str, HeadConfig],
-    classifiers: Mapping[str, Classifier],
+    scorers: Mapping[str, Scorer],
 ) -> NormalizedPage:
     """Count the marks of heads and add their masks; most recipes have neither."""
     counted = Counter(head_marks(scores, heads))
-    masks = head_masks(page.text, heads, classifiers)
+    masks = head_masks(page.text, heads, scorers)
     if not counted and not masks:
         return page
     counted.update(mask.reason for mask in masks)

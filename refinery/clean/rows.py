@@ -14,7 +14,8 @@ from refinery.clean.cleaner import RULE_VERSIONS, Cleaner
 from refinery.clean.config import CleanConfig
 from refinery.clean.pages import CleanDocument, NormalizedPage, Payload, Rejected
 from refinery.clean.stored_verdicts import StoredVerdicts
-from refinery.quality.classifier import ModelFiles, local_models
+from refinery.publish.own_code import code_fingerprint
+from refinery.quality.scorers import HeadModel, local_models
 from refinery.sources.selection import EXCLUDED
 from refinery.tables import UnionRows, union_ddl
 
@@ -28,7 +29,7 @@ INPUT_COLUMNS = (
 def clean_documents(
     documents: DataFrame,
     config: CleanConfig,
-    models: Mapping[str, ModelFiles],
+    models: Mapping[str, HeadModel],
     *,
     verdicts_uri: str | None = None,
 ) -> DataFrame:
@@ -37,8 +38,20 @@ def clean_documents(
     `documents` carries INPUT_COLUMNS, `models` the URIs by head. No document is removed: each gives one row of `cleaned` (and
     its twin in `ledger`) or one of `rejects`. What the guard ends is stored under `verdicts_uri` and found there by the next try.
     """
-    run = functools.partial(_clean_batches, config=config, models=models, verdicts_uri=verdicts_uri)
+    run = functools.partial(
+        _clean_batches,
+        config=config,
+        models=models,
+        verdicts_uri=verdicts_uri,
+        rule_versions=_rule_versions(config),
+    )
     return documents.select(*INPUT_COLUMNS).mapInArrow(run, union_ddl(TABLES_WRITTEN))
+
+
+def _rule_versions(config: CleanConfig) -> str:
+    """Versions of our rules, and the recipe's own with the beginning of their fingerprints."""
+    own = [f"{name} {code_fingerprint(name)[:12]}" for name in config.rules.python]
+    return ", ".join([RULE_VERSIONS, *own])
 
 
 def normalize_documents(
@@ -84,8 +97,9 @@ def _clean_batches(
     batches: Iterator[pa.RecordBatch],
     *,
     config: CleanConfig,
-    models: Mapping[str, ModelFiles],
+    models: Mapping[str, HeadModel],
     verdicts_uri: str | None,
+    rule_versions: str,
 ) -> Iterator[pa.RecordBatch]:
     rows = UnionRows(TABLES_WRITTEN)
     with Cleaner(config, local_models(models), verdicts=_verdicts(verdicts_uri)) as cleaner:
@@ -94,14 +108,16 @@ def _clean_batches(
             results = cleaner.clean(_payloads(read))
             for head in batch.drop_columns(["payload"]).to_pylist():
                 if head["is_excluded"]:
-                    _append_verdict(rows, head, _excluded_row(), text="", title=None)
+                    _append_verdict(rows, head, _excluded_row(), rule_versions)
                 else:
-                    _append_result(rows, head, next(results))
+                    _append_result(rows, head, next(results), rule_versions)
                 yield from rows.full_batches()
     yield from rows.remaining_batches()
 
 
-def _append_result(rows: UnionRows, head: dict[str, Any], result: CleanDocument | Rejected) -> None:
+def _append_result(
+    rows: UnionRows, head: dict[str, Any], result: CleanDocument | Rejected, rule_versions: str
+) -> None:
     """Append the rows of one document that was read: a reject, or its verdict and its edits."""
     if isinstance(result, Rejected):
         rows.append(
@@ -115,7 +131,7 @@ def _append_result(rows: UnionRows, head: dict[str, Any], result: CleanDocument 
         )
         return
     page = result.page
-    _append_verdict(rows, head, _verdict_row(result), text=page.text, title=page.title)
+    _append_verdict(rows, head, _verdict_row(result), rule_versions, page)
     for marked in result.edits:
         edit = marked.edit
         rows.append(
@@ -130,12 +146,17 @@ def _append_result(rows: UnionRows, head: dict[str, Any], result: CleanDocument 
 
 
 def _append_verdict(
-    rows: UnionRows, head: dict[str, Any], verdict: dict[str, Any], *, text: str, title: str | None
+    rows: UnionRows,
+    head: dict[str, Any],
+    verdict: dict[str, Any],
+    rule_versions: str,
+    page: NormalizedPage | None = None,
 ) -> None:
-    """Append the document to `cleaned`, and without its text to `ledger`."""
+    """Append the document to `cleaned`, and without its text to `ledger`; an excluded one has no page."""
     columns = {**_origin(head), **verdict, "num_fetches": head["num_fetches"]}
+    text, title = (page.text, page.title) if page is not None else ("", None)
     rows.append("cleaned", **columns, text=text, title=title)
-    rows.append("ledger", **columns, rule_versions=RULE_VERSIONS)
+    rows.append("ledger", **columns, rule_versions=rule_versions)
 
 
 def _origin(head: dict[str, Any]) -> dict[str, Any]:

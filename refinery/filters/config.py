@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from refinery.publish.own_code import NAME
 from schemas.settings import Bounded, Settings
 
 GopherVariant = Literal["datatrove", "dolma", "dclm", "nemo"]
@@ -90,6 +91,11 @@ class RulesConfig(Settings):
         default={},
         description="minimum, maximum or both of rules by name, for all languages, or by label of the "
         "language and name, which go first; an end that is not given stays, null opens it",
+    )
+    python: tuple[Annotated[str, Field(pattern=NAME)], ...] = Field(
+        default=(),
+        description="functions of one's own, package.module:function, that judge batches of documents; "
+        "see own_rules_and_models.md",
     )
     gopher: GopherVariant | None = Field(
         default=None,

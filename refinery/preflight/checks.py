@@ -10,12 +10,14 @@ from refinery.decontaminate.benchmarks import check_benchmark
 from refinery.decontaminate.config import BenchmarkConfig
 from refinery.dedup.earlier import check_earlier, earlier_runs
 from refinery.dedup.lsh import scheme_name, with_bands
+from refinery.filters.python_rules import check_python_rules
 from refinery.filters.rules import check_rules
 from refinery.language.names import check_languages
 from refinery.preflight.datasets import check_dataset
 from refinery.preflight.missing import nothing_there
 from refinery.preflight.output import check_output
 from refinery.publish import storage
+from refinery.quality.scorers import check_scorer
 from refinery.recipe import Recipe, RefineSettings
 from refinery.sources.config import SourceConfig
 from schemas.errors import PipelineError, SettingsError
@@ -49,6 +51,7 @@ def find_mistakes(settings: RefineSettings, *, packs: bool = True) -> list[Pipel
         *_list_checks(recipe),
         lambda: check_languages(recipe.clean.language),
         lambda: check_rules(recipe.clean.rules),
+        *_own_code_checks(recipe),
         *_benchmark_checks(recipe),
         lambda: _check_earlier(recipe),
         lambda: check_vocabulary(recipe),
@@ -56,6 +59,14 @@ def find_mistakes(settings: RefineSettings, *, packs: bool = True) -> list[Pipel
         *([lambda: check_dataset(settings)] if packs else []),
     ]
     return list(_errors(checks))
+
+
+def _own_code_checks(recipe: Recipe) -> Iterator[Check]:
+    """Import and try what the user wrote or brought: models and functions."""
+    if recipe.clean.rules.python:
+        yield lambda: check_python_rules(recipe.clean.rules.python)
+    for head, given in recipe.given_heads.items():
+        yield partial(check_scorer, head, given)
 
 
 def _errors(checks: Iterable[Check]) -> Iterator[PipelineError]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from refinery.quality.classifier import Classifier, is_outside
+from refinery.quality.classifier import is_outside
 from refinery.quality.config import HeadConfig
 from refinery.quality.reasons import head_reason
+from refinery.quality.scorers import Scorer
 from refinery.text.marked_edit import MarkedEdit
 
 # The score of a shorter paragraph says little: fastText averages over a handful of words.
@@ -25,7 +26,7 @@ def head_marks(scores: Mapping[str, float], configs: Mapping[str, HeadConfig]) -
 
 
 def head_masks(
-    text: str, configs: Mapping[str, HeadConfig], classifiers: Mapping[str, Classifier]
+    text: str, configs: Mapping[str, HeadConfig], scorers: Mapping[str, Scorer]
 ) -> list[MarkedEdit]:
     """Masks of paragraphs (lines) whose own scores are outside the bounds of a head with action `mask`."""
     masks: list[MarkedEdit] = []
@@ -37,7 +38,7 @@ def head_masks(
             for line in _PARAGRAPH.finditer(text)
             if len(line[0].strip()) >= MIN_PARAGRAPH_CHARS
         ]
-        scores = classifiers[head].score([text[start:end] for start, end in spans])
+        scores = scorers[head].score([text[start:end] for start, end in spans])
         masks += [
             MarkedEdit.of(start, end, config.mask, head_reason(head))
             for (start, end), score in zip(spans, scores, strict=True)

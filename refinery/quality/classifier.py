@@ -18,7 +18,6 @@ import numpy as np
 from pydantic import ValidationError
 
 from refinery.normalize.text import NORMALIZER_VERSION
-from refinery.publish import storage
 from refinery.quality.config import QUALITY, HeadConfig, QualityConfig, QualityTrainingConfig
 from refinery.quality.facts import ModelCard
 from refinery.quality.reasons import LOW_SCORE, head_reason
@@ -38,14 +37,6 @@ class ModelFiles:
     card: str
 
 
-def local_models(models: Mapping[str, ModelFiles]) -> dict[str, ModelFiles]:
-    """Local copies by head, fetched once per process."""
-    return {
-        head: ModelFiles(str(storage.local_copy(files.model)), str(storage.local_copy(files.card)))
-        for head, files in models.items()
-    }
-
-
 def model_name(head: str) -> str:
     return f"{head}.bin"
 
@@ -63,7 +54,7 @@ class LabelledDocument:
     text: str
 
 
-def _to_line(text: str, max_chars: int) -> str:
+def to_line(text: str, max_chars: int) -> str:
     """Write a text as one line of fastText input: lower case, and a blank between the tokens of `TextBatch`.
 
     So a CJK character is a word, and so is a letter of Thai with its marks.
@@ -91,7 +82,7 @@ def balance_documents(
     """
     by_label: dict[str, dict[str, LabelledDocument]] = {GOOD: {}, NOISY: {}}
     for doc_id, source, text in rows:
-        line = _to_line(text, config.max_chars)
+        line = to_line(text, config.max_chars)
         if line:
             label = GOOD if source in config.positive else NOISY
             by_label[label][sha256_hex(line.encode())] = LabelledDocument(doc_id, label, line)
@@ -199,7 +190,7 @@ class Classifier:
 
     def score(self, texts: Sequence[str]) -> list[float]:
         """Scores of normalised texts, from 0 to 1."""
-        return _score_lines(self.model, [_to_line(t, self.card.max_chars) for t in texts])
+        return _score_lines(self.model, [to_line(t, self.card.max_chars) for t in texts])
 
 
 @functools.cache

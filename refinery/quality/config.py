@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
+from refinery.publish.own_code import NAME
 from schemas.settings import Settings
 
 QUALITY = "quality"
@@ -39,6 +40,58 @@ class QualityTrainingConfig(Settings):
         default=100_000, gt=0, le=200_000, description="slots of the hash table of word n-grams"
     )
     min_count: int = Field(default=1, gt=0, description="fewest occurrences of a word to be used")
+
+
+class GivenModelConfig(Settings):
+    """A fastText classifier that exists already, e.g. one of DCLM or of FineWeb-Edu."""
+
+    model: str = Field(description="file (.bin or .ftz) or URI of a fastText classifier")
+    label: str | None = Field(
+        default=None,
+        description="label whose chance is the score; null: the one of hq, good, positive ..., or the mean "
+        "of labels that are numbers",
+    )
+    lines: Literal["plain", "tokens"] = Field(
+        default="plain",
+        description="how the model was given its text: plain: on one line; tokens: in small letters, with "
+        "blanks around CJK characters, as our own are",
+    )
+    max_chars: int = Field(
+        default=1_000_000, gt=0, description="code points of each document that are read"
+    )
+
+
+class PythonScorerConfig(Settings):
+    """A function of one's own that scores batches of texts, e.g. by a transformers classifier."""
+
+    python: str = Field(
+        pattern=NAME,
+        description="package.module:function; gets a list of texts, returns a number for each",
+    )
+    batch: int = Field(default=32, gt=0, description="texts that one call gets")
+    max_chars: int = Field(
+        default=4_000, gt=0, description="code points of each document that are read"
+    )
+
+
+def _kind_of_head(value: object) -> str:
+    keys = (
+        set(value)
+        if isinstance(value, dict)
+        else set(type(value).model_fields)
+        if isinstance(value, Settings)
+        else set()
+    )
+    return "_given" if "model" in keys else "_python" if "python" in keys else "_trained"
+
+
+# What gives a head its score: a classifier to train, a model that exists, a function.
+HeadSource = Annotated[
+    Annotated[QualityTrainingConfig, Tag("_trained")]
+    | Annotated[GivenModelConfig, Tag("_given")]
+    | Annotated[PythonScorerConfig, Tag("_python")],
+    Discriminator(_kind_of_head),
+]
 
 
 class ParetoConfig(Settings):
@@ -82,12 +135,8 @@ class HeadConfig(Settings):
     are examples of it) has a minimum, one that finds harmful text a maximum.
     """
 
-    min_score: float | None = Field(
-        default=None, ge=0, le=1, description="smallest score inside the bounds"
-    )
-    max_score: float | None = Field(
-        default=None, ge=0, le=1, description="largest score inside the bounds"
-    )
+    min_score: float | None = Field(default=None, description="smallest score inside the bounds")
+    max_score: float | None = Field(default=None, description="largest score inside the bounds")
     action: Literal["mark", "mask", "drop"] = Field(
         default="drop",
         description="drop or mark (count) a document outside the bounds, or mask its paragraphs that are",

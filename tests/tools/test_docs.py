@@ -6,9 +6,11 @@ import pytest
 import yaml
 from pydantic import Field
 
+from refinery.filters.rules_table import languages_with_bounds
 from refinery.recipe import Recipe, Runtime
 from schemas.settings import Settings
 from tools.docs import PAGES, training_sections
+from tools.rules_page import rules_page
 from tools.settings_page import (
     Section,
     all_sections,
@@ -111,3 +113,14 @@ def test_values_are_said_in_words() -> None:
 )
 def test_defaults_are_written_in_yaml(value: object, text: str) -> None:
     assert in_yaml(value) == text
+
+
+def test_the_page_of_rules_has_every_language_and_its_own_bounds_alone() -> None:
+    page = rules_page()
+
+    for language in languages_with_bounds()[1:]:
+        assert f"\n### {language}\n" in page
+    chinese = page.split("\n### zh\n")[1].split("\n### ")[0]
+    assert "| `gopher:words` | 100 to 200000 |" in chinese
+    assert "| `gopher:mean_word_chars` | off |" in chinese
+    assert "gopher:hash_ratio" not in chinese
