@@ -1,33 +1,43 @@
 """Find personal data in text: e-mail, IP, phone and Chinese ID numbers, as spans to mask.
 
-Every kind has a gate of literal characters, then one pattern, then a check that the number can be
-real (a check digit, an octet, a public address): masks that hit version numbers, prices or dates
-would harm more text than they protect. What has no such form (a street, a name) is not looked for.
+Every kind has a gate of literal characters, then one pattern, then a check of the number (a check
+digit, an octet, a public address) and of what stands around it (`pii_context.py`): a section number
+has the form of an address, a part number that of a telephone. Masks that hit such numbers would harm
+more text than they protect. What has no such form (a street, a name) is not looked for.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from refinery.filters.config import PiiConfig, PiiKind
+from refinery.filters.pii_context import (
+    Found,
+    is_address_v4,
+    is_address_v6,
+    is_landline,
+    is_mail,
+    is_mobile,
+    is_phone,
+)
 from refinery.text.marked_edit import MarkedEdit
 
-PII_VERSION = 1
+PII_VERSION = 2
 
-_DIGIT_BEFORE = r"(?<![\dA-Za-z._\-+/=#])"
+# The top-level domain ends where its letters change their case: pod writes `E<lt>a@b.orgE<gt>`.
 _EMAIL = re.compile(
-    r"(?<![\w.+\-/])[A-Za-z0-9][\w.+\-]{0,63}@(?:[A-Za-z0-9](?:[A-Za-z0-9\-]{0,61}[A-Za-z0-9])?\.)+"
-    r"[A-Za-z]{2,24}(?![\w\-])",
+    r"(?<![A-Za-z0-9.+\-/%])[A-Za-z0-9][\w.+\-]{0,63}@"
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9\-]{0,61}[A-Za-z0-9])?\.)+"
+    r"(?:[A-Za-z][a-z]{1,23}|[A-Z]{2,24})(?=E<|(?![A-Za-z0-9\-]))",
     re.ASCII,
 )
-_IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d]|\.\d)", re.ASCII)
-_IPV6 = re.compile(r"(?<![:\w])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![:\w])", re.ASCII)
+_IPV4 = re.compile(r"(?<![\w.\-])(?:\d{1,3}\.){3}\d{1,3}(?![\w\-]|\.\d)", re.ASCII)
+_IPV6 = re.compile(r"(?<![:\w.])[23][0-9A-Fa-f]{3}:(?:[0-9A-Fa-f]{0,4}:){1,6}[0-9A-Fa-f]{0,4}(?![:\w])", re.ASCII)  # fmt: skip
 _MOBILE_ZH = re.compile(
-    r"(?<![\d.\-+])(?:(?:\+|00)86[\- ]?)?1[3-9]\d(?:\d{8}|-\d{4}-\d{4}| \d{4} \d{4})"
-    r"(?![\d\-]|\.\d)",
+    r"(?<![\w.\-+/=#])(?:(?:\+|00)86[\- ]?)?1[3-9]\d(?:\d{8}|-\d{4}-\d{4}| \d{4} \d{4})"
+    r"(?![\w\-]|\.\d)",
     re.ASCII,
 )
 _ID_ZH = re.compile(
@@ -37,10 +47,15 @@ _ID_ZH = re.compile(
 )
 # North America with its separators, or an international number with its plus sign.
 _PHONE = re.compile(
-    rf"{_DIGIT_BEFORE}(?:\+1[\-. ]?)?(?:\([2-9]\d{{2}}\) ?|[2-9]\d{{2}}[\-.])"
+    r"(?<![\dA-Za-z._\-+/=#])(?:\+1[\-. ]?)?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[\-.])"
     r"[2-9]\d{2}[\-. ]\d{4}"
-    r"(?![\d\-]|\.\d)"
-    r"|(?<![\w+])\+[1-9]\d{0,2}(?:[\-. ]\(?\d{1,5}\)?){2,5}(?![\d\-]|\.\d)",
+    r"(?![\w\-]|\.\d)"
+    r"|(?<![\w+])\+[1-9]\d{0,2}(?:[\-. /]\(?\d{1,8}\)?){2,5}(?![\w\-]|\.\d)",
+    re.ASCII,
+)
+# China and Germany by their area codes; without words about telephones these are numbers of anything.
+_LANDLINE = re.compile(
+    r"(?<![\dA-Za-z._\-+/=#])(?:\(0\d{2,5}\) ?|0\d{2,5}[\-/ ])\d{3,8}(?:[\- ]\d{2,8}){0,3}(?![\w\-]|\.\d)",
     re.ASCII,
 )
 _ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
@@ -53,22 +68,6 @@ def is_chinese_id(number: str) -> bool:
     return _ID_CHECKS[total % 11] == number[-1].upper()
 
 
-def _is_public_address(text: str) -> bool:
-    """Whether an IP address belongs to somebody: private, loopback and test ranges name nobody."""
-    try:
-        return ipaddress.ip_address(text).is_global
-    except ValueError:
-        return False
-
-
-def _is_phone(text: str) -> bool:
-    return 7 <= sum(map(str.isdigit, text)) <= 15
-
-
-def _anything(text: str) -> bool:
-    return True
-
-
 @dataclass(frozen=True)
 class _Kind:
     """A kind of personal data: what the text must hold, its pattern and its check."""
@@ -76,16 +75,19 @@ class _Kind:
     name: PiiKind
     gate: re.Pattern[str]
     pattern: re.Pattern[str]
-    is_real: Callable[[str], bool]
+    is_real: Callable[[Found], bool]
 
 
 _KINDS = (
-    _Kind("email", re.compile("@"), _EMAIL, _anything),
-    _Kind("id_zh", re.compile(r"\d{17}", re.ASCII), _ID_ZH, is_chinese_id),
-    _Kind("mobile_zh", re.compile(r"1[3-9]\d[ \-]?\d{4}", re.ASCII), _MOBILE_ZH, _anything),
-    _Kind("ip", re.compile(r"\d\.\d{1,3}\.\d", re.ASCII), _IPV4, _is_public_address),
-    _Kind("ip", re.compile("[0-9a-fA-F]:[0-9a-fA-F:]"), _IPV6, _is_public_address),
-    _Kind("phone", re.compile(r"\d[\-. )]+\d", re.ASCII), _PHONE, _is_phone),
+    _Kind("email", re.compile("@"), _EMAIL, is_mail),
+    _Kind(
+        "id_zh", re.compile(r"\d{17}", re.ASCII), _ID_ZH, lambda found: is_chinese_id(found.text)
+    ),
+    _Kind("mobile_zh", re.compile(r"1[3-9]\d[ \-]?\d{4}", re.ASCII), _MOBILE_ZH, is_mobile),
+    _Kind("ip", re.compile(r"\d\.\d{1,3}\.\d", re.ASCII), _IPV4, is_address_v4),
+    _Kind("ip", re.compile("[0-9a-fA-F]:[0-9a-fA-F:]"), _IPV6, is_address_v6),
+    _Kind("phone", re.compile(r"\d[\-. )/]+\d", re.ASCII), _PHONE, is_phone),
+    _Kind("phone", re.compile(r"0\d{2,5}[\-/ )]", re.ASCII), _LANDLINE, is_landline),
 )
 
 
@@ -106,5 +108,5 @@ def find_pii(text: str, config: PiiConfig) -> list[MarkedEdit]:
 
 def _spans(kind: _Kind, text: str) -> Iterator[tuple[int, int]]:
     for match in kind.pattern.finditer(text):
-        if kind.is_real(match[0]):
+        if kind.is_real(Found(text, match.start(), match.end())):
             yield match.span()

@@ -24,7 +24,7 @@ _BLOCKS = (
 
 
 def other_scripts(new: NewCharacters, *, lines: int) -> list[str]:
-    """Random lines of every script but the new ones, emoji sequences among them."""
+    """Random lines of every script but the new ones, emoji among them; none where all are new."""
     chance = random.Random(SEED)
     alphabets = []
     for first, last in _BLOCKS:
@@ -35,7 +35,10 @@ def other_scripts(new: NewCharacters, *, lines: int) -> list[str]:
         ]
         if letters:
             alphabets.append(letters)
-    alphabets.append([c for c in _EMOJI if c not in new.characters])
+    if emoji := [c for c in _EMOJI if c not in new.characters]:
+        alphabets.append(emoji)
+    if not alphabets:
+        return []
     made = []
     for _ in range(lines):
         words = []
@@ -86,5 +89,7 @@ def own_pieces(base: TokenizerFolder, new: NewCharacters, *, lines: int) -> list
 
 def donor_lines(texts: list[str], *, lines: int) -> list[str]:
     """Lines made of the new tokens' texts, where no sample of the new language is given."""
+    if not texts:
+        return []
     chance = random.Random(SEED + 3)
     return ["".join(chance.choices(texts, k=chance.randint(1, 25))) for _ in range(lines)]

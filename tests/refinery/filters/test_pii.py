@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.refinery.pii import PLANTED
 from refinery.filters.config import PiiConfig
 from refinery.filters.pii import find_pii, is_chinese_id
+from refinery.filters.pii_context import Found, is_address_v4
 from refinery.text.edits import apply_edits
 
 
@@ -57,3 +59,29 @@ def test_a_kind_that_is_left_out_is_not_looked_for() -> None:
 def test_check_digit_of_the_standards_own_example() -> None:
     assert is_chinese_id("11010519491231002X")  # GB 11643-1999
     assert not is_chinese_id("110105194912310020")
+
+
+@pytest.mark.parametrize(("text", "data"), PLANTED)
+def test_context_tells_data_from_numbers_of_the_same_form(text: str, data: list[str]) -> None:
+    spans = [text[one.edit.start : one.edit.end] for one in find_pii(text, PiiConfig())]
+
+    assert spans == data
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_address"),
+    [
+        ("the server ", "", True),
+        ("", "/24 is ours", True),
+        ("", "/10", False),
+        ("Abschnitt ", "", False),
+        ("第", "条", False),
+        ("nginx/", "", False),
+    ],
+)
+def test_what_stands_around_four_parts_decides(
+    before: str, after: str, *, is_address: bool
+) -> None:
+    text = f"{before}5.9.12.33{after}"
+
+    assert is_address_v4(Found(text, len(before), len(before) + 9)) is is_address

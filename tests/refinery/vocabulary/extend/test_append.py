@@ -107,6 +107,41 @@ def test_min_gain_leaves_out_what_saves_little(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_donor_of_all_scripts_is_taken_whole(tmp_path: Path) -> None:
+    donor = folder_of("sentencepiece_bpe", "zh")
+
+    base, vocabulary = extend_kind(
+        "sentencepiece_bpe", donor, tmp_path / "out", ExtendConfig(scripts=("all",), exact=True)
+    )
+
+    special = {"<pad>", "</s>", "<unk>", "<s>"}
+    pieces = {
+        piece
+        for piece in read_tokenizer(donor).vocab
+        if piece not in special and not piece.startswith(("<0x", "<extra_id_"))
+    }
+    assert {token.piece for token in vocabulary.tokens} == pieces - set(base.vocab)
+    assert vocabulary.size == base.size + len(pieces - set(base.vocab))
+    assert vocabulary.counts["support"] == 0
+    assert {p.name for p in vocabulary.proofs if p.allowed} <= {
+        "reachable",
+        "boundaries",
+        "libraries",
+    }
+
+
+@pytest.mark.slow
+def test_all_scripts_without_exact_holds_every_proof(tmp_path: Path) -> None:
+    donor = folder_of("sentencepiece_bpe", "zh")
+
+    _, vocabulary = extend_kind(
+        "sentencepiece_bpe", donor, tmp_path / "out", ExtendConfig(scripts=("all",))
+    )
+
+    assert [p.name for p in vocabulary.proofs if not p.holds] == []
+
+
+@pytest.mark.slow
 def test_exact_donor_with_latin_pieces_changes_base_text(tmp_path: Path) -> None:
     donor = folder_of("sentencepiece_bpe", "zh").parent.parent
     other = Path(tempfile.mkdtemp(dir=donor)) / "other"

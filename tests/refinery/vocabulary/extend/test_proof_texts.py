@@ -56,3 +56,12 @@ def test_lines_of_a_donor_are_made_of_the_given_texts() -> None:
     assert len(lines) == 20
     assert set("".join(lines)) == set("数据国")
     assert lines == donor_lines(["数据", "国"], lines=20)
+
+
+@pytest.mark.slow
+def test_where_every_character_is_new_there_are_no_other_lines() -> None:
+    every = new_characters(("all",))
+
+    assert other_scripts(every, lines=10) == []
+    assert len(any_unicode(every, lines=10)) == 10
+    assert donor_lines([], lines=10) == []
