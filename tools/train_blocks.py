@@ -26,6 +26,7 @@ from refinery.extract.blocks import read_blocks
 from refinery.extract.cut import choose_cut, propose_cuts
 from refinery.extract.features import FEATURES_VERSION, compute_features, feature_names
 from refinery.extract.forest import Forest
+from refinery.extract.units import settle
 from refinery.text.charset import decode
 from tools.block_labels import label_blocks, segment_counts, word_f1, words_of
 
@@ -93,6 +94,7 @@ def read_pages(folder: Path) -> list[Page]:
             }  # fmt: skip
             if blocks.texts:
                 page["page"] = compute_features(blocks)
+                page["blocks"] = blocks
                 page["y"] = np.array(_labels(name, row, blocks.texts), np.float32)
             pages.append(page)
     return pages
@@ -218,6 +220,7 @@ def extract(page: Page, model: Model) -> str:
     features = page["page"]
     probability = model.blocks.predict(features.columns)
     kept = choose_cut(probability, features.words, features.facts, model.cuts)
+    kept = settle(page["blocks"], kept, features.words)
     return "\n".join(text for text, keep in zip(page["texts"], kept, strict=True) if keep)
 
 

@@ -10,7 +10,6 @@ tags, in order: node 2t is the tag t, node 2t + 1 the text behind it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,15 +17,15 @@ from numpy.typing import NDArray
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser
 
 from refinery.extract.config import Formulas
+from refinery.extract.formulas import write_scripts_as_formulas
+from refinery.extract.hidden import Hidden
 from refinery.extract.hints import Hints, read_hints
-from refinery.extract.inline import formula_of, image_names, plain_text, sticker_names
+from refinery.extract.inline import plain_text
 from refinery.extract.nesting import Nesting, number_paths
 from refinery.extract.tag_kinds import (
-    IS_ANNOTATION,
     IS_CONTROL,
     IS_RAW_TEXT,
     IS_VOID,
-    KIND_OF,
     NAME_ATTRIBUTES,
     NAME_WORDS,
     TAG_ID_OF,
@@ -34,7 +33,8 @@ from refinery.extract.tag_kinds import (
     TAG_NAMES,
     Kind,
 )
-from refinery.extract.tags import read_tags, write_body
+from refinery.extract.tag_texts import BREAK, Drawing, TagTexts, read_tag_texts
+from refinery.extract.tags import Tags, read_tags, write_body
 from refinery.extract.trim import trim_markup
 
 Ints = NDArray[np.int64]
@@ -43,8 +43,10 @@ Bools = NDArray[np.bool_]
 # How the text of a block is tidied: on one line, with line ends at <br>, or as code.
 _PLAIN, _BROKEN, _CODE = range(3)
 _SPACES = re.compile(r"\s+")
-# Marks <br> apart from line ends of the source; no parsed page holds it.
-_BREAK = "\0"
+_WHOLE = re.compile(r"\d{1,4}")
+# A line end of the source between two characters that are written without spaces.
+_WIDE = "\u2e80-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff60"
+_WIDE_LINE_END = re.compile(rf"(?<=[{_WIDE}])[ \t]*\n\s*(?=[{_WIDE}])")
 MAX_BLOCKS = 20_000
 # Without events the parser keeps no books on changes of the tree, for which nobody asks.
 _OPTIONS = LexborDocumentOptions.WO_EVENTS.value
@@ -71,6 +73,9 @@ class Blocks:
         paths: [E] equal numbers for equal paths of tags and classes from the body; only where an
             element holds blocks.
         starts, ends: [E] first block inside each element, and one past the last.
+        hidden_bits: [E] bit i where the element is hidden as `Hidden` i says.
+        numbers: By element, the number that <ol start> or <li value> gives it.
+        col_spans, row_spans: By element, columns and rows that a cell covers, where it says so.
         title: Text of the page's <title>.
         hints: What the page says about itself.
     """
@@ -90,6 +95,10 @@ class Blocks:
     paths: Ints = field(default_factory=_no_ints)
     starts: Ints = field(default_factory=_no_ints)
     ends: Ints = field(default_factory=_no_ints)
+    hidden_bits: Ints = field(default_factory=_no_ints)
+    numbers: dict[int, int] = field(default_factory=dict)
+    col_spans: dict[int, int] = field(default_factory=dict)
+    row_spans: dict[int, int] = field(default_factory=dict)
     title: str | None = None
     hints: Hints = field(default_factory=Hints)
 
@@ -101,6 +110,7 @@ def read_blocks(html: str, *, image_text: bool = False, formulas: Formulas = "te
     Of a formula, "tex" gives its TeX where the page holds it and what is drawn otherwise, "drawn"
     always what is drawn, "drop" nothing.
     """
+    html, has_scripts = write_scripts_as_formulas(html)
     trimmed = trim_markup(html)
     tree = LexborHTMLParser(trimmed.markup, options=_OPTIONS)
     title = tree.css_first("title")
@@ -108,7 +118,9 @@ def read_blocks(html: str, *, image_text: bool = False, formulas: Formulas = "te
     body = write_body(tree, is_raw_left=trimmed.is_raw_left)
     blocks = Blocks()
     if body is not None:
-        _Reading(body, image_names if image_text else sticker_names, formulas).read(blocks)
+        tags = read_tags(body, TAG_NAMES, IS_VOID, IS_RAW_TEXT)
+        drawing = Drawing(image_text, formulas, has_scripts)
+        _Reading(tags, read_tag_texts(tags, drawing)).read(blocks)
     blocks.title = name or None
     blocks.hints = read_hints(trimmed)
     return blocks
@@ -117,38 +129,14 @@ def read_blocks(html: str, *, image_text: bool = False, formulas: Formulas = "te
 class _Reading:
     """The tags of a page's body, what kind each is, and the text between them."""
 
-    def __init__(
-        self, body: str, name_images: Callable[[list[str]], list[str]], formulas: Formulas
-    ) -> None:
-        self._tags = tags = read_tags(body, TAG_NAMES, IS_VOID, IS_RAW_TEXT)
-        kinds = KIND_OF[tags.name_ids]
-        kinds[~tags.is_opening] = Kind.CLOSING
-        kinds[tags.is_void & (kinds == Kind.BLOCK)] = Kind.VOID
-        # Whatever its name says, the body is the block that holds all others.
-        kinds[0] = Kind.BLOCK
-        skipped = tags.covered(np.flatnonzero(kinds == Kind.SKIP))
-        kinds[skipped] = Kind.SKIP
-        self._kinds = kinds
-        # What some tags stand for as text.
-        self._tag_texts = dict.fromkeys(np.flatnonzero(kinds == Kind.BREAK).tolist(), _BREAK)
-        images = np.flatnonzero(kinds == Kind.IMAGE)
-        image_tags = [tags.text[i:j] for i, j in zip(*tags.spans(images), strict=True)]
-        self._tag_texts.update(zip(images.tolist(), name_images(image_tags), strict=True))
-        for tag in np.flatnonzero(kinds == Kind.MATH).tolist():
-            end = int(tags.closings[tag])
-            markup = tags.text[tags.starts[tag] : tags.starts[end]]
-            tex = formula_of(markup) if formulas == "tex" else ""
-            self._tag_texts[tag] = tex
-            if tex or formulas == "drop":
-                # What is drawn inside the formula would say the same a second time.
-                kinds[tag + 1 : end] = Kind.SKIP
-                skipped[tag:end] = True
-        if formulas == "drawn":
-            notes = tags.covered(np.flatnonzero(IS_ANNOTATION[tags.name_ids] & tags.is_opening))
-            kinds[notes] = Kind.SKIP
-            skipped |= notes
+    def __init__(self, tags: Tags, said: TagTexts) -> None:
+        self._tags = tags
+        self._kinds = said.kinds
+        self._tag_texts = said.texts
+        self._hidden = said.hidden
         # Behind the last tag, which closes the body, there is no text.
-        self._has_text = np.append(tags.starts[1:] > tags.ends[:-1] + 1, False) & ~skipped
+        is_filled = np.append(tags.starts[1:] > tags.ends[:-1] + 1, False)
+        self._has_text = is_filled & ~said.is_skipped
 
     def read(self, blocks: Blocks) -> None:
         """Fill the blocks: their texts first, then the elements around them."""
@@ -172,6 +160,10 @@ class _Reading:
         classes, blocks.name_bits = np.zeros(num, np.int64), np.zeros(num, np.int64)
         classes[holding], blocks.name_bits[holding] = self._read_names(openings[holding])
         blocks.paths = number_paths(blocks.parents, blocks.tag_ids, classes)
+        blocks.hidden_bits = self._hidden_bits(openings)
+        blocks.numbers = self._numbers_in("start", openings) | self._numbers_in("value", openings)
+        blocks.col_spans = self._numbers_in("colspan", openings)
+        blocks.row_spans = self._numbers_in("rowspan", openings)
 
     def _read_names(self, openings: Ints) -> tuple[Ints, Ints]:
         """Numbers of the classes of these elements, and bits of the NAME_WORDS in all their names."""
@@ -184,6 +176,30 @@ class _Reading:
         bits = _word_bits(values)
         return classes, np.bitwise_or.reduce([bits[number] for number in numbers])
 
+    def _hidden_bits(self, openings: Ints) -> Ints:
+        """Bits of `Hidden` for each of these elements."""
+        bits = np.zeros(len(self._kinds), np.int64)
+        hidden = self._hidden
+        for bit, tags in (
+            (Hidden.FROM_ALL, sorted(set(hidden.hidden).difference(hidden.unfolding))),
+            (Hidden.UNFOLDING, hidden.unfolding),
+            (Hidden.FROM_READERS, hidden.aria),
+        ):
+            bits[tags] |= 1 << bit
+        return bits[openings]
+
+    def _numbers_in(self, attribute: str, openings: Ints) -> dict[int, int]:
+        """The whole numbers that this attribute gives some elements, by index of the element."""
+        if f' {attribute}="' not in self._tags.text:
+            return {}
+        numbers, values = self._tags.read_values(attribute, openings)
+        whole = [int(value) if _WHOLE.fullmatch(value) else None for value in values]
+        return {
+            element: number
+            for element in np.flatnonzero(numbers).tolist()
+            if (number := whole[numbers[element]]) is not None
+        }
+
     def _read_texts(self, blocks: Blocks, *, runs: Ints) -> Ints:
         """Fill what is [N]; returns the node at which each block begins.
 
@@ -192,7 +208,8 @@ class _Reading:
         """
         kinds, tags = self._kinds, self._tags
         is_piece = np.empty((len(kinds), 2), np.bool_)
-        is_piece[:, 0] = (kinds == Kind.BREAK) | (kinds == Kind.IMAGE) | (kinds == Kind.MATH)
+        is_piece[:, 0] = False
+        is_piece[list(self._tag_texts), 0] = True
         is_piece[:, 1] = self._has_text
         nodes = np.flatnonzero(is_piece)
         owners = nodes // 2
@@ -277,9 +294,9 @@ class _Reading:
 
 def _word_bits(names: list[str]) -> Ints:
     """For each name, bit i where it holds NAME_WORDS[i]; all names are searched as one text."""
-    text = _BREAK.join(names).lower()
+    text = BREAK.join(names).lower()
     # Lengths are taken in lower case: of a few letters it is longer.
-    ends = np.cumsum([len(name) + 1 for name in text.split(_BREAK)])
+    ends = np.cumsum([len(name) + 1 for name in text.split(BREAK)])
     bits = np.zeros(len(names), np.int64)
     for number, word in enumerate(NAME_WORDS):
         offsets = []
@@ -303,10 +320,17 @@ def _count_between(nodes: Ints, first_nodes: Ints) -> Ints:
 
 
 def _tidy(text: str, form: int) -> str:
-    """Blanks become one space; lines end where <br> stands; code keeps line ends and indentation."""
+    """Blanks become one space; lines end where <br> stands, two of them leave an empty line.
+
+    Code keeps its line ends and indentation. Between Chinese or Japanese characters a line end of the
+    source is no space.
+    """
+    if form == _CODE:
+        return text.replace(BREAK, "\n").strip("\n")
+    if "\n" in text and not text.isascii():
+        text = _WIDE_LINE_END.sub("", text)
     if form == _PLAIN:
         return " ".join(text.split())
-    if form == _CODE:
-        return text.replace(_BREAK, "\n").strip("\n")
-    lines = (" ".join(line.split()) for line in text.split(_BREAK))
-    return "\n".join(line for line in lines if line)
+    lines = [" ".join(line.split()) for line in text.split(BREAK)]
+    kept = [line for line, before in zip(lines, ["", *lines], strict=False) if line or before]
+    return "\n".join(kept).strip("\n")

@@ -20,6 +20,7 @@ from refinery.extract.features import compute_features
 from refinery.extract.forest import Forest
 from refinery.extract.metadata import linked_text
 from refinery.extract.structure import render
+from refinery.extract.units import settle
 
 # Where the kept blocks give less text, that of the page's JSON-LD is taken, if it is much longer.
 SHORT_CHARS = 1_000
@@ -72,6 +73,7 @@ def extract_main_text(
         page = compute_features(blocks)
         forest, judge = load_forests()
         kept = choose_cut(forest.predict(page.columns), page.words, page.facts, judge)
+        kept = settle(blocks, kept, page.words)
         text = render(blocks, np.flatnonzero(kept).tolist(), style, tables=tables)
     if len(text) < SHORT_CHARS:
         linked = linked_text(html)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from refinery.extract.blocks import Blocks
 from refinery.extract.feature_rows import ContainerRow, OwnRow, SiblingRow, SumRow, TextRow
+from refinery.extract.hidden import Hidden
 from refinery.extract.tag_kinds import HEADING_IDS, NAME_WORDS, TAG_IDS, TAGS
 
 Floats = NDArray[np.float32]
@@ -37,7 +38,7 @@ _ANCESTORS = (
     "article", "main", "nav", "header", "footer", "aside", "form", "table", "ul", "ol", "section",
     "blockquote", "pre", "figure", "button", "noscript", "details", "dl", "p", "li", "tr",
 )  # fmt: skip
-_NUM_ABOVE = len(_ANCESTORS) + len(NAME_WORDS)
+_NUM_ABOVE = len(_ANCESTORS) + len(NAME_WORDS) + len(Hidden)
 NUM_OWN = len(OwnRow) + _NUM_ABOVE + len(NAME_WORDS)
 _ANCESTOR_BITS = np.array(
     [1 << _ANCESTORS.index(name) if name in _ANCESTORS else 0 for name in TAGS], np.int64
@@ -50,6 +51,7 @@ def own_names() -> list[str]:
         *(row.name for row in OwnRow),
         *(f"IS_IN_{name.upper()}" for name in _ANCESTORS),
         *(f"{word.upper()}_ABOVE" for word in NAME_WORDS),
+        *(f"IS_HIDDEN_{way.name}" for way in Hidden),
         *(f"{word.upper()}_NEAR" for word in NAME_WORDS),
     ]
 
@@ -92,6 +94,7 @@ class PageElements:
         """
         blocks, parents = self._blocks, self._blocks.parents
         marks = _ANCESTOR_BITS[blocks.tag_ids] | (blocks.name_bits << len(_ANCESTORS))
+        marks |= blocks.hidden_bits << (len(_ANCESTORS) + len(NAME_WORDS))
         # Each step doubles the distance to the ancestor asked: 2**6 - 1 elements above are seen.
         for _ in range(6):
             marks |= marks[parents]

@@ -27,7 +27,7 @@ from refinery.extract.feature_rows import OwnRow, PositionRow, SiblingRow, SumRo
 from refinery.extract.hints import NUM_HINTS
 from refinery.extract.tag_kinds import HEADING_IDS, TAG_IDS
 
-FEATURES_VERSION = 4
+FEATURES_VERSION = 5
 Floats = NDArray[np.float32]
 # Shorter openings stand in many texts by chance.
 SAID_CHARS = 30

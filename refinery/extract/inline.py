@@ -1,21 +1,15 @@
-"""Text of what a page draws inside a line: images that stand for emoji or stickers, and formulas."""
+"""Text of images inside a line: those that stand for emoji or stickers, or all by choice."""
 
 from __future__ import annotations
 
 import re
 
 MOST_NAME_CHARS = 60
-MOST_FORMULA_CHARS = 2_000
 # Only so much of an image's address is searched: a page may hold whole pictures as data there.
 MOST_MARK_CHARS = 400
 _ESCAPES = (
     ("&nbsp;", "\xa0"), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&"),
 )  # fmt: skip
-_ALT_TEXT = re.compile(r'<math\b[^>]* alttext="([^"]+)"')
-_ANNOTATION = re.compile(
-    r'<annotation [^>]*\bencoding="application/x-tex"[^>]*>(.*?)</annotation>', re.DOTALL
-)
-_MARKUP = re.compile(r"<[^>]*>")
 # By these words in class or address, forums, blogs and Chinese platforms mark emoji and stickers.
 _MARKS = (
     "emoji", "emoticon", "smile", "smilie", "sticker", "biaoqing", "expression", "bbface",
@@ -38,14 +32,14 @@ def image_names(tags: list[str]) -> list[str]:
     return [_name_of(tag) for tag in tags]
 
 
-def _value_of(tag: str, attribute: str) -> str:
+def value_of(tag: str, attribute: str) -> str:
     """Value of an attribute in a tag as the parser writes it; empty for none. Search beats a pattern."""
     first = tag.find(f' {attribute}="') + len(attribute) + 3
     return tag[first : tag.find('"', first)] if first > len(attribute) + 2 else ""
 
 
 def _name_of(tag: str) -> str:
-    name = _value_of(tag, "alt") or _value_of(tag, "title")
+    name = value_of(tag, "alt") or value_of(tag, "title")
     return " ".join((plain_text(name) if "&" in name else name).split())
 
 
@@ -63,14 +57,5 @@ def _is_sticker(name: str, tag: str) -> bool:
         return False
     if not name[0].isalnum() and _CODE.fullmatch(name):
         return True
-    marks = f"{_value_of(tag, 'class')} {_value_of(tag, 'src')}"[:MOST_MARK_CHARS].lower()
+    marks = f"{value_of(tag, 'class')} {value_of(tag, 'src')}"[:MOST_MARK_CHARS].lower()
     return any(mark in marks for mark in _MARKS)
-
-
-def formula_of(markup: str) -> str:
-    """TeX of a MathML formula between dollar signs, where the page gives it; else empty."""
-    source = _ALT_TEXT.match(markup) or _ANNOTATION.search(markup)
-    if not source:
-        return ""
-    tex = " ".join(plain_text(_MARKUP.sub("", source[1])).split())
-    return f"${tex}$" if tex and len(tex) <= MOST_FORMULA_CHARS else ""

@@ -31,6 +31,14 @@ _LINKED_DATA = re.compile(
 )
 _TEXT_FIELDS = ("articleBody", "reviewBody", "text", "recipeInstructions", "description")
 _MARKUP = re.compile(r"<[^>]{1,500}>")
+MOST_LINKED_OBJECTS = 200
+_DECODER = json.JSONDecoder(strict=False)
+MOST_COMMENTS = 1_000
+# "<![CDATA[" holds two brackets that begin no list.
+_VALUE = re.compile(r"(?<!CDATA)(?<!<!)[{\[]")
+# Comments outside of strings, and a comma before a closing bracket; strings match first and stay.
+_COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|/\*.*?\*/|//[^\n]*', re.DOTALL)
+_LAST_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])', re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -67,13 +75,42 @@ def linked_text(html: str) -> str:
         return ""
     longest = ""
     for script in _LINKED_DATA.finditer(html[:MOST_DATA_CHARS]):
-        try:
-            data = json.loads(script[1].strip(), strict=False)
-        except (ValueError, RecursionError):
-            continue
-        for text in _bodies(data, 0):
-            longest = max(longest, text, key=len)
+        for data in _read_objects(script[1]):
+            for text in _bodies(data, 0):
+                longest = max(longest, text, key=len)
     return _plain(longest)
+
+
+def _read_objects(script: str) -> Iterator[Any]:
+    """The JSON values of a script, whatever stands before, between and behind them.
+
+    Publishers wrap them in CDATA or comment marks, end them with a semicolon or a comma, leave
+    comments and commas in them, escape their quotes, or write several one after another.
+    """
+    if '"' not in script and "&quot;" in script:
+        script = html_entities.unescape(script)
+    offset, is_mended = _next_value(script, 0), script.count("/*") > MOST_COMMENTS
+    for _ in range(MOST_LINKED_OBJECTS):
+        if offset < 0:
+            return
+        try:
+            data, end = _DECODER.raw_decode(script, offset)
+        except (ValueError, RecursionError):
+            if is_mended:
+                # What looked like a value may stand in a remark.
+                offset = _next_value(script, offset + 1)
+            else:
+                script = _LAST_COMMA.sub(r"\1", _COMMENT.sub(r"\1", script))
+                offset, is_mended = _next_value(script, 0), True
+            continue
+        yield data
+        offset = _next_value(script, end)
+
+
+def _next_value(script: str, offset: int) -> int:
+    """Offset of the next bracket that may begin an object or a list; -1 for none."""
+    match = _VALUE.search(script, offset)
+    return match.start() if match else -1
 
 
 def _bodies(data: Any, depth: int) -> Iterator[str]:

@@ -12,10 +12,9 @@ from typing import NamedTuple
 
 from refinery.extract.blocks import Blocks
 from refinery.extract.config import Style, Tables
-from refinery.extract.tag_kinds import HEADING_IDS, TAG_IDS, TAGS
+from refinery.extract.grids import Grids
+from refinery.extract.tag_kinds import HEADING_IDS, TAG_IDS
 
-# A row with a longer cell, or with several paragraphs in one, lays out a page and is no table.
-CELL_CHARS = 300
 _HEADINGS = {tag_id: level for level, tag_id in enumerate(HEADING_IDS, 1)}
 _LISTS = {TAG_IDS["ul"], TAG_IDS["ol"]}
 _CELLS = {TAG_IDS["td"], TAG_IDS["th"]}
@@ -26,11 +25,15 @@ _NAMED = {*_HEADINGS, *_CELLS, _ITEM, _PRE, _TERM, _MEANING}
 
 
 class _Piece(NamedTuple):
-    """Text of one block, the element that gives it its form, and that one's tag; -1 for none."""
+    """Text of one block, the element that gives it its form, that one's tag, and its table of data.
+
+    -1 stands for no element, tag or table.
+    """
 
     text: str
     form: int
     tag: int
+    table: int
 
 
 def render(
@@ -48,10 +51,15 @@ class _Renderer:
         self._parents: list[int] = blocks.parents.tolist()
         self._is_markdown = style == "markdown"
         self._tables = tables
+        self._grids = Grids(blocks)
+        self._given_numbers = blocks.numbers
+        self._kept: set[int] = set()
+        self._written: set[int] = set()
         self._forms: dict[int, int] = {}
         self._numbers: dict[int, dict[int, int]] = {}
 
     def render(self, kept: Sequence[int]) -> str:
+        self._kept = set(kept)
         pieces = [self._piece(block) for block in kept]
         lines: list[str] = []
         last = -1
@@ -72,7 +80,7 @@ class _Renderer:
         if form is None:
             form = self._forms[element] = self._form_of(element)
         tag = self._tags[form] if form >= 0 else -1
-        return _Piece(self._texts[block], form, tag)
+        return _Piece(self._texts[block], form, tag, self._grids.table_of(block))
 
     def _form_of(self, element: int) -> int:
         """The nearest element, from this one up, whose tag gives a form to text; -1 for none."""
@@ -88,22 +96,16 @@ class _Renderer:
         They belong to one table, to one list item, or to one piece of code; any other block stands
         alone.
         """
-        if piece.tag in _CELLS:
-            return "table", self._table_of(piece.form)
+        if piece.table >= 0:
+            return "table", piece.table
         if piece.tag in (_ITEM, _PRE):
             return "one", piece.form
         return "p", id(piece)
 
-    def _table_of(self, cell: int) -> int:
-        row = self._parents[cell]
-        body = self._parents[row]
-        name = TAGS[self._tags[body]]
-        return self._parents[body] if name in ("tbody", "thead") else body
-
     def _group_text(self, members: list[_Piece]) -> str:
         tag = members[0].tag
-        if tag in _CELLS:
-            return self._table(members)
+        if members[0].table >= 0:
+            return self._table(members[0].table)
         if tag == _ITEM:
             return self._item(members)
         text = "\n".join(piece.text for piece in members)
@@ -125,37 +127,37 @@ class _Renderer:
         is_numbered = self._is_markdown and self._tags[parent] == _ORDERED
         mark = f"{self._number(form)}. " if is_numbered else "- "
         indent = "  " * max(0, depth - 1)
-        following = "\n" + indent + " " * len(mark)
-        return indent + mark + following.join("\n".join(p.text for p in members).split("\n"))
+        first, *following = "\n".join(piece.text for piece in members).split("\n")
+        left = indent + " " * len(mark)
+        return "\n".join([indent + mark + first, *(line and left + line for line in following)])
 
     def _number(self, item: int) -> int:
-        """Number of an item in its list, from 1."""
-        parents, tags = self._parents, self._tags
+        """Number of an item in its list: one more than that before it, unless the page gives it."""
+        parents, tags, given = self._parents, self._tags, self._given_numbers
         parent = parents[item]
         numbers = self._numbers.get(parent)
         if numbers is None:
-            items = [e for e, up in enumerate(parents) if up == parent and tags[e] == _ITEM]
-            numbers = self._numbers[parent] = {e: number for number, e in enumerate(items, 1)}
+            numbers = self._numbers[parent] = {}
+            number = given.get(parent, 1)
+            for element, above in enumerate(parents):
+                if above == parent and tags[element] == _ITEM:
+                    number = numbers[element] = given.get(element, number)
+                    number += 1
         return numbers[item]
 
-    def _table(self, members: list[_Piece]) -> str:
-        """Write rows of cells. A table that lays out a page is paragraphs, and is never dropped."""
-        rows = [list(row) for _, row in groupby(members, lambda p: self._parents[p.form])]
-        if max(map(len, rows)) < 2 or not all(map(_is_row, rows)):
-            return "\n\n".join(piece.text for piece in members)
-        if self._tables == "drop":
+    def _table(self, table: int) -> str:
+        """Write rows of cells, once for all pieces of the table."""
+        if self._tables == "drop" or table in self._written:
             return ""
-        lines = [" | ".join(" ".join(p.text.split()) for p in row) for row in rows]
-        if self._tables == "markdown":
-            lines = [f"| {line} |" for line in lines]
-            lines.insert(1, "|" + " --- |" * len(rows[0]))
+        self._written.add(table)
+        rows = self._grids.rows(table, self._kept)
+        if self._tables != "markdown":
+            return "\n".join(" | ".join(row) for row in rows)
+        width = max(map(len, rows))
+        cells = [[cell.replace("|", "\\|") for cell in row] for row in rows]
+        lines = [f"| {' | '.join([*row, *[''] * (width - len(row))])} |" for row in cells]
+        lines.insert(1, "|" + " --- |" * width)
         return "\n".join(lines)
-
-
-def _is_row(row: list[_Piece]) -> bool:
-    return len({piece.form for piece in row}) == len(row) and all(
-        len(piece.text) <= CELL_CHARS for piece in row
-    )
 
 
 def _stand_together(before: int, after: int) -> bool:

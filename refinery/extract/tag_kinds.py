@@ -9,14 +9,15 @@ from enum import IntEnum
 
 import numpy as np
 
+from refinery.extract.scripts import MARKED_NAMES
 from refinery.extract.tags import RAW_TEXT_NAMES, VOID_NAMES, TagNames
 
 
 class Kind(IntEnum):
     """What a tag does to the text around it."""
 
-    BLOCK = 0  # begins a block, and its closing tag ends it; unknown names are such
-    INLINE = 1  # stays inside a line of text
+    BLOCK = 0  # begins a block, and its closing tag ends it
+    INLINE = 1  # stays inside a line of text; unknown names are such unless they hold a block
     LINK = 2
     BOLD = 3
     BREAK = 4  # <br>
@@ -27,18 +28,23 @@ class Kind(IntEnum):
     CLOSING = 9  # any closing tag
 
 
+# What ends a line of text. The names whose `display` in the HTML standard's section on rendering is
+# block, list-item or a part of a table; then those that pages lay out as such.
+_BLOCK_NAMES = (
+    "address article aside blockquote body center dd details dir div dl dt fieldset figcaption "
+    "figure footer form frameset h1 h2 h3 h4 h5 h6 header hgroup html legend li listing main menu "
+    "nav ol optgroup option p plaintext pre search section summary ul xmp "
+    "caption colgroup table tbody td tfoot th thead tr "
+    "button head marquee noscript title"
+)
+_VOID_BLOCK_NAMES = "area base basefont bgsound col frame hr link meta"
 _SKIPPED_NAMES = (
     "script style template svg iframe noembed noframes object select textarea canvas video audio "
     "map datalist dialog"
 )
-_INLINE_NAMES = (
-    "abbr acronym bdi bdo big cite code data del dfn em font i input ins kbd label mark q "
-    "rp rt ruby s samp small span strike sub sup time tt u var wbr nobr mi mo mn "
-    "mrow msup msub mfrac semantics annotation path picture source embed param track"
-)
 _KINDS = {
-    **dict.fromkeys(_INLINE_NAMES.split(), Kind.INLINE),
-    **dict.fromkeys("area base basefont col hr link meta frame bgsound".split(), Kind.VOID),  # noqa: SIM905
+    **dict.fromkeys(_BLOCK_NAMES.split(), Kind.BLOCK),
+    **dict.fromkeys(_VOID_BLOCK_NAMES.split(), Kind.VOID),
     **dict.fromkeys(_SKIPPED_NAMES.split(), Kind.SKIP),
     "a": Kind.LINK, "b": Kind.BOLD, "strong": Kind.BOLD, "br": Kind.BREAK, "img": Kind.IMAGE,
     "math": Kind.MATH,
@@ -48,7 +54,7 @@ TAGS = (
     "other", "p", "li", "div", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "blockquote",
     "dd", "dt", "article", "main", "section", "nav", "header", "footer", "aside", "form", "table",
     "tr", "ul", "ol", "figure", "figcaption", "button", "noscript", "details", "summary", "dl",
-    "caption", "address", "body", "tbody", "thead", "center", "fieldset", "head", "title",
+    "caption", "address", "body", "tbody", "thead", "center", "fieldset", "head", "title", "tfoot",
 )  # fmt: skip
 TAG_IDS = {name: tag_id for tag_id, name in enumerate(TAGS)}
 # Consecutive, so that a heading is told by two comparisons.
@@ -61,13 +67,15 @@ NAME_WORDS = (
 # Attributes that name an element beside its classes.
 NAME_ATTRIBUTES = ("id", "role", "itemprop")
 _CONTROLS = ("input", "button", "select", "textarea", "svg", "label", "form")
-_NAMES = sorted({*_KINDS, *TAGS[1:], *_CONTROLS, *VOID_NAMES, *RAW_TEXT_NAMES})
+_NAMES = sorted({*_KINDS, *TAGS[1:], *_CONTROLS, *VOID_NAMES, *RAW_TEXT_NAMES, *MARKED_NAMES})
 TAG_NAMES = TagNames(_NAMES)
 
 # Tables [1 + M] by number of a name.
-KIND_OF = np.array([Kind.BLOCK, *(_KINDS.get(name, Kind.BLOCK) for name in _NAMES)], np.int64)
+KIND_OF = np.array([Kind.INLINE, *(_KINDS.get(name, Kind.INLINE) for name in _NAMES)], np.int64)
 TAG_ID_OF = np.array([0, *(TAG_IDS.get(name, 0) for name in _NAMES)])
 IS_CONTROL = np.array([False, *(name in _CONTROLS for name in _NAMES)])
 IS_VOID = np.array([False, *(name in VOID_NAMES for name in _NAMES)])
-IS_ANNOTATION = np.array([False, *(name == "annotation" for name in _NAMES)])
+# Names that `scripts.py` gives marks, by number of the name; empty for all others.
+MARKED_OF = ["", *(name if name in MARKED_NAMES else "" for name in _NAMES)]
+IS_MARKED = np.array([bool(name) for name in MARKED_OF])
 IS_RAW_TEXT = np.array([False, *(name in RAW_TEXT_NAMES for name in _NAMES)])

@@ -222,6 +222,10 @@ class Tags:
                 blank[index] = self.text[start:end].isspace()
         return blank
 
+    def index_at(self, offset: int) -> int:
+        """Index of the tag that begins at this offset of the markup, or is the last one before it."""
+        return int(np.searchsorted(self.starts, offset, "right")) - 1
+
     def spans(self, chosen: Ints) -> tuple[list[int], list[int]]:
         """Offsets of "<" and of ">" of these tags, as lists."""
         return self.starts[chosen].tolist(), self.ends[chosen].tolist()

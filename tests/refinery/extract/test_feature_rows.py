@@ -23,8 +23,8 @@ from refinery.extract.features import FEATURES_VERSION, NUM_FEATURES, feature_na
 from refinery.extract.hints import NUM_HINTS
 from schemas.fingerprints import sha256_hex
 
-NAMES_SHA256 = "50b0eb82d2f68944ae1786c8edc563a3272d5c9e69f08d5a10a5053d8def18dd"
-WEIGHTS_SHA256 = "e32a833f8c4a71b0fdd8d3276f0aa647eb2a220d55dd5e22edcb1c5a1e9cb9a7"
+NAMES_SHA256 = "540faa4a4e970c3df0d9f8c83bdf51596fc9e4b20b5a9a1b5f28d92e93bcefc7"
+WEIGHTS_SHA256 = "973304002a7ccf650661cb8037d4f388e064b78ff1fcaa4addf6bd7c7d3ec16f"
 
 
 def test_the_order_of_features_is_that_of_the_shipped_weights() -> None:
@@ -43,12 +43,12 @@ def test_the_order_of_features_is_that_of_the_shipped_weights() -> None:
     [
         (0, "text.LOG_CHARS"), (2, "text.LINKED_FRACTION"), (22, "text.NUM_CONTROLS"),
         (23, "own.TAG"), (29, "own.IS_IN_ARTICLE"), (50, "own.COMMENT_ABOVE"),
-        (66, "own.COMMENT_NEAR"), (82, "position.INDEX_FRACTION"), (92, "position.HINT_0"),
-        (102, "shift_-2.text.LOG_CHARS"), (112, "shift_-2.own.PARENT_TAG"),
-        (146, "window_3_before.WORDS"), (158, "window_3_behind.WORDS"),
-        (194, "level_0.WORDS_PER_BLOCK"), (211, "level_0.LINKED_FRACTION"),
-        (217, "level_1.WORDS_PER_BLOCK"), (332, "siblings_of_element.LOG_BLOCKS"),
-        (341, "siblings_of_parent.WORD_FRACTION"),
+        (66, "own.IS_HIDDEN_FROM_ALL"), (69, "own.COMMENT_NEAR"), (85, "position.INDEX_FRACTION"), (95, "position.HINT_0"),
+        (105, "shift_-2.text.LOG_CHARS"), (115, "shift_-2.own.PARENT_TAG"),
+        (149, "window_3_before.WORDS"), (161, "window_3_behind.WORDS"),
+        (197, "level_0.WORDS_PER_BLOCK"), (214, "level_0.LINKED_FRACTION"),
+        (220, "level_1.WORDS_PER_BLOCK"), (335, "siblings_of_element.LOG_BLOCKS"),
+        (344, "siblings_of_parent.WORD_FRACTION"),
     ],
 )  # fmt: skip
 def test_a_row_has_the_name_that_the_weights_were_trained_with(row: int, name: str) -> None:
@@ -58,7 +58,7 @@ def test_a_row_has_the_name_that_the_weights_were_trained_with(row: int, name: s
 def test_every_feature_has_one_name() -> None:
     names = feature_names()
 
-    assert len(names) == len(set(names)) == NUM_FEATURES == 342
+    assert len(names) == len(set(names)) == NUM_FEATURES == 345
 
 
 @pytest.mark.parametrize(

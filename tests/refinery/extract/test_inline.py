@@ -1,8 +1,8 @@
-"""Images and formulas inside a line as text."""
+"""Images inside a line as text."""
 
 import pytest
 
-from refinery.extract.inline import formula_of, image_names, plain_text, sticker_names
+from refinery.extract.inline import image_names, plain_text, sticker_names
 
 
 def test_escapes_of_the_parser_are_undone_once() -> None:
@@ -43,18 +43,3 @@ def test_an_image_gives_its_alternative_text_or_title(tag: str, name: str) -> No
 )
 def test_only_images_of_emoji_and_stickers_give_their_names(tag: str, name: str) -> None:
     assert sticker_names([tag]) == [name]
-
-
-@pytest.mark.parametrize(
-    ("markup", "tex"),
-    [
-        ('<math alttext="x^2 &lt; 3"><mi>x</mi>', "$x^2 < 3$"),
-        ('<math><semantics><mi>x</mi><annotation encoding="application/x-tex">\\frac\n 1 2'
-         "</annotation></semantics>", "$\\frac 1 2$"),
-        ('<math><annotation encoding="text/plain">x</annotation>', ""),
-        ("<math><mi>x</mi>", ""),
-        (f'<math alttext="{"x" * 2001}">', ""),
-    ],
-)  # fmt: skip
-def test_a_formula_gives_its_tex_where_the_page_has_it(markup: str, tex: str) -> None:
-    assert formula_of(markup) == tex

@@ -1,3 +1,4 @@
+import time
 from datetime import date
 
 import pytest
@@ -52,3 +53,38 @@ def test_shown_text_is_preferred_to_data() -> None:
 
 def test_broken_data_is_no_text() -> None:
     assert linked_text('<script type="application/ld+json">{"a": </script>') == ""
+
+
+BODY = "The lake was calm. " * 20
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        '//<![CDATA[\n{"articleBody": "%s"}\n//]]>',
+        '/*<![CDATA[*/{"articleBody": "%s"}/*]]>*/',
+        '<!--\n{"articleBody": "%s"}\n-->',
+        '\ufeff{"articleBody": "%s"};',
+        '{"articleBody": "%s"},',
+        '[{"@type": "Thing"}, {"articleBody": "%s",},]',
+        '{"@type": "Thing"}\n{"articleBody": "%s"}',
+        "{&quot;articleBody&quot;: &quot;%s&quot;}",
+        '/* [not this] */ {"url": "https://a.example/b", // where\n "articleBody": "%s"}',
+        'window.data = {"articleBody": "%s"};',
+    ],
+)
+def test_what_stands_around_linked_data_is_no_part_of_it(script: str) -> None:
+    page = f'<script type="application/ld+json">{script % BODY}</script>'
+
+    assert linked_text(page) == BODY.strip()
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["x" * 200_000, "[" * 50_000, "{" * 50_000, "/*" * 50_000, '{"' * 50_000, '{"a": "' + "\\" * 50_000],
+)  # fmt: skip
+def test_broken_linked_data_ends_soon(script: str) -> None:
+    start = time.process_time()
+
+    assert linked_text(f'<script type="application/ld+json">{script}</script>') == ""
+    assert time.process_time() - start < 2

@@ -1,0 +1,60 @@
+"""What belongs together is kept together, and what is hidden is left out."""
+
+import numpy as np
+import pytest
+
+from refinery.extract.blocks import read_blocks
+from refinery.extract.units import settle
+
+
+def kept_texts(page: str, kept: list[str]) -> list[str]:
+    blocks = read_blocks(f"<body>{page}")
+    words = np.array([len(text.split()) for text in blocks.texts], np.float32)
+    settled = settle(blocks, np.array([text in kept for text in blocks.texts]), words)
+    return [text for text, keep in zip(blocks.texts, settled, strict=True) if keep]
+
+
+TABLE = "<table><tr><th>year<th>rain<tr><td>2001<td>seven<tr><td>2002<td>nine</table>"
+ANSWER = "<details><summary>Why?</summary><p>Because the lake froze early.</p></details>"
+TERMS = "<dl><dt>varve<dd>a layer of one year</dl>"
+PROSE = "<p>" + "The lake was calm in the morning of that day. " * 4 + "</p>"
+PROSE_TEXT = ("The lake was calm in the morning of that day. " * 4).strip()
+
+
+@pytest.mark.parametrize(
+    ("unit", "kept", "whole"),
+    [
+        (
+            TABLE,
+            ["2001", "seven", "2002", "nine"],
+            ["year", "rain", "2001", "seven", "2002", "nine"],
+        ),
+        (ANSWER, ["Because the lake froze early."], ["Why?", "Because the lake froze early."]),
+        (TERMS, ["a layer of one year"], ["varve", "a layer of one year"]),
+        # Less than half: the cut decides.
+        (TABLE, ["nine"], ["nine"]),
+        (ANSWER, ["Why?"], ["Why?"]),
+    ],
+)
+def test_a_unit_of_which_half_is_kept_is_kept_whole(
+    unit: str, kept: list[str], whole: list[str]
+) -> None:
+    assert kept_texts(f"<p>menu</p>{unit}", kept) == whole
+
+
+def test_a_hidden_part_is_left_out_where_the_page_shows_more() -> None:
+    hidden = '<div style="display:none"><p>cheap flights and hotels</p></div>'
+
+    assert kept_texts(PROSE + hidden, [PROSE_TEXT, "cheap flights and hotels"]) == [PROSE_TEXT]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        f'<div style="visibility:hidden">{PROSE}</div><p>menu</p>',
+        f'<p>menu</p><div class="tab-pane" style="display:none">{PROSE}</div>',
+    ],
+    ids=["shown once it is loaded", "unfolds"],
+)
+def test_a_hidden_part_that_is_the_page_stays(page: str) -> None:
+    assert kept_texts(page, [PROSE_TEXT]) == [PROSE_TEXT]
