@@ -35,7 +35,7 @@ def test_the_order_of_features_is_that_of_the_shipped_weights() -> None:
     )
     assert weights_sha256() == WEIGHTS_SHA256
     card = importlib.resources.files("refinery.extract.weights").joinpath("blocks.json")
-    assert json.loads(card.read_text())["features_version"] == FEATURES_VERSION == 4
+    assert json.loads(card.read_text())["features_version"] == FEATURES_VERSION == 5
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import pytest
 
 from refinery.extract.blocks import read_blocks
+from refinery.extract.scripts import mark_subscript, mark_superscript
 
 
 @pytest.mark.parametrize(
@@ -73,3 +74,12 @@ def test_a_mark_has_no_base_in_the_block_before() -> None:
 
 def test_no_mark_without_text() -> None:
     assert read_blocks("<body><p>10<sup></sup><sup><span></span></sup> x</p>").texts == ["10 x"]
+
+
+def test_a_mark_depends_on_the_line_before_it_and_the_markup_behind_it() -> None:
+    assert mark_superscript("10", "1", behind="", is_note=False) == ("^", "")
+    assert mark_superscript("10", "1", behind="/<sub>", is_note=False) == (" ", "")
+    assert mark_superscript("10", "1", behind="", is_note=True) == ("[", "]")
+    assert mark_superscript("10 ", "1", behind="", is_note=False) == ("", "")
+    assert mark_subscript("10", "2", behind="", is_note=False) == ("_", "")
+    assert mark_subscript("CO", "2", behind="", is_note=False) == ("", "")
