@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from refinery.sources.selection import EXCLUDED
+from refinery.sources.exclusions import EXCLUDED
 from schemas.errors import ContractError
 
 FATE_NAMES = ("kept", "dropped", "duplicate", "contaminated", "excluded", "rejected")

@@ -121,6 +121,8 @@ class RefineRun:
         self.records[stage.name] = self.store.publish(record)
         rows = ", ".join(f"{name} {table.rows:,}" for name, table in record.tables.items())
         self.console.print(f"{stage.name:<14} {record.seconds:6.1f} s   {rows}")
+        for warning in context.warnings:
+            self.console.print(f"warning: {stage.name}: {warning}", style="yellow", markup=False)
 
     def say_waiting(self, stage: Stage) -> None:
         self.console.print(f"[dim]{stage.name:<14} another run computes the same; waiting[/dim]")

@@ -61,7 +61,7 @@ class StageContext:
     """What a running stage may touch: its inputs' records, its attempt, the session.
 
     A stage whose contents only reading can tell adds them to `contents` as it runs; until then its
-    `fingerprint` is empty.
+    `fingerprint` is empty. Its `warnings` are shown when it has ended.
     """
 
     recipe: Recipe
@@ -73,6 +73,7 @@ class StageContext:
     spark: SparkSession
     counts: dict[str, int] = field(default_factory=dict)
     contents: Contents = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def read(self, table: str, *, stage: str | None = None) -> DataFrame:
         """A published table; `stage` is needed for tables that several stages write.

@@ -10,7 +10,9 @@ from pyspark.sql import DataFrame
 
 from jobs.pipeline.own_code import ship_own_code
 from jobs.pipeline.stage import Contents, Stage, StageContext
+from jobs.stages.address_matches import count_matches, warnings_of
 from refinery.clean.cleaner import CLEAN_VERSIONS
+from refinery.clean.facts import CleanFacts
 from refinery.clean.rows import TABLES_WRITTEN, clean_documents
 from refinery.extract.classifier import weights_sha256
 from refinery.filters.rules import check_rules
@@ -23,7 +25,9 @@ from refinery.quality.config import GivenModelConfig, PythonScorerConfig
 from refinery.quality.scorers import HeadModel
 from refinery.quality.top_fraction import TOP_FRACTION_VERSION, mark_beyond
 from refinery.recipe import Recipe
-from refinery.sources.selection import documents, is_excluded, sample_documents
+from refinery.sources.exclusions import is_excluded
+from refinery.sources.selection import documents, sample_documents
+from refinery.sources.url_lists import URL_LISTS_VERSION
 from schemas.errors import ContractError
 from schemas.fingerprints import sha256_file, sha256_hex
 
@@ -36,7 +40,7 @@ def _settings(recipe: Recipe) -> dict[str, object]:
         "heads": {head: _without_file(given) for head, given in recipe.given_heads.items()},
         "sample_fraction": recipe.sample_fraction,
         "seed": recipe.seed,
-        "versions": (*CLEAN_VERSIONS, TOP_FRACTION_VERSION),
+        "versions": (*CLEAN_VERSIONS, TOP_FRACTION_VERSION, URL_LISTS_VERSION),
     }
 
 
@@ -46,7 +50,7 @@ def _without_file(given: GivenModelConfig | PythonScorerConfig) -> dict[str, obj
 
 
 def _contents(recipe: Recipe, store: Store) -> Contents:
-    lists = recipe.clean.rules.urls.lists
+    lists = (*recipe.clean.rules.urls.lists, *recipe.exclude.lists)
     return [
         ("language model", sha256_file(model_path(recipe.clean.language))),
         ("block classifier", weights_sha256()),
@@ -64,7 +68,7 @@ def _contents(recipe: Recipe, store: Store) -> Contents:
     ]
 
 
-def _run(context: StageContext) -> None:
+def _run(context: StageContext) -> CleanFacts:
     recipe = context.recipe
     fetched = documents(context.read("fetches"), context.read("refetches"))
     rows = sample_documents(fetched, recipe.sample_fraction, recipe.seed)
@@ -84,6 +88,9 @@ def _run(context: StageContext) -> None:
     else:
         context.write_many(cleaned)
     _check(context)
+    facts = CleanFacts(address_entries=count_matches(context))
+    context.warnings.extend(warnings_of(facts.unmatched))
+    return facts
 
 
 @contextmanager
@@ -134,4 +141,5 @@ STAGE = Stage(
     settings=_settings,
     contents=_contents,
     run=_run,
+    facts=CleanFacts,
 )

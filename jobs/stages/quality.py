@@ -21,11 +21,16 @@ from refinery.quality.classifier import (
 from refinery.quality.config import QualityTrainingConfig
 from refinery.quality.facts import ModelCard, QualityFacts
 from refinery.recipe import Recipe
+from refinery.sources.config import ExcludeConfig
+from refinery.sources.exclusions import is_excluded
 from refinery.sources.selection import documents, hash_share, sample_documents
 
 
 def _settings(recipe: Recipe) -> dict[str, object]:
+    # What is taken down trains nothing; a recipe without exclusions keeps its fingerprint.
+    excluded = {"exclude": recipe.exclude} if recipe.exclude != ExcludeConfig() else {}
     return {
+        **excluded,
         "heads": recipe.trained_heads,
         "extract": recipe.clean.extract,
         "normalize": recipe.clean.normalize,
@@ -38,7 +43,7 @@ def _settings(recipe: Recipe) -> dict[str, object]:
 def _sample(context: StageContext, sources: tuple[str, ...], most: int) -> DataFrame:
     """At most twice `most` documents of a class, the smallest hashes first."""
     fetches = context.read("fetches").where(F.col("source").isin(list(sources)))
-    rows = documents(fetches, context.read("refetches"))
+    rows = documents(fetches, context.read("refetches")).where(~is_excluded(context.recipe.exclude))
     rows = sample_documents(rows, context.recipe.sample_fraction, context.recipe.seed)
     chosen = (
         rows.select("doc_id", hash_share(context.recipe.seed, "doc_id").alias("share"))

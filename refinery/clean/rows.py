@@ -16,7 +16,7 @@ from refinery.clean.pages import CleanDocument, NormalizedPage, Payload, Rejecte
 from refinery.clean.stored_verdicts import StoredVerdicts
 from refinery.publish.own_code import code_fingerprint
 from refinery.quality.scorers import HeadModel, local_models
-from refinery.sources.selection import EXCLUDED
+from refinery.sources.exclusions import EXCLUDED
 from refinery.tables import UnionRows, union_ddl
 
 TABLES_WRITTEN = ("cleaned", "ledger", "edits", "rejects")

@@ -93,5 +93,20 @@ class ExcludeConfig(Settings):
     """Documents that are taken down: no text is extracted, and their reason is `excluded`."""
 
     doc_ids: tuple[str, ...] = Field(default=(), description="ids of documents")
-    urls: tuple[str, ...] = Field(default=(), description="addresses, exactly as they were fetched")
+    urls: tuple[str, ...] = Field(
+        default=(),
+        description="addresses; they are compared in the normal form of ids: no case of the host, default port, "
+        "fragment, user, trailing dot, and punycode",
+    )
     domains: tuple[str, ...] = Field(default=(), description="domains with their subdomains")
+    lists: tuple[str, ...] = Field(
+        default=(),
+        description="files of domains and of starts of addresses, one per line; hosts files, too",
+    )
+    any_scheme: bool = Field(
+        default=True,
+        description="an address of http takes the one of https down, too, and the other way round",
+    )
+    any_www: bool = Field(
+        default=False, description="an address takes the one with or without www. down, too"
+    )

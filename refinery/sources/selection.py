@@ -1,13 +1,10 @@
-"""Turn fetches into documents: one row per id, exclusions of the recipe, and samples."""
+"""Turn fetches into documents: one row per id, and samples."""
 
 from __future__ import annotations
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from refinery.sources.config import ExcludeConfig
-
-EXCLUDED = "excluded"
 HASH_BITS = 60
 
 
@@ -38,20 +35,6 @@ def documents(fetches: DataFrame, refetches: DataFrame) -> DataFrame:
     return winners.join(F.broadcast(counts), ["doc_id"], how="left").withColumn(
         "num_fetches", F.coalesce("num_fetches", F.lit(1))
     )
-
-
-def is_excluded(config: ExcludeConfig) -> Column:
-    """Whether the recipe takes a document down, by id, URL or domain (subdomains included)."""
-    host = F.lower(
-        F.regexp_extract(F.coalesce("url", F.lit("")), r"^[A-Za-z][\w+.-]*://([^/:?#]+)", 1)
-    )
-    by_domain = F.lit(False)
-    for domain in config.domains:
-        name = domain.lower()
-        by_domain = by_domain | (host == name) | host.endswith(f".{name}")
-    by_id = F.col("doc_id").isin(list(config.doc_ids))
-    by_url = F.coalesce(F.col("url").isin(list(config.urls)), F.lit(False))
-    return by_id | by_url | by_domain
 
 
 def hash_share(seed: int, *columns: str) -> Column:

@@ -63,7 +63,7 @@ def test_sources_are_counted_and_files_known_by_content(
     assert record.facts_of(IngestFacts).sources == {
         "good": SourceFacts(files=1, bytes=32, passed_over=1, fetches=2),
         "late": SourceFacts(),
-        "poor": SourceFacts(files=1, bytes=71, fetches=1, rejects={"row:no_text": 3}),
+        "poor": SourceFacts(files=1, bytes=69, fetches=1, rejects={"row:no_text": 3}),
     }
     assert touched.records["ingest"] == record
     assert again.records["ingest"] == record

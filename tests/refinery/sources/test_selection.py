@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from refinery.sources.config import ExcludeConfig, ReadLimits, SourceConfig
+from refinery.sources.exclusions import excluded_by, is_excluded
 from refinery.sources.listing import list_files
 from refinery.sources.reading import read_files
-from refinery.sources.selection import documents, find_refetches, is_excluded, sample_documents
+from refinery.sources.selection import documents, find_refetches, sample_documents
 from schemas.errors import SettingsError
 
 LINES = '{"text": "same", "url": "http://a.example/"}\n{"text": "other", "url": "http://x.b.example/"}\n'
@@ -60,3 +61,31 @@ def test_a_missing_folder_and_an_empty_one_are_named(tmp_path: Path) -> None:
     (tmp_path / "x.txt").write_text("x")
     with pytest.raises(SettingsError, match=r"no file matches '\*\.jsonl'.*1 files there"):
         list_files(source("s", tmp_path))
+
+
+ADDRESSES = {
+    "https://example.com/page": "url", "https://EXAMPLE.com:443/page#part": "url",
+    "http://user@example.com./page": "url", "https://www.example.com/page": None,
+    "https://example.com/Page": None, "https://example.com/page?x=1": None,
+    "https://www.blocked.example/a": "domain", "http://BLOCKED.example.:8080/": "domain",
+    "https://notblocked.example/": None, "https://blocked.example.org/": None,
+    "https://xn--fsq.cn/d": "domain", "https://例.cn/e": "domain", "https://a.ads.example/x": "list",
+    "https://pages.example/bad/one": "list", "https://pages.example/good": None,
+    "https://x.example/%e4%be%8b": "url", "https://x.example/例": "url", None: None, "no address": None,
+}  # fmt: skip
+
+
+def test_addresses_are_compared_in_their_normal_form(spark, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    hosts = tmp_path / "hosts.txt"
+    hosts.write_text("0.0.0.0 ads.example\r\nhttps://pages.example/bad\r\n")
+    config = ExcludeConfig(
+        urls=("https://example.com/page", "https://x.example/例"),
+        domains=("blocked.example", "例.cn"), lists=(str(hosts),),
+    )  # fmt: skip
+    rows = spark.createDataFrame([("id", url) for url in ADDRESSES], "doc_id string, url string")
+
+    found = rows.select("url", is_excluded(config).alias("gone"), excluded_by(config).alias("by"))
+
+    assert {
+        row.url: row.by[0].split()[0] if row.gone else None for row in found.collect()
+    } == ADDRESSES
