@@ -1,13 +1,13 @@
 """Run `jobs/refine.py` on this machine: Spark starts while the driver's modules are read.
 
-    python -m jobs.launch --recipe R [--set KEY=VALUE ...]
+    python -m jobs.launch RECIPE [--set KEY=VALUE ...] [--ui] [--conf spark.KEY=VALUE ...]
 
-What the recipe says is checked first, and a run whose dataset is published needs no Spark. Spark's
-log goes to a file beside the results, the terminal keeps the progress bars.
+What the recipe says is checked first. Spark's log goes to a file beside the results.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import shlex
 import sys
@@ -19,7 +19,7 @@ from importlib.resources import as_file, files
 from importlib.util import find_spec
 from pathlib import Path
 
-from jobs.pipeline.arguments import parse_recipe_arguments, refine_parser
+from jobs.pipeline.arguments import local_parser, parse_recipe_arguments
 from jobs.spark.class_archive import jvm_options
 from jobs.spark.java import find_java
 from refinery.preflight.checks import check_settings
@@ -30,14 +30,14 @@ from schemas.manifest import MANIFEST_NAME
 
 def main(argv: list[str]) -> int:
     """Run in this process; errors and exit codes are those of the job."""
-    settings, args = parse_recipe_arguments(argv, refine_parser("submit"))
+    settings, args = parse_recipe_arguments(argv, local_parser("refine"))
     check_settings(settings, packs=args.until in (None, "pack"))
     if find_spec("pyspark") is None:
         raise SettingsError("pyspark is not installed: pip install -e '.[refinery]'")
     log = Path(settings.runtime.output).absolute() / "spark.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with as_file(files("jobs").joinpath("log4j2.properties")) as log_settings:
-        os.environ.update(_environment(log, log_settings))
+        os.environ.update(_environment(log, log_settings, args))
         from jobs.spark.session import build_session
 
         if not storage.exists(storage.join_uri(settings.runtime.output, "dataset", MANIFEST_NAME)):
@@ -45,27 +45,27 @@ def main(argv: list[str]) -> int:
             threading.Thread(target=_start_silently, args=(start,), daemon=True).start()
         from jobs import refine  # reads its modules while the JVM starts
 
-        return refine.main(argv)
+        return refine.run(settings, first=args.first, last=args.until)
 
 
 def _start_silently(start: Callable[[], object]) -> None:
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
-    # A JVM that does not start (OSError), ends (PySparkException) or refuses a setting (Py4JError)
-    # fails again, and is reported, where the first stage asks for a session.
+    # A JVM that does not start, ends or refuses a setting fails again where a stage asks for it.
     with suppress(OSError, PySparkException, Py4JError):
         start()
 
 
-def _environment(log: Path, log_settings: Path) -> dict[str, str]:
+def _environment(log: Path, log_settings: Path, args: argparse.Namespace) -> dict[str, str]:
     """What Spark's launcher reads; the caller's own settings win."""
     options = f"-Dlog4j2.configurationFile={log_settings} -Drefinery.log={log}"
     submit = [
         "--master", os.environ.get("REFINERY_MASTER", "local[*]"),
         "--driver-memory", os.environ.get("REFINERY_DRIVER_MEMORY", "1g"),
         "--driver-java-options", options,
-        "--conf", "spark.ui.enabled=false",
+        "--conf", f"spark.ui.enabled={str(args.ui).lower()}",
+        *(word for setting in args.conf for word in ("--conf", setting)),
         "pyspark-shell",
     ]  # fmt: skip
     ours = {

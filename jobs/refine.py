@@ -21,6 +21,7 @@ from jobs.stages import (
     tokenise,
     vocabulary,
 )
+from refinery.recipe import RefineSettings
 from schemas.errors import run_main
 
 STAGES = (
@@ -41,9 +42,14 @@ STAGES = (
 def main(argv: list[str]) -> int:
     """Run the stages, then write the report of a whole run."""
     settings, args = parse_recipe_arguments(argv, refine_parser("refine"))
-    run = run_stages(settings, STAGES, first=args.first, last=args.until)
-    if args.until is None:
-        finish_run(run)
+    return run(settings, first=args.first, last=args.until)
+
+
+def run(settings: RefineSettings, *, first: str | None = None, last: str | None = None) -> int:
+    """Run the stages from one to another; the report follows where the dataset is there."""
+    done = run_stages(settings, STAGES, first=first, last=last)
+    if last is None and done.nothing_new is None:
+        finish_run(done)
     return 0
 
 

@@ -14,7 +14,7 @@ from refinery.dedup.config import DedupConfig
 from refinery.language.domains import DOMAIN_HEAD, DomainsConfig
 from refinery.mixture.config import MixtureConfig
 from refinery.packing.config import PackingConfig
-from refinery.publish.runs import tables_root
+from refinery.publish.runs import earlier_outputs, tables_root
 from refinery.quality.config import (
     QUALITY,
     GivenModelConfig,
@@ -42,6 +42,10 @@ class Recipe(Settings):
     exclude: ExcludeConfig = ExcludeConfig()
     sample_fraction: float | None = Field(
         default=None, gt=0, le=1, description="keep this share of documents, by hash of their id"
+    )
+    new_files_only: bool = Field(
+        default=False,
+        description="leave out files that the runs of dedup.earlier have read; a source may be empty",
     )
     quality: QualityTrainingConfig | None = None
     heads: dict[str, HeadSource] = Field(
@@ -141,6 +145,22 @@ class RefineSettings(Settings):
     runtime: Runtime
 
 
+def with_earlier_runs(settings: RefineSettings) -> RefineSettings:
+    """The settings with the patterns of `dedup.earlier` resolved to the runs before this one."""
+    patterns, output = settings.recipe.dedup.earlier, settings.runtime.output
+    earlier = tuple(
+        name
+        for pattern in patterns
+        for name in earlier_outputs(pattern, before=output, stage="dedup")
+    )
+    if earlier == patterns:
+        return settings
+    dedup = settings.recipe.dedup.model_copy(update={"earlier": earlier})
+    return settings.model_copy(
+        update={"recipe": settings.recipe.model_copy(update={"dedup": dedup})}
+    )
+
+
 def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> RefineSettings:
     """Read a settings file; relative source paths are relative to the working directory.
 
@@ -149,7 +169,7 @@ def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> RefineSettings:
     """
     data = apply_overrides(read_yaml(path), overrides)
     try:
-        return parse_settings(RefineSettings, data, where=str(path))
+        return with_earlier_runs(parse_settings(RefineSettings, data, where=str(path)))
     except SettingsError as error:
         # Rules about several keys are not looked at where one key is wrong; names can be.
         told = str(error)

@@ -7,6 +7,7 @@ import argparse
 from jobs.pipeline.arguments import add_recipe_arguments, read_settings
 from refinery.preflight.checks import check_settings
 from refinery.preflight.first_documents import FirstDocument, check_first_document
+from refinery.sources.listing import is_empty
 
 SHOWN_CHARS = 200
 
@@ -20,11 +21,19 @@ def run(args: argparse.Namespace) -> int:
     settings = read_settings(args)
     check_settings(settings)
     for source in settings.recipe.sources:
+        if settings.recipe.new_files_only and is_empty(source):
+            print(f"{source.name}: nothing at {source.uri} yet")
+            continue
         found = check_first_document(source)
         if found is None:
             print(f"{source.name}: {source.uri} is read by Spark's connectors; nothing was opened")
         else:
             print("\n".join(_lines(found, source.format)))
+    if settings.recipe.dedup.keep_index and settings.recipe.vocabulary.tokenizer is None:
+        print(
+            "note: each run trains a vocabulary of its own; name vocabulary.tokenizer, e.g. the "
+            "dataset/tokenizer of the first run, where their datasets belong together"
+        )
     print(f"{args.recipe or args.recipe_option}: no mistake found")
     return 0
 

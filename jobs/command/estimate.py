@@ -19,19 +19,19 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.command.numbers import positive
+from jobs.pipeline.arguments import add_recipe_arguments, read_settings
 from jobs.pipeline.estimate import (
     DatasetEstimate,
-    Sample,
     StageEstimate,
-    choose_sample,
     partitions,
-    sample_recipe,
     scale,
     scale_dataset,
     training_growth,
     wall_seconds,
 )
-from refinery.recipe import load_recipe
+from jobs.pipeline.sample import Sample, choose_sample, sample_recipe
+from jobs.pipeline.sample_factors import measure_factors, notes_on_sample
+from refinery.preflight.checks import check_settings
 from refinery.report.charts import number
 from refinery.report.write import read_run_manifest, run_records
 from schemas.errors import PipelineError
@@ -41,8 +41,7 @@ MEGABYTE = 1_000_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recipe", type=Path, help="settings file (YAML)")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+    add_recipe_arguments(parser)
     parser.add_argument(
         "--sample-mb", type=positive, default=100, help="input to run on, in MB (default 100)"
     )
@@ -52,25 +51,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the sample, print the estimate."""
-    settings = load_recipe(args.recipe, tuple(args.overrides))
+    settings = read_settings(args)
+    check_settings(settings, packs=False)
     sample = choose_sample(settings.recipe, args.sample_mb * MEGABYTE)
     with tempfile.TemporaryDirectory(prefix="refinery-estimate-") as scratch:
         folder = Path(scratch)
         recipe = sample_recipe(settings.recipe, sample, folder / "input")
         output = str(folder / "output")
         path = folder / "recipe.yaml"
-        runtime = settings.runtime.model_copy(update={"output": output, "partitions": 8})
+        runtime = settings.runtime.model_copy(
+            update={"output": output, "tables": None, "partitions": 8}
+        )
         plain = {"recipe": recipe.model_dump(mode="json"), "runtime": runtime.model_dump()}
         path.write_text(dump_yaml(plain), encoding="utf-8")
         # A process of its own: its Spark ends with it.
-        command = [sys.executable, "-m", "jobs.launch", "--recipe", str(path)]
+        # Up to the dataset: a report of the sample, in a folder that goes, would be of no use.
+        command = [sys.executable, "-m", "jobs.launch", str(path), "--until", "pack"]
         code = subprocess.run(command, check=False).returncode
         if code:
             raise PipelineError(f"the sample's run ended with exit code {code}; see above")
-        records, manifest = run_records(output)[1], read_run_manifest(output)
-    growth = training_growth(recipe, records, manifest, sample.factor)
-    estimates = scale(records, sample.factor, os.cpu_count() or 1, growth)
-    dataset = scale_dataset(manifest, sample.factor, recipe.packing.shard_tokens)
+        store, records = run_records(output)
+        manifest = read_run_manifest(output)
+        factors = measure_factors(
+            recipe, sample.factors, in_bytes=sample.factor, published=(store, records),
+            manifest=manifest,
+        )  # fmt: skip
+    growth = training_growth(recipe, records, manifest, factors.text)
+    estimates = scale(records, factors, os.cpu_count() or 1, growth)
+    dataset = scale_dataset(manifest, factors, sample.factors, recipe.packing.shard_tokens)
     answer = _answer(sample, estimates, dataset, args.cores)
     if args.json:
         print(json.dumps(answer))
@@ -86,6 +94,8 @@ def _answer(
         "input_bytes": sum(sample.bytes_by_source.values()),
         "sample_bytes": sum(sample.sampled_by_source.values()),
         "factor": round(sample.factor, 3),
+        "factors": {name: round(factor, 3) for name, factor in sample.factors.items()},
+        "notes": notes_on_sample(sample.files_by_source, sample.factors),
         "stages": [vars(estimate) for estimate in estimates],
         "dataset": vars(dataset),
         "cores": cores,
@@ -131,3 +141,5 @@ def _print(
         "Core hours are of this machine's cores. Near-duplicates grow with the corpus, so dedup may "
         "take more."
     )
+    for note in notes_on_sample(sample.files_by_source, sample.factors):
+        console.print(f"note: {note}", markup=False)

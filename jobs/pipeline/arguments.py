@@ -83,6 +83,32 @@ def add_stage_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def local_parser(program: str) -> argparse.ArgumentParser:
+    """The arguments of a run of several stages on this machine; spark-submit has these of its own."""
+    parser = refine_parser(program)
+    add_spark_arguments(parser)
+    return parser
+
+
+def add_spark_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what a local Spark is started with."""
+    parser.add_argument("--ui", action="store_true", help="serve Spark's UI while the run lasts")
+    parser.add_argument(
+        "--conf",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        type=_spark_setting,
+        help="a setting of Spark, e.g. spark.local.dir=/scratch; may be repeated",
+    )
+
+
+def _spark_setting(text: str) -> str:
+    if not re.match(r"spark\.[\w.-]+=", text):
+        raise argparse.ArgumentTypeError(f"expected spark.KEY=VALUE, got '{text}'")
+    return text
+
+
 def recipe_path(args: argparse.Namespace) -> Path:
     """The settings file that the arguments name.
 

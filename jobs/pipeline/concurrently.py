@@ -7,6 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
+from pyspark import inheritable_thread_target
+
 MOST_ACTIONS = 8
 
 P = ParamSpec("P")
@@ -22,7 +24,8 @@ class Actions:
 
     def start(self, action: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Start one; its result is there when the block has ended."""
-        future = self._pool.submit(action, *args, **kwargs)
+        # Names of jobs belong to a thread: those of the thread that starts the action go with it.
+        future: Future[T] = self._pool.submit(inheritable_thread_target(action), *args, **kwargs)
         self.started.append(future)
         return future
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from refinery.publish import storage
+from jobs.pipeline.sample_factors import Factors
 from refinery.publish.records import StageRecord
 from refinery.recipe import Recipe
-from refinery.sources.listing import InputFile, list_files
 from schemas.errors import SettingsError
 from schemas.manifest import Manifest
 
@@ -18,20 +15,6 @@ from schemas.manifest import Manifest
 BOUNDED_STAGES = ("quality", "vocabulary")
 # A shuffle partition should fit into a task's memory several times; Spark's tuning guide says 128 MB.
 PARTITION_BYTES = 128 << 20
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The files that the estimate runs on, and bytes by source of the whole and of the sample."""
-
-    files: tuple[InputFile, ...]
-    bytes_by_source: dict[str, int]
-    sampled_by_source: dict[str, int]
-
-    @property
-    def factor(self) -> float:
-        """Bytes of the whole input over bytes of the sample."""
-        return sum(self.bytes_by_source.values()) / max(1, sum(self.sampled_by_source.values()))
 
 
 @dataclass(frozen=True)
@@ -63,60 +46,6 @@ class DatasetEstimate:
     bytes: int
 
 
-def choose_sample(recipe: Recipe, sample_bytes: int) -> Sample:
-    """The same share of every source's files, in the order of a hash of their names.
-
-    Every source gives at least one file; names are hashed with the seed, so a folder sorted by
-    time or size gives no one-sided sample.
-    """
-    listed = {source.name: list_files(source) for source in recipe.sources}
-    sizes = {name: sum(file.size for file in files) for name, files in listed.items()}
-    share = min(1.0, sample_bytes / max(1, sum(sizes.values())))
-    chosen: list[InputFile] = []
-    for name, files in listed.items():
-        files.sort(key=lambda file: _order(recipe.seed, file))
-        taken = 0
-        for file in files:
-            if taken and taken + file.size > share * sizes[name]:
-                break
-            chosen.append(file)
-            taken += file.size
-    sampled = {name: sum(file.size for file in chosen if file.source == name) for name in listed}
-    return Sample(tuple(chosen), sizes, sampled)
-
-
-def _order(seed: int, file: InputFile) -> str:
-    return hashlib.sha256(f"{seed}\0{file.source}\0{file.name}".encode()).hexdigest()
-
-
-def sample_recipe(recipe: Recipe, sample: Sample, folder: Path) -> Recipe:
-    """Copy the sampled files below `folder`; the recipe over them, with its gates open.
-
-    A budget of tokens shrinks with the input, so that epochs stay as planned.
-    """
-    for file in sample.files:
-        system, path = storage.file_system(file.uri)
-        target = folder / file.source / file.name
-        if not target.resolve().is_relative_to(folder.resolve()):
-            raise SettingsError(f"{file.uri}: its name leaves the source's folder")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        system.get_file(path, str(target))
-    sources = tuple(
-        source.model_copy(update={"uri": str(folder / source.name), "pattern": "**"})
-        for source in recipe.sources
-    )
-    changed: dict[str, object] = {"sources": sources}
-    changed["dedup"] = recipe.dedup.model_copy(update={"max_source_loss": None})
-    if recipe.decontaminate is not None:
-        changed["decontaminate"] = recipe.decontaminate.model_copy(
-            update={"max_removal_fraction": 1.0}
-        )
-    if recipe.mixture.budget_tokens is not None:
-        budget = max(1, round(recipe.mixture.budget_tokens / sample.factor))
-        changed["mixture"] = recipe.mixture.model_copy(update={"budget_tokens": budget})
-    return recipe.model_copy(update=changed)
-
-
 def training_growth(
     recipe: Recipe, records: Mapping[str, StageRecord], manifest: Manifest, factor: float
 ) -> dict[str, float]:
@@ -134,7 +63,7 @@ def training_growth(
 
 def scale(
     records: Mapping[str, StageRecord],
-    factor: float,
+    factors: Factors,
     cores: int,
     growth: Mapping[str, float] | None = None,
 ) -> list[StageEstimate]:
@@ -142,7 +71,7 @@ def scale(
 
     Args:
         records: The sample's records by stage; each holds its cost.
-        factor: Size of the whole input, as a multiple of the sample's.
+        factors: Sizes of the whole, as multiples of the sample's.
         cores: Cores that the sample ran on; time in which tasks used none of them is fixed.
         growth: How much more a bounded stage trains on, by its name; 1 for a name that is missing.
     """
@@ -153,13 +82,19 @@ def scale(
             raise SettingsError(f"stage '{name}': its record holds no cost; run the sample anew")
         trains = (growth or {}).get(name, 1.0)
         # A vocabulary is trained on a part of the texts, but its tasks look at all of them.
-        times = trains if name == "quality" else factor
+        times = trains if name == "quality" else factors.of_stage(name)
+        grown = {
+            table: trains if name == "quality" else factors.of_table(name, table)
+            for table in record.tables
+        }
         fixed = max(0.0, record.seconds - cost.task_seconds / cores)
         estimates.append(
             StageEstimate(
                 stage=name,
-                rows={name: round(times * table.rows) for name, table in record.tables.items()},
-                written_bytes=round(times * sum(table.bytes for table in record.tables.values())),
+                rows={table: round(grown[table] * t.rows) for table, t in record.tables.items()},
+                written_bytes=round(
+                    sum(grown[table] * t.bytes for table, t in record.tables.items())
+                ),
                 shuffle_bytes=round(times * cost.shuffle_bytes),
                 core_seconds=times * cost.task_seconds,
                 fixed_seconds=trains * fixed,
@@ -168,17 +103,30 @@ def scale(
     return estimates
 
 
-def scale_dataset(manifest: Manifest, factor: float, shard_tokens: int) -> DatasetEstimate:
-    """The dataset of all of the input, from that of a sample."""
+def scale_dataset(
+    manifest: Manifest, factors: Factors, by_source: Mapping[str, float], shard_tokens: int
+) -> DatasetEstimate:
+    """The dataset of all of the input, from that of a sample.
+
+    Args:
+        manifest: The sample's.
+        factors: Sizes of the whole, as multiples of the sample's.
+        by_source: Bytes of the whole over bytes of the sample, by source.
+        shard_tokens: Tokens of a shard.
+    """
     splits = (manifest.train, manifest.heldout)
-    sources = [source for split in splits for source in split.sources.values()]
-    tokens = round(factor * manifest.train.account.packed)
+    documents = sum(
+        source.documents * by_source.get(name, factors.documents)
+        for split in splits
+        for name, source in split.sources.items()
+    )
+    tokens = round(factors.dataset * manifest.train.account.packed)
     return DatasetEstimate(
-        documents=round(factor * sum(source.documents for source in sources)),
+        documents=round(documents),
         tokens=tokens,
-        rows=round(factor * sum(split.rows for split in splits)),
+        rows=round(factors.dataset * sum(split.rows for split in splits)),
         shards=max(1, -(-tokens // shard_tokens)),
-        bytes=round(factor * sum(shard.bytes for split in splits for shard in split.shards)),
+        bytes=round(factors.dataset * sum(s.bytes for split in splits for s in split.shards)),
     )
 
 

@@ -22,13 +22,14 @@ from jobs.pipeline.java_errors import one_line_errors
 from jobs.pipeline.metering import metered
 from jobs.pipeline.progress import spark_progress
 from jobs.pipeline.recording import record_run
-from jobs.pipeline.stage import TABLE_COLUMN, Contents, Stage, StageContext
+from jobs.pipeline.stage import Contents, NothingNew, Stage, StageContext
+from jobs.spark.job_names import job_group
 from jobs.spark.session import build_session
 from refinery.preflight.checks import check_settings
-from refinery.publish import storage
-from refinery.publish.records import StageRecord, TableSummary
+from refinery.preflight.datasets import refuse_dataset_of_other_stage
+from refinery.publish.records import StageRecord
 from refinery.publish.runs import alone_in
-from refinery.publish.store import Store, summarise_table
+from refinery.publish.store import Store, summarise_tables
 from refinery.recipe import RefineSettings
 from schemas.errors import SettingsError
 from schemas.fingerprints import canonical_json, stage_fingerprint
@@ -47,6 +48,7 @@ class RefineRun:
     console: Console
     session: Callable[[], SparkSession]
     records: dict[str, StageRecord] = field(default_factory=dict)
+    nothing_new: str | None = None
 
     def fingerprint(self, stage: Stage) -> str | None:
         """The fingerprint of a stage whose inputs are published; None where only running it tells."""
@@ -92,6 +94,7 @@ class RefineRun:
         with (
             spark_progress(context.spark, stage.name, self.console),
             one_line_errors(attempt_uri),
+            job_group(context.spark, stage.name, self.settings.recipe.name),
             metered(context.spark) as meter,
         ):
             facts = stage.run(context)
@@ -103,7 +106,7 @@ class RefineRun:
             if context.contents or fingerprint is None
             else fingerprint,
             attempt=attempt_uri.rsplit("/", 1)[-1],
-            tables=_summarise(attempt_uri),
+            tables=summarise_tables(attempt_uri),
             artefacts=context.artefact_hashes(),
             inputs={
                 name: self.records[name].fingerprint
@@ -124,21 +127,30 @@ class RefineRun:
         for warning in context.warnings:
             self.console.print(f"warning: {stage.name}: {warning}", style="yellow", markup=False)
 
+    def do(self, stage: Stage, *, too_early_for: str | None, packs: bool) -> None:
+        """Take a stage's record, or run it; in one process at a time, also over shared tables.
+
+        Raises:
+            SettingsError: It is not published, and not to be run.
+            ContractError: The run packs, and the output holds a dataset that was made otherwise.
+        """
+        fingerprint = self.fingerprint(stage)
+        claimed = fingerprint or self.fingerprint_with(stage, [])
+        with self.store.claim(claimed, partial(self.say_waiting, stage)):
+            # Another run may have read the files while this one waited.
+            fingerprint = fingerprint or self.fingerprint(stage)
+            if self.take_published(stage, fingerprint):
+                return
+            if too_early_for is not None:
+                raise SettingsError(
+                    f"--from {too_early_for}: stage '{stage.name}' is not published yet"
+                )
+            if packs and fingerprint is not None:
+                refuse_dataset_of_other_stage(self.settings, stage.name, fingerprint)
+            self.execute(stage, fingerprint)
+
     def say_waiting(self, stage: Stage) -> None:
         self.console.print(f"[dim]{stage.name:<14} another run computes the same; waiting[/dim]")
-
-
-def _summarise(attempt_uri: str) -> dict[str, TableSummary]:
-    """Rows by table of an attempt, from its files."""
-    system, path = storage.file_system(attempt_uri)
-    if not system.exists(path):
-        return {}
-    folders = sorted(name.rsplit("/", 1)[-1] for name in system.ls(path, detail=False))
-    names = [f.split("=", 1)[1] for f in folders if f.startswith(f"{TABLE_COLUMN}=")]
-    return {
-        name: summarise_table(storage.join_uri(attempt_uri, f"{TABLE_COLUMN}={name}"))
-        for name in names
-    }
 
 
 def run_stages(
@@ -177,17 +189,13 @@ def run_stages(
 
     run, started = RefineRun(settings, store, Console(stderr=True), session), datetime.now(UTC)
     with alone_in(settings.runtime.output), store.share():
-        for index, stage in enumerate(enabled[:stop]):
-            fingerprint = run.fingerprint(stage)
-            claimed = fingerprint or run.fingerprint_with(stage, [])
-            with store.claim(claimed, partial(run.say_waiting, stage)):
-                # Another run may have read the files while this one waited.
-                fingerprint = fingerprint or run.fingerprint(stage)
-                if not run.take_published(stage, fingerprint):
-                    if index < start:
-                        raise SettingsError(
-                            f"--from {first}: stage '{stage.name}' is not published yet"
-                        )
-                    run.execute(stage, fingerprint)
+        try:
+            for index, stage in enumerate(enabled[:stop]):
+                early = first if index < start else None
+                run.do(stage, too_early_for=early, packs=stop == len(enabled))
+                record_run(run.settings, run.store, run.records, started)
+        except NothingNew as end:
+            run.nothing_new = str(end)
             record_run(run.settings, run.store, run.records, started)
+            run.console.print(f"nothing new: {end}; no new dataset")
     return run

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pyspark.sql import DataFrame
 
 from jobs.pipeline.stage import StageContext
+from jobs.spark.job_names import job_description
 from refinery.publish import storage
 
 
@@ -22,8 +23,10 @@ def scratch(context: StageContext) -> Iterator[Callable[[DataFrame], DataFrame]]
     number = itertools.count()
 
     def persist(rows: DataFrame) -> DataFrame:
-        uri = storage.join_uri(folder, str(next(number)))
-        rows.write.mode("error").parquet(uri)
+        step = next(number)
+        uri = storage.join_uri(folder, str(step))
+        with job_description(context.spark, f"intermediate table {step}"):
+            rows.write.mode("error").parquet(uri)
         return context.spark.read.schema(rows.schema).parquet(uri)
 
     yield persist

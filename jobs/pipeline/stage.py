@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 
+from jobs.spark.job_names import job_description
 from refinery.publish import storage
 from refinery.publish.facts import FactsT, StageFacts
 from refinery.publish.records import StageRecord
@@ -26,6 +27,10 @@ Contents = list[tuple[str, str]]
 def _no_contents(recipe: Recipe, store: Store) -> Contents:
     """A stage that reads nothing but its input tables."""
     return []
+
+
+class NothingNew(Exception):  # noqa: N818 - an end, no error
+    """A run to which earlier runs leave nothing to do: it ends well, without a dataset."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,14 +103,16 @@ class StageContext:
         """Write one table of this stage; columns are put in the declared order and cast."""
         columns = [rows[f"`{c.name}`"].cast(c.type).alias(c.name) for c in TABLES[table].columns]
         uri = storage.join_uri(self.attempt_uri, f"{TABLE_COLUMN}={table}")
-        rows.select(columns).write.mode("error").parquet(uri)
+        with job_description(self.spark, f"write {table}"):
+            rows.select(columns).write.mode("error").parquet(uri)
 
     def write_many(self, rows: DataFrame) -> None:
         """Write several tables in one pass: each row goes to the table that its column names.
 
         The columns are the union of the tables' columns; a row leaves those of the others null.
         """
-        rows.write.mode("error").partitionBy(TABLE_COLUMN).parquet(self.attempt_uri)
+        with job_description(self.spark, "write its tables"):
+            rows.write.mode("error").partitionBy(TABLE_COLUMN).parquet(self.attempt_uri)
 
     def read_back(self, table: str) -> DataFrame:
         """A table that this attempt has just written."""

@@ -19,7 +19,8 @@ from schemas.errors import PipelineError, run_main
 
 # The second compiler costs a short run more than it gives: of 57 CPU seconds of a run over 20 MB of
 # HTML it took 25 on the cores that the workers need. Heavy work is Python's and native here.
-FIRST_COMPILER = "-XX:TieredStopAtLevel=1"
+# Its cache of compiled code would be 48 MB, full within minutes; then the compiler is switched off.
+FIRST_COMPILER = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
 # An archive of another Java or other jars is left aside; that is no error, and standard output is ours.
 QUIET = "-Xshare:auto -Xlog:disable -Xlog:all=error:stderr"
 ARCHIVE_SECONDS = 300

@@ -45,6 +45,7 @@ def build_session(app: str, runtime: Runtime) -> SparkSession:
     os.environ.update({key: os.environ.get(key, value) for key, value in SINGLE_THREADED.items()})
     # Workers must find the driver's packages; a cluster's own interpreter is named by its variable.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    is_first = SparkContext._active_spark_context is None
     builder = SparkSession.builder.appName(f"refinery-{app}")
     for key, value in RESULT_SETTINGS.items():
         builder = builder.config(key, value)
@@ -55,6 +56,9 @@ def build_session(app: str, runtime: Runtime) -> SparkSession:
     builder = builder.config("spark.sql.files.minPartitionNum", str(runtime.partitions))
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
+    url = session.sparkContext.uiWebUrl
+    if is_first and url is not None:
+        print(f"Spark UI  {url}", file=sys.stderr)
     return session
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from jobs.pipeline.stage import Contents, Stage, StageContext
 from jobs.spark.session import build_session
+from jobs.stages.new_files import as_listed, new_files
 from jobs.stages.source_facts import reject_examples, source_facts
 from refinery.publish import storage
 from refinery.publish.store import Store
@@ -16,7 +17,7 @@ from refinery.sources.config import SourceConfig
 from refinery.sources.facts import IngestFacts
 from refinery.sources.gate import poor_sources, refuse
 from refinery.sources.identities import HASH_CACHE, remember, with_identities
-from refinery.sources.listing import UNREADABLE, InputFile, Listing, list_source
+from refinery.sources.listing import UNREADABLE, InputFile, Listing, is_empty, list_source
 from refinery.sources.reading import read_files
 from refinery.sources.selection import find_refetches
 from refinery.sources.urls import URL_NORMALISER
@@ -25,9 +26,10 @@ from schemas.errors import ContractError
 
 def _list_input(recipe: Recipe, store: Store) -> tuple[list[InputFile], dict[str, int]]:
     """The files of all sources with what identifies them, and the number of side files by source."""
-    listings = {source.name: _list(recipe, source, store) for source in recipe.sources}
+    listings = {source.name: _list(recipe, source, store) for source in as_listed(recipe)}
     files = [file for listing in listings.values() for file in listing.files]
-    known = with_identities(files, recipe.sources, _cache_uri(store))
+    fresh = new_files(recipe, files)
+    known = with_identities(fresh, recipe.sources, _cache_uri(store))
     return known, {name: len(listing.passed_over) for name, listing in listings.items()}
 
 
@@ -37,6 +39,8 @@ def _cache_uri(store: Store) -> str:
 
 def _list(recipe: Recipe, source: SourceConfig, store: Store) -> Listing:
     if not needs_spark(source):
+        if recipe.new_files_only and is_empty(source):
+            return Listing((), ())
         return list_source(source)
     # Earlier than any stage; the run's own session is this one, with its number of partitions.
     session = build_session(recipe.name, Runtime(output=store.root))
@@ -67,7 +71,7 @@ def _run(context: StageContext) -> IngestFacts:
         rows = read_files(context.spark, files, context.recipe.sources, context.recipe.limits)
         context.write_many(rows)
     sources = source_facts(context, passed_over)
-    poor = poor_sources(context.recipe.sources, sources, context.recipe.limits)
+    poor = poor_sources(as_listed(context.recipe), sources, context.recipe.limits)
     if poor:
         examples = reject_examples(context, [source.name for source in poor])
         raise refuse(poor, sources, examples, context.recipe.limits)

@@ -7,7 +7,7 @@ from functools import partial
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.pipeline.stage import Stage, StageContext
+from jobs.pipeline.stage import NothingNew, Stage, StageContext
 from refinery.datasets import publish as dataset
 from refinery.datasets.facts import PackFacts
 from refinery.decontaminate.facts import DecontaminateFacts
@@ -99,9 +99,8 @@ def _run(context: StageContext) -> PackFacts:
     }
     if splits["train"].rows == 0:
         num_tokens = splits["train"].account.tokens_in
-        raise ContractError(
-            f"pack: {num_tokens} training tokens give no row of {recipe.packing.seq_len}"
-        )
+        told = f"{num_tokens} training tokens give no row of {recipe.packing.seq_len}"
+        raise NothingNew(told) if recipe.dedup.earlier else ContractError(f"pack: {told}")
     manifest = dataset.make_manifest(
         recipe=recipe,
         tokenizer=identity,

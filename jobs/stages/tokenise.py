@@ -7,7 +7,7 @@ from functools import reduce
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.pipeline.stage import Stage, StageContext
+from jobs.pipeline.stage import NothingNew, Stage, StageContext
 from jobs.stages.earlier_verdicts import removed_duplicates
 from refinery.fates import check_fates, decide_fates, kept_texts
 from refinery.packing.split import with_split
@@ -49,6 +49,9 @@ def _run(context: StageContext) -> None:
     check_fates(counts, context.records["clean"].counts["documents"])
     context.counts.update(counts)
     if not counts.get("kept"):
+        if recipe.dedup.earlier:
+            told = ", ".join(f"{count:,} {fate}" for fate, count in sorted(counts.items()))
+            raise NothingNew(f"no document is new and kept: {told or 'there are none'}")
         raise ContractError("no document is kept; see `fates.reason` and `ledger.reasons`")
     texts = split_texts(context, fates)
     rows = tokenise(texts, context.artefact_uri("vocabulary", "tokenizer"), recipe.packing.marks)

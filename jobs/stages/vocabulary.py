@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame
 
-from jobs.pipeline.stage import Contents, Stage, StageContext, sha256_path
+from jobs.pipeline.stage import Contents, NothingNew, Stage, StageContext, sha256_path
 from jobs.stages.tokenise import compute_fates, split_texts
 from refinery.publish import storage
 from refinery.publish.store import Store
@@ -104,6 +104,8 @@ def _run(context: StageContext) -> None:
             context.counts["training_clauses"] = len(clauses)
         elif config.tokenizer is None:
             texts = _training_texts(context)
+            if not texts and context.recipe.dedup.earlier:
+                raise NothingNew("no training document is new and kept")
             if not texts:
                 raise ContractError(
                     "vocabulary: no kept training document; see `ledger.drop_reason`"

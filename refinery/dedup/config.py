@@ -115,7 +115,8 @@ class DedupConfig(Settings):
     )
     earlier: tuple[str, ...] = Field(
         default=(),
-        description="outputs of earlier runs with keep_index, in order: their documents stay first",
+        description="outputs of earlier runs with keep_index, in order: their documents stay first; a "
+        "pattern such as runs/daily/* means those before runtime.output by name",
     )
     keep_index: bool = Field(
         default=False, description="publish what a later run needs to compare with this one"

@@ -20,6 +20,7 @@ from refinery.publish import storage
 from refinery.quality.scorers import check_scorer
 from refinery.recipe import Recipe, RefineSettings
 from refinery.sources.config import SourceConfig
+from refinery.sources.listing import is_empty
 from schemas.errors import PipelineError, SettingsError
 
 Check = Callable[[], object]
@@ -47,7 +48,7 @@ def find_mistakes(settings: RefineSettings, *, packs: bool = True) -> list[Pipel
     """Every mistake that can be found without reading the input."""
     recipe = settings.recipe
     checks: list[Check] = [
-        *(partial(check_source, source) for source in recipe.sources),
+        *(partial(check_source, source, recipe) for source in recipe.sources),
         *_list_checks(recipe),
         lambda: check_languages(recipe.clean.language),
         lambda: check_rules(recipe.clean.rules),
@@ -77,7 +78,7 @@ def _errors(checks: Iterable[Check]) -> Iterator[PipelineError]:
             yield error
 
 
-def check_source(source: SourceConfig) -> None:
+def check_source(source: SourceConfig, recipe: Recipe) -> None:
     """Look for the source's files, and into the first of them.
 
     Raises:
@@ -85,8 +86,10 @@ def check_source(source: SourceConfig) -> None:
     """
     # Spark's modules, a second to import, after the faults of the recipe itself are told.
     from refinery.preflight.first_documents import check_first_document
+    from refinery.sources.binary_files import needs_spark
 
-    check_first_document(source)
+    if not (recipe.new_files_only and not needs_spark(source) and is_empty(source)):
+        check_first_document(source)
 
 
 def _list_checks(recipe: Recipe) -> Iterator[Check]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from refinery.datasets.publish import dataset_uri
-from refinery.datasets.runs import open_run
+from refinery.datasets.runs import open_run, read_manifest_of
 from refinery.publish import storage
 from refinery.publish.run_file import masked_settings
 from refinery.recipe import RefineSettings
@@ -45,6 +45,25 @@ def check_dataset(settings: RefineSettings) -> None:
     changes = list(_changes(there, here))
     if changes:
         raise other_dataset(folder, settings.runtime.tables_uri, "; ".join(changes[:SHOWN]))
+
+
+def refuse_dataset_of_other_stage(settings: RefineSettings, stage: str, fingerprint: str) -> None:
+    """Stop before the first stage that the dataset in the output was not made from is computed.
+
+    A stage of artefacts alone counts by their content, which nobody knows before it has run.
+
+    Raises:
+        ContractError: The dataset was made from another recipe or input.
+    """
+    folder = dataset_uri(settings.runtime.output)
+    manifest = read_manifest_of(settings.runtime.output)
+    named = next((one for one in manifest.stages if one.stage == stage), None) if manifest else None
+    if named is not None and named.rows and named.fingerprint != fingerprint:
+        raise other_dataset(
+            folder,
+            settings.runtime.tables_uri,
+            f"its stage '{stage}' has fingerprint {named.fingerprint[:12]}, this run's {fingerprint[:12]}",
+        )
 
 
 def other_dataset(folder: str, tables: str, difference: str) -> ContractError:

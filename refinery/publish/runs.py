@@ -40,6 +40,13 @@ class RunStages:
         fingerprint = self.file.stages.get(stage)
         return self.store.record(stage, fingerprint) if fingerprint else None
 
+    def newest(self) -> dict[str, str]:
+        """Fingerprint by stage, as far as this run came."""
+        if self.file is not None:
+            return dict(self.file.stages)
+        found = {name: self.find(name) for name in self.store.stages()}
+        return {name: one.fingerprint for name, one in found.items() if one is not None}
+
     def record(self, stage: str) -> StageRecord:
         """This run's record of a stage.
 

@@ -38,7 +38,7 @@ class Store:
 
     def record(self, stage: str, fingerprint: str) -> StageRecord | None:
         """The published record of a stage, or None where that fingerprint was never finished."""
-        uri = self._record_uri(stage, fingerprint)
+        uri = self.record_uri(stage, fingerprint)
         if not storage.exists(uri):
             return None
         try:
@@ -49,6 +49,7 @@ class Store:
     def stages(self) -> list[str]:
         """Names of all stages that have a folder here, sorted."""
         system, path = storage.file_system(self.root)
+        system.invalidate_cache()
         if not system.exists(path):
             return []
         entries = system.ls(path, detail=True)
@@ -70,7 +71,7 @@ class Store:
     def publish(self, record: StageRecord) -> StageRecord:
         """Make an attempt visible; where another run was first, its record is returned."""
         data = record.model_dump_json(indent=2).encode()
-        if storage.write_new(self._record_uri(record.stage, record.fingerprint), data):
+        if storage.write_new(self.record_uri(record.stage, record.fingerprint), data):
             return record
         winner = self.record(record.stage, record.fingerprint)
         assert winner is not None, "a record that exists cannot be missing"
@@ -90,24 +91,21 @@ class Store:
             raise ContractError(f"{record.stage}: published {list(record.artefacts)}, not '{name}'")
         return storage.join_uri(self.root, record.stage, record.attempt, "files", name)
 
-    def _record_uri(self, stage: str, fingerprint: str) -> str:
+    def record_uri(self, stage: str, fingerprint: str) -> str:
         return storage.join_uri(self.root, stage, f"{fingerprint}.json")
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[list[Path]]:
-        """Keep all runs out of a local root, and remove what dead ones left there.
-
-        Yields:
-            The folders that were removed; none on an object store, which has no locks.
+    def alone(self) -> Iterator[None]:
+        """Keep all runs out of a local root; an object store has no locks.
 
         Raises:
-            PipelineError: A run uses the root.
+            PipelineError: A run uses the root; its process is named.
         """
         if not storage.is_local(self.root):
-            yield []
+            yield
             return
         with locks.exclusive(storage.local_path(self.root)):
-            yield self.remove_debris()
+            yield
 
     @contextlib.contextmanager
     def share(self) -> Iterator[None]:
@@ -153,3 +151,13 @@ def summarise_table(uri: str) -> TableSummary:
             rows += pq.ParquetFile(stream).metadata.num_rows
         size += system.size(file)
     return TableSummary(rows=rows, bytes=size, files=len(files))
+
+
+def summarise_tables(attempt_uri: str) -> dict[str, TableSummary]:
+    """Sizes of an attempt's tables by name."""
+    system, path = storage.file_system(attempt_uri)
+    if not system.exists(path):
+        return {}
+    folders = sorted(name.rsplit("/", 1)[-1] for name in system.ls(path, detail=False))
+    names = [f.removeprefix("table=") for f in folders if f.startswith("table=")]
+    return {name: summarise_table(storage.join_uri(attempt_uri, f"table={name}")) for name in names}

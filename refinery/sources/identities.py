@@ -23,13 +23,15 @@ def with_identities(
 ) -> list[InputFile]:
     """Fill in what identifies each file; empty where only reading can tell."""
     by_version = {source.name for source in sources if source.identity == "version"}
-    known = _read(cache_uri)
+    known = known_hashes(cache_uri)
     return [
         file
         if file.sha256
         else replace(
             file,
-            sha256=version_of(file) if file.source in by_version else known.get(_key(file), ""),
+            sha256=version_of(file)
+            if file.source in by_version
+            else known.get(cache_key(file), ""),
         )
         for file in files
     ]
@@ -42,17 +44,19 @@ def version_of(file: InputFile) -> str:
 
 def remember(files: Iterable[InputFile], cache_uri: str) -> None:
     """Keep the hashes of files that were read."""
-    known = _read(cache_uri)
-    known.update({_key(file): file.sha256 for file in files if file.sha256})
+    known = known_hashes(cache_uri)
+    known.update({cache_key(file): file.sha256 for file in files if file.sha256})
     storage.replace(cache_uri, json.dumps(known, sort_keys=True).encode())
 
 
-def _read(cache_uri: str) -> dict[str, str]:
+def known_hashes(cache_uri: str) -> dict[str, str]:
+    """What identifies each file that was read, by `cache_key`."""
     if not storage.exists(cache_uri):
         return {}
     known: dict[str, str] = json.loads(storage.read_bytes(cache_uri))
     return known
 
 
-def _key(file: InputFile) -> str:
+def cache_key(file: InputFile) -> str:
+    """The file as it is now: written again, it is another one."""
     return json.dumps([file.uri, file.size, file.changed])

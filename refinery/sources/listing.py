@@ -93,6 +93,12 @@ def matches(name: str, pattern: str) -> bool:
     return any(fnmatch.fnmatchcase(name, form) for form in (pattern, pattern.removeprefix("**/")))
 
 
+def is_empty(source: SourceConfig) -> bool:
+    """Whether nothing lies at a source's URI, as on a day without new files."""
+    system, root = storage.file_system(source.uri)
+    return not system.exists(root) or (not system.isfile(root) and not system.find(root))
+
+
 def is_side_file(name: str) -> bool:
     """Whether a file is hidden or is what Spark and its table formats write beside data."""
     parts = name.split("/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from types import ModuleType
 
@@ -10,6 +11,7 @@ import pytest
 
 from jobs import launch
 from jobs.command import refine, report
+from jobs.spark.java import Java
 from schemas.errors import ContractError, PipelineError
 
 
@@ -25,6 +27,7 @@ def parse(verb: ModuleType, *arguments: str) -> argparse.Namespace:
         ["--recipe", "r.yaml"],
         ["--recipe", "r.yaml", "--set", "recipe.seed=3", "--set", "runtime.output=o"],
         ["--recipe", "r.yaml", "--until", "clean", "--from", "ingest"],
+        ["--recipe", "r.yaml", "--ui", "--conf", "spark.a=b", "--conf", "spark.c.d=e f"],
     ],
 )
 def test_all_arguments_reach_the_local_start(
@@ -41,3 +44,35 @@ def test_all_arguments_reach_the_local_start(
 def test_a_report_needs_a_finished_run(tmp_path: Path) -> None:
     with pytest.raises((ContractError, PipelineError), match=str(tmp_path)):
         report.run(parse(report, str(tmp_path)))
+
+
+def test_a_recipe_is_named_by_its_first_argument(monkeypatch: pytest.MonkeyPatch) -> None:
+    reached: list[list[str]] = []
+    monkeypatch.setattr(launch, "main", lambda argv: reached.append(argv) or 0)
+
+    refine.run(parse(refine, "r.yaml", "--until", "clean"))
+
+    assert reached == [["--recipe", "r.yaml", "--until", "clean"]]
+
+
+def test_spark_is_started_with_what_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "find_java", lambda: Java(Path("/java"), 21))
+    monkeypatch.setenv("REFINERY_MASTER", "local[3]")
+    monkeypatch.setenv("REFINERY_DRIVER_MEMORY", "2g")
+    monkeypatch.delenv("PYSPARK_SUBMIT_ARGS", raising=False)
+    asked = parse(refine, "r.yaml", "--ui", "--conf", "spark.local.dir=/a b")
+
+    found = launch._environment(Path("s.log"), Path("l.properties"), asked)
+
+    words = shlex.split(found["PYSPARK_SUBMIT_ARGS"])
+    assert words[:4] == ["--master", "local[3]", "--driver-memory", "2g"]
+    assert words[-5:] == [
+        "--conf", "spark.ui.enabled=true", "--conf", "spark.local.dir=/a b", "pyspark-shell",
+    ]  # fmt: skip
+
+
+def test_a_setting_that_is_not_of_spark_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(refine, "r.yaml", "--conf", "runtime.partitions=3")
+
+    assert "expected spark.KEY=VALUE, got 'runtime.partitions=3'" in capsys.readouterr().err

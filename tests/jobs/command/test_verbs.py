@@ -27,6 +27,7 @@ from jobs.command import (
     vocabulary,
     whatif,
 )
+from schemas.errors import SettingsError
 
 MODULES = {
     module.__name__.rsplit(".", 1)[1]: module
@@ -57,9 +58,38 @@ def test_help_names_every_argument(verb: ModuleType, capsys: pytest.CaptureFixtu
         assert all(option in shown for option in action.option_strings)
 
 
-def test_an_unknown_verb_is_an_error_of_usage(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("refien", "did you mean 'refine'?"),
+        ("int .", "did you mean 'init'?"),
+        ("refine r.yaml --untill clean", "did you mean '--until'?"),
+        ("export r.yaml --outt x.jsonl --out x.jsonl", "did you mean '--out'?"),
+        ("clean a --kep-latest", "did you mean '--keep-latest'?"),
+        ("vocabulary tran a.txt", "did you mean 'train'?"),
+        ("vocabulary train a.txt --out o --kind wordpeice", "did you mean 'wordpiece'?"),
+    ],
+)
+def test_a_wrong_verb_flag_or_choice_names_the_nearest(
+    line: str, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
-        main.main(["refien"])
+        main.main(line.split())
 
     assert ended.value.code == 2
-    assert "invalid choice" in capsys.readouterr().err
+    assert hint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", ["--version", "refine --version", "init --version"])
+def test_every_verb_tells_the_version(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main.main(line.split())
+
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("refinery ")
+
+
+def test_two_recipes_or_none_are_refused() -> None:
+    for line in ("plan", "plan a.yaml --recipe b.yaml"):
+        with pytest.raises(SettingsError, match="name one recipe"):
+            main.main(line.split())

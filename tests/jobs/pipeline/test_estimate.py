@@ -8,19 +8,21 @@ import pytest
 
 from jobs.command.main import main
 from jobs.pipeline.estimate import (
-    choose_sample,
     partitions,
-    sample_recipe,
     scale,
     scale_dataset,
     training_growth,
     wall_seconds,
 )
+from jobs.pipeline.sample import choose_sample, sample_recipe
+from jobs.pipeline.sample_factors import Factors, measure_factors, notes_on_sample, weighted
 from refinery.publish.records import StageCost, StageRecord, TableSummary
+from refinery.publish.store import Store
 from refinery.quality.config import QualityTrainingConfig
 from refinery.recipe import Recipe
 from schemas.manifest import read_manifest
 from tests.support.datasets import write_dataset
+from tests.support.published import published_tables
 
 
 def _recipe(root: Path, sizes: dict[str, list[int]]) -> Recipe:
@@ -101,7 +103,7 @@ def test_tasks_scale_with_the_input_and_training_with_what_the_recipe_allows() -
     }
 
     clean, quality, vocabulary = scale(
-        records, 100, cores=2, growth={"quality": 3, "vocabulary": 1.5}
+        records, Factors.uniform(100), cores=2, growth={"quality": 3, "vocabulary": 1.5}
     )
 
     assert (clean.rows, clean.core_seconds, clean.fixed_seconds) == ({"t": 1000}, 2000, 1)
@@ -138,13 +140,51 @@ def test_training_grows_to_the_bound_and_no_further(tmp_path: Path) -> None:
 def test_the_dataset_is_estimated_too(tmp_path: Path) -> None:
     manifest = read_manifest(write_dataset(tmp_path))
 
-    found = scale_dataset(manifest, 10, shard_tokens=1000)
+    found = scale_dataset(manifest, Factors.uniform(10), {}, shard_tokens=1000)
 
     shards = [*manifest.train.shards, *manifest.heldout.shards]
     assert found.rows == 10 * sum(shard.rows for shard in shards)
     assert found.tokens == 10 * sum(shard.tokens for shard in manifest.train.shards)
     assert found.bytes == 10 * sum(shard.bytes for shard in shards)
     assert found.shards == -(-found.tokens // 1000)
+
+
+def test_a_source_that_is_in_the_sample_whole_does_not_grow(tmp_path: Path) -> None:
+    """One factor for all gave 1.9 times the documents: those of a one-file source counted again."""
+    factors = {"crawl": 10.0, "dump": 1.0}
+    rows = {"crawl": 20, "dump": 800}
+    fetches = [{"source": name} for name, number in rows.items() for _ in range(number)]
+    ledger = fetches[:15] + fetches[-700:]
+    stages = {"ingest": {"fetches": fetches}, "clean": {"ledger": ledger, "edits": [{"a": 1}] * 10}}
+    published = published_tables(tmp_path, stages)
+    store, records = Store(str(tmp_path)), dict(published.records)
+    cost = _record("clean", seconds=1, task_seconds=1, shuffle=0).cost
+    records = {n: r.model_copy(update={"cost": cost}) for n, r in records.items()}
+    recipe = _recipe(tmp_path / "in", {"crawl": [10], "dump": [10]})
+    manifest = read_manifest(write_dataset(tmp_path / "dataset"))
+
+    found = measure_factors(
+        recipe, factors, in_bytes=3.2, published=(store, records), manifest=manifest
+    )
+    ingest, clean = scale(records, found, cores=1)
+
+    assert ingest.rows == {"fetches": 20 * 10 + 800}
+    assert clean.rows == {"ledger": 15 * 10 + 700, "edits": round(10 * 850 / 715)}
+    # The recipe has a budget: the dataset is as large as that, whatever the sources hold.
+    assert found.dataset == 3.2
+    assert weighted({}, factors, 3.2) == 3.2
+
+
+def test_sources_of_one_file_are_told(tmp_path: Path) -> None:
+    recipe = _recipe(tmp_path, {"a": [100] * 100, "b": [5000]})
+
+    sample = choose_sample(recipe, 2000)
+
+    assert sample.factors == {"a": 10_000 / 1_300, "b": 1.0}
+    assert notes_on_sample(sample.files_by_source, sample.factors) == [
+        "source 'b' is one file, so the sample holds all of it; split it for a smaller sample"
+    ]
+    assert notes_on_sample({"b": 1}, {"b": 1.0}) == []
 
 
 @pytest.mark.parametrize("bound", [["--cores", "0"], ["--sample-mb", "-5"], ["--cores", "many"]])

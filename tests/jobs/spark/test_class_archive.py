@@ -29,3 +29,13 @@ def test_a_broken_archive_is_left_aside_in_silence(tmp_path: Path) -> None:
 def test_the_archive_belongs_to_one_spark_and_one_java(tmp_path: Path) -> None:
     assert class_archive(tmp_path).parent == tmp_path / "java-home"
     assert class_archive(tmp_path).name.endswith(f"-java-{find_java().major}.jsa")
+
+
+def test_compiled_code_has_room_for_a_run_of_hours() -> None:
+    """The first compiler alone has 48 MB by default, and says 'CodeCache is full' within minutes."""
+    java = find_java().home / "bin" / "java"
+    command = [str(java), *FIRST_COMPILER.split(), "-XX:+PrintFlagsFinal", "-version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    (line,) = [one for one in done.stdout.splitlines() if " ReservedCodeCacheSize " in one]
+    assert int(line.split("=")[1].split()[0]) == 240 << 20

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from refinery.publish.records import StageRecord
+from refinery.publish.retention import attempts_without_record, superseded
 from refinery.publish.run_file import RunFile, write_run_file
 from refinery.publish.runs import earlier_outputs, register_run, registered_runs, stages_of
 from refinery.publish.store import Store
@@ -90,3 +91,24 @@ def test_the_tables_know_which_outputs_use_them(tmp_path: Path) -> None:
 
     assert found == [(f"{tmp_path}/one", "c"), (f"{tmp_path}/two", "b")]
     assert store.stages() == []
+
+
+def test_what_a_needed_stage_was_made_of_is_needed(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    for stage, name, inputs in (
+        ("ingest", "a", {}), ("ingest", "b", {}), ("clean", "c", {"ingest": "a"}), ("clean", "d", {"ingest": "b"}),
+    ):  # fmt: skip
+        record = _record(tmp_path / "x", fingerprint=name).model_copy(
+            update={"stage": stage, "inputs": inputs, "attempt": f"of-{name}"}
+        )
+        store.publish(record)
+        (tmp_path / stage / f"of-{name}").mkdir()
+
+    old = superseded(store, {("clean", "c")})
+
+    assert [(record.stage, record.fingerprint) for record in old] == [
+        ("clean", "d"),
+        ("ingest", "b"),
+    ]
+    folders = attempts_without_record(store, old, age_hours=0)
+    assert [folder.rsplit("/", 1)[1] for folder in folders] == ["of-d", "of-b"]

@@ -38,10 +38,10 @@ def test_attempts_of_dead_runs_are_removed_and_published_ones_stay(tmp_path: Pat
     store.publish(_record(store, "f", "living"))
     (tmp_path / "clean" / "g.killed").mkdir()
 
-    with store.lock() as removed:
+    with store.share():
         pass
 
-    assert [path.name for path in removed] == ["dead"]
+    assert not (tmp_path / "clean" / "dead").exists()
     assert (tmp_path / "clean" / "living").is_dir()
     assert (tmp_path / "clean" / "g.killed").is_dir()
 
@@ -50,7 +50,7 @@ def test_a_second_run_is_kept_out_and_told_who_is_there(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
     code = (
         "from refinery.publish.store import Store\n"
-        f"with Store({str(tmp_path)!r}).lock():\n    print('held', flush=True)\n    input()"
+        f"with Store({str(tmp_path)!r}).alone():\n    print('held', flush=True)\n    input()"
     )
     other = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -60,13 +60,13 @@ def test_a_second_run_is_kept_out_and_told_who_is_there(tmp_path: Path) -> None:
 
     with (
         pytest.raises(PipelineError, match=f"in use by another run .process {other.pid}."),
-        store.lock(),
+        store.alone(),
     ):
         pass
 
     other.kill()
     other.wait()
-    with store.lock():
+    with store.alone():
         pass
 
 
