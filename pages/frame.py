@@ -1,7 +1,7 @@
 """The frame of a page: head, style, navigation, sections, and the scripts that draw its charts.
 
-A page is one file that loads nothing. Its policy allows two scripts, by their hashes: the plotting
-library out of its wheel, and the kit's own. Text that reached the page as markup would not run.
+A page is one file that loads nothing. Its policy allows three scripts, by their hashes: the plotting
+library out of its wheel, and the kit's own for charts and for tables. Text that reached the page as markup would not run.
 """
 
 from __future__ import annotations
@@ -49,11 +49,14 @@ class Page:
     footer: str = ""
 
     def render(self) -> str:
-        """The whole page as HTML; it holds the plotting library only where it has a chart."""
+        """The whole page as HTML; it holds the plotting library and the sorting where it needs them."""
         shown = [section for section in self.sections if section.body]
         body = "".join(map(_section, shown))
         links = "".join(f'<li><a href="#{s.key}">{escape(s.title)}</a></li>' for s in shown)
-        scripts = _scripts() if CHART_MARK in body else ()
+        scripts = (
+            *(_chart_scripts() if CHART_MARK in body else ()),
+            *((_script("tables.js"),) if "<table" in body else ()),
+        )
         allowed = " ".join(f"'sha256-{_sha256(script)}'" for script in scripts) or "'none'"
         policy = (
             f"default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; "
@@ -83,12 +86,21 @@ def _section(section: PageSection) -> str:
 
 
 @cache
-def _scripts() -> tuple[str, str]:
-    """The plotting library and the kit's script; neither may end the element that holds it."""
+def _chart_scripts() -> tuple[str, str]:
+    """The plotting library and the kit's script."""
     library = files("plotly").joinpath("package_data/plotly.min.js").read_text("utf-8")
-    scripts = library, _resource("charts.js")
-    assert not any("</script" in script or "<!--" in script for script in scripts)
-    return scripts
+    return _checked(library), _script("charts.js")
+
+
+def _script(name: str) -> str:
+    return _checked(_resource(name))
+
+
+def _checked(script: str) -> str:
+    """A script that does not end the element that holds it."""
+    assert "</script" not in script
+    assert "<!--" not in script
+    return script
 
 
 def _resource(name: str) -> str:

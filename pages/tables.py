@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
+SUM_ROW = "all"
+
 
 def table(
     caption: str,
@@ -16,7 +18,9 @@ def table(
     pinned: bool = False,
     ends_in_words: bool = False,
 ) -> str:
-    """A table that scrolls sideways where it must.
+    """A table that scrolls sideways where it must; readers sort it by the headings of its columns.
+
+    A row that begins with `SUM_ROW` stays at the end.
 
     Args:
         caption: Text above the table; screen readers use it as the table's name.
@@ -42,7 +46,8 @@ def table(
             for i, cell in enumerate(row)
             if i
         ]
-        lines.append(f"<tr>{''.join(cells)}</tr>")
+        mark = " class=sum" if row[0] == SUM_ROW else ""
+        lines.append(f"<tr{mark}>{''.join(cells)}</tr>")
     if not lines:
         return f"<p class=none>{escape(caption)}: none.</p>"
     above = "".join(

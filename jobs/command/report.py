@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
+from refinery.datasets.runs import open_run
 from refinery.publish import storage
-from refinery.report.write import PAGE, run_records, write_report
+from refinery.report.write import PAGE, write_report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write both files, and print the path of the page."""
-    store, records = run_records(args.output)
-    write_report(args.output, store, records, args.previous)
+    run = open_run(args.output)
+    data = write_report(run, args.previous)
+    if data.stages_missing:
+        print(
+            f"not finished: {', '.join(data.stages_missing)} published nothing yet", file=sys.stderr
+        )
     print(storage.join_uri(args.output, "report", PAGE))
     return 0

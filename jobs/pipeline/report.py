@@ -5,8 +5,9 @@ from __future__ import annotations
 from jobs.pipeline.arguments import parse_recipe_arguments, recipe_parser
 from jobs.pipeline.runner import RefineRun
 from refinery.datasets.publish import dataset_uri
+from refinery.datasets.runs import open_run
 from refinery.publish import storage
-from refinery.report.write import PAGE, run_records, write_report
+from refinery.report.write import PAGE, write_report
 from schemas.errors import run_main
 from schemas.manifest import MANIFEST_NAME
 
@@ -14,7 +15,7 @@ from schemas.manifest import MANIFEST_NAME
 def finish_run(run: RefineRun) -> None:
     """Write the report; the last lines name what the run made."""
     output = run.settings.runtime.output
-    data = write_report(output, run.store, run.records)
+    data = write_report(open_run(output))
     train = data.packing["train"]
     run.console.print(
         f"\n[bold]{data.total('kept'):,}[/bold] of {data.total('documents'):,} documents kept, "
@@ -32,7 +33,7 @@ def main(argv: list[str]) -> int:
     """Write it again from the published tables."""
     settings, _ = parse_recipe_arguments(argv, recipe_parser("report"))
     output = settings.runtime.output
-    write_report(output, *run_records(output))
+    write_report(open_run(output))
     print(storage.join_uri(output, "report", PAGE))
     return 0
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -26,11 +24,18 @@ class Hit:
     end: int
 
 
+_FIRST_HITS = """
+SELECT doc_id, benchmark, item, start, "end" FROM contamination
+ORDER BY doc_id, start LIMIT $samples::BIGINT
+"""
+_BY_BENCHMARK = """
+SELECT benchmark, count(DISTINCT doc_id) AS documents, count(DISTINCT item) AS items
+FROM contamination GROUP BY benchmark ORDER BY benchmark
+"""
+
+
 def _shown_hits(tables: Tables) -> list[Hit]:
-    columns = ("doc_id", "benchmark", "item", "start", "end")
-    rows = tables.rows("decontaminate", "contamination", columns)
-    first = heapq.nsmallest(SAMPLES, rows, key=lambda row: (row["doc_id"], row["start"]))
-    return [Hit(**row) for row in first]
+    return [Hit(**row) for row in tables.ask(_FIRST_HITS, samples=SAMPLES)]
 
 
 def hit_ids(tables: Tables) -> list[str]:
@@ -45,11 +50,7 @@ def contamination_numbers(
     record = tables.records.get("decontaminate")
     if record is None:
         return None
-    documents: dict[str, set[str]] = defaultdict(set)
-    items: dict[str, set[str]] = defaultdict(set)
-    for row in tables.rows("decontaminate", "contamination", ("doc_id", "benchmark", "item")):
-        documents[row["benchmark"]].add(row["doc_id"])
-        items[row["benchmark"]].add(row["item"])
+    found = tables.ask(_BY_BENCHMARK)
     facts = record.facts_of(DecontaminateFacts)
     measured = facts.recall
     samples = [
@@ -58,8 +59,8 @@ def contamination_numbers(
         if hit.doc_id in texts
     ]
     return ContaminationNumbers(
-        documents_by_benchmark={name: len(ids) for name, ids in sorted(documents.items())},
-        items_by_benchmark={name: len(ids) for name, ids in sorted(items.items())},
+        documents_by_benchmark={row["benchmark"]: row["documents"] for row in found},
+        items_by_benchmark={row["benchmark"]: row["items"] for row in found},
         items=record.counts.get("items", 0),
         uncovered_items=record.counts.get("uncovered_items", 0),
         recall=_shares(measured.recall),

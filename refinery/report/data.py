@@ -34,6 +34,19 @@ class SourceFunnel(Settings):
     train: int = 0
     heldout: int = 0
     not_sampled: int = 0
+    input_bytes: int = Field(
+        default=0, description="bytes of the source's files, as they lie there"
+    )
+    text_bytes: dict[str, int] = Field(
+        default_factory=dict,
+        description="UTF-8 bytes of extracted text by fate, before edits; `documents` is all of it, "
+        "`edited` what edits took from the kept ones, `train`, `heldout` and `not_sampled` what they left",
+    )
+    tokens: dict[str, int] = Field(
+        default_factory=dict,
+        description="the same in tokens: counted for train, heldout and not_sampled, else estimated by "
+        "the source's bytes per token",
+    )
 
 
 class Check(Settings):
@@ -81,10 +94,25 @@ class PairSample(Settings):
     containment: float
 
 
+class SourcePair(Settings):
+    """Duplicates of one source whose kept document is of another, or of the same one."""
+
+    source: str
+    kept_source: str
+    documents: int
+    text_bytes: int
+    least_jaccard: float | None
+
+
 class LargeCluster(Settings):
-    """A connected component of verified pairs; the least similarity is that of all its edges."""
+    """A connected component of verified pairs; the least similarity is that of all its edges.
+
+    Title and address are those of the document that most of the others resemble.
+    """
 
     cluster: str
+    title: str | None = None
+    url: str | None = None
     kept: int
     removed: int
     weakest_jaccard: float
@@ -96,6 +124,8 @@ class LargeBucket(Settings):
     band: int
     size: int
     first: str
+    title: str | None = None
+    url: str | None = None
 
 
 class DedupNumbers(Settings):
@@ -114,7 +144,9 @@ class DedupNumbers(Settings):
     capped_buckets: int
     largest_clusters: tuple[LargeCluster, ...] = ()
     largest_buckets: tuple[LargeBucket, ...] = ()
+    by_sources: tuple[SourcePair, ...] = ()
     recurring: dict[str, int] = Field(default_factory=dict)
+    recurring_documents: int = Field(default=0, description="documents that lost a passage")
     recurring_examples: tuple[RecurringPassage, ...] = ()
     pairs: tuple[PairSample, ...]
 
@@ -180,6 +212,8 @@ class MixtureRow(Settings):
     dropped_tokens: int = 0
     drawn_tokens: int = 0
     bytes_per_token: float | None
+    used_documents: int = Field(default=0, description="documents with at least one copy")
+    used_tokens: int = Field(default=0, description="tokens of those, once and without end marks")
 
 
 class PackingNumbers(Settings):
@@ -208,8 +242,86 @@ class StageNumbers(Settings):
     bytes: int
 
 
+class ReasonCount(Settings):
+    """Documents that a rule dropped first, of one source or one language, and their text."""
+
+    reason: str
+    group: str
+    documents: int
+    text_bytes: int
+
+
+class EditCount(Settings):
+    """What edits of one kind did to the texts of one source."""
+
+    reason: str
+    source: str
+    edits: int
+    documents: int
+    characters: int
+
+
+class EditExample(Settings):
+    """One edit in the text around it."""
+
+    reason: str
+    url: str | None
+    doc_id: str
+    before: str
+    removed: str
+    replacement: str
+    after: str
+
+
+class DomainCount(Settings):
+    """Documents of one host."""
+
+    host: str
+    documents: int
+    kept: int
+    text_bytes: int
+    kept_bytes: int
+    commonest_reason: str | None
+
+
+class RejectCount(Settings):
+    """What one stage could not read or parse, of one source."""
+
+    source: str
+    stage: str
+    reason: str
+    rejects: int
+
+
+class RuleBound(Settings):
+    """A rule as it judged one group of languages, and what it dropped there."""
+
+    rule: str
+    group: str
+    value: str
+    meaning: str
+    minimum: float | None
+    maximum: float | None
+    source: str
+    failed: int = Field(description="documents of these languages that failed it")
+    first: int = Field(description="those for which it is the reason")
+
+
+class RunFacts(Settings):
+    """How the run was made."""
+
+    command: tuple[str, ...]
+    code_version: str
+    packages: dict[str, str]
+    recipe: str = Field(description="recipe and runtime as YAML, without defaults and secrets")
+    started_at: str
+
+
 class ReportData(Settings):
-    """Everything that the page shows, and the whole of report.json."""
+    """Everything that the page shows, and the whole of report.json.
+
+    Of an unfinished run: `root` is empty, and what later stages would tell is empty or None.
+    """
 
     name: str
     root: str
@@ -218,7 +330,20 @@ class ReportData(Settings):
     created_at: str
     sources: dict[str, SourceFunnel]
     checks: tuple[Check, ...]
+    stages_missing: tuple[str, ...] = Field(
+        default=(), description="stages of a whole run that have published nothing"
+    )
+    run: RunFacts | None = None
+    unmatched_lists: tuple[str, ...] = Field(
+        default=(), description="lists of addresses and take-downs that match no document"
+    )
     drop_reasons: dict[str, int]
+    reasons_by_source: tuple[ReasonCount, ...] = ()
+    reasons_by_language: tuple[ReasonCount, ...] = ()
+    rules: tuple[RuleBound, ...] = ()
+    edits: tuple[EditCount, ...] = ()
+    edit_examples: tuple[EditExample, ...] = ()
+    domains: tuple[DomainCount, ...] = ()
     all_reasons: dict[str, int]
     languages: dict[str, int]
     histograms: dict[str, Histogram]
@@ -238,7 +363,7 @@ class ReportData(Settings):
     mixture: tuple[MixtureRow, ...]
     mixture_warnings: tuple[str, ...]
     packing: dict[str, PackingNumbers]
-    rejects: dict[str, int]
+    rejects: tuple[RejectCount, ...]
     reject_samples: tuple[tuple[str, str, str], ...]
     records: dict[str, int]
     stages: tuple[StageNumbers, ...]
@@ -246,3 +371,7 @@ class ReportData(Settings):
     def total(self, name: str) -> int:
         """Sum of one column of the funnel."""
         return sum(int(getattr(funnel, name)) for funnel in self.sources.values())
+
+    def total_of(self, measure: Literal["text_bytes", "tokens"], fate: str) -> int:
+        """Sum of the text of one fate, in bytes or tokens."""
+        return sum(getattr(funnel, measure).get(fate, 0) for funnel in self.sources.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,13 +9,30 @@ from typing import Literal
 
 from refinery.dedup.facts import DedupFacts
 from refinery.publish.records import StageRecord
-from refinery.report.data import DedupNumbers, LargeBucket, LargeCluster, PairSample
+from refinery.report.data import DedupNumbers, LargeBucket, LargeCluster, PairSample, SourcePair
 from refinery.report.excerpts import CONTEXT_CHARS, EXCERPT_CHARS, DocumentText, sample_of
 from refinery.report.tables import Tables
 
 PAIRS = 4
 RECURRING = "recurring:"
+# How many documents lost a passage: beside the kinds of passages, not one of them.
+RECURRING_DOCUMENTS = "recurring:documents"
 CLUSTER_BINS = (2, 3, 4, 8, 16, 64, 256)
+
+
+# The least alike near-duplicate of each cluster: people should check these.
+_WEAKEST = """
+SELECT pair.* FROM (
+  SELECT arg_min({'doc_id': doc_id, 'kept_id': kept_id, 'method': method, 'jaccard': jaccard,
+                  'containment': containment}, (jaccard, doc_id)) AS pair
+  FROM duplicates WHERE method = 'minhash' GROUP BY cluster)
+ORDER BY pair.jaccard, pair.doc_id LIMIT $pairs::BIGINT
+"""
+_SIZES = """
+SELECT n + 1 AS size, count(*) AS clusters FROM (SELECT count(*) AS n FROM duplicates GROUP BY cluster)
+GROUP BY size ORDER BY size
+"""
+_NAMES = "SELECT doc_id, title, url FROM cleaned WHERE doc_id IN (SELECT unnest($ids::VARCHAR[]))"
 
 
 @dataclass(frozen=True)
@@ -28,32 +44,11 @@ class NearDuplicate:
     method: str
     jaccard: float
     containment: float
-    cluster: str
-
-    @property
-    def weakness(self) -> tuple[float, str]:
-        """What orders pairs: the least alike first, equal ones by id."""
-        return self.jaccard, self.doc_id
 
 
 def _weakest_pairs(tables: Tables) -> list[NearDuplicate]:
-    """The least alike near-duplicates, one of a cluster: people should check these."""
-    weakest: dict[str, NearDuplicate] = {}
-    columns = ("doc_id", "kept_id", "method", "jaccard", "containment", "cluster")
-    for row in tables.rows("dedup", "duplicates", columns):
-        if row["method"] != "minhash":
-            continue
-        pair = NearDuplicate(**row)
-        known = weakest.get(pair.cluster)
-        if known is None or pair.weakness < known.weakness:
-            weakest[pair.cluster] = pair
-        if len(weakest) > 64 * PAIRS:
-            weakest = {pair.cluster: pair for pair in _least_alike(weakest)}
-    return _least_alike(weakest)
-
-
-def _least_alike(pairs: Mapping[str, NearDuplicate]) -> list[NearDuplicate]:
-    return heapq.nsmallest(PAIRS, pairs.values(), key=lambda pair: pair.weakness)
+    """The least alike near-duplicates, one of a cluster; equal ones by id."""
+    return [NearDuplicate(**row) for row in tables.ask(_WEAKEST, pairs=PAIRS)]
 
 
 def pair_ids(tables: Tables) -> list[str]:
@@ -79,6 +74,10 @@ def dedup_numbers(tables: Tables, texts: Mapping[str, DocumentText]) -> DedupNum
         for pair in _weakest_pairs(tables)
         if pair.doc_id in texts and pair.kept_id in texts
     ]
+    shown = [cluster.sample.kept_id for cluster in facts.largest_clusters]
+    shown += [bucket.doc_id for bucket in facts.largest_buckets]
+    names = {row["doc_id"]: (row["title"], row["url"]) for row in tables.ask(_NAMES, ids=shown)}
+    unnamed = (None, None)
     return DedupNumbers(
         mode=dedup_mode(record),
         bands=curve.bands,
@@ -87,13 +86,21 @@ def dedup_numbers(tables: Tables, texts: Mapping[str, DocumentText]) -> DedupNum
         false_negative_area=curve.false_negative_area,
         false_positive_area=curve.false_positive_area,
         curve=curve.points,
-        by_method=dict(sorted(tables.count("dedup", "duplicates", "method").items())),
+        by_method={
+            row["method"]: row["n"]
+            for row in tables.ask(
+                "SELECT method, count(*) AS n FROM duplicates GROUP BY method ORDER BY method"
+            )
+        },
+        by_sources=tuple(SourcePair(**row) for row in tables.ask_ready("duplicates-by-sources")),
         cluster_sizes=_cluster_sizes(tables),
         weakest_jaccard=pairs[0].jaccard if pairs else None,
         capped_buckets=record.counts.get("capped_buckets", 0),
         largest_clusters=tuple(
             LargeCluster(
                 cluster=cluster.cluster,
+                title=names.get(cluster.sample.kept_id, unnamed)[0],
+                url=names.get(cluster.sample.kept_id, unnamed)[1],
                 kept=cluster.kept,
                 removed=cluster.removed,
                 weakest_jaccard=cluster.weakest_jaccard,
@@ -101,14 +108,21 @@ def dedup_numbers(tables: Tables, texts: Mapping[str, DocumentText]) -> DedupNum
             for cluster in facts.largest_clusters
         ),
         largest_buckets=tuple(
-            LargeBucket(band=bucket.band, size=bucket.size, first=bucket.doc_id)
+            LargeBucket(
+                band=bucket.band,
+                size=bucket.size,
+                first=bucket.doc_id,
+                title=names.get(bucket.doc_id, unnamed)[0],
+                url=names.get(bucket.doc_id, unnamed)[1],
+            )
             for bucket in facts.largest_buckets
         ),
         recurring={
             name.removeprefix(RECURRING): count
             for name, count in sorted(record.counts.items())
-            if name.startswith(RECURRING)
+            if name.startswith(RECURRING) and name != RECURRING_DOCUMENTS
         },
+        recurring_documents=record.counts.get(RECURRING_DOCUMENTS, 0),
         recurring_examples=facts.recurring_examples,
         pairs=tuple(pairs),
     )
@@ -117,12 +131,14 @@ def dedup_numbers(tables: Tables, texts: Mapping[str, DocumentText]) -> DedupNum
 def _cluster_sizes(tables: Tables) -> dict[str, int]:
     """Clusters by size, smallest first: "2", "3", "4 to 7", ..., "256 or more"."""
     sizes: Counter[str] = Counter()
-    for removed in tables.count("dedup", "duplicates", "cluster").values():
-        size = removed + 1
+    for row in tables.ask(_SIZES):
+        size = row["size"]
         low = max(b for b in CLUSTER_BINS if b <= size)
         later = [b for b in CLUSTER_BINS if b > low]
         high = later[0] - 1 if later else None
-        sizes[f"{low}" if high == low else f"{low} to {high}" if high else f"{low} or more"] += 1
+        sizes[f"{low}" if high == low else f"{low} to {high}" if high else f"{low} or more"] += row[
+            "clusters"
+        ]
     return dict(sorted(sizes.items(), key=lambda item: int(item[0].split()[0])))
 
 

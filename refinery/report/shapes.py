@@ -20,7 +20,6 @@ from refinery.whatif.judge import map_columns
 SHOWN_RULES = 9
 # Length in words is shown whether or not it failed many.
 LENGTH_RULE = "gopher:words"
-TOP_LANGUAGES = 30
 LANGUAGE = "language confidence"
 SHARE_EDGES = np.linspace(0, 1, 26)
 COUNT_EDGES = np.concatenate(([0.0], np.logspace(0, 6, 25)))
@@ -38,22 +37,17 @@ class LedgerNumbers:
     rule_histograms: dict[str, Histogram]
 
 
+_FIRST = "SELECT drop_reason AS name, count(*) AS n FROM ledger WHERE drop_reason IS NOT NULL GROUP BY name ORDER BY n DESC, name"  # fmt: skip
+_EVERY = "SELECT unnest(reasons) AS name, count(*) AS n FROM ledger GROUP BY name ORDER BY n DESC, name"  # fmt: skip
+_LANGUAGES = "SELECT lang AS name, count(*) AS n FROM ledger WHERE lang IS NOT NULL GROUP BY name ORDER BY n DESC, name LIMIT 30"  # fmt: skip
+_COUNTERS = "SELECT entry.key AS name, sum(entry.value)::BIGINT AS n FROM (SELECT unnest(map_entries(counters)) AS entry FROM ledger) GROUP BY name ORDER BY name"  # fmt: skip
+
+
 def ledger_numbers(tables: Tables) -> LedgerNumbers:
-    """Count in one pass over the ledger, and in a second one for the rules' shapes."""
-    first: Counter[str] = Counter()
-    every: Counter[str] = Counter()
-    languages: Counter[str] = Counter()
-    counters: Counter[str] = Counter()
+    """Counts in SQL; shapes in one pass over the ledger, and in a second one for those of the rules."""
     chars = np.zeros(len(COUNT_EDGES) - 1, np.int64)
     shares: dict[str, NDArray[np.int64]] = {LANGUAGE: np.zeros(len(SHARE_EDGES) - 1, np.int64)}
-    columns = ("lang", "lang_score", "num_chars", "scores", "counters", "reasons", "drop_reason")
-    for batch in tables.batches("clean", "ledger", columns):
-        first.update(r for r in batch.column("drop_reason").to_pylist() if r is not None)
-        every.update(batch.column("reasons").flatten().to_pylist())
-        languages.update(lang for lang in batch.column("lang").to_pylist() if lang is not None)
-        for entries in batch.column("counters").to_pylist():
-            for name, count in entries or ():
-                counters[name] += count
+    for batch in tables.batches("clean", "ledger", ("lang_score", "num_chars", "scores")):
         chars += _histogram(_floats(batch.column("num_chars")), COUNT_EDGES)
         scores = {LANGUAGE: _floats(batch.column("lang_score"))}
         scores |= {f"score: {n}": s for n, s in map_columns(batch.column("scores")).items()}
@@ -65,11 +59,15 @@ def ledger_numbers(tables: Tables) -> LedgerNumbers:
         name: _made(SHARE_EDGES, shares[name], marks.get(name, ()), "score")
         for name in sorted(shares)
     }
+
+    def counted(sql: str) -> dict[str, int]:
+        return {row["name"]: row["n"] for row in tables.ask(sql)}
+
     return LedgerNumbers(
-        drop_reasons=dict(first.most_common()),
-        all_reasons=dict(every.most_common()),
-        languages=dict(languages.most_common(TOP_LANGUAGES)),
-        counters=dict(sorted(counters.items())),
+        drop_reasons=counted(_FIRST),
+        all_reasons=counted(_EVERY),
+        languages=counted(_LANGUAGES),
+        counters=counted(_COUNTERS),
         histograms=histograms,
         rule_histograms=rule_histograms(tables),
     )
@@ -129,7 +127,7 @@ def rule_histograms(tables: Tables) -> dict[str, Histogram]:
 
 def clean_settings(tables: Tables) -> CleanConfig | None:
     """The settings that the clean stage ran with; None where an older run did not record them."""
-    settings = tables.records["clean"].settings
+    settings = tables.records["clean"].settings if "clean" in tables.records else {}
     return CleanConfig.model_validate(settings["clean"]) if "clean" in settings else None
 
 

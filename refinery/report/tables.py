@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from refinery.publish import storage
 from refinery.publish.records import StageRecord
 from refinery.publish.store import Store
+from refinery.query.database import Database, open_tables
+from refinery.query.questions import question
 
 
 class Tables:
-    """Reads the tables of one run's stages, column by column and batch by batch."""
+    """The tables of one run's stages: asked in SQL, or streamed column by column.
+
+    A context manager: the database of `ask` is opened with the first question and closed at the end.
+    """
 
     def __init__(self, store: Store, records: Mapping[str, StageRecord]) -> None:
         self.store = store
         self.records = records
+        self._opened = ExitStack()
+        self._database: Database | None = None
+
+    def __enter__(self) -> Tables:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._opened.close()
+        self._database = None
+
+    def ask(self, sql: str, **values: Any) -> list[dict[str, Any]]:
+        """Rows of a SELECT over the published tables (refinery/query), for counts and samples."""
+        if self._database is None:
+            self._database = self._opened.enter_context(open_tables(self.store, self.records))
+        return self._database.rows(sql, values)
+
+    def ask_ready(self, name: str, **values: Any) -> list[dict[str, Any]]:
+        """The answer to a ready question."""
+        asked = question(name)
+        return self.ask(asked.sql, **{**asked.values, **values})
 
     def batches(
         self, stage: str, table: str, columns: Sequence[str], *, batch_size: int = 4096
@@ -40,11 +64,3 @@ class Tables:
         """Stream rows as dictionaries by column; few columns, for every value becomes an object."""
         for batch in self.batches(stage, table, columns):
             yield from batch.to_pylist()
-
-    def count(self, stage: str, table: str, column: str) -> Counter[Any]:
-        """Rows by value of one column."""
-        counts: Counter[Any] = Counter()
-        for batch in self.batches(stage, table, (column,)):
-            for entry in pc.value_counts(batch.column(column)).to_pylist():
-                counts[entry["values"]] += entry["counts"]
-        return counts

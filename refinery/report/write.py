@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from refinery.datasets.publish import dataset_uri
+from refinery.datasets.runs import Run, open_run, read_manifest_of
 from refinery.publish import storage
 from refinery.publish.records import StageRecord
-from refinery.publish.runs import stages_of
 from refinery.publish.store import Store
 from refinery.report.collect import collect
 from refinery.report.data import ReportData
@@ -23,19 +22,17 @@ from schemas.manifest import MANIFEST_NAME, Manifest
 PAGE, TWIN = "index.html", "report.json"
 
 
-def write_report(
-    output: str, store: Store, records: Mapping[str, StageRecord], previous: Path | None = None
-) -> ReportData:
+def write_report(run: Run, previous: Path | None = None) -> ReportData:
     """Write `index.html`, `report.json` and `vocabulary.html` into `report` below a run's output."""
-    manifest = read_run_manifest(output)
-    data = collect(store, records, manifest)
+    data = collect(run)
     page = render_page(data, read_report(previous) if previous else None)
-    storage.replace(storage.join_uri(output, "report", PAGE), page.encode())
+    storage.replace(storage.join_uri(run.output, "report", PAGE), page.encode())
     twin = data.model_dump_json(indent=1) + "\n"
-    storage.replace(storage.join_uri(output, "report", TWIN), twin.encode())
-    viewer = viewer_page(store, records, data.vocabulary.texts) if data.vocabulary else None
+    storage.replace(storage.join_uri(run.output, "report", TWIN), twin.encode())
+    texts = data.vocabulary.texts if data.vocabulary else ()
+    viewer = viewer_page(run.store, run.records, texts) if data.vocabulary else None
     if viewer is not None:
-        storage.replace(storage.join_uri(output, "report", VIEWER), viewer.encode())
+        storage.replace(storage.join_uri(run.output, "report", VIEWER), viewer.encode())
     return data
 
 
@@ -45,10 +42,11 @@ def read_run_manifest(output: str) -> Manifest:
     Raises:
         ContractError: The run has none yet.
     """
-    uri = storage.join_uri(dataset_uri(output), MANIFEST_NAME)
-    if not storage.exists(uri):
+    manifest = read_manifest_of(output)
+    if manifest is None:
+        uri = storage.join_uri(dataset_uri(output), MANIFEST_NAME)
         raise ContractError(f"{uri}: no manifest there; run `refinery refine` to its end first")
-    return Manifest.model_validate_json(storage.read_bytes(uri))
+    return manifest
 
 
 def read_report(path: Path) -> ReportData:
@@ -71,18 +69,10 @@ def read_report(path: Path) -> ReportData:
 
 
 def run_records(output: str) -> tuple[Store, dict[str, StageRecord]]:
-    """The store of a finished run, and its stage records by the fingerprints in its manifest.
+    """The store of a run, and the records of its stages.
 
     Raises:
-        ContractError: A record that the manifest names is missing.
+        ContractError: A record that the run or its manifest names is missing.
     """
-    store = stages_of(output).store
-    manifest = read_run_manifest(output)
-    records = {}
-    named = [(s.stage, s.fingerprint) for s in manifest.stages]
-    for stage, fingerprint in [*named, ("pack", manifest.recipe_fingerprint)]:
-        record = store.record(stage, fingerprint)
-        if record is None:
-            raise ContractError(f"{store.root}: the record of stage '{stage}' is missing")
-        records[stage] = record
-    return store, records
+    run = open_run(output)
+    return run.store, dict(run.records)

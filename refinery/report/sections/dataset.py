@@ -12,7 +12,9 @@ from refinery.report.html import table
 
 
 def mixture_section(data: ReportData) -> str:
-    """Weights asked and got, epochs and warnings."""
+    """Weights asked and got, epochs and warnings; how they become the tokens that are packed."""
+    if not data.mixture:
+        return "<p class=none>No mixture yet.</p>"
     rows = [
         (
             escape(row.source),
@@ -28,19 +30,53 @@ def mixture_section(data: ReportData) -> str:
     notes = "".join(f"<li>{escape(note)}</li>" for note in data.mixture_warnings)
     head = ("source", "documents", "tokens", "weight asked", "weight got", "epochs")
     return (
-        mixture_chart(data.mixture)
+        f'<div class="broad">{mixture_chart(data.mixture)}</div>'
         + table(
             "Training documents before copies, and their share of the mixture",
             (*head, "bytes per token"),
             rows,
             pinned=True,
         )
+        + _copies_table(data)
         + (f'<ul class="notes" aria-label="Warnings">{notes}</ul>' if notes else "")
+    )
+
+
+def _copies_table(data: ReportData) -> str:
+    """From epochs to packed tokens: the numbers of the dataset card, with those of the plan."""
+    rows = [
+        (
+            escape(row.source),
+            f"{row.epochs:.2f}",
+            f"{row.tokens * row.epochs:,.0f}",
+            f"{row.used_documents:,}",
+            f"{row.used_tokens:,}",
+            f"{row.packed_tokens + row.dropped_tokens - row.drawn_tokens:,}",
+            f"{row.packed_tokens:,}",
+        )
+        for row in data.mixture
+        if row.used_documents
+    ]
+    if not rows:
+        return ""
+    head = (
+        "source", "epochs", "tokens x epochs", "documents with a copy", "their tokens, once",
+        "tokens of all copies", "packed",
+    )  # fmt: skip
+    return table(
+        "Epochs are of all training documents of a source: below 1, that share of them, drawn by hash, has "
+        "one copy; their tokens with an end mark for each copy are the tokens of all copies, and packing "
+        "leaves out tails",
+        head,
+        rows,
+        pinned=True,
     )
 
 
 def packing_section(data: ReportData) -> str:
     """The exact account of tokens by split, and by source."""
+    if not data.packing:
+        return "<p class=none>No dataset yet.</p>"
     has_pairs = any(split.drawn or split.control for split in data.packing.values())
     rows = [
         (

@@ -11,6 +11,7 @@ from refinery.report.data import DedupNumbers, PairSample, ReportData
 from refinery.report.html import TEXT_CHARS, excerpt, table
 
 Row = tuple[str, ...]
+NAME_CHARS = 120
 
 
 def dedup_section(data: ReportData) -> str:
@@ -52,32 +53,69 @@ def dedup_section(data: ReportData) -> str:
     )
 
 
-def _name(doc_id: str) -> str:
-    return f'<code class="id">{escape(doc_id)}</code>'
+def _name(doc_id: str, title: str | None, url: str | None) -> str:
+    """A document by its title and a link; by its id only where it has neither."""
+    if not title and not url:
+        return f'<code class="id">{escape(doc_id)}</code>'
+    shown = f"<bdi>{escape((title or url or '')[:NAME_CHARS])}</bdi>"
+    if url is None or not url.startswith(("http://", "https://")):
+        return shown
+    return f'<a href="{escape(url)}" rel="noreferrer noopener nofollow">{shown}</a>'
 
 
 def tables(dedup: DedupNumbers) -> Iterator[tuple[str, Row, list[Row], int]]:
     """(caption, heads, rows as HTML, columns that are text) of what there is to show."""
+    rows: list[Row]
+    if dedup.by_sources:
+        rows = [
+            (
+                escape(pair.source),
+                escape(pair.kept_source),
+                f"{pair.documents:,}",
+                charts.number(pair.text_bytes),
+                "" if pair.least_jaccard is None else f"{pair.least_jaccard:.3f}",
+            )
+            for pair in dedup.by_sources
+        ]
+        caption = "Duplicates by their source and that of the document that they resemble"
+        yield (
+            caption,
+            ("source", "resembles", "documents", "bytes of text", "least similarity"),
+            rows,
+            2,
+        )
     if dedup.largest_clusters:
         verb = "removed" if dedup.mode == "remove" else "marked"
         head: Row = (
-            "cluster",
+            "document that the others resemble",
             "kept" if verb == "removed" else "unmarked",
             verb,
             "least similarity",
         )
-        rows: list[Row] = [
-            (_name(c.cluster), f"{c.kept:,}", f"{c.removed:,}", f"{c.weakest_jaccard:.3f}")
+        rows = [
+            (
+                _name(c.cluster, c.title, c.url),
+                f"{c.kept:,}",
+                f"{c.removed:,}",
+                f"{c.weakest_jaccard:.3f}",
+            )
             for c in dedup.largest_clusters
         ]
         yield "Largest clusters", head, rows, 1
     if dedup.largest_buckets:
         head = ("first document", "band", "members")
-        rows = [(_name(b.first), str(b.band), f"{b.size:,}") for b in dedup.largest_buckets]
+        rows = [
+            (_name(b.first, b.title, b.url), str(b.band), f"{b.size:,}")
+            for b in dedup.largest_buckets
+        ]
         yield "Largest buckets, compared with their first members only", head, rows, 1
     if dedup.recurring:
         rows = [(escape(name), f"{count:,}") for name, count in dedup.recurring.items()]
-        yield "Recurring passages removed", ("kind", "count"), rows, 1
+        from_documents = f", from {dedup.recurring_documents:,} documents"
+        caption = "Recurring passages removed" + (
+            from_documents if dedup.recurring_documents else ""
+        )
+        yield caption, ("kind", "passages"), rows, 1
     if dedup.recurring_examples:
         head = ("passage", "kind", "documents")
         rows = [

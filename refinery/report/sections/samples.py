@@ -20,7 +20,10 @@ def samples_section(data: ReportData) -> str:
 
 def rejects_section(data: ReportData) -> str:
     """Rejects with their reasons, and records that are no documents."""
-    reasons = [(code(n), f"{c:,}") for n, c in data.rejects.items()]
+    reasons = [
+        (code(row.reason), escape(row.source), escape(row.stage), f"{row.rejects:,}")
+        for row in data.rejects
+    ]
     samples = [
         (f"<bdi>{escape(location)}</bdi>", code(reason), escape(message))
         for location, reason, message in data.reject_samples
@@ -28,8 +31,13 @@ def rejects_section(data: ReportData) -> str:
     kinds = [(escape(name), f"{count:,}") for name, count in data.records.items()]
     return (
         '<div class="beside">'
-        + table("Rejects", ("reason", "rows"), reasons)
+        + table(
+            "Rejects: records that ingest could not read, and documents that clean could not parse",
+            ("reason", "source", "stage", "rejects"),
+            reasons,
+            words=3,
+        )
         + table("Records that are no documents", ("type", "records"), kinds)
         + "</div>"
-        + table("Examples", ("file", "reason", "message"), samples, words=3)
+        + table("Examples", ("file or address", "reason", "message"), samples, words=3)
     )

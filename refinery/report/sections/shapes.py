@@ -25,6 +25,8 @@ def shapes_section(data: ReportData) -> str:
             for head, card in data.cards.items()
         ],
     )
+    if not data.cards:
+        cards = "<p class=none>This recipe trains no classifier.</p>"
     changed = table(
         "What normalisation changed",
         ("step", "changes"),

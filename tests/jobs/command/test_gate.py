@@ -37,7 +37,7 @@ def report(tmp_path: Path) -> str:
         mixture=(),
         mixture_warnings=(),
         packing={"train": split, "heldout": split},
-        rejects={},
+        rejects=(),
         reject_samples=(),
         records={},
         stages=(),

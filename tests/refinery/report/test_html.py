@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refinery.report.data import Histogram, ReportData, Sample
+from refinery.report.data import Histogram, RejectCount, ReportData, Sample
 from refinery.report.html import SHOWN_LINES, bars, code, excerpt, sample_card
 from refinery.report.sections.samples import rejects_section, samples_section
 from refinery.report.sections.shapes import shapes_section
@@ -44,7 +44,7 @@ def test_samples_and_rejects_are_counted() -> None:
     data: ReportData = report(
         kept_samples=(sample(), sample()),
         dropped_samples=(sample(reason="short"),),
-        rejects={"body:too_large": 3},
+        rejects=(RejectCount(source="web", stage="ingest", reason="body:too_large", rejects=3),),
         reject_samples=(("file.warc:1", "body:too_large", "9 > 8"),),
         records={"warcinfo": 2},
     )
@@ -54,7 +54,10 @@ def test_samples_and_rejects_are_counted() -> None:
 
     assert "Kept: 2 documents" in shown
     assert "Dropped: 1 documents" in shown
-    assert rejected["Rejects"][1:] == [["body:too_large", "3"]]
+    of_both_stages = next(
+        rows for caption, rows in rejected.items() if caption.startswith("Rejects: ")
+    )
+    assert of_both_stages[1:] == [["body:too_large", "web", "ingest", "3"]]
     assert rejected["Records that are no documents"][1:] == [["warcinfo", "2"]]
     assert rejected["Examples"][1:] == [["file.warc:1", "body:too_large", "9 > 8"]]
 

@@ -14,6 +14,7 @@ from refinery.report.data import (
     MixtureRow,
     PackingNumbers,
     PairSample,
+    ReasonCount,
     ReportData,
     Sample,
     SourceFunnel,
@@ -22,7 +23,8 @@ from refinery.report.data import (
 from refinery.report.page import render_page
 from refinery.report.sections.dataset import packing_section, stages_section
 from refinery.report.sections.duplicates import dedup_section
-from refinery.report.sections.funnel import compare_section, reasons_section
+from refinery.report.sections.funnel import compare_section
+from refinery.report.sections.reasons import reasons_section
 from tests.support.figures import Figure
 
 
@@ -75,7 +77,7 @@ def report(**changed: object) -> ReportData:
         "mixture": (),
         "mixture_warnings": (),
         "packing": {"train": split, "heldout": split},
-        "rejects": {},
+        "rejects": (),
         "reject_samples": (),
         "records": {},
         "stages": (StageNumbers(stage="clean", seconds=2.0, rows={"cleaned": 10}, bytes=5),),
@@ -99,11 +101,12 @@ def dedup(kept: str, removed: str) -> DedupNumbers:
 
 
 def test_shares_of_reasons_are_of_the_dropped_documents_in_bar_number_and_voice() -> None:
-    page = reasons_section(report())
+    by_source = (ReasonCount(reason="short", group="web", documents=3, text_bytes=40),)
+    page = reasons_section(report(reasons_by_source=by_source))
 
     assert Cells(page).tables["First reason"][1:] == [
-        ["short", "", "3", "75.0%"],
-        ["long", "", "1", "25.0%"],
+        ["short", "", "3", "75.0%", "40"],
+        ["long", "", "1", "25.0%", "0"],
     ]
     assert Cells(page).tables["All reasons"][2] == ["long", "", "2", "50.0%"]
     assert 'aria-label="short, 3: 75.0%"><span style="width:75.00%">' in page
