@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from typing import Any
 
 from refinery.report.data import Check, SourceFunnel
 from refinery.report.dedup_numbers import dedup_mode
 from refinery.report.tables import Tables
+from refinery.sources.facts import IngestFacts
 from schemas.manifest import Manifest
 
 BYTES_PER_TOKEN = 4.0  # where no document of any source has been tokenised
@@ -68,7 +68,7 @@ def count_funnel(tables: Tables, manifest: Manifest | None) -> dict[str, SourceF
 def _read_sources(tables: Tables, counts: dict[str, Counter[str]]) -> dict[str, int]:
     """Count what ingest read; returns the bytes of each source's files."""
     record = tables.records.get("ingest")
-    facts: Mapping[str, Any] = record.facts.get("sources", {}) if record is not None else {}
+    facts = record.facts_of(IngestFacts).sources if record is not None else {}
     named = (
         [one["name"] for one in record.settings.get("sources", [])] if record is not None else []
     )
@@ -81,7 +81,7 @@ def _read_sources(tables: Tables, counts: dict[str, Counter[str]]) -> dict[str, 
     ):  # fmt: skip
         for row in tables.ask(sql):
             counts[row["source"]][column] += row["n"]
-    return {source: one.get("bytes", 0) for source, one in facts.items()}
+    return {source: one.bytes for source, one in facts.items()}
 
 
 def _count_splits(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
@@ -11,18 +12,26 @@ from pathlib import Path
 import pytest
 
 from benchmarks.refinery.report_page import open_once
+from pages.frame import Page, PageSection
+from pages.tables import table
 from refinery.report.data import (
     BenchmarkCoverage,
     Check,
     ContaminationNumbers,
     DedupNumbers,
+    DomainCount,
+    EditCount,
+    EditExample,
     FrequentNgram,
     Histogram,
     MixtureRow,
     PackingNumbers,
     PairSample,
+    ReasonCount,
     RejectCount,
     ReportData,
+    RuleBound,
+    RunFacts,
     Sample,
     SourceFunnel,
     StageNumbers,
@@ -92,15 +101,32 @@ def _report(text: str = HOSTILE) -> ReportData:
         rejects=(RejectCount(source=text, stage=text, reason=text, rejects=1),),
         reject_samples=((text, text, text),),
         records={text: 1},
+        reasons_by_source=(ReasonCount(reason=text, group=text, documents=1, text_bytes=1),),
+        reasons_by_language=(ReasonCount(reason=text, group=text, documents=1, text_bytes=1),),
+        rules=(
+            RuleBound(rule=text, group=text, value=text, meaning=text, minimum=1, maximum=2, source=text,
+                      failed=1, first=1),
+        ),
+        edits=(EditCount(reason=text, source=text, edits=1, documents=1, characters=1),),
+        edit_examples=(
+            EditExample(reason=text, url=text, doc_id=text, before=text, removed=text, replacement=text,
+                        after=text),
+        ),
+        domains=(
+            DomainCount(host=text, documents=1, kept=1, text_bytes=1, kept_bytes=1, commonest_reason=text),
+        ),
+        run=RunFacts(command=(text,), code_version=text, packages={text: text}, recipe=text, started_at=text),
+        unmatched_lists=(text,),
+        stages_missing=(text,),
         stages=(StageNumbers(stage=text, seconds=1.0, rows={text: 1}, bytes=1),),
     )  # fmt: skip
 
 
 def _without_scripts(page: str) -> str:
-    """The page without the two scripts at its end, which its policy allows by their hashes."""
+    """The page without the scripts at its end, which its policy allows by their hashes."""
     rest, *scripts = page.split("<script>")
-    assert len(scripts) == 2
-    assert scripts[1].endswith("</script></body></html>\n")
+    assert len(scripts) == 3
+    assert scripts[2].endswith("</script></body></html>\n")
     return rest
 
 
@@ -193,7 +219,39 @@ def test_hostile_text_does_not_run_or_break_the_page(tmp_path: Path) -> None:
     )  # fmt: skip
 
     assert "<title>hostile: refinery report</title>" in done.stdout
-    assert done.stdout.count("<section") == 11
+    assert done.stdout.count("<section") == 14
     assert "owned'</script>" not in done.stdout
     assert done.stdout.count("js-plotly-plot") >= 4  # the charts were drawn all the same
     assert done.stdout.rstrip().endswith("</html>")
+
+
+PRESS = """<script>addEventListener("load", () => {
+const [name, size] = document.querySelectorAll("button.sort");
+const order = () => [...document.querySelectorAll("tbody tr")].map((row) => row.cells[0].textContent).join(",");
+const found = [order()];
+for (const button of [size, size, name]) { button.click(); found.push(order()); }
+document.body.dataset.orders = found.join(" ") + " " + name.closest("th").getAttribute("aria-sort");
+})</script>"""
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (Debian: apt install chromium)")
+def test_a_table_is_sorted_by_its_headings_and_its_sum_stays_below(tmp_path: Path) -> None:
+    rows = [("b", "1,234"), ("a", "2.5 M"), ("c", ""), ("d", "12.5 k"), ("all", "9 G")]
+    text = Page(
+        title="t", kind="k",
+        sections=[PageSection(key="s", title="s", body=table("c", ("name", "size"), rows))],
+    ).render()  # fmt: skip
+    page = tmp_path / "page.html"
+    page.write_text(
+        re.sub("<meta http-equiv[^>]*>", "", text).replace("</head>", f"{PRESS}</head>")
+    )
+    assert CHROMIUM is not None
+
+    done = subprocess.run(
+        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+         f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+    assert 'data-orders="b,a,c,d,all a,d,b,c,all b,d,a,c,all a,b,c,d,all ascending"' in done.stdout

@@ -57,8 +57,8 @@ def _example(example: EditExample) -> str:
     put = f"<ins>{_line(example.replacement)}</ins>" if example.replacement else ""
     where = escape(example.url or example.doc_id)
     return (
-        f'<article class="edit"><pre dir="auto">{_line(example.before)}<del>{_line(example.removed)}</del>'
-        f"{put}{_line(example.after)}</pre><small><bdi>{where}</bdi></small></article>"
+        f'<article class="edit"><p dir="auto">{_line(example.before)}<del>{_line(example.removed)}</del>'
+        f"{put}{_line(example.after)}</p><small><bdi>{where}</bdi></small></article>"
     )
 
 

@@ -7,7 +7,7 @@ from html import escape
 from pages.tables import facts
 from refinery.report import charts
 from refinery.report.data import ReportData
-from refinery.report.html import code, table
+from refinery.report.html import code, excerpt, table
 
 
 def domains_section(data: ReportData) -> str:
@@ -49,8 +49,8 @@ def run_section(data: ReportData) -> str:
     versions = [(escape(name), escape(number)) for name, number in run.packages.items()]
     return (
         facts(values)
-        + f"<h3>Command</h3><pre>{escape(' '.join(run.command))}</pre>"
-        + f"<details><summary>Recipe, without defaults and secrets</summary><pre>{escape(run.recipe)}</pre></details>"
+        + f"<h3>Command</h3><p><code>{escape(' '.join(run.command))}</code></p>"
+        + f"<details><summary>Recipe, without defaults and secrets</summary>{excerpt(escape(run.recipe), run.recipe)}</details>"
         + '<details><summary>Versions</summary><div class="beside">'
         + table("Packages", ("package", "version"), versions, words=2)
         + (table("Input by source", ("source", "bytes"), inputs) if inputs else "")
