@@ -8,7 +8,7 @@ from pathlib import Path
 
 from refinery.publish import storage
 from refinery.recipe import Recipe
-from refinery.sources.listing import InputFile, list_files
+from refinery.sources.listing import UNREADABLE, InputFile, list_files
 from schemas.errors import SettingsError
 
 
@@ -41,7 +41,10 @@ def choose_sample(recipe: Recipe, sample_bytes: int) -> Sample:
     Every source gives at least one file; names are hashed with the seed, so a folder sorted by
     time or size gives no one-sided sample.
     """
-    listed = {source.name: list_files(source) for source in recipe.sources}
+    listed = {
+        source.name: [file for file in list_files(source) if file.sha256 != UNREADABLE]
+        for source in recipe.sources
+    }
     sizes = {name: sum(file.size for file in files) for name, files in listed.items()}
     share = min(1.0, sample_bytes / max(1, sum(sizes.values())))
     chosen: list[InputFile] = []
@@ -74,10 +77,12 @@ def sample_recipe(recipe: Recipe, sample: Sample, folder: Path) -> Recipe:
         target.parent.mkdir(parents=True, exist_ok=True)
         system.get_file(path, str(target))
     sources = tuple(
-        source.model_copy(update={"uri": str(folder / source.name), "pattern": "**"})
+        source.model_copy(update={"uri": str(folder / source.name), "pattern": "**", "may_be_empty": True}
+        )
         for source in recipe.sources
     )
     changed: dict[str, object] = {"sources": sources, "new_files_only": False}
+    changed["limits"] = recipe.limits.model_copy(update={"max_reject_fraction": 1.0})
     changed["dedup"] = recipe.dedup.model_copy(update={"max_source_loss": None})
     if recipe.decontaminate is not None:
         changed["decontaminate"] = recipe.decontaminate.model_copy(

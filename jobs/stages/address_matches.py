@@ -10,8 +10,6 @@ from refinery.filters.urls import BLOCKED_DOMAIN
 from refinery.sources.config import ExcludeConfig
 from refinery.sources.exclusions import EXCLUDED, Exclusions, excluded_by
 
-_SHOWN = 5
-
 
 def count_matches(context: StageContext) -> dict[str, int]:
     """Documents of this attempt's ledger by entry of `exclude` and of `clean.rules.urls`."""
@@ -32,12 +30,3 @@ def _counts(rows: DataFrame, config: ExcludeConfig, section: str) -> dict[str, i
     found = rows.select(F.explode(excluded_by(config)).alias("entry")).groupBy("entry").count()
     counts = {row["entry"]: row["count"] for row in found.collect()}
     return {f"{section}: {name}": counts.get(name, 0) for name in names}
-
-
-def warnings_of(unmatched: list[str]) -> list[str]:
-    """One line for all entries that meant no document."""
-    if not unmatched:
-        return []
-    more = f" and {len(unmatched) - _SHOWN} more" if len(unmatched) > _SHOWN else ""
-    shown = ", ".join(f"'{name}'" for name in unmatched[:_SHOWN])
-    return [f"no document's id or address matches {shown}{more}"]

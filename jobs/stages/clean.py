@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 
 from jobs.pipeline.own_code import ship_own_code
 from jobs.pipeline.stage import Contents, Stage, StageContext
-from jobs.stages.address_matches import count_matches, warnings_of
+from jobs.stages.address_matches import count_matches
 from refinery.clean.cleaner import CLEAN_VERSIONS
 from refinery.clean.facts import CleanFacts
 from refinery.clean.rows import TABLES_WRITTEN, clean_documents
@@ -89,7 +89,7 @@ def _run(context: StageContext) -> CleanFacts:
         context.write_many(cleaned)
     _check(context)
     facts = CleanFacts(address_entries=count_matches(context))
-    context.warnings.extend(warnings_of(facts.unmatched))
+    context.warnings.extend(facts.warnings)
     return facts
 
 

@@ -31,9 +31,11 @@ from refinery.normalize.text import NORMALIZER_VERSION, normalize_text
 from refinery.quality.scorers import HeadModel
 from refinery.sources.record import short_message, to_valid_text
 from refinery.text.batch import TEXT_BATCH_VERSION
+from refinery.text.charset import CHARSET_VERSION
 
 EMPTY = "page:empty"
 CLEAN_VERSIONS = (
+    CHARSET_VERSION,
     EXTRACT_VERSION,
     NORMALIZER_VERSION,
     TEXT_BATCH_VERSION,

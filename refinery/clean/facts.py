@@ -8,6 +8,8 @@ from pydantic import Field
 
 from refinery.publish.facts import StageFacts
 
+_SHOWN = 5
+
 
 class CleanFacts(StageFacts):
     """What the recipe's lists of addresses did."""
@@ -23,3 +25,13 @@ class CleanFacts(StageFacts):
     def unmatched(self) -> list[str]:
         """Entries that mean no document: misspelt, or of another corpus."""
         return [name for name, count in self.address_entries.items() if not count]
+
+    @property
+    def warnings(self) -> list[str]:
+        """One line for all entries that mean no document."""
+        unmatched = self.unmatched
+        if not unmatched:
+            return []
+        more = f" and {len(unmatched) - _SHOWN} more" if len(unmatched) > _SHOWN else ""
+        shown = ", ".join(f"'{name}'" for name in unmatched[:_SHOWN])
+        return [f"no document's id or address matches {shown}{more}"]

@@ -96,6 +96,8 @@ def _list_checks(recipe: Recipe) -> Iterator[Check]:
     rules = recipe.clean.rules
     for number, uri in enumerate(rules.urls.lists):
         yield partial(_check_list, f"recipe.clean.rules.urls.lists[{number}]", uri)
+    for number, uri in enumerate(recipe.exclude.lists):
+        yield partial(_check_list, f"recipe.exclude.lists[{number}]", uri)
     for category, config in rules.word_lists.items():
         yield partial(_check_list, f"recipe.clean.rules.word_lists.{category}.uri", config.uri)
 

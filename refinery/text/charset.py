@@ -17,6 +17,9 @@ from refinery.text.web_codecs import decode_web, encoding_of_label, unmarked_enc
 
 __all__ = ["Decoded", "decode", "encoding_of_label", "is_wide"]
 
+# Of which text bytes give; what is decoded otherwise is another text.
+CHARSET_VERSION = 2
+
 PRESCAN_BYTES = 4096
 DETECT_BYTES = 1 << 18
 

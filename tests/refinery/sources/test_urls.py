@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from jobs.stages.address_matches import warnings_of
 from refinery.clean.facts import CleanFacts
 from refinery.sources.config import ExcludeConfig
 from refinery.sources.exclusions import Exclusions
@@ -94,7 +93,5 @@ def test_an_entry_that_means_no_document_is_said(tmp_path: Path) -> None:
     assert Exclusions(config).find("http://a.gone.example") == ["domain https://gone.example/"]
     assert len(Exclusions(config).names) == 2
     facts = CleanFacts(address_entries={"exclude: domain a": 0, "exclude: url b": 2})
-    assert warnings_of(facts.unmatched) == [
-        "no document's id or address matches 'exclude: domain a'"
-    ]
-    assert warnings_of([]) == []
+    assert facts.warnings == ["no document's id or address matches 'exclude: domain a'"]
+    assert CleanFacts().warnings == []
