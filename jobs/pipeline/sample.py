@@ -77,7 +77,8 @@ def sample_recipe(recipe: Recipe, sample: Sample, folder: Path) -> Recipe:
         target.parent.mkdir(parents=True, exist_ok=True)
         system.get_file(path, str(target))
     sources = tuple(
-        source.model_copy(update={"uri": str(folder / source.name), "pattern": "**", "may_be_empty": True}
+        source.model_copy(
+            update={"uri": str(folder / source.name), "pattern": "**", "may_be_empty": True}
         )
         for source in recipe.sources
     )
