@@ -164,6 +164,11 @@ def _model_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[str]:
                     f"parallel.tp: {parallel.tp} ranks do not divide {name} {size}; set parallel.tp "
                     f"to a divisor of model.{name}"
                 )
+    if parallel.tp > 1 and (model.qk_norm or model.embedding_width is not None):
+        yield (
+            f"parallel.tp {parallel.tp}: not for model.qk_norm {model.qk_norm} or embedding_width "
+            f"{model.embedding_width}; use dp_shard or pp"
+        )
     if model.share_stacks and parallel.dp_shard * parallel.tp * parallel.pp > 1:
         yield (
             "model.share_stacks: each weight serves two stacks, which sharding and pipelines "

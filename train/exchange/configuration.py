@@ -49,6 +49,12 @@ def _refuse_unknown_shape(config: ModelConfig) -> None:
         wanted |= {"parallel_residual": False, "rotary_fraction": 1.0}
     if config.family == "gpt2":
         wanted["position_offset"] = 0
+    if config.family != "llama":
+        wanted |= {"qkv_bias": config.bias, "qk_norm": False, "rotary_scaling": None}
+    elif config.qk_norm:
+        wanted["qkv_bias"] = False
+    if config.family != "opt":
+        wanted["embedding_width"] = None
     for name, value in wanted.items():
         own = getattr(config, name)
         if own != value:
@@ -94,16 +100,33 @@ def _gpt2(config: ModelConfig) -> dict[str, Any]:
 
 
 def _llama(config: ModelConfig) -> dict[str, Any]:
+    name = "Qwen3" if config.qk_norm else "Qwen2" if config.qkv_bias else "Llama"
     return {
-        "model_type": "llama",
-        "architectures": ["LlamaForCausalLM"],
+        "model_type": name.lower(),
+        "architectures": [f"{name}ForCausalLM"],
         **_sizes(config),
+        "head_dim": config.head_width,
         "intermediate_size": config.mlp_width,
         "num_key_value_heads": config.num_kv_heads,
         "hidden_act": "silu",
         "rms_norm_eps": config.norm_eps,
         "rope_theta": config.rotary_base,
+        "rope_scaling": _rope_scaling(config),
     }
+
+
+def _rope_scaling(config: ModelConfig) -> dict[str, Any] | None:
+    scaling = config.rotary_scaling
+    if scaling is None:
+        return None
+    own: dict[str, Any] = {"rope_type": scaling.kind, "factor": scaling.factor}
+    if scaling.kind == "llama3":
+        own |= {
+            "low_freq_factor": scaling.low_frequency,
+            "high_freq_factor": scaling.high_frequency,
+            "original_max_position_embeddings": scaling.first_positions,
+        }
+    return own
 
 
 def _opt(config: ModelConfig) -> dict[str, Any]:
@@ -111,7 +134,7 @@ def _opt(config: ModelConfig) -> dict[str, Any]:
         "model_type": "opt",
         "architectures": ["OPTForCausalLM"],
         **_sizes(config),
-        "word_embed_proj_dim": config.width,
+        "word_embed_proj_dim": config.embedding_width or config.width,
         "ffn_dim": config.mlp_width,
         "do_layer_norm_before": config.norm_position == "pre",
         "activation_function": _ACTIVATIONS[config.activation],

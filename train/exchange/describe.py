@@ -33,9 +33,13 @@ def read_shape(folder: Path) -> ModelConfig:
     readers = {
         "gpt2": _gpt2_fields,
         "llama": _llama_fields,
+        "mistral": _mistral_fields,
+        "qwen2": _qwen2_fields,
+        "qwen3": _qwen3_fields,
         "opt": _opt_fields,
         "gpt_neox": _neox_fields,
         "t5": _t5_fields,
+        "mt5": _mt5_fields,
         "bert": _bert_fields,
     }
     kind = described.get("model_type")
@@ -67,17 +71,16 @@ def _gpt2_fields(described: dict[str, Any]) -> dict[str, Any]:
 
 def _opt_fields(described: dict[str, Any]) -> dict[str, Any]:
     projected = described.get("word_embed_proj_dim", described["hidden_size"])
-    if projected != described["hidden_size"] or not described.get("enable_bias", True):
-        raise ContractError(
-            "config.json: this OPT embeds in another width than it computes in, or has no biases "
-            "(as opt-350m); it is not supported"
-        )
+    for name in ("enable_bias", "layer_norm_elementwise_affine"):
+        if not described.get(name, True):
+            raise ContractError(f"config.json: {name} is false; this OPT is not supported")
     return {
         "family": "opt",
         "vocab_size": described["vocab_size"],
         "max_positions": described["max_position_embeddings"],
         "position_offset": 2,
         "width": described["hidden_size"],
+        "embedding_width": None if projected == described["hidden_size"] else projected,
         "num_layers": described["num_hidden_layers"],
         "num_heads": described["num_attention_heads"],
         "mlp_width": described["ffn_dim"],
@@ -115,8 +118,9 @@ def _neox_fields(described: dict[str, Any]) -> dict[str, Any]:
 def _llama_fields(described: dict[str, Any]) -> dict[str, Any]:
     # transformers 5 writes rope_parameters, earlier ones rope_theta and rope_scaling.
     rope = described.get("rope_parameters") or described.get("rope_scaling") or {}
-    if rope.get("rope_type", "default") != "default" or described.get("attention_bias"):
-        raise ContractError("config.json: scaled rotary positions and biases are not supported")
+    for name in ("attention_bias", "mlp_bias"):
+        if described.get(name):
+            raise ContractError(f"config.json: {name} is set; such biases are not supported")
     return {
         "family": "llama",
         "vocab_size": described["vocab_size"],
@@ -125,15 +129,59 @@ def _llama_fields(described: dict[str, Any]) -> dict[str, Any]:
         "num_layers": described["num_hidden_layers"],
         "num_heads": described["num_attention_heads"],
         "num_kv_heads": described.get("num_key_value_heads"),
+        "head_width": described.get("head_dim"),
         "mlp_width": described["intermediate_size"],
         "positions": "rotary",
         "rotary_base": rope.get("rope_theta", described.get("rope_theta", 10_000.0)),
+        "rotary_scaling": _rotary_scaling(rope),
         "norm": "rmsnorm",
         "norm_eps": described["rms_norm_eps"],
         "activation": {"silu": "swiglu", "gelu_pytorch_tanh": "geglu"}[described["hidden_act"]],
         "bias": False,
         "tied_head": described.get("tie_word_embeddings", False),
     }
+
+
+def _rotary_scaling(rope: dict[str, Any]) -> dict[str, Any] | None:
+    kind = rope.get("rope_type") or rope.get("type") or "default"
+    match kind:
+        case "default":
+            return None
+        case "linear":
+            return {"kind": "linear", "factor": rope["factor"]}
+        case "llama3":
+            return {
+                "kind": "llama3",
+                "factor": rope["factor"],
+                "low_frequency": rope["low_freq_factor"],
+                "high_frequency": rope["high_freq_factor"],
+                "first_positions": rope["original_max_position_embeddings"],
+            }
+    raise ContractError(
+        f"config.json: rotary positions scaled by {kind!r} are not supported; expected linear or llama3"
+    )
+
+
+def _mistral_fields(described: dict[str, Any]) -> dict[str, Any]:
+    """Mistral computes as LLaMA; rows may be as long as its sliding window, which then hides nothing."""
+    fields = _llama_fields(described)
+    window = described.get("sliding_window")
+    if window is not None:
+        fields["max_positions"] = min(fields["max_positions"], window)
+    return fields
+
+
+def _qwen2_fields(described: dict[str, Any]) -> dict[str, Any]:
+    if described.get("use_sliding_window"):
+        raise ContractError("config.json: use_sliding_window is set; it is not supported")
+    return {**_llama_fields(described), "qkv_bias": True}
+
+
+def _qwen3_fields(described: dict[str, Any]) -> dict[str, Any]:
+    if described.get("use_sliding_window"):
+        raise ContractError("config.json: use_sliding_window is set; it is not supported")
+    # Qwen3's own default, where the file says nothing, is not the width over the heads.
+    return {**_llama_fields({"head_dim": 128, **described}), "qk_norm": True}
 
 
 def _t5_fields(described: dict[str, Any]) -> dict[str, Any]:
@@ -160,9 +208,25 @@ def _t5_fields(described: dict[str, Any]) -> dict[str, Any]:
         "norm_eps": described["layer_norm_epsilon"],
         "activation": kinds[described.get("feed_forward_proj", "relu")],
         "bias": False,
-        "tied_head": described.get("tie_word_embeddings", True),
+        "tied_head": _has_tied_t5_head(described),
         "attend_across_documents": True,
     }
+
+
+def _has_tied_t5_head(described: dict[str, Any]) -> bool:
+    """Whether logits are scaled, as those of T5 1.0 are: that is what a tied head is here.
+
+    transformers 5 writes every T5 as tied, and in `scale_decoder_outputs` whether it scales.
+    """
+    scales: bool = described.get(
+        "scale_decoder_outputs", described.get("tie_word_embeddings", True)
+    )
+    return scales
+
+
+def _mt5_fields(described: dict[str, Any]) -> dict[str, Any]:
+    """mT5 is T5 1.1: its logits are not scaled, whatever its file says of the head."""
+    return {**_t5_fields(described), "tied_head": False}
 
 
 def _bert_fields(described: dict[str, Any]) -> dict[str, Any]:

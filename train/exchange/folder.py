@@ -17,6 +17,7 @@ from train.exchange.names import (
     from_hugging_face,
     to_hugging_face,
     unexpected_names,
+    with_current_names,
 )
 from train.exchange.plain_names import plain_names
 from train.exchange.weights import SHARD_BYTES, WEIGHTS, read_weights, write_weights
@@ -85,7 +86,7 @@ def load_folder(folder: Path, config: ModelConfig) -> Model:
     Raises:
         ContractError: The weights cannot be read, or a tensor is missing, unexpected or misshapen.
     """
-    state = _with_prefix(read_weights(folder), config)
+    state = with_current_names(_with_prefix(read_weights(folder), config), config)
     model = build_model(config, seed=0)
     begun = _missing_heads(state, model.state_dict(), config)
     if begun:

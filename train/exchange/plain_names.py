@@ -66,6 +66,9 @@ def _opt_names(config: ModelConfig) -> dict[str, str]:
         "embedding.weight": f"{decoder}.embed_tokens.weight",
         "position.weight": f"{decoder}.embed_positions.weight",
     }
+    if config.embedding_width is not None:
+        names["project_in.weight"] = f"{decoder}.project_in.weight"
+        names["project_out.weight"] = f"{decoder}.project_out.weight"
     for kind in ("weight", "bias"):
         if config.has_final_norm:
             names[f"final_norm.{kind}"] = f"{decoder}.final_layer_norm.{kind}"
@@ -82,9 +85,18 @@ def _llama_names(config: ModelConfig) -> dict[str, str]:
         "embedding.weight": "model.embed_tokens.weight",
         "final_norm.weight": "model.norm.weight",
     }
+    more = {}
+    if config.qk_norm:
+        more = {
+            "attention.query_norm": "self_attn.q_norm",
+            "attention.key_norm": "self_attn.k_norm",
+        }
     for layer in range(config.num_layers):
-        for ours, theirs in _LLAMA_BLOCK.items():
+        for ours, theirs in {**_LLAMA_BLOCK, **more}.items():
             names[f"blocks.{layer}.{ours}.weight"] = f"model.layers.{layer}.{theirs}.weight"
+        for part in ("query", "key", "value") if config.qkv_bias else ():
+            theirs = _LLAMA_BLOCK[f"attention.{part}"]
+            names[f"blocks.{layer}.attention.{part}.bias"] = f"model.layers.{layer}.{theirs}.bias"
     if not config.tied_head:
         names["head.weight"] = "lm_head.weight"
     return names

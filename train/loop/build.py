@@ -15,7 +15,7 @@ from schemas.manifest import Manifest
 from train.data.packed import PackedRows
 from train.evaluation.heldout import EvaluationBatches
 from train.exchange.folder import export_folder
-from train.model.config import ModelConfig
+from train.model.config import ModelConfig, unsaid
 from train.objectives.build import build_for_manifest
 from train.objectives.causal import CausalObjective
 from train.objectives.config import parse_objective
@@ -97,7 +97,7 @@ def build_run(
         export_folder(target, whole, config, manifest.tokenizer.special_ids, tokenizer)
 
     # Dropout draws nothing from the weights: a run may resume with another rate.
-    identity = config.model_dump(mode="json", exclude={"dropout", "init_std"})
+    identity = config.model_dump(mode="json", exclude={"dropout", "init_std", *unsaid(config)})
     started = start_model(start, request)
     return Built(
         model=started.model,

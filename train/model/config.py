@@ -9,7 +9,29 @@ from pydantic import Field, model_validator
 from schemas.settings import Settings
 
 # Fields whose value follows from other fields where a recipe gives none, or null.
-DERIVED_FIELDS = ("num_kv_heads", "head_width", "mlp_width", "norm_position")
+DERIVED_FIELDS = ("num_kv_heads", "head_width", "mlp_width", "norm_position", "qkv_bias")
+# Fields that came later: where they say nothing new, a shape is what it was before.
+LATER_FIELDS = ("qkv_bias", "qk_norm", "rotary_scaling", "embedding_width")
+
+
+class RotaryScaling(Settings):
+    """Slower turns of rotary positions, with which a model reads rows longer than it was trained on."""
+
+    kind: Literal["linear", "llama3"] = Field(
+        description="linear: all turns slower (Chen et al. 2023); llama3: slow turns alone (LLaMA 3.1)"
+    )
+    factor: float = Field(gt=0, description="how much slower; 8: eight times as many positions")
+    low_frequency: float = Field(
+        default=1.0,
+        gt=0,
+        description="llama3: turns in the first positions below which all is slower",
+    )
+    high_frequency: float = Field(
+        default=4.0, gt=0, description="llama3: turns in them above which nothing is"
+    )
+    first_positions: int = Field(
+        default=8192, gt=0, description="llama3: positions that the model was first trained on"
+    )
 
 
 class ModelConfig(Settings):
@@ -56,6 +78,9 @@ class ModelConfig(Settings):
     rotary_base: float = Field(
         default=10_000.0, gt=0, description="theta of RoPE: pair i turns by theta^(-2i/R) a token"
     )
+    rotary_scaling: RotaryScaling | None = Field(
+        default=None, description="slower turns of rotary positions; null: none"
+    )
     num_relative_buckets: int = Field(
         default=32, gt=1, description="t5: distances between tokens share so many biases"
     )
@@ -89,6 +114,19 @@ class ModelConfig(Settings):
         description="of the MLP; swiglu and geglu multiply two projections (Shazeer 2020)",
     )
     bias: bool = Field(default=True, description="biases in attention and MLP")
+    qkv_bias: bool = Field(
+        default_factory=lambda fields: fields["bias"],
+        description="biases of queries, keys and values; null: as bias. qwen2 has these alone",
+    )
+    qk_norm: bool = Field(
+        default=False, description="rmsnorm of each head's queries and keys, as qwen3 has it"
+    )
+    embedding_width: int | None = Field(
+        default=None,
+        gt=0,
+        description="of the rows of the embedding and the head, where it is another than the width, "
+        "as in opt-350m; null: the width",
+    )
     tied_head: bool = Field(default=True, description="the head's matrix is the embedding")
     dropout: float = Field(
         default=0.0, ge=0, lt=1, description="share of values set to 0 in training"
@@ -161,6 +199,10 @@ class ModelConfig(Settings):
                 "share_stacks does not go with norm batchnorm: one norm would count the tokens of "
                 "the encoder and of the decoder; use another norm"
             )
+        if self.rotary_scaling is not None and self.positions != "rotary":
+            raise ValueError(f"rotary_scaling is for rotary positions, not for {self.positions}")
+        if self.embedding_width is not None and self.family in ("t5", "bert"):
+            raise ValueError(f"embedding_width is for decoders, not for a {self.family}")
         if self.num_classes is not None and self.family != "bert":
             raise ValueError(
                 f"num_classes {self.num_classes} belongs to bert; a {self.family} writes classes as "
@@ -207,7 +249,9 @@ class ModelConfig(Settings):
         ups = 2 if self.is_gated else 1
         mlp = (ups + 1) * width * hidden + bias * (ups * hidden + width)
         norm = self._norm_parameters()
-        embeddings = self.vocab_size * width * (1 if self.tied_head else 2)
+        row = self.embedding_width or width
+        embeddings = self.vocab_size * row * (1 if self.tied_head else 2)
+        embeddings += 0 if self.embedding_width is None else 2 * row * width
         positions = self._position_parameters()
         norms = 4 if self.norm_position == "sandwich" else 2
         blocks = self.num_layers * (attention + mlp + norms * norm)
@@ -230,7 +274,8 @@ class ModelConfig(Settings):
     def _attention_parameters(self) -> int:
         inner, kv_width = self.num_heads * self.head_width, self.num_kv_heads * self.head_width
         matrices = 2 * self.width * inner + 2 * self.width * kv_width
-        return matrices + int(self.bias) * (inner + 2 * kv_width + self.width)
+        biases = int(self.qkv_bias) * (inner + 2 * kv_width) + int(self.bias) * self.width
+        return matrices + biases + 2 * int(self.qk_norm) * self.head_width
 
     def _num_t5_parameters(self) -> int:
         mlp = (3 if self.is_gated else 2) * self.width * self.mlp_width
@@ -253,5 +298,16 @@ class ModelConfig(Settings):
         """
         matrices = self.num_parameters() - self._position_parameters()
         if not self.tied_head:
-            matrices -= self.vocab_size * self.width
+            matrices -= self.vocab_size * (self.embedding_width or self.width)
         return 6 * matrices + 12 * self.num_layers * self.width * seq_len
+
+
+def unsaid(config: ModelConfig) -> set[str]:
+    """The later fields that say nothing new of a shape; identities of older runs lack them."""
+    old = {
+        "qkv_bias": config.bias,
+        "qk_norm": False,
+        "rotary_scaling": None,
+        "embedding_width": None,
+    }
+    return {name for name in LATER_FIELDS if getattr(config, name) == old[name]}

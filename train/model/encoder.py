@@ -100,7 +100,10 @@ class Encoder(nn.Module):
         rotary = None
         if self.config.positions == "rotary":
             rotary = rotary_tables(
-                batch.positions, self.config.rotary_width, self.config.rotary_base
+                batch.positions,
+                self.config.rotary_width,
+                self.config.rotary_base,
+                self.config.rotary_scaling,
             )
         for block in blocks:
             x_BTD = block(x_BTD, mask, rotary)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from train.model.attention import attend_with_bias
 from train.model.config import ModelConfig
-from train.model.norms import make_norm
+from train.model.norms import RMSNorm, make_norm
 from train.model.positions import rotate
 
 
@@ -55,10 +55,15 @@ class Attention(nn.Module):
         kv_width = config.num_kv_heads * config.head_width
         # T5 does not scale scores: its queries start smaller by the root of the head width.
         self.scale = 1.0 if config.family == "t5" else config.head_width**-0.5
-        self.query = nn.Linear(config.width, inner, bias=config.bias)
-        self.key = nn.Linear(config.width, kv_width, bias=config.bias)
-        self.value = nn.Linear(config.width, kv_width, bias=config.bias)
+        self.query = nn.Linear(config.width, inner, bias=config.qkv_bias)
+        self.key = nn.Linear(config.width, kv_width, bias=config.qkv_bias)
+        self.value = nn.Linear(config.width, kv_width, bias=config.qkv_bias)
         self.output = nn.Linear(inner, config.width, bias=config.bias)
+        self.query_norm: nn.Module = nn.Identity()
+        self.key_norm: nn.Module = nn.Identity()
+        if config.qk_norm:
+            self.query_norm = RMSNorm(config.head_width, config.norm_eps)
+            self.key_norm = RMSNorm(config.head_width, config.norm_eps)
 
     def forward(
         self,
@@ -81,11 +86,11 @@ class Attention(nn.Module):
             bias: [1, N, T, S], added to the scores.
         """
         seen = x_BTD if memory is None else memory
-        q = self._heads(self.query(x_BTD))
+        q = self.query_norm(self._heads(self.query(x_BTD)))
         if memory is not None and cache is not None and cache.kept is not None:
             k, v = cache.kept
         else:
-            k, v = self._heads(self.key(seen)), self._heads(self.value(seen))
+            k, v = self.key_norm(self._heads(self.key(seen))), self._heads(self.value(seen))
             if rotary is not None:
                 k = rotate(k, *rotary)
             if cache is not None:

@@ -27,7 +27,13 @@ class Transformer(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.embedding = nn.Embedding(config.vocab_size, config.width)
+        row = config.embedding_width or config.width
+        self.embedding = nn.Embedding(config.vocab_size, row)
+        self.project_in: nn.Linear | None = None
+        self.project_out: nn.Linear | None = None
+        if config.embedding_width is not None:
+            self.project_in = nn.Linear(row, config.width, bias=False)
+            self.project_out = nn.Linear(config.width, row, bias=False)
         self.position: nn.Embedding | None = None
         if config.positions == "learned":
             rows = config.max_positions + config.position_offset
@@ -37,7 +43,7 @@ class Transformer(nn.Module):
         self.final_norm = make_norm(config) if config.has_final_norm else nn.Identity()
         self.head: nn.Linear | None = None
         if not config.tied_head:
-            self.head = nn.Linear(config.width, config.vocab_size, bias=False)
+            self.head = nn.Linear(row, config.vocab_size, bias=False)
 
     def forward(self, batch: Batch) -> LossSums:
         """Sums of the losses of a batch."""
@@ -75,6 +81,8 @@ class Transformer(nn.Module):
     def finish(self, x_BTD: Tensor) -> Tensor:
         """Hidden states [B, T, D] after the last block."""
         x_BTD = self.final_norm(x_BTD)
+        if self.project_out is not None:
+            x_BTD = self.project_out(x_BTD)
         # muP divides the logits by the width ratio, so that their size does not grow with the width.
         return x_BTD if self.config.width_ratio == 1 else x_BTD / self.config.width_ratio
 
@@ -106,6 +114,8 @@ class Transformer(nn.Module):
 
     def _embedded(self, ids_BT: Tensor, positions_BT: Tensor) -> Tensor:
         x_BTD = self.embedding(ids_BT)
+        if self.project_in is not None:
+            x_BTD = self.project_in(x_BTD)
         if self.position is not None:
             x_BTD = x_BTD + self.position(positions_BT + self.config.position_offset)
         elif self.config.positions == "sinusoidal":
@@ -116,7 +126,10 @@ class Transformer(nn.Module):
     def _rotary(self, positions_BT: Tensor) -> tuple[Tensor, Tensor] | None:
         if self.config.positions != "rotary":
             return None
-        return rotary_tables(positions_BT, self.config.rotary_width, self.config.rotary_base)
+        config = self.config
+        return rotary_tables(
+            positions_BT, config.rotary_width, config.rotary_base, config.rotary_scaling
+        )
 
     def logits(self, batch: Batch) -> Tensor:
         """Logits [B, T, V] of every token; all are in memory at once."""

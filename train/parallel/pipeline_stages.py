@@ -146,7 +146,7 @@ def needed_modules(model: nn.Module, cut: StageCut) -> list[str]:
         return _needed_of_two(model, cut)
     blocks = [f"blocks.{number}" for number in cut.layers]
     outer = [name for name, _ in model.named_children() if name != "blocks"]
-    first = {_TABLE, "position", "token_type", "embedding_norm", "dropout"}
+    first = {_TABLE, "project_in", "position", "token_type", "embedding_norm", "dropout"}
     chosen = [
         name
         for name in outer

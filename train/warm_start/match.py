@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import torch
 
 from schemas.errors import ContractError
@@ -60,6 +62,8 @@ def our_weights(
         expected = to_hugging_face(ours, config)
         loaded = with_current_names(_with_prefix(loaded, expected), config)
         names = head_names(config)
+        if _shares_t5_head(source, config, loaded):
+            loaded = {**loaded, "lm_head.weight": loaded["shared.weight"].clone()}
     loaded = _without_other_tasks(loaded, names, ours, source.is_ours)
     fresh = [
         name
@@ -76,6 +80,15 @@ def our_weights(
         return {name: loaded[name] for name in ours}, fresh
     found = from_hugging_face(loaded, config)
     return {name: found[name].to(ours[name].dtype) for name in ours}, fresh
+
+
+def _shares_t5_head(source: Source, config: ModelConfig, loaded: State) -> bool:
+    """Whether a T5 without scaled logits was saved with one tensor for embedding and head."""
+    if config.family != "t5" or config.tied_head or "lm_head.weight" in loaded:
+        return False
+    described = json.loads((source.path / "config.json").read_text(encoding="utf-8"))
+    names = described.get("architectures") or []
+    return any(name.endswith("ForConditionalGeneration") for name in names)
 
 
 def _without_other_tasks(loaded: State, names: dict[str, str], ours: State, is_ours: bool) -> State:  # noqa: FBT001

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,9 @@ def test_an_untied_head_is_new_where_the_bare_model_was_saved(preset: str, tmp_p
             ("lm_head", "embed_out")}  # fmt: skip
     prefix = {"llama-test": "model.", "neox-test": "gpt_neox."}.get(preset, "")
     save_file({n.removeprefix(prefix): v for n, v in bare.items()}, tmp_path / WEIGHTS)
+    described = json.loads((tmp_path / "config.json").read_text())
+    described["architectures"] = ["TheBareModel"]
+    (tmp_path / "config.json").write_text(json.dumps(described))
     source = find_source(str(tmp_path))
     assert source is not None
 
