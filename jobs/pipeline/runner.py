@@ -125,7 +125,9 @@ class RefineRun:
         rows = ", ".join(f"{name} {table.rows:,}" for name, table in record.tables.items())
         self.console.print(f"{stage.name:<14} {record.seconds:6.1f} s   {rows}")
         for warning in context.warnings:
-            self.console.print(f"warning: {stage.name}: {warning}", style="yellow", markup=False)
+            self.console.print(
+                f"warning: {stage.name}: {warning}", style="yellow", markup=False, soft_wrap=True
+            )
 
     def do(self, stage: Stage, *, too_early_for: str | None, packs: bool) -> None:
         """Take a stage's record, or run it; in one process at a time, also over shared tables.

@@ -17,6 +17,7 @@ from refinery.sources.text_lines import decode_line, plain_stream
 # Cells are divided as Latin-1, which gives every byte back: delimiters, quotes and line ends are the
 # same bytes in all charsets of files, and each row is decoded by itself.
 _BYTES = "latin-1"
+CELLS = "row:cells"
 
 
 def read_csv(
@@ -39,6 +40,9 @@ def read_csv(
             if not cells:
                 continue
             values, fault, note = _decoded(cells, number, encoding)
+            if fault is None and any(values[len(header) :]):
+                # A delimiter or quote inside of a text that is not quoted: its rest stands elsewhere.
+                fault = (CELLS, f"{len(values)} cells below a header of {len(header)}")
             if fault is not None:
                 yield Broken(offset=number, reason=fault[0], message=short_message(fault[1]))
             else:

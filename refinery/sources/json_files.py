@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -12,9 +11,15 @@ from refinery.sources.files import DECODE_ERRORS
 from refinery.sources.members import BROKEN
 from refinery.sources.record import Broken, Outcome, short_message
 from refinery.sources.rows import NO_TEXT, row_outcome
-from refinery.sources.text_lines import Line, decoded_lines
+from refinery.sources.text_lines import (
+    Line,
+    decoded_lines,
+    decoded_pieces,
+    first_line,
+    plain_stream,
+)
 
-BROKEN_JSON = "json:broken"
+BROKEN_JSON, TOO_LARGE = "json:broken", "document:too_large"
 _BLANK = " \t\r\n"
 _DECODER = json.JSONDecoder()
 
@@ -29,18 +34,13 @@ def read_jsonl(
     """
     number = 0
     try:
-        lines = decoded_lines(stream, most=2 * max_bytes, charset=charset)
-        first = next((line for line in lines if line.text.strip(_BLANK)), None)
-        if first is None:
-            return
-        every = itertools.chain([first], lines)
+        plain, encoding = plain_stream(stream, charset)
         rows: Iterator[_Row | None] = (
-            _values(every, 2 * max_bytes)
-            if _is_sequence(first.text)
-            else (_line_value(line) for line in every)
+            _values(decoded_pieces(plain, encoding), 2 * max_bytes)
+            if _is_sequence(first_line(plain).decode("utf-8", "replace"))
+            else map(_line_value, decoded_lines(plain, encoding, most=2 * max_bytes))
         )
-        start = 0 if _is_sequence(first.text) else first.number
-        for number, row in enumerate(rows, start=start):
+        for number, row in enumerate(rows):
             if row is None:
                 continue
             value, fault, note = row
@@ -85,40 +85,54 @@ def _is_sequence(line: str) -> bool:
         return True
 
 
-def _values(lines: Iterator[Line], most: int) -> Iterator[_Row]:
+def _values(pieces: Iterator[str], most: int) -> Iterator[_Row]:
     """Values of an array or a sequence, as they become whole; bounded by `most` characters each."""
-    text, at, wanted = "", 0, 0
+    text, at, wanted = "", 0, 1
     is_over = False
     while True:
         at = _behind_marks(text, at)
-        if at < len(text):
+        if at < len(text) and (len(text) - at >= wanted or is_over):
             try:
-                if len(text) - at >= wanted or is_over:
-                    value, end = _DECODER.raw_decode(text, at)
-                    at, wanted = end, 0
-                    yield value, None, {}
-                    continue
-            except RecursionError as error:
-                yield None, (BROKEN_JSON, str(error)), {}
-                at, wanted = _next_object(text, at), 0
+                value, at = _DECODER.raw_decode(text, at)
+                wanted = 1
+                yield value, None, {}
                 continue
-            except ValueError as error:
-                if is_over or len(text) - at > most or _is_wrong(error, text):
-                    yield None, (BROKEN_JSON, str(error)), {}
-                    at, wanted = _next_object(text, at), 0
+            except (ValueError, RecursionError) as error:
+                is_long = len(text) - at > most
+                if is_over or is_long or _is_wrong(error, text):
+                    told = f"a value of more than {most} characters" if is_long else str(error)
+                    yield None, (TOO_LARGE if is_long else BROKEN_JSON, told), {}
+                    text, at, wanted = *_skipped(pieces, text, at), 1
                     continue
-                wanted = 2 * (len(text) - at)  # the value goes on: look again at twice its length
+                wanted = 2 * (len(text) - at)  # it goes on: look again at twice its length
         if is_over:
             return
-        line = next(lines, None)
-        if line is None:
-            is_over = True
-        else:
-            text, at = text[at:] + line.text, 0
+        text, at = text[at:] + _taken(pieces, wanted - (len(text) - at)), 0
+        is_over = len(text) < wanted
 
 
-def _is_wrong(error: ValueError, text: str) -> bool:
+def _skipped(pieces: Iterator[str], text: str, at: int) -> tuple[str, int]:
+    """The text and the offset in it of the next object behind a value that cannot be read."""
+    at = _next_object(text, at)
+    while at == len(text) and (piece := next(pieces, None)) is not None:
+        text = text[-1:] + piece
+        at = _next_object(text, 0)
+    return text, at
+
+
+def _taken(pieces: Iterator[str], size: int) -> str:
+    """Text of at least so many characters; less of it says that there is no more."""
+    taken: list[str] = []
+    while size > 0 and (piece := next(pieces, None)) is not None:
+        taken.append(piece)
+        size -= len(piece)
+    return "".join(taken)
+
+
+def _is_wrong(error: Exception, text: str) -> bool:
     """Whether a value is wrong before its end, so that more text would not mend it."""
+    if isinstance(error, RecursionError):
+        return True
     fault = getattr(error, "pos", len(text))
     unfinished = "Unterminated string" in str(error)
     return not unfinished and bool(text[fault:].strip(_BLANK)) and len(text) - fault > 16

@@ -21,6 +21,7 @@ from refinery.sources.record import Broken, NoDocument, Outcome, short_message
 from refinery.sources.responses import Origin, outcome_of
 
 _DOCUMENTS = ("response", "resource", "conversion")
+_KIND = re.compile(r"[a-z][a-z_-]{0,30}")
 _LINE_BYTES = 1 << 20
 _MOST_HEADER_BYTES = 4 << 20
 _VERSION = re.compile(rb"WARC/\d", re.IGNORECASE)
@@ -121,7 +122,8 @@ def _read_record(
     length = fields.get("content-length", "").strip()
     if not (length.isascii() and length.isdigit()):
         raise _Unreadable(f"a record without a length: Content-Length {length[:40]!r}")
-    kind = fields.get("warc-type", "unknown").strip().lower()[:40]
+    kind = fields.get("warc-type", "").strip().lower()
+    kind = kind if _KIND.fullmatch(kind) else "unknown"
     size = int(length)
     if size > max_bytes:
         url = fields.get("warc-target-uri", "").strip("<> ") or None

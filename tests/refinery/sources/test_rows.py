@@ -68,6 +68,24 @@ def test_a_damaged_value_of_an_array_costs_itself() -> None:
     assert reasons(data) == ["json:broken"]
 
 
+def test_an_array_in_one_line_is_read_piece_by_piece() -> None:
+    rows = [{"text": f"{number} {CHINESE}"} for number in range(5000)]
+    data = json.dumps(rows, ensure_ascii=False).encode()
+
+    found = list(read_jsonl(io.BytesIO(data), fields=FieldMapping(), max_bytes=1000))
+
+    assert [row.payload.decode() for row in found if isinstance(row, Fetch)] == [
+        row["text"] for row in rows
+    ]
+
+
+def test_a_value_beyond_the_bound_is_one_reject() -> None:
+    data = b'[{"text": "one"},\n{"text": "' + b"x" * 200_000 + b'"},\n{"text": "three"}]'
+
+    assert texts(data) == ["one", "three"]
+    assert reasons(data) == ["document:too_large"]
+
+
 def test_an_array_that_is_cut_gives_what_is_whole() -> None:
     data = b'[\n{"text": "one"},\n{"text": "two"},\n{"text": "thr'
 
@@ -125,6 +143,24 @@ def test_cells_of_any_charset_are_read(encoding: str) -> None:
     assert [(r.payload.decode(), r.url) for r in rows if isinstance(r, Fetch)] == [
         (f"{CHINESE},\r\n湖", "http://a/"), (CHINESE, "http://b/"),
     ]  # fmt: skip
+
+
+def test_a_row_whose_text_is_not_quoted_is_a_reject() -> None:
+    data = b"text,url\nfirst, and more,http://a/\nsecond,http://b/\nthird,http://c/,,\n"
+
+    rows = list(read_csv(io.BytesIO(data), delimiter=",", fields=FieldMapping(), max_bytes=99))
+
+    assert [row.payload for row in rows if isinstance(row, Fetch)] == [b"second", b"third"]
+    assert [(row.offset, row.reason) for row in rows if isinstance(row, Broken)] == [
+        (0, "row:cells")
+    ]
+
+
+def test_utf_8_with_a_bad_byte_is_not_taken_for_another_charset() -> None:
+    text = "Été à Noël, un élève préféra l'école. "
+    data = line(text) * 3 + line("caf\u00e9").replace(b"caf", b"c\xffaf")
+
+    assert texts(data) == [text] * 3 + ["c\ufffdafé"]
 
 
 @pytest.mark.parametrize(
