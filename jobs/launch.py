@@ -34,7 +34,7 @@ def main(argv: list[str]) -> int:
     check_settings(settings, packs=args.until in (None, "pack"))
     if find_spec("pyspark") is None:
         raise SettingsError("pyspark is not installed: pip install -e '.[refinery]'")
-    log = Path(settings.runtime.output).absolute() / "spark.log"
+    log = _log_path(settings.runtime.output)
     log.parent.mkdir(parents=True, exist_ok=True)
     with as_file(files("jobs").joinpath("log4j2.properties")) as log_settings:
         os.environ.update(_environment(log, log_settings, args))
@@ -46,6 +46,14 @@ def main(argv: list[str]) -> int:
         from jobs import refine  # reads its modules while the JVM starts
 
         return refine.run(settings, first=args.first, last=args.until)
+
+
+def _log_path(output: str) -> Path:
+    """Spark's log lies beside the results, and in the working directory where those lie on a store."""
+    if storage.is_local(output):
+        return storage.local_path(output) / "spark.log"
+    name = output.rstrip("/").rpartition("/")[2] or "run"
+    return Path("runs", name).absolute() / "spark.log"
 
 
 def _start_silently(start: Callable[[], object]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from refinery.publish.fetched import input_path
 from refinery.supervised.pack import pack_pairs
 from refinery.supervised.tasks import PairsRecipe
 from schemas.errors import run_main
@@ -14,7 +15,7 @@ from schemas.settings import load_settings
 def main(argv: list[str]) -> int:
     """Pack, and print the table of tasks."""
     parser = argparse.ArgumentParser(prog="python -m jobs.pack_pairs", description=__doc__)
-    parser.add_argument("recipe", type=Path)
+    parser.add_argument("recipe", type=input_path)
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
     args = parser.parse_args(argv)
     recipe = load_settings(PairsRecipe, args.recipe, tuple(args.overrides))

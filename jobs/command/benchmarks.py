@@ -22,7 +22,7 @@ from refinery.publish.runs import stages_of
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_recipe_arguments(parser)
     parser.add_argument(
-        "--output", type=Path, metavar="items.jsonl", help="copy the items there, for evaluation"
+        "--output", metavar="items.jsonl", help="copy the items there, for evaluation"
     )
 
 
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     path = storage.local_copy(store.artefact_uri(record, ITEMS))
     _print(record, path)
     if args.output is not None:
-        storage.replace(str(args.output), path.read_bytes())
+        storage.replace(args.output, path.read_bytes())
         Console().print(args.output)
     return 0
 

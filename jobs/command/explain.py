@@ -15,6 +15,7 @@ from jobs.command.explain_file import explain_file
 from refinery.clean.cleaner import Cleaner
 from refinery.clean.config import CleanConfig
 from refinery.publish import storage
+from refinery.publish.fetched import input_path
 from refinery.publish.runs import stages_of
 from refinery.quality.classifier import ModelFiles, card_name, model_name
 from refinery.quality.config import QUALITY
@@ -25,19 +26,21 @@ from schemas.errors import SettingsError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="HTML or text files")
-    parser.add_argument("--recipe", type=Path, help="settings file; without it, the defaults")
+    parser.add_argument(
+        "files", nargs="+", type=input_path, metavar="FILE", help="HTML or text files"
+    )
+    parser.add_argument("--recipe", type=input_path, help="settings file; without it, the defaults")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
         help="override one setting of the recipe, e.g. recipe.clean.normalize.emoji=keep",
     )  # fmt: skip
     parser.add_argument("--url", help="address of the file, where rules on URLs shall see one")
     parser.add_argument("--charset", help="charset that the server declared")
+    parser.add_argument("--html", metavar="OUT", help="also write a page with highlights")
     parser.add_argument(
-        "--html", type=Path, metavar="OUT", help="also write a page with highlights"
-    )
-    parser.add_argument(
-        "--model", type=Path, help="folder of quality.bin and its card; default: the recipe's run"
+        "--model",
+        type=input_path,
+        help="folder of quality.bin and its card; default: the recipe's run",
     )
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import Any
 
 from jobs.command.query_output import FORMATS, write_result
 from refinery.datasets.runs import open_run
+from refinery.publish.fetched import output_path
 from refinery.query.database import open_database
 from refinery.query.questions import question, questions, value_names
 from schemas.errors import SettingsError
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--ask", metavar="QUESTION", help="a ready question instead; 'list' shows all"
     )
     parser.add_argument("--format", choices=FORMATS, default="table")
-    parser.add_argument("--out", type=Path, help="file to write; needed for parquet")
+    parser.add_argument("--out", help="file or URI to write; needed for parquet")
     values = parser.add_argument_group("values of $name in the query, and of ready questions")
     for name in value_names():
         values.add_argument(f"--{name}", help=_used_by(name))
@@ -49,7 +49,12 @@ def run(args: argparse.Namespace) -> int:
     if args.format == "parquet" and args.out is None:
         raise SettingsError("--format parquet writes a file: name it with --out")
     with open_database(open_run(args.run)) as database:
-        rows = write_result(database.stream(sql, values), args.format, args.out)
+        answer = database.stream(sql, values)
+        if args.out is None:
+            rows = write_result(answer, args.format, None)
+        else:
+            with output_path(args.out) as path:
+                rows = write_result(answer, args.format, path)
     if args.out is not None:
         print(f"wrote {rows:,} rows to {args.out}", file=sys.stderr)
     return 0

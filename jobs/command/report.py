@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from refinery.datasets.runs import open_run
 from refinery.publish import storage
+from refinery.publish.fetched import input_path
 from refinery.report.write import PAGE, write_report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("output", help="the run's runtime.output")
     parser.add_argument(
-        "--previous", type=Path, metavar="REPORT.json", help="an earlier run to compare with"
+        "--previous", type=input_path, metavar="REPORT.json", help="an earlier run to compare with"
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -17,11 +16,14 @@ from refinery.filters.rules_table import (
     range_in_words,
     rule_rows,
 )
+from refinery.publish.fetched import input_path
 from refinery.recipe import load_recipe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recipe", nargs="?", type=Path, help="show the rules that run with it")
+    parser.add_argument(
+        "recipe", nargs="?", type=input_path, help="show the rules that run with it"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
     parser.add_argument(
         "--lang", action="append", default=[], metavar="LABEL", dest="languages",

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -26,7 +25,7 @@ from schemas.errors import SettingsError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("manifest", type=Path, help="manifest.json, or the folder that holds it")
+    parser.add_argument("manifest", help="manifest.json, or the folder that holds it; path or URI")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--row", type=int, help="number of a packed row, across shards, from 0")
     what.add_argument("--doc", metavar="ID", help="doc_id of a document")
@@ -68,7 +67,8 @@ def _origin(known: Mapping[str, Origin], doc_id: str) -> Mapping[str, object]:
 def _show(dataset: DatasetFolder, traced: TracedRow, known: Mapping[str, Origin]) -> None:
     from refinery.tokenizers.identity import load_tokenizer
 
-    tokenizer = load_tokenizer(dataset.folder / dataset.manifest.tokenizer.path)
+    with dataset.stored.file(dataset.manifest.tokenizer.path) as folder:
+        tokenizer = load_tokenizer(folder)
     table = Table(title=f"row {traced['row']} of {traced['split']} ({traced['shard']})")
     for name in ("source", "document", "tokens", "text"):
         table.add_column(name, overflow="fold")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from refinery.datasets.verify import verify_dataset
 from schemas.errors import ContractError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("manifest", type=Path, help="manifest.json, or the folder that holds it")
+    parser.add_argument("manifest", help="manifest.json, or the folder that holds it; path or URI")
     parser.add_argument("--jobs", type=int, default=1, help="shards read side by side (default 1)")
 
 

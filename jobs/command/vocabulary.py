@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import get_args
 
 from jobs.command.numbers import positive
+from refinery.publish.fetched import input_path, output_path
 from refinery.vocabulary.config import ExtendConfig, TrainConfig, TrainKind
 from schemas.errors import SettingsError
 from schemas.settings import apply_overrides, parse_settings
@@ -19,8 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of each action."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     train = actions.add_parser("train", help="train a tokenizer of any kind")
-    train.add_argument("files", nargs="+", type=Path, metavar="FILE", help=".txt, .jsonl, also .gz")
-    train.add_argument("--out", type=Path, required=True, help="folder of the tokenizer")
+    train.add_argument(
+        "files", nargs="+", type=input_path, metavar="FILE", help=".txt, .jsonl, also .gz"
+    )
+    train.add_argument("--out", required=True, help="folder of the tokenizer")
     _train_arguments(train, size=16_384)
     train.add_argument(
         "--weight",
@@ -31,11 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _extend_arguments(actions)
     view = actions.add_parser("view", help="show a text's tokens side by side")
-    view.add_argument("tokenizers", nargs="+", type=Path, metavar="TOKENIZER")
+    view.add_argument("tokenizers", nargs="+", type=input_path, metavar="TOKENIZER")
     view.add_argument("--text", action="append", default=[], help="a text; may be repeated")
-    view.add_argument("--file", type=Path, help="a text file")
+    view.add_argument("--file", type=input_path, help="a text file")
     view.add_argument("--find", action="append", default=[], help="a token's text or id")
-    view.add_argument("--html", type=Path, help="write a page that works offline")
+    view.add_argument("--html", help="write a page that works offline")
 
 
 def _train_arguments(parser: argparse.ArgumentParser, *, size: int) -> None:
@@ -58,13 +60,19 @@ def _train_arguments(parser: argparse.ArgumentParser, *, size: int) -> None:
 
 def _extend_arguments(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     extend = actions.add_parser("extend", help="give a base tokenizer new tokens, and prove it")
-    extend.add_argument("--base", type=Path, required=True, help="folder of the base tokenizer")
-    source = extend.add_mutually_exclusive_group(required=True)
-    source.add_argument("--donor", type=Path, help="folder or file of a donor tokenizer")
-    source.add_argument(
-        "--train", nargs="+", type=Path, metavar="FILE", help="train the new tokens on these texts"
+    extend.add_argument(
+        "--base", type=input_path, required=True, help="folder of the base tokenizer"
     )
-    extend.add_argument("--out", type=Path, required=True, help="folder of the extended tokenizer")
+    source = extend.add_mutually_exclusive_group(required=True)
+    source.add_argument("--donor", type=input_path, help="folder or file of a donor tokenizer")
+    source.add_argument(
+        "--train",
+        nargs="+",
+        type=input_path,
+        metavar="FILE",
+        help="train the new tokens on these texts",
+    )
+    extend.add_argument("--out", required=True, help="folder of the extended tokenizer")
     extend.add_argument("--size", type=int, help="ids in all; needed with --train")
     extend.add_argument("--min-gain", type=int, help="tokens a piece must save on the sample")
     extend.add_argument(
@@ -75,17 +83,25 @@ def _extend_arguments(actions: argparse._SubParsersAction[argparse.ArgumentParse
     extend.add_argument("--exact", action="store_true", help="take the donor whole, no support")
     extend.add_argument("--allow", action="append", default=[], metavar="PROOF")
     extend.add_argument(
-        "--sample", nargs="+", type=Path, default=[], help="new-language text files"
+        "--sample", nargs="+", type=input_path, default=[], help="new-language text files"
     )
     extend.add_argument(
-        "--base-sample", nargs="+", type=Path, default=[], help="base-language text"
+        "--base-sample", nargs="+", type=input_path, default=[], help="base-language text"
     )
     extend.add_argument("--field", default="text", help="field of JSONL lines")
 
 
 def run(args: argparse.Namespace) -> int:
     actions = {"train": _train, "extend": _extend, "view": _view}
-    return actions[args.action](args)
+    target = args.html if args.action == "view" else args.out
+    if target is None:
+        return actions[args.action](args)
+    with output_path(target) as path:
+        if args.action == "view":
+            args.html = path
+        else:
+            args.out = path
+        return actions[args.action](args)
 
 
 def _train(args: argparse.Namespace) -> int:

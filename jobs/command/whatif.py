@@ -12,11 +12,11 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TypedDict
 
 from jobs.command.whatif_settings import changed_settings, clean_key, settings_before
 from refinery.clean.config import CleanConfig
+from refinery.publish.fetched import input_path
 from refinery.whatif.judge import (
     BYTES_PER_TOKEN,
     Outcome,
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("ledger", metavar="RUN",
                         help="the run's runtime.output (a folder or URI), or a ledger's Parquet files")  # fmt: skip
-    parser.add_argument("--recipe", type=Path,
+    parser.add_argument("--recipe", type=input_path,
                         help="the recipe that wrote it; default: the run's own, else the defaults")  # fmt: skip
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", required=True,

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import NoReturn
 
+from refinery.publish.fetched import input_path
 from refinery.recipe import RefineSettings, load_recipe
 from schemas.errors import SettingsError
 from schemas.settings import closest
@@ -48,15 +49,19 @@ def refine_parser(program: str) -> argparse.ArgumentParser:
 
 def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what names a recipe and changes single settings of it."""
-    parser.add_argument("recipe", nargs="?", type=Path, help="settings file (YAML)")
-    parser.add_argument("--recipe", dest="recipe_option", type=Path, help="the same, as an option")
+    parser.add_argument("recipe", nargs="?", type=input_path, help="settings file (YAML)")
+    parser.add_argument(
+        "--recipe", dest="recipe_option", type=input_path, help="the same, as an option"
+    )
     add_override_argument(parser)
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what names a run: its recipe, or the folder of its output."""
     parser.add_argument("run", nargs="?", help="settings file (YAML) of the run, or its output")
-    parser.add_argument("--recipe", dest="recipe_option", type=Path, help="settings file (YAML)")
+    parser.add_argument(
+        "--recipe", dest="recipe_option", type=input_path, help="settings file (YAML)"
+    )
     add_override_argument(parser)
 
 
@@ -135,7 +140,7 @@ def output_of(args: argparse.Namespace) -> str:
         SettingsError: Nothing is named, or `--set` is given without a recipe.
     """
     if args.recipe_option is not None or is_settings_file(args.run):
-        named = args.recipe_option or Path(args.run)
+        named = args.recipe_option or input_path(args.run)
         return load_recipe(named, tuple(args.overrides)).runtime.output
     if args.run is None:
         raise SettingsError("name a run: its recipe (YAML), or the folder of its output")

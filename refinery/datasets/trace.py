@@ -15,22 +15,25 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from refinery.datasets.open import open_dataset
+from refinery.publish import storage
+from refinery.publish.fetched import StoredFolder
 from refinery.publish.runs import stages_of
 from schemas.errors import ContractError, SettingsError
-from schemas.manifest import Manifest, Shard, Split, read_manifest
+from schemas.manifest import Manifest, Shard, Split
 
 
 @dataclass(frozen=True)
 class DatasetFolder:
-    """A dataset on disk: the manifest, and the folder that its paths are relative to."""
+    """A dataset here or on a store: the manifest, and the folder that its paths are relative to."""
 
-    folder: Path
+    stored: StoredFolder
     manifest: Manifest
 
     @classmethod
-    def open(cls, path: Path) -> DatasetFolder:
+    def open(cls, path: Path | str) -> DatasetFolder:
         """Read the manifest at `path`, which is the file or its folder."""
-        return cls(path if path.is_dir() else path.parent, read_manifest(path))
+        return cls(*open_dataset(path))
 
     def split(self, name: str) -> Split:
         return self.manifest.train if name == "train" else self.manifest.heldout
@@ -112,7 +115,8 @@ def trace_row(dataset: DatasetFolder, split: str, row: int) -> TracedRow:
         SettingsError: There is no such row.
     """
     shard, local = _locate(dataset.split(split), split, row)
-    packed = _read_row(dataset.folder / shard.path, local)
+    with dataset.stored.file(shard.path) as file:
+        packed = _read_row(file, local)
     return {"split": split, "row": row, "shard": shard.path, "row_in_shard": local, **packed}
 
 
@@ -121,9 +125,10 @@ def trace_document(dataset: DatasetFolder, doc_id: str) -> Iterator[TracedSegmen
     for name in ("train", "heldout"):
         first = 0
         for shard in dataset.split(name).shards:
-            for local, segment in _find_segments(dataset.folder / shard.path, doc_id):
-                row = first + local
-                yield {"split": name, "row": row, "shard": shard.path, **segment}
+            with dataset.stored.file(shard.path) as file:
+                for local, segment in _find_segments(file, doc_id):
+                    row = first + local
+                    yield {"split": name, "row": row, "shard": shard.path, **segment}
             first += shard.rows
 
 
@@ -171,13 +176,18 @@ def _table_rows(
 ) -> list[dict[str, Any]]:
     """Rows of some documents in a table of the run; none where it does not lie there any more."""
     summary = next((s for s in dataset.manifest.stages if s.stage == stage), None)
-    store = stages_of(str(dataset.folder.absolute().parent)).store
+    uri = dataset.stored.uri
+    output = (
+        str(storage.local_path(uri).parent) if storage.is_local(uri) else uri.rpartition("/")[0]
+    )
+    store = stages_of(output).store
     record = store.record(stage, summary.fingerprint) if summary else None
-    folder = Path(store.table_uri(record, table)) if record is not None else None
-    if folder is None or not folder.is_dir():
+    folder = store.table_uri(record, table) if record is not None else None
+    if folder is None or not storage.exists(folder):
         return []
+    system, path = storage.file_system(folder)
     rows: list[dict[str, Any]] = (
-        ds.dataset(folder, format="parquet")
+        ds.dataset(path, format="parquet", filesystem=system)
         .to_table(columns=columns, filter=pc.field("doc_id").isin(doc_ids))
         .to_pylist()
     )

@@ -11,9 +11,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from refinery.datasets.open import open_dataset
+from refinery.publish.fetched import StoredFolder
 from schemas.errors import ContractError
 from schemas.fingerprints import sha256_file, sha256_files
-from schemas.manifest import MANIFEST_NAME, Manifest, Shard, Split, read_manifest
+from schemas.manifest import MANIFEST_NAME, Manifest, Shard, Split
 from schemas.rows import ContentHasher, read_row_groups
 
 
@@ -40,18 +42,17 @@ class Verification:
     differences: tuple[Difference, ...]
 
 
-def verify_dataset(path: Path, *, num_jobs: int = 1) -> Verification:
+def verify_dataset(path: Path | str, *, num_jobs: int = 1) -> Verification:
     """Compare every shard, the tokenizer and the sums with the manifest.
 
     Args:
-        path: The manifest or the folder that holds it.
+        path: The manifest or the folder that holds it; a URI of a store is read shard by shard.
         num_jobs: Shards read side by side; each holds one row group in memory.
 
     Raises:
         ContractError: The manifest itself is missing, malformed or edited.
     """
-    manifest = read_manifest(path)
-    folder = path if path.is_dir() else path.parent
+    folder, manifest = open_dataset(path)
     shards = [*manifest.train.shards, *manifest.heldout.shards]
     with ThreadPoolExecutor(num_jobs) as pool:
         by_shard = pool.map(lambda shard: list(_check_shard(folder, shard, manifest)), shards)
@@ -64,8 +65,12 @@ def verify_dataset(path: Path, *, num_jobs: int = 1) -> Verification:
     return Verification(manifest, len(shards), num_rows, tuple(differences))
 
 
-def _check_shard(folder: Path, shard: Shard, manifest: Manifest) -> Iterator[Difference]:
-    file = folder / shard.path
+def _check_shard(folder: StoredFolder, shard: Shard, manifest: Manifest) -> Iterator[Difference]:
+    with folder.file(shard.path) as file:
+        yield from _check_file(file, shard, manifest)
+
+
+def _check_file(file: Path, shard: Shard, manifest: Manifest) -> Iterator[Difference]:
     if not file.is_file():
         yield Difference(shard.path, "file", "missing", f"{shard.bytes:,} bytes")
         return
@@ -121,12 +126,12 @@ def _sum_by_source(sources: pa.Array, lengths: pa.Array) -> dict[str, int]:
     return dict(zip(sums["source"].to_pylist(), sums["length_sum"].to_pylist(), strict=True))
 
 
-def _check_tokenizer(folder: Path, manifest: Manifest) -> Iterator[Difference]:
-    tokenizer = folder / manifest.tokenizer.path
-    if not tokenizer.is_dir():
-        yield Difference(manifest.tokenizer.path, "tokenizer folder", "missing", "a folder")
-        return
-    digest = sha256_files((p for p in tokenizer.rglob("*") if p.is_file()), base=tokenizer)
+def _check_tokenizer(folder: StoredFolder, manifest: Manifest) -> Iterator[Difference]:
+    with folder.file(manifest.tokenizer.path) as tokenizer:
+        if not tokenizer.is_dir():
+            yield Difference(manifest.tokenizer.path, "tokenizer folder", "missing", "a folder")
+            return
+        digest = sha256_files((p for p in tokenizer.rglob("*") if p.is_file()), base=tokenizer)
     if digest != manifest.tokenizer.sha256:
         found, expected = _short(digest), _short(manifest.tokenizer.sha256)
         yield Difference(manifest.tokenizer.path, "SHA-256 over its files", found, expected)
@@ -168,12 +173,12 @@ def _by_source(split: Split) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
-def _check_unlisted(folder: Path, manifest: Manifest) -> Iterator[Difference]:
+def _check_unlisted(folder: StoredFolder, manifest: Manifest) -> Iterator[Difference]:
     """Find shards that the manifest does not name: a reader with a glob would take them."""
     named = {shard.path for split in (manifest.train, manifest.heldout) for shard in split.shards}
-    for file in sorted(folder.glob("*.parquet")):
-        if file.name not in named:
-            yield Difference(file.name, "file", "there", f"nothing of it ({MANIFEST_NAME})")
+    for name in folder.names(".parquet"):
+        if name not in named:
+            yield Difference(name, "file", "there", f"nothing of it ({MANIFEST_NAME})")
 
 
 def _short(digest: str) -> str:

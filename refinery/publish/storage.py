@@ -14,7 +14,7 @@ from typing import Any
 
 import fsspec
 
-from schemas.errors import PipelineError
+from schemas.errors import PipelineError, SettingsError
 
 
 def is_local(uri: str) -> bool:
@@ -30,9 +30,16 @@ def join_uri(base: str, *parts: str) -> str:
     return "/".join([base.rstrip("/"), *(part.strip("/") for part in parts)])
 
 
+class StoreNotReachedError(SettingsError, ImportError, ValueError):
+    """No client for a URI's scheme: fsspec does not know it, or lacks the package for it."""
+
+
 @functools.cache
 def _file_system(protocol: str) -> Any:
-    return fsspec.filesystem(protocol)
+    try:
+        return fsspec.filesystem(protocol)
+    except (ImportError, ValueError) as error:
+        raise StoreNotReachedError(f"{protocol}://: {error}") from error
 
 
 def file_system(uri: str) -> tuple[Any, str]:
@@ -40,7 +47,7 @@ def file_system(uri: str) -> tuple[Any, str]:
     if is_local(uri):
         return _file_system("file"), str(local_path(uri))
     protocol, _, path = uri.partition("://")
-    return _file_system("s3" if protocol == "s3a" else protocol), path
+    return _file_system("s3" if protocol in ("s3a", "s3n") else protocol), path
 
 
 def exists(uri: str) -> bool:

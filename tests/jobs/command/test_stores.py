@@ -1,0 +1,163 @@
+"""Verbs on an S3 store: a moto server in this process stands in for the real one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from jobs.command.main import main
+from jobs.launch import _log_path
+from refinery.datasets.open import open_dataset
+from refinery.publish import storage
+from refinery.publish.fetched import StoredFolder, input_path, output_path
+from schemas.errors import ContractError, SettingsError
+from tests.support.datasets import write_dataset
+from tests.support.object_store import moto_store
+from tests.support.small_tokenizers import folder_of
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[None]:
+    """One server for all tests here: s3fs keeps the endpoint of its first connection."""
+    with pytest.MonkeyPatch.context() as patch, moto_store(patch):
+        storage._file_system.cache_clear()
+        fsspec.get_filesystem_class("s3").clear_instance_cache()
+        try:
+            yield
+        finally:
+            storage._file_system.cache_clear()
+            fsspec.get_filesystem_class("s3").clear_instance_cache()
+
+
+@pytest.fixture
+def bucket(store: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+    """URI of an empty bucket; the working directory is an empty folder, and stays so."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    storage._download.cache_clear()
+    system, _ = storage.file_system("s3a://verbs")
+    if system.exists("verbs"):
+        system.rm("verbs", recursive=True)
+    system.makedirs("verbs", exist_ok=True)
+    yield "s3a://verbs"
+    assert list(here.iterdir()) == [], "a URI was taken for a path"
+
+
+def put(path: Path, uri: str) -> str:
+    storage.upload(path, uri)
+    return uri
+
+
+def test_a_dataset_is_verified_and_traced_where_it_lies(
+    bucket: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_dataset(tmp_path / "dataset").parent
+    uri = put(folder, f"{bucket}/one/dataset")
+
+    # The tokenizer of this small dataset is an empty folder, which no object store has.
+    only = "tokenizer: tokenizer folder is missing, the manifest says a folder\n"
+    for name in (uri, f"{uri}/manifest.json"):
+        assert main(["verify", name]) == 3
+        said = capsys.readouterr().err.splitlines(keepends=True)
+        assert [line for line in said if "HTTP/1.1" not in line] == [only]
+    main(["trace", uri, "--row", "41"])
+    there = json.loads(capsys.readouterr().out)
+    main(["trace", str(folder), "--row", "41"])
+    assert there == json.loads(capsys.readouterr().out)
+
+    system, path = storage.file_system(uri)
+    system.pipe_file(f"{path}/shard-00001.parquet", b"no shard")
+    system.pipe_file(f"{path}/stray.parquet", b"")
+    assert main(["verify", uri]) == 3
+    said = capsys.readouterr().err
+    assert "shard-00001.parquet: size is 8 bytes" in said
+    assert "stray.parquet" in said
+
+
+def test_a_folder_without_a_manifest_is_told_as_one_line(bucket: str) -> None:
+    with pytest.raises(ContractError, match=r"s3a://verbs/nothing: no manifest\.json there"):
+        open_dataset(f"{bucket}/nothing")
+
+
+def test_a_page_and_a_recipe_are_explained_from_the_store(
+    bucket: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page, recipe = tmp_path / "page.txt", tmp_path / "r.yaml"
+    page.write_text("The council met in May and planted ten trees along the river. " * 9)
+    recipe.write_text(
+        "recipe:\n  name: a\n  sources: [{name: s, uri: x, format: text}]\n"
+        "  clean: {rules: {enabled: false}, language: {languages: [en, no]}}\n"
+        "runtime: {output: 's3a://verbs/out'}\n"
+    )
+    arguments = [put(page, f"{bucket}/page.txt"), "--recipe", put(recipe, f"{bucket}/r.yaml")]
+
+    main(["explain", *arguments, "--html", f"{bucket}/seen/page.html"])
+
+    row = json.loads(capsys.readouterr().out)
+    assert row["drop_reason"] is None
+    assert b"The council met in May" in storage.read_bytes(f"{bucket}/seen/page.html")
+
+
+def test_tokenizers_are_read_from_the_store_and_a_page_is_written_there(
+    bucket: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    uri = put(folder_of("byte_level_bpe", "en"), f"{bucket}/tokenizer")
+
+    main(["vocabulary", "view", uri, "--text", "two words", "--html", f"{bucket}/view.html"])
+
+    assert b"two" in storage.read_bytes(f"{bucket}/view.html")
+    with pytest.raises(SettingsError, match="exists already"):
+        main(["vocabulary", "view", uri, "--text", "x", "--html", f"{bucket}/view.html"])
+
+
+@pytest.mark.parametrize("verb", [["gate"], ["verify"], ["check"], ["explain"], ["rules"]])
+def test_what_is_not_there_is_one_line(bucket: str, verb: list[str]) -> None:
+    with pytest.raises((SettingsError, ContractError), match=r"s3a://verbs/nothing\.yaml"):
+        main([*verb, f"{bucket}/nothing.yaml"])
+
+
+def test_a_scheme_without_a_client_is_named() -> None:
+    with pytest.raises(SettingsError, match="nosuch://"):
+        input_path("nosuch://bucket/file")
+
+
+def _write_half(uri: str) -> None:
+    with output_path(uri) as path:
+        path.write_text(f"half of it {1 // 0}")
+
+
+def test_only_what_went_well_is_put_on_the_store(bucket: str) -> None:
+    with output_path(f"{bucket}/good/file.txt") as path:
+        path.write_text("good")
+    with pytest.raises(ZeroDivisionError):
+        _write_half(f"{bucket}/bad.txt")
+
+    assert storage.read_bytes(f"{bucket}/good/file.txt") == b"good"
+    assert not storage.exists(f"{bucket}/bad.txt")
+
+
+def test_a_fetched_file_is_removed_after_its_use(bucket: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    put(tmp_path / "a.txt", f"{bucket}/folder/a.txt")
+    folder = StoredFolder(f"{bucket}/folder/")
+
+    with folder.file("a.txt") as path:
+        assert path.read_text() == "text"
+    assert not path.exists()
+    with folder.file("b.txt") as path:
+        assert not path.exists()
+    assert folder.names(".txt") == ["a.txt"]
+
+
+def test_sparks_log_of_a_run_on_a_store_lies_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert _log_path("s3a://bucket/some/run/") == tmp_path / "runs" / "run" / "spark.log"
+    assert _log_path("out") == tmp_path / "out" / "spark.log"
