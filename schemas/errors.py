@@ -12,7 +12,7 @@ A wrong row is data (a reason or a row in `rejects`); only a wrong share of rows
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 
 class PipelineError(Exception):
@@ -50,13 +50,24 @@ CREDENTIAL_ERRORS = {
 
 def missing_credential(error: BaseException | None) -> str | None:
     """What an object store's library said of missing or wrong credentials; None for another error."""
+    for one in _chain(error):
+        if type(one).__name__ in CREDENTIAL_ERRORS:
+            return " ".join(str(one).split())
+    return None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and those that it was raised from or while handling."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
-        if type(error).__name__ in CREDENTIAL_ERRORS:
-            return " ".join(str(error).split())
+        yield error
         error = error.__cause__ or error.__context__
-    return None
+
+
+def _interrupted() -> int:
+    print("interrupted: nothing of the unfinished step was published", file=sys.stderr)
+    return INTERRUPTED
 
 
 def run_main(main: Callable[[list[str]], int | None], argv: list[str] | None = None) -> None:
@@ -72,10 +83,11 @@ def run_main(main: Callable[[list[str]], int | None], argv: list[str] | None = N
             print(f"error: {error}", file=sys.stderr)
         code = error.exit_code
     except KeyboardInterrupt:
-        print("interrupted: nothing of the unfinished step was published", file=sys.stderr)
-        code = INTERRUPTED
+        code = _interrupted()
     except Exception as error:
         said = missing_credential(error)
+        if any(isinstance(one, KeyboardInterrupt) for one in _chain(error)):
+            sys.exit(_interrupted())  # what was cleaned up after it failed, too
         if said is None:
             raise
         print(

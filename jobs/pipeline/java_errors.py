@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -44,6 +45,20 @@ def one_line_errors(uri: str) -> Iterator[None]:
                 "or spark.hadoop.fs.* settings"
             ) from error
         raise
+
+
+class _NoInterruptions(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and record.exc_info[0] is KeyboardInterrupt)
+
+
+def log_without_interruptions() -> None:
+    """Log to the terminal, but not py4j's page on Ctrl-C: the process ends with one line on it."""
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.WARNING)
+    handler.addFilter(_NoInterruptions())
+    if not logging.getLogger().handlers:
+        logging.getLogger().addHandler(handler)
 
 
 def _asks_for_credentials(line: str) -> bool:

@@ -38,12 +38,19 @@ def metered(session: SparkSession) -> Iterator[Meter]:
     meter = Meter()
     try:
         yield meter
-    finally:
-        cost = _spark_cost(session, first)
-        if python is not None:
-            spent = _python_seconds(_jvm_pid(session)) - python
-            cost = cost.model_copy(update={"python_cpu_seconds": round(max(0.0, spent), 2)})
-        meter.costs.append(cost)
+    except Exception:
+        meter.costs.append(_cost(session, first, python))
+        raise
+    # An interruption is not metered: there may be no JVM to ask.
+    meter.costs.append(_cost(session, first, python))
+
+
+def _cost(session: SparkSession, first: int, python: float | None) -> StageCost:
+    cost = _spark_cost(session, first)
+    if python is None:
+        return cost
+    spent = _python_seconds(_jvm_pid(session)) - python
+    return cost.model_copy(update={"python_cpu_seconds": round(max(0.0, spent), 2)})
 
 
 def _stage_list(session: SparkSession) -> list[object]:

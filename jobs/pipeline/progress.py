@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from py4j.protocol import Py4JError
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 from rich.console import Console
@@ -30,7 +31,10 @@ def spark_progress(session: SparkSession, name: str, console: Console) -> Iterat
 
         def poll() -> None:
             while not done.wait(POLL_SECONDS):
-                finished, known = _count_tasks(session.sparkContext)
+                try:
+                    finished, known = _count_tasks(session.sparkContext)
+                except Py4JError:  # the JVM ended; what it was working on says so
+                    return
                 progress.update(bar, completed=finished, total=known or None)
 
         watcher = threading.Thread(target=poll, daemon=True)

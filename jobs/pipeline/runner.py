@@ -18,13 +18,13 @@ from types import NoneType
 from pyspark.sql import SparkSession
 from rich.console import Console
 
-from jobs.pipeline.java_errors import one_line_errors
+from jobs.pipeline.java_errors import log_without_interruptions, one_line_errors
 from jobs.pipeline.metering import metered
 from jobs.pipeline.progress import spark_progress
 from jobs.pipeline.recording import record_run
 from jobs.pipeline.stage import Contents, NothingNew, Stage, StageContext
 from jobs.spark.job_names import job_group
-from jobs.spark.session import build_session
+from jobs.spark.session import build_session, plan_for
 from refinery.preflight.checks import check_settings
 from refinery.preflight.datasets import refuse_dataset_of_other_stage
 from refinery.publish.records import StageRecord
@@ -91,6 +91,8 @@ class RefineRun:
             fingerprint=fingerprint or "",
             spark=self.session(),
         )
+        read = [self.records[name] for name in stage.inputs if name in self.records]
+        plan_for(context.spark, sum(one.bytes for one in read) if read else None)
         with (
             spark_progress(context.spark, stage.name, self.console),
             one_line_errors(attempt_uri),
@@ -108,11 +110,7 @@ class RefineRun:
             attempt=attempt_uri.rsplit("/", 1)[-1],
             tables=summarise_tables(attempt_uri),
             artefacts=context.artefact_hashes(),
-            inputs={
-                name: self.records[name].fingerprint
-                for name in stage.inputs
-                if name in self.records
-            },
+            inputs={one.stage: one.fingerprint for one in read},
             settings=json.loads(canonical_json(stage.settings(self.settings.recipe))),
             counts=context.counts,
             facts=facts.model_dump(mode="json") if facts is not None else {},
@@ -122,7 +120,7 @@ class RefineRun:
             code_version=code_version(),
         )
         self.records[stage.name] = self.store.publish(record)
-        rows = ", ".join(f"{name} {table.rows:,}" for name, table in record.tables.items())
+        rows = ", ".join(f"{name} {one.rows:,}" for name, one in record.tables.items())
         self.console.print(f"{stage.name:<14} {record.seconds:6.1f} s   {rows}")
         for warning in context.warnings:
             self.console.print(
@@ -181,6 +179,7 @@ def run_stages(
     stop = names.index(last) + 1 if last else len(enabled)
     start = names.index(first) if first else 0
     check_settings(settings, packs=stop == len(enabled))
+    log_without_interruptions()
     store = Store(settings.runtime.tables_uri)
     sessions: list[SparkSession] = []
 

@@ -19,11 +19,10 @@ def job_group(session: SparkSession, stage: str, recipe: str) -> Iterator[None]:
     """Put the jobs of the block into a group of the stage's name."""
     context = session.sparkContext
     context.setJobGroup(stage, f"{stage} of {recipe}")
-    try:
-        yield
-    finally:
-        for key in (GROUP, DESCRIPTION):
-            context.setLocalProperty(key, None)
+    yield
+    # Not in a `finally`: after an interruption there may be no JVM to tell.
+    for key in (GROUP, DESCRIPTION):
+        context.setLocalProperty(key, None)
 
 
 @contextmanager
@@ -32,7 +31,5 @@ def job_description(session: SparkSession, text: str) -> Iterator[None]:
     context = session.sparkContext
     before, group = context.getLocalProperty(DESCRIPTION), context.getLocalProperty(GROUP)
     context.setJobDescription(f"{group}: {text}" if group else text)
-    try:
-        yield
-    finally:
-        context.setLocalProperty(DESCRIPTION, before)
+    yield
+    context.setLocalProperty(DESCRIPTION, before)

@@ -21,6 +21,9 @@ SINGLE_THREADED = {
     "OMP_NUM_THREADS": "1",
 }
 
+# Tables of a stage's input, as they are stored, up to which queries are planned once.
+SMALL_BYTES = 64 << 20
+
 RESULT_SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
@@ -60,6 +63,16 @@ def build_session(app: str, runtime: Runtime) -> SparkSession:
     if is_first and url is not None:
         print(f"Spark UI  {url}", file=sys.stderr)
     return session
+
+
+def plan_for(session: SparkSession, input_bytes: int | None) -> None:
+    """Choose how queries over so many bytes are planned; None where nobody knows yet.
+
+    Adaptive execution starts a job for each shuffle and each broadcast, to look at their sizes before
+    it goes on. On small tables there is nothing to learn from that. No row depends on the plan.
+    """
+    is_small = input_bytes is not None and input_bytes <= SMALL_BYTES
+    session.conf.set("spark.sql.adaptive.enabled", str(not is_small).lower())
 
 
 def end_session(session: SparkSession) -> None:

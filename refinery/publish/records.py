@@ -68,6 +68,11 @@ class StageRecord(Settings):
             return sha256_hex(canonical_json(self.artefacts))
         return self.fingerprint
 
+    @property
+    def bytes(self) -> int:
+        """Size of all tables, as they are stored."""
+        return sum(table.bytes for table in self.tables.values())
+
     def facts_of(self, model: type[FactsT]) -> FactsT:
         """The facts as the stage's model.
 

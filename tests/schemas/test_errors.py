@@ -27,6 +27,17 @@ def test_an_interruption_is_one_line_and_130(capsys: pytest.CaptureFixture[str])
     assert told == "interrupted: nothing of the unfinished step was published\n"
 
 
+def test_an_interruption_counts_where_cleaning_up_after_it_fails(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    failed = ConnectionError("the other side is gone")
+    failed.__context__ = KeyboardInterrupt()
+
+    code, told = ending(failed, capsys)
+
+    assert (code, told.count("\n")) == (130, 1)
+
+
 def test_a_missing_credential_is_one_line_and_2(capsys: pytest.CaptureFixture[str]) -> None:
     wrapped = OSError("cannot list")
     wrapped.__cause__ = NoCredentialsError("Unable to locate\n credentials")

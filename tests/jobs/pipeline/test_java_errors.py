@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 from pyspark.errors import PySparkException
 
-from jobs.pipeline.java_errors import one_line_errors
+from jobs.pipeline.java_errors import log_without_interruptions, one_line_errors
 from schemas.errors import PipelineError, SettingsError
 
 PAGE = "Job aborted due to stage failure: Task 3 failed 4 times\n\tat org.apache.spark...\n"
@@ -41,3 +43,20 @@ def test_a_missing_credential_is_one_line(line: str) -> None:
 
 def test_any_other_error_stays(tmp_path: str) -> None:
     assert raised("ZeroDivisionError: division by zero", PySparkException).startswith(PAGE)
+
+
+def test_an_interruption_is_not_logged(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    log_without_interruptions()
+
+    for error in (KeyboardInterrupt(), ValueError("odd")):
+        try:
+            raise error
+        except (KeyboardInterrupt, ValueError):
+            logging.exception("while sending command")
+
+    told = capsys.readouterr().err
+    assert told.count("while sending command") == 1
+    assert "ValueError: odd" in told
