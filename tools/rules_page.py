@@ -32,9 +32,10 @@ Kinds of a language have its bounds (Cantonese and Wu those of `zh`); a language
 by the lines in the script that most of it is in; its sizes are those of the whole page. Rules of one's own: [own_rules_and_models.md](own_rules_and_models.md)."""
 
 METHOD = """\
-Bounds that are *derived* follow the method of FineWeb-2 (Penedo et al. 2025) of adapting English thresholds by the distribution of clean text: `python -m tools.language_bounds` takes manuals in
-Debian packages, the same pages in each language; a bound of English is multiplied by the ratio of the language's tail (its 99th percentile for a maximum, its 1st for a minimum) to the
-English one, where they differ by more than a tenth. Manuals are narrower than the web: take these bounds as a start, and look at what they drop. A language with fewer than 100 such pages *borrows* its bounds."""
+Bounds that are *derived* follow a method of FineWeb-2 (Penedo et al. 2025): an English threshold is moved to the quantile that it is in English text. `python -m tools.language_bounds` takes manuals in Debian
+packages, the same pages in each language: where an English bound cuts a share of the English pages, the language's bound cuts the same share of its own. Sizes in words follow the median ratio of the same
+page's sizes. What would move by less than a fifth stays, and nothing becomes stricter than English by more than a third ([what it changes](../benchmarks/results/language_bounds.json)). Manuals are narrower than the web (a rule for prose cuts four in ten of their pages, in English
+too): take these bounds as a start, and look at what they drop. A language with fewer than 100 such pages *borrows* its bounds."""
 
 
 def rules_page() -> str:

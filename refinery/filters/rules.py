@@ -22,7 +22,7 @@ from refinery.text.language_labels import macro
 from schemas.errors import SettingsError
 from schemas.settings import Bounded, nearest
 
-RULES_VERSION = 3
+RULES_VERSION = 4
 # Prefixes of the rules of Rae et al. 2021, which a variant replaces.
 GOPHER = ("gopher:", "repetition:")
 # Prefix of rules on values that the recipe's own functions return.

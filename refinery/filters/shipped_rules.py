@@ -61,7 +61,7 @@ class LanguageBounds(Settings):
     Attributes:
         documents: Clean documents that the bounds were derived from.
         borrowed_from: The language whose bounds these are, where there was too little text.
-        bounds: By rule; the others are those of `default`.
+        bounds: By rule; the others are the lender's, else those of `default`.
     """
 
     documents: int = 0
@@ -87,12 +87,18 @@ def checked_in_rules() -> dict[str, tuple[Rule, ...]]:
     default = own.pop(DEFAULT)
     shipped = {DEFAULT: _rules(rules, default)}
     shipped |= {language: _rules(rules, {**default, **bounds}) for language, bounds in own.items()}
-    for language, derived in derived_bounds().items():
-        if derived.borrowed_from is None:
-            shipped[language] = _rules(rules, {**default, **derived.bounds})
-    for language, derived in derived_bounds().items():
+    lent = derived_bounds()
+    for language, derived in lent.items():
+        bounds = {**default, **derived.bounds}
         if derived.borrowed_from is not None:
-            shipped[language] = shipped[derived.borrowed_from]
+            lender = derived.borrowed_from
+            theirs = lent[lender].bounds if lender in lent else own.get(lender, {})
+            borrowed = {
+                rule: one.model_copy(update={"source": f"borrowed from {lender}"})
+                for rule, one in theirs.items()
+            }
+            bounds = {**default, **borrowed, **derived.bounds}
+        shipped[language] = _rules(rules, bounds)
     return shipped
 
 

@@ -59,7 +59,7 @@ def test_people_read_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["rules", "--lang", "lo"]) == 0
 
     printed = capsys.readouterr().out
-    assert "borrowed from th" in printed
+    assert "borrowed from km" in printed
     assert "gopher:words" in printed
 
 

@@ -27,7 +27,7 @@ def test_ranges(low: float | None, high: float | None, words: str) -> None:
 
 def test_a_language_says_where_its_bounds_come_from() -> None:
     assert languages_with_bounds()[0] == "default"
-    assert provenance("km") == "borrowed from th: there was too little clean text"
+    assert provenance("lo") == "borrowed from km: there was too little clean text"
     assert provenance("en").startswith("published numbers")
 
 
