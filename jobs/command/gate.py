@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from refinery.publish.fetched import input_path
+from jobs.pipeline.arguments import report_named
 from refinery.report.data import ReportData
 from refinery.report.write import read_report
 from schemas.errors import QualityGateError, SettingsError
@@ -18,7 +18,9 @@ SHARES = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("report", type=input_path, metavar="REPORT.json")
+    parser.add_argument(
+        "report", type=report_named, metavar="REPORT.json", help="or the run's recipe"
+    )
     for name in SHARES:
         parser.add_argument(
             f"--max-{name}", type=_share, metavar="SHARE", help="of all documents, 0..1"

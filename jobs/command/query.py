@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 from jobs.command.query_output import FORMATS, write_result
+from jobs.pipeline.arguments import output_named
 from refinery.datasets.runs import open_run
 from refinery.publish.fetched import output_path
 from refinery.query.database import open_database
@@ -21,7 +22,10 @@ from schemas.errors import SettingsError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument(
-        "run", metavar="RUN", help="the run's runtime.output, or a bucket's URI of it"
+        "run",
+        metavar="RUN",
+        type=output_named,
+        help="its recipe, or its output, also a bucket's URI",
     )
     parser.add_argument("sql", nargs="?", metavar="SQL", help="one SELECT; - reads it from stdin")
     parser.add_argument(

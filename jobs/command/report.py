@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from jobs.pipeline.arguments import output_named
 from refinery.datasets.runs import open_run
 from refinery.publish import storage
 from refinery.publish.fetched import input_path
@@ -12,7 +13,9 @@ from refinery.report.write import PAGE, write_report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("output", help="the run's runtime.output")
+    parser.add_argument(
+        "output", metavar="RUN", type=output_named, help="its recipe, or its output"
+    )
     parser.add_argument(
         "--previous", type=input_path, metavar="REPORT.json", help="an earlier run to compare with"
     )

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.table import Table
 
+from jobs.pipeline.arguments import dataset_named
 from refinery.datasets.trace import (
     DatasetFolder,
     Origin,
@@ -25,7 +26,11 @@ from schemas.errors import SettingsError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("manifest", help="manifest.json, or the folder that holds it; path or URI")
+    parser.add_argument(
+        "manifest",
+        type=dataset_named,
+        help="the run's recipe, its manifest.json, or the folder that holds it; path or URI",
+    )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--row", type=int, help="number of a packed row, across shards, from 0")
     what.add_argument("--doc", metavar="ID", help="doc_id of a document")

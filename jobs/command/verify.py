@@ -5,12 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 
+from jobs.pipeline.arguments import dataset_named
 from refinery.datasets.verify import verify_dataset
 from schemas.errors import ContractError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("manifest", help="manifest.json, or the folder that holds it; path or URI")
+    parser.add_argument(
+        "manifest",
+        type=dataset_named,
+        help="the run's recipe, its manifest.json, or the folder that holds it; path or URI",
+    )
     parser.add_argument("--jobs", type=int, default=1, help="shards read side by side (default 1)")
 
 

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypedDict
 
 from jobs.command.whatif_settings import changed_settings, clean_key, settings_before
+from jobs.pipeline.arguments import output_named
 from refinery.clean.config import CleanConfig
 from refinery.publish.fetched import input_path
 from refinery.whatif.judge import (
@@ -32,8 +33,8 @@ from schemas.errors import SettingsError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
-    parser.add_argument("ledger", metavar="RUN",
-                        help="the run's runtime.output (a folder or URI), or a ledger's Parquet files")  # fmt: skip
+    parser.add_argument("ledger", metavar="RUN", type=output_named,
+                        help="the run's recipe, its output (a folder or URI), or a ledger's Parquet files")  # fmt: skip
     parser.add_argument("--recipe", type=input_path,
                         help="the recipe that wrote it; default: the run's own, else the defaults")  # fmt: skip
     parser.add_argument(

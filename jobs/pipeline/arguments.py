@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import NoReturn
 
+from refinery.publish import storage
 from refinery.publish.fetched import input_path
 from refinery.recipe import RefineSettings, load_recipe
 from schemas.errors import SettingsError
@@ -147,6 +148,25 @@ def output_of(args: argparse.Namespace) -> str:
     if args.overrides:
         raise SettingsError(f"--set changes a recipe; {args.run} is an output, not a recipe")
     return str(args.run)
+
+
+def output_named(text: str) -> str:
+    """The output of the recipe that is named; any other text is an output itself."""
+    return load_recipe(input_path(text)).runtime.output if is_settings_file(text) else text
+
+
+def dataset_named(text: str) -> str:
+    """The dataset of the recipe that is named; any other text is its path or URI."""
+    if not is_settings_file(text):
+        return text
+    return storage.join_uri(output_named(text), "dataset")
+
+
+def report_named(text: str) -> Path:
+    """The report.json of the recipe that is named; any other text is its path or URI."""
+    if not is_settings_file(text):
+        return input_path(text)
+    return input_path(storage.join_uri(output_named(text), "report", "report.json"))
 
 
 def is_settings_file(text: str | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -22,6 +23,7 @@ from jobs.command import (
     query,
     refine,
     report,
+    rules,
     trace,
     verify,
     vocabulary,
@@ -33,7 +35,7 @@ MODULES = {
     module.__name__.rsplit(".", 1)[1]: module
     for module in (
         benchmarks, check, clean, doctor, estimate, explain, export, gate, init, plan, query, refine, report,
-        trace, verify, vocabulary, whatif,
+        rules, trace, verify, vocabulary, whatif,
     )
 }  # fmt: skip
 
@@ -93,3 +95,33 @@ def test_two_recipes_or_none_are_refused() -> None:
     for line in ("plan", "plan a.yaml --recipe b.yaml"):
         with pytest.raises(SettingsError, match="name one recipe"):
             main.main(line.split())
+
+
+@pytest.mark.parametrize(
+    ("verb", "argument", "expected"),
+    [
+        ("report", "output", "{root}/out"),
+        ("query", "run", "{root}/out"),
+        ("whatif", "ledger", "{root}/out"),
+        ("verify", "manifest", "{root}/out/dataset"),
+        ("trace", "manifest", "{root}/out/dataset"),
+        ("gate", "report", "{root}/out/report/report.json"),
+    ],
+)
+def test_verbs_on_a_run_take_its_recipe(
+    verb: str, argument: str, expected: str, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text(
+        f"recipe: {{name: r, sources: [{{name: a, uri: a, format: text}}]}}\n"
+        f"runtime: {{output: {tmp_path}/out}}\n"
+    )
+    more = {"query": ["select 1"], "trace": ["--row", "0"], "whatif": ["--set", "a=1"]}
+    parser = argparse.ArgumentParser()
+    MODULES[verb].add_arguments(parser)
+
+    named = parser.parse_args([str(recipe), *more.get(verb, [])])
+    plain = parser.parse_args(["elsewhere", *more.get(verb, [])])
+
+    assert str(getattr(named, argument)) == expected.format(root=tmp_path)
+    assert str(getattr(plain, argument)) == "elsewhere"

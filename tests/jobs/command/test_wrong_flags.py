@@ -16,7 +16,7 @@ EXTEND = "vocabulary extend --base . --donor . --out out"
     ("line", "message"),
     [
         ("benchmarks --recipe recipe.yaml --set recipe.nmae=x", "did you mean 'name'"),
-        ("clean", "the following arguments are required"),
+        ("clean", "name a run: its recipe"),
         ("doctor --output 1 2", "unrecognized arguments: 2"),
         ("estimate recipe.yaml --set recipe.nmae=x", "did you mean 'name'"),
         ("estimate recipe.yaml --cores 0", "expected a whole number above 0"),
@@ -30,7 +30,7 @@ EXTEND = "vocabulary extend --base . --donor . --out out"
         ("report", "the following arguments are required"),
         ("trace . --row x", "invalid int value"),
         ("verify . --jobs x", "invalid int value"),
-        ("whatif . --set quality.min_scor=0.5", "min_score"),
+        ("whatif . --set quality.min_score=0.5", "no ledger there"),
         ("vocabulary train page.html --out out --set wrong.key=1", "wrong: unknown key"),
         (
             "vocabulary train page.html --out out --set charcter_coverage=.9",
