@@ -15,7 +15,7 @@ import zstandard
 from refinery.sources.media_types import looks_binary
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-_SLICE = 1 << 14
+_SLICE = 1 << 20
 _FRAME_SLICE = 1 << 11  # see members.py
 _MOST_CODINGS = 4
 _HTTP_WINDOW = 1 << 27
@@ -94,10 +94,13 @@ def _undeflate(body: bytes, max_bytes: int) -> bytes:
 def _unbrotli(body: bytes, max_bytes: int) -> bytes:
     """Brotli has no magic number: what cannot be decoded and holds no control characters is plain."""
     decoder = brotli.Decompressor()
-    pieces, size = [], 0
+    pieces, size, rest = list[bytes](), 0, body
     try:
-        for start in range(0, len(body), _SLICE):
-            piece = decoder.process(body[start : start + _SLICE])
+        # A few bytes may become gigabytes, so each call has a bound, and is repeated without input.
+        while rest or not decoder.can_accept_more_data():
+            given = rest if decoder.can_accept_more_data() else b""
+            piece = decoder.process(given, output_buffer_limit=_SLICE)
+            rest = b"" if given else rest
             size += len(piece)
             if size > max_bytes:
                 raise TooLargeError(f"brotli inflates to more than {max_bytes} bytes")

@@ -34,7 +34,9 @@ def read_csv(
     try:
         plain, encoding = plain_stream(stream, charset)
         text = io.TextIOWrapper(plain, encoding=_BYTES, newline="")
-        rows = csv.reader((line.replace("\0", "") for line in text), delimiter=delimiter)
+        # Without a bound, a few bytes of gzip would become one line of gigabytes.
+        lines = iter(lambda: text.readline(4 * max_bytes), "")
+        rows = csv.reader((line.replace("\0", "") for line in lines), delimiter=delimiter)
         header = _decoded(next(rows, []), 0, encoding)[0]
         for cells in rows:
             if not cells:

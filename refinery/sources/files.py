@@ -22,6 +22,7 @@ from refinery.sources.record import Broken, Fetch, NoDocument, Outcome, short_me
 DECODE_ERRORS = (OSError, EOFError, zlib.error, zstandard.ZstdError, lzma.LZMAError)
 COMPRESSED_ENDINGS = (".gz", ".zst", ".lz4", ".bz2", ".xz")
 EMPTY_FILE = "empty_file"
+_MOST_XZ_MEMORY, _XZ_PIECE = 256 << 20, 1 << 16
 MEMBER_ENDINGS = (".html", ".htm", ".xhtml", ".txt", ".md")
 
 
@@ -38,7 +39,7 @@ def open_compressed(stream: BinaryIO) -> BinaryIO:
         case "bzip2":
             return io.BufferedReader(bz2.BZ2File(stream))
         case "xz":
-            return io.BufferedReader(lzma.LZMAFile(stream))
+            return io.BufferedReader(_Xz(stream))
     return stream
 
 
@@ -66,6 +67,34 @@ class _Frames(io.RawIOBase):
             raise EOFError(str(error)) from error
         buffer[: len(piece)] = piece
         return len(piece)
+
+
+class _Xz(io.RawIOBase):
+    """All streams of an xz file, with a bound on the memory that its dictionary may ask for."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self._raw = stream, b""
+        self._xz = lzma.LZMADecompressor(memlimit=_MOST_XZ_MEMORY)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while True:
+            if self._xz.eof:
+                self._raw = self._xz.unused_data.lstrip(b"\0") or self._stream.read(_XZ_PIECE)
+                if not self._raw:
+                    return 0
+                self._xz = lzma.LZMADecompressor(memlimit=_MOST_XZ_MEMORY)
+            elif self._xz.needs_input and not self._raw:
+                self._raw = self._stream.read(_XZ_PIECE)
+                if not self._raw:
+                    raise EOFError("xz stream cut short")
+            piece = self._xz.decompress(self._raw, len(buffer))
+            self._raw = b""
+            if piece:
+                buffer[: len(piece)] = piece
+                return len(piece)
 
 
 class _Lz4Reader(io.RawIOBase):

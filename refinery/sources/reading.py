@@ -253,6 +253,8 @@ def open_regular(uri: str) -> BinaryIO:
     if storage.is_local(uri):
         if not os.path.exists(path):
             raise NoRegularFileError(f"no file, or a link to none: {path!r}")
+        if os.path.isdir(path):
+            raise PermissionError(f"a folder that cannot be listed: {path!r}")
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise NoRegularFileError(f"neither a file nor a folder: {path!r}")
     return cast("BinaryIO", system.open(path, "rb"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 import zlib
 
 import brotli
@@ -80,6 +81,18 @@ def test_a_bomb_is_refused_before_it_is_whole(name: str) -> None:
 
     with pytest.raises(BodyError, match="more than 1000 bytes"):
         decode_body(response(packed, content_encoding=name), 1000)
+
+
+def test_a_bomb_of_brotli_is_unpacked_piece_by_piece() -> None:
+    packed = brotli.compress(bytes(50_000_000), quality=5)
+
+    tracemalloc.start()
+    with pytest.raises(BodyError, match="more than 1000 bytes"):
+        undo_codings(packed, "br", 1000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 10_000_000
 
 
 def test_a_damaged_body_is_named() -> None:

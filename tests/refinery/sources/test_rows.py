@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import lzma
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,38 @@ def test_a_cut_frame_of_zstandard_is_said(tmp_path: Path) -> None:
 
     assert tables["fetches"]
     assert "archive:broken" in [row["reason"] for row in tables["rejects"]]
+
+
+@pytest.mark.parametrize("pack", [lzma.compress, bz2.compress, gzip.compress])
+def test_a_cut_file_is_said_behind_its_lines(pack: Any, tmp_path: Path) -> None:
+    whole = pack(b"".join(line(f"{i * 7919**5}") for i in range(2000)))
+    (tmp_path / "a.jsonl").write_bytes(whole[:-9])
+
+    tables = rows_of(source_of(tmp_path, "jsonl"))
+
+    assert "archive:broken" in [row["reason"] for row in tables["rejects"]]
+
+
+def test_a_folder_that_cannot_be_listed_is_a_reject(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.jsonl").write_bytes(line("one"))
+    (tmp_path / "closed").mkdir()
+    scan = os.scandir
+
+    def closed(path: str) -> Any:
+        if path.endswith("closed"):
+            raise PermissionError(path)
+        return scan(path)
+
+    monkeypatch.setattr("os.scandir", closed)
+
+    tables = rows_of(source_of(tmp_path, "jsonl"))
+
+    assert len(tables["fetches"]) == 1
+    assert [(row["file"], row["reason"]) for row in tables["rejects"]] == [
+        ("closed", "file:unreadable")
+    ]
 
 
 def test_dots_lead_into_nested_fields() -> None:
