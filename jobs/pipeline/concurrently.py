@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 from pyspark import inheritable_thread_target
+from pyspark.sql import SparkSession
 
 MOST_ACTIONS = 8
 
@@ -24,8 +25,10 @@ class Actions:
 
     def start(self, action: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Start one; its result is there when the block has ended."""
+        session = SparkSession.getActiveSession()
         # Names of jobs belong to a thread: those of the thread that starts the action go with it.
-        future: Future[T] = self._pool.submit(inheritable_thread_target(action), *args, **kwargs)
+        named = action if session is None else inheritable_thread_target(session)(action)
+        future: Future[T] = self._pool.submit(named, *args, **kwargs)
         self.started.append(future)
         return future
 
