@@ -175,7 +175,10 @@ def _fault(fault: dict[str, Any]) -> str:
     # A rule about several keys, which its message names.
     if not fault["loc"] or fault["type"] == SEVERAL_KEYS:
         return message
-    found = "" if fault["type"] == "missing" else f", found {fault['input']!r:.80}"
+    # A rule about several keys of a section names them and their values itself.
+    is_rule = fault["type"] == "value_error" and isinstance(fault["input"], dict | BaseModel)
+    is_named = fault["type"] == "missing" or is_rule
+    found = "" if is_named else f", found {fault['input']!r:.80}"
     return f"{key}: {message}{found}{_quoting(fault)}"
 
 

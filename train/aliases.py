@@ -61,6 +61,7 @@ _LAVIS_NAMES = {
     "warmup_lr": Alias(key="schedule.warmup_start_lr"),
     "lr_decay_rate": Alias(key="schedule.lr_decay_rate"),
     "lr_scheduler_type": Alias(key="schedule.lr_scheduler_type"),
+    "lr_sched": Alias(key="schedule.lr_scheduler_type"),
     "warmup_steps": Alias(key="schedule.warmup"),
     "use_amp": Alias(key="precision.compute", values={True: "auto", False: "fp32"}),
     "enable_gradient_checkpointing": Alias(key="recompute", values={True: "full", False: "none"}),
@@ -70,6 +71,21 @@ _LAVIS_NAMES = {
     "max_epoch": Alias(key="stop.epochs"),
 }
 ALIASES = _LAVIS_NAMES | _OLD_ALIASES
+# Keys of other trainers, and what is nearest to each here: no aliases, for few mean quite the same.
+_ELSEWHERE = {
+    "lr": "schedule.peak_lr",
+    "learning_rate": "schedule.peak_lr",
+    "optimizer.lr": "schedule.peak_lr",
+    "optimizer.learning_rate": "schedule.peak_lr",
+    "schedule.lr": "schedule.peak_lr",
+    "schedule.learning_rate": "schedule.peak_lr",
+    "lr_scheduler": "schedule.lr_scheduler_type",
+    "optimizer.warmup_steps": "schedule.warmup",
+    "batch_size": "batch.sequences",
+    "batch_size_train": "batch.sequences",
+    "gradient_accumulation_steps": "batch.microbatch, the rows of one pass",
+    "num_train_epochs": "stop.epochs",
+}
 
 
 def translate_recipe(
@@ -100,10 +116,18 @@ def translate_recipe(
     # The values of overrides may be blocks with keys of their own.
     settings = _without_run_block(apply_overrides(settings, translated))
     settings, more = _renamed(settings, ALIASES)
+    _refuse_names_of_others(settings)
     warnings = [
         f"{old} is now {key}; write {key}" for old, key in used + more if old not in _LAVIS_NAMES
     ]
     return settings, warnings + _unused(settings, written | {old for old, _ in used})
+
+
+def _refuse_names_of_others(settings: dict[str, Any]) -> None:
+    for name, key in _ELSEWHERE.items():
+        block, last = _block_of(settings, name, is_made=False)
+        if block is not None and last in block:
+            raise SettingsError(f"{name}: unknown key; here it is {key}")
 
 
 def with_current_keys(stored: dict[str, Any]) -> dict[str, Any]:

@@ -109,9 +109,24 @@ def settings_sha256(settings: TrainSettings) -> str:
     return sha256_hex(canonical_json(settings))
 
 
-def _old_settings_sha256(settings: TrainSettings) -> str:
-    """What version 0.1 wrote for these settings, under the names that it had for them."""
-    return sha256_hex(canonical_json(with_old_keys(settings.model_dump(mode="json"))))
+# Settings that version 0.2 did not have; it did what their defaults do, or what their nulls say.
+_SINCE_0_2 = {
+    "schedule": ("warmup_fraction",),
+    "precision": ("tf32",),
+    "checkpoint": ("max_failed_saves", "retry_seconds"),
+    "metrics": ("sinks",),
+}
+
+
+def _old_settings_sha256(settings: TrainSettings) -> tuple[str, str]:
+    """What versions 0.2 and 0.1 wrote for these settings, under the names that they had for them."""
+    old = {
+        name: {key: inner for key, inner in value.items() if key not in _SINCE_0_2.get(name, ())}
+        if isinstance(value, dict)
+        else value
+        for name, value in settings.model_dump(mode="json").items()
+    }
+    return sha256_hex(canonical_json(old)), sha256_hex(canonical_json(with_old_keys(old)))
 
 
 def write_end(output: Path, end: PhaseEnd) -> None:
@@ -127,5 +142,5 @@ def read_end(settings: TrainSettings) -> PhaseEnd | None:
         end = PhaseEnd(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-    equal = (settings_sha256(settings), _old_settings_sha256(settings))
+    equal = (settings_sha256(settings), *_old_settings_sha256(settings))
     return end if end.settings_sha256 in equal else None

@@ -58,6 +58,7 @@ def refusals(settings: TrainSettings, facts: RunFacts) -> list[str]:
         *_row_faults(settings, facts),
         *_pipeline_faults(settings, facts),
         *_objective_faults(settings, facts),
+        *_idle_faults(settings, facts),
     ]
 
 
@@ -319,6 +320,57 @@ def _microbatch_faults(settings: TrainSettings, data_ranks: int) -> Iterator[str
                 f"{parallel.pp} micro-batches per rank and step, got {count}; change "
                 "batch.sequences or batch.microbatch"
             )
+
+
+# Constants of an optimizer, and which optimizers read them.
+_READERS = {
+    "eps": ("adamw",),
+    "betas": ("adamw", "lion", "muon"),
+    "momentum": ("sgd", "muon"),
+}
+_OLD_MOMENTUM = 0.9  # version 0.2 wrote it into the settings of every run
+
+
+def _idle_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[str]:
+    """Settings that would do nothing, which somebody wrote because they should."""
+    optimizer, schedule = settings.optimizer, settings.schedule
+    for name, readers in _READERS.items():
+        value = getattr(optimizer, name)
+        is_written = value is not None and (name, value) != ("momentum", _OLD_MOMENTUM)
+        if is_written and optimizer.name not in readers:
+            yield (
+                f"optimizer.{name} {value}: {optimizer.name} has none; leave it out "
+                f"({', '.join(readers)} read it)"
+            )
+    if schedule.decay_every is not None and schedule.lr_scheduler_type != "linear_warmup_step_lr":
+        yield (
+            f"schedule.decay_every {schedule.decay_every}: {schedule.lr_scheduler_type} has no decays; "
+            "leave it out, or use linear_warmup_step_lr"
+        )
+    length = _run_length(settings, facts)
+    if length is not None and schedule.warmup is not None and schedule.warmup > length:
+        yield (
+            f"schedule.warmup {schedule.warmup}: longer than the run of {length} {schedule.unit}, which "
+            "would never reach schedule.peak_lr; shorten it"
+        )
+
+
+def _run_length(settings: TrainSettings, facts: RunFacts) -> int | None:
+    """Length of the run in the schedule's unit, where it follows without a plan; else None."""
+    stop, manifest, batch = settings.stop, facts.manifest, settings.batch
+    if settings.schedule.unit == "steps" and stop.steps is not None:
+        return stop.steps
+    if manifest is None:
+        return None
+    tokens = stop.tokens
+    if stop.epochs is not None:
+        tokens = round(stop.epochs * manifest.train.rows * manifest.seq_len)
+    if settings.schedule.unit == "tokens":
+        per_step = batch.sequences * manifest.seq_len
+        return stop.steps * per_step if stop.steps is not None and batch.ramp is None else tokens
+    if tokens is None or batch.ramp is not None:
+        return None
+    return -(-tokens // (batch.sequences * manifest.seq_len))
 
 
 def _objective_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[str]:

@@ -48,8 +48,12 @@ class PrecisionConfig(Settings):
     """The type that forward and backward compute in; weights and optimizer states stay fp32."""
 
     compute: Compute = Field(
-        default="fp32",
+        default="auto",
         description="auto: bf16 where the hardware has it, else fp32 with the reason logged",
+    )
+    tf32: bool = Field(
+        default=True,
+        description="on CUDA, products of fp32 matrices with TF32's 10 bits after the point",
     )
     initial_scale: float = Field(default=65536.0, gt=0, description="fp16: the first loss scale")
     growth_interval: int = Field(

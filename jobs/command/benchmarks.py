@@ -17,6 +17,7 @@ from refinery.decontaminate.facts import DecontaminateFacts
 from refinery.publish import storage
 from refinery.publish.records import StageRecord
 from refinery.publish.runs import stages_of
+from schemas.terminal import open_console
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,4 +56,4 @@ def _print(record: StageRecord, path: Path) -> None:
         table.add_row(
             name, *(f"{n:,}" for n in counts), missed, f"{found[name]:,}", f"{answers[name]:,}"
         )
-    Console().print(table)
+    open_console().print(table)

@@ -15,7 +15,6 @@ import tempfile
 from pathlib import Path
 
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Table
 
 from jobs.command.numbers import positive
@@ -35,6 +34,7 @@ from refinery.preflight.checks import check_settings
 from refinery.report.charts import number
 from refinery.report.write import read_run_manifest, run_records
 from schemas.errors import PipelineError
+from schemas.terminal import open_console
 from schemas.yaml_files import dump_yaml
 
 MEGABYTE = 1_000_000
@@ -112,7 +112,7 @@ def _print(
     dataset: DatasetEstimate,
     answer: dict[str, object],
 ) -> None:
-    console = Console()
+    console = open_console()
     table = Table(
         title=f"all of the input: {number(sum(sample.bytes_by_source.values()))}B, "
         f"{sample.factor:,.1f} times the {len(sample.files)} sampled files",

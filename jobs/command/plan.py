@@ -6,7 +6,6 @@ import argparse
 import json
 
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Table
 
 from jobs.pipeline.arguments import add_recipe_arguments, read_settings
@@ -16,6 +15,7 @@ from refinery.mixture.plot import mixture_page
 from refinery.publish import storage
 from refinery.publish.runs import stages_of
 from schemas.errors import SettingsError
+from schemas.terminal import open_console
 
 BAR_CELLS = 12
 
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print(plan: MixturePlan, fingerprint: str) -> None:
-    console = Console()
+    console = open_console()
     table = Table(
         title="mixture: weights asked and got, planned tokens of all copies",
         caption=f"tokens counted by stage tokenise {fingerprint[:12]}",

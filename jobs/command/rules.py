@@ -6,7 +6,6 @@ import argparse
 import json
 
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Table
 
 from refinery.filters.rules import check_rules
@@ -18,6 +17,7 @@ from refinery.filters.rules_table import (
 )
 from refinery.publish.fetched import input_path
 from refinery.recipe import load_recipe
+from schemas.terminal import open_console
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         for row in rows:
             print(json.dumps(row, ensure_ascii=False))
         return 0
-    console = Console()
+    console = open_console()
     for language in languages:
         table = Table(title=f"{language}: {provenance(language)}", box=SIMPLE)
         for name in ("rule", "bounds", "meaning", "source"):

@@ -9,7 +9,6 @@ import argparse
 import json
 from collections.abc import Mapping
 
-from rich.console import Console
 from rich.table import Table
 
 from jobs.pipeline.arguments import dataset_named
@@ -23,6 +22,7 @@ from refinery.datasets.trace import (
     verdict,
 )
 from schemas.errors import SettingsError
+from schemas.terminal import open_console
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,4 +85,4 @@ def _show(dataset: DatasetFolder, traced: TracedRow, known: Mapping[str, Origin]
         origin = known.get(segment["doc_id"])
         url = origin["url"] if origin is not None else None
         table.add_row(segment["source"], url or segment["doc_id"], span, text)
-    Console(markup=False).print(table)
+    open_console(markup=False).print(table)

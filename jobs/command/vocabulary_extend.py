@@ -19,12 +19,13 @@ from refinery.vocabulary.extend.donor_from_text import (
 )
 from refinery.vocabulary.extend.publish import Texts, publish_extension, refuse_unknown_proofs
 from schemas.errors import ContractError, SettingsError
+from schemas.terminal import open_console
 from schemas.vocabulary import ExtendedVocabulary
 
 
 def extend_folder(args: argparse.Namespace, config: ExtendConfig) -> int:
     """Extend, prove, write, and print what came out."""
-    console = Console(highlight=False)
+    console = open_console(highlight=False)
     if args.out.exists():
         raise SettingsError(f"--out {args.out}: exists already")
     refuse_unknown_proofs(config)

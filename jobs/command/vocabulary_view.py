@@ -9,6 +9,7 @@ from rich.text import Text
 
 from refinery.tokenizers.view import Box, ViewedTokenizer, open_tokenizers, view_page
 from schemas.errors import SettingsError
+from schemas.terminal import open_console
 
 _STYLES = {
     "base": ("black on grey82", "black on grey70"),
@@ -35,7 +36,7 @@ def view_texts(args: argparse.Namespace) -> int:
     if not texts and not args.find:
         raise SettingsError("nothing to view: give --text, --file or --find")
     tokenizers = open_tokenizers(args.tokenizers)
-    console = Console(highlight=False)
+    console = open_console(highlight=False)
     for wanted in args.find:
         _show_found(wanted, tokenizers, console)
     if args.html:

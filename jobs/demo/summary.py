@@ -9,6 +9,7 @@ from rich.console import Console
 
 from refinery.report.write import read_report
 from schemas.errors import ContractError, SettingsError, run_main
+from schemas.terminal import open_console
 
 OUTPUT = Path("runs/demo")
 
@@ -50,7 +51,7 @@ def main(argv: list[str]) -> int:
     if argv == ["checkpoint"]:
         print(_newest_checkpoint())
     elif argv == ["show"]:
-        show(Console())
+        show(open_console())
     else:
         raise SettingsError("usage: python -m jobs.demo.summary checkpoint|show")
     return 0

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
 import pytest
+from pydantic import model_validator
 
 from schemas.errors import SettingsError
 from schemas.settings import Bounded, Settings, apply_overrides, load_settings
@@ -81,3 +83,27 @@ def test_bounds_must_be_ordered_and_zero_is_a_bound() -> None:
     assert Bounded(minimum=0, maximum=0).maximum == 0
     with pytest.raises(ValueError, match="minimum <= maximum"):
         Bounded(minimum=2, maximum=1)
+
+
+class Ordered(Settings):
+    low: int = 1
+    high: int = 2
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"need low <= high, got {self.low} and {self.high}")
+        return self
+
+
+class Holder(Settings):
+    part: Ordered = Ordered()
+
+
+def test_a_rule_about_several_keys_is_told_without_the_section_around_them(tmp_path: Path) -> None:
+    path = _write(tmp_path, "part: {low: 5}")
+
+    with pytest.raises(SettingsError) as refusal:
+        load_settings(Holder, path)
+
+    assert str(refusal.value) == f"{path}: part: need low <= high, got 5 and 2"

@@ -11,7 +11,8 @@ import yaml
 
 from schemas.errors import SettingsError
 from tests.support.datasets import DatasetShape, write_dataset
-from train.aliases import ALIASES
+from train.aliases import ALIASES, translate_recipe
+from train.checkpoint.state_file import write_state
 from train.loop.run import pretrain
 from train.model.config import ModelConfig
 from train.phases import END_NAME, PhaseEnd, read_end, split_phases, write_end
@@ -43,6 +44,7 @@ LAVIS: list[tuple[str, Any, str, Any]] = [
     ("warmup_lr", 0.0001, "schedule.warmup_start_lr", 0.0001),
     ("lr_decay_rate", 0.5, "schedule.lr_decay_rate", 0.5),
     ("lr_scheduler_type", "constant", "schedule.lr_scheduler_type", "constant"),
+    ("lr_sched", "constant", "schedule.lr_scheduler_type", "constant"),
     ("warmup_steps", 2, "schedule.warmup", 2),
     ("use_amp", True, "precision.compute", "auto"),
     ("use_amp", False, "precision.compute", "fp32"),
@@ -178,7 +180,9 @@ def test_a_phase_that_ended_under_old_names_is_not_another_one(tmp_path: Path) -
         "output": "out/stages/1-all",
         "stop": {"steps": 3},
         "schedule": {"peak_lr": 0.002, "warmup_start_lr": 0.001, "warmup": 2},
-        "optimizer": {"max_grad_norm": 0.5},
+        # Defaults of that version, which are others today.
+        "precision": {"compute": "fp32"},
+        "optimizer": {"max_grad_norm": 0.5, "momentum": 0.9},
         "parallel": {"pp": 2, "pipeline_schedule": "gpipe"},
         "loader": {"prefetch_microbatches": 2},
         "model": {
@@ -257,7 +261,8 @@ def test_a_checkpoint_with_old_names_resumes_as_if_it_had_new_ones(tmp_path: Pat
     pretrain(run_settings(data, cut, 2))
     state_path = cut / "checkpoints" / "step-00000002" / "state.json"
     old = as_version_0_1_stored_it(json.loads(state_path.read_text()))
-    state_path.write_text(json.dumps(old))
+    del old["sha256"]
+    write_state(state_path.parent, old, index_sha256=old["index_sha256"])
     assert old["identity"]["model"]["layers"] == 1
     assert old["settings"]["schedule"]["init_lr"] == 0.01
 
@@ -277,3 +282,23 @@ def test_a_source_with_old_names_has_its_shape(tmp_path: Path) -> None:
 
     assert source is not None
     assert source.config == shape
+
+
+@pytest.mark.parametrize(
+    ("override", "key"),
+    [
+        ("learning_rate=0.1", "learning_rate: unknown key; here it is schedule.peak_lr"),
+        ("optimizer.lr=0.1", "optimizer.lr: unknown key; here it is schedule.peak_lr"),
+        ("batch_size=8", "batch_size: unknown key; here it is batch.sequences"),
+    ],
+)
+def test_names_of_other_trainers_are_told_what_they_are_here(override: str, key: str) -> None:
+    with pytest.raises(SettingsError, match=key):
+        translate_recipe({}, [override])
+
+
+def test_lavis_own_name_of_the_schedule_is_an_alias() -> None:
+    settings, warnings = translate_recipe({"run": {"lr_sched": "linear_warmup_step_lr"}})
+
+    assert settings == {"schedule": {"lr_scheduler_type": "linear_warmup_step_lr"}}
+    assert warnings == []

@@ -127,3 +127,32 @@ def test_every_other_pair_takes_a_step_on_ranks(matrix: Matrix, ranks: int) -> N
 @pytest.mark.distributed
 def test_every_other_pair_runs_with_a_parameter_server(matrix: Matrix) -> None:
     run_on_ranks(run_servers, 2, matrix.served, free_ports(len(matrix.served)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"optimizer": {"name": "lion", "eps": 1e-3}}, "optimizer.eps 0.001: lion has none"),
+        ({"optimizer": {"name": "adafactor", "eps": 1e-3}}, "adafactor has none"),
+        ({"optimizer": {"name": "sgd", "betas": [0.9, 0.99]}}, "optimizer.betas .*: sgd has none"),
+        ({"optimizer": {"momentum": 0.5}}, "optimizer.momentum 0.5: adamw has none"),
+        (
+            {"schedule": {"decay_every": 5}},
+            "schedule.decay_every 5: linear_warmup_cosine_lr has no",
+        ),
+        (
+            {"schedule": {"warmup": 500}, "stop": {"steps": 2}},
+            "schedule.warmup 500: longer than the run of 2 steps",
+        ),
+    ],
+)
+def test_settings_that_would_do_nothing_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        check(1, {}, **changes)
+
+
+def test_settings_that_do_something_are_not_refused() -> None:
+    check(1, {}, optimizer={"name": "adamw", "eps": 1e-6, "betas": [0.9, 0.99]})
+    check(1, {}, optimizer={"name": "muon", "momentum": 0.9, "betas": [0.9, 0.99]})
+    # Version 0.2 wrote this default of sgd into the settings of every run.
+    check(1, {}, optimizer={"name": "adamw", "momentum": 0.9})

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from rich.console import Console
 from rich.table import Table
 
 from schemas.errors import SettingsError
 from schemas.plain_json import json_text
 from schemas.settings import nearest
+from schemas.terminal import open_console
 from train.commands.arguments import positive
 from train.model.presets import PRESETS
 from train.planning.memory import OPTIMIZER_BYTES, TrainingNeeds, TrainingShape, training_needs
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
             print(json_text({"name": name, **asdict(need), "total_bytes": need.total_bytes}))
         return 0
     # Wider than a plain terminal of 80: cut-off names and numbers would say nothing.
-    Console(width=max(Console().width, 110)).print(_table(needs, shape))
+    open_console().print(_table(needs, shape))
     return 0
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from schemas.errors import SettingsError
 from schemas.manifest import Manifest
+from schemas.terminal import open_console
 from train.commands.arguments import add_recipe_arguments, positive, settings_of
 from train.loop.plan import RunPlan
 from train.optim.schedules import learning_rate
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print steps, tokens, checkpoints, curves, memory, messages and time."""
     settings = settings_of(args)
-    console = Console()
+    console = open_console()
     sizes = None
     if (args.seq_len is None) != (args.vocab_size is None):
         raise SettingsError("--seq-len and --vocab-size: give both to plan without a manifest")

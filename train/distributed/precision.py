@@ -27,13 +27,21 @@ def autocast_type(compute: str, device: torch.device) -> torch.dtype | None:
     return None
 
 
+def set_tf32(device: torch.device, *, is_used: bool) -> None:
+    """Say how products of fp32 matrices are computed on CUDA: with 10 bits after the point (TF32) or 23."""
+    if device.type != "cuda":
+        return
+    torch.set_float32_matmul_precision("high" if is_used else "highest")
+    logger.info("fp32 matrix products: %s", "TF32" if is_used else "full precision")
+
+
 def _has_fast_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         has = bool(torch.cuda.is_bf16_supported(including_emulation=False))
         if not has:
-            logger.warning("%s has no bf16: computing in fp32", torch.cuda.get_device_name())
+            logger.info("%s has no bf16: computing in fp32", torch.cuda.get_device_name())
         return has
     has = has_bf16_kernels()
     if not has:
-        logger.warning("this CPU has no bf16 instructions: computing in fp32")
+        logger.info("this CPU has no bf16 instructions: computing in fp32")
     return has

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
@@ -37,7 +38,7 @@ def launches_train(arguments: list[str]) -> bool:
     """Whether these are the arguments of a torchrun whose ranks are `python -m train`."""
     program, *rest = arguments or [""]
     is_torchrun = Path(program).name == "torchrun" or program.endswith("torch/distributed/run.py")
-    pairs = zip(rest, rest[1:], strict=False)
+    pairs = pairwise(rest)
     return is_torchrun and any(pair in (("-m", "train"), ("--module", "train")) for pair in pairs)
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
-_WIDE = 200
+from schemas.terminal import open_console
 
 
 def print_results(results: dict[str, dict[str, Any]]) -> None:
     """Print the results of some models, one under the other in each table."""
     # A pipe has no width; a table that is cut there loses its figures.
-    console = Console() if Console().is_terminal else Console(width=_WIDE)
+    console = open_console()
     heldout = {name: result["heldout"] for name, result in results.items() if "heldout" in result}
     several = len(results) > 1
     if heldout:

@@ -21,6 +21,7 @@ from train.loop.build import Built
 from train.loop.plan import RunPlan
 from train.loop.trainer import Trainer
 from train.objectives.config import OBJECTIVE_VERSIONS
+from train.optim.schedules import warmup_length
 from train.parallel.diloco import OuterLoop, inner_of
 from train.report.events import Events
 from train.settings import TrainSettings
@@ -58,9 +59,17 @@ def run_identity(
         "seed": settings.seed,
         "diloco": None if diloco is None else diloco.model_dump(mode="json"),
         "batch": settings.batch.model_dump(mode="json", exclude={"microbatch"}),
-        "optimizer": settings.optimizer.model_dump(mode="json"),
+        # What a null stands for: a default that another version has is another run.
+        "optimizer": {
+            **settings.optimizer.model_dump(mode="json"),
+            "momentum": settings.optimizer.momentum_or_default,
+        },
         "schedule": {
-            **schedule.model_dump(mode="json"),
+            **schedule.model_dump(mode="json", exclude={"warmup_fraction"}),
+            "warmup": warmup_length(
+                schedule,
+                plan.total_steps if schedule.unit == "steps" else plan.total_samples * plan.seq_len,
+            ),
             # The schedule counts with the length of the run: most curves bend with it.
             "total_steps": plan.total_steps if schedule.needs_end else None,
         },

@@ -16,6 +16,7 @@ from schemas.yaml_files import dump_yaml
 from train.checkpoint.pointer import CHECKPOINTS_NAME
 from train.checkpoint.state import whole_weights
 from train.data.remote import local_tokenizer
+from train.distributed.precision import set_tf32
 from train.distributed.sharded_tensors import local_part
 from train.distributed.world import World, open_world
 from train.loop.borders import Borders, LeftStep
@@ -62,6 +63,7 @@ def pretrain(
         open_world(timeout_seconds=settings.step_timeout_seconds) as world,
         only_writer(Path(settings.output), world),
     ):
+        set_tf32(world.device, is_used=settings.precision.tf32)
         before: PhaseEnd | None = None
         for number, phase in enumerate(split_phases(settings)):
             if goes_back:

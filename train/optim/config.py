@@ -32,11 +32,25 @@ class ScheduleConfig(Settings):
         default=3e-4, gt=0, description="highest rate, reached at the end of the warm-up"
     )
     min_lr: float = Field(default=0.0, ge=0, description="lowest rate after the warm-up")
-    warmup_start_lr: float = Field(
-        default=0.0, ge=0, description="rate at the start of the warm-up"
+    warmup_start_lr: float | None = Field(
+        default=None,
+        ge=0,
+        description="rate of the warm-up's first step; null: the peak divided by the warm-up's steps, so "
+        "that this step moves as well",
     )
     unit: Literal["steps", "tokens"] = Field(default="steps", description="unit of the lengths")
-    warmup: int = Field(default=0, ge=0, description="length of the warm-up in `unit`")
+    warmup: int | None = Field(
+        default=None,
+        ge=0,
+        description="length of the warm-up in `unit`; null: warmup_fraction of the run where the curve ends "
+        "with it (cosine, wsd), else none",
+    )
+    warmup_fraction: float = Field(
+        default=0.01,
+        ge=0,
+        lt=1,
+        description="share of the run that the warm-up takes where `warmup` is null",
+    )
     lr_decay_rate: float = Field(
         default=0.9, gt=0, le=1, description="linear_warmup_step_lr: factor of one decay"
     )
@@ -74,7 +88,7 @@ class ScheduleConfig(Settings):
     def _ordered(self) -> Self:
         if self.min_lr > self.peak_lr:
             raise ValueError(f"need min_lr <= peak_lr, got {self.min_lr} and {self.peak_lr}")
-        if self.warmup_start_lr > self.peak_lr:
+        if self.warmup_start_lr is not None and self.warmup_start_lr > self.peak_lr:
             raise ValueError(
                 f"need warmup_start_lr <= peak_lr, got {self.warmup_start_lr} and {self.peak_lr}"
             )
@@ -95,8 +109,11 @@ class OptimizerConfig(Settings):
         default=None, description="decay of the means of gradients and of their squares"
     )
     eps: float | None = Field(default=None, gt=0, description="added to the divisor of an update")
-    momentum: float = Field(
-        default=0.9, ge=0, lt=1, description="of sgd and muon; others have betas"
+    momentum: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="of sgd and muon, others have betas; null: 0.9 for sgd, 0.95 for muon (Jordan et al. 2024)",
     )
     weight_decay: float = Field(
         default=0.1, ge=0, description="a step shrinks weights by this share times the rate"
@@ -120,3 +137,10 @@ class OptimizerConfig(Settings):
     max_grad_norm: float | None = Field(
         default=1.0, gt=0, description="longer gradients are scaled down to this norm; null: never"
     )
+
+    @property
+    def momentum_or_default(self) -> float:
+        """The momentum of sgd or muon."""
+        if self.momentum is not None:
+            return self.momentum
+        return 0.95 if self.name == "muon" else 0.9

@@ -71,11 +71,16 @@ def _choose(groups: Groups, config: OptimizerConfig) -> torch.optim.Optimizer:
         case "adafactor":
             return Adafactor(groups, lr=lr)
         case "sgd":
-            return torch.optim.SGD(groups, lr=lr, momentum=config.momentum, foreach=True)
+            return torch.optim.SGD(groups, lr=lr, momentum=config.momentum_or_default, foreach=True)
         case "lion":
             return Lion(groups, lr=lr, betas=config.betas or (0.9, 0.99))
         case "muon":
-            return Muon(groups, lr=lr, momentum=config.momentum, betas=config.betas or (0.9, 0.95))
+            return Muon(
+                groups,
+                lr=lr,
+                momentum=config.momentum_or_default,
+                betas=config.betas or (0.9, 0.95),
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,31 +50,43 @@ def _by_unit(progress: Progress, config: ScheduleConfig) -> float:
     tokens = config.unit == "tokens"
     now = progress.tokens if tokens else progress.step
     total = progress.total_tokens if tokens else progress.total_steps
-    if now < config.warmup:
-        return _warm(now, config)
+    warmup = warmup_length(config, total)
+    config = config.model_copy(update={"warmup": warmup})
+    if now < warmup:
+        step_length = progress.total_tokens / progress.total_steps if tokens else 1.0
+        return _warm(now, warmup, step_length, config)
     return max(config.min_lr, _RULES[config.lr_scheduler_type](now, total, progress, config))
 
 
-def _warm(now: int, config: ScheduleConfig) -> float:
-    share = now / max(config.warmup, 1)
-    return min(
-        config.peak_lr, config.warmup_start_lr + (config.peak_lr - config.warmup_start_lr) * share
-    )
+def warmup_length(config: ScheduleConfig, total: int) -> int:
+    """Length of the warm-up of a run of a length, both in the schedule's unit."""
+    if config.warmup is not None:
+        return config.warmup
+    return round(config.warmup_fraction * total) if config.needs_end else 0
+
+
+def _warm(now: int, warmup: int, step_length: float, config: ScheduleConfig) -> float:
+    start = config.warmup_start_lr
+    if start is None:
+        start = config.peak_lr * min(step_length / max(warmup, 1), 1.0)
+    return min(config.peak_lr, start + (config.peak_lr - start) * now / max(warmup, 1))
 
 
 def _cosine(now: int, total: int, progress: Progress, config: ScheduleConfig) -> float:
-    span = max(total - config.warmup, 1)
-    share = min((now - config.warmup) / span, 1.0)
+    warmup = config.warmup or 0
+    share = min((now - warmup) / max(total - warmup, 1), 1.0)
     return config.min_lr + (config.peak_lr - config.min_lr) * 0.5 * (1 + math.cos(math.pi * share))
 
 
 def _steps(now: int, total: int, progress: Progress, config: ScheduleConfig) -> float:
-    decays = progress.passes if config.decay_every is None else now // config.decay_every
+    # Counted from the end of the warm-up, so that the peak is reached whatever the two lengths are.
+    warm = config.warmup or 0
+    decays = progress.passes if config.decay_every is None else (now - warm) // config.decay_every
     return config.peak_lr * config.lr_decay_rate**decays
 
 
 def _inverse_sqrt(now: int, total: int, progress: Progress, config: ScheduleConfig) -> float:
-    turn = max(config.warmup, 1)
+    turn = max(config.warmup or 0, 1)
     return config.peak_lr * math.sqrt(turn / max(now, turn))
 
 
@@ -102,7 +114,7 @@ _RULES: dict[str, Callable[[int, int, Progress, ScheduleConfig], float]] = {
 def _epochwise(progress: Progress, config: ScheduleConfig) -> float:
     """LAVIS's rule. A warm-up longer than the first pass is cut there, as published."""
     if progress.passes == 0:
-        return _warm(progress.step_in_pass, config)
+        return _warm(progress.step_in_pass, config.warmup or 0, 1.0, config)
     if config.lr_scheduler_type == "linear_warmup_step_lr":
         return max(config.min_lr, config.peak_lr * config.lr_decay_rate**progress.passes)
     share = progress.passes / progress.total_passes

@@ -141,7 +141,7 @@ def _server(
             bound=config.staleness,
             workers=config.workers,
             rate_of=rate_of,
-            momentum=optimizer.momentum,
+            momentum=optimizer.momentum_or_default,
             max_grad_norm=optimizer.max_grad_norm,
             is_held=lambda version: (start + version) % every == 0 and start + version <= last,
             is_ending=is_ending,

@@ -13,7 +13,7 @@ from torch.optim import lr_scheduler
 from train.data.config import BatchConfig
 from train.loop.plan import RunPlan
 from train.optim.config import ScheduleConfig
-from train.optim.schedules import learning_rate
+from train.optim.schedules import Progress, learning_rate
 from train.settings import StopConfig
 
 
@@ -184,3 +184,44 @@ def test_no_schedule_goes_below_its_floor_after_the_warm_up(kind: str) -> None:
 
     assert min(found[WARMUP:]) >= 6e-5
     assert found[0] == 0.0
+
+
+def progress_of(step: int, *, total: int = 1000) -> Progress:
+    return Progress(
+        step=step, tokens=step * 100, total_steps=total, total_tokens=total * 100,
+        tokens_per_pass=total * 100, step_in_pass=step,
+    )  # fmt: skip
+
+
+def test_by_default_a_hundredth_of_the_run_is_warm_up_and_its_first_step_moves() -> None:
+    config = ScheduleConfig(peak_lr=1.0)
+
+    rates = [learning_rate(progress_of(step), config) for step in (0, 5, 10)]
+
+    assert rates == [pytest.approx(0.1), pytest.approx(0.55), 1.0]
+
+
+def test_the_share_is_the_same_in_tokens() -> None:
+    steps = ScheduleConfig(peak_lr=1.0, unit="steps")
+    tokens = ScheduleConfig(peak_lr=1.0, unit="tokens")
+
+    for step in (0, 1, 9, 10, 500, 999):
+        expected = learning_rate(progress_of(step), steps)
+        assert learning_rate(progress_of(step), tokens) == pytest.approx(expected)
+
+
+def test_decays_are_counted_after_the_warm_up_so_that_the_peak_is_reached() -> None:
+    config = ScheduleConfig(
+        lr_scheduler_type="linear_warmup_step_lr", peak_lr=1.0, warmup=5, decay_every=5,
+        lr_decay_rate=0.5, warmup_start_lr=0.0,
+    )  # fmt: skip
+
+    rates = [learning_rate(progress_of(step), config) for step in (4, 5, 9, 10, 15)]
+
+    assert rates == [pytest.approx(0.8), 1.0, 1.0, 0.5, 0.25]
+
+
+def test_a_curve_that_knows_no_end_has_no_warm_up_of_its_own() -> None:
+    config = ScheduleConfig(lr_scheduler_type="constant", peak_lr=1.0)
+
+    assert learning_rate(progress_of(0), config) == 1.0
