@@ -34,10 +34,10 @@ def test_only_a_torchrun_of_ours_is_changed(arguments: list[str], is_ours: bool)
 
 
 def test_without_an_agent_no_exit_code_is_known() -> None:
-    try:
-        raise ValueError
-    except ValueError as error:
-        assert exit_codes(error.__traceback__) == []
+    with pytest.raises(ValueError, match="bug") as error:
+        raise ValueError("bug")
+
+    assert exit_codes(error.value.__traceback__) == []
 
 
 def plugin(folder: Path) -> Path:
@@ -68,7 +68,7 @@ def test_a_step_longer_than_the_grace_is_left_saved_and_the_exit_code_is_0(tmp_p
         "manifest": str(data), "output": str(tmp_path / "run"), "stop": {"steps": 3}, "threads": 1,
         "model": {"preset": "gpt2-test"}, "loader": {"prefetch_microbatches": 1},
         "batch": {"sequences": 792, "microbatch": 1,
-                  "ramp": {"start_sequences": 8, "over_tokens": 128, "quantum": 784}},
+                  "ramp": {"start_sequences": 8, "over_tokens": 128, "quantum": 8}},
         "metrics": {"tensorboard": False, "peak_flops": 1e12},
     }  # fmt: skip
     (tmp_path / "recipe.yaml").write_text(json.dumps(recipe))
