@@ -1,6 +1,8 @@
-"""`refinery export --recipe R --out FILE`: the kept text as JSONL or Parquet, with its origin.
+"""`refinery export RECIPE --out FILE`: the kept documents for other programs.
 
-Small tables are streamed in this process; above a size, Spark writes a folder of parts.
+As text with their origin (JSONL or Parquet, by the name's ending; a folder for the Hugging Face Hub), or as
+token ids (Megatron's `.bin` and `.idx`, numpy's `.npy`). Small tables are streamed in this process; text
+above a size is written by Spark, as a folder of parts.
 """
 
 from __future__ import annotations
@@ -8,11 +10,21 @@ from __future__ import annotations
 import argparse
 import os
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.pipeline.arguments import add_recipe_arguments, read_settings
-from refinery.export.rows import EDIT_STAGES, export_rows, write_jsonl, write_parquet
+from refinery.datasets.publish import TOKENIZER_FOLDER, dataset_uri
+from refinery.export.rows import EDIT_STAGES, export_rows
+from refinery.export.text_files import (
+    COMPRESSIONS,
+    TEXT_ENDINGS,
+    write_hub_folder,
+    write_text,
+)
+from refinery.export.token_files import SPLITS, documents, write_megatron, write_npy
 from refinery.publish import storage
+from refinery.publish.fetched import output_path
 from refinery.publish.records import StageRecord
 from refinery.publish.runs import stages_of
 from refinery.publish.store import Store
@@ -20,16 +32,39 @@ from refinery.recipe import RefineSettings
 from schemas.errors import ContractError, SettingsError
 
 SPARK_ABOVE_BYTES = 4_000_000_000
-WRITERS = {".jsonl": write_jsonl, ".parquet": write_parquet}
+FORMATS = ("text", "huggingface", "megatron", "npy")
+TOKEN_WRITERS = {"megatron": write_megatron, "npy": write_npy}
+
+
+@dataclass(frozen=True)
+class ExportTables:
+    """URIs of the tables that an export reads."""
+
+    cleaned: str
+    tokens: str
+    edits: tuple[str, ...]
+    fetches: str | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_recipe_arguments(parser)
     parser.add_argument(
         "--out",
-        type=Path,
         required=True,
-        help="a .jsonl or .parquet file; a folder where Spark writes",
+        help=f"a file that ends in {', '.join(TEXT_ENDINGS)}; a new folder where the format has several "
+        "files, or where Spark writes",
+    )
+    parser.add_argument(
+        "--format", choices=FORMATS, default="text", help="what to write (default %(default)s)"
+    )
+    parser.add_argument(
+        "--compression",
+        choices=COMPRESSIONS,
+        default="zstd",
+        help="of Parquet (default %(default)s)",
+    )
+    parser.add_argument(
+        "--end-id", type=int, metavar="ID", help="token id behind each document (megatron, npy)"
     )
     parser.add_argument(
         "--spark-above",
@@ -42,8 +77,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export what the newest finished tokenising kept."""
-    if args.out.suffix not in WRITERS:
-        raise SettingsError(f"--out {args.out}: expected a name that ends in .jsonl or .parquet")
+    if args.format == "text" and not args.out.endswith(TEXT_ENDINGS):
+        raise SettingsError(f"--out {args.out}: expected a name that ends in {_or(TEXT_ENDINGS)}")
+    if args.end_id is not None and args.format not in TOKEN_WRITERS:
+        raise SettingsError(f"--end-id: only for {_or(tuple(TOKEN_WRITERS))}, not {args.format}")
     settings = read_settings(args)
     published = stages_of(settings.runtime.output, settings.runtime.tables)
     store = published.store
@@ -52,12 +89,20 @@ def run(args: argparse.Namespace) -> int:
     clean = records["clean"]
     if clean is None:
         raise ContractError(f"{store.root}: tokenise names a cleaning that is not published")
-    uris = [store.table_uri(clean, "cleaned"), store.table_uri(tokens, "tokens")]
-    edit_uris = [store.table_uri(record, "edits") for record in records.values() if record]
-    if clean.tables["cleaned"].bytes > args.spark_above:
-        count = _export_with_spark(settings, args.out, uris, edit_uris)
-    else:
-        count = _export_here(args.out, uris, edit_uris)
+    ingest = _input(store, clean, "ingest")
+    tables = ExportTables(
+        cleaned=store.table_uri(clean, "cleaned"),
+        tokens=store.table_uri(tokens, "tokens"),
+        edits=tuple(store.table_uri(one, "edits") for one in records.values() if one),
+        fetches=store.table_uri(ingest, "fetches") if ingest else None,
+    )
+    with output_path(args.out) as out:
+        if args.format in TOKEN_WRITERS:
+            count = _export_tokens(args, out, tables, settings)
+        elif args.format == "text" and clean.tables["cleaned"].bytes > args.spark_above:
+            count = _export_with_spark(settings, out, tables, args.compression)
+        else:
+            count = _export_text(args, out, tables, settings.recipe.name)
     expected = tokens.tables["tokens"].rows
     if count != expected:
         raise ContractError(f"{args.out}: {count} documents written, {expected} were kept")
@@ -65,47 +110,93 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _export_here(out: Path, uris: list[str], edit_uris: list[str]) -> int:
-    """Stream into a file beside the target, then rename."""
-    batches = export_rows(cleaned_uri=uris[0], tokens_uri=uris[1], edit_uris=edit_uris)
+def _or(names: tuple[str, ...]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _export_text(args: argparse.Namespace, out: Path, tables: ExportTables, name: str) -> int:
+    """Stream into a file or folder beside the target, then rename."""
+    batches = export_rows(
+        cleaned_uri=tables.cleaned,
+        tokens_uri=tables.tokens,
+        edit_uris=list(tables.edits),
+        fetches_uri=tables.fetches,
+    )
+    if args.format == "huggingface":
+        _refuse_existing(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    aside = out.with_name(f".{out.name}.{uuid.uuid4().hex}")
+    # The ending stays: it says the compression.
+    aside = out.with_name(f".{uuid.uuid4().hex}.{out.name}")
     try:
         with storage.disk_full_as_error(str(out)):
-            count = WRITERS[out.suffix](aside, batches)
+            if args.format == "huggingface":
+                count = write_hub_folder(aside, batches, name=name, compression=args.compression)
+            else:
+                count = write_text(aside, batches, args.compression)
         os.replace(aside, out)
     finally:
-        aside.unlink(missing_ok=True)
+        if aside.is_file():
+            aside.unlink()
     return count
 
 
-def _export_with_spark(
-    settings: RefineSettings, out: Path, uris: list[str], edit_uris: list[str]
+def _export_tokens(
+    args: argparse.Namespace, out: Path, tables: ExportTables, settings: RefineSettings
 ) -> int:
-    """Let executors write parts into a folder; an existing one is refused."""
+    """A folder with a file, or a pair of them, for each split."""
+    from refinery.tokenizers.identity import load_tokenizer
+
+    _refuse_existing(out)
+    uri = storage.join_uri(dataset_uri(settings.runtime.output), TOKENIZER_FOLDER)
+    if not storage.exists(uri):
+        raise SettingsError(f"{uri}: no tokenizer there; ids are exported from a finished run")
+    vocab_size = load_tokenizer(storage.local_copy(uri)).get_vocab_size(with_added_tokens=True)
+    out.mkdir(parents=True)
+    count = 0
+    for split in SPLITS:
+        ids = documents(tables.tokens, split, end_id=args.end_id, vocab_size=vocab_size)
+        with storage.disk_full_as_error(str(out)):
+            count += TOKEN_WRITERS[args.format](out / split, ids, vocab_size)
+    return count
+
+
+def _refuse_existing(out: Path) -> None:
     if out.exists():
         raise SettingsError(f"--out {out}: is there already")
+
+
+def _export_with_spark(
+    settings: RefineSettings, out: Path, tables: ExportTables, compression: str
+) -> int:
+    """Let executors write parts into a folder; an existing one is refused."""
+    _refuse_existing(out)
     from jobs.spark.java import find_java  # Spark starts only for large tables
 
     os.environ["JAVA_HOME"] = str(find_java().home)
     from jobs.spark.session import build_session
     from refinery.export.spark import export_documents
-    from schemas.tables import CLEANED, EDITS, TOKENS
+    from schemas.tables import CLEANED, EDITS, FETCHES, TOKENS
 
     spark = build_session("export", settings.runtime)
-    found = [uri for uri in edit_uris if storage.exists(uri)]
+    found = [uri for uri in tables.edits if storage.exists(uri)]
     edits = (
         spark.read.schema(EDITS.ddl).parquet(*found)
         if found
         else spark.createDataFrame([], EDITS.ddl)
     )
+    has_fetches = tables.fetches is not None and storage.exists(tables.fetches)
     rows = export_documents(
-        spark.read.schema(CLEANED.ddl).parquet(uris[0]),
-        spark.read.schema(TOKENS.ddl).parquet(uris[1]),
+        spark.read.schema(CLEANED.ddl).parquet(tables.cleaned),
+        spark.read.schema(TOKENS.ddl).parquet(tables.tokens),
         edits,
+        spark.read.schema(FETCHES.ddl).parquet(tables.fetches)
+        if has_fetches
+        else spark.createDataFrame([], FETCHES.ddl),
     )
-    kind = "json" if out.suffix == ".jsonl" else "parquet"
-    rows.write.format(kind).save(str(out))
+    is_parquet = out.name.endswith(".parquet")
+    kind = "parquet" if is_parquet else "json"
+    codec = compression if is_parquet else {".gz": "gzip", ".zst": "zstd"}.get(out.suffix, "none")
+    rows.write.format(kind).option("compression", codec).save(str(out))
     return int(spark.read.format(kind).load(str(out)).count())
 
 

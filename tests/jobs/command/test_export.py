@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from jobs.command import export
 from jobs.command.main import main
 from refinery.publish.records import StageRecord
 from refinery.publish.store import Store
 from schemas.errors import ContractError, SettingsError
 from tests.support.published import published_tables
+from tests.support.small_tokenizers import folder_of
 
 CLEANED = pa.schema(
     [
@@ -73,6 +75,50 @@ def test_another_number_of_documents_is_an_error(tmp_path: Path) -> None:
 
 
 def test_only_known_endings_are_written(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"\.jsonl or \.parquet"):
+    with pytest.raises(SettingsError, match=r"\.jsonl, \.jsonl\.gz, \.jsonl\.zst or \.parquet"):
         main(["export", "--recipe", "r.yaml", "--out", str(tmp_path / "kept.csv")])
-    assert set(export.WRITERS) == {".jsonl", ".parquet"}
+
+
+def test_a_folder_for_the_hub_is_written_whole_and_never_over_another(tmp_path: Path) -> None:
+    arguments = ["export", write_run(tmp_path), "--format", "huggingface", "--out"]
+
+    assert main([*arguments, str(tmp_path / "hub")]) == 0
+
+    assert sorted(path.name for path in (tmp_path / "hub").rglob("*.*")) == [
+        "README.md", "train-00000.parquet",
+    ]  # fmt: skip
+    with pytest.raises(SettingsError, match="is there already"):
+        main([*arguments, str(tmp_path / "hub")])
+
+
+def test_token_ids_need_the_tokenizer_of_a_finished_run(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no tokenizer there"):
+        main(["export", write_run(tmp_path), "--format", "npy", "--out", str(tmp_path / "ids")])
+
+
+@pytest.mark.parametrize(("kind", "files"), [("megatron", 4), ("npy", 4)])
+def test_token_ids_are_written_by_split(tmp_path: Path, kind: str, files: int) -> None:
+    recipe = write_run(tmp_path)
+    table = tmp_path / "out" / "tables" / "tokenise" / "run" / "table=tokens" / "0.parquet"
+    rows = [{"doc_id": "a", "split": "train", "input_ids": [1, 2, 3]}]
+    pq.write_table(pa.Table.from_pylist(rows), table)
+    shutil.copytree(folder_of("byte_level_bpe", "en"), tmp_path / "out" / "dataset" / "tokenizer")
+    arguments = [
+        "export",
+        recipe,
+        "--format",
+        kind,
+        "--end-id",
+        "0",
+        "--out",
+        str(tmp_path / "ids"),
+    ]
+
+    assert main(arguments) == 0
+
+    assert len(list((tmp_path / "ids").iterdir())) == files
+
+
+def test_an_end_id_is_for_ids_alone(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="only for megatron or npy"):
+        main(["export", "r.yaml", "--end-id", "1", "--out", str(tmp_path / "a.jsonl")])
