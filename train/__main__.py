@@ -29,6 +29,7 @@ VERBS = {
     "recipes": ("train.commands.recipes", "the recipes that ship with the package"),
     "models": ("train.commands.models", "presets with parameters, memory and FLOPs"),
     "generate": ("train.commands.generate", "text from a run, a checkpoint or a folder"),
+    "export": ("train.commands.export", "any checkpoint as a Hugging Face folder"),
     "upgrade": ("train.commands.upgrade", "checkpoints of version 0.2 without their pickles"),
 }
 

@@ -51,7 +51,7 @@ def write_dataset(folder: Path, shape: DatasetShape = DatasetShape()) -> Path:
 
     Each row has one or two segments and, where `padded`, some padding (id 0) in every fifth row.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tokenizer").mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(shape.seed)
     train = [
         _write_shard(folder, f"shard-{number:05d}.parquet", rows, shape, rng)

@@ -96,12 +96,31 @@ def open_manifest(files: ShardFiles) -> Manifest:
 
 
 def local_tokenizer(files: ShardFiles) -> Path:
-    """The folder of the tokenizer beside the manifest; a remote one is fetched file by file."""
+    """The folder of the tokenizer beside the manifest; a remote one is fetched file by file.
+
+    Raises:
+        ContractError: There is no such folder.
+    """
     relative = open_manifest(files).tokenizer.path
     if not files.is_remote:
-        return files.local(relative)
+        folder = files.local(relative)
+        if not folder.is_dir():
+            raise ContractError(_no_tokenizer(files, relative))
+        return folder
     system, path = fsspec.core.url_to_fs(f"{files.base}/{relative}")
+    names = system.find(path)
+    if not names:
+        raise ContractError(_no_tokenizer(files, relative))
     target = files.folder(relative)
-    for name in system.ls(path, detail=False):
-        system.get_file(name, str(target / Path(name).name))
+    for name in names:
+        local = target / name.removeprefix(f"{path.rstrip('/')}/")
+        local.parent.mkdir(parents=True, exist_ok=True)
+        system.get_file(name, str(local))
     return target
+
+
+def _no_tokenizer(files: ShardFiles, relative: str) -> str:
+    return (
+        f"{files.base}/{relative}: the manifest's tokenizer is not there; copy its folder beside the "
+        "shards, as the refinery wrote it"
+    )

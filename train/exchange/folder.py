@@ -29,6 +29,9 @@ __all__ = ["WEIGHTS", "export_folder", "load_folder"]
 logger = logging.getLogger(__name__)
 
 OWN_SHAPE = "shape.json"
+# What lies beside a tokenizer where its folder is that of a model.
+_OF_MODELS = (".safetensors", ".bin", ".pt", ".gguf")
+_OF_MODEL = ("config.json", "generation_config.json", "model.safetensors.index.json", OWN_SHAPE)
 # Heads of bert that checkpoints of the bare encoder lack; they begin as in a new model.
 _HEADS = ("pooler.", "pair_head.", "transform.", "transform_norm.", "head_bias", "class_head.")
 
@@ -47,6 +50,9 @@ def export_folder(
     A shape that transformers cannot express is written under our own names, with `shape.json`
     instead of config.json, and a warning says what transformers lacks.
 
+    Raises:
+        ContractError: The folder of the tokenizer is not there.
+
     Args:
         folder: Folder to write; made if it is not there.
         state: Unsharded tensors under our names.
@@ -57,8 +63,9 @@ def export_folder(
     """
     folder.mkdir(parents=True, exist_ok=True)
     if tokenizer is not None:
-        for path in tokenizer.iterdir():
-            shutil.copyfile(path, folder / path.name)
+        if not tokenizer.is_dir():
+            raise ContractError(f"{tokenizer}: the folder of the tokenizer is not there")
+        _copy_tokenizer(tokenizer, folder)
     try:
         described = hugging_face_config(config)
     except SettingsError as error:
@@ -72,10 +79,21 @@ def export_folder(
     ids = {"bos_token_id": special.bos, "eos_token_id": special.eos, "pad_token_id": special.pad}
     if config.family == "t5":
         ids["decoder_start_token_id"] = special.pad  # what the objective starts targets with
+    described["torch_dtype"] = str(next(iter(tensors.values())).dtype).removeprefix("torch.")
     text = json.dumps({**described, **ids}, indent=2, sort_keys=True) + "\n"
     (folder / "config.json").write_text(text, encoding="utf-8")
     generation = json.dumps({k: v for k, v in ids.items() if v is not None}, indent=2) + "\n"
     (folder / "generation_config.json").write_text(generation, encoding="utf-8")
+
+
+def _copy_tokenizer(tokenizer: Path, folder: Path) -> None:
+    """Copy the files of a tokenizer, those in folders below too; never weights that lie beside them."""
+    for path in sorted(tokenizer.rglob("*")):
+        relative = path.relative_to(tokenizer)
+        is_of_model = path.suffix in _OF_MODELS or path.name in _OF_MODEL
+        if path.is_file() and not is_of_model:
+            (folder / relative).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, folder / relative)
 
 
 def load_folder(folder: Path, config: ModelConfig) -> Model:

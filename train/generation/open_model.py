@@ -115,7 +115,7 @@ def with_tokenizer(weights: OpenWeights, tokenizer: Path | None = None) -> OpenM
         ContractError: It is not found, or has more ids than the model has rows.
     """
     source = weights.source
-    folder = tokenizer or _tokenizer_folder(weights)
+    folder = tokenizer or tokenizer_folder(weights)
     if not folder.is_dir():
         raise ContractError(f"{folder}: no such folder of a tokenizer; give --tokenizer")
     loaded = open_tokenizer(folder)
@@ -163,7 +163,12 @@ def _described(weights: OpenWeights) -> dict[str, Any]:
     return {"eos_token_id": special.eos, "decoder_start_token_id": special.pad}
 
 
-def _tokenizer_folder(weights: OpenWeights) -> Path:
+def tokenizer_folder(weights: OpenWeights) -> Path:
+    """The folder of the tokenizer that weights were trained with.
+
+    Raises:
+        ContractError: Where it lies is not known.
+    """
     source, state = weights.source, weights.state
     if state is None:
         return source.path
