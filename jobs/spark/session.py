@@ -23,6 +23,8 @@ SINGLE_THREADED = {
 
 # Tables of a stage's input, as they are stored, up to which queries are planned once.
 SMALL_BYTES = 64 << 20
+# With more of them adaptive execution pays: it puts small ones together.
+FEW_PARTITIONS = 64
 
 RESULT_SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
@@ -71,7 +73,10 @@ def plan_for(session: SparkSession, input_bytes: int | None) -> None:
     Adaptive execution starts a job for each shuffle and each broadcast, to look at their sizes before
     it goes on. On small tables there is nothing to learn from that. No row depends on the plan.
     """
-    is_small = input_bytes is not None and input_bytes <= SMALL_BYTES
+    partitions = int(session.conf.get("spark.sql.shuffle.partitions") or 0)
+    is_small = (
+        input_bytes is not None and input_bytes <= SMALL_BYTES and partitions <= FEW_PARTITIONS
+    )
     session.conf.set("spark.sql.adaptive.enabled", str(not is_small).lower())
 
 
