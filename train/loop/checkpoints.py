@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from schemas.errors import SettingsError
+from schemas.errors import PipelineError, SettingsError
 from schemas.manifest import Manifest
 from train.checkpoint.environment import changed_environment, environment_lock
 from train.checkpoint.index import WEIGHTS_NAME, read_index
@@ -19,6 +19,7 @@ from train.checkpoint.state_file import index_sha256, read_state, refuse_other_r
 from train.checkpoint.store import CheckpointStore, load_tensors
 from train.loop.build import Built
 from train.loop.plan import RunPlan
+from train.loop.replays import refuse_replay
 from train.loop.trainer import Trainer
 from train.objectives.config import OBJECTIVE_VERSIONS
 from train.optim.schedules import warmup_length
@@ -163,6 +164,7 @@ class RunCheckpoints:
             ContractError: It is of another run.
         """
         path = self.store.latest()
+        self._refuse_replay()
         if path is None:
             self.events.append("start", step=0)
             self._note_manifests(from_sample=self.trainer.plan.first_sample)
@@ -190,6 +192,16 @@ class RunCheckpoints:
         self._note_manifests(from_sample=int(state["consumed_samples"]))
         for change in environment_changed:
             logger.warning("the environment changed, bits may differ: %s", change)
+
+    def _refuse_replay(self) -> None:
+        """See `refuse_replay`; the first rank has the events, all ranks leave together."""
+        refusal = None
+        try:
+            refuse_replay(self.events.events)
+        except PipelineError as error:
+            refusal = error
+        if self.store.world.any(refusal is not None):
+            raise refusal or PipelineError()
 
     def _refuse_other_run(self, path: Path, state: dict[str, Any]) -> list[str]:
         """Refuse the checkpoint of another run; returns the accepted changes.

@@ -24,8 +24,10 @@ from train.loop.last_good import go_back_to_last_good
 from train.loop.only_writer import only_writer
 from train.loop.open_run import TrainingRun, open_run
 from train.loop.records import step_record
+from train.loop.replays import NOT_FINITE
 from train.loop.signals import AsksToStop, StopFlag
 from train.loop.sinks import METRICS_NAME, open_sinks
+from train.loop.trainer import NotFiniteError
 from train.phases import PhaseEnd, follow, read_end, settings_sha256, split_phases, write_end
 from train.report.page import write_report
 from train.settings import TrainSettings
@@ -166,6 +168,9 @@ def _train_steps(run: TrainingRun, flag: AsksToStop) -> bool:
             except LeftStep as left:
                 _leave_step(run, left)
                 return True
+            except NotFiniteError as error:
+                run.events.append(NOT_FINITE, step=trainer.step, error=str(error))
+                raise
             is_stopped = outcome.totals.stop_asked
             is_last = trainer.step == total
             record = step_record(

@@ -24,6 +24,10 @@ from train.parallel.strategy import Strategy
 logger = logging.getLogger(__name__)
 
 
+class NotFiniteError(PipelineError):
+    """A step whose gradient is no number; all ranks raise it together."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class MicroBatch:
     """What one forward pass takes.
@@ -139,7 +143,7 @@ class Trainer:
             return True
         if not is_finite:
             at = "" if self.scaler is None else " at the smallest loss scale of fp16"
-            raise PipelineError(
+            raise NotFiniteError(
                 f"step {span.step}: the gradient norm is {float(norm)}{at}; samples {span.start} to "
                 f"{span.start + span.count - 1} (python -m train trace --step {span.step})"
             )
