@@ -56,6 +56,30 @@ def missing_credential(error: BaseException | None) -> str | None:
     return None
 
 
+def mendable_error(action: Callable[[], object]) -> PipelineError | None:
+    """What stopped an action, if people can mend it; None where it came to its end.
+
+    A missing credential is such an error; a bug is raised.
+    """
+    try:
+        action()
+    except PipelineError as error:
+        return error
+    except Exception as error:
+        said = missing_credential(error)
+        if said is None:
+            raise
+        return _no_credential(said)
+    return None
+
+
+def _no_credential(said: str) -> SettingsError:
+    return SettingsError(
+        f"{said}; give credentials by the environment (for S3 AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY, a profile, or the machine's role)"
+    )
+
+
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     """An error, and those that it was raised from or while handling."""
     seen: set[int] = set()
@@ -90,10 +114,6 @@ def run_main(main: Callable[[list[str]], int | None], argv: list[str] | None = N
             sys.exit(_interrupted())  # what was cleaned up after it failed, too
         if said is None:
             raise
-        print(
-            f"error: {said}; give credentials by the environment (for S3 AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY, a profile, or the machine's role)",
-            file=sys.stderr,
-        )
+        print(f"error: {_no_credential(said)}", file=sys.stderr)
         code = SettingsError.exit_code
     sys.exit(code)

@@ -21,7 +21,7 @@ from refinery.quality.scorers import check_scorer
 from refinery.recipe import Recipe, RefineSettings
 from refinery.sources.config import SourceConfig
 from refinery.sources.listing import is_empty
-from schemas.errors import PipelineError, SettingsError
+from schemas.errors import PipelineError, SettingsError, mendable_error
 
 Check = Callable[[], object]
 
@@ -72,9 +72,8 @@ def _own_code_checks(recipe: Recipe) -> Iterator[Check]:
 
 def _errors(checks: Iterable[Check]) -> Iterator[PipelineError]:
     for check in checks:
-        try:
-            check()
-        except PipelineError as error:
+        error = mendable_error(check)
+        if error is not None:
             yield error
 
 

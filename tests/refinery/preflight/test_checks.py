@@ -192,3 +192,23 @@ def test_mistakes_of_one_kind_keep_its_exit_code(
 
     with pytest.raises(ContractError, match="another scheme"):
         check_settings(settings(tmp_path))
+
+
+class NoCredentialsError(Exception):
+    """Named like botocore's, which is not imported."""
+
+
+def test_a_missing_credential_hides_no_other_mistake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(*_: object) -> None:
+        raise NoCredentialsError("Unable to locate credentials")
+
+    monkeypatch.setattr("refinery.preflight.checks.check_source", ask)
+
+    told = mistakes(tmp_path, clean={"language": {"languages": ["english"]}})
+
+    assert [one.split(";")[0] for one in told] == [
+        "Unable to locate credentials",
+        "recipe.clean.language.languages: no language 'english'",
+    ]
