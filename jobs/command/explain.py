@@ -1,7 +1,9 @@
-"""`refinery explain FILE...`: what the clean stage makes of single files, without Spark.
+"""`refinery explain FILE...`: what the clean stage makes of single files; `explain RUN URL...`: of a run's.
 
-The same functions, settings and guarded child as the job; one JSON line per file, also for a file
-that is rejected or cannot be read.
+The same functions, settings and guarded child as the job, without Spark; one JSON line per document,
+also for one that is rejected. Of a WARC, JSONL, Parquet or CSV file, `--record` or `--url` names the
+document. With the folder of a run, addresses or ids follow: values, bounds, verdicts, edits, the pair
+of a duplicate, contamination.
 """
 
 from __future__ import annotations
@@ -12,8 +14,10 @@ import sys
 from pathlib import Path
 
 from jobs.command.explain_file import explain_file
+from jobs.command.explain_run import explain_run
 from refinery.clean.cleaner import Cleaner
 from refinery.clean.config import CleanConfig
+from refinery.datasets.runs import is_run
 from refinery.publish import storage
 from refinery.publish.fetched import input_path
 from refinery.publish.runs import stages_of
@@ -26,15 +30,22 @@ from schemas.errors import SettingsError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
+    parser.add_argument("files", nargs="+", metavar="FILE",
+                        help="HTML, text, WARC, JSONL, Parquet or CSV files; or a run's folder or URI, "
+                        "followed by addresses or ids of documents")  # fmt: skip
+    parser.add_argument("--record", type=int, metavar="N",
+                        help="of a file of several documents: which one, from 0")  # fmt: skip
     parser.add_argument(
-        "files", nargs="+", type=input_path, metavar="FILE", help="HTML or text files"
+        "--json", action="store_true", help="of a run: JSON lines, also on a terminal"
     )
     parser.add_argument("--recipe", type=input_path, help="settings file; without it, the defaults")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides",
         help="override one setting of the recipe, e.g. recipe.clean.normalize.emoji=keep",
     )  # fmt: skip
-    parser.add_argument("--url", help="address of the file, where rules on URLs shall see one")
+    parser.add_argument("--url",
+                        help="address of the file, where rules on URLs shall see one; of a file of "
+                        "several documents: which one")  # fmt: skip
     parser.add_argument("--charset", help="charset that the server declared")
     parser.add_argument("--html", metavar="OUT", help="also write a page with highlights")
     parser.add_argument(
@@ -45,21 +56,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Explain each file on stdout."""
+    """Explain each file on stdout, or documents of a run."""
+    first, *others = args.files
+    if not storage.is_file(first) and is_run(first):
+        if not others:
+            raise SettingsError(f"explain {first}: name an address or id of a document of this run")
+        return explain_run(first, others, as_json=args.json or not sys.stdout.isatty())
+    missing = [name for name in args.files if not storage.exists(name)]
+    if missing:
+        raise SettingsError(f"{missing[0]}: no such file, and no run")
     settings = _settings(args)
     config = settings.recipe.clean if settings else CleanConfig()
     given = settings.recipe.given_heads if settings else {}
     models = {**_models(args.model, settings), **local_models(given)}
     rows = []
     with Cleaner(config, models) as cleaner:
-        for path in args.files:
-            found = explain_file(cleaner, path, url=args.url, charset=args.charset)
+        for name in args.files:
+            found = explain_file(
+                cleaner, name, url=args.url, charset=args.charset, record=args.record
+            )
             print(json.dumps(found.row, ensure_ascii=False, sort_keys=False), flush=True)
             rows.append(found)
     if args.html:
         from jobs.command.explain_page import render_page
 
-        storage.replace(str(args.html), render_page(rows).encode())
+        storage.replace(args.html, render_page(rows).encode())
         print(f"wrote {args.html}", file=sys.stderr)
     return 0
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypedDict
 
 from refinery.clean.cleaner import Cleaner
 from refinery.clean.pages import CleanDocument, Payload, Rejected
-from refinery.sources.record import document_id, short_message, to_valid_text
+from refinery.publish import storage
+from refinery.sources.config import Format
+from refinery.sources.formats import format_of
+from refinery.sources.record import Broken, document_id, short_message, to_valid_text
 from refinery.text.edits import apply_edits
 
 HTML_ENDINGS = (".html", ".htm", ".xhtml", ".shtml")
+HOLDS_MANY: tuple[Format, ...] = ("warc", "jsonl", "parquet", "csv")
 UNREADABLE = "file:unreadable"
 
 
@@ -59,23 +62,51 @@ class Explained:
     document: CleanDocument | None
 
 
+def holds_many(name: str) -> bool:
+    """Whether a file of this name is read as one with several documents."""
+    return format_of(name).format in HOLDS_MANY
+
+
 def explain_file(
-    cleaner: Cleaner, path: Path, *, url: str | None = None, charset: str | None = None
+    cleaner: Cleaner,
+    uri: str,
+    *,
+    url: str | None = None,
+    charset: str | None = None,
+    record: int | None = None,
 ) -> Explained:
-    """Clean one file as the job would."""
-    name = str(path)
-    try:
-        payload = path.read_bytes()
-    except OSError as error:
-        verdict = _rejected(UNREADABLE, short_message(error))
-        return Explained({"path": name, "doc_id": None, **verdict}, b"", None)
-    doc_id = document_id(url, payload)
-    mime = "text/html" if path.suffix.lower() in HTML_ENDINGS else "text/plain"
-    result = next(iter(cleaner.clean([Payload(payload, mime, charset, url, doc_id)])))
+    """Clean one file, or one document of a file that holds several, as the job would.
+
+    Raises:
+        SettingsError: The file holds no such document.
+    """
+    if holds_many(uri):
+        # The readers import Spark's modules, which a page or a text needs not.
+        from jobs.command.explain_record import Wanted, find_record
+
+        found = find_record(uri, Wanted(record=record, url=url))
+        if isinstance(found, Broken):
+            verdict = _rejected(found.reason, found.message)
+            return Explained({"path": uri, "doc_id": None, **verdict}, b"", None)
+        payload = Payload(
+            found.payload, found.mime, charset or found.charset, found.url,
+            document_id(found.url, found.payload),
+        )  # fmt: skip
+    else:
+        try:
+            data = storage.read_bytes(uri)
+        except OSError as error:
+            verdict = _rejected(UNREADABLE, short_message(error))
+            return Explained({"path": uri, "doc_id": None, **verdict}, b"", None)
+        is_page = uri.lower().endswith(HTML_ENDINGS)
+        mime = "text/html" if is_page else "text/plain"
+        payload = Payload(data, mime, charset, url, document_id(url, data))
+    result = next(iter(cleaner.clean([payload])))
     if isinstance(result, Rejected):
         verdict = _rejected(result.reason, result.message)
-        return Explained({"path": name, "doc_id": doc_id, **verdict}, payload, None)
-    return Explained({"path": name, "doc_id": doc_id, **_cleaned(result)}, payload, result)
+        return Explained({"path": uri, "doc_id": payload.doc_id, **verdict}, payload.data, None)
+    row: ExplainedRow = {"path": uri, "doc_id": payload.doc_id, **_cleaned(result)}
+    return Explained(row, payload.data, result)
 
 
 def _rejected(reason: str, message: str) -> Verdict:

@@ -55,6 +55,11 @@ def exists(uri: str) -> bool:
     return bool(system.exists(path))
 
 
+def is_file(uri: str) -> bool:
+    system, path = file_system(uri)
+    return bool(system.isfile(path))
+
+
 def read_bytes(uri: str) -> bytes:
     system, path = file_system(uri)
     return bytes(system.cat_file(path))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import yaml
 
+from refinery.clean.facts import CleanFacts
 from refinery.datasets.runs import Run
 from refinery.publish.records import StageRecord
 from refinery.report.data import RunFacts
@@ -35,7 +36,6 @@ def missing_stages(run: Run) -> tuple[str, ...]:
 
 
 def unmatched_lists(records: Mapping[str, StageRecord]) -> tuple[str, ...]:
-    """Names of lists that match no document, as the stage `clean` has found."""
+    """Addresses, domains, ids and lists of the recipe that mean no document: misspelt, most often."""
     clean = records.get("clean")
-    found = clean.facts.get("unmatched_lists", ()) if clean is not None else ()
-    return tuple(map(str, found))
+    return tuple(clean.facts_of(CleanFacts).unmatched) if clean is not None else ()

@@ -17,7 +17,10 @@ def test_a_page_shows_verdict_edits_and_changes(tmp_path: Path) -> None:
     page.write_text(TEXT, "utf-8")
     config = CleanConfig.model_validate({"rules": {"pii": {}}})
     with Cleaner(config, {}) as cleaner:
-        found = [explain_file(cleaner, page), explain_file(cleaner, tmp_path / "missing.txt")]
+        found = [
+            explain_file(cleaner, str(page)),
+            explain_file(cleaner, str(tmp_path / "missing.txt")),
+        ]
 
     shown = render_page(found)
 

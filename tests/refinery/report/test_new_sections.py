@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from refinery.clean.config import CleanConfig
+from refinery.clean.facts import CleanFacts
 from refinery.report.data import (
     DomainCount,
     EditCount,
@@ -31,6 +32,7 @@ from refinery.report.sections.reasons import explained, reasons_section
 from tests.refinery.query.test_database import PLAIN, SCHEMAS
 from tests.refinery.report.test_sections import Cells, dedup, report
 from tests.support.published import published_tables
+from tests.support.records import clean_stage_record
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 WORDS = RuleBound(
@@ -199,5 +201,10 @@ def test_an_unfinished_run_has_a_page_that_says_so() -> None:
     assert "not finished" not in render_page(report())
 
 
-def test_a_record_without_facts_names_no_list() -> None:
+def test_entries_that_mean_no_document_are_named() -> None:
+    facts = CleanFacts(address_entries={"list blocked.txt": 0, "domain a.org": 3})
+    record = clean_stage_record({}).model_copy(update={"facts": facts.model_dump(mode="json")})
+
+    assert unmatched_lists({"clean": record}) == ("list blocked.txt",)
+    assert unmatched_lists({"clean": clean_stage_record({})}) == ()
     assert unmatched_lists({}) == ()
