@@ -40,7 +40,8 @@ def charset_of_file(head: bytes, charset: str | None) -> str | None:
         return None
     # A sample may end inside of a character.
     # UTF-8 with a bad byte stays UTF-8.
-    text = decode(head[: head.rfind(b"\n") + 1] or head, "utf-8", is_html=False)
+    whole = head if b"\0" in head else head[: head.rfind(b"\n") + 1] or head
+    text = decode(whole, "utf-8", is_html=False)
     return text.encoding
 
 

@@ -37,6 +37,8 @@ _META = re.compile(
 )
 _PAIR = re.compile(rb"[\x81-\xfe][\x40-\xfe]")
 _XML = re.compile(rb"<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9_:.+-]{2,40})", re.IGNORECASE)
+# Control characters that no text holds; charsets of one byte decode them like all others.
+_CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _MULTI_BYTE = ("gb18030", "big5hkscs", "euc_jp", "cp932", "cp949")
 # A declared charset with more bad characters than this, of those beyond ASCII, was never meant.
 _MOST_BAD = 0.1
@@ -125,6 +127,8 @@ def _guess(payload: bytes) -> Decoded:
     if (wide := wide_by_text(payload)) is not None:
         return _decode(payload, wide)
     head = payload[:DETECT_BYTES]
+    if len(_CONTROLS.findall(head)) * 100 > len(head):
+        return _decode(payload, "utf-8")  # no text: what cannot be decoded is counted
     detected = encoding_of_label(detect_encoding(head)) or "cp1252"
     best, most = detected, plausibility(decode_web(head, detected)) + _DETECTED_LEAD
     for encoding in (*(_MULTI_BYTE if _PAIR.search(head) else ()), "cp1252"):

@@ -31,6 +31,7 @@ _HANDLERS = {
     "cp1254": _WINDOWS, "cp1255": _WINDOWS, "cp1257": _WINDOWS, "cp1258": _WINDOWS, "cp874": _WINDOWS,
 }  # fmt: skip
 _HEAD_BYTES = 4096
+_FEWEST_ODD = 64  # bytes of a text that may have been cut inside of a character
 _JAPANESE_ESCAPE = re.compile(rb"\x1b(?:\$[@B]|\([BJI]|\$\(D)")
 _KOREAN_ESCAPE = b"\x1b$)C"
 _HZ = re.compile(rb"~\{((?:[\x21-\x77][\x21-\x7e])+)~\}")
@@ -67,7 +68,9 @@ def unmarked_encoding(payload: bytes) -> str | None:
     """The codec of bytes that only one reading fits, though they carry no mark; None for all others."""
     head = payload[:_HEAD_BYTES]
     if b"\0" in head:
-        return _wide(head)
+        # A short text of two bytes a character has an even number of them.
+        is_whole = len(payload) % 2 == 0 or len(payload) > _FEWEST_ODD
+        return _wide(head) if is_whole else None
     if head.isascii():
         return _of_seven_bits(payload)
     return None

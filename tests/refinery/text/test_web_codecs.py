@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from refinery.text.charset import decode, is_wide
@@ -61,6 +63,14 @@ def test_binary_bytes_are_not_wide() -> None:
     assert not is_wide(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\1\0\0\0\1\0\x08\x06\0\0\0")
     assert not is_wide(bytes(range(256)) * 4)
     assert wide_by_text("naïve café, déjà vu".encode("latin-1")) is None
+
+
+def test_bytes_that_are_no_text_are_counted_as_bad() -> None:
+    noise = random.Random(0).randbytes(4000).replace(b"\0", b"a")
+
+    for label in (None, "utf-8"):
+        assert decode(noise, label, is_html=False).num_replaced > 400
+    assert not is_wide(b"a\0b")
 
 
 def test_windows_1252_has_no_undefined_byte() -> None:
