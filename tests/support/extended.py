@@ -56,7 +56,7 @@ def write_two_datasets(folder: Path, shape: DatasetShape = _SHAPE) -> TwoDataset
 def _write_tokenizer(folder: Path, size: int) -> None:
     """A folder that transformers opens, and its hash in the manifest."""
     target = folder / "tokenizer"
-    target.mkdir()
+    target.mkdir(exist_ok=True)
     model = {"type": "WordLevel", "vocab": {f"t{n}": n for n in range(size)}, "unk_token": "t2"}
     described = {
         "version": "1.0", "truncation": None, "padding": None, "added_tokens": [],
