@@ -14,7 +14,7 @@ _PARAMETRIZED = ".parametrizations."
 
 
 class Role(StrEnum):
-    """Roles of parameters."""
+    """Five kinds of parameters, as optimizers tell them apart."""
 
     TABLE = "table"  # rows that are looked up: of tokens, positions, token types
     BIAS_TABLE = "table of biases"  # numbers that are added to scores: T5's relative positions

@@ -20,7 +20,7 @@ from tests.support.datasets import write_dataset
 def manifest(tmp_path: Path) -> Path:
     path = write_dataset(tmp_path / "dataset")
     tokenizer = path.parent / "tokenizer"
-    tokenizer.mkdir()
+    tokenizer.mkdir(exist_ok=True)
     (tokenizer / "tokenizer.json").write_text("{}")
     read = read_manifest(path)
     digest = sha256_files([tokenizer / "tokenizer.json"], base=tokenizer)
