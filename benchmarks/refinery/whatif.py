@@ -3,8 +3,8 @@
     python -m benchmarks.refinery.whatif [--rows 1000000 10000000]
 
 The ledger repeats real verdicts with shuffled values; written once into a temporary folder. The smallest
-one is also asked in SQL: the bounds of all rules as conditions on the map of values, by DuckDB. That is
-why `whatif` judges by arrays: a map's entry is searched again for every rule of every row.
+one is also asked in SQL: the bounds of all rules as conditions on the map of values, by DuckDB, for one
+count by source. `whatif` answers more (first reasons, bytes, languages, ranks) in about that CPU time.
 """
 
 from __future__ import annotations

@@ -164,7 +164,8 @@ def dataset_card(manifest: Manifest, source_names: Iterable[str] = ()) -> str:
     """A README with front matter, for people and for hubs."""
     empty = sorted(set(source_names) - set(manifest.train.sources))
     rows = [
-        f"| {name} | {s.documents:,} | {s.tokens:,} | {s.epochs:.2f} | {s.packed_tokens:,} |"
+        f"| {name} | {s.documents:,} | {s.tokens:,} | {s.epochs:.2f} | "
+        f"{s.packed_tokens + s.dropped_tokens - s.drawn_tokens:,} | {s.packed_tokens:,} |"
         for name, s in manifest.train.sources.items()
     ]
     return "\n".join(
@@ -183,10 +184,13 @@ def dataset_card(manifest: Manifest, source_names: Iterable[str] = ()) -> str:
             f"Token rows of {manifest.seq_len} tokens; content root `{manifest.root}`.",
             f"Tokenizer in `{manifest.tokenizer.path}/` ({manifest.tokenizer.vocab_size:,} ids).",
             "",
-            "| source | documents | tokens | epochs | packed tokens |",
-            "|---|---:|---:|---:|---:|",
+            "| source | documents with a copy | their tokens, once | epochs | tokens of all copies | packed |",
+            "|---|---:|---:|---:|---:|---:|",
             *rows,
-            *(f"| {name} | 0 | 0 | 0.00 | 0 |" for name in empty),
+            *(f"| {name} | 0 | 0 | 0.00 | 0 | 0 |" for name in empty),
+            "",
+            "Epochs are of all training documents of a source, also of those without a copy: below 1, that",
+            "share of them, drawn by hash, has one. All copies have an end mark each; packing leaves out tails.",
             "",
             "`manifest.json` is the contract: a folder without it is not a dataset.",
             "",
