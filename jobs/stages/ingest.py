@@ -20,6 +20,7 @@ from refinery.sources.identities import HASH_CACHE, remember, with_identities
 from refinery.sources.listing import UNREADABLE, InputFile, Listing, is_empty, list_source
 from refinery.sources.reading import read_files
 from refinery.sources.selection import find_refetches
+from refinery.sources.spark_tables import list_table
 from refinery.sources.urls import URL_NORMALISER
 from schemas.errors import ContractError
 
@@ -44,7 +45,8 @@ def _list(recipe: Recipe, source: SourceConfig, store: Store) -> Listing:
         return list_source(source)
     # Earlier than any stage; the run's own session is this one, with its number of partitions.
     session = build_session(recipe.name, Runtime(output=store.root))
-    return Listing(tuple(list_whole_files(session, source)), ())
+    listed = list_table if source.format == "spark" else list_whole_files
+    return Listing(tuple(listed(session, source)), ())
 
 
 def _contents(recipe: Recipe, store: Store) -> Contents | None:
@@ -59,7 +61,7 @@ def _named(files: Sequence[InputFile]) -> Contents:
 def _settings(recipe: Recipe) -> dict[str, object]:
     # Where a source lies, who opens it and how its files are told apart is no part of what it holds.
     sources = [
-        source.model_dump(mode="json", exclude={"uri", "reader", "identity"})
+        source.model_dump(mode="json", exclude={"uri", "reader", "identity", "spark"})
         for source in recipe.sources
     ]
     return {"sources": sources, "limits": recipe.limits, "url_normaliser": URL_NORMALISER}

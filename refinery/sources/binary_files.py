@@ -22,7 +22,9 @@ _SCHEME = re.compile(r"^[A-Za-z][\w+.-]*:(?://[^/]*)?")
 
 
 def needs_spark(source: SourceConfig) -> bool:
-    """Whether the recipe asks for `binaryFile`, or fsspec has nothing for the source's scheme."""
+    """Whether the source is a table of Spark, the recipe asks for `binaryFile`, or fsspec has nothing for the source's scheme."""
+    if source.format == "spark":
+        return True
     if source.reader is not None:
         return source.reader == "binary_file"
     try:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from schemas.settings import Settings
 
-Format = Literal["warc", "html", "jsonl", "parquet", "csv", "text"]
+Format = Literal["warc", "html", "jsonl", "parquet", "csv", "text", "spark"]
 # What HTTP calls content: OK, Created, Accepted, Non-Authoritative Information.
 DEFAULT_STATUSES = (200, 201, 202, 203)
 
@@ -31,6 +31,18 @@ class FieldMapping(Settings):
     )
 
 
+class SparkReaderConfig(Settings):
+    """How Spark opens a source of the format `spark`."""
+
+    format: str | None = Field(
+        default=None,
+        description="DataSource, e.g. orc, jdbc, iceberg, delta; None: the URI is the name of a table",
+    )
+    options: dict[str, str] = Field(
+        default_factory=dict, description="options of the DataSource; never part of a fingerprint"
+    )
+
+
 class SourceConfig(Settings):
     """A source: files of one format below one folder."""
 
@@ -40,18 +52,22 @@ class SourceConfig(Settings):
     uri: str = Field(description="folder or file, as a local path or an object store's URI")
     format: Format = Field(
         description="warc reads ARC and WET, too; html and text read zips; csv reads TSV where the name ends so; "
-        "jsonl reads JSON arrays, too"
+        "jsonl reads JSON arrays, too; spark reads any table or DataSource of Spark: see spark"
     )
     reader: Literal["stream", "binary_file"] | None = Field(
         default=None,
         description="stream: by fsspec; binary_file: small files whole, by Spark; None: by Spark only where "
         "fsspec has nothing for the URI's scheme",
     )
+    spark: SparkReaderConfig | None = Field(
+        default=None, description="how Spark opens the URI (spark)"
+    )
     pattern: str = Field(
         default="**", description="glob that names of files below the folder match"
     )
     fields: FieldMapping = Field(
-        default=FieldMapping(), description="names of the fields of rows (jsonl, parquet, csv)"
+        default=FieldMapping(),
+        description="names of the fields of rows (jsonl, parquet, csv, spark)",
     )
     url_prefix: str | None = Field(
         default=None,
@@ -69,6 +85,12 @@ class SourceConfig(Settings):
     may_be_empty: bool = Field(
         default=False, description="a run goes on where the source gives no document"
     )
+
+    @model_validator(mode="after")
+    def _spark_is_told(self) -> Self:
+        if self.spark is not None and self.format != "spark":
+            raise ValueError(f"spark: only for format: spark, not {self.format}")
+        return self
 
 
 class ReadLimits(Settings):

@@ -44,6 +44,7 @@ from refinery.sources.record import (
     short_message,
 )
 from refinery.sources.rows import to_meta
+from refinery.sources.spark_tables import read_table
 from refinery.sources.warc import read_warc
 from refinery.tables import UnionRows, union_ddl
 from schemas.fingerprints import sha256_hex
@@ -79,9 +80,12 @@ def read_files(
     priority = {source.name: index for index, source in enumerate(sources)}
     whole = {source.name: source for source in sources if needs_spark(source)}
     listed = [ListedFile(f.source, f.name, f.uri, priority[f.source]) for f in files]
-    frames = [
+    tables = [f for f in files if f.source in whole and whole[f.source].format == "spark"]
+    frames = [read_table(spark, whole[f.source], f, priority[f.source], limits) for f in tables]
+    frames += [
         _read_whole_files(spark, source, [f for f in listed if f.source == name], limits)
         for name, source in whole.items()
+        if source.format != "spark"
     ]
     if streamed := [f for f in files if f.source not in whole]:
         frames.append(_read_streamed(spark, streamed, sources, priority, limits))
