@@ -19,8 +19,10 @@ from refinery.decontaminate.spans import joined_spans
 from refinery.text.batch import CJK, KIND, UNSPACED, Indices, TextBatch
 from refinery.text.boundaries import count_han_words
 
-# The share of an item's tokens by which a text holds it, however few words they are.
-MIN_HELD = 0.5
+# The share of an item's tokens by which a text holds it, however few words they are. Items of a benchmark
+# whose n is below thirteen are short: a third of one is more than half of a usual sentence of it.
+MIN_HELD, MIN_HELD_OF_SHORT = 0.5, 1 / 3
+LONG_NGRAM = 13
 # Kana to a word of Japanese, letters with their marks to one of Thai, Lao, Khmer or Burmese: they are
 # counted, since nothing that cuts these scripts into words is at hand. Ratios of the running words of
 # Debian's manuals, rounded up, so that a run is rather taken for too few words than for too many.
@@ -62,7 +64,8 @@ def held(
     for (_, item), own in by_pair.items():
         covered = joined_spans([(hit.own, hit.own + hit.tokens) for hit in own])
         share = sum(last - first for first, last in covered) / item_tokens[item]
-        if share >= MIN_HELD or _has_run(batch, own, words[item]):
+        least = MIN_HELD if words[item] >= LONG_NGRAM else min(MIN_HELD, MIN_HELD_OF_SHORT)
+        if share >= least or _has_run(batch, own, words[item]):
             yield from own
 
 
