@@ -75,9 +75,10 @@ def _failures(report: ReportData, args: argparse.Namespace) -> tuple[list[str], 
     if report.contamination is not None and report.contamination.recall.get("verbatim", (0, 0))[1]:
         found, planted = report.contamination.recall["verbatim"]
         recall = found / planted
+    packing = report.packing.get("train")  # none before the run has come to its end
     least = (
         ("kept documents", report.total("kept"), args.min_kept),
-        ("training tokens", report.packing["train"].packed, args.min_tokens),
+        ("training tokens", packing.packed if packing is not None else None, args.min_tokens),
         ("recall of verbatim items", recall, args.min_recall),
     )
     for name, value, bound in least:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,13 @@ def test_percent_is_refused(report: str, capsys: pytest.CaptureFixture[str]) -> 
 
     assert stopped.value.code == 2
     assert "expected a share from 0 to 1, got '50'" in capsys.readouterr().err
+
+
+def test_an_unfinished_run_has_no_training_tokens(report: str) -> None:
+    numbers = json.loads(Path(report).read_text("utf-8"))
+    Path(report).write_text(json.dumps({**numbers, "packing": {}, "root": ""}), "utf-8")
+
+    assert outcome(report, ["--max-drop", "0.3"])[0] == 0
+    code, said = outcome(report, ["--min-tokens", "1"])
+    assert code == 4
+    assert "training tokens was not measured" in said
