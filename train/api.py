@@ -13,7 +13,9 @@ Example:
     assert answer["prompt"] == "The statement" and answer["text"]
 """
 
+from train.batch.batch import Batch
 from train.commands.generate import write_texts
+from train.data.packed import PackedRows
 from train.exchange.describe import read_shape
 from train.exchange.folder import export_folder, load_folder
 from train.generation.config import GenerationConfig
@@ -21,14 +23,25 @@ from train.generation.open_model import OpenModel, open_model
 from train.loop.run import pretrain
 from train.model.config import ModelConfig
 from train.model.presets import resolve_model
-from train.model.transformer import build_model
+from train.model.transformer import Transformer, build_model
+from train.objectives.build import build_causal
+from train.objectives.requirements import ObjectiveContext
+from train.optim.config import ScheduleConfig
+from train.optim.schedules import Progress
 from train.settings import TrainSettings, load_train_settings
 
 __all__ = [
+    "Batch",
     "GenerationConfig",
     "ModelConfig",
+    "ObjectiveContext",
     "OpenModel",
+    "PackedRows",
+    "Progress",
+    "ScheduleConfig",
     "TrainSettings",
+    "Transformer",
+    "build_causal",
     "build_model",
     "export_folder",
     "load_folder",

@@ -111,7 +111,8 @@ def settings_sha256(settings: TrainSettings) -> str:
 
 # Settings that version 0.2 did not have; it did what their defaults do, or what their nulls say.
 _SINCE_0_2 = {
-    "schedule": ("warmup_fraction",),
+    "optimizer": ("plugin", "options"),
+    "schedule": ("warmup_fraction", "plugin", "options"),
     "precision": ("tf32",),
     "checkpoint": ("max_failed_saves", "retry_seconds"),
     "metrics": ("sinks",),

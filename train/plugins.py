@@ -17,6 +17,8 @@ from typing import Any
 from schemas.errors import ContractError, SettingsError
 from schemas.fingerprints import sha256_hex
 
+# As pydantic checks it in settings; the same as IMPORT_PATH.
+PLUGIN_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$"
 IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 # Names the plug-ins of other people's checkpoints that may be imported, divided by commas.
 TRUSTED_VARIABLE = "TRAIN_TRUSTED_PLUGINS"
@@ -62,6 +64,16 @@ def refuse_untrusted(path: str, *, where: str) -> None:
             f"{where}: its model is the plug-in {path}, whose code would be run; if you trust it, set "
             f"{TRUSTED_VARIABLE}={path}"
         )
+
+
+def without_plugin(fields: dict[str, Any]) -> dict[str, Any]:
+    """A block of settings without the keys of a plug-in that it does not name.
+
+    What a checkpoint must share with the run that resumes it was written before there were any.
+    """
+    if fields.get("plugin") is not None:
+        return fields
+    return {name: value for name, value in fields.items() if name not in ("plugin", "options")}
 
 
 def plugin_versions(recipe: Mapping[str, Any]) -> dict[str, str]:

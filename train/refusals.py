@@ -53,6 +53,7 @@ def refusals(settings: TrainSettings, facts: RunFacts) -> list[str]:
         *_diloco_faults(settings),
         *_world_faults(settings, facts.world_size),
         *_model_faults(settings, facts),
+        *_plugin_faults(settings, facts),
         *_wrapper_faults(settings, facts),
         *_batch_faults(settings, facts.world_size),
         *_row_faults(settings, facts),
@@ -181,6 +182,28 @@ def _model_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[str]:
             "model.norm: batchnorm counts the tokens of whole rows, and sequence_parallel splits "
             "them; use one of them"
         )
+
+
+def _plugin_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[str]:
+    """What cuts or wraps our own blocks, around a model of the user's own."""
+    parallel, model = settings.parallel, facts.model
+    if model.plugin is None:
+        return
+    faults = {
+        **{
+            f"parallel.{name} {degree}": degree > 1
+            for name in ("dp_shard", "tp", "pp")
+            for degree in (getattr(parallel, name),)
+        },
+        f"recompute {settings.recompute}": settings.recompute != "none",
+        "compile": settings.compile,
+    }
+    yield from (
+        f"{fault} does not go with model.plugin {model.plugin}: it works on the blocks of our own "
+        "models; use dp_replicate alone"
+        for fault, holds in faults.items()
+        if holds
+    )
 
 
 def _wrapper_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[str]:

@@ -48,6 +48,7 @@ PLANS = {
     ],
     "t5_from_scratch": ["--world", "8"],
     "bert_sentence_pairs": ["--world", "8"],
+    "plugins": ["--world", "1"],
 }
 
 
@@ -73,8 +74,9 @@ def test_the_page_names_every_recipe() -> None:
 
 @pytest.mark.parametrize("name", TRAINER)
 def test_a_recipe_of_the_trainer_can_be_planned(
-    name: str, capsys: pytest.CaptureFixture[str]
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.syspath_prepend(str(TRAINER[name].parent))
     rows = {"t5_from_scratch": "568", "bert_sentence_pairs": "512"}.get(name, "2048")
     sizes = ["--seq-len", rows, "--vocab-size", "32128"]
 

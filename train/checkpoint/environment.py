@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import torch
 
 from schemas.fingerprints import sha256_hex
+from train.plugins import plugin_versions
 
 # Environment variables whose names begin so are stored; others may hold secrets.
 _VARIABLES = (
@@ -21,11 +23,16 @@ _VARIABLES = (
 )  # fmt: skip
 
 
-def environment_lock() -> dict[str, Any]:
-    """Versions, commit, hardware, threads and variables that can change bits."""
+def environment_lock(recipe: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Versions, commit, hardware, threads and variables that can change bits.
+
+    Args:
+        recipe: The settings of the run, whose plug-ins count by their content.
+    """
     return {
         "python": platform.python_version(),
         "packages": _packages(),
+        "plugins": plugin_versions(recipe or {}),
         "commit": _git("rev-parse", "HEAD"),
         "uncommitted_sha256": _uncommitted(),
         "machine": platform.machine(),
@@ -44,6 +51,12 @@ def changed_environment(before: dict[str, Any], now: dict[str, Any]) -> list[str
         f"{key}: {before.get(key)} -> {now[key]}"
         for key in ("python", "machine", "cpu", "cpu_model", "accelerator", "cuda", "threads")
         if before.get(key) != now[key]
+    ]
+    earlier, current = before.get("plugins", {}), now.get("plugins", {})
+    changes += [
+        f"plug-in {name}: its code changed, {earlier[name][:12]} -> {current[name][:12]}"
+        for name in sorted(earlier.keys() & current.keys())
+        if earlier[name] != current[name]
     ]
     old, new = before.get("packages", {}), now["packages"]
     return changes + [

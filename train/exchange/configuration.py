@@ -42,6 +42,10 @@ def _refuse_unknown_shape(config: ModelConfig) -> None:
     Raises:
         SettingsError: A field differs from what the family has in transformers.
     """
+    if config.plugin is not None:
+        raise SettingsError(
+            f"the model is the plug-in {config.plugin}, which transformers does not know"
+        )
     wanted = {**_ALWAYS, **_FIXED[config.family]}
     if config.family not in ("neox", "llama"):
         wanted["num_kv_heads"] = config.num_heads

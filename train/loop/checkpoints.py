@@ -24,6 +24,7 @@ from train.loop.trainer import Trainer
 from train.objectives.config import OBJECTIVE_VERSIONS
 from train.optim.schedules import warmup_length
 from train.parallel.diloco import OuterLoop, inner_of
+from train.plugins import without_plugin
 from train.report.events import Events
 from train.settings import TrainSettings
 
@@ -62,11 +63,11 @@ def run_identity(
         "batch": settings.batch.model_dump(mode="json", exclude={"microbatch"}),
         # What a null stands for: a default that another version has is another run.
         "optimizer": {
-            **settings.optimizer.model_dump(mode="json"),
+            **without_plugin(settings.optimizer.model_dump(mode="json")),
             "momentum": settings.optimizer.momentum_or_default,
         },
         "schedule": {
-            **schedule.model_dump(mode="json", exclude={"warmup_fraction"}),
+            **without_plugin(schedule.model_dump(mode="json", exclude={"warmup_fraction"})),
             "warmup": warmup_length(
                 schedule,
                 plan.total_steps if schedule.unit == "steps" else plan.total_samples * plan.seq_len,
@@ -148,7 +149,7 @@ class RunCheckpoints:
             "scaler": trainer.scaler.state() if trainer.scaler is not None else None,
             "settings": self.recipe,
             "manifest": self.manifest_uri,
-            "environment": environment_lock(),
+            "environment": environment_lock(self.recipe),
             "world_size": world.size,
             "events": self.events.events,
         }
@@ -178,7 +179,9 @@ class RunCheckpoints:
         self._load(path, state)
         self.store.branch.begin(path)
         self._saved_step = self.trainer.step
-        environment_changed = changed_environment(state["environment"], environment_lock())
+        environment_changed = changed_environment(
+            state["environment"], environment_lock(self.recipe)
+        )
         logger.info("resumed %s at step %d", path, self.trainer.step)
         self.events.restore(state.get("events", []))
         self.events.append(

@@ -7,11 +7,12 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from schemas.settings import Settings
+from train.plugins import PLUGIN_PATTERN
 
 # Fields whose value follows from other fields where a recipe gives none, or null.
 DERIVED_FIELDS = ("num_kv_heads", "head_width", "mlp_width", "norm_position", "qkv_bias")
 # Fields that came later: where they say nothing new, a shape is what it was before.
-LATER_FIELDS = ("qkv_bias", "qk_norm", "rotary_scaling", "embedding_width")
+LATER_FIELDS = ("qkv_bias", "qk_norm", "rotary_scaling", "embedding_width", "plugin", "options")
 
 
 class RotaryScaling(Settings):
@@ -155,6 +156,14 @@ class ModelConfig(Settings):
     )
     attend_across_documents: bool = Field(
         default=False, description="let tokens of a row see other documents in it"
+    )
+    plugin: str | None = Field(
+        default=None,
+        pattern=PLUGIN_PATTERN,
+        description="`package.module:name` of your own, (config, **options) -> model that takes what one of the family takes",
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="named arguments of the plug-in; without one, none"
     )
 
     @model_validator(mode="before")
@@ -309,5 +318,7 @@ def unsaid(config: ModelConfig) -> set[str]:
         "qk_norm": False,
         "rotary_scaling": None,
         "embedding_width": None,
+        "plugin": None,
+        "options": {},
     }
     return {name for name in LATER_FIELDS if getattr(config, name) == old[name]}

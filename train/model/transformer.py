@@ -19,6 +19,7 @@ from train.model.layers import Block, LayerCache
 from train.model.loss import cross_entropy_sums, penalties
 from train.model.norms import make_norm, set_real_tokens
 from train.model.positions import rotary_tables, sinusoids
+from train.plugins import load_plugin
 
 
 class Transformer(nn.Module):
@@ -157,7 +158,13 @@ Model = Transformer | EncoderDecoder | Encoder
 
 
 def make_model(config: ModelConfig) -> Model:
-    """The model of a configuration, with torch's initial values."""
+    """The model of a configuration, with torch's initial values.
+
+    A plug-in is imported; whoever reads a configuration of others asks `refuse_untrusted` before.
+    """
+    if config.plugin is not None:
+        made: Model = load_plugin(config.plugin, where="model.plugin")(config, **config.options)
+        return made
     match config.family:
         case "t5":
             return EncoderDecoder(config)
@@ -168,7 +175,16 @@ def make_model(config: ModelConfig) -> Model:
 
 
 def build_model(config: ModelConfig, *, seed: int) -> Model:
-    """The model of a configuration with its initial values, which the seed decides."""
-    model = make_model(config)
-    init_weights(model, config, torch.Generator().manual_seed(seed))
+    """The model of a configuration with its initial values, which the seed decides.
+
+    A plug-in that is none of our classes keeps the values that it was made with.
+    """
+    if config.plugin is not None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = make_model(config)
+    else:
+        model = make_model(config)
+    if isinstance(model, Model):
+        init_weights(model, config, torch.Generator().manual_seed(seed))
     return model

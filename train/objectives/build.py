@@ -15,6 +15,7 @@ from train.objectives.config import (
     DenoisingConfig,
     MaskedConfig,
     ObjectiveConfig,
+    PluginConfig,
     SpanCorruptionConfig,
     TextToTextConfig,
     UnilmConfig,
@@ -26,6 +27,7 @@ from train.objectives.masking import Masking
 from train.objectives.requirements import ObjectiveContext, arrangement, objective_faults
 from train.objectives.span_corruption import SpanCorruptionObjective
 from train.objectives.text_to_text import TextToTextObjective
+from train.plugins import load_plugin
 
 
 def build_for_manifest(
@@ -59,6 +61,17 @@ def build_objective(
         config,
         ObjectiveContext(special=special, family=family, vocab_size=vocab_size, seq_len=seq_len),
     )
+
+
+def build_causal(context: ObjectiveContext) -> CausalObjective:
+    """Causal language modelling, for objectives of one's own that change what it makes.
+
+    Raises:
+        SettingsError: The tokenizer or the rows lack what it needs.
+    """
+    made = build_checked(CausalConfig(), context)
+    assert isinstance(made, CausalObjective)
+    return made
 
 
 def build_checked(config: ObjectiveConfig, context: ObjectiveContext) -> Objective:
@@ -116,10 +129,24 @@ def _make(config: ObjectiveConfig, context: ObjectiveContext) -> Objective:
             return TextToTextObjective(
                 pad=special.pad, arrangement=arrangement(config.arrangement, context.family)
             )
+        case PluginConfig():
+            return _own(config, context)
         case ClassifyConfig():
             return ClassifyObjective(at=config.at, special=special)
         case MaskedConfig() | UnilmConfig():
             return _make_masked(config, context)
+
+
+def _own(config: PluginConfig, context: ObjectiveContext) -> Objective:
+    made: Objective = load_plugin(config.plugin, where="objective.plugin")(
+        context, **config.options
+    )
+    if not callable(getattr(made, "build", None)):
+        raise SettingsError(
+            f"objective.plugin: {config.plugin} gave {type(made).__name__}; expected something with "
+            "build(rows, seed) -> Batch"
+        )
+    return made
 
 
 def _make_masked(config: MaskedConfig | UnilmConfig, context: ObjectiveContext) -> Objective:

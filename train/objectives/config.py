@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter, field_validator, model_validator
 
 from schemas.errors import SettingsError
 from schemas.settings import Settings, nearest, parse_settings
+from train.plugins import PLUGIN_PATTERN
 
 Arrangement = Annotated[
     Literal["family", "language_model", "prefix_lm"],
@@ -221,6 +222,18 @@ class ClassifyConfig(Settings):
 # Raised where rows become other batches than before: a run does not resume across it unasked.
 OBJECTIVE_VERSIONS = {"causal": 2}
 
+
+class PluginConfig(Settings):
+    """An objective of your own: (context, **options) -> something with `build(rows, seed) -> Batch`."""
+
+    name: Literal["plugin"] = "plugin"
+    plugin: str = Field(pattern=PLUGIN_PATTERN, description="`package.module:name`")
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="named arguments of the plug-in"
+    )
+    augment: AugmentConfig | None = None
+
+
 ObjectiveConfig = (
     CausalConfig
     | SpanCorruptionConfig
@@ -230,6 +243,7 @@ ObjectiveConfig = (
     | UnilmConfig
     | TextToTextConfig
     | ClassifyConfig
+    | PluginConfig
 )
 _KINDS: dict[str, type[Settings]] = {
     "causal": CausalConfig,
@@ -240,6 +254,7 @@ _KINDS: dict[str, type[Settings]] = {
     "unilm": UnilmConfig,
     "text_to_text": TextToTextConfig,
     "classify": ClassifyConfig,
+    "plugin": PluginConfig,
 }
 _UNION: TypeAdapter[ObjectiveConfig] = TypeAdapter(
     Annotated[ObjectiveConfig, Field(discriminator="name")]

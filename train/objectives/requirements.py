@@ -12,6 +12,7 @@ from train.objectives.config import (
     DenoisingConfig,
     MaskedConfig,
     ObjectiveConfig,
+    PluginConfig,
     SpanCorruptionConfig,
     TextToTextConfig,
     UnilmConfig,
@@ -83,7 +84,9 @@ def arrangement(wanted: str, family: str) -> str:
 
 
 def family_faults(config: ObjectiveConfig, family: str) -> Iterator[str]:
-    """Why a family of models cannot train with an objective."""
+    """Why a family of models cannot train with an objective; of one's own nothing is known."""
+    if isinstance(config, PluginConfig):
+        return
     masked = ("masked", "unilm", "classify")
     if (family == "bert") != (config.name in masked):
         fit = (
@@ -131,7 +134,8 @@ def _row_faults(config: ObjectiveConfig, context: ObjectiveContext) -> Iterator[
             f"objective: '{config.name}' cannot use rows of sentence pairs (layout "
             "next_sentence); set objective.pairs: next_sentence, or pack with another layout"
         )
-    if context.layout == "pairs" and not isinstance(config, TextToTextConfig | ClassifyConfig):
+    reads_pairs = TextToTextConfig | ClassifyConfig | PluginConfig
+    if context.layout == "pairs" and not isinstance(config, reads_pairs):
         yield (
             f"objective: '{config.name}' cannot use supervised rows (layout pairs); "
             "set objective.name: text_to_text, or classify for a bert"

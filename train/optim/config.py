@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from schemas.settings import Settings
+from train.plugins import PLUGIN_PATTERN
 
 ScheduleName = Literal[
     "linear_warmup_cosine_lr", "linear_warmup_step_lr", "inverse_sqrt", "wsd", "constant"
@@ -74,10 +75,22 @@ class ScheduleConfig(Settings):
         description="multiply by sqrt(batch / final batch) while batch.ramp grows the batch",
     )
 
+    plugin: str | None = Field(
+        default=None,
+        pattern=PLUGIN_PATTERN,
+        description="`package.module:name` of a function of your own, (progress, config, **options) -> rate; it replaces lr_scheduler_type",
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="named arguments of the plug-in; without one, none"
+    )
+
     @property
     def needs_end(self) -> bool:
         """Whether the curve depends on the length of the run."""
-        return self.lr_scheduler_type in ("linear_warmup_cosine_lr", "wsd")
+        return self.plugin is not None or self.lr_scheduler_type in (
+            "linear_warmup_cosine_lr",
+            "wsd",
+        )
 
     @field_validator("lr_scheduler_type", mode="before")
     @classmethod
@@ -136,6 +149,14 @@ class OptimizerConfig(Settings):
     )
     max_grad_norm: float | None = Field(
         default=1.0, gt=0, description="longer gradients are scaled down to this norm; null: never"
+    )
+    plugin: str | None = Field(
+        default=None,
+        pattern=PLUGIN_PATTERN,
+        description="`package.module:name` of your own, (groups, lr, **options) -> torch optimizer; it replaces name, betas, eps and momentum",
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="named arguments of the plug-in; without one, none"
     )
 
     @property

@@ -11,12 +11,14 @@ import torch
 from torch import nn
 from torch.distributed.tensor import DTensor
 
+from schemas.errors import SettingsError
 from train.model.roles import Role, parameter_roles, role_of
 from train.optim.adafactor import Adafactor
 from train.optim.adamw import LocalAdamW
 from train.optim.config import OptimizerConfig
 from train.optim.lion import Lion
 from train.optim.muon import Muon
+from train.plugins import load_plugin
 
 Groups = list[dict[str, Any]]
 
@@ -59,6 +61,8 @@ def _add_penalties(optimizer: torch.optim.Optimizer, *_: object, config: Optimiz
 
 def _choose(groups: Groups, config: OptimizerConfig) -> torch.optim.Optimizer:
     lr = 0.0  # the loop sets it before every update
+    if config.plugin is not None:
+        return _own(config.plugin, groups, config)
     match config.name:
         case "adamw":
             return LocalAdamW(
@@ -81,6 +85,21 @@ def _choose(groups: Groups, config: OptimizerConfig) -> torch.optim.Optimizer:
                 momentum=config.momentum_or_default,
                 betas=config.betas or (0.9, 0.95),
             )
+
+
+def _own(path: str, groups: Groups, config: OptimizerConfig) -> torch.optim.Optimizer:
+    """The recipe's own optimizer, if it keeps what the loop reads of each group."""
+    made = load_plugin(path, where="optimizer.plugin")(groups, lr=0.0, **config.options)
+    is_whole = isinstance(made, torch.optim.Optimizer) and all(
+        {"lr_scale", "decays"} <= group.keys() for group in made.param_groups
+    )
+    if not is_whole:
+        raise SettingsError(
+            f"optimizer.plugin: {path} gave {type(made).__name__}; expected a torch.optim.Optimizer "
+            "over the groups that it was given, with their keys lr_scale and decays"
+        )
+    optimizer: torch.optim.Optimizer = made
+    return optimizer
 
 
 @dataclass(frozen=True, kw_only=True)

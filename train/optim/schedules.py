@@ -12,7 +12,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from schemas.errors import SettingsError
 from train.optim.config import ScheduleConfig
+from train.plugins import load_plugin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +41,26 @@ class Progress:
 
 
 def learning_rate(progress: Progress, config: ScheduleConfig) -> float:
-    """The rate of the update that comes after `progress`; `min_lr` is a floor after the warm-up."""
+    """The rate of the update that comes after `progress`; `min_lr` is a floor after the warm-up.
+
+    Raises:
+        SettingsError: The recipe's own schedule cannot be imported, or gives no rate.
+    """
+    if config.plugin is not None:
+        return _own_rate(config.plugin, progress, config)
     rate = _epochwise(progress, config) if config.epochwise else _by_unit(progress, config)
     if config.couple_to_batch:
         rate *= math.sqrt(progress.batch_fraction)
     return rate
+
+
+def _own_rate(path: str, progress: Progress, config: ScheduleConfig) -> float:
+    rate = load_plugin(path, where="schedule.plugin")(progress, config, **config.options)
+    if not isinstance(rate, int | float) or not 0 <= rate < math.inf:
+        raise SettingsError(
+            f"schedule.plugin: {path} gave {rate!r} at step {progress.step}; expected a rate of 0 or more"
+        )
+    return float(rate)
 
 
 def _by_unit(progress: Progress, config: ScheduleConfig) -> float:

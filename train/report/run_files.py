@@ -61,8 +61,10 @@ class RunFiles:
         """Parameters of the model; None before the first checkpoint."""
         model = (self.state or {}).get("identity", {}).get("model")
         try:
-            return None if not model else ModelConfig.model_validate(model).num_parameters()
-        except ValidationError:  # a plug-in's model, or a shape of another version
+            if not model or model.get("plugin"):
+                return None  # its shape is its own
+            return ModelConfig.model_validate(model).num_parameters()
+        except ValidationError:  # a shape of another version
             return None
 
     @property

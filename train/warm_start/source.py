@@ -23,6 +23,7 @@ from train.exchange.folder import OWN_SHAPE
 from train.exchange.weights import read_weights as read_folder
 from train.model.config import ModelConfig
 from train.model.presets import PRESETS
+from train.plugins import refuse_untrusted
 from train.vocabulary.trainable import merge_rows
 
 State = dict[str, Tensor]
@@ -60,8 +61,16 @@ def find_source(name: str) -> Source | None:
 
     Raises:
         SettingsError: Neither a folder nor a preset.
-        ContractError: A folder that holds no model, or one that we cannot reproduce.
+        ContractError: A folder that holds no model, one that we cannot reproduce, or one whose model is
+            a plug-in that is not trusted.
     """
+    source = _find(name)
+    if source is not None and source.config.plugin is not None:
+        refuse_untrusted(source.config.plugin, where=str(source.path))
+    return source
+
+
+def _find(name: str) -> Source | None:
     path = Path(name)
     if not path.is_dir():
         if name in PRESETS:

@@ -18,6 +18,7 @@ from schemas.vocabulary import VOCABULARY_FILE, ExtendedVocabulary
 from train.model.config import ModelConfig
 from train.model.presets import PRESETS
 from train.model.transformer import Model, build_model, make_model
+from train.plugins import refuse_untrusted
 from train.vocabulary.extension import read_extension
 from train.vocabulary.trainable import train_rows_only
 from train.warm_start.config import StartRequest, WarmStartConfig
@@ -110,6 +111,8 @@ def choose_start(
         )
     if resumed is not None:
         shape = parse_settings(ModelConfig, resumed.model, where="checkpoint")
+        if shape.plugin is not None and shape.plugin != request.model.get("plugin"):
+            refuse_untrusted(shape.plugin, where="checkpoint")
         return Start(config=changed_shape(shape, request, "checkpoint"), new_rows=resumed.new_rows)
     source = find_source(warm.source)
     assert source is not None  # presets are handled above
