@@ -25,6 +25,7 @@ from refinery.quality.classifier import ModelFiles, card_name, model_name
 from refinery.quality.config import QUALITY
 from refinery.quality.scorers import HeadModel, local_models
 from refinery.recipe import RefineSettings, load_recipe
+from refinery.sources.config import SourceConfig
 from schemas.errors import SettingsError
 
 
@@ -73,8 +74,9 @@ def run(args: argparse.Namespace) -> int:
     with Cleaner(config, models) as cleaner:
         for name in args.files:
             found = explain_file(
-                cleaner, name, url=args.url, charset=args.charset, record=args.record
-            )
+                cleaner, name, url=args.url, charset=args.charset, record=args.record,
+                source=_source_of(settings, name),
+            )  # fmt: skip
             print(json.dumps(found.row, ensure_ascii=False, sort_keys=False), flush=True)
             rows.append(found)
     if args.html:
@@ -83,6 +85,19 @@ def run(args: argparse.Namespace) -> int:
         storage.replace(args.html, render_page(rows).encode())
         print(f"wrote {args.html}", file=sys.stderr)
     return 0
+
+
+def _source_of(settings: RefineSettings | None, name: str) -> SourceConfig | None:
+    """The recipe's source whose folder holds a file, or that is the file."""
+    if settings is None:
+        return None
+
+    def inside(source: SourceConfig) -> bool:
+        _, folder = storage.file_system(source.uri)
+        _, path = storage.file_system(name)
+        return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+    return next(filter(inside, settings.recipe.sources), None)
 
 
 def _settings(args: argparse.Namespace) -> RefineSettings | None:

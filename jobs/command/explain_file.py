@@ -8,7 +8,7 @@ from typing import TypedDict
 from refinery.clean.cleaner import Cleaner
 from refinery.clean.pages import CleanDocument, Payload, Rejected
 from refinery.publish import storage
-from refinery.sources.config import Format
+from refinery.sources.config import Format, SourceConfig
 from refinery.sources.formats import format_of
 from refinery.sources.record import Broken, document_id, short_message, to_valid_text
 from refinery.text.edits import apply_edits
@@ -74,8 +74,11 @@ def explain_file(
     url: str | None = None,
     charset: str | None = None,
     record: int | None = None,
+    source: SourceConfig | None = None,
 ) -> Explained:
     """Clean one file, or one document of a file that holds several, as the job would.
+
+    `source` says how a recipe reads such a file; without it, the fields of rows are guessed.
 
     Raises:
         SettingsError: The file holds no such document.
@@ -84,7 +87,7 @@ def explain_file(
         # The readers import Spark's modules, which a page or a text needs not.
         from jobs.command.explain_record import Wanted, find_record
 
-        found = find_record(uri, Wanted(record=record, url=url))
+        found = find_record(uri, Wanted(record=record, url=url), source)
         if isinstance(found, Broken):
             verdict = _rejected(found.reason, found.message)
             return Explained({"path": uri, "doc_id": None, **verdict}, b"", None)

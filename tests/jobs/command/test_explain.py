@@ -37,7 +37,7 @@ def test_one_line_per_file_also_for_rejects(capsys, tmp_path: Path) -> None:
     assert rows[0]["lang"] == "en"
     assert rows[0]["text"].endswith("face with tears of joy")
     assert rows[0]["drop_reason"] == rows[0]["reasons"][0] == "gopher:words"
-    assert [row["drop_reason"] for row in rows[1:]] == ["page:undecodable"]
+    assert [row["drop_reason"] for row in rows[1:]] == ["page:binary"]
     assert {frozenset(row) for row in rows} == {frozenset(rows[0])}
 
 
@@ -80,6 +80,19 @@ def test_a_document_of_a_file_is_named_by_number_or_address(
     assert by_number[0]["text"] == "第二份文档。"
     with pytest.raises(SettingsError, match="no record with number 7; 2 of its records"):
         main(["explain", path, "--record", "7"])
+
+
+def test_the_recipes_source_says_which_field_holds_the_text(capsys, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "a decoy", "body": "What the recipe reads."}\n')
+    (tmp_path / "r.yaml").write_text(
+        f"recipe:\n  name: t\n  sources: [{{name: a, uri: '{tmp_path}', format: jsonl, "
+        "fields: {text: body}}]\nruntime: {output: o}\n",
+        encoding="utf-8",
+    )
+
+    (row,) = explain(capsys, str(tmp_path / "a.jsonl"), "--recipe", str(tmp_path / "r.yaml"))
+
+    assert row["text"] == "What the recipe reads."
 
 
 def test_a_record_of_an_archive_is_named_by_its_address(capsys, tmp_path: Path) -> None:
