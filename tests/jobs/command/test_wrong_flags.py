@@ -22,7 +22,7 @@ EXTEND = "vocabulary extend --base . --donor . --out out"
         ("estimate recipe.yaml --cores 0", "expected a whole number above 0"),
         ("explain page.html --recipe recipe.yaml --set recipe.nmae=x", "did you mean 'name'"),
         ("export --recipe recipe.yaml --out x.jsonl --set recipe.nmae=x", "did you mean 'name'"),
-        ("export --recipe recipe.yaml --out x.csv", "ends in .jsonl or .parquet"),
+        ("export --recipe recipe.yaml --out x.csv", "ends in .jsonl, .jsonl.gz"),
         ("gate report.json --max-rejected 2", "--max-rejected"),
         ("init . --out nowhere/recipe.yaml", "there is no folder nowhere"),
         ("plan recipe.yaml --set recipe.nmae=x", "did you mean 'name'"),
