@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import yaml
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from schemas.errors import ContractError, SettingsError
 from tests.support.extended import write_two_datasets
 from train.commands import export, pretrain
 from train.data.remote import ShardFiles, local_tokenizer
+from train.generation.export import export_model
 
 
 def call(verb: Any, *arguments: str) -> int:
@@ -77,6 +79,17 @@ def test_an_export_is_exported_again_in_another_type(folder: Path, tmp_path: Pat
     config = json.loads((tmp_path / "a" / "config.json").read_text())
     own = json.loads((folder / "run" / "export" / "config.json").read_text())
     assert config == {**own, "torch_dtype": "float16"}
+
+
+def test_a_weight_beyond_fp16_is_named(folder: Path, tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    shutil.copytree(folder / "run" / "export", large)
+    tensors = load_file(large / "model.safetensors")
+    tensors["transformer.ln_f.weight"][0] = 1e6
+    save_file(tensors, large / "model.safetensors", metadata={"format": "pt"})
+
+    with pytest.raises(ContractError, match="final_norm.weight has values that fp16 cannot hold"):
+        export_model(large, tmp_path / "out", dtype="fp16")
 
 
 def test_a_folder_that_is_there_is_not_written_over(folder: Path, tmp_path: Path) -> None:
