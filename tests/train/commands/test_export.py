@@ -88,7 +88,7 @@ def test_a_weight_beyond_fp16_is_named(folder: Path, tmp_path: Path) -> None:
     tensors["transformer.ln_f.weight"][0] = 1e6
     save_file(tensors, large / "model.safetensors", metadata={"format": "pt"})
 
-    with pytest.raises(ContractError, match="final_norm.weight has values that fp16 cannot hold"):
+    with pytest.raises(ContractError, match=r"final_norm.weight has values that fp16 cannot hold"):
         export_model(large, tmp_path / "out", dtype="fp16")
 
 
