@@ -10,7 +10,6 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from refinery.clean.facts import CleanFacts
 from refinery.datasets.runs import Run
 from refinery.mixture.facts import MixtureFacts
 from refinery.mixture.plan import SourcePlan
@@ -97,10 +96,7 @@ def _collect(run: Run, tables: Tables) -> ReportData:
         homographs=homograph_rows(tables),
         cards=_cards(records),
         mixture=tuple(_mixture_row(plan, manifest) for plan in (mixture.plan if mixture else ())),
-        mixture_warnings=(
-            *(records["clean"].facts_of(CleanFacts).warnings if "clean" in records else ()),
-            *(mixture.warnings if mixture else ()),
-        ),
+        mixture_warnings=mixture.warnings if mixture else (),
         packing={"train": _packing(manifest.train), "heldout": _packing(manifest.heldout)}
         if manifest
         else {},
