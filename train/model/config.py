@@ -313,7 +313,7 @@ class ModelConfig(Settings):
 
 def unsaid(config: ModelConfig) -> set[str]:
     """The later fields that say nothing new of a shape; identities of older runs lack them."""
-    old = {
+    old: dict[str, Any] = {
         "qkv_bias": config.bias,
         "qk_norm": False,
         "rotary_scaling": None,
