@@ -198,5 +198,5 @@ def run_stages(
         except NothingNew as end:
             run.nothing_new = str(end)
             record_run(run.settings, run.store, run.records, started)
-            run.console.print(f"nothing new: {end}; no new dataset")
+            run.console.print(f"nothing new: {end}; no new dataset", soft_wrap=True)
     return run
