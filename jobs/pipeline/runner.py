@@ -1,7 +1,6 @@
 """Run stages in order: fingerprint, skip what is published, run, count, publish.
 
-The order of work in `run_stages` is the whole life of a dataset; a killed run leaves attempts that
-no record names, and the next run takes up at the first stage without a record.
+A killed run leaves attempts that no record names; the next takes up at the first stage without one.
 """
 
 from __future__ import annotations
@@ -131,8 +130,7 @@ class RefineRun:
         """Take a stage's record, or run it; in one process at a time, also over shared tables.
 
         Raises:
-            SettingsError: It is not published, and not to be run.
-            ContractError: The run packs, and the output holds a dataset that was made otherwise.
+            PipelineError: It may not run, or the output holds a dataset that was made otherwise.
         """
         fingerprint = self.fingerprint(stage)
         claimed = fingerprint or self.fingerprint_with(stage, [])
