@@ -7,10 +7,7 @@ What the recipe says is checked first. Spark's log goes to a file beside the res
 
 from __future__ import annotations
 
-import argparse
 import os
-import shlex
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,8 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from jobs.pipeline.arguments import local_parser, parse_recipe_arguments
-from jobs.spark.class_archive import jvm_options
-from jobs.spark.java import find_java
+from jobs.spark.launcher import launcher_environment
 from refinery.preflight.checks import check_settings
 from refinery.publish import storage
 from schemas.errors import SettingsError, run_main
@@ -37,7 +33,7 @@ def main(argv: list[str]) -> int:
     log = _log_path(settings.runtime.output)
     log.parent.mkdir(parents=True, exist_ok=True)
     with as_file(files("jobs").joinpath("log4j2.properties")) as log_settings:
-        os.environ.update(_environment(log, log_settings, args))
+        os.environ.update(launcher_environment(log, log_settings, with_ui=args.ui, conf=args.conf))
         from jobs.spark.session import build_session
 
         if not storage.exists(storage.join_uri(settings.runtime.output, "dataset", MANIFEST_NAME)):
@@ -63,25 +59,6 @@ def _start_silently(start: Callable[[], object]) -> None:
     # A JVM that does not start, ends or refuses a setting fails again where a stage asks for it.
     with suppress(OSError, PySparkException, Py4JError):
         start()
-
-
-def _environment(log: Path, log_settings: Path, args: argparse.Namespace) -> dict[str, str]:
-    """What Spark's launcher reads; the caller's own settings win."""
-    options = f"-Dlog4j2.configurationFile={log_settings} -Drefinery.log={log}"
-    submit = [
-        "--master", os.environ.get("REFINERY_MASTER", "local[*]"),
-        "--driver-memory", os.environ.get("REFINERY_DRIVER_MEMORY", "1g"),
-        "--driver-java-options", options,
-        "--conf", f"spark.ui.enabled={str(args.ui).lower()}",
-        *(word for setting in args.conf for word in ("--conf", setting)),
-        "pyspark-shell",
-    ]  # fmt: skip
-    ours = {
-        "PYSPARK_PYTHON": sys.executable,
-        "PYSPARK_SUBMIT_ARGS": shlex.join(submit),
-        "SPARK_SUBMIT_OPTS": jvm_options(),
-    }
-    return {**ours, **os.environ, "JAVA_HOME": str(find_java().home)}
 
 
 if __name__ == "__main__":

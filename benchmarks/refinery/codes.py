@@ -5,7 +5,7 @@ normalised by the step `codes` alone; a file that it changes counts as touched. 
 JSONL of prose are counted by document in the same way. Chats are the messages below, written for
 this program: some hold codes that a reader sees as faces, others hold the same signs with another meaning.
 
-    python -m benchmarks.refinery.codes --code .venv/lib /usr/lib/python3 --prose ../shared/data/text/books-en.jsonl.gz
+    python -m benchmarks.refinery.codes --code .venv/lib /usr/lib/python3 --prose TEXTS/books-en.jsonl.gz
 """
 
 from __future__ import annotations

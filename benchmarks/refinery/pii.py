@@ -7,7 +7,7 @@ addresses, of which there are tens of thousands, one in `EMAIL_SHARE` by hash is
 those without a label. Recall: sentences in English, Chinese and German, written for this program,
 with planted data and with numbers that only look like them.
 
-    python -m benchmarks.refinery.pii --text /usr/share/doc /usr/share/man --jsonl ../shared/data/text/docs-zh.jsonl.gz
+    python -m benchmarks.refinery.pii --text /usr/share/doc /usr/share/man --jsonl TEXTS/docs-zh.jsonl.gz
 """
 
 from __future__ import annotations

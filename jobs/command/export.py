@@ -10,9 +10,9 @@ from __future__ import annotations
 import argparse
 import os
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
 
+from jobs.command.export_with_spark import ExportTables, export_with_spark, refuse_existing
 from jobs.pipeline.arguments import add_recipe_arguments, read_settings
 from refinery.datasets.publish import TOKENIZER_FOLDER, dataset_uri
 from refinery.export.rows import EDIT_STAGES, export_rows
@@ -34,16 +34,6 @@ from schemas.errors import ContractError, SettingsError
 SPARK_ABOVE_BYTES = 4_000_000_000
 FORMATS = ("text", "huggingface", "megatron", "npy")
 TOKEN_WRITERS = {"megatron": write_megatron, "npy": write_npy}
-
-
-@dataclass(frozen=True)
-class ExportTables:
-    """URIs of the tables that an export reads."""
-
-    cleaned: str
-    tokens: str
-    edits: tuple[str, ...]
-    fetches: str | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -100,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
         if args.format in TOKEN_WRITERS:
             count = _export_tokens(args, out, tables, settings)
         elif args.format == "text" and clean.tables["cleaned"].bytes > args.spark_above:
-            count = _export_with_spark(settings, out, tables, args.compression)
+            count = export_with_spark(settings, out, tables, args.compression)
         else:
             count = _export_text(args, out, tables, settings.recipe.name)
     expected = tokens.tables["tokens"].rows
@@ -123,7 +113,7 @@ def _export_text(args: argparse.Namespace, out: Path, tables: ExportTables, name
         fetches_uri=tables.fetches,
     )
     if args.format == "huggingface":
-        _refuse_existing(out)
+        refuse_existing(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     # The ending stays: it says the compression.
     aside = out.with_name(f".{uuid.uuid4().hex}.{out.name}")
@@ -146,7 +136,7 @@ def _export_tokens(
     """A folder with a file, or a pair of them, for each split."""
     from refinery.tokenizers.identity import load_tokenizer
 
-    _refuse_existing(out)
+    refuse_existing(out)
     uri = storage.join_uri(dataset_uri(settings.runtime.output), TOKENIZER_FOLDER)
     if not storage.exists(uri):
         raise SettingsError(f"{uri}: no tokenizer there; ids are exported from a finished run")
@@ -158,46 +148,6 @@ def _export_tokens(
         with storage.disk_full_as_error(str(out)):
             count += TOKEN_WRITERS[args.format](out / split, ids, vocab_size)
     return count
-
-
-def _refuse_existing(out: Path) -> None:
-    if out.exists():
-        raise SettingsError(f"--out {out}: is there already")
-
-
-def _export_with_spark(
-    settings: RefineSettings, out: Path, tables: ExportTables, compression: str
-) -> int:
-    """Let executors write parts into a folder; an existing one is refused."""
-    _refuse_existing(out)
-    from jobs.spark.java import find_java  # Spark starts only for large tables
-
-    os.environ["JAVA_HOME"] = str(find_java().home)
-    from jobs.spark.session import build_session
-    from refinery.export.spark import export_documents
-    from schemas.tables import CLEANED, EDITS, FETCHES, TOKENS
-
-    spark = build_session("export", settings.runtime)
-    found = [uri for uri in tables.edits if storage.exists(uri)]
-    edits = (
-        spark.read.schema(EDITS.ddl).parquet(*found)
-        if found
-        else spark.createDataFrame([], EDITS.ddl)
-    )
-    has_fetches = tables.fetches is not None and storage.exists(tables.fetches)
-    rows = export_documents(
-        spark.read.schema(CLEANED.ddl).parquet(tables.cleaned),
-        spark.read.schema(TOKENS.ddl).parquet(tables.tokens),
-        edits,
-        spark.read.schema(FETCHES.ddl).parquet(tables.fetches)
-        if has_fetches
-        else spark.createDataFrame([], FETCHES.ddl),
-    )
-    is_parquet = out.name.endswith(".parquet")
-    kind = "parquet" if is_parquet else "json"
-    codec = compression if is_parquet else {".gz": "gzip", ".zst": "zstd"}.get(out.suffix, "none")
-    rows.write.format(kind).option("compression", codec).save(str(out))
-    return int(spark.read.format(kind).load(str(out)).count())
 
 
 def _input(store: Store, record: StageRecord, stage: str) -> StageRecord | None:

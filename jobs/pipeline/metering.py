@@ -36,13 +36,16 @@ def metered(session: SparkSession) -> Iterator[Meter]:
     is_local = context.master.startswith("local[") or context.master == "local"
     python = _python_seconds(_jvm_pid(session)) if is_local else None
     meter = Meter()
+    is_interrupted = False
     try:
         yield meter
-    except Exception:
-        meter.costs.append(_cost(session, first, python))
+    except KeyboardInterrupt:
+        # There may be no JVM left to ask.
+        is_interrupted = True
         raise
-    # An interruption is not metered: there may be no JVM to ask.
-    meter.costs.append(_cost(session, first, python))
+    finally:
+        if not is_interrupted:
+            meter.costs.append(_cost(session, first, python))
 
 
 def _cost(session: SparkSession, first: int, python: float | None) -> StageCost:

@@ -53,6 +53,6 @@ def test_refine_refuses_the_same_before_spark_starts(
     def started(*_: object) -> None:
         raise AssertionError("Spark was looked for")
 
-    monkeypatch.setattr("jobs.launch.find_java", started)
+    monkeypatch.setattr("jobs.spark.launcher.find_java", started)
     with pytest.raises(SettingsError, match="no language 'english'; did you mean 'en'"):
         main(["refine", str(recipe), "--set", "recipe.clean.language.languages=[english]"])

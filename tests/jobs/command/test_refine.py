@@ -11,6 +11,7 @@ import pytest
 
 from jobs import launch
 from jobs.command import refine, report
+from jobs.spark import launcher
 from jobs.spark.java import Java
 from schemas.errors import ContractError, PipelineError
 
@@ -56,13 +57,15 @@ def test_a_recipe_is_named_by_its_first_argument(monkeypatch: pytest.MonkeyPatch
 
 
 def test_spark_is_started_with_what_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch, "find_java", lambda: Java(Path("/java"), 21))
+    monkeypatch.setattr(launcher, "find_java", lambda: Java(Path("/java"), 21))
     monkeypatch.setenv("REFINERY_MASTER", "local[3]")
     monkeypatch.setenv("REFINERY_DRIVER_MEMORY", "2g")
     monkeypatch.delenv("PYSPARK_SUBMIT_ARGS", raising=False)
     asked = parse(refine, "r.yaml", "--ui", "--conf", "spark.local.dir=/a b")
 
-    found = launch._environment(Path("s.log"), Path("l.properties"), asked)
+    found = launcher.launcher_environment(
+        Path("s.log"), Path("l.properties"), with_ui=asked.ui, conf=asked.conf
+    )
 
     words = shlex.split(found["PYSPARK_SUBMIT_ARGS"])
     assert words[:4] == ["--master", "local[3]", "--driver-memory", "2g"]
