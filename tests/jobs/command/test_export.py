@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from jobs.command.export_with_spark import refuse_existing
 from jobs.command.main import main
 from refinery.publish.records import StageRecord
 from refinery.publish.store import Store
@@ -122,3 +123,9 @@ def test_token_ids_are_written_by_split(tmp_path: Path, kind: str, files: int) -
 def test_an_end_id_is_for_ids_alone(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="only for megatron or npy"):
         main(["export", "r.yaml", "--end-id", "1", "--out", str(tmp_path / "a.jsonl")])
+
+
+def test_spark_never_writes_over_an_export(tmp_path: Path) -> None:
+    refuse_existing(tmp_path / "new")
+    with pytest.raises(SettingsError, match="is there already"):
+        refuse_existing(tmp_path)

@@ -206,13 +206,10 @@ def test_another_scheme_or_a_missing_index_is_refused(
 
 
 def test_dumps_must_name_every_source(tmp_path: Path) -> None:
-    wrong = settings(tmp_path, ["new", "old"], dumps=(("ald",), ("new",))).recipe
-    short = settings(tmp_path, ["new", "old"], dumps=(("new",),)).recipe
-
     with pytest.raises(SettingsError, match="no source 'ald'; did you mean 'old'"):
-        STAGE.settings(wrong)
+        settings(tmp_path, ["new", "old"], dumps=(("ald",), ("new",)))
     with pytest.raises(SettingsError, match="no dump holds old"):
-        STAGE.settings(short)
+        settings(tmp_path, ["new", "old"], dumps=(("new",),))
 
 
 def test_recurring_lines_become_edits_of_kept_documents(one_run: StageContext) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 from unittest import mock
 
@@ -74,6 +75,7 @@ def test_an_overflow_skips_the_update_halves_the_scale_and_training_recovers() -
 def test_use_amp_is_bf16_where_the_hardware_has_it_and_says_why_not(
     *, has: bool, found: torch.dtype | None, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, "train.distributed.precision")
     with mock.patch.object(
         torch.ops.mkldnn, "_is_mkldnn_bf16_supported", return_value=has, create=True
     ):
