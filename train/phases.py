@@ -117,6 +117,7 @@ _SINCE_0_2 = {
     "checkpoint": ("max_failed_saves", "retry_seconds"),
     "metrics": ("sinks",),
 }
+_OLD_PEAK = 3e-4  # of a recipe that named none
 
 
 def _old_settings_sha256(settings: TrainSettings) -> tuple[str, str]:
@@ -127,6 +128,8 @@ def _old_settings_sha256(settings: TrainSettings) -> tuple[str, str]:
         else value
         for name, value in settings.model_dump(mode="json").items()
     }
+    if old["schedule"]["peak_lr"] is None:
+        old["schedule"]["peak_lr"] = _OLD_PEAK
     return sha256_hex(canonical_json(old)), sha256_hex(canonical_json(with_old_keys(old)))
 
 

@@ -14,6 +14,7 @@ from schemas.manifest import Manifest
 from train.model.config import ModelConfig
 from train.objectives.config import ClassifyConfig, parse_objective
 from train.objectives.requirements import ObjectiveContext, family_faults, objective_faults
+from train.optim.peaks import with_peak
 from train.parallel.config import ParallelConfig
 from train.settings import TrainSettings
 
@@ -59,6 +60,7 @@ def refusals(settings: TrainSettings, facts: RunFacts) -> list[str]:
         *_row_faults(settings, facts),
         *_pipeline_faults(settings, facts),
         *_objective_faults(settings, facts),
+        *_rate_faults(settings, facts),
         *_idle_faults(settings, facts),
     ]
 
@@ -343,6 +345,21 @@ def _microbatch_faults(settings: TrainSettings, data_ranks: int) -> Iterator[str
                 f"{parallel.pp} micro-batches per rank and step, got {count}; change "
                 "batch.sequences or batch.microbatch"
             )
+
+
+def _rate_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[str]:
+    """A peak that the recipe leaves open and nobody has published."""
+    model, schedule = facts.model, settings.schedule
+    if schedule.peak_lr is None and model.width_ratio != 1.0:
+        yield (
+            f"schedule.peak_lr: with model.mup_base_width {model.mup_base_width} it is the rate of the model "
+            "of that width; give a number"
+        )
+        return
+    try:
+        with_peak(schedule, settings.optimizer, model.num_parameters())
+    except SettingsError as error:
+        yield str(error)
 
 
 # Constants of an optimizer, and which optimizers read them.

@@ -16,8 +16,9 @@ from schemas.manifest import Manifest
 from schemas.terminal import open_console
 from train.commands.arguments import add_recipe_arguments, positive, settings_of
 from train.loop.plan import RunPlan
+from train.optim.peaks import published_peak, with_peak
 from train.optim.schedules import learning_rate
-from train.recipe_facts import DataSizes, judge_recipe, ranks_of
+from train.recipe_facts import DataSizes, JudgedPhase, judge_recipe, ranks_of
 from train.refusals import RunFacts
 from train.settings import TrainSettings
 
@@ -59,8 +60,9 @@ def run(args: argparse.Namespace) -> int:
             planned = phase.settings
             console.print(f"phase {number}: trainable {planned.trainable}, {planned.output}")
             page = None if page is None else page.with_stem(f"{page.stem}-{number}")
+        whole = _with_peak(console, phase)
         if phase.facts.manifest is not None:
-            _show_course(console, phase.settings, phase.facts.manifest, page)
+            _show_course(console, whole, phase.facts.manifest, page)
     last = phases[-1].facts
     seq_len = args.seq_len if last.manifest is None else last.manifest.seq_len
     _show_groups(console, settings, last)
@@ -71,6 +73,18 @@ def run(args: argparse.Namespace) -> int:
         fit = largest_microbatch(settings, last.model, seq_len=seq_len)
         console.print(fit.describe())
     return 0
+
+
+def _with_peak(console: Console, phase: JudgedPhase) -> TrainSettings:
+    """The settings of a phase with a number for the peak of its rate; prints one that they leave open."""
+    settings, parameters = phase.settings, phase.facts.model.num_parameters()
+    schedule = with_peak(settings.schedule, settings.optimizer, parameters)
+    if settings.schedule.peak_lr is None:
+        source = published_peak(settings.optimizer, parameters).source
+        console.print(
+            f"peak rate {schedule.peak:g} for {settings.optimizer.name} and {parameters:,} parameters: {source}"
+        )
+    return settings.model_copy(update={"schedule": schedule})
 
 
 def _show_course(
@@ -89,7 +103,7 @@ def _show_course(
     for step in sorted({round(i * (total - 1) / _LINES) for i in range(_LINES + 1)}):
         rate = learning_rate(plan.progress(step), settings.schedule)
         span = plan.span(step)
-        bar = "#" * round(40 * rate / settings.schedule.peak_lr)
+        bar = "#" * round(40 * rate / settings.schedule.peak)
         tokens = (span.start - plan.first_sample) * plan.seq_len
         decay = f"{settings.optimizer.weight_decay:g}"
         table.add_row(f"{step:,}", f"{tokens:,}", str(span.count), decay, f"{rate:.3e}", bar)

@@ -11,6 +11,7 @@ from train.commands.arguments import add_recipe_arguments, settings_of
 from train.data.loader import shard_files
 from train.data.remote import open_manifest
 from train.data.spliced import open_spans
+from train.loop.data_order import order_of_run
 from train.loop.plan import RunPlan
 
 
@@ -28,7 +29,11 @@ def run(args: argparse.Namespace) -> int:
     if not 0 <= args.step < plan.total_steps:
         raise SettingsError(f"--step {args.step}: the run has steps 0 to {plan.total_steps - 1}")
     data = open_spans(
-        settings.spans, settings.loader, seed=settings.seed, first_sample=settings.first_sample
+        settings.spans,
+        settings.loader,
+        seed=settings.seed,
+        first_sample=settings.first_sample,
+        order=order_of_run(settings),
     )
     span = plan.span(args.step)
     for sample in range(span.start, span.start + span.count):

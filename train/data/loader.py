@@ -14,7 +14,7 @@ import numpy as np
 
 from schemas.manifest import MANIFEST_NAME, Manifest
 from train.data.config import LoaderConfig
-from train.data.cursor import Cursor, Int64s
+from train.data.cursor import Cursor, DataOrder, Int64s
 from train.data.packed import Int32s, PackedRows
 from train.data.remote import ShardFiles
 from train.data.shards import RowGroup, Segment, ShardReader
@@ -70,6 +70,7 @@ def open_split(
     split: str,
     seed: int,
     sources: tuple[str, ...] | None = None,
+    order: DataOrder = "by_seed",
 ) -> SplitReader:
     """Open a split; shards are opened and verified when their first row is read.
 
@@ -78,8 +79,9 @@ def open_split(
         manifest: The manifest of the dataset.
         config: How the shards are verified and cached.
         split: Name of the split, `train` or `heldout`.
-        seed: Seed of the order of all passes but the first, which is that of the shards.
+        seed: Seed of the order of the training split; the held-out one has the order of its shards.
         sources: Names that `PackedRows.segment_source` numbers; by default the split's own.
+        order: How the passes over the training split are ordered.
     """
     part = manifest.train if split == "train" else manifest.heldout
     sources = sources or tuple(sorted(part.sources))
@@ -93,8 +95,10 @@ def open_split(
         verify=config.verify,
         extra_columns=manifest.columns,
     )
-    lanes = manifest.lanes if split == "train" else 1
-    cursor = Cursor.of_split(part, lanes=lanes, seed=seed)
+    if split == "train":
+        cursor = Cursor.of_split(part, lanes=manifest.lanes, seed=seed, order=order)
+    else:
+        cursor = Cursor.of_split(part, lanes=1, seed=seed, order="by_shard")
     return SplitReader(manifest=manifest, sources=sources, reader=reader, cursor=cursor)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from schemas.errors import ContractError, SettingsError
 from schemas.manifest import Manifest
 from train.data.config import DataSpan, LoaderConfig
-from train.data.cursor import Int64s
+from train.data.cursor import DataOrder, Int64s
 from train.data.loader import RowOrigin, SplitReader, open_split, shard_files
 from train.data.packed import PackedRows
 from train.data.remote import ShardFiles, open_manifest
@@ -93,7 +93,12 @@ def _join_rows(parts: Sequence[PackedRows]) -> PackedRows:
 
 
 def open_spans(
-    spans: Sequence[DataSpan], config: LoaderConfig, *, seed: int, first_sample: int = 0
+    spans: Sequence[DataSpan],
+    config: LoaderConfig,
+    *,
+    seed: int,
+    first_sample: int = 0,
+    order: DataOrder = "by_seed",
 ) -> SplicedReader:
     """Open the training splits of the manifests that a run reads in turn.
 
@@ -108,7 +113,9 @@ def open_spans(
     start = 0
     for span, span_files, manifest in zip(spans, files, manifests, strict=True):
         _check_alike(span, manifest, manifests[0])
-        data = open_split(span_files, manifest, config, split="train", seed=seed, sources=sources)
+        data = open_split(
+            span_files, manifest, config, split="train", seed=seed, sources=sources, order=order
+        )
         if data.num_rows == 0:
             raise SettingsError(f"{span.manifest}: its train split holds no row")
         # Only the first part continues what an earlier phase of the recipe began.

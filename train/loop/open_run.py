@@ -13,6 +13,7 @@ from schemas.manifest import Manifest
 from train.checkpoint.pointer import CHECKPOINTS_NAME
 from train.checkpoint.state_file import read_state
 from train.checkpoint.store import CheckpointStore
+from train.data.cursor import DataOrder
 from train.data.loader import open_split, shard_files
 from train.data.presence import absent_shards
 from train.data.remote import ShardFiles, local_tokenizer, open_manifest
@@ -22,12 +23,15 @@ from train.distributed.precision import autocast_type
 from train.distributed.world import World
 from train.loop.build import Built, build_run
 from train.loop.checkpoints import ManifestSpan, RunCheckpoints, run_identity
+from train.loop.data_order import order_of_run
 from train.loop.heldout import HeldoutEvaluation
 from train.loop.plan import RunPlan
 from train.loop.scaler import LossScaler
 from train.loop.stream import RowSource
 from train.loop.trainer import Trainer
+from train.optim.config import ScheduleConfig
 from train.optim.groups import build_optimizer
+from train.optim.peaks import with_peak
 from train.parallel.compose import build_strategy
 from train.parallel.diloco import OuterLoop
 from train.report.events import EVENTS_NAME, EventLog, Events, NoEvents
@@ -43,6 +47,7 @@ class TrainingRun:
     Attributes:
         settings: The recipe of the run, or of one phase of it.
         data: The training split, through all manifests of the run.
+        order: How its passes are ordered.
         outer: DiLoCo's outer optimizer; None where every step is all-reduced.
         holds_momentum: Whether this process is a parameter server: its checkpoints hold the momentum
             of all of them.
@@ -52,6 +57,7 @@ class TrainingRun:
     manifest: Manifest
     files: ShardFiles
     data: SplicedReader
+    order: DataOrder
     built: Built
     trainer: Trainer
     store: CheckpointStore
@@ -83,11 +89,15 @@ class TrainingRun:
             ManifestSpan(part.first_sample, part.data.manifest.root) for part in self.data.parts
         ]
         weights = flat_weights(trainer.strategy.parts[0]) if self.holds_momentum else None
+        settings = self.settings.model_copy(update={"schedule": trainer.schedule})
         return RunCheckpoints(
             store=self.store,
             trainer=trainer,
-            identity=run_identity(self.settings, self.manifest, self.built, trainer.plan, spans),
-            recipe=self.settings.model_dump(mode="json"),
+            identity={
+                **run_identity(settings, self.manifest, self.built, trainer.plan, spans),
+                "order": self.order,
+            },
+            recipe=settings.model_dump(mode="json"),
             manifest_uri=self.files.base,
             spans=spans,
             events=self.events,
@@ -127,8 +137,13 @@ def open_run(settings: TrainSettings, world: World, *, holds_momentum: bool = Fa
     """Open the dataset and build model, parallel strategy and optimizer."""
     files = shard_files(settings.manifest, settings.loader)
     manifest = open_manifest(files)
+    order = order_of_run(settings)
     data = open_spans(
-        settings.spans, settings.loader, seed=settings.seed, first_sample=settings.first_sample
+        settings.spans,
+        settings.loader,
+        seed=settings.seed,
+        first_sample=settings.first_sample,
+        order=order,
     )
     _refuse_absent_shards(settings, data, world)
     output = Path(settings.output)
@@ -150,7 +165,7 @@ def open_run(settings: TrainSettings, world: World, *, holds_momentum: bool = Fa
         plan=RunPlan.of(
             manifest, settings.batch, settings.stop, first_sample=settings.first_sample
         ),
-        schedule=settings.schedule,
+        schedule=_schedule(settings, built),
         max_grad_norm=settings.optimizer.max_grad_norm,
         strategy=strategy,
         optimizer=build_optimizer(strategy.parts, settings.optimizer),
@@ -163,6 +178,7 @@ def open_run(settings: TrainSettings, world: World, *, holds_momentum: bool = Fa
         manifest=manifest,
         files=files,
         data=data,
+        order=order,
         built=built,
         trainer=trainer,
         store=store,
@@ -171,6 +187,17 @@ def open_run(settings: TrainSettings, world: World, *, holds_momentum: bool = Fa
         outer=OuterLoop(strategy.parts[0], settings.diloco) if settings.diloco else None,
         holds_momentum=holds_momentum,
     )
+
+
+def _schedule(settings: TrainSettings, built: Built) -> ScheduleConfig:
+    """The recipe's schedule, with a number for its peak."""
+    shape = built.model_config
+    parameters = (
+        sum(parameter.numel() for parameter in built.model.parameters())
+        if shape is None
+        else shape.num_parameters()
+    )
+    return with_peak(settings.schedule, settings.optimizer, parameters)
 
 
 def _refuse_absent_shards(settings: TrainSettings, data: SplicedReader, world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -29,8 +30,11 @@ class ScheduleConfig(Settings):
         default="linear_warmup_cosine_lr",
         description="shape of the curve; the first two are LAVIS's",
     )
-    peak_lr: float = Field(
-        default=3e-4, gt=0, description="highest rate, reached at the end of the warm-up"
+    peak_lr: float | None = Field(
+        default=None,
+        gt=0,
+        description="highest rate, reached at the end of the warm-up; null or auto: what was published for "
+        "the optimizer and the model's size (`train plan` says the number and its source)",
     )
     min_lr: float = Field(default=0.0, ge=0, description="lowest rate after the warm-up")
     warmup_start_lr: float | None = Field(
@@ -85,6 +89,12 @@ class ScheduleConfig(Settings):
     )
 
     @property
+    def peak(self) -> float:
+        """The highest rate, of a schedule that has one (train/optim/peaks.py)."""
+        assert self.peak_lr is not None
+        return self.peak_lr
+
+    @property
     def needs_end(self) -> bool:
         """Whether the curve depends on the length of the run."""
         return self.plugin is not None or self.lr_scheduler_type in (
@@ -97,11 +107,17 @@ class ScheduleConfig(Settings):
     def _spelling_of_lavis(cls, name: object) -> object:
         return _LAVIS_SPELLINGS.get(name.lower(), name) if isinstance(name, str) else name
 
+    @field_validator("peak_lr", mode="before")
+    @classmethod
+    def _auto_is_null(cls, value: object) -> object:
+        return None if value == "auto" else value
+
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.min_lr > self.peak_lr:
+        peak = math.inf if self.peak_lr is None else self.peak_lr
+        if self.min_lr > peak:
             raise ValueError(f"need min_lr <= peak_lr, got {self.min_lr} and {self.peak_lr}")
-        if self.warmup_start_lr is not None and self.warmup_start_lr > self.peak_lr:
+        if self.warmup_start_lr is not None and self.warmup_start_lr > peak:
             raise ValueError(
                 f"need warmup_start_lr <= peak_lr, got {self.warmup_start_lr} and {self.peak_lr}"
             )

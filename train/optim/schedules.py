@@ -85,38 +85,38 @@ def warmup_length(config: ScheduleConfig, total: int) -> int:
 def _warm(now: int, warmup: int, step_length: float, config: ScheduleConfig) -> float:
     start = config.warmup_start_lr
     if start is None:
-        start = config.peak_lr * min(step_length / max(warmup, 1), 1.0)
-    return min(config.peak_lr, start + (config.peak_lr - start) * now / max(warmup, 1))
+        start = config.peak * min(step_length / max(warmup, 1), 1.0)
+    return min(config.peak, start + (config.peak - start) * now / max(warmup, 1))
 
 
 def _cosine(now: int, total: int, progress: Progress, config: ScheduleConfig) -> float:
     warmup = config.warmup or 0
     share = min((now - warmup) / max(total - warmup, 1), 1.0)
-    return config.min_lr + (config.peak_lr - config.min_lr) * 0.5 * (1 + math.cos(math.pi * share))
+    return config.min_lr + (config.peak - config.min_lr) * 0.5 * (1 + math.cos(math.pi * share))
 
 
 def _steps(now: int, total: int, progress: Progress, config: ScheduleConfig) -> float:
     # Counted from the end of the warm-up, so that the peak is reached whatever the two lengths are.
     warm = config.warmup or 0
     decays = progress.passes if config.decay_every is None else (now - warm) // config.decay_every
-    return config.peak_lr * config.lr_decay_rate**decays
+    return config.peak * config.lr_decay_rate**decays
 
 
 def _inverse_sqrt(now: int, total: int, progress: Progress, config: ScheduleConfig) -> float:
     turn = max(config.warmup or 0, 1)
-    return config.peak_lr * math.sqrt(turn / max(now, turn))
+    return config.peak * math.sqrt(turn / max(now, turn))
 
 
 def _wsd(now: int, total: int, progress: Progress, config: ScheduleConfig) -> float:
     begin = total - config.decay_fraction * total
     if now < begin:
-        return config.peak_lr
+        return config.peak
     left = max(total - now, 0) / max(total - begin, 1)
-    return config.min_lr + (config.peak_lr - config.min_lr) * left
+    return config.min_lr + (config.peak - config.min_lr) * left
 
 
 def _constant(now: int, total: int, progress: Progress, config: ScheduleConfig) -> float:
-    return config.peak_lr
+    return config.peak
 
 
 _RULES: dict[str, Callable[[int, int, Progress, ScheduleConfig], float]] = {
@@ -133,6 +133,6 @@ def _epochwise(progress: Progress, config: ScheduleConfig) -> float:
     if progress.passes == 0:
         return _warm(progress.step_in_pass, config.warmup or 0, 1.0, config)
     if config.lr_scheduler_type == "linear_warmup_step_lr":
-        return max(config.min_lr, config.peak_lr * config.lr_decay_rate**progress.passes)
+        return max(config.min_lr, config.peak * config.lr_decay_rate**progress.passes)
     share = progress.passes / progress.total_passes
-    return config.min_lr + (config.peak_lr - config.min_lr) * 0.5 * (1 + math.cos(math.pi * share))
+    return config.min_lr + (config.peak - config.min_lr) * 0.5 * (1 + math.cos(math.pi * share))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -12,8 +14,8 @@ def rows_of(cursor: Cursor, start: int, count: int) -> list[int]:
     return cursor.rows(np.arange(start, start + count, dtype=np.int64)).tolist()
 
 
-def test_first_pass_walks_the_lanes_side_by_side() -> None:
-    cursor = Cursor(shard_rows=[5, 6], lanes=3, seed=1)
+def test_a_pass_by_shard_walks_the_lanes_side_by_side() -> None:
+    cursor = Cursor(shard_rows=[5, 6], lanes=3, seed=1, order="by_shard")
 
     assert rows_of(cursor, 0, 11) == [0, 3, 6, 1, 4, 7, 2, 5, 8, 9, 10]
 
@@ -39,13 +41,73 @@ def test_later_passes_have_their_own_orders_that_the_seed_fixes() -> None:
     assert second_pass != list(range(2000))
 
 
-def test_blocks_stay_together_in_later_passes() -> None:
+def test_the_seed_decides_the_first_rows_that_are_read() -> None:
+    first, same, other = (
+        rows_of(Cursor(shard_rows=[40, 25], lanes=4, seed=seed), 0, 12) for seed in (1, 1, 2)
+    )
+
+    assert first == same
+    assert set(first) != set(other)
+
+
+def test_orders_by_seed_are_those_that_were_published() -> None:
+    """Literals: whoever changes them changes the data of every run that is resumed."""
+    cursor = Cursor(shard_rows=[5, 6], lanes=3, seed=1)
+
+    assert rows_of(cursor, 0, 22) == [
+        10,
+        5,
+        1,
+        8,
+        6,
+        0,
+        7,
+        9,
+        4,
+        2,
+        3,
+        2,
+        4,
+        8,
+        1,
+        0,
+        7,
+        3,
+        10,
+        9,
+        6,
+        5,
+    ]
+
+
+def test_the_first_pass_reads_shard_after_shard() -> None:
+    cursor = Cursor(shard_rows=[300, 600, 520], lanes=1, seed=3)
+
+    shards = np.searchsorted([300, 900], rows_of(cursor, 0, 1420), side="right")
+
+    assert (np.diff(shards) != 0).sum() == 2
+
+
+@pytest.mark.parametrize("passes", [0, 1])
+def test_blocks_stay_together_and_their_rows_are_mixed(passes: int) -> None:
     cursor = Cursor(shard_rows=[300, 600], lanes=1, seed=3)
 
-    rows = np.array(rows_of(cursor, 900, 900))
+    rows = np.array(rows_of(cursor, 900 * passes, 900))
 
-    # Blocks begin at 0, 256, 300, 556 and 812: no more than five runs of neighbours.
-    assert (np.diff(rows) != 1).sum() <= 4
+    # Blocks begin at 0, 256, 300, 556 and 812.
+    blocks = np.searchsorted([256, 300, 556, 812], rows, side="right")
+    assert (np.diff(blocks) != 0).sum() == 4
+    assert (np.diff(rows) == 1).sum() < 20
+
+
+def test_blocks_of_later_passes_by_shard_are_read_as_they_stand() -> None:
+    cursor = Cursor(shard_rows=[300, 600], lanes=1, seed=3, order="by_shard")
+
+    assert rows_of(cursor, 0, 900) == list(range(900))
+    # Literal: what version 0.2 read.
+    later = rows_of(cursor, 900, 900)
+    starts = [later[0], *(after for row, after in pairwise(later) if after != row + 1)]
+    assert starts == [256, 0, 556, 300, 812]
 
 
 def test_batch_is_the_same_whatever_the_ranks() -> None:
