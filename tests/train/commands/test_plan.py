@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tests.support.datasets import write_dataset
+from train.__main__ import main
 from train.model.presets import resolve_model
 from train.model.transformer import build_model
 from train.parallel.recompute import recompute_and_compile
@@ -82,7 +83,6 @@ def test_the_largest_microbatch_is_the_last_below_the_limit() -> None:
 def test_curves_are_drawn_before_the_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from train.__main__ import main
 
     manifest = write_dataset(tmp_path / "data")
     recipe = tmp_path / "recipe.yaml"
@@ -115,3 +115,22 @@ def test_what_a_forward_pass_leaves_is_counted_whoever_keeps_it() -> None:
     one = 4 * rows * tokens * width
     assert kept["full"] < kept["selective"] < kept["none"]
     assert kept["selective"] - kept["full"] == pytest.approx(layers * 10 * one, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("written", "line"),
+    [
+        ("auto", "peak rate 0.0012 for adamw and 1,972,992 parameters: Kaplan et al. 2020, equation D.1"),
+        ("0.003", None),
+    ],
+)  # fmt: skip
+def test_a_plan_says_which_peak_was_published_where_the_recipe_names_none(
+    written: str, line: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = ["--seq-len", "512", "--vocab-size", "8192", "--world", "2"]
+    overrides = ["--set", f"schedule.peak_lr={written}"]
+
+    assert main(["plan", "--recipe", "demo", *sizes, *overrides]) == 0
+
+    said = [one for one in capsys.readouterr().out.splitlines() if one.startswith("peak rate")]
+    assert said == ([] if line is None else [line])

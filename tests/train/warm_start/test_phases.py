@@ -15,7 +15,13 @@ from schemas.errors import ContractError, SettingsError
 from tests.support.extended import BASE_SIZE, SIZE, TwoDatasets, write_two_datasets
 from tests.support.ranks import run_on_ranks
 from train.loop.run import pretrain
-from train.phases import split_phases
+from train.phases import (
+    PhaseEnd,
+    _old_settings_sha256,
+    read_end,
+    split_phases,
+    write_end,
+)
 from train.settings import TrainSettings
 
 TABLES = {"model.embed_tokens.weight", "lm_head.weight", "transformer.wte.weight"}
@@ -200,3 +206,14 @@ def test_a_larger_tokenizer_without_its_extension_names_both_sizes(
             train(recipe)
     finally:
         extension.write_text(kept)
+
+
+def test_a_phase_that_ended_under_the_old_default_rate_is_not_trained_again(tmp_path: Path) -> None:
+    """An end that version 0.2 wrote: its settings had the rate in full where the recipe named none."""
+    data = {"manifest": "none", "output": str(tmp_path), "stop": {"steps": 1}}
+    named = TrainSettings.model_validate({**data, "schedule": {"peak_lr": 3e-4}})
+    sha256, _ = _old_settings_sha256(named)
+    end = PhaseEnd(checkpoint="c", manifest="none", next_sample=1, settings_sha256=sha256)
+    write_end(tmp_path, end)
+
+    assert read_end(TrainSettings.model_validate(data)) == end
