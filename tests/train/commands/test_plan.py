@@ -83,7 +83,6 @@ def test_the_largest_microbatch_is_the_last_below_the_limit() -> None:
 def test_curves_are_drawn_before_the_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-
     manifest = write_dataset(tmp_path / "data")
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(
