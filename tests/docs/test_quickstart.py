@@ -22,7 +22,7 @@ def test_the_quickstart_ends_with_a_trained_and_evaluated_model(
     losses = [json.loads(line)["loss"] for line in lines]
     evaluation = json.loads((run / "model/evaluation.json").read_text("utf-8"))
 
-    assert len(printed) == 13
+    assert len(printed) == 14
     assert set(read_manifest(run / "dataset").train.sources) == {"news", "pages"}
     assert len(losses) == 60
     assert sum(losses[-10:]) < sum(losses[:10])
