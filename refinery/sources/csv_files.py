@@ -29,7 +29,8 @@ def read_csv(
     charset: str | None = None,
 ) -> Iterator[Outcome]:
     """Read a document from each row below the header line; a row that no charset fits is a reject."""
-    csv.field_size_limit(2 * max_bytes)
+    # The limit holds for the whole process: it is raised, and never lowered under another reader's feet.
+    csv.field_size_limit(max(csv.field_size_limit(), 2 * max_bytes))
     number = 0
     try:
         plain, encoding = plain_stream(stream, charset)

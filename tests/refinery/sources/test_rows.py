@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import csv
 import gzip
 import io
 import json
@@ -373,3 +374,11 @@ def test_a_line_of_a_stream_is_decoded_by_itself() -> None:
 
     assert (stream.readline(), encoding) == (b"plain\n", None)
     assert decode_line(CHINESE.encode("gb18030"), 0, "gb18030").text == CHINESE
+
+
+def test_a_reader_of_small_rows_leaves_other_readers_their_long_ones() -> None:
+    before = csv.field_size_limit()
+
+    list(read_csv(io.BytesIO(b"text\nabc\n"), delimiter=",", fields=FieldMapping(), max_bytes=10))
+
+    assert csv.field_size_limit() >= before
