@@ -7,6 +7,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from pydoc_data.topics import topics
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.dataset as ds
@@ -200,7 +201,8 @@ def test_a_model_trains_on_what_its_recipe_packs(
 
     losses = train_tiny(name, dataset, preset=preset)
 
-    assert losses[-1] < losses[0]
+    # Single steps of so few rows differ by more than they teach.
+    assert fmean(losses[-4:]) < fmean(losses[:4])
 
 
 def train_tiny(name: str, dataset: Path, *, preset: str) -> list[float]:
