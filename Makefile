@@ -41,7 +41,7 @@ test: $(STAMP)  ## all tests; with COVERAGE=1 measured for `make coverage`
 	  $(BIN)/python $(if $(COVERAGE),-m coverage run) $(PYTEST) --fast --numprocesses 2 --dist loadfile && \
 	  $(BIN)/python $(if $(COVERAGE),-m coverage run) $(PYTEST) -m "$(SLOW)"
 
-test-fast: $(STAMP)  ## the tests without Spark, ranks and browser, on two processes: under two minutes
+test-fast: $(STAMP)  ## the tests without Spark, ranks and browser, on two processes: a few minutes
 	@$(BIN)/python -m pytest -q --fast --numprocesses 2 --dist loadfile
 
 # Compared with the share of lines and branches that tests run in refinery, train and schemas together.

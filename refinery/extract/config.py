@@ -62,8 +62,8 @@ class ExtractConfig(Settings):
     )
     formulas: Formulas = Field(
         default="tex",
-        description="what stands for a MathML formula: tex: its TeX where the page has it, else the "
-        "characters drawn; drawn: those always; drop: nothing (engine blocks)",
+        description="what stands for a formula, whatever draws it: tex: its TeX where the page has it, else its "
+        "MathML on a line (`e^(−x)`); drawn: that line always; drop: nothing (engine blocks)",
     )
     image_text: bool = Field(
         default=False,
