@@ -10,7 +10,7 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import BinaryIO, NamedTuple, cast
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -40,14 +40,14 @@ from refinery.sources.record import (
     Fetch,
     NoDocument,
     Outcome,
-    document_id,
+    fetch_row,
+    reject_row,
     short_message,
 )
 from refinery.sources.rows import to_meta
 from refinery.sources.spark_tables import read_table
 from refinery.sources.warc import read_warc
 from refinery.tables import UnionRows, union_ddl
-from schemas.fingerprints import sha256_hex
 
 TABLES_WRITTEN = ("fetches", "records", "rejects", "files")
 UNREADABLE, READER_ERROR, OTHER_FORM = "file:unreadable", "file:reader_error", "file:other_form"
@@ -224,7 +224,7 @@ class FileReader:
         return read_stream(stream, source=self._source, name=self._file.name, limits=self._limits)
 
     def _append_fetch(self, fetch: Fetch) -> None:
-        row = _fetch_row(fetch, self._file)
+        row = fetch_row(fetch, self._file.priority)
         if self._partition:
             meta = {**self._partition, **json.loads(fetch.meta)}
             row["meta"] = to_meta(meta)
@@ -232,7 +232,7 @@ class FileReader:
         self._counts["fetches"] += 1
 
     def _append_reject(self, broken: Broken) -> None:
-        self._rows.append("rejects", **self._origin, **_reject_row(broken))
+        self._rows.append("rejects", **self._origin, **reject_row(broken))
         self._counts["rejects"] += 1
 
     def _reject(self, reason: str, error: Exception) -> None:
@@ -304,30 +304,3 @@ def read_stream(
         )  # fmt: skip
     url = f"{source.url_prefix}{name}" if source.url_prefix is not None else None
     return read_whole(opened, mime=mime, url=url, max_bytes=most, charset=source.charset)
-
-
-def _fetch_row(fetch: Fetch, file: ListedFile) -> dict[str, Any]:
-    return {
-        "doc_id": document_id(fetch.url, fetch.payload),
-        "url": fetch.url,
-        "fetched_at": fetch.fetched_at,
-        "mime": fetch.mime,
-        "charset": fetch.charset,
-        "status": fetch.status,
-        "payload": fetch.payload,
-        "payload_sha256": sha256_hex(fetch.payload),
-        "meta": fetch.meta,
-        "priority": file.priority,
-        "offset": fetch.offset,
-    }
-
-
-def _reject_row(broken: Broken) -> dict[str, Any]:
-    return {
-        "doc_id": None,
-        "url": broken.url,
-        "offset": broken.offset,
-        "stage": "ingest",
-        "reason": broken.reason,
-        "message": broken.message,
-    }

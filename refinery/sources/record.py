@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from refinery.sources.urls import normalise_url
+from schemas.fingerprints import sha256_hex
 
 MESSAGE_CHARS = 500
 # What bytes of strangers may raise in a library below a reader: only readers, whose rejects name file,
@@ -67,3 +69,32 @@ def to_valid_text(text: str) -> str:
 def short_message(error: BaseException | str) -> str:
     """A bounded, valid message for a reject row."""
     return to_valid_text(str(error))[:MESSAGE_CHARS]
+
+
+def fetch_row(fetch: Fetch, priority: int) -> dict[str, Any]:
+    """Columns of the table `fetches` but those that tell where the fetch was read."""
+    return {
+        "doc_id": document_id(fetch.url, fetch.payload),
+        "url": fetch.url,
+        "fetched_at": fetch.fetched_at,
+        "mime": fetch.mime,
+        "charset": fetch.charset,
+        "status": fetch.status,
+        "payload": fetch.payload,
+        "payload_sha256": sha256_hex(fetch.payload),
+        "meta": fetch.meta,
+        "priority": priority,
+        "offset": fetch.offset,
+    }
+
+
+def reject_row(broken: Broken) -> dict[str, Any]:
+    """Columns of the table `rejects` but those that tell where the record was read."""
+    return {
+        "doc_id": None,
+        "url": broken.url,
+        "offset": broken.offset,
+        "stage": "ingest",
+        "reason": broken.reason,
+        "message": short_message(broken.message),
+    }

@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pyarrow as pa
 from pyspark.errors import PySparkException
@@ -20,7 +19,7 @@ from pyspark.sql import functions as F
 
 from refinery.sources.config import ReadLimits, SourceConfig, SparkReaderConfig
 from refinery.sources.listing import InputFile
-from refinery.sources.record import Broken, Fetch, document_id, short_message
+from refinery.sources.record import Broken, Fetch, fetch_row, reject_row
 from refinery.sources.rows import row_outcome
 from refinery.tables import UnionRows, union_ddl
 from schemas.errors import SettingsError
@@ -116,10 +115,10 @@ def _read(
             outcome = row_outcome(values, row["offset"], source.fields, most)
             if isinstance(outcome, Fetch):
                 fetched, num_bytes = fetched + 1, num_bytes + len(outcome.payload)
-                rows.append("fetches", **origin, **_fetch_values(outcome, priority))
+                rows.append("fetches", **origin, **fetch_row(outcome, priority))
             elif isinstance(outcome, Broken):
                 rejected += 1
-                rows.append("rejects", **origin, **_reject_values(outcome))
+                rows.append("rejects", **origin, **reject_row(outcome))
             yield from rows.full_batches()
     if fetched or rejected:
         rows.append(
@@ -127,30 +126,3 @@ def _read(
             fetched=fetched, rejected=rejected,
         )  # fmt: skip
     yield from rows.remaining_batches()
-
-
-def _fetch_values(fetch: Fetch, priority: int) -> dict[str, Any]:
-    return {
-        "doc_id": document_id(fetch.url, fetch.payload),
-        "url": fetch.url,
-        "fetched_at": fetch.fetched_at,
-        "mime": fetch.mime,
-        "charset": fetch.charset,
-        "status": None,
-        "payload": fetch.payload,
-        "payload_sha256": sha256_hex(fetch.payload),
-        "meta": fetch.meta,
-        "priority": priority,
-        "offset": fetch.offset,
-    }
-
-
-def _reject_values(broken: Broken) -> dict[str, Any]:
-    return {
-        "doc_id": None,
-        "url": broken.url,
-        "offset": broken.offset,
-        "stage": "ingest",
-        "reason": broken.reason,
-        "message": short_message(broken.message),
-    }
