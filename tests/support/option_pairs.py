@@ -233,7 +233,8 @@ def _recipe(first: Option, second: Option, datasets: Datasets, number: int) -> d
         # A pipeline of two ranks with two stages each needs four layers, and two micro-batches.
         "model": {"preset": f"{family}-test", "num_layers": 2 if is_alone else 4, **_SHAPE},
         "objective": {"name": _OBJECTIVES.get(family, "causal")},
-        "batch": {"sequences": 8 if is_alone else 16, "microbatch": 4},
+        # Enough rows that some hold new tokens: with none, new_embeddings has nothing to learn.
+        "batch": {"sequences": 16, "microbatch": 4},
         "stop": {"steps": 1},
         "schedule": {"peak_lr": 0.01, "lr_scheduler_type": "constant"},
         "evaluation": {"microbatch": 5},
