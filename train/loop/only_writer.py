@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import logging
 import os
@@ -15,13 +14,13 @@ from typing import TextIO
 
 from schemas.errors import PipelineError, SettingsError
 from train.distributed.world import World
+from train.report.events import NO_LOCKS
 
 logger = logging.getLogger(__name__)
 
 LOCK_NAME = ".lock"
 # A killed rank is gone before its successor starts, but its files may close a moment later.
 _PATIENCE_SECONDS, _LOOK_SECONDS = 5.0, 0.2
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 @contextmanager
@@ -81,7 +80,7 @@ def _is_locked(file: TextIO) -> bool:
     except BlockingIOError:
         return False
     except OSError as error:
-        if error.errno not in _NO_LOCKS:
+        if error.errno not in NO_LOCKS:
             raise
         logger.warning(
             "%s: this file system has no locks; nothing keeps a second run out", file.name

@@ -64,6 +64,22 @@ def test_the_chain_of_events_survives_a_full_disk(tmp_path: Path, disk: Disk) ->
     assert [event["kind"] for event in read_events(log.path)] == ["start", "stop", "resume"]
 
 
+def test_what_another_appends_meanwhile_comes_before_the_lines_that_wait(
+    tmp_path: Path, disk: Disk
+) -> None:
+    log, other = (EventLog(tmp_path / "events.jsonl") for _ in range(2))
+    log.append("start", step=0)
+    disk.room = 10
+    log.append("stop", step=5)
+    disk.room = 1 << 30
+    other.append("swap", step=4)
+
+    log.append("resume", step=5)
+
+    kinds = [event["kind"] for event in read_events(log.path)]
+    assert kinds == ["start", "swap", "stop", "resume"]
+
+
 def test_what_waits_is_bounded(tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patient_file, "_MAX_WAITING_BYTES", 10)
     file = PatientFile(tmp_path / "lines")
