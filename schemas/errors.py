@@ -16,9 +16,18 @@ from collections.abc import Callable, Iterator
 
 
 class PipelineError(Exception):
-    """What people can mend; its message says where, what was found and what was expected."""
+    """What people can mend; its message says where, what was found and what was expected.
+
+    Args:
+        message: What `str` gives; nothing where another process tells it.
+        entity: The one thing at fault that a rerun meets again (a shard, a step, a checkpoint), where there is one.
+    """
 
     exit_code = 1
+
+    def __init__(self, *message: object, entity: str | None = None) -> None:
+        super().__init__(*message)
+        self.entity = entity
 
 
 class SettingsError(PipelineError):

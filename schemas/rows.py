@@ -158,4 +158,4 @@ def read_row_groups(path: Path) -> Iterable[pa.RecordBatch]:
                 table = file.read_row_group(group).cast(schema)
                 yield from table.combine_chunks().to_batches()
     except (OSError, pa.ArrowInvalid) as error:
-        raise ContractError(f"{path}: not a readable shard: {error}") from error
+        raise ContractError(f"{path}: not a readable shard: {error}", entity=str(path)) from error

@@ -38,7 +38,7 @@ class CheckpointDamageError(ContractError):
     """
 
     def __init__(self, message: str, checkpoint: Path) -> None:
-        super().__init__(message, checkpoint)
+        super().__init__(message, checkpoint, entity=str(checkpoint))
         self.checkpoint = checkpoint
 
     def __str__(self) -> str:

@@ -158,7 +158,7 @@ class CheckpointStore:
             report = f"{self.path(step)}: the checkpoint could not be written: {reason}; {good}"
         if self.failed >= self.config.max_failed_saves:
             tries = f" ({self.failed} saves in a row failed; free space and run the same command)"
-            raise PipelineError(report and report + tries)
+            raise PipelineError(report and report + tries) from error
         if self.world.is_first:
             logger.warning("%s; the run goes on, the next save is the next attempt", report)
         return True

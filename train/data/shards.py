@@ -170,7 +170,8 @@ class ShardReader:
             rows = [meta.row_group(number).num_rows for number in range(meta.num_row_groups)]
             if sum(rows) != entry.rows:
                 raise ContractError(
-                    f"{path}: holds {sum(rows)} rows, the manifest says {entry.rows}"
+                    f"{path}: holds {sum(rows)} rows, the manifest says {entry.rows}",
+                    entity=str(path),
                 )
             self._open[index] = _OpenShard(file, [0, *accumulate(rows)][:-1])
         return self._open[index]
@@ -194,14 +195,17 @@ class ShardReader:
         if flat.size != len(ids) * self._seq_len:
             raise ContractError(
                 f"{path}: a row group of {len(ids)} rows holds {flat.size} tokens, "
-                f"expected {self._seq_len} per row"
+                f"expected {self._seq_len} per row",
+                entity=path,
             )
         segments = table.column("segments").combine_chunks()
         parts = segments.flatten()
         offsets = np.concatenate(([0], np.cumsum(segments.value_lengths().to_numpy())))
         codes = pc.index_in(parts.field("source"), value_set=self._sources)
         if codes.null_count:
-            raise ContractError(f"{path}: rows of a source that the manifest does not list")
+            raise ContractError(
+                f"{path}: rows of a source that the manifest does not list", entity=path
+            )
         return RowGroup(
             input_ids=flat.reshape(len(ids), self._seq_len),
             next_token=table.column("next_token").to_numpy(),
@@ -232,7 +236,7 @@ def verify_shard(path: Path, shard: Shard, *, how: str) -> None:
         ContractError: The file is missing, or its rows are not those of the manifest.
     """
     if not path.is_file():
-        raise ContractError(f"{path}: shard is missing")
+        raise ContractError(f"{path}: shard is missing", entity=str(path))
     if how == "none":
         return
     if how == "file" and file_sha256(path) == shard.sha256:
@@ -241,7 +245,8 @@ def verify_shard(path: Path, shard: Shard, *, how: str) -> None:
     if content != shard.content_sha256:
         raise ContractError(
             f"{path}: rows have SHA-256 {content[:16]}..., the manifest says "
-            f"{shard.content_sha256[:16]}...; the shard was altered"
+            f"{shard.content_sha256[:16]}...; the shard was altered",
+            entity=str(path),
         )
     if how == "file":
         logger.warning("%s: another file with the same rows; accepted", path)

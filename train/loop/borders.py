@@ -20,6 +20,7 @@ from train.distributed.world import World
 from train.loop.plan import StepSpan
 from train.loop.signals import AsksToStop
 from train.loop.trainer import MicroBatch
+from train.sections import section
 
 _GO_ON, _STOP, _FAILED = 0, 1, 2
 
@@ -65,8 +66,11 @@ class Borders:
         # As many on every rank, also where the last rows do not fill a micro-batch on each.
         most_rows = -(-span.count // self.share.ranks)
         for _ in range(-(-most_rows // self.microbatch)):
-            item, error = _next(items)
-            answer = self._agree(_FAILED if error else _STOP if self.flag.leaves_step else _GO_ON)
+            with section("data", step=span.step):
+                item, error = _next(items)
+            with section("reduce", step=span.step):
+                own = _FAILED if error else _STOP if self.flag.leaves_step else _GO_ON
+                answer = self._agree(own)
             if answer != _GO_ON:
                 raise LeftStep(error, has_failed=answer == _FAILED) from error
             if item is not None:

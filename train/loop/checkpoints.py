@@ -26,6 +26,7 @@ from train.optim.schedules import warmup_length
 from train.parallel.diloco import OuterLoop, inner_of
 from train.plugins import without_plugin
 from train.report.events import Events
+from train.sections import learnt_seconds, section
 from train.settings import TrainSettings
 
 logger = logging.getLogger(__name__)
@@ -132,11 +133,12 @@ class RunCheckpoints:
         Raises:
             PipelineError: Too many saves in a row have failed.
         """
-        self.store.finish()
-        while self.store.failed:
-            time.sleep(self.store.config.retry_seconds)
-            self.save()
+        with section("checkpoint"):
             self.store.finish()
+            while self.store.failed:
+                time.sleep(self.store.config.retry_seconds)
+                self.save()
+                self.store.finish()
 
     def save(self) -> Path:
         """Write a checkpoint of the state after the last update; all ranks call it."""
@@ -155,7 +157,11 @@ class RunCheckpoints:
         }
         if self.outer is not None:
             state["diloco"] = {"ranks": world.size, "has_met": self.outer.has_met}
-        return self.store.save(trainer.step, self._tensors(inner=world.rank), state)
+        learnt = learnt_seconds()
+        if learnt is not None:
+            state["learnt_seconds"] = learnt
+        with section("checkpoint"):
+            return self.store.save(trainer.step, self._tensors(inner=world.rank), state)
 
     def resume(self, *, is_fresh: bool) -> None:
         """Load the last good checkpoint, where there is one, and note what changed since.

@@ -16,6 +16,7 @@ from train.distributed.world import World
 from train.evaluation.chosen_rows import Int64s, choose_rows
 from train.evaluation.heldout import EvaluationBatches, heldout_loss
 from train.parallel.strategy import Strategy
+from train.sections import section
 from train.settings import EvaluationConfig
 
 logger = logging.getLogger(__name__)
@@ -63,15 +64,16 @@ class HeldoutEvaluation:
         is_due = config.every_steps is not None and done % config.every_steps == 0
         if not (is_due or is_last):
             return {}
-        result = heldout_loss(
-            self.strategy.parts[0],
-            self.open_split(),
-            self.batches,
-            self.world,
-            microbatch=config.microbatch,
-            rows=self.rows,
-            strategy=self.strategy,
-        )
+        with section("evaluation", step=done - 1):
+            result = heldout_loss(
+                self.strategy.parts[0],
+                self.open_split(),
+                self.batches,
+                self.world,
+                microbatch=config.microbatch,
+                rows=self.rows,
+                strategy=self.strategy,
+            )
         if not result.is_finite:
             fault = f"the held-out loss is {result.totals.loss} after step {done}"
             if is_last:

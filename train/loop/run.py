@@ -30,6 +30,7 @@ from train.loop.sinks import METRICS_NAME, open_sinks
 from train.loop.trainer import NotFiniteError
 from train.phases import PhaseEnd, follow, read_end, settings_sha256, split_phases, write_end
 from train.report.page import write_report
+from train.sections import attach, section
 from train.settings import TrainSettings
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ def pretrain(
     """
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
+    attach()
     flag = stop_flag()  # from here on: also who opens a large model may be asked to stop
     with (
         open_world(timeout_seconds=settings.step_timeout_seconds) as world,
@@ -231,9 +233,10 @@ def finish(run: TrainingRun) -> None:
     if run.trainer.scaler is not None:
         run.trainer.scaler.check_work()
     _check_weights(run)
-    weights = whole_weights(run.trainer.strategy.parts)
-    if run.world.is_first:
-        logger.info("checkpoint: %s", run.store.latest())
-        if run.settings.checkpoint.export:
-            run.built.export(run.output / EXPORT_NAME, weights, local_tokenizer(run.files))
-    run.world.barrier()
+    with section("checkpoint"):
+        weights = whole_weights(run.trainer.strategy.parts)
+        if run.world.is_first:
+            logger.info("checkpoint: %s", run.store.latest())
+            if run.settings.checkpoint.export:
+                run.built.export(run.output / EXPORT_NAME, weights, local_tokenizer(run.files))
+        run.world.barrier()

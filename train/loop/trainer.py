@@ -20,6 +20,7 @@ from train.optim.clipping import clip_gradients
 from train.optim.config import ScheduleConfig
 from train.optim.schedules import learning_rate
 from train.parallel.strategy import Strategy
+from train.sections import section
 
 logger = logging.getLogger(__name__)
 
@@ -103,12 +104,15 @@ class Trainer:
         backward_scale = self._backward_scale(span)
         readers = self.strategy.readers
         items = (item.counted(meter, readers=readers) for item in microbatches(span))
-        self.strategy.accumulate(items, meter, backward_scale=backward_scale)
-        totals = self.strategy.total(meter, stop_asked=stop_asked)
-        reduced = self.strategy.reduce_gradients(totals)
-        reduced.scale(1.0 / (max(totals.labels, 1.0) * backward_scale))
-        norm = reduced.norm()
-        is_skipped = self._apply(reduced.tensors, norm, span)
+        with section("forward-backward", step=self.step):
+            self.strategy.accumulate(items, meter, backward_scale=backward_scale)
+        with section("reduce", step=self.step):
+            totals = self.strategy.total(meter, stop_asked=stop_asked)
+            reduced = self.strategy.reduce_gradients(totals)
+            reduced.scale(1.0 / (max(totals.labels, 1.0) * backward_scale))
+            norm = reduced.norm()
+        with section("step", step=self.step):
+            is_skipped = self._apply(reduced.tensors, norm, span)
         outcome = StepOutcome(
             span=span,
             totals=totals,
@@ -145,7 +149,8 @@ class Trainer:
             at = "" if self.scaler is None else " at the smallest loss scale of fp16"
             raise NotFiniteError(
                 f"step {span.step}: the gradient norm is {float(norm)}{at}; samples {span.start} to "
-                f"{span.start + span.count - 1} (python -m train trace --step {span.step})"
+                f"{span.start + span.count - 1} (python -m train trace --step {span.step})",
+                entity=f"step {span.step}",
             )
         if self.max_grad_norm is not None:
             clip_gradients(gradients, norm, self.max_grad_norm)

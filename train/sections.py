@@ -1,0 +1,121 @@
+"""What a rank is doing, told to its supervisor where it has one.
+
+A rank passes through named sections. Each entry and each return is one datagram on a local socket: a
+supervisor learns from it how long a section takes, which one a rank hangs in, and which of several ranks is the odd
+one out. Without a supervisor a section costs a comparison.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Literal, get_args
+
+Section = Literal["start", "data", "forward-backward", "reduce", "step", "checkpoint", "evaluation"]
+SECTIONS: tuple[Section, ...] = get_args(Section)
+# In these a rank waits for the others; in all other sections it is its own work that takes time.
+WAITING: frozenset[Section] = frozenset({"reduce", "checkpoint"})
+# The number of the socket that a supervisor gives to its ranks.
+SOCKET_VARIABLE = "TRAIN_SUPERVISOR_SOCKET"
+MAX_BYTES = 60_000
+_WORDS_SECONDS = 2.0
+
+Observer = Callable[[Section, int], None]
+
+
+class Reporter:
+    """The rank's end of the socket.
+
+    Attributes:
+        learnt: The longest seconds by section that the supervisor knows of; checkpoints keep them.
+    """
+
+    def __init__(self, end: socket.socket) -> None:
+        end.setblocking(False)
+        self._end, self._told = end, 0
+        self.step = -1
+        self.open: list[Section] = ["start"]
+        self.learnt: dict[str, float] = {}
+
+    def tell(self, section: Section) -> None:
+        """Say which section begins, or goes on after an inner one."""
+        self._told += 1
+        self._send(
+            {"section": section, "step": self.step, "told": self._told, "at": time.monotonic()}
+        )
+
+    def last_words(self, words: dict[str, Any]) -> None:
+        """Say what ends this rank; waits a moment for who is busy."""
+        self._end.settimeout(_WORDS_SECONDS)
+        self._send({"words": words, "at": time.monotonic()})
+
+    def listen(self) -> dict[str, float]:
+        """The newest times that the supervisor has sent."""
+        while True:
+            try:
+                data = self._end.recv(MAX_BYTES)
+            except (BlockingIOError, ConnectionError):
+                return self.learnt
+            if not data:
+                return self.learnt
+            self.learnt = json.loads(data)
+
+    def _send(self, message: dict[str, Any]) -> None:
+        with suppress(
+            OSError
+        ):  # none is there, or it is busy: a rank never waits for who watches it
+            self._end.send(json.dumps(message).encode()[:MAX_BYTES])
+
+
+_reporter: Reporter | None = None
+_observers: list[Observer] = []
+
+
+def attach() -> Reporter | None:
+    """Report from here on, if a supervisor started this process."""
+    global _reporter
+    number = os.environ.get(SOCKET_VARIABLE)
+    if number is not None and _reporter is None:
+        _reporter = Reporter(socket.socket(fileno=int(number)))
+        _reporter.tell("start")
+    return _reporter
+
+
+def observe(observer: Observer) -> None:
+    """Have a function called at each entry into a section, with the step: for injected faults."""
+    _observers.append(observer)
+
+
+@contextmanager
+def section(name: Section, *, step: int | None = None) -> Iterator[None]:
+    """Be in a section while the block runs; after it the outer section goes on.
+
+    Args:
+        name: What is done.
+        step: The step that it is done for, where it is another than before.
+    """
+    reporter = _reporter
+    if reporter is None and not _observers:
+        yield
+        return
+    if reporter is not None:
+        reporter.step = reporter.step if step is None else step
+        reporter.open.append(name)
+        reporter.tell(name)
+    for observer in _observers:
+        observer(name, -1 if step is None else step)
+    try:
+        yield
+    finally:
+        if reporter is not None:
+            reporter.open.pop()
+            reporter.tell(reporter.open[-1])
+
+
+def learnt_seconds() -> dict[str, float] | None:
+    """What a checkpoint keeps for the next supervisor; None where there is none."""
+    return None if _reporter is None else _reporter.listen()
