@@ -1,9 +1,10 @@
-"""Options of a recipe, two at a time: the smallest run that has both, and what refuses it."""
+"""Options of a recipe, two at a time or more: the smallest run that has them, and what refuses it."""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -21,6 +22,7 @@ _SPECIAL = SpecialIds(
     pad=0, eos=1, mask=2, cls=3, sep=4, bos=5, sentinels=tuple(range(110, 90, -1))
 )
 _SHAPE = {"width": 32, "num_heads": 4, "mlp_width": 48}
+_MOST_OPTIONS = 6
 _OBJECTIVES = {"t5": "span_corruption", "bert": "masked"}
 
 
@@ -152,29 +154,36 @@ OPTIONS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pair:
-    """Two options and the recipe that has both."""
+class Mix:
+    """Two options or more, and the recipe that has them all."""
 
-    first: Option
-    second: Option
+    options: tuple[Option, ...]
     recipe: dict[str, Any] = field(repr=False)
 
     @property
     def label(self) -> str:
-        return f"{_label(self.first)} x {_label(self.second)}"
+        return " x ".join(_label(option) for option in self.options)
 
     @property
     def ranks(self) -> int:
         """The world: degrees multiply, but the replicas of DiLoCo are its data ranks."""
-        if {self.first.axis, self.second.axis} == {"dp_replicate", "diloco"}:
+        if {"dp_replicate", "diloco"} <= self.axes:
             return 2
-        return self.first.ranks * self.second.ranks
+        return math.prod(option.ranks for option in self.options)
+
+    @property
+    def axes(self) -> set[str]:
+        return {option.axis for option in self.options}
+
+    @property
+    def pairs(self) -> set[frozenset[str]]:
+        """The pairs of options that a run of this recipe tries."""
+        return {frozenset(pair) for pair in combinations(map(_label, self.options), 2)}
 
     def is_named_in(self, message: str) -> bool:
-        """Whether one line of a refusal names both options."""
-        options = (self.first, self.second)
+        """Whether one line of a refusal names all options."""
         return any(
-            all(re.search(option.pattern, line) for option in options)
+            all(re.search(option.pattern, line) for option in self.options)
             for line in message.splitlines()
         )
 
@@ -213,23 +222,74 @@ def write_datasets(folder: Path) -> Datasets:
     )
 
 
-def all_pairs(datasets: Datasets) -> Iterator[Pair]:
+def all_pairs(datasets: Datasets) -> Iterator[Mix]:
     """Every two options of different axes."""
     for number, (first, second) in enumerate(combinations(OPTIONS, 2)):
         if first.axis != second.axis:
-            recipe = _recipe(first, second, datasets, number)
-            yield Pair(first=first, second=second, recipe=recipe)
+            yield _mix((first, second), datasets, f"pair-{number}")
 
 
-def _recipe(first: Option, second: Option, datasets: Datasets, number: int) -> dict[str, Any]:
-    families = [option.family for option in (first, second) if option.family is not None]
-    family = next((o.family for o in (first, second) if o.axis == "family"), None)
+def few_mixes(
+    pairs: Sequence[Mix], datasets: Datasets, is_allowed: Callable[[Mix], bool]
+) -> list[Mix]:
+    """Few recipes that try every one of the pairs, each recipe with as many options as go together.
+
+    Args:
+        pairs: Pairs that are allowed and need one number of ranks.
+        datasets: What the recipes read.
+        is_allowed: Whether no rule refuses a recipe.
+    """
+    left = {pair: None for mix in pairs for pair in mix.pairs}
+    ranks = pairs[0].ranks
+    mixes: list[Mix] = []
+    for start in pairs:
+        if not start.pairs <= left.keys():
+            continue
+        mix = start
+        for option in OPTIONS:
+            if len(mix.options) == _MOST_OPTIONS or not _goes_with(option, mix):
+                continue
+            name = f"mix-{ranks}-{len(mixes)}-{len(mix.options)}"
+            wider = _mix((*mix.options, option), datasets, name)
+            is_worth_it = not left.keys().isdisjoint(wider.pairs - mix.pairs)
+            if is_worth_it and wider.ranks == ranks and is_allowed(wider):
+                mix = wider
+        for pair in mix.pairs:
+            left.pop(pair, None)
+        mixes.append(mix)
+    return mixes
+
+
+def _goes_with(option: Option, mix: Mix) -> bool:
+    """Whether an option changes nothing that an option of the mix has set to something else."""
+    if option.axis in mix.axes:
+        return False
+    own = dict(_leaves(option.changes))
+    theirs = {path: value for other in mix.options for path, value in _leaves(other.changes)}
+    return all(theirs.get(path, value) == value for path, value in own.items())
+
+
+def _leaves(changes: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in changes.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
+
+
+def _mix(options: tuple[Option, ...], datasets: Datasets, name: str) -> Mix:
+    return Mix(options=options, recipe=_recipe(options, datasets, name))
+
+
+def _recipe(options: tuple[Option, ...], datasets: Datasets, name: str) -> dict[str, Any]:
+    families = [option.family for option in options if option.family is not None]
+    family = next((o.family for o in options if o.axis == "family"), None)
     family = family or (families[0] if families else "gpt2")
-    is_alone = first.ranks * second.ranks == 1
-    is_supervised = "pairs" in (first.rows, second.rows)
+    is_alone = all(option.ranks == 1 for option in options)
+    is_supervised = any(option.rows == "pairs" for option in options)
     recipe: dict[str, Any] = {
         "manifest": str(datasets.pairs if is_supervised else datasets.plain),
-        "output": str(datasets.folder / "runs" / str(number)),
+        "output": str(datasets.folder / "runs" / name),
         # A pipeline of two ranks with two stages each needs four layers, and two micro-batches.
         "model": {"preset": f"{family}-test", "num_layers": 2 if is_alone else 4, **_SHAPE},
         "objective": {"name": _OBJECTIVES.get(family, "causal")},
@@ -242,20 +302,20 @@ def _recipe(first: Option, second: Option, datasets: Datasets, number: int) -> d
         "metrics": {"peak_flops": 1e9, "tensorboard": False},
         "step_timeout_seconds": 60,
     }
-    for option in (first, second):
+    for option in options:
         for key, value in option.changes.items():
             block = recipe.get(key)
             is_block = isinstance(block, dict) and key != "objective"
             recipe[key] = {**block, **value} if is_block and block is not None else value
     if "warm_start" in recipe:
-        recipe["warm_start"] = {"source": _source(recipe, datasets, number)}
+        recipe["warm_start"] = {"source": _source(recipe, datasets, name)}
     return recipe
 
 
-def _source(recipe: dict[str, Any], datasets: Datasets, number: int) -> str:
+def _source(recipe: dict[str, Any], datasets: Datasets, name: str) -> str:
     """A model of the base tokenizer in the recipe's shape, for a run to start from."""
     config = resolve_model(recipe["model"], vocab_size=BASE_SIZE, seq_len=SEQ_LEN)
     state = dict(build_model(config, seed=4).state_dict())
-    folder = datasets.folder / "sources" / str(number)
+    folder = datasets.folder / "sources" / name
     export_folder(folder, state, config, _SPECIAL, datasets.base_tokenizer)
     return str(folder)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from tests.support.option_pairs import Pair
+from tests.support.option_pairs import Mix
 from train.distributed.world import World, open_world
 from train.loop.open_run import open_run
 from train.parameter_server.run import pretrain_asynchronous
@@ -19,40 +19,40 @@ from train.phases import split_phases
 from train.settings import TrainSettings
 
 
-def run_share(pairs: Sequence[Pair]) -> None:
-    """This rank's share of the pairs that need one process each."""
+def run_share(mixes: Sequence[Mix]) -> None:
+    """This rank's share of the recipes that need one process each."""
     rank, ranks = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     logging.disable(logging.CRITICAL)
     alone = World(rank=0, size=1, device=torch.device("cpu"))
-    for pair in pairs[rank::ranks]:
-        with _named(pair):
-            _run_one_step(TrainSettings.model_validate(pair.recipe), alone)
+    for mix in mixes[rank::ranks]:
+        with _named(mix):
+            _run_one_step(TrainSettings.model_validate(mix.recipe), alone)
 
 
-def run_together(pairs: Sequence[Pair]) -> None:
-    """All pairs, each on all ranks; a rank that waits in vain ends with an error soon."""
+def run_together(mixes: Sequence[Mix]) -> None:
+    """All recipes, each on all ranks; a rank that waits in vain ends with an error soon."""
     logging.disable(logging.CRITICAL)
     with open_world(timeout_seconds=60) as world:
-        for pair in pairs:
-            with _named(pair):
-                _run_one_step(TrainSettings.model_validate(pair.recipe), world)
+        for mix in mixes:
+            with _named(mix):
+                _run_one_step(TrainSettings.model_validate(mix.recipe), world)
 
 
-def run_servers(pairs: Sequence[Pair], ports: Sequence[int]) -> None:
-    """All pairs, each as a whole run of a parameter server and a worker."""
+def run_servers(mixes: Sequence[Mix], ports: Sequence[int]) -> None:
+    """All recipes, each as a whole run of a parameter server and a worker."""
     logging.disable(logging.CRITICAL)
-    for pair, port in zip(pairs, ports, strict=True):
+    for mix, port in zip(mixes, ports, strict=True):
         os.environ["MASTER_PORT"] = str(port)
-        with _named(pair):
-            assert pretrain_asynchronous(TrainSettings.model_validate(pair.recipe)) == 0
+        with _named(mix):
+            assert pretrain_asynchronous(TrainSettings.model_validate(mix.recipe)) == 0
 
 
 @contextmanager
-def _named(pair: Pair) -> Iterator[None]:
+def _named(mix: Mix) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        error.add_note(f"in the pair {pair.label}")
+        error.add_note(f"with the options {mix.label}")
         raise
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from schemas.errors import SettingsError
 from schemas.settings import parse_settings
-from tests.support.option_pairs import Pair, all_pairs, write_datasets
+from tests.support.option_pairs import Mix, all_pairs, few_mixes, write_datasets
 from tests.support.pair_runs import run_servers, run_share, run_together
 from tests.support.ranks import free_ports, run_on_ranks
 from train.model.presets import resolve_model
@@ -70,34 +70,46 @@ def test_zero_bubble_is_refused_for_sharded_stages() -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Matrix:
-    """Every pair of options: those that may run by the ranks that they need, and the refusals."""
+    """Every pair of options: recipes of those that may run by the ranks they need, and refusals."""
 
-    allowed: dict[int, list[Pair]]
-    served: list[Pair]
-    compiled: list[Pair]
-    refused: list[tuple[Pair, str, float]]
+    allowed: dict[int, list[Mix]]
+    served: list[Mix]
+    compiled: list[Mix]
+    refused: list[tuple[Mix, str, float]]
 
 
 @pytest.fixture(scope="module")
 def matrix(tmp_path_factory: pytest.TempPathFactory) -> Matrix:
     datasets = write_datasets(tmp_path_factory.mktemp("pairs"))
-    allowed: dict[int, list[Pair]] = {1: [], 2: [], 4: []}
+    allowed: dict[int, list[Mix]] = {1: [], 2: [], 4: []}
     found = Matrix(allowed=allowed, served=[], compiled=[], refused=[])
     for pair in all_pairs(datasets):
-        axes = (pair.first.axis, pair.second.axis)
         started = time.perf_counter()
-        try:
-            judge_recipe(parse_settings(TrainSettings, pair.recipe, where="recipe"), pair.ranks)
-        except SettingsError as error:
-            found.refused.append((pair, str(error), time.perf_counter() - started))
+        refusal = why_refused(pair)
+        if refusal is not None:
+            found.refused.append((pair, refusal, time.perf_counter() - started))
+        elif "compile" in pair.axes:
+            found.compiled.append(pair)
+        elif "asynchronous" in pair.axes:
+            found.served.append(pair)
         else:
-            if "compile" in axes:
-                found.compiled.append(pair)
-            elif "asynchronous" in axes:
-                found.served.append(pair)
-            else:
-                allowed[pair.ranks].append(pair)
+            allowed[pair.ranks].append(pair)
+    for ranks, pairs in allowed.items():
+        allowed[ranks] = few_mixes(pairs, datasets, may_run)
+    found.served[:] = few_mixes(found.served, datasets, may_run)
     return found
+
+
+def may_run(mix: Mix) -> bool:
+    return "compile" not in mix.axes and why_refused(mix) is None
+
+
+def why_refused(mix: Mix) -> str | None:
+    try:
+        judge_recipe(parse_settings(TrainSettings, mix.recipe, where="recipe"), mix.ranks)
+    except SettingsError as error:
+        return str(error)
+    return None
 
 
 @pytest.mark.slow

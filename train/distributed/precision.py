@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 
@@ -25,6 +27,17 @@ def autocast_type(compute: str, device: torch.device) -> torch.dtype | None:
         case "auto":
             return torch.bfloat16 if _has_fast_bf16(device) else None
     return None
+
+
+def computing_in(dtype: torch.dtype | None, device: torch.device) -> AbstractContextManager[Any]:
+    """Autocast to a type; None: the type of the weights.
+
+    No cast of a weight is kept for its next use: where blocks share weights, a block that is computed
+    again would find a cast that its first pass did not make.
+    """
+    if dtype is None:
+        return nullcontext()
+    return torch.autocast(device.type, dtype=dtype, cache_enabled=False)
 
 
 def set_tf32(device: torch.device, *, is_used: bool) -> None:

@@ -47,7 +47,7 @@ def _refuse_unknown_shape(config: ModelConfig) -> None:
             f"the model is the plug-in {config.plugin}, which transformers does not know"
         )
     wanted = {**_ALWAYS, **_FIXED[config.family]}
-    if config.family not in ("neox", "llama"):
+    if config.family != "llama":
         wanted["num_kv_heads"] = config.num_heads
     if config.family != "neox":
         wanted |= {"parallel_residual": False, "rotary_fraction": 1.0}

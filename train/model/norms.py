@@ -72,16 +72,25 @@ class MaskedBatchNorm(nn.Module):
         self.real_BT: Tensor | None = None
 
     def forward(self, x_BTD: Tensor) -> Tensor:
-        """Normalise each of D components over the real tokens, and scale padding by the same factors."""
-        mean, var = self.running_mean, self.running_var
-        if self.training:
-            mean, var = self._statistics(x_BTD)
-        scaled = (x_BTD - mean) * torch.rsqrt(var + self.eps)
-        return (scaled * self.weight + self.bias).to(x_BTD.dtype)
+        """Normalise each of D components over the real tokens; padding becomes zero.
 
-    def _statistics(self, x_BTD: Tensor) -> tuple[Tensor, Tensor]:
-        is_chosen = x_BTD.ndim == 2 or self.real_BT is None  # all chosen tokens are real
-        tokens = x_BTD.flatten(0, -2) if is_chosen else x_BTD[self.real_BT]
+        Padding that kept its values would grow from block to block, as no statistic knows of it, until
+        its scores were infinite and all gradients no numbers.
+        """
+        mean, var = self.running_mean, self.running_var
+        # Chosen tokens, [N, D], are all real.
+        real_BT = self.real_BT if x_BTD.ndim == 3 else None
+        if self.training:
+            mean, var = self._statistics(
+                x_BTD.flatten(0, -2) if real_BT is None else x_BTD[real_BT]
+            )
+        scaled = (x_BTD - mean) * torch.rsqrt(var + self.eps)
+        normal = scaled * self.weight + self.bias
+        if real_BT is not None:
+            normal = normal.masked_fill(~real_BT[..., None], 0)
+        return normal.to(x_BTD.dtype)
+
+    def _statistics(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         tokens = tokens.to(torch.promote_types(tokens.dtype, torch.float32))
         var, mean = torch.var_mean(tokens, 0, unbiased=False)
         with torch.no_grad():

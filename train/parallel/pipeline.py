@@ -7,7 +7,7 @@ and masks need not travel. Only hidden states do, and a T5's memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ from torch.distributed.pipelining.schedules import (
 from train.batch.batch import LossSums
 from train.batch.losses import LossMeter, StepTotals
 from train.data.cursor import RankShare
+from train.distributed.precision import computing_in
 from train.distributed.seeds import seed_microbatch
 from train.distributed.torch_private import run_microbatches
 from train.distributed.world import World
@@ -127,9 +128,7 @@ class PipelineStrategy:
         ]
 
     def _precision(self) -> AbstractContextManager[Any]:
-        if self.autocast is None:
-            return nullcontext()
-        return torch.autocast(self.world.device.type, dtype=self.autocast)
+        return computing_in(self.autocast, self.world.device)
 
     def accumulate(
         self, batches: Iterator[Any], meter: LossMeter, *, backward_scale: float

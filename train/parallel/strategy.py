@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from torch import nn
 from train.batch.batch import LossSums
 from train.batch.losses import LossMeter, StepTotals
 from train.data.cursor import RankShare
+from train.distributed.precision import computing_in
 from train.distributed.seeds import seed_microbatch
 from train.distributed.world import World
 from train.parallel.gradients import GradientSums, ReducedGradients
@@ -114,6 +115,4 @@ class DataParallelStrategy:
         return reduced
 
     def _precision(self) -> AbstractContextManager[Any]:
-        if self.autocast is None:
-            return nullcontext()
-        return torch.autocast(self.world.device.type, dtype=self.autocast)
+        return computing_in(self.autocast, self.world.device)

@@ -86,6 +86,7 @@ def test_batch_norm_counts_real_tokens_only() -> None:
     norm.eval()
     reference.eval()
     assert torch.allclose(norm(x)[real], reference(x[real]))
+    assert norm(x * 1e30)[~real].count_nonzero() == 0  # no statistic holds padding in bounds
 
 
 def test_sinusoids_are_those_of_the_formula() -> None:

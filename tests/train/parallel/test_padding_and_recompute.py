@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from typing import Literal
 
 import pytest
 import torch
 
 from train.batch.batch import NO_LABEL, Batch
+from train.distributed.precision import computing_in
 from train.model.presets import resolve_model
 from train.model.transformer import Model, build_model
 from train.parallel.padding import pad_alike
@@ -73,6 +75,25 @@ def test_recomputation_gives_the_same_gradients(
     for name, gradient in gradients.items():
         assert gradient is not None
         assert torch.equal(found[name], gradient), name
+
+
+def test_shared_blocks_are_computed_again_in_half_precision() -> None:
+    torch.set_num_threads(1)
+    shape = {"preset": "t5-test", "share_stacks": True}
+    plain = build_model(resolve_model(shape, vocab_size=VOCABULARY, seq_len=16), seed=1)
+    again = deepcopy(plain)
+    for blocks in block_lists(again).values():
+        recompute_blocks(blocks, "selective")
+
+    for one in (plain, again):
+        with computing_in(torch.bfloat16, torch.device("cpu")):
+            loss = one(replace(batch(8), decoder_ids=batch(8).input_ids)).loss
+        loss.backward()
+
+    for gradient, found in zip(plain.parameters(), again.parameters(), strict=True):
+        assert gradient.grad is not None
+        assert found.grad is not None
+        assert torch.equal(found.grad, gradient.grad)
 
 
 def test_blocks_of_every_stack_are_listed() -> None:
