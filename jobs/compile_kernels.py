@@ -7,6 +7,7 @@ Without it the first worker that needs a kernel compiles it, and keeps it where 
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import re
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import refinery
 from refinery.compiled import Kernel
-from schemas.errors import SettingsError, run_main
+from schemas.errors import run_main
 
 _DECORATED = re.compile(r"^@kernel$", re.MULTILINE)
 
@@ -35,8 +36,9 @@ def kernels() -> list[Kernel[..., object]]:
 
 def main(argv: list[str]) -> int:
     """Compile what is not in the cache yet."""
-    if argv:
-        raise SettingsError("usage: python -m jobs.compile_kernels")
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args(argv)
     start = time.process_time()
     all_kernels = kernels()
     for each in all_kernels:

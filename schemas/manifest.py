@@ -6,13 +6,14 @@ for equal rows, whatever wrote them; file hashes, paths and timings stand beside
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 from typing import Final, Literal
 
 from pydantic import Field, ValidationError
 
-from schemas.errors import ContractError
+from schemas.errors import ContractError, run_main
 from schemas.fingerprints import canonical_json, sha256_hex
 from schemas.settings import Settings
 
@@ -244,5 +245,11 @@ def manifest_json_schema() -> str:
     return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-if __name__ == "__main__":
+def main(argv: list[str]) -> None:
+    """Print the JSON Schema."""
+    argparse.ArgumentParser(prog="schemas.manifest", description=main.__doc__).parse_args(argv)
     print(manifest_json_schema(), end="")
+
+
+if __name__ == "__main__":
+    run_main(main)

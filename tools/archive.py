@@ -5,12 +5,13 @@ python -m tools.archive dist/refinery.zip
 
 from __future__ import annotations
 
+import argparse
 import sys
 import zipfile
 from importlib.resources import files
 from pathlib import Path
 
-from schemas.errors import SettingsError, run_main
+from schemas.errors import run_main
 
 PACKAGES = ("schemas", "pages", "refinery", "jobs", "train")
 SKIPPED = ("__pycache__", ".egg-info")
@@ -34,10 +35,13 @@ def build_archive(target: Path) -> int:
 
 def main(argv: list[str]) -> int:
     """Build the archive that the argument names."""
-    if len(argv) != 1:
-        raise SettingsError("usage: python -m tools.archive FILE.zip")
-    count = build_archive(Path(argv[0]))
-    print(f"{argv[0]}: {count} files", file=sys.stderr)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("archive", type=Path)
+    args = parser.parse_args(argv)
+    count = build_archive(args.archive)
+    print(f"{args.archive}: {count} files", file=sys.stderr)
     return 0
 
 

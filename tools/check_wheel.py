@@ -8,6 +8,7 @@ from an empty folder, so nothing of the checkout is imported.
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -20,7 +21,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from schemas.errors import ContractError, SettingsError, run_main
+from schemas.errors import ContractError, run_main
 from tools.archive import PACKAGES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,11 +38,14 @@ for name in sys.argv[1:]:
 
 def main(argv: list[str]) -> int:
     """Build into the folder that the argument names, then check."""
-    if len(argv) != 1:
-        raise SettingsError("usage: python -m tools.check_wheel FOLDER")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    args = parser.parse_args(argv)
     version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
     with tempfile.TemporaryDirectory() as scratch:
-        wheel = build_wheel(Path(argv[0]), Path(scratch) / "source")
+        wheel = build_wheel(args.folder, Path(scratch) / "source")
         with zipfile.ZipFile(wheel) as archive:
             faults = list(wheel_faults(archive.namelist(), source_files(ROOT)))
         if faults:

@@ -5,6 +5,7 @@ python -m tools.coverage_table 90     fails where refinery, train, schemas and p
 
 from __future__ import annotations
 
+import argparse
 import json
 import tempfile
 from collections import Counter
@@ -13,7 +14,7 @@ from typing import Any
 
 from coverage import Coverage
 
-from schemas.errors import QualityGateError, SettingsError, run_main
+from schemas.errors import QualityGateError, run_main
 
 # `jobs` is printed but not bounded: what its scripts do, Spark's own processes do.
 BOUNDED = ("refinery", "train", "schemas", "pages")
@@ -56,8 +57,11 @@ def _line(name: str, counts: Counter[str]) -> str:
 
 def main(argv: list[str]) -> int:
     """Print the table and hold the bound that the argument names."""
-    if len(argv) != 1 or not argv[0].isdigit():
-        raise SettingsError("usage: python -m tools.coverage_table PERCENT")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("percent", type=int, help="least share of lines and branches")
+    args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         measured = Coverage()
         measured.load()
@@ -70,8 +74,10 @@ def main(argv: list[str]) -> int:
         if package.split("/")[0] in BOUNDED:
             bounded.update(counts)
     print(_line("together: " + ", ".join(BOUNDED), bounded))
-    if covered_fraction(bounded) < int(argv[0]) / 100:
-        raise QualityGateError(f"{covered_fraction(bounded):.1%} covered, {argv[0]} % is asked for")
+    if covered_fraction(bounded) < args.percent / 100:
+        raise QualityGateError(
+            f"{covered_fraction(bounded):.1%} covered, {args.percent} % is asked for"
+        )
     return 0
 
 

@@ -5,6 +5,7 @@ python -m tools.docs          writes them
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import get_args
 
@@ -96,6 +97,9 @@ def training_sections() -> list[Section]:
 
 
 def main(argv: list[str]) -> int:
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args(argv)
     for name, page in PAGES.items():
         (DOCS / name).write_text(page(), encoding="utf-8")
     return 0

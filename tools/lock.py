@@ -9,13 +9,14 @@ out: torch pins its own.
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from schemas.errors import SettingsError, run_main
+from schemas.errors import run_main
 
 HEADER = """\
 # Versions of everything `make venv` installs, used as pip constraints (pip install -c requirements.lock).
@@ -28,8 +29,11 @@ LEFT_OUT = re.compile(r"^(nvidia-|cuda-|triton==)")
 
 def main(argv: list[str]) -> int:
     """Write the lock file that the argument names."""
-    if len(argv) != 1:
-        raise SettingsError("usage: python -m tools.lock FILE")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("file", type=Path)
+    args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as scratch:
         resolver = [sys.executable, "-m", "pip", "install", "-q", "--target", scratch, "uv"]
         subprocess.run(resolver, check=True)
@@ -40,7 +44,7 @@ def main(argv: list[str]) -> int:
         ).stdout  # fmt: skip
     pins = [line for line in resolved.splitlines() if line and not LEFT_OUT.match(line)]
     lines = sorted([*pins, *EXTRA], key=str.lower)
-    Path(argv[0]).write_text(HEADER + "\n".join(lines) + "\n", encoding="utf-8")
+    args.file.write_text(HEADER + "\n".join(lines) + "\n", encoding="utf-8")
     return 0
 
 

@@ -10,6 +10,7 @@ and a hostile page, so that every stage has something to show.
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import hashlib
 import io
@@ -270,9 +271,12 @@ def _write_questions(path: Path) -> None:
 
 def main(argv: list[str]) -> int:
     """Build into the folder that is the only argument."""
-    if len(argv) != 1:
-        raise SettingsError("usage: python -m jobs.demo.corpus FOLDER")
-    build(Path(argv[0]), Console(stderr=True))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    args = parser.parse_args(argv)
+    build(args.folder, Console(stderr=True))
     return 0
 
 

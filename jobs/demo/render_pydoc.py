@@ -6,6 +6,7 @@ rendered once and kept, since two runs never give the same bytes.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import pydoc
@@ -19,7 +20,11 @@ SKIPPED = {"antigravity", "this", "idlelib", "turtle", "turtledemo", "tkinter", 
 
 def main() -> None:
     """Write one page per module into the folder that is the first argument."""
-    folder = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     warnings.simplefilter("ignore")
     for name in sorted(sys.stdlib_module_names - SKIPPED):
@@ -37,4 +42,5 @@ def main() -> None:
         (folder / f"{name}.html").write_text(page, encoding="utf-8", errors="replace")
 
 
-main()
+if __name__ == "__main__":
+    main()

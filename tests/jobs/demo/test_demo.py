@@ -92,5 +92,5 @@ def test_the_newest_checkpoint_is_the_last_step(
     summary.main(["checkpoint"])
 
     assert capsys.readouterr().out.strip().endswith("step-00000010")
-    with pytest.raises(SettingsError, match="usage"):
+    with pytest.raises(SystemExit, match="2"):
         summary.main([])
