@@ -35,13 +35,14 @@ venv: $(STAMP)  ## create .venv from requirements.lock
 demo: $(STAMP)  ## corpus, refine, train, evaluate: the whole journey on real text
 	@bash jobs/demo/run.sh
 
-# Two processes share the fast lane; what starts Spark, ranks or a browser has the machine to itself.
+# Two processes share each lane; of what starts Spark, ranks or a browser, a file or a folder that has
+# runs in common stays together, in the order of the folders: the longest come early.
 SLOW := spark or cluster or browser or distributed or slow
 PYTEST := -m pytest -q
 test: $(STAMP)  ## all tests; with COVERAGE=1 measured for `make coverage`
 	@export JAVA_HOME="$$($(BIN)/python -m jobs.spark.java)" && \
 	  $(BIN)/python $(if $(COVERAGE),-m coverage run) $(PYTEST) --fast --numprocesses 2 --dist loadfile && \
-	  $(BIN)/python $(if $(COVERAGE),-m coverage run) $(PYTEST) -m "$(SLOW)"
+	  $(BIN)/python $(if $(COVERAGE),-m coverage run) $(PYTEST) -m "$(SLOW)" --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 test-fast: $(STAMP)  ## the tests without Spark, ranks and browser, on two processes: a few minutes
 	@$(BIN)/python -m pytest -q --fast --numprocesses 2 --dist loadfile

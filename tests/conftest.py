@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.lanes import LEFT_OUT, Guard, marks_by_use, marks_of, quick
+from tests.support.lanes import LEFT_OUT, Guard, group_of, marks_by_use, marks_of, quick
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -29,6 +29,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         for mark in marks_by_use(item):
             item.add_marker(mark)
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
     if config.getoption("fast"):
         left_out = [item for item in items if marks_of(item) & LEFT_OUT]
         config.hook.pytest_deselected(items=left_out)

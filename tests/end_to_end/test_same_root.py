@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from schemas.manifest import Manifest
+from tests.support.ranks import free_ports
 from tests.support.submitting import refine, spark_environment, spark_home
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -70,7 +70,7 @@ def test_a_standalone_cluster_gives_the_same_root(
 @contextmanager
 def _cluster(folder: Path, *, workers: int) -> Iterator[str]:
     """A master and workers on loopback; all end with the block."""
-    port = _free_port()
+    port = free_ports(1)[0]
     master = f"spark://127.0.0.1:{port}"
     base = [str(spark_home() / "bin" / "spark-class")]
     deploy = "org.apache.spark.deploy"
@@ -103,9 +103,3 @@ def _wait_for_workers(log: Path, workers: int) -> None:
     while len(re.findall("Successfully registered with master", log.read_text())) < workers:
         assert time.monotonic() < end, f"the cluster did not start:\n{log.read_text()[-2000:]}"
         time.sleep(0.5)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import socket
 from collections.abc import Callable
+from itertools import cycle, islice
 from typing import Any
 
 import torch
@@ -29,14 +30,30 @@ def run_on_ranks(function: Callable[..., None], ranks: int, *args: Any) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on."""
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
+    """Ports that nobody listens on, from a range of this test process alone.
+
+    They lie below those that the kernel gives to sockets that ask for any: what is free now is free
+    when ranks open it.
+    """
+    ports = list(islice(filter(_is_free, islice(_PORTS, _PORT_RANGE)), count))
+    assert len(ports) == count, "too few ports are free"
     return ports
+
+
+_PORT_RANGE = 2_000
+_FIRST_PORT = 20_000 + _PORT_RANGE * int(
+    os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+)
+_PORTS = cycle(range(_FIRST_PORT, _FIRST_PORT + _PORT_RANGE))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _enter(
