@@ -83,12 +83,14 @@ def _facts(
         files = shard_files(phase.manifest, phase.loader)
         manifest = open_manifest(files)
         sizes = DataSizes(vocab_size=manifest.tokenizer.vocab_size, seq_len=manifest.seq_len)
+    loaded_classes = None
     if before is not None:
+        loaded_classes = before.model.num_classes
         model = changed_shape(before.model, request, "the stage before")
         rows = max(model.vocab_size, sizes.vocab_size)
         model = model.model_copy(update={"vocab_size": rows})
     elif request.loads_weights:
-        model = _loaded_shape(phase, manifest, files)
+        model, loaded_classes = _loaded_shape(phase, manifest, files)
     else:
         model = new_shape(request, vocab_size=sizes.vocab_size, seq_len=sizes.seq_len)
     return RunFacts(
@@ -96,13 +98,14 @@ def _facts(
         world_size=world_size,
         manifest=manifest,
         has_weights=before is not None or request.loads_weights,
+        loaded_classes=loaded_classes,
     )
 
 
 def _loaded_shape(
     phase: TrainSettings, manifest: Manifest | None, files: ShardFiles | None
-) -> ModelConfig:
-    """The shape of the weights to start from, or of the checkpoint that the run resumes from."""
+) -> tuple[ModelConfig, int | None]:
+    """The shape of the run, and the classes of the weights that it starts or resumes from."""
     from train.warm_start.source import find_source  # torch starts only where weights are read
     from train.warm_start.start import Resumed, choose_start
 
@@ -111,7 +114,7 @@ def _loaded_shape(
     if manifest is None or files is None:
         source = find_source(request.warm_start.source)
         assert source is not None  # a preset loads nothing
-        return changed_shape(source.config, request, str(source.path))
+        return changed_shape(source.config, request, str(source.path)), source.config.num_classes
     path = latest_checkpoint(Path(phase.output) / CHECKPOINTS_NAME)
     try:
         resumed = None if path is None else Resumed.of(read_state(path)["identity"])
@@ -120,4 +123,5 @@ def _loaded_shape(
     start = choose_start(
         request, manifest, tokenizer=lambda: local_tokenizer(files), resumed=resumed
     )
-    return start.config
+    loaded = start.config if start.source is None else start.source.config
+    return start.config, loaded.num_classes

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from schemas.errors import SettingsError
 from schemas.manifest import Manifest
 from train.model.config import ModelConfig
-from train.objectives.config import ClassifyConfig, parse_objective
+from train.objectives.config import ClassifyConfig, PluginConfig, parse_objective
 from train.objectives.requirements import ObjectiveContext, family_faults, objective_faults
-from train.optim.peaks import with_peak
+from train.optim.peaks import ModelSize, with_peak
 from train.parallel.config import ParallelConfig
 from train.settings import TrainSettings
 
@@ -28,12 +28,14 @@ class RunFacts:
         world_size: Number of ranks, or of servers and workers together.
         manifest: The dataset; None where a recipe is planned without one.
         has_weights: Whether the run starts from weights that exist.
+        loaded_classes: Classes of the head that these weights bring; None for none.
     """
 
     model: ModelConfig
     world_size: int
     manifest: Manifest | None = None
     has_weights: bool = False
+    loaded_classes: int | None = None
 
 
 def refuse(settings: TrainSettings, facts: RunFacts) -> None:
@@ -357,7 +359,7 @@ def _rate_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[str]:
         )
         return
     try:
-        with_peak(schedule, settings.optimizer, model.num_parameters())
+        with_peak(schedule, settings.optimizer, ModelSize.of(model))
     except SettingsError as error:
         yield str(error)
 
@@ -430,12 +432,26 @@ def _objective_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[str]
             max_positions=model.max_positions if model.positions == "learned" else None,
         )
         yield from objective_faults(objective, context)
-    if (
-        isinstance(objective, ClassifyConfig)
-        and model.family == "bert"
-        and model.num_classes is None
-    ):
+    if model.family == "bert" and not isinstance(objective, PluginConfig):
+        yield from _class_faults(settings, facts, is_read=isinstance(objective, ClassifyConfig))
+
+
+def _class_faults(settings: TrainSettings, facts: RunFacts, *, is_read: bool) -> Iterator[str]:
+    """A head for classes that is not there, or that would stay as it was drawn."""
+    classes, is_new = facts.model.num_classes, facts.model.num_classes != facts.loaded_classes
+    if is_read and classes is None:
         yield (
             "objective.name: 'classify' needs a head for classes, and model.num_classes is null; set "
             "model.num_classes to their number"
+        )
+    elif is_read and is_new and settings.trainable == "new_embeddings":
+        yield (
+            "trainable: new_embeddings trains rows of tokens alone, and objective.name: classify would "
+            f"read a head for {classes} classes that is drawn and never trained; set trainable: all, "
+            "or begin from weights with this head"
+        )
+    elif not is_read and is_new and classes is not None:
+        yield (
+            f"model.num_classes {classes}: objective.name: {settings.objective.get('name', 'causal')} "
+            "never trains a head for classes; leave it out, or set objective.name: classify"
         )

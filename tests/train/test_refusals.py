@@ -15,7 +15,7 @@ from tests.support.pair_runs import run_servers, run_share, run_together
 from tests.support.ranks import free_ports, run_on_ranks
 from train.model.presets import resolve_model
 from train.recipe_facts import judge_recipe
-from train.refusals import RunFacts, refuse
+from train.refusals import RunFacts, refusals, refuse
 from train.settings import TrainSettings
 
 
@@ -58,6 +58,32 @@ def test_zero_bubble_is_refused_for_an_encoder_with_a_decoder() -> None:
     check(2, parallel)
     with pytest.raises(SettingsError, match="for t5 use gpipe, 1f1b or interleaved"):
         check(2, parallel, preset="t5-small")
+
+
+def class_faults(classes: int | None, loaded: int | None, **changes: Any) -> list[str]:
+    """Faults of a BERT's head for `classes`, where the weights bring one for `loaded`."""
+    given = {"manifest": "none", "output": "none", "stop": {"steps": 1}, **changes}
+    settings = TrainSettings.model_validate({**given, "model": {"preset": "bert-test"}})
+    fields = {"preset": "bert-test", "num_classes": classes}
+    model = resolve_model(fields, vocab_size=50, seq_len=16)
+    facts = RunFacts(model=model, world_size=1, has_weights=True, loaded_classes=loaded)
+    return [fault for fault in refusals(settings, facts) if "class" in fault]
+
+
+def test_a_head_for_classes_that_would_never_be_trained_is_refused() -> None:
+    classify = {"objective": {"name": "classify"}}
+    rows_alone = {**classify, "trainable": "new_embeddings"}
+    masked = {"objective": {"name": "masked"}}
+
+    [frozen] = class_faults(3, None, **rows_alone)
+    [other] = class_faults(3, 2, **rows_alone)
+    [unread] = class_faults(3, None, **masked)
+
+    assert frozen.startswith("trainable: new_embeddings trains rows of tokens alone")
+    assert "objective.name: classify would read a head for 3 classes" in other
+    assert unread.startswith("model.num_classes 3: objective.name: masked never trains a head")
+    assert class_faults(3, None, **classify) == class_faults(3, 3, **rows_alone) == []
+    assert class_faults(3, 3, **masked) == class_faults(None, None, **masked) == []
 
 
 def test_zero_bubble_is_refused_for_sharded_stages() -> None:

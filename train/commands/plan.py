@@ -16,7 +16,7 @@ from schemas.manifest import Manifest
 from schemas.terminal import open_console
 from train.commands.arguments import add_recipe_arguments, positive, settings_of
 from train.loop.plan import RunPlan
-from train.optim.peaks import published_peak, with_peak
+from train.optim.peaks import ModelSize, published_peak, with_peak
 from train.optim.schedules import learning_rate
 from train.recipe_facts import DataSizes, JudgedPhase, judge_recipe, ranks_of
 from train.refusals import RunFacts
@@ -77,12 +77,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _with_peak(console: Console, phase: JudgedPhase) -> TrainSettings:
     """The settings of a phase with a number for the peak of its rate; prints one that they leave open."""
-    settings, parameters = phase.settings, phase.facts.model.num_parameters()
-    schedule = with_peak(settings.schedule, settings.optimizer, parameters)
+    settings, size = phase.settings, ModelSize.of(phase.facts.model)
+    schedule = with_peak(settings.schedule, settings.optimizer, size)
     if settings.schedule.peak_lr is None:
-        source = published_peak(settings.optimizer, parameters).source
+        source = published_peak(settings.optimizer, size).source
         console.print(
-            f"peak rate {schedule.peak:g} for {settings.optimizer.name} and {parameters:,} parameters: {source}"
+            f"peak rate {schedule.peak:g} for {settings.optimizer.name} and {size.parameters:,} parameters, "
+            f"{size.embeddings:,} of them embeddings: {source}"
         )
     return settings.model_copy(update={"schedule": schedule})
 

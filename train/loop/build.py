@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from schemas.errors import SettingsError
 from schemas.manifest import Manifest
 from train.data.packed import PackedRows
 from train.evaluation.heldout import EvaluationBatches
@@ -18,11 +20,14 @@ from train.exchange.folder import export_folder
 from train.model.config import ModelConfig, unsaid
 from train.objectives.build import build_for_manifest
 from train.objectives.causal import CausalObjective
-from train.objectives.config import parse_objective
+from train.objectives.config import ObjectiveConfig, parse_objective
+from train.objectives.heads import unread_tensors
 from train.vocabulary.trainable import merge_rows
 from train.warm_start.config import StartRequest
-from train.warm_start.start import Resumed, choose_start, start_model
+from train.warm_start.start import Resumed, Start, StartedModel, choose_start, start_model
 from train.warm_start.summary import StartReport
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +104,9 @@ def build_run(
     # Dropout draws nothing from the weights: a run may resume with another rate.
     identity = config.model_dump(mode="json", exclude={"dropout", "init_std", *unsaid(config)})
     started = start_model(start, request)
+    if resumed is None:
+        _check_new_heads(start, started, request, chosen)
+    _freeze_unread_heads(started, chosen, config.family)
     return Built(
         model=started.model,
         model_config=config,
@@ -114,3 +122,43 @@ def build_run(
         if resumed is None
         else None,
     )
+
+
+def _check_new_heads(
+    start: Start, started: StartedModel, request: StartRequest, objective: ObjectiveConfig
+) -> None:
+    """Refuse to predict with a head that is drawn and never trained; say which heads are not read.
+
+    Raises:
+        SettingsError: Only new rows are trained, and the objective reads a head that began anew.
+    """
+    is_loaded = start.source is not None
+    new = (
+        started.fresh if is_loaded else tuple(name for name, _ in started.model.named_parameters())
+    )
+    unread = unread_tensors(new, objective, family=start.config.family)
+    frozen = [name for name in started.fresh if name not in unread]
+    if request.trainable == "new_embeddings" and frozen:
+        assert start.source is not None
+        raise SettingsError(
+            f"trainable: new_embeddings trains rows of tokens alone, and objective.name: "
+            f"{objective.name} would read {_heads(frozen)}, which {start.source.path} lacks: they "
+            "would stay as they are drawn; set trainable: all, or begin from weights that have them"
+        )
+    if unread:
+        logger.info(
+            "objective %s does not train %s: they stay as they are drawn, in the export too",
+            objective.name,
+            _heads(unread),
+        )
+
+
+def _freeze_unread_heads(started: StartedModel, objective: ObjectiveConfig, family: str) -> None:
+    """Keep heads as they are that the objective does not read: weight decay would shrink them."""
+    parameters = dict(started.model.named_parameters())
+    for name in unread_tensors(parameters, objective, family=family):
+        parameters[name].requires_grad = False
+
+
+def _heads(names: Sequence[str]) -> str:
+    return ", ".join(dict.fromkeys(name.split(".")[0] for name in names))

@@ -31,7 +31,7 @@ from train.loop.stream import RowSource
 from train.loop.trainer import Trainer
 from train.optim.config import ScheduleConfig
 from train.optim.groups import build_optimizer
-from train.optim.peaks import with_peak
+from train.optim.peaks import ModelSize, with_peak
 from train.parallel.compose import build_strategy
 from train.parallel.diloco import OuterLoop
 from train.report.events import EVENTS_NAME, EventLog, Events, NoEvents
@@ -191,13 +191,15 @@ def open_run(settings: TrainSettings, world: World, *, holds_momentum: bool = Fa
 
 def _schedule(settings: TrainSettings, built: Built) -> ScheduleConfig:
     """The recipe's schedule, with a number for its peak."""
-    shape = built.model_config
-    parameters = (
-        sum(parameter.numel() for parameter in built.model.parameters())
-        if shape is None
-        else shape.num_parameters()
+    shape, model = built.model_config, built.model
+    if shape is not None:
+        return with_peak(settings.schedule, settings.optimizer, ModelSize.of(shape))
+    tables = (module.weight for module in model.modules() if isinstance(module, torch.nn.Embedding))
+    size = ModelSize(
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        embeddings=sum(table.numel() for table in tables),
     )
-    return with_peak(settings.schedule, settings.optimizer, parameters)
+    return with_peak(settings.schedule, settings.optimizer, size)
 
 
 def _refuse_absent_shards(settings: TrainSettings, data: SplicedReader, world: World) -> None:

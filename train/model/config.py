@@ -272,6 +272,13 @@ class ModelConfig(Settings):
             return embeddings + positions + self.num_token_types * width + norms + blocks + heads
         return embeddings + positions + blocks + int(self.has_final_norm) * norm
 
+    def num_embedding_parameters(self) -> int:
+        """Those of the tables for tokens, an untied head among them, positions and token types."""
+        row = self.embedding_width or self.width
+        types = self.num_token_types * self.width if self.family == "bert" else 0
+        tokens = self.vocab_size * row * (1 if self.tied_head else 2)
+        return tokens + self._position_parameters() + self._relative_parameters() + types
+
     def _norm_parameters(self) -> int:
         return self.width * {"layernorm": 2, "batchnorm": 2, "rmsnorm": 1, "none": 0}[self.norm]
 
@@ -279,6 +286,10 @@ class ModelConfig(Settings):
         if self.positions != "learned":
             return 0
         return (self.max_positions + self.position_offset) * self.width
+
+    def _relative_parameters(self) -> int:
+        """T5's tables of relative positions, one in each stack."""
+        return 2 * self.num_relative_buckets * self.num_heads if self.family == "t5" else 0
 
     def _attention_parameters(self) -> int:
         inner, kv_width = self.num_heads * self.head_width, self.num_kv_heads * self.head_width
@@ -295,7 +306,7 @@ class ModelConfig(Settings):
         encoder = attention + mlp + 2 * norms * norm
         decoder = 2 * attention + mlp + 3 * norms * norm
         embeddings = self.vocab_size * self.width * (1 if self.tied_head else 2)
-        tables = 2 * self.num_relative_buckets * self.num_heads
+        tables = self._relative_parameters()
         if self.share_stacks:
             decoder -= encoder
         return embeddings + self.num_layers * (encoder + decoder) + tables + 2 * norm

@@ -160,7 +160,7 @@ def _flat_decay(trainer: Trainer) -> Tensor:
         raise SettingsError("asynchronous does not go with muP: servers have one rate for all")
     decay_of = {id(p): float(group["weight_decay"]) for group in groups for p in group["params"]}
     parameters = trainer.strategy.parts[0].parameters()
-    return torch.cat([torch.full((p.numel(),), decay_of[id(p)]) for p in parameters])
+    return torch.cat([torch.full((p.numel(),), decay_of.get(id(p), 0.0)) for p in parameters])
 
 
 def _hold(

@@ -119,7 +119,7 @@ def test_what_a_forward_pass_leaves_is_counted_whoever_keeps_it() -> None:
 @pytest.mark.parametrize(
     ("written", "line"),
     [
-        ("auto", "peak rate 0.0012 for adamw and 1,972,992 parameters: Kaplan et al. 2020, equation D.1"),
+        ("auto", "peak rate 0.0013 for adamw and 1,972,992 parameters, 1,179,648 of them embeddings: Kaplan et al. 2020, equation D.1"),
         ("0.003", None),
     ],
 )  # fmt: skip

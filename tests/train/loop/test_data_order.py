@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
+from schemas.manifest import read_manifest
 from tests.support.datasets import DatasetShape, write_dataset
 from tests.support.stopping import StopAfter
 from tests.support.tiny_gpt import build_tiny
@@ -17,9 +20,16 @@ from tests.train.loop.test_resume import settings
 from train.checkpoint.pointer import latest_checkpoint
 from train.checkpoint.state_file import read_state, write_state
 from train.commands import trace
+from train.data.config import BatchConfig, DataSpan, LoaderConfig
+from train.data.cursor import RankShare
+from train.data.packed import PackedRows
+from train.data.spliced import open_spans
 from train.loop import open_run as open_module
 from train.loop.data_order import order_of_run
+from train.loop.plan import RunPlan
 from train.loop.run import pretrain
+from train.loop.stream import RowSource
+from train.settings import StopConfig
 
 
 @pytest.fixture
@@ -103,3 +113,50 @@ def test_the_trace_names_the_rows_that_the_run_read(
 
     lines = capsys.readouterr().out.splitlines()
     assert [json.loads(line)["row"] for line in lines if line.startswith("{")][:6] == rows
+
+
+def rows_of_steps(dataset: Path, *, ranks: int, seed: int, steps: int) -> list[list[str]]:
+    """The `row_id` of every row that the ranks read, by step, found again in the files by its tokens."""
+    files = [dataset / shard.path for shard in read_manifest(dataset).train.shards]
+    known = {
+        np.array(row["input_ids"], np.int32).tobytes(): row["row_id"]
+        for path in files
+        for row in pq.read_table(path).to_pylist()
+    }
+
+    def row_ids(rows: PackedRows) -> list[str]:
+        return [known[ids.tobytes()] for ids in np.ascontiguousarray(rows.input_ids)]
+
+    plan = RunPlan.of(
+        read_manifest(dataset),
+        BatchConfig(sequences=12, microbatch=2),
+        StopConfig(steps=steps),
+        first_sample=0,
+    )
+    found: list[list[str]] = [[] for _ in range(steps)]
+    for rank in range(ranks):
+        data = open_spans(
+            (DataSpan(manifest=str(dataset)),),
+            LoaderConfig(),
+            seed=seed,
+            first_sample=0,
+            order="by_seed",
+        )
+        source = RowSource(data=data, make_batch=row_ids, microbatch=2, prefetched=2)
+        with source.stream(plan, RankShare(rank=rank, ranks=ranks), start_step=0) as stream:
+            for step in range(steps):
+                for item in stream.of_step(plan.span(step)):
+                    found[step] += item.content
+    return [sorted(step) for step in found]
+
+
+def test_a_seed_gives_the_same_rows_to_one_rank_and_to_several(dataset: Path) -> None:
+    """96 rows in steps of 12: the ninth step begins the second pass."""
+    alone = rows_of_steps(dataset, ranks=1, seed=1, steps=10)
+
+    assert [len(set(step)) for step in alone] == [12] * 10
+    assert len({row for step in alone[:8] for row in step}) == 96, "a pass reads each row once"
+    assert alone[8] != alone[0], "and the next one in another order"
+    assert rows_of_steps(dataset, ranks=2, seed=1, steps=10) == alone
+    assert rows_of_steps(dataset, ranks=3, seed=1, steps=10) == alone
+    assert rows_of_steps(dataset, ranks=2, seed=2, steps=10)[0] != alone[0]
