@@ -15,6 +15,7 @@ from schemas.errors import run_main
 from schemas.settings import Settings
 from schemas.tables import TABLES
 from tools.api_page import api_page
+from tools.published_forms_page import published_forms_page
 from tools.rules_page import rules_page
 from tools.settings_page import Section, read_sources, settings_page
 from train.generation.config import GenerationConfig
@@ -162,6 +163,7 @@ PAGES = {
     "rules.md": rules_page,
     "training_settings.md": training_page,
     "api.md": api_page,
+    "published_models.md": published_forms_page,
 }
 
 if __name__ == "__main__":
