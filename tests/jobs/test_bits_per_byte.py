@@ -16,19 +16,15 @@ from train.loop.run import pretrain
 from train.settings import TrainSettings
 
 
-def evaluated(root: Path, tmp_path: Path, kind: str, size: int) -> tuple[dict[str, Any], int, int]:
-    """The held-out figures of a short run on a tokenizer of its own; bytes and tokens of its texts."""
-    run = refine(
-        settings(
-            root,
-            vocabulary={"train": {"kind": kind, "size": size}},
-            packing={"seq_len": 64, "layout": "concat"},
-        )
-    )
+def evaluated(
+    root: Path, tmp_path: Path, kind: str, **recipe: Any
+) -> tuple[dict[str, Any], int, int]:
+    """The held-out figures of a short run; bytes and tokens of its texts, end marks among them."""
+    run = refine(settings(root, packing={"seq_len": 64, "layout": "concat"}, **recipe))
     dataset = shutil.copytree(Path(run.settings.runtime.output) / "dataset", tmp_path / kind)
     rows = table(run, "tokenise", "tokens")
     heldout = {row["doc_id"] for row in rows if row["split"] == "heldout"}
-    tokens = sum(len(row["input_ids"]) for row in rows if row["doc_id"] in heldout)
+    tokens = sum(len(row["input_ids"]) + 1 for row in rows if row["doc_id"] in heldout)
     texts = [row["text"] for row in table(run, "clean", "cleaned") if row["doc_id"] in heldout]
     plain = {
         "manifest": str(dataset), "output": str(tmp_path / f"{kind}-run"), "stop": {"steps": 2}, "threads": 1,
@@ -43,8 +39,9 @@ def evaluated(root: Path, tmp_path: Path, kind: str, size: int) -> tuple[dict[st
 def test_two_tokenizers_divide_by_the_same_bytes_of_the_same_texts(
     whole_root: Path, tmp_path: Path
 ) -> None:
-    fine, fine_bytes, fine_tokens = evaluated(whole_root, tmp_path, "byte_level_bpe", 320)
-    coarse, coarse_bytes, coarse_tokens = evaluated(whole_root, tmp_path, "wordpiece", 600)
+    small = {"train": {"kind": "byte_level_bpe", "size": 320}}
+    fine, fine_bytes, fine_tokens = evaluated(whole_root, tmp_path, "bytes", vocabulary=small)
+    coarse, coarse_bytes, coarse_tokens = evaluated(whole_root, tmp_path, "words")
 
     assert fine_bytes == coarse_bytes > 10_000, "the split does not depend on the tokenizer"
     assert fine["text_bytes"] == coarse["text_bytes"] == fine_bytes
@@ -57,7 +54,5 @@ def test_two_tokenizers_divide_by_the_same_bytes_of_the_same_texts(
         assert found["sources"]["rows"]["text_bytes"] == fine_bytes
     # Untrained, each token costs about ln V: fewer bits per byte where a text has fewer tokens.
     assert coarse["bits_per_byte"] < fine["bits_per_byte"]
-    per_byte = fine_tokens * math.log2(
-        read_manifest(tmp_path / "byte_level_bpe").tokenizer.vocab_size
-    )
+    per_byte = fine_tokens * math.log2(read_manifest(tmp_path / "bytes").tokenizer.vocab_size)
     assert fine["bits_per_byte"] == pytest.approx(per_byte / fine_bytes, rel=0.15)
