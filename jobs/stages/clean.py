@@ -18,7 +18,6 @@ from refinery.extract.classifier import weights_sha256
 from refinery.filters.rules import check_rules
 from refinery.language.identify import model_path
 from refinery.publish import storage
-from refinery.publish.own_code import code_fingerprint
 from refinery.publish.store import Store
 from refinery.quality.classifier import ModelFiles, card_name, model_name
 from refinery.quality.config import GivenModelConfig, PythonScorerConfig
@@ -30,6 +29,7 @@ from refinery.sources.selection import documents, sample_documents
 from refinery.sources.url_lists import URL_LISTS_VERSION
 from schemas.errors import ContractError
 from schemas.fingerprints import sha256_file, sha256_hex
+from schemas.own_code import code_fingerprint
 
 
 def _settings(recipe: Recipe) -> dict[str, object]:

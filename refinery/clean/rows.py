@@ -14,10 +14,10 @@ from refinery.clean.cleaner import RULE_VERSIONS, Cleaner
 from refinery.clean.config import CleanConfig
 from refinery.clean.pages import CleanDocument, NormalizedPage, Payload, Rejected
 from refinery.clean.stored_verdicts import StoredVerdicts
-from refinery.publish.own_code import code_fingerprint
 from refinery.quality.scorers import HeadModel, local_models
 from refinery.sources.exclusions import EXCLUDED
 from refinery.tables import UnionRows, union_ddl
+from schemas.own_code import code_fingerprint
 
 TABLES_WRITTEN = ("cleaned", "ledger", "edits", "rejects")
 INPUT_COLUMNS = (

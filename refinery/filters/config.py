@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from refinery.publish.own_code import NAME
+from schemas.own_code import IMPORT_PATH
 from schemas.settings import Bounded, Settings
 
 GopherVariant = Literal["datatrove", "dolma", "dclm", "nemo"]
@@ -92,7 +92,7 @@ class RulesConfig(Settings):
         description="minimum, maximum or both of rules by name, for all languages, or by label of the "
         "language and name, which go first; an end that is not given stays, null opens it",
     )
-    python: tuple[Annotated[str, Field(pattern=NAME)], ...] = Field(
+    python: tuple[Annotated[str, Field(pattern=IMPORT_PATH)], ...] = Field(
         default=(),
         description="functions of one's own, package.module:function, that judge batches of documents; "
         "see own_rules_and_models.md",

@@ -20,8 +20,9 @@ import numpy as np
 
 from refinery.filters.rules import PYTHON
 from refinery.filters.values import Floats
-from refinery.publish.own_code import WrongAnswerError, load_function, run_each
+from refinery.publish.own_code import WrongAnswerError, run_each
 from schemas.errors import SettingsError
+from schemas.own_code import load_own
 
 VERDICT = "verdict:"
 # Names become reasons and columns: short, plain, and few.
@@ -57,7 +58,7 @@ def run_python_rules(names: Sequence[str], documents: Sequence[RuleInput]) -> Ow
     """Ask each function about all documents."""
     said = OwnVerdicts(reasons=[[] for _ in documents])
     for name in names if documents else ():
-        function = load_function(name)
+        function = load_own(name)
 
         def call(batch: Sequence[RuleInput], function: Any = function) -> list[Answer]:
             return [_checked(answer) for answer in function(batch)]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from refinery.publish.own_code import NAME
+from schemas.own_code import IMPORT_PATH
 from schemas.settings import Settings
 
 QUALITY = "quality"
@@ -65,7 +65,7 @@ class PythonScorerConfig(Settings):
     """A function of one's own that scores batches of texts, e.g. by a transformers classifier."""
 
     python: str = Field(
-        pattern=NAME,
+        pattern=IMPORT_PATH,
         description="package.module:function; gets a list of texts, returns a number for each",
     )
     batch: int = Field(default=32, gt=0, description="texts that one call gets")

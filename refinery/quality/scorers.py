@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from refinery.publish import storage
-from refinery.publish.own_code import WrongAnswerError, load_function, run_each
+from refinery.publish.own_code import WrongAnswerError, run_each
 from refinery.quality.classifier import ModelFiles, load_classifier, to_line
 from refinery.quality.config import GivenModelConfig, PythonScorerConfig
 from schemas.errors import SettingsError
+from schemas.own_code import load_own
 from schemas.settings import nearest
 
 HeadModel = ModelFiles | GivenModelConfig | PythonScorerConfig
@@ -74,7 +75,7 @@ class PythonScorer:
         Raises:
             WrongAnswerError: Other than one number for each text was returned.
         """
-        function = load_function(self.config.python)
+        function = load_own(self.config.python)
         scores: list[float] = []
         for start in range(0, len(texts), self.config.batch):
             batch = [t[: self.config.max_chars] for t in texts[start : start + self.config.batch]]

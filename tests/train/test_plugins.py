@@ -1,4 +1,4 @@
-"""Parts that a recipe names by import path: found, versioned by content, refused with a reason."""
+"""Parts that a recipe names by import path: versioned, and refused where a checkpoint names them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import ContractError, SettingsError
-from train.plugins import (
-    code_sha256,
-    is_import_path,
-    load_plugin,
-    plugin_versions,
-    refuse_untrusted,
-)
+from schemas.errors import ContractError
+from schemas.own_code import code_fingerprint
+from train.plugins import plugin_versions, refuse_untrusted
 
 
 @pytest.fixture
@@ -31,53 +26,14 @@ def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    ("name", "is_one"),
-    [
-        ("a:b", True), ("a.b_2.c:D", True), ("adamw", False), ("a.b", False), ("a:b:c", False),
-        ("a/b:c", False), (":b", False), ("a:", False), ("s3://bucket:x", False), ("文:x", False),
-    ],
-)  # fmt: skip
-def test_an_import_path_has_a_module_and_a_name(name: str, *, is_one: bool) -> None:
-    assert is_import_path(name) is is_one
-
-
-def test_a_plugin_is_what_its_path_names(code: Path) -> None:
-    assert load_plugin("lone_part:make", where="optimizer.name")() == 1
-    assert load_plugin("packed_parts.parts:make", where="optimizer.name")() == 2
-
-
-@pytest.mark.parametrize(
-    ("path", "said"),
-    [
-        ("gone_part:make", "optimizer.name: gone_part:make: no module 'gone_part'"),
-        ("lone_part:other", "lone_part.py has no name 'other'"),
-    ],
-)
-def test_what_is_not_there_is_refused_with_where_it_was_sought(
-    code: Path, path: str, said: str
-) -> None:
-    with pytest.raises(SettingsError, match=said):
-        load_plugin(path, where="optimizer.name")
-
-
-def test_a_plugin_s_version_is_the_content_of_its_file(code: Path) -> None:
-    before = code_sha256("lone_part:make")
-
-    (code / "lone_part.py").write_text("def make():\n    return 3\n")
-    (code / "unrelated.py").write_text("")
-
-    assert code_sha256("lone_part:make") != before
-    (code / "lone_part.py").write_text("def make():\n    return 1\n")
-    assert code_sha256("lone_part:make") == before
-
-
 def test_a_helper_in_the_same_package_counts(code: Path) -> None:
-    before = code_sha256("packed_parts.parts:make")
+    before = plugin_versions({"name": "packed_parts.parts:make"})
 
+    (code / "unrelated.py").write_text("")
+    assert plugin_versions({"name": "packed_parts.parts:make"}) == before
     (code / "packed_parts" / "more.py").write_text("def make():\n    return 4\n")
 
-    assert code_sha256("packed_parts.parts:make") != before
+    assert plugin_versions({"name": "packed_parts.parts:make"}) != before
 
 
 def test_the_plugins_of_a_recipe_are_found_at_any_depth(code: Path) -> None:
@@ -89,8 +45,8 @@ def test_the_plugins_of_a_recipe_are_found_at_any_depth(code: Path) -> None:
     }
 
     assert plugin_versions(recipe) == {
-        "lone_part:make": code_sha256("lone_part:make"),
-        "packed_parts.parts:make": code_sha256("packed_parts.parts:make"),
+        "lone_part:make": code_fingerprint("lone_part:make"),
+        "packed_parts.parts:make": code_fingerprint("packed_parts.parts:make"),
     }
 
 

@@ -6,8 +6,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from schemas.own_code import IMPORT_PATH
 from schemas.settings import Settings
-from train.plugins import PLUGIN_PATTERN
 
 # Fields whose value follows from other fields where a recipe gives none, or null.
 DERIVED_FIELDS = ("num_kv_heads", "head_width", "mlp_width", "norm_position", "qkv_bias")
@@ -159,7 +159,7 @@ class ModelConfig(Settings):
     )
     plugin: str | None = Field(
         default=None,
-        pattern=PLUGIN_PATTERN,
+        pattern=IMPORT_PATH,
         description="`package.module:name` of your own, (config, **options) -> model that takes what one of the family takes",
     )
     options: dict[str, Any] = Field(

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from schemas.own_code import load_own
 from train.batch.batch import NO_LABEL, Batch, LossSums
 from train.model.config import ModelConfig
 from train.model.encoder import Encoder
@@ -19,7 +20,6 @@ from train.model.layers import Block, LayerCache
 from train.model.loss import cross_entropy_sums, penalties
 from train.model.norms import make_norm, set_real_tokens
 from train.model.positions import rotary_tables, sinusoids
-from train.plugins import load_plugin
 
 
 class Transformer(nn.Module):
@@ -163,7 +163,7 @@ def make_model(config: ModelConfig) -> Model:
     A plug-in is imported; whoever reads a configuration of others asks `refuse_untrusted` before.
     """
     if config.plugin is not None:
-        made: Model = load_plugin(config.plugin, where="model.plugin")(config, **config.options)
+        made: Model = load_own(config.plugin, where="model.plugin")(config, **config.options)
         return made
     match config.family:
         case "t5":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from schemas.errors import SettingsError
 from schemas.manifest import Manifest, SpecialIds
+from schemas.own_code import load_own
 from train.batch.batch import Objective
 from train.objectives.augment import Augmented
 from train.objectives.causal import CausalObjective
@@ -27,7 +28,6 @@ from train.objectives.masking import Masking
 from train.objectives.requirements import ObjectiveContext, arrangement, objective_faults
 from train.objectives.span_corruption import SpanCorruptionObjective
 from train.objectives.text_to_text import TextToTextObjective
-from train.plugins import load_plugin
 
 
 def build_for_manifest(
@@ -138,9 +138,7 @@ def _make(config: ObjectiveConfig, context: ObjectiveContext) -> Objective:
 
 
 def _own(config: PluginConfig, context: ObjectiveContext) -> Objective:
-    made: Objective = load_plugin(config.plugin, where="objective.plugin")(
-        context, **config.options
-    )
+    made: Objective = load_own(config.plugin, where="objective.plugin")(context, **config.options)
     if not callable(getattr(made, "build", None)):
         raise SettingsError(
             f"objective.plugin: {config.plugin} gave {type(made).__name__}; expected something with "

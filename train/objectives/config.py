@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, TypeAdapter, field_validator, model_validator
 
 from schemas.errors import SettingsError
+from schemas.own_code import IMPORT_PATH
 from schemas.settings import Settings, nearest, parse_settings
-from train.plugins import PLUGIN_PATTERN
 
 Arrangement = Annotated[
     Literal["family", "language_model", "prefix_lm"],
@@ -227,7 +227,7 @@ class PluginConfig(Settings):
     """An objective of your own: (context, **options) -> something with `build(rows, seed) -> Batch`."""
 
     name: Literal["plugin"] = "plugin"
-    plugin: str = Field(pattern=PLUGIN_PATTERN, description="`package.module:name`")
+    plugin: str = Field(pattern=IMPORT_PATH, description="`package.module:name`")
     options: dict[str, Any] = Field(
         default_factory=dict, description="named arguments of the plug-in"
     )

@@ -7,8 +7,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from schemas.own_code import IMPORT_PATH
 from schemas.settings import Settings
-from train.plugins import PLUGIN_PATTERN
 
 ScheduleName = Literal[
     "linear_warmup_cosine_lr", "linear_warmup_step_lr", "inverse_sqrt", "wsd", "constant"
@@ -81,7 +81,7 @@ class ScheduleConfig(Settings):
 
     plugin: str | None = Field(
         default=None,
-        pattern=PLUGIN_PATTERN,
+        pattern=IMPORT_PATH,
         description="`package.module:name` of a function of your own, (progress, config, **options) -> rate; it replaces lr_scheduler_type",
     )
     options: dict[str, Any] = Field(
@@ -168,7 +168,7 @@ class OptimizerConfig(Settings):
     )
     plugin: str | None = Field(
         default=None,
-        pattern=PLUGIN_PATTERN,
+        pattern=IMPORT_PATH,
         description="`package.module:name` of your own, (groups, lr, **options) -> torch optimizer; it replaces name, betas, eps and momentum",
     )
     options: dict[str, Any] = Field(

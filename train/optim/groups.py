@@ -12,13 +12,13 @@ from torch import nn
 from torch.distributed.tensor import DTensor
 
 from schemas.errors import SettingsError
+from schemas.own_code import load_own
 from train.model.roles import Role, parameter_roles, role_of
 from train.optim.adafactor import Adafactor
 from train.optim.adamw import LocalAdamW
 from train.optim.config import OptimizerConfig
 from train.optim.lion import Lion
 from train.optim.muon import Muon
-from train.plugins import load_plugin
 
 Groups = list[dict[str, Any]]
 
@@ -89,7 +89,7 @@ def _choose(groups: Groups, config: OptimizerConfig) -> torch.optim.Optimizer:
 
 def _own(path: str, groups: Groups, config: OptimizerConfig) -> torch.optim.Optimizer:
     """The recipe's own optimizer, if it keeps what the loop reads of each group."""
-    made = load_plugin(path, where="optimizer.plugin")(groups, lr=0.0, **config.options)
+    made = load_own(path, where="optimizer.plugin")(groups, lr=0.0, **config.options)
     is_whole = isinstance(made, torch.optim.Optimizer) and all(
         {"lr_scale", "decays"} <= group.keys() for group in made.param_groups
     )

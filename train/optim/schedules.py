@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from schemas.errors import SettingsError
+from schemas.own_code import load_own
 from train.optim.config import ScheduleConfig
-from train.plugins import load_plugin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ def learning_rate(progress: Progress, config: ScheduleConfig) -> float:
 
 
 def _own_rate(path: str, progress: Progress, config: ScheduleConfig) -> float:
-    rate = load_plugin(path, where="schedule.plugin")(progress, config, **config.options)
+    rate = load_own(path, where="schedule.plugin")(progress, config, **config.options)
     if not isinstance(rate, int | float) or not 0 <= rate < math.inf:
         raise SettingsError(
             f"schedule.plugin: {path} gave {rate!r} at step {progress.step}; expected a rate of 0 or more"

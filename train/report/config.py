@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from schemas.own_code import is_import_path
 from schemas.settings import Settings, nearest
-from train.plugins import is_import_path
 
 TRACKERS = ("wandb", "mlflow")
 

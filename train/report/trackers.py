@@ -18,7 +18,7 @@ import yaml
 
 from schemas.errors import SettingsError
 from schemas.fingerprints import sha256_hex
-from train.plugins import load_plugin
+from schemas.own_code import load_own
 from train.report.config import SinkConfig
 from train.report.tensorboard import scalars
 
@@ -49,7 +49,7 @@ def open_tracker(config: SinkConfig, output: Path, *, first_step: int) -> Tracke
     """
     make = _MAKERS.get(config.name)
     if make is None:
-        made = load_plugin(config.name, where="metrics.sinks")
+        made = load_own(config.name, where="metrics.sinks")
         make = lambda output, first_step, **options: made(  # noqa: E731
             output=output, first_step=first_step, **options
         )

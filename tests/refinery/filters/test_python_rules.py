@@ -95,7 +95,7 @@ def test_an_exception_rejects_its_document_alone() -> None:
     [
         ("wrong", "a name of a-z, 0-9, _ and . expected, found 'Not a name'"),
         ("other", "or None expected, found <object"),
-        ("nothing", "no function 'nothing'"),
+        ("nothing", "no function or class 'nothing'"),
     ],
 )
 def test_what_fails_on_every_text_is_refused_before_a_run(function: str, message: str) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from refinery.publish.own_code import load_function
 from refinery.quality.config import GivenModelConfig, PythonScorerConfig
 from refinery.quality.scorers import (
     FastTextScorer,
@@ -20,6 +19,7 @@ from refinery.quality.scorers import (
 )
 from refinery.recipe import Recipe
 from schemas.errors import SettingsError
+from schemas.own_code import load_own
 from schemas.settings import parse_settings
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "own_rules"
@@ -140,7 +140,7 @@ def test_a_transformers_model_scores_as_in_the_example(monkeypatch: pytest.Monke
     monkeypatch.syspath_prepend(str(EXAMPLE))
     models: dict[str, HeadModel] = {"like": PythonScorerConfig(python="likeness:likeness", batch=2)}
     scorer = load_scorer(local_models(models)["like"])
-    wanted = load_function("likeness:likeness").__globals__["WANTED"]
+    wanted = load_own("likeness:likeness").__globals__["WANTED"]
 
     same, near, far = scorer.score(
         [wanted, "This page explains with examples how a pump works.", "BUY NOW!!! cheap cheap"]
