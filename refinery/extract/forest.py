@@ -1,22 +1,96 @@
-"""Gradient-boosted decision trees in numpy: complete trees of one depth, all evaluated at once.
+"""Gradient-boosted decision trees: complete trees of one depth, walked by a compiled loop.
 
 Shapes: T trees, d their depth, F features, N rows to judge (blocks of a page, or cuts).
 """
 
 from __future__ import annotations
 
-import functools
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from refinery.compiled import Filled, Matrix, bare_kernel
+
+Floats = NDArray[np.float32]
+Numbers = NDArray[np.uint16]
+Scores = NDArray[np.float64]
+
 # Log odds beyond which more trees change little: 3 is a probability of 0.95, -3 one of 0.05.
 SURE_SCORE = 3.0
 # After these numbers of trees, rows that are sure keep their score and leave.
 _EXITS = (24, 64)
+
+
+@bare_kernel
+def _below(
+    row_F: Floats,
+    features: Matrix[Numbers],
+    thresholds: Matrix[Floats],
+    tree: np.uint64,
+    node: np.uint64,
+) -> np.uint64:
+    """The child of a node of a tree that a row goes to; unsigned, so that no index is negative."""
+    is_above = row_F[features[tree, node]] > thresholds[tree, node]
+    return node + node + np.uint64(1) + np.uint64(is_above)
+
+
+@bare_kernel
+def add_leaves(
+    rows_NF: Matrix[Floats],
+    features: Matrix[Numbers],
+    thresholds: Matrix[Floats],
+    leaves: Matrix[Floats],
+    stops: NDArray[np.int64],
+    sure: float,
+    scores_N: Filled[Scores],
+) -> None:
+    """Add to each row's score the leaves that it reaches; a row that is sure at a stop goes no further.
+
+    `stops` are rising numbers of trees, the last one all of them. Eight trees are walked side by
+    side: while a step of one waits for memory, the others compute. Leaves are summed tree by tree
+    between two stops, so the order of the sums is fixed.
+    """
+    num_nodes = np.uint64(thresholds.shape[1])
+    root, one, two, four = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(4)
+    for n in range(len(rows_NF)):
+        row = rows_NF[n]
+        tree = np.uint64(0)
+        for stop in stops:
+            end = np.uint64(stop)
+            score = 0.0
+            while tree + np.uint64(8) <= end:
+                t0, t1, t2, t3 = tree, tree + one, tree + two, tree + two + one
+                t4, t5, t6, t7 = t0 + four, t1 + four, t2 + four, t3 + four
+                a = b = c = d = e = f = g = h = root
+                while a < num_nodes:
+                    a = _below(row, features, thresholds, t0, a)
+                    b = _below(row, features, thresholds, t1, b)
+                    c = _below(row, features, thresholds, t2, c)
+                    d = _below(row, features, thresholds, t3, d)
+                    e = _below(row, features, thresholds, t4, e)
+                    f = _below(row, features, thresholds, t5, f)
+                    g = _below(row, features, thresholds, t6, g)
+                    h = _below(row, features, thresholds, t7, h)
+                score += leaves[t0, a - num_nodes]
+                score += leaves[t1, b - num_nodes]
+                score += leaves[t2, c - num_nodes]
+                score += leaves[t3, d - num_nodes]
+                score += leaves[t4, e - num_nodes]
+                score += leaves[t5, f - num_nodes]
+                score += leaves[t6, g - num_nodes]
+                score += leaves[t7, h - num_nodes]
+                tree += np.uint64(8)
+            while tree < end:
+                node = root
+                while node < num_nodes:
+                    node = _below(row, features, thresholds, tree, node)
+                score += leaves[tree, node - num_nodes]
+                tree += np.uint64(1)
+            scores_N[n] += score
+            if abs(scores_N[n]) >= sure:
+                break
 
 
 @dataclass(frozen=True)
@@ -27,7 +101,7 @@ class Forest:
     threshold, and left where it equals it.
     """
 
-    features: NDArray[np.int32]
+    features: NDArray[np.uint16]
     thresholds: NDArray[np.float32]
     leaves: NDArray[np.float32]
 
@@ -35,9 +109,9 @@ class Forest:
     def of(cls, arrays: Mapping[str, NDArray[np.generic]], prefix: str) -> Forest:
         """Read one of the forests in a file of weights: arrays whose names begin with `prefix`."""
         return cls(
-            arrays[f"{prefix}_features"].astype(np.int32),
-            arrays[f"{prefix}_thresholds"].astype(np.float32),
-            arrays[f"{prefix}_leaves"].astype(np.float32),
+            np.ascontiguousarray(arrays[f"{prefix}_features"], np.uint16),
+            np.ascontiguousarray(arrays[f"{prefix}_thresholds"], np.float32),
+            np.ascontiguousarray(arrays[f"{prefix}_leaves"], np.float32),
         )
 
     def arrays(self, prefix: str) -> dict[str, NDArray[np.generic]]:
@@ -48,20 +122,6 @@ class Forest:
             f"{prefix}_leaves": self.leaves,
         }
 
-    @functools.cached_property
-    def _levels(self) -> list[tuple[NDArray[np.intp], NDArray[np.float32]]]:
-        """Features and thresholds [T * 2**level] by level, tree after tree.
-
-        So the node n of one level has the children 2n and 2n + 1 of the next one, in every tree.
-        Features are intp: numpy copies other index types before it takes by them.
-        """
-        depth = (self.features.shape[1] + 1).bit_length() - 1
-        spans = [slice(2**level - 1, 2 ** (level + 1) - 1) for level in range(depth)]
-        return [
-            (self.features[:, span].ravel().astype(np.intp), self.thresholds[:, span].ravel())
-            for span in spans
-        ]
-
     def predict(self, columns: NDArray[np.float32]) -> NDArray[np.float32]:
         """Probability [N] of rows that are given as columns [F, N].
 
@@ -69,44 +129,23 @@ class Forest:
         are plainly navigation. The first trees are trained with higher rates, to be sure soon.
         """
         num_trees = len(self.features)
-        bounds = [0, *(min(num, num_trees) for num in _EXITS), num_trees]
-        score = np.zeros(columns.shape[1])
-        rows = np.arange(columns.shape[1])
-        for first, end in itertools.pairwise(bounds):
-            score[rows] += self.score(columns, slice(first, end), rows)
-            rows = rows[np.abs(score[rows]) < SURE_SCORE]
+        stops = [*(min(num, num_trees) for num in _EXITS), num_trees]
+        score = self._walk(columns, stops, SURE_SCORE)
         probability: NDArray[np.float32] = (1 / (1 + np.exp(-score))).astype(np.float32)
         return probability
 
-    def score(
-        self,
-        columns: NDArray[np.float32],
-        chosen: slice = slice(None),
-        rows: NDArray[np.intp] | None = None,
-    ) -> NDArray[np.float64]:
-        """Sum of the leaves [R] that R rows of `columns` [F, N] reach in C chosen trees.
+    def score(self, columns: NDArray[np.float32]) -> Scores:
+        """Sum of the leaves [N] of all trees for rows that are given as columns [F, N]."""
+        return self._walk(columns, [len(self.features)], np.inf)
 
-        Features lie together by feature, not by row, since near the root all rows of a tree ask for
-        the same one. `node` [C, R] is the node that each row has reached, counted over all trees of
-        a level; `value_index` [C, R] is where the value lies that the node asks for.
-        """
-        first, end, _ = chosen.indices(len(self.features))
-        num_rows = columns.shape[1]
-        rows = np.arange(num_rows) if rows is None else rows
-        values = columns.ravel()
-        feature, bound = self._levels[0]
-        value_index = (feature[first:end] * num_rows)[:, None] + rows
-        node = 2 * np.arange(end - first)[:, None]
-        node = node + (values.take(value_index) > bound[first:end, None])
-        for level, (feature, bound) in enumerate(self._levels[1:], 1):
-            span = slice(first << level, end << level)
-            # No index is out of range; "clip" is what lets numpy take without a buffer.
-            (feature[span] * num_rows).take(node, out=value_index, mode="clip")
-            value_index += rows
-            is_above = values.take(value_index) > bound[span].take(node)
-            node += node
-            # As integers at once: numpy would cast truth values piece by piece.
-            node += is_above.astype(np.intp)
-        leaf = self.leaves[first:end].ravel().take(node)
-        score: NDArray[np.float64] = leaf.sum(axis=0, dtype=np.float64)
-        return score
+    def _walk(self, columns: NDArray[np.float32], stops: list[int], sure: float) -> Scores:
+        features = np.ascontiguousarray(self.features, np.uint16)
+        # The loop reads without looking at bounds: what it is handed is checked once, here.
+        if features.max(initial=0) >= len(columns):
+            raise ValueError(
+                f"the trees ask for feature {features.max()}, the rows have {len(columns)}"
+            )
+        scores = np.zeros(columns.shape[1])
+        rows = np.ascontiguousarray(columns.T, np.float32)
+        add_leaves(rows, features, self.thresholds, self.leaves, np.array(stops), sure, scores)
+        return scores
