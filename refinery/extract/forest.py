@@ -73,20 +73,20 @@ def add_leaves(
                     f = _below(row, features, thresholds, t5, f)
                     g = _below(row, features, thresholds, t6, g)
                     h = _below(row, features, thresholds, t7, h)
-                score += leaves[t0, a - num_nodes]
-                score += leaves[t1, b - num_nodes]
-                score += leaves[t2, c - num_nodes]
-                score += leaves[t3, d - num_nodes]
-                score += leaves[t4, e - num_nodes]
-                score += leaves[t5, f - num_nodes]
-                score += leaves[t6, g - num_nodes]
-                score += leaves[t7, h - num_nodes]
+                score += float(leaves[t0, a - num_nodes])
+                score += float(leaves[t1, b - num_nodes])
+                score += float(leaves[t2, c - num_nodes])
+                score += float(leaves[t3, d - num_nodes])
+                score += float(leaves[t4, e - num_nodes])
+                score += float(leaves[t5, f - num_nodes])
+                score += float(leaves[t6, g - num_nodes])
+                score += float(leaves[t7, h - num_nodes])
                 tree += np.uint64(8)
             while tree < end:
                 node = root
                 while node < num_nodes:
                     node = _below(row, features, thresholds, tree, node)
-                score += leaves[tree, node - num_nodes]
+                score += float(leaves[tree, node - num_nodes])
                 tree += np.uint64(1)
             scores_N[n] += score
             if abs(scores_N[n]) >= sure:

@@ -39,7 +39,7 @@ def test_a_row_that_is_sure_after_the_first_trees_goes_no_further() -> None:
 
     probability = forest.predict(np.zeros((1, 1), np.float32))
 
-    assert 24 * 0.5 > SURE_SCORE
+    assert SURE_SCORE < 24 * 0.5
     np.testing.assert_allclose(probability, [1 / (1 + np.exp(-12.0))])
 
 
