@@ -30,6 +30,10 @@ VERBS = {
     "models": ("train.commands.models", "presets with parameters, memory and FLOPs"),
     "generate": ("train.commands.generate", "text from a run, a checkpoint or a folder"),
     "export": ("train.commands.export", "any checkpoint as a Hugging Face folder"),
+    "simulate-policies": (
+        "train.commands.simulate_policies",
+        "false alarms and recall of spike detectors on recorded curves",
+    ),
     "upgrade": ("train.commands.upgrade", "checkpoints of version 0.2 without their pickles"),
 }
 
@@ -84,7 +88,7 @@ def _usage() -> str:
         "usage: python -m train VERB ...    (torchrun -m train VERB ... for several ranks)",
         "",
     ]
-    return "\n".join(lines + [f"  {verb:<10} {about}" for verb, (_, about) in VERBS.items()])
+    return "\n".join(lines + [f"  {verb:<17} {about}" for verb, (_, about) in VERBS.items()])
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from train.parallel.config import (
     StrategyRequest,
 )
 from train.report.config import SinkConfig
+from train.stability.config import StabilityConfig
 from train.warm_start.config import StartRequest, Trainable, WarmStartConfig
 
 logger = logging.getLogger(__name__)
@@ -145,6 +146,11 @@ class TrainSettings(Settings):
         default=None,
         description="data ranks step alone and average their changes now and then (DiLoCo); null: they "
         "average gradients at each step",
+    )
+    stability: StabilityConfig | None = Field(
+        default=None,
+        description="detectors of loss spikes and what is done about them; null: only a gradient that is no "
+        "number ends the run",
     )
     loader: LoaderConfig = LoaderConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()

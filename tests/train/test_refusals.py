@@ -194,3 +194,33 @@ def test_settings_that_do_something_are_not_refused() -> None:
     check(1, {}, optimizer={"name": "muon", "momentum": 0.9, "betas": [0.9, 0.99]})
     # Version 0.2 wrote this default of sgd into the settings of every run.
     check(1, {}, optimizer={"name": "adamw", "momentum": 0.9})
+
+
+@pytest.mark.parametrize(
+    ("world", "parallel", "stability", "message"),
+    [
+        (
+            1,
+            {},
+            {"policy": "palm"},
+            r"goes 100 steps back, but checkpoint.keep_last 2 every 20 .* 20",
+        ),
+        (
+            4,
+            {"pp": 2},
+            {"detectors": [{"kind": "mad", "signal": "row_loss"}]},
+            "watches row_loss, with parallel.pp 2",
+        ),
+        (4, {"pp": 2}, {"policy": "glm"}, "scales the embedding's gradient, with parallel.pp 2"),
+    ],
+)
+def test_policies_that_cannot_act_in_a_layout_are_refused(
+    world: int, parallel: dict[str, Any], stability: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SettingsError, match=message):
+        check(world, parallel, stability=stability, checkpoint={"every_steps": 20})
+
+
+def test_ranks_that_step_alone_cannot_decide_together() -> None:
+    with pytest.raises(SettingsError, match="stability does not go with diloco"):
+        check(2, {}, stability={}, diloco={}, checkpoint={"every_steps": 500})

@@ -128,6 +128,17 @@ class LossSums:
             pairs=pairs,
         )
 
+    def row_means(self, batch: Batch) -> Tensor:
+        """Nats per label of each row, [B]; NaN for a row without labels."""
+        rows, width = batch.segment.shape
+        row_BT = torch.arange(rows, device=batch.segment.device)[:, None].expand(rows, width)
+        is_real = batch.segment >= 0
+        row_of_segment = torch.zeros_like(batch.segment_source, dtype=torch.long)
+        row_of_segment[batch.segment[is_real].long()] = row_BT[is_real]
+        zeros = self.loss_by_segment.new_zeros(rows)
+        losses = zeros.index_add(0, row_of_segment, self.loss_by_segment)
+        return losses / zeros.index_add(0, row_of_segment, self.labels_by_segment)
+
 
 class Objective(Protocol):
     """Makes a batch of packed rows: a pure function of rows, seed and sample indices."""

@@ -116,16 +116,34 @@ class StepTotals:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class WorstRow:
+    """The row of a step with the highest loss per label.
+
+    Attributes:
+        loss: Nats per label.
+        sample: Its number in the order of the run.
+    """
+
+    loss: float
+    sample: int
+
+
 class LossMeter:
     """Adds up micro-batches on a rank in float64, then all ranks with one collective.
 
     Attributes:
         sums: What this rank has counted so far; `total` leaves it as it is.
+        keeps_rows: Whether rows are looked at one by one.
     """
 
-    def __init__(self, sources: tuple[str, ...], device: torch.device) -> None:
+    def __init__(
+        self, sources: tuple[str, ...], device: torch.device, *, keeps_rows: bool = False
+    ) -> None:
         self._sources = sources
         self.sums = StepSums.zeros(len(sources), device)
+        self.keeps_rows = keeps_rows
+        self._worst: Tensor | None = None  # [2], loss and sample
 
     def add(self, loss_by_source: Tensor, labels_by_source: Tensor) -> None:
         """Add a micro-batch's sums: [O] each."""
@@ -142,6 +160,24 @@ class LossMeter:
         """Add a micro-batch's sentence pairs: the sum of their losses and their number."""
         self.sums.pair_loss.add_(loss)
         self.sums.pairs.add_(pairs)
+
+    def add_rows(self, losses: Tensor, samples: Tensor) -> None:
+        """Look at the rows of a micro-batch: nats per label and number in the order, [B] each."""
+        worst = int(torch.nan_to_num(losses, nan=-1.0).argmax())
+        found = torch.stack((losses[worst].double().cpu(), samples[worst].double()))
+        if self._worst is None or found[0] > self._worst[0]:
+            self._worst = found
+
+    def worst_row(self, world: World) -> WorstRow | None:
+        """The worst row of all ranks, which all call it; None where rows are not looked at."""
+        if not self.keeps_rows:
+            return None
+        own = (
+            torch.tensor([-1.0, -1.0], dtype=torch.float64) if self._worst is None else self._worst
+        )
+        every = world.gather(own)
+        loss, sample = max(every.tolist())
+        return WorstRow(loss=loss, sample=int(sample)) if sample >= 0 else None
 
     def total(self, world: World, *, stop_asked: bool, copies: int = 1) -> StepTotals:
         """Sum over all ranks.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from schemas.errors import SettingsError
 from schemas.plain_json import json_text
@@ -12,6 +12,7 @@ from train.data.loader import shard_files
 from train.data.remote import open_manifest
 from train.data.spliced import open_spans
 from train.loop.data_order import order_of_run
+from train.loop.interventions import course_of_run
 from train.loop.plan import RunPlan
 
 
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         first_sample=settings.first_sample,
         order=order_of_run(settings),
     )
-    span = plan.span(args.step)
+    span = replace(plan, skips=course_of_run(settings.output).skips).span(args.step)
     for sample in range(span.start, span.start + span.count):
         origin = data.origin(sample)
         line = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -9,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import torch
 import torch.distributed as dist
@@ -52,6 +53,26 @@ class World:
         if self.size == 1:
             return flag
         return bool(self.sum(torch.tensor([int(flag)], device=self.device)).item())
+
+    def gather(self, values: Tensor) -> Tensor:
+        """Vectors of all ranks as the rows of one tensor on the CPU, in the order of the ranks."""
+        if self.size == 1:
+            return values.cpu().unsqueeze(0)
+        parts = [torch.empty_like(values, device=self.device) for _ in range(self.size)]
+        dist.all_gather(parts, values.to(self.device))
+        return torch.stack(parts).cpu()
+
+    def tell(self, value: Any) -> Any:
+        """What the first rank has, on all ranks; JSON can hold it."""
+        if self.size == 1:
+            return value
+        text = json.dumps(value).encode() if self.is_first else b""
+        size = self.sum(torch.tensor([len(text)], device=self.device))
+        held = torch.zeros(int(size), dtype=torch.uint8, device=self.device)
+        if self.is_first:
+            held.copy_(torch.frombuffer(bytearray(text), dtype=torch.uint8))
+        dist.broadcast(held, src=0)
+        return json.loads(bytes(held.cpu().numpy().tobytes()))
 
     def mesh(self, shape: tuple[int, ...], names: tuple[str, ...]) -> DeviceMesh:
         """The device mesh of a shape; all ranks call it together, always with the same names.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,12 +12,15 @@ from torch import Tensor
 
 from schemas.errors import PipelineError, SettingsError
 from schemas.manifest import Manifest
+from train.checkpoint.durable import replace_text
 from train.checkpoint.environment import changed_environment, environment_lock
 from train.checkpoint.index import WEIGHTS_NAME, read_index
+from train.checkpoint.pointer import LATEST_NAME
 from train.checkpoint.state import collect_tensors, optimizer_states, restore_tensors
 from train.checkpoint.state_file import index_sha256, read_state, refuse_other_run
 from train.checkpoint.store import CheckpointStore, load_tensors
 from train.loop.build import Built
+from train.loop.interventions import ROLLBACK, Interventions
 from train.loop.plan import RunPlan
 from train.loop.replays import refuse_replay
 from train.loop.trainer import Trainer
@@ -28,6 +31,7 @@ from train.plugins import without_plugin
 from train.report.events import Events
 from train.sections import learnt_seconds, section
 from train.settings import TrainSettings
+from train.stability.config import ActionConfig
 
 logger = logging.getLogger(__name__)
 
@@ -149,6 +153,8 @@ class RunCheckpoints:
             "consumed_samples": trainer.plan.span(trainer.step).start,
             "identity": self.identity,
             "scaler": trainer.scaler.state() if trainer.scaler is not None else None,
+            "interventions": trainer.interventions.state(),
+            "monitor": trainer.guard.monitor.state() if trainer.guard is not None else None,
             "settings": self.recipe,
             "manifest": self.manifest_uri,
             "environment": environment_lock(self.recipe),
@@ -185,6 +191,7 @@ class RunCheckpoints:
         self._load(path, state)
         self.store.branch.begin(path)
         self._saved_step = self.trainer.step
+        self._take_course(state)
         environment_changed = changed_environment(
             state["environment"], environment_lock(self.recipe)
         )
@@ -201,6 +208,50 @@ class RunCheckpoints:
         self._note_manifests(from_sample=int(state["consumed_samples"]))
         for change in environment_changed:
             logger.warning("the environment changed, bits may differ: %s", change)
+
+    def go_back(self, path: Path, action: ActionConfig) -> None:
+        """Return to a checkpoint of this run, as whoever restarts it now would; all ranks call it.
+
+        Args:
+            path: The checkpoint.
+            action: What is jumped over from there, and what becomes of the rate. Where it changes nothing, the
+                batches up to now are jumped over: the same would come to pass.
+        """
+        state = read_state(path)
+        before, actions = self.trainer.step, self.trainer.interventions.actions
+        self._load(path, state)
+        self.store.branch.begin(path)
+        self._saved_step = self.trainer.step
+        self.trainer.take_course(Interventions.of_state(state.get("interventions")))
+        here = self.trainer.step
+        changes_rate = action.rate_scale != 1.0 or action.rewarm_steps > 0
+        batches = action.batches or (0 if changes_rate else before - here)
+        self.events.append(
+            ROLLBACK,
+            step=here,
+            from_step=before,
+            skip=asdict(self.trainer.plan.skip_batches(here, batches)),
+            batches=batches,
+            rate_scale=action.rate_scale,
+            rewarm_steps=action.rewarm_steps,
+            actions=actions,
+        )
+        self._take_course(state)
+        if self.store.world.is_first:
+            replace_text(path.parent / LATEST_NAME, path.name)
+        self.store.world.barrier()
+        logger.warning("went back from step %d to %s", before, path)
+
+    def _take_course(self, state: dict[str, Any]) -> None:
+        """Take what was decided up to the checkpoint, and since then about its step."""
+        trainer = self.trainer
+        held = len(state.get("events", []))
+        later = [one for one in self.events.events[held:] if one["kind"] == ROLLBACK]
+        course = Interventions.of_state(state.get("interventions"))
+        course = course.decided_since(self.store.world.tell(later), step=trainer.step)
+        trainer.take_course(course)
+        if trainer.guard is not None and state.get("monitor") is not None:
+            trainer.guard.monitor.restore(state["monitor"])
 
     def _refuse_replay(self) -> None:
         """See `refuse_replay`; the first rank has the events, all ranks leave together."""

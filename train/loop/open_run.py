@@ -24,6 +24,7 @@ from train.distributed.world import World
 from train.loop.build import Built, build_run
 from train.loop.checkpoints import ManifestSpan, RunCheckpoints, run_identity
 from train.loop.data_order import order_of_run
+from train.loop.guard import SpikeGuard
 from train.loop.heldout import HeldoutEvaluation
 from train.loop.plan import RunPlan
 from train.loop.scaler import LossScaler
@@ -37,6 +38,7 @@ from train.parallel.diloco import OuterLoop
 from train.report.events import EVENTS_NAME, EventLog, Events, NoEvents
 from train.report.speed import ModelSpeed
 from train.settings import PrecisionConfig, TrainSettings
+from train.stability.embedding import scale_embedding_gradient
 from train.warm_start.start import Resumed
 
 
@@ -160,6 +162,9 @@ def open_run(settings: TrainSettings, world: World, *, holds_momentum: bool = Fa
     if built.start_report is not None and world.is_first:
         built.start_report.show(output, built.make_batch, data.parts[0].data, settings.first_sample)
     built = replace(built, start_report=None)  # it holds tensors that are needed no longer
+    events: Events = EventLog(output / EVENTS_NAME) if world.is_first else NoEvents()
+    if settings.stability is not None and settings.stability.embedding_gradient_scale is not None:
+        scale_embedding_gradient(built.model, settings.stability.embedding_gradient_scale)
     strategy = build_strategy(settings.strategy_request, built.model, world)
     trainer = Trainer(
         plan=RunPlan.of(
@@ -172,6 +177,7 @@ def open_run(settings: TrainSettings, world: World, *, holds_momentum: bool = Fa
         world=world,
         sources=data.sources,
         scaler=_scaler(settings.precision, world.device),
+        guard=SpikeGuard(config=settings.stability, events=events) if settings.stability else None,
     )
     return TrainingRun(
         settings=settings,
@@ -182,7 +188,7 @@ def open_run(settings: TrainSettings, world: World, *, holds_momentum: bool = Fa
         built=built,
         trainer=trainer,
         store=store,
-        events=EventLog(output / EVENTS_NAME) if world.is_first else NoEvents(),
+        events=events,
         world=world,
         outer=OuterLoop(strategy.parts[0], settings.diloco) if settings.diloco else None,
         holds_momentum=holds_momentum,

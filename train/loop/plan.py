@@ -22,11 +22,25 @@ class StepSpan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SampleSkip:
+    """Samples that a run jumps over.
+
+    Attributes:
+        at: How many samples the run has trained on where it jumps; a border between two steps.
+        count: How many it leaves out there.
+    """
+
+    at: int
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunPlan:
     """Sizes of a run; every answer is a function of the step or of the samples consumed.
 
     Samples before `first_sample` were read by an earlier phase; steps, tokens and passes of this
-    one count from there.
+    one count from there. Samples that are jumped over (`skips`) shift what later steps read and count
+    as nothing else: neither the schedule nor the number of steps changes.
     """
 
     batch: BatchConfig
@@ -34,6 +48,7 @@ class RunPlan:
     seq_len: int
     rows_per_pass: int
     first_sample: int = 0
+    skips: tuple[SampleSkip, ...] = ()
 
     @classmethod
     def of(
@@ -67,12 +82,21 @@ class RunPlan:
 
     def span(self, step: int) -> StepSpan:
         """The samples of a step, counted from the beginning of the data's order."""
+        start = self.trained_samples(step)
+        skipped = sum(skip.count for skip in self.skips if skip.at <= start)
+        return StepSpan(step, self.first_sample + skipped + start, self.batch_at(start))
+
+    def trained_samples(self, step: int) -> int:
+        """Number of rows of the steps before this one: without those that were jumped over."""
         ramp = self._ramp_starts
         if step < len(ramp):
-            start = ramp[step]
-        else:
-            start = ramp[-1] + (step - len(ramp) + 1) * self.batch.sequences
-        return StepSpan(step, self.first_sample + start, self.batch_at(start))
+            return ramp[step]
+        return ramp[-1] + (step - len(ramp) + 1) * self.batch.sequences
+
+    def skip_batches(self, step: int, batches: int) -> SampleSkip:
+        """Jump over so many batches before a step."""
+        after = self.trained_samples(step + batches)
+        return SampleSkip(at=self.trained_samples(step), count=after - self.trained_samples(step))
 
     def step_of(self, sample: int) -> int:
         """The step that reads a sample; 0 for samples before the run."""
@@ -102,12 +126,12 @@ class RunPlan:
     @property
     def total_samples(self) -> int:
         """Number of rows that are read until the run stops."""
-        return self.span(self.total_steps).start - self.first_sample
+        return self.trained_samples(self.total_steps)
 
     def progress(self, step: int) -> Progress:
         """Progress before the update of `step`."""
         span = self.span(step)
-        done = span.start - self.first_sample
+        done = self.trained_samples(step)
         return Progress(
             step=step,
             tokens=done * self.seq_len,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -20,11 +20,13 @@ from train.distributed.precision import set_tf32
 from train.distributed.sharded_tensors import local_part
 from train.distributed.world import World, open_world
 from train.loop.borders import Borders, LeftStep
+from train.loop.guard import SpikeError
 from train.loop.last_good import go_back_to_last_good
 from train.loop.only_writer import only_writer
 from train.loop.open_run import TrainingRun, open_run
 from train.loop.records import step_record
 from train.loop.replays import NOT_FINITE
+from train.loop.rollback import roll_back
 from train.loop.signals import AsksToStop, StopFlag
 from train.loop.sinks import METRICS_NAME, open_sinks
 from train.loop.trainer import NotFiniteError
@@ -140,6 +142,14 @@ def _train(run: TrainingRun, flag: AsksToStop) -> bool:
 
 def _train_steps(run: TrainingRun, flag: AsksToStop) -> bool:
     """Step until the end of the recipe or until asked to stop; returns whether it was asked."""
+    while True:
+        left = _train_stretch(run, flag)
+        if left != "other_rows":
+            return left == "stopped"
+
+
+def _train_stretch(run: TrainingRun, flag: AsksToStop) -> Literal["done", "stopped", "other_rows"]:
+    """Step until the end, a stop, or a decision after which other rows follow than those that are read ahead."""
     trainer, total = run.trainer, run.trainer.plan.total_steps
     is_stopped = False
     borders = Borders(
@@ -169,10 +179,16 @@ def _train_steps(run: TrainingRun, flag: AsksToStop) -> bool:
                 outcome = trainer.update(read, stop_asked=flag.is_set)
             except LeftStep as left:
                 _leave_step(run, left)
-                return True
+                return "stopped"
             except NotFiniteError as error:
                 run.events.append(NOT_FINITE, step=trainer.step, error=str(error))
                 raise
+            except SpikeError:
+                _save_before_the_end(run)
+                raise
+            decision = outcome.decision
+            if decision is not None and roll_back(run, decision):
+                return "other_rows"
             is_stopped = outcome.totals.stop_asked
             is_last = trainer.step == total
             record = step_record(
@@ -188,7 +204,16 @@ def _train_steps(run: TrainingRun, flag: AsksToStop) -> bool:
             record |= run.heldout.after_step(trainer.step, is_last=is_last and not is_stopped)
             for sink in sinks:
                 sink.write(record)
-    return is_stopped
+            if decision is not None and decision.action.kind == "skip_batches" and not is_stopped:
+                return "other_rows" if trainer.step < total else "done"
+    return "stopped" if is_stopped else "done"
+
+
+def _save_before_the_end(run: TrainingRun) -> None:
+    """Save what was there before the step that ends the run; all ranks call it."""
+    run.trainer.optimizer.zero_grad(set_to_none=True)
+    run.checkpoints.after_left_step()
+    run.checkpoints.finish()
 
 
 def _leave_step(run: TrainingRun, left: LeftStep) -> None:

@@ -47,6 +47,7 @@ def microbatches(
                 step=step,
                 number=number,
                 rows=len(rows.sample_index),
+                samples=torch.from_numpy(rows.sample_index),
                 tokens_by_source=_tokens(rows),
                 content=make_batch(rows),
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -14,6 +14,8 @@ from torch import Tensor
 from schemas.errors import PipelineError
 from train.batch.losses import LossMeter, StepTotals
 from train.distributed.world import World
+from train.loop.guard import Decision, SpikeGuard
+from train.loop.interventions import Interventions
 from train.loop.plan import RunPlan, StepSpan
 from train.loop.scaler import LossScaler
 from train.optim.clipping import clip_gradients
@@ -21,6 +23,7 @@ from train.optim.config import ScheduleConfig
 from train.optim.schedules import learning_rate
 from train.parallel.strategy import Strategy
 from train.sections import section
+from train.stability.monitor import Readings
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +39,7 @@ class MicroBatch:
     Attributes:
         number: Number of the micro-batch within the step of this rank.
         rows: Number of rows.
+        samples: [rows] their numbers in the order of the run.
         tokens_by_source: [O] tokens of the rows as they were packed, by source.
         content: What the objective made of the rows.
     """
@@ -43,6 +47,7 @@ class MicroBatch:
     step: int
     number: int
     rows: int
+    samples: Tensor
     tokens_by_source: Tensor
     content: Any
 
@@ -58,7 +63,8 @@ class StepOutcome:
 
     Attributes:
         loss_scale: The scale of fp16 after the step; None for other numbers.
-        is_skipped: Whether the weights stayed as they were, because a gradient overflowed.
+        is_skipped: Whether the weights stayed as they were: a gradient overflowed, or a spike was skipped.
+        decision: What is done about a spike; None where there was none.
     """
 
     span: StepSpan
@@ -68,6 +74,7 @@ class StepOutcome:
     loss_scale: float | None
     is_skipped: bool
     seconds: float
+    decision: Decision | None = None
 
 
 @dataclass(kw_only=True)
@@ -77,6 +84,8 @@ class Trainer:
     Attributes:
         max_grad_norm: Gradients are clipped to this norm; None: never.
         scaler: The loss scale of fp16; None for other numbers.
+        guard: Judges each step before its update; None: only gradients that are no numbers end the run.
+        interventions: What was decided about the run's course so far.
         step: The next step to do.
     """
 
@@ -88,7 +97,14 @@ class Trainer:
     world: World
     sources: tuple[str, ...]
     scaler: LossScaler | None
+    guard: SpikeGuard | None = None
+    interventions: Interventions = field(default_factory=Interventions)
     step: int = 0
+
+    def take_course(self, interventions: Interventions) -> None:
+        """Go on by what was decided; batches that are jumped over change the plan."""
+        self.interventions = interventions
+        self.plan = replace(self.plan, skips=interventions.skips)
 
     def update(
         self, microbatches: Callable[[StepSpan], Iterator[MicroBatch]], *, stop_asked: bool
@@ -97,10 +113,15 @@ class Trainer:
         started = time.perf_counter()
         span = self.plan.span(self.step)
         rate = learning_rate(self.plan.progress(self.step), self.schedule)
+        rate *= self.interventions.rate_factor(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["lr_scale"]
         self.optimizer.zero_grad(set_to_none=True)
-        meter = LossMeter(self.sources, self.world.device)
+        meter = LossMeter(
+            self.sources,
+            self.world.device,
+            keeps_rows=self.guard is not None and self.guard.config.reads_rows,
+        )
         backward_scale = self._backward_scale(span)
         readers = self.strategy.readers
         items = (item.counted(meter, readers=readers) for item in microbatches(span))
@@ -112,7 +133,11 @@ class Trainer:
             reduced.scale(1.0 / (max(totals.labels, 1.0) * backward_scale))
             norm = reduced.norm()
         with section("step", step=self.step):
-            is_skipped = self._apply(reduced.tensors, norm, span)
+            is_skipped = self._has_overflowed(norm, span)
+            decision = None if is_skipped else self._judge(span, totals, norm, meter)
+            is_skipped |= decision is not None and decision.skips_update
+            if not is_skipped:
+                self._apply(reduced.tensors, norm)
         outcome = StepOutcome(
             span=span,
             totals=totals,
@@ -121,8 +146,11 @@ class Trainer:
             loss_scale=self.scaler.scale if self.scaler else None,
             is_skipped=is_skipped,
             seconds=time.perf_counter() - started,
+            decision=decision,
         )
         self.step += 1
+        if decision is not None and self.guard is not None:
+            self.take_course(self.guard.after(decision, self.interventions, self.plan))
         return outcome
 
     def _backward_scale(self, span: StepSpan) -> float:
@@ -131,28 +159,51 @@ class Trainer:
             return 1.0
         return self.scaler.scale / (span.count * self.plan.seq_len)
 
-    def _apply(self, gradients: Sequence[Tensor], norm: Tensor, span: StepSpan) -> bool:
-        """Clip and update; return whether the update was skipped for an overflow."""
+    def _has_overflowed(self, norm: Tensor, span: StepSpan) -> bool:
+        """Whether the update is left out for an overflow of fp16, which a smaller loss scale meets."""
+        if self.scaler is None:
+            return False
         is_finite = bool(torch.isfinite(norm))
-        can_shrink = self.scaler is not None and not self.scaler.is_smallest
-        if self.scaler is not None:
-            self.scaler.observe(is_finite=is_finite)
-        if not is_finite and can_shrink:
-            assert self.scaler is not None
-            logger.warning(
-                "step %d skipped: its gradient overflowed fp16; the loss scale is now %g",
-                span.step,
-                self.scaler.scale,
-            )
-            return True
-        if not is_finite:
+        can_shrink = not self.scaler.is_smallest
+        self.scaler.observe(is_finite=is_finite)
+        if is_finite or not can_shrink:
+            return False
+        logger.warning(
+            "step %d skipped: its gradient overflowed fp16; the loss scale is now %g",
+            span.step,
+            self.scaler.scale,
+        )
+        return True
+
+    def _judge(
+        self, span: StepSpan, totals: StepTotals, norm: Tensor, meter: LossMeter
+    ) -> Decision | None:
+        """Ask the guard about the step.
+
+        Raises:
+            NotFiniteError: The gradient is no number, and no guard says what to do about it.
+            SpikeError: The guard ends the run.
+        """
+        is_finite = bool(torch.isfinite(norm))
+        if self.guard is None or (not is_finite and self.guard.config.not_finite == "stop"):
+            if is_finite:
+                return None
             at = "" if self.scaler is None else " at the smallest loss scale of fp16"
             raise NotFiniteError(
                 f"step {span.step}: the gradient norm is {float(norm)}{at}; samples {span.start} to "
                 f"{span.start + span.count - 1} (python -m train trace --step {span.step})",
                 entity=f"step {span.step}",
             )
+        worst = meter.worst_row(self.world)
+        readings = Readings(
+            loss=totals.mean,
+            grad_norm=float(norm),
+            row_loss=worst.loss if worst else None,
+            row_sample=worst.sample if worst else None,
+        )
+        return self.guard.judge(span.step, readings, taken=self.interventions.actions)
+
+    def _apply(self, gradients: Sequence[Tensor], norm: Tensor) -> None:
         if self.max_grad_norm is not None:
             clip_gradients(gradients, norm, self.max_grad_norm)
         self.optimizer.step()
-        return False

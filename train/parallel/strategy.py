@@ -97,6 +97,8 @@ class DataParallelStrategy:
                 sums = self.model(batch.content)
             (sums.loss * backward_scale).backward()
             meter.add(sums.loss_by_source.detach(), sums.labels_by_source)
+            if meter.keeps_rows and isinstance(sums, LossSums):
+                meter.add_rows(sums.row_means(batch.content), batch.samples)
             if isinstance(sums, LossSums) and sums.pair_loss is not None and sums.pairs is not None:
                 meter.add_pairs(sums.pair_loss, sums.pairs)
 

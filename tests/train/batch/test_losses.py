@@ -70,3 +70,33 @@ def test_totals_have_every_sum_by_name_and_a_meter_can_be_asked_twice() -> None:
     assert (first.pair_loss, first.pairs, first.pair_mean) == (1.5, 2, 0.75)
     assert (second.loss, second.labels, second.own_labels) == (1.75, 4.5, 9)
     assert second.stop_asked is False
+
+
+def test_the_mean_of_each_row_is_that_of_its_segments() -> None:
+    """Row 0 has segments 0 and 1, row 1 is padding, row 2 has segment 2."""
+    batch = Batch(
+        input_ids=torch.zeros(3, 4, dtype=torch.long),
+        labels=torch.zeros(3, 4, dtype=torch.long),
+        document=torch.zeros(3, 4, dtype=torch.long),
+        positions=torch.zeros(3, 4, dtype=torch.long),
+        segment=torch.tensor([[0, 0, 1, -1], [-1, -1, -1, -1], [2, 2, 2, 2]]),
+        segment_source=torch.tensor([0, 1, 0]),
+        num_sources=2,
+        is_whole=False,
+    )
+    nothing = torch.zeros(2, dtype=torch.float64)
+    sums = LossSums(
+        loss=torch.zeros(()),
+        loss_by_segment=torch.tensor([6.0, 3.0, 20.0], dtype=torch.float64),
+        labels_by_segment=torch.tensor([2.0, 1.0, 4.0], dtype=torch.float64),
+        loss_by_source=nothing,
+        labels_by_source=nothing,
+    )
+    meter = LossMeter(("a", "b"), torch.device("cpu"), keeps_rows=True)
+
+    meter.add_rows(sums.row_means(batch), torch.tensor([40, 41, 42]))
+    meter.add_rows(torch.tensor([4.0]), torch.tensor([43]))
+
+    assert sums.row_means(batch)[[0, 2]].tolist() == [3.0, 5.0]
+    alone = World(rank=0, size=1, device=torch.device("cpu"))
+    assert meter.worst_row(alone) == WorstRow(loss=5.0, sample=42)
