@@ -65,6 +65,7 @@ def refusals(settings: TrainSettings, facts: RunFacts) -> list[str]:
         *_rate_faults(settings, facts),
         *_idle_faults(settings, facts),
         *_stability_faults(settings, facts),
+        *_tree_faults(settings, facts),
     ]
 
 
@@ -430,6 +431,25 @@ def _stability_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[str]
         ),
     }
     yield from (f"stability {fault}" for fault, holds in faults.items() if holds)
+
+
+def _tree_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[str]:
+    """Where gradients cannot be added in the tree of the micro-batches."""
+    if settings.parallel.reduction != "tree":
+        return
+    faults = {
+        "asynchronous: servers add gradients as they come": settings.asynchronous is not None,
+        "diloco: ranks step by their own gradients": settings.diloco is not None,
+        "model.norm batchnorm: its statistics are those of the rows that a rank has read": (
+            facts.model.norm == "batchnorm"
+        ),
+        **_degrees_beyond_one(settings.parallel, "a micro-batch has its gradient on one rank"),
+    }
+    yield from (
+        f"parallel.reduction tree does not go with {fault}; use reduction: flat"
+        for fault, holds in faults.items()
+        if holds
+    )
 
 
 def _run_length(settings: TrainSettings, facts: RunFacts) -> int | None:

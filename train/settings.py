@@ -215,6 +215,7 @@ class TrainSettings(Settings):
             compute=self.precision.compute,
             recompute=self.recompute,
             compile=self.compile,
+            microbatch=self.batch.microbatch,
             steps_alone=self.diloco is not None,
         )
 

@@ -145,6 +145,11 @@ class LossMeter:
         self.keeps_rows = keeps_rows
         self._worst: Tensor | None = None  # [2], loss and sample
 
+    def take(self) -> StepSums:
+        """The sums so far; what is added from now on begins at zero."""
+        taken, self.sums = self.sums, StepSums.zeros(len(self._sources), self.sums.loss.device)
+        return taken
+
     def add(self, loss_by_source: Tensor, labels_by_source: Tensor) -> None:
         """Add a micro-batch's sums: [O] each."""
         self.sums.loss.add_(loss_by_source.sum())
@@ -188,8 +193,11 @@ class LossMeter:
             copies: Number of ranks that count the same loss.
         """
         votes = torch.full_like(self.sums.stop_votes, float(stop_asked))
-        summed = world.sum(replace(self.sums, stop_votes=votes).pack()) / copies
-        sums = StepSums.unpack(summed.cpu(), len(self._sources))
+        return self.totals_of(world.sum(replace(self.sums, stop_votes=votes).pack()) / copies)
+
+    def totals_of(self, packed: Tensor) -> StepTotals:
+        """The totals whose sums over all ranks are a vector of `StepSums.pack`."""
+        sums = StepSums.unpack(packed.cpu(), len(self._sources))
         return StepTotals(
             loss=float(sums.loss),
             labels=float(sums.labels),

@@ -11,6 +11,7 @@ from train.commands.arguments import existing_file, positive
 from train.report.run_files import read_metrics
 from train.settings import load_train_settings
 from train.stability.config import (
+    DetectorConfig,
     LastingConfig,
     MadConfig,
     MaxOfFirstConfig,
@@ -70,14 +71,13 @@ def run(args: argparse.Namespace) -> int:
         policy_row(name, config, list(curves.values()), args.spikes)
         for name, config in with_equal_detectors(chosen).items()
     ]
-    for line in map(json_text, rows) if args.json else _table(rows):
-        print(line)
+    print("\n".join(map(json_text, rows) if args.json else _table(rows)))
     return 0
 
 
 def known_policies() -> dict[str, StabilityConfig]:
     """Single detectors, the default and every published policy, by name."""
-    single = {
+    single: dict[str, DetectorConfig] = {
         "sigma loss, current included": SigmaConfig(signal="loss", includes_current=True),
         "sigma loss": SigmaConfig(signal="loss"),
         "sigma log norm, current included": SigmaConfig(includes_current=True),
@@ -152,11 +152,8 @@ def _chosen(args: argparse.Namespace) -> dict[str, StabilityConfig]:
 
 def _table(rows: list[dict[str, object]]) -> list[str]:
     head = list(rows[0])
-    widths = [
-        max(len(str(row[key])) for row in [*rows, dict(zip(head, head, strict=True))])
-        for key in head
-    ]
     lines = [[str(row[key]) for key in head] for row in rows]
+    widths = [max(map(len, column)) for column in zip(head, *lines, strict=True)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in [head, *lines]

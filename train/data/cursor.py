@@ -10,6 +10,7 @@ depends neither on R nor on micro-batches, and there is no state to save or to l
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -33,10 +34,32 @@ BLOCK_ROWS = 256
 
 @dataclass(frozen=True, kw_only=True)
 class RankShare:
-    """Rank `rank` of the `ranks` that read different rows."""
+    """Rank `rank` of the `ranks` that read different rows.
+
+    Attributes:
+        block: Rows that stay together: each rank reads neighbouring blocks of a batch, which are numbered
+            through all ranks. None: rows are dealt out one by one.
+    """
 
     rank: int = 0
     ranks: int = 1
+    block: int | None = None
+
+    def first_microbatch(self, count: int) -> int:
+        """Number of this rank's first micro-batch in a batch of so many rows."""
+        return 0 if self.block is None else leaves_of_rank(-(-count // self.block), self).start
+
+    def most_microbatches(self, count: int, microbatch: int) -> int:
+        """How many micro-batches the rank with the most of them has in a batch of so many rows."""
+        if self.block is not None:
+            return math.ceil(math.ceil(count / self.block) / self.ranks)
+        return math.ceil(math.ceil(count / self.ranks) / microbatch)
+
+
+def leaves_of_rank(leaves: int, share: RankShare) -> range:
+    """The neighbouring micro-batches of a step that a rank has, of all of the step."""
+    low, high = (leaves * rank // share.ranks for rank in (share.rank, share.rank + 1))
+    return range(low, high)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +116,10 @@ class Cursor:
 
 def rank_samples(*, start: int, count: int, share: RankShare) -> Int64s:
     """The samples of the global batch `start .. start + count` that one rank reads, in order."""
+    if share.block is not None:
+        own = leaves_of_rank(-(-count // share.block), share)
+        low, high = (min(leaf * share.block, count) for leaf in (own.start, own.stop))
+        return np.arange(start + low, start + high, dtype=np.int64)
     first = start + (share.rank - start) % share.ranks
     return np.arange(first, start + count, share.ranks, dtype=np.int64)
 

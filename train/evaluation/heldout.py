@@ -117,7 +117,9 @@ def heldout_loss(
     """
     split = data.manifest.heldout
     chosen = np.arange(split.rows, dtype=np.int64) if rows is None else rows
-    share = RankShare(rank=world.rank, ranks=world.size) if strategy is None else strategy.share
+    share = RankShare(rank=world.rank, ranks=world.size)
+    if strategy is not None:
+        share = replace(strategy.share, block=None)  # evaluations deal out their rows one by one
     evaluate = model if strategy is None else strategy.evaluate
     meter = LossMeter(data.sources, world.device)
     was_training = model.training

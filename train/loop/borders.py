@@ -64,8 +64,7 @@ class Borders:
         """
         items = read(span)
         # As many on every rank, also where the last rows do not fill a micro-batch on each.
-        most_rows = -(-span.count // self.share.ranks)
-        for _ in range(-(-most_rows // self.microbatch)):
+        for _ in range(self.share.most_microbatches(span.count, self.microbatch)):
             with section("data", step=span.step):
                 item, error = _next(items)
             with section("reduce", step=span.step):

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from schemas.errors import PipelineError, SettingsError
@@ -81,7 +82,19 @@ def run_identity(
             "total_steps": plan.total_steps if schedule.needs_end else None,
         },
         "objective": _identity_of(settings.objective),
+        **_order_of_sums(settings),
     }
+
+
+def _order_of_sums(settings: TrainSettings) -> dict[str, Any]:
+    """What decides the bits where the number of ranks does not; nothing for other runs.
+
+    Threads split matrix products and sums: they are the one other thing that was found to change bits.
+    """
+    if settings.parallel.reduction != "tree":
+        return {}
+    rows, threads = settings.batch.microbatch, torch.get_num_threads()
+    return {"reduction": {"name": "tree", "microbatch": rows, "threads_per_rank": threads}}
 
 
 def _identity_of(objective: dict[str, Any]) -> dict[str, Any]:

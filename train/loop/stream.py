@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,7 +42,8 @@ def microbatches(
     for step in range(start_step, plan.total_steps):
         span = plan.span(step)
         samples = rank_samples(start=span.start, count=span.count, share=share)
-        for number, start in enumerate(range(0, len(samples), microbatch)):
+        numbers = itertools.count(share.first_microbatch(span.count))
+        for number, start in zip(numbers, range(0, len(samples), microbatch), strict=False):
             rows = data.read(samples[start : start + microbatch])
             yield MicroBatch(
                 step=step,

@@ -16,6 +16,7 @@ from train.parallel.mesh import PIPELINE, REPLICATE, SHARD, TENSOR, data_mesh, r
 from train.parallel.recompute import recompute_and_compile
 from train.parallel.strategy import DataParallelStrategy, Strategy
 from train.parallel.tensor import TensorSplit, split_matrices
+from train.parallel.tree import TreeStrategy
 
 
 def build_strategy(request: StrategyRequest, model: nn.Module, world: World) -> Strategy:
@@ -26,6 +27,15 @@ def build_strategy(request: StrategyRequest, model: nn.Module, world: World) -> 
     """
     replicas = request.parallel.replicas(world.size)
     model = model.to(world.device)
+    if request.parallel.reduction == "tree":
+        recompute_and_compile(model, recompute=request.recompute, compiles=request.compile)
+        return TreeStrategy(
+            model=model,
+            world=world,
+            seed=request.seed,
+            share=RankShare(rank=world.rank, ranks=world.size, block=request.microbatch),
+            autocast=autocast_type(request.compute, world.device),
+        )
     if world.size > 1 and not request.steps_alone:
         return _on_mesh(request, model, world, replicas=replicas)
     recompute_and_compile(model, recompute=request.recompute, compiles=request.compile)

@@ -41,6 +41,11 @@ class ParallelConfig(Settings):
     sequence_parallel: bool = Field(
         default=False, description="with tp: split tokens where matrices are whole"
     )
+    reduction: Literal["flat", "tree"] = Field(
+        default="flat",
+        description="how data ranks add their gradients; tree: the same bits for any number of them, in an "
+        "order that micro-batches have",
+    )
 
     @model_validator(mode="after")
     def _sequence_needs_tensor(self) -> Self:
@@ -82,6 +87,7 @@ class StrategyRequest:
         compute: Numbers of forward and backward; see `precision.compute`.
         recompute: What is computed again in the backward pass instead of being kept.
         compile: Whether blocks are compiled.
+        microbatch: Rows of a forward pass: with `reduction: tree` a part of what decides the bits.
         steps_alone: Whether ranks step by their own gradients and meet only now and then (DiLoCo).
     """
 
@@ -90,6 +96,7 @@ class StrategyRequest:
     compute: Compute = "fp32"
     recompute: Recompute = "none"
     compile: bool = False
+    microbatch: int = 1
     steps_alone: bool = False
 
 

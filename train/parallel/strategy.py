@@ -59,6 +59,17 @@ class Strategy(Protocol):
         """
 
 
+def count_losses(meter: LossMeter, sums: Any, batch: Any) -> None:
+    """Add what a model gave for a micro-batch to the meter."""
+    meter.add(sums.loss_by_source.detach(), sums.labels_by_source)
+    if not isinstance(sums, LossSums):
+        return  # a model of the user's own has no rows and no pairs
+    if meter.keeps_rows:
+        meter.add_rows(sums.row_means(batch.content), batch.samples)
+    if sums.pair_loss is not None and sums.pairs is not None:
+        meter.add_pairs(sums.pair_loss, sums.pairs)
+
+
 @dataclass(kw_only=True)
 class DataParallelStrategy:
     """Each rank does forward and backward of the whole model, however its weights are sharded.
@@ -96,11 +107,7 @@ class DataParallelStrategy:
             with self._precision():
                 sums = self.model(batch.content)
             (sums.loss * backward_scale).backward()
-            meter.add(sums.loss_by_source.detach(), sums.labels_by_source)
-            if meter.keeps_rows and isinstance(sums, LossSums):
-                meter.add_rows(sums.row_means(batch.content), batch.samples)
-            if isinstance(sums, LossSums) and sums.pair_loss is not None and sums.pairs is not None:
-                meter.add_pairs(sums.pair_loss, sums.pairs)
+            count_losses(meter, sums, batch)
 
     def evaluate(self, batch: Any) -> LossSums | None:
         with self._precision():

@@ -15,7 +15,7 @@ def scale_embedding_gradient(model: nn.Module, factor: float) -> None:
 
     def on_output(module: nn.Module, inputs: Any, output: Tensor) -> None:
         if output.requires_grad:
-            output.register_hook(lambda gradient: gradient * factor)
+            output.register_hook(lambda gradient: gradient * factor)  # type: ignore[no-untyped-call]
 
     embedding = model.get_submodule("embedding")
     embedding.register_forward_hook(on_output)

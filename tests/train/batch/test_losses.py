@@ -7,7 +7,8 @@ from dataclasses import fields
 import pytest
 import torch
 
-from train.batch.losses import LossMeter, StepSums
+from train.batch.batch import Batch, LossSums
+from train.batch.losses import LossMeter, StepSums, WorstRow
 from train.distributed.world import World
 
 CPU = torch.device("cpu")
@@ -92,11 +93,10 @@ def test_the_mean_of_each_row_is_that_of_its_segments() -> None:
         loss_by_source=nothing,
         labels_by_source=nothing,
     )
-    meter = LossMeter(("a", "b"), torch.device("cpu"), keeps_rows=True)
+    meter = LossMeter(("a", "b"), CPU, keeps_rows=True)
 
     meter.add_rows(sums.row_means(batch), torch.tensor([40, 41, 42]))
     meter.add_rows(torch.tensor([4.0]), torch.tensor([43]))
 
     assert sums.row_means(batch)[[0, 2]].tolist() == [3.0, 5.0]
-    alone = World(rank=0, size=1, device=torch.device("cpu"))
-    assert meter.worst_row(alone) == WorstRow(loss=5.0, sample=42)
+    assert meter.worst_row(ALONE) == WorstRow(loss=5.0, sample=42)

@@ -1,0 +1,202 @@
+"""The same bits whatever the number of data ranks: gradients are added in one fixed binary tree.
+
+The leaves are the micro-batches of the global step, by their number. A rank owns neighbouring leaves and adds what lies
+whole in them; the rest of the tree is added piece by piece: each rank gets one piece of every vector (all-to-all), adds
+it in the tree's order, and all pieces are gathered. A sum of floats depends on its order alone, and the order is that
+of the tree for any number of ranks. A leaf that does not exist is skipped: zero plus a number has other bits than it where
+the number is minus zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from train.batch.batch import LossSums
+from train.batch.losses import LossMeter, StepSums, StepTotals
+from train.data.cursor import RankShare, leaves_of_rank
+from train.distributed.seeds import seed_microbatch
+from train.distributed.world import World
+from train.parallel.gradients import ReducedGradients, filled_gradients
+from train.parallel.strategy import count_losses
+
+
+class Node(NamedTuple):
+    """The leaves `index * 2 ** level` up to the next such node."""
+
+    level: int
+    index: int
+
+    @property
+    def parent(self) -> Node:
+        return Node(self.level + 1, self.index // 2)
+
+
+def whole_nodes(leaves: Iterable[int]) -> list[Node]:
+    """The largest nodes that neighbouring leaves fill, in their order."""
+    found: list[Node] = []
+    for leaf in leaves:
+        found.append(Node(0, leaf))
+        while _has_sibling(found):
+            found[-2:] = [found[-1].parent]
+    return found
+
+
+def _has_sibling(nodes: Sequence[Node]) -> bool:
+    """Whether the last two are the children of one parent."""
+    return (
+        len(nodes) > 1
+        and nodes[-2].index % 2 == 0
+        and nodes[-1] == Node(nodes[-2].level, nodes[-2].index + 1)
+    )
+
+
+class LeafSums:
+    """Adds vectors of neighbouring leaves, each in its turn; the left one of a pair is changed in place.
+
+    It holds one vector for each node: the logarithm of the number of leaves at most.
+    """
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.vectors: list[Tensor] = []
+
+    def add(self, leaf: int, vector: Tensor) -> None:
+        """Take the vector of the next leaf."""
+        self.nodes.append(Node(0, leaf))
+        self.vectors.append(vector)
+        while _has_sibling(self.nodes):
+            self.nodes[-2:] = [self.nodes[-1].parent]
+            right = self.vectors.pop()
+            self.vectors[-1].add_(right)
+
+
+def add_in_tree(vectors: dict[Node, Tensor]) -> Tensor:
+    """The sum at the root, of nodes that share no leaf."""
+    level = 0
+    while len(vectors) > 1:
+        above = {node: vector for node, vector in vectors.items() if node.level > level}
+        for node in sorted(node for node in vectors if node.level == level):
+            parent = node.parent
+            above[parent] = above[parent] + vectors[node] if parent in above else vectors[node]
+        vectors, level = above, level + 1
+    return next(iter(vectors.values()))
+
+
+def sum_in_tree(own: LeafSums, *, num_leaves: int, size: int, world: World) -> Tensor:
+    """The sum of all leaves of all ranks, [size], equal on each; all ranks call it.
+
+    Args:
+        own: The nodes of this rank.
+        num_leaves: Number of leaves of all ranks.
+        size: Length of each vector.
+        world: The ranks.
+    """
+    if world.size == 1:
+        return add_in_tree(dict(zip(own.nodes, own.vectors, strict=True)))
+    nodes_of = [
+        whole_nodes(leaves_of_rank(num_leaves, RankShare(rank=rank, ranks=world.size)))
+        for rank in range(world.size)
+    ]
+    piece = -(-size // world.size)
+    padded = [nn.functional.pad(vector, (0, piece * world.size - size)) for vector in own.vectors]
+    sent = torch.cat([v.view(world.size, 1, piece) for v in padded], dim=1) if padded else None
+    counts = [len(nodes) for nodes in nodes_of]
+    received = torch.empty(sum(counts) * piece, device=world.device)
+    dist.all_to_all_single(
+        received,
+        torch.empty(0, device=world.device) if sent is None else sent.reshape(-1),
+        output_split_sizes=[count * piece for count in counts],
+        input_split_sizes=[len(padded) * piece] * world.size,
+    )
+    every = [node for nodes in nodes_of for node in nodes]
+    parts = dict(zip(every, received.view(-1, piece), strict=True))
+    whole = torch.empty(piece * world.size, device=world.device)
+    dist.all_gather_into_tensor(whole, add_in_tree(parts).contiguous())
+    return whole[:size]
+
+
+@dataclass(kw_only=True)
+class TreeStrategy:
+    """Data ranks whose weights do not depend on how many they are.
+
+    Attributes:
+        autocast: The type that forward passes compute in; None: that of the weights.
+        share: Which leaves this rank reads; `block` is the number of rows of one.
+    """
+
+    model: nn.Module
+    world: World
+    seed: int
+    share: RankShare
+    autocast: torch.dtype | None = None
+    copies: int = 1
+    readers: int = 1
+    parts: Sequence[nn.Module] = field(init=False)
+    _sums: LeafSums = field(default_factory=LeafSums)
+    _counted: list[StepSums] = field(default_factory=list)
+    _num_leaves: int = 0
+
+    def __post_init__(self) -> None:
+        self.parts = (self.model,)
+
+    def accumulate(
+        self, batches: Iterator[Any], meter: LossMeter, *, backward_scale: float
+    ) -> None:
+        """See `Strategy`; each micro-batch has a gradient of its own."""
+        self._sums, self._counted = LeafSums(), []
+        for batch in batches:
+            seed_microbatch(seed=self.seed, step=batch.step, microbatch=batch.number, data_rank=0)
+            for parameter in self.model.parameters():
+                parameter.grad = None
+            with self._precision():
+                sums = self.model(batch.content)
+            (sums.loss * backward_scale).backward()
+            count_losses(meter, sums, batch)
+            gradients = filled_gradients(self.parts).values()
+            self._sums.add(batch.number, torch.cat([one.reshape(-1) for one in gradients]))
+            self._counted.append(meter.take())
+
+    def evaluate(self, batch: Any) -> LossSums | None:
+        with self._precision():
+            return self.model(batch)  # type: ignore[no-any-return]
+
+    def total(self, meter: LossMeter, *, stop_asked: bool) -> StepTotals:
+        """See `Strategy`; sums of losses are added in the order of the leaves as well."""
+        world, own = self.world, [one.pack() for one in self._counted]
+        self._num_leaves = int(world.sum(torch.tensor([len(own)], device=world.device)))
+        most = -(-self._num_leaves // world.size)
+        nothing = meter.sums.pack()
+        votes = replace(meter.take(), stop_votes=torch.full_like(meter.sums.stop_votes, stop_asked))
+        for one in self._counted:
+            meter.sums.add_(one)
+        rows = torch.stack([votes.pack(), *own, *[nothing] * (most - len(own))])
+        every = world.gather(rows.reshape(-1)).view(world.size, 1 + most, -1)
+        leaves = [
+            len(leaves_of_rank(self._num_leaves, RankShare(rank=rank, ranks=world.size)))
+            for rank in range(world.size)
+        ]
+        counted = [every[rank, 1 : 1 + count] for rank, count in enumerate(leaves)]
+        return meter.totals_of(torch.cat(counted).sum(0) + every[:, 0].sum(0))
+
+    def reduce_gradients(self, totals: StepTotals) -> ReducedGradients:
+        gradients = filled_gradients(self.parts)
+        sizes = [one.numel() for one in gradients.values()]
+        whole = sum_in_tree(
+            self._sums, num_leaves=self._num_leaves, size=sum(sizes), world=self.world
+        )
+        for gradient, part in zip(gradients.values(), torch.split(whole, sizes), strict=True):
+            gradient.copy_(part.view_as(gradient))
+        tensors = list(gradients.values())
+        return ReducedGradients(tensors=tensors, counted=tensors)
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        if self.autocast is None:
+            return nullcontext()
+        return torch.autocast(self.world.device.type, dtype=self.autocast)
