@@ -18,7 +18,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from schemas.errors import ContractError
-from schemas.fingerprints import sha256_hex
+from schemas.fingerprints import canonical_json, sha256_hex
 
 WEIGHTS_NAME, INDEX_NAME = "weights", "index.json"
 _VERSION = 1
@@ -119,6 +119,16 @@ class CheckpointIndex(_Strict):
     def fits(self, name: str, size: tuple[int, ...]) -> bool:
         """Whether there is a tensor of that name and size."""
         return name in self.tensors and self.tensors[name].size == tuple(size)
+
+    def tensor_sha256(self, name: str) -> str:
+        """SHA-256 of the blocks of a tensor: equal for equal numbers that are cut into equal blocks."""
+        tensor = self.tensors[name]
+        blocks = sorted((list(chunk.offsets), chunk.sha256) for chunk in tensor.chunks)
+        return sha256_hex(canonical_json([tensor.dtype, list(tensor.size), blocks]))
+
+    def content_sha256(self) -> str:
+        """SHA-256 of all tensors, whatever files they lie in."""
+        return sha256_hex(canonical_json({n: self.tensor_sha256(n) for n in self.tensors}))
 
     def chunks(self) -> Iterator[tuple[str, StoredChunk]]:
         """Every block with the name of its tensor, in a fixed order."""

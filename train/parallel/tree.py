@@ -28,14 +28,14 @@ from train.parallel.strategy import count_losses
 
 
 class Node(NamedTuple):
-    """The leaves `index * 2 ** level` up to the next such node."""
+    """The leaves `number * 2 ** level` up to the next such node."""
 
     level: int
-    index: int
+    number: int
 
     @property
     def parent(self) -> Node:
-        return Node(self.level + 1, self.index // 2)
+        return Node(self.level + 1, self.number // 2)
 
 
 def whole_nodes(leaves: Iterable[int]) -> list[Node]:
@@ -52,8 +52,8 @@ def _has_sibling(nodes: Sequence[Node]) -> bool:
     """Whether the last two are the children of one parent."""
     return (
         len(nodes) > 1
-        and nodes[-2].index % 2 == 0
-        and nodes[-1] == Node(nodes[-2].level, nodes[-2].index + 1)
+        and nodes[-2].number % 2 == 0
+        and nodes[-1] == Node(nodes[-2].level, nodes[-2].number + 1)
     )
 
 
