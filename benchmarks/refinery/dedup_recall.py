@@ -24,9 +24,10 @@ import numpy as np
 from benchmarks.corpora.text_files import read_pieces
 from benchmarks.record import argument_parser, record
 from refinery.dedup.config import DedupConfig
-from refinery.dedup.lsh import SCurve, band_hashes, signature, sorted_distinct
+from refinery.dedup.lsh import SCurve
+from refinery.dedup.signatures import Halves, ShingleSets, hash_bands, shingle_hashes, sign_sets
 from refinery.dedup.similarity import compare
-from refinery.text.batch import Hashes, TextBatch, ngram_hashes
+from refinery.text.batch import Hashes, TextBatch, offsets_of
 
 TOKENS, BATCH = 220, 500
 LOWEST, WIDTH = 0.3, 0.05
@@ -43,7 +44,7 @@ def passages(path: Path, max_bytes: int) -> Hashes:
     return batch.token_hashes[np.array(starts)[:, None] + np.arange(TOKENS)]
 
 
-def pairs(runs: Hashes, generator: np.random.Generator) -> Iterator[list[tuple[Hashes, Hashes]]]:
+def pairs(runs: Hashes, generator: np.random.Generator) -> Iterator[list[tuple[Halves, Halves]]]:
     """Batches of shingle sets of a passage and of its changed copy, without end."""
     shingle = DedupConfig().shingle_tokens
     while True:
@@ -53,13 +54,9 @@ def pairs(runs: Hashes, generator: np.random.Generator) -> Iterator[list[tuple[H
         changes = TOKENS * (1 - wanted) / (shingle * (1 + wanted)) + generator.random(BATCH)
         ranks = generator.random((BATCH, TOKENS)).argsort(axis=1)
         copies = np.where(ranks < changes.astype(int)[:, None], other, one)
+        bounds = np.arange(BATCH + 1) * TOKENS
         sides = [
-            [
-                sorted_distinct(row[: TOKENS - shingle + 1])
-                for row in np.pad(
-                    ngram_hashes(side.reshape(-1), shingle), (0, shingle - 1)
-                ).reshape(BATCH, TOKENS)
-            ]
+            ShingleSets.distinct(*shingle_hashes(side.reshape(-1), bounds, shingle))
             for side in (one, copies)
         ]
         yield list(zip(*sides, strict=True))
@@ -74,7 +71,8 @@ def measure(path: Path, args: argparse.Namespace) -> list[dict[str, Any]]:
     source = pairs(passages(path, args.max_bytes), np.random.default_rng(args.seed))
     num = config.num_bands * config.rows_per_band
     while counts.min() < args.pairs:
-        bin_indices, slots = [], []
+        bin_indices: list[int] = []
+        chosen: list[Halves] = []
         for one, other in next(source):
             jaccard = compare(one, other).jaccard
             bin_index = int((jaccard - LOWEST) / WIDTH + 1e-9)
@@ -83,9 +81,10 @@ def measure(path: Path, args: argparse.Namespace) -> list[dict[str, Any]]:
             counts[bin_index] += 1
             expected[bin_index] += curve.at(jaccard)
             bin_indices.append(bin_index)
-            slots += [signature(side, num, config.seed) for side in (one, other)]
+            chosen += [one, other]
         if bin_indices:
-            bands = band_hashes(np.stack(slots), config)
+            sets = ShingleSets(np.concatenate(chosen), offsets_of([len(one) for one in chosen]))
+            bands = hash_bands(sign_sets(sets, num, config.seed), config.num_bands)
             np.add.at(found, bin_indices, (bands[::2] == bands[1::2]).any(axis=1))
     return [
         {

@@ -14,7 +14,7 @@ from refinery.language.identify import model_path
 from refinery.preflight.output import check_output, existing_parent
 from schemas.errors import SettingsError
 
-PACKAGES = ("pyspark", "pyarrow", "resiliparse", "fastwarc", "tokenizers", "fasttext", "rensa")
+PACKAGES = ("pyspark", "pyarrow", "resiliparse", "fastwarc", "tokenizers", "fasttext", "numba")
 LEAST_MEMORY = 4 << 30
 # The tables of even a small run, Spark's scratch and the dataset.
 LEAST_FREE = 1_000_000_000

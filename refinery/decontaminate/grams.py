@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from refinery.text.batch import Hashes, Indices, mix
+from refinery.text.batch import Hashes, Indices
+from refinery.text.hashing import mix_all
 
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _ONE, _SIX, _LOW = np.uint64(1), np.uint64(6), np.uint64(63)
@@ -103,4 +104,4 @@ def run_hashes(token_hashes: Hashes, firsts: Indices, tokens: int) -> tuple[Hash
     value = token_hashes[firsts]
     for index in range(1, tokens):
         value = grow(value, token_hashes, firsts + index)
-    return value, mix(value)
+    return value, mix_all(value)

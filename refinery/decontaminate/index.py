@@ -19,7 +19,8 @@ from refinery.decontaminate.config import DecontaminateConfig
 from refinery.decontaminate.grams import RunFilter, Runs, grow, prefix_hashes, run_hashes
 from refinery.decontaminate.second_look import Hit, held
 from refinery.decontaminate.words import ItemWords
-from refinery.text.batch import Hashes, Indices, TextBatch, mix
+from refinery.text.batch import Hashes, Indices, TextBatch
+from refinery.text.hashing import mix_all
 
 INDEX_VERSION = 4
 MIN_LINE_TOKENS = 4
@@ -173,7 +174,7 @@ class BenchmarkIndex:
                 value = grow(value, batch.token_hashes, firsts + n - 1)
             if n in by_length:
                 chosen = slice(None) if accept is None else accept(firsts + n)
-                hashes, begins = mix(value[chosen]), firsts[chosen]
+                hashes, begins = mix_all(value[chosen]), firsts[chosen]
                 yield from self._confirmed(batch, by_length[n], hashes, begins)
 
     def _confirmed(

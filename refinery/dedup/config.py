@@ -89,7 +89,9 @@ class DedupConfig(Settings):
         default=None, description="choose bands and rows for a threshold instead of giving both"
     )
     shingle_tokens: int = Field(default=5, gt=0, description="words; for Chinese, characters")
-    seed: int = Field(default=1, description="another seed takes other hash functions")
+    seed: int = Field(
+        default=1, ge=0, lt=1 << 32, description="another seed takes other hash functions"
+    )
     exact_bytes: bool = Field(
         default=True, description="compare payloads too; reads every payload once"
     )

@@ -1,23 +1,57 @@
-"""MinHash signatures and LSH bands (Broder 1997; Leskovec et al., Massive Datasets, chapter 3).
-
-Shingles are runs of tokens of `TextBatch`: five words, or five Chinese characters; short texts give
-one shingle of all they have. Signatures are computed over the whole batch with numpy.
-"""
+"""Which signatures can be compared, and how bands and rows are chosen (Leskovec et al., Massive Datasets, chapter 3)."""
 
 from __future__ import annotations
 
-import functools
+import re
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from refinery.dedup.config import DedupConfig
+from refinery.dedup.config import BandTarget, DedupConfig
 from refinery.dedup.facts import CurveFacts
-from refinery.text.batch import TEXT_BATCH_VERSION, Hashes, TextBatch, mix, ngram_hashes
+from refinery.text.batch import TEXT_BATCH_VERSION
+from schemas.errors import ContractError, SettingsError
 
-SIGNATURE_VERSION = 3
-EMPTY_SLOT = np.uint32(0xFFFFFFFF)
+# 4: the permutations and the premix of datasketch's `affine32`.
+SIGNATURE_VERSION = 4
+_FAMILY = f"affine32-v{SIGNATURE_VERSION}-text{TEXT_BATCH_VERSION}"
+_NAME = re.compile(rf"{_FAMILY}-seed(\d+)-(\d+)x(\d+)-shingle(\d+)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignatureScheme:
+    """What signatures must share to be compared; its name is stored with each of them."""
+
+    seed: int
+    num_bands: int
+    rows_per_band: int
+    shingle_tokens: int
+
+    @classmethod
+    def read(cls, name: str) -> Self:
+        """The scheme of a name.
+
+        Raises:
+            ContractError: Another version of this program gave it.
+        """
+        found = _NAME.fullmatch(name)
+        if found is None:
+            raise ContractError(
+                f"signatures of scheme {name}, this version reads {_FAMILY}-...; sign again: run dedup anew"
+            )
+        seed, bands, rows, tokens = map(int, found.groups())
+        return cls(seed=seed, num_bands=bands, rows_per_band=rows, shingle_tokens=tokens)
+
+    @property
+    def num_permutations(self) -> int:
+        return self.num_bands * self.rows_per_band
+
+    def __str__(self) -> str:
+        return (
+            f"{_FAMILY}-seed{self.seed}-{self.num_bands}x{self.rows_per_band}"
+            f"-shingle{self.shingle_tokens}"
+        )
 
 
 def with_bands(config: DedupConfig) -> DedupConfig:
@@ -25,79 +59,39 @@ def with_bands(config: DedupConfig) -> DedupConfig:
     target = config.bands_for
     if target is None:
         return config
-    bands, rows = best_bands(
-        target.threshold or config.threshold,
-        target.permutations,
-        false_negative_weight=target.false_negative_weight,
-    )
+    bands, rows = best_bands(target, target.threshold or config.threshold)
     return config.model_copy(update={"num_bands": bands, "rows_per_band": rows, "bands_for": None})
 
 
-def scheme_name(config: DedupConfig) -> str:
-    """What signatures must share to be compared; stored with each of them."""
-    return (
-        f"affine32-v{SIGNATURE_VERSION}-text{TEXT_BATCH_VERSION}-seed{config.seed}"
-        f"-{config.num_bands}x{config.rows_per_band}-shingle{config.shingle_tokens}"
-    )
+def best_bands(target: BandTarget, threshold: float) -> tuple[int, int]:
+    """(bands, rows) whose weighted areas of error at the threshold are least: datasketch's choice.
 
-
-@functools.cache
-def permutations(num: int, seed: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """Odd multipliers and offsets of `num` multiply-add hashes modulo 2**32."""
-    generator = np.random.Generator(np.random.PCG64(seed))
-    multipliers = generator.integers(0, 2**31, num, dtype=np.uint32) * np.uint32(2) + np.uint32(1)
-    return multipliers, generator.integers(0, 2**32, num, dtype=np.uint32)
-
-
-def shingle_sets(batch: TextBatch, tokens: int) -> list[Hashes]:
-    """Sorted distinct shingle hashes of each text."""
-    grams = ngram_hashes(batch.token_hashes, tokens)
-    sets = []
-    for first, last in zip(batch.token_bounds[:-1], batch.token_bounds[1:], strict=True):
-        if last - first >= tokens:
-            sets.append(sorted_distinct(grams[first : last - tokens + 1]))
-        elif last > first:
-            sets.append(ngram_hashes(batch.token_hashes[first:last], int(last - first)))
-        else:
-            sets.append(np.zeros(0, np.uint64))
-    return sets
-
-
-def sorted_distinct(hashes: Hashes) -> Hashes:
-    """Sort hashes and keep each once; numpy's `unique` builds a hash table first and is slower here."""
-    ordered = np.sort(hashes)
-    fresh = np.ones(len(ordered), bool)
-    np.not_equal(ordered[1:], ordered[:-1], out=fresh[1:])
-    return ordered[fresh]
-
-
-def signature(shingles: Hashes, num: int, seed: int) -> NDArray[np.uint32]:
-    """[num] minima of each permutation over the shingles; empty sets keep EMPTY_SLOT.
-
-    The upper 32 bits of a shingle's hash enter: 2**32 values make a false tie of two slots rarer
-    than one in four billion per pair. Multiply-add modulo 2**32 with an odd multiplier permutes
-    these values, as `affine32` of datasketch does; its weak low bits never decide a minimum of
-    values that are themselves well mixed.
+    Raises:
+        SettingsError: One band would be best.
     """
-    multipliers, offsets = permutations(num, seed)
-    high = (shingles >> np.uint64(32)).astype(np.uint32)
-    slots = np.full(num, EMPTY_SLOT)
-    # 1,024 shingles x 112 permutations are 450 kB: they stay in the second-level cache.
-    for start in range(0, len(high), 1024):
-        hashed = multipliers[:, None] * high[None, start : start + 1024]
-        hashed += offsets[:, None]
-        np.minimum(slots, hashed.min(axis=1), out=slots)
-    return slots
+    from datasketch import MinHashLSH  # with scipy behind it: a third of a second
+
+    missed = target.false_negative_weight
+    try:
+        index = MinHashLSH(threshold, target.permutations, weights=(1 - missed, missed))
+    except ValueError as error:
+        raise SettingsError(
+            f"recipe.dedup.bands_for: {target.permutations} permutations at threshold {threshold:g}: {error}; "
+            "a lower threshold or more permutations give more bands, or name num_bands and rows_per_band"
+        ) from error
+    return index.b, index.r
 
 
-def band_hashes(slots: NDArray[np.uint32], config: DedupConfig) -> NDArray[np.int64]:
-    """[..., num_bands] one 64-bit hash per band of [..., num] slots, as Spark's signed bigint."""
-    shape = (*slots.shape[:-1], config.num_bands, config.rows_per_band)
-    rows = slots.reshape(shape).astype(np.uint64)
-    value = np.broadcast_to(np.arange(config.num_bands, dtype=np.uint64), shape[:-1])
-    for row in range(config.rows_per_band):
-        value = mix(value * np.uint64(0x9E3779B97F4A7C15) + rows[..., row])
-    return value.view(np.int64)
+def scheme_name(config: DedupConfig) -> str:
+    """The name of a recipe's scheme; `config` has its bands filled in."""
+    return str(
+        SignatureScheme(
+            seed=config.seed,
+            num_bands=config.num_bands,
+            rows_per_band=config.rows_per_band,
+            shingle_tokens=config.shingle_tokens,
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -149,25 +143,3 @@ class SCurve:
         grid = np.linspace(low, high, steps + 1)
         probability = 1 - (1 - grid**self.rows_per_band) ** self.num_bands
         return float(np.trapezoid(1 - probability if missed else probability, grid))
-
-
-def best_bands(
-    threshold: float, num_permutations: int, *, false_negative_weight: float = 0.5
-) -> tuple[int, int]:
-    """(bands, rows) whose weighted error areas at the threshold are least.
-
-    The choice of datasketch's `MinHashLSH`: every split with bands x rows <= num_permutations, the
-    first of equals in the order of bands.
-    """
-    choices = [
-        (bands, rows)
-        for bands in range(1, num_permutations + 1)
-        for rows in range(1, num_permutations // bands + 1)
-    ]
-
-    def error(choice: tuple[int, int]) -> float:
-        curve = SCurve(*choice, threshold)
-        positive = (1 - false_negative_weight) * curve.false_positive_area
-        return positive + false_negative_weight * curve.false_negative_area
-
-    return min(choices, key=error)

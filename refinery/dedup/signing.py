@@ -8,13 +8,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from refinery.dedup.config import DedupConfig
-from refinery.dedup.lsh import band_hashes, shingle_sets, signature
-from refinery.text.batch import Hashes, TextBatch, spans_of_groups
+from refinery.dedup.signatures import ShingleSets, hash_bands, sign_sets
+from refinery.text.batch import TextBatch, spans_of_groups
 from refinery.text.edits import apply_edits, edits_of
 
 # Arrays of hashes hold 8 bytes per code point, several at a time: a batch of 16 MB would need 700 MB.
@@ -63,33 +62,16 @@ def _sign_batches(
             )
 
 
-def stored_sets(sets: list[Hashes]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """(hashes of all sets, [sets + 1] their offsets) in the form of the tables: 32 bits each.
-
-    The upper halves, sorted as unsigned numbers and distinct: those that the signatures are made
-    of. Of two sets of n shingles, n**2 / 2**32 are shared by accident: below 3 in 100,000 of them
-    up to 100,000 shingles, and half the bytes in every shuffle and in the index.
-    """
-    halves = (np.concatenate(sets) >> np.uint64(32)).astype(np.uint32)
-    firsts = np.concatenate(([0], np.cumsum([len(s) for s in sets])))
-    fresh = np.ones(len(halves), bool)
-    np.not_equal(halves[1:], halves[:-1], out=fresh[1:])
-    fresh[firsts[:-1][firsts[:-1] < len(halves)]] = True
-    offsets = np.concatenate(([0], np.cumsum(fresh)))[firsts]
-    return halves[fresh].view(np.int32), offsets.astype(np.int32)
-
-
 def _sign_texts(
     texts: list[str], doc_ids: pa.Array, sources: pa.Array, config: DedupConfig
 ) -> Iterator[pa.RecordBatch]:
     """Signed rows of one batch."""
-    num = config.num_bands * config.rows_per_band
-    sets = shingle_sets(TextBatch.of(texts), config.shingle_tokens)
-    slots = np.stack([signature(s, num, config.seed) for s in sets]) if sets else None
-    if slots is None:
+    if not texts:
         return
-    bands = band_hashes(slots, config)
-    flat, offsets = stored_sets(sets)
+    sets = ShingleSets.of(TextBatch.of(texts), config.shingle_tokens)
+    slots_DP = sign_sets(sets, config.num_bands * config.rows_per_band, config.seed)
+    bands_DB = hash_bands(slots_DP, config.num_bands)
+    offsets = sets.bounds.astype(np.int32)
     band_offsets = np.arange(len(sets) + 1, dtype=np.int32) * config.num_bands
     yield pa.RecordBatch.from_arrays(
         [
@@ -97,8 +79,8 @@ def _sign_texts(
             sources,
             pa.array([hashlib.sha256(text.encode()).hexdigest() for text in texts], pa.string()),
             pa.array(np.diff(offsets)),
-            pa.ListArray.from_arrays(pa.array(band_offsets), pa.array(bands.reshape(-1))),
-            pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat)),
+            pa.ListArray.from_arrays(pa.array(band_offsets), pa.array(bands_DB.reshape(-1))),
+            pa.ListArray.from_arrays(pa.array(offsets), pa.array(sets.hashes.view(np.int32))),
         ],
         list(SIGNED_COLUMNS),
     )

@@ -23,7 +23,8 @@ from statistics import median
 import numpy as np
 
 from refinery.filters.config import GopherVariant
-from refinery.filters.values import DUPLICATE_NGRAMS, STOP_WORDS, TOP_NGRAMS, Floats
+from refinery.filters.repetition import DUPLICATE_NGRAMS, TOP_NGRAMS
+from refinery.filters.values import STOP_WORDS, Floats
 from refinery.filters.words import break_words, jieba_words, syntactic_words
 
 GOPHER_VARIANTS_VERSION = 1

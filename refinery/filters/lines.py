@@ -27,7 +27,6 @@ from refinery.filters.values import (
     Mask,
     code_points,
     count_sentences,
-    ends_with_dots,
     share,
 )
 from refinery.text.batch import KIND, LETTER, SPACE, UPPER, Indices, Lines, TextBatch
@@ -248,6 +247,14 @@ def _lines_at(view: _View, offsets: Indices) -> Mask:
         line = np.searchsorted(view.lines.starts, offsets, side="right") - 1
         mask[line[(line >= 0) & (offsets < view.lines.ends[line])]] = True
     return mask
+
+
+def ends_with_dots(batch: TextBatch, lines: Lines) -> Mask:
+    """[L] whether a line ends in three dots."""
+    dots = lines.ends - lines.starts >= 3
+    for back in (1, 2, 3):
+        dots &= batch.codes[np.maximum(lines.ends - back, 0)] == 0x2E
+    return np.asarray(dots)
 
 
 def _c4(view: _View) -> None:

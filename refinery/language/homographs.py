@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refinery.language.domains import HomographsConfig
-from refinery.text.batch import CJK_RANGES, mix
+from refinery.text.batch import CJK_RANGES
+from refinery.text.hashing import mix_all
 
 HOMOGRAPHS_VERSION = 1
 CONTEXT_CHARS = 40
@@ -163,7 +164,7 @@ def _dealt(words: Ints, occurrences: Ints, in_other: NDArray[np.bool_]) -> NDArr
     second = np.zeros(len(distinct), bool)
     word[inverse], second[inverse] = words, in_other
     # The order of hashes is a shuffle that is the same on every machine.
-    shuffled = np.lexsort((mix(distinct.astype(np.uint64) + np.uint64(1)), word))
+    shuffled = np.lexsort((mix_all(distinct.astype(np.uint64) + np.uint64(1)), word))
     ordered = word[shuffled]
     firsts = np.searchsorted(ordered, ordered)
     rank = np.arange(len(distinct)) - firsts

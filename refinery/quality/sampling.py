@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refinery.quality.config import ParetoConfig
-from refinery.text.batch import mix
+from refinery.text.hashing import mix_all
 
 Floats = NDArray[np.float64]
 
@@ -50,8 +50,8 @@ def id_numbers(doc_ids: Sequence[str]) -> NDArray[np.uint64]:
 def pareto_draws(doc_ids: Sequence[str], config: ParetoConfig) -> Floats:
     """[D] a draw from Lomax's distribution for each id, which depends on the id and the seed alone."""
     ids = id_numbers(doc_ids)
-    seed = mix(np.array([config.seed % 2**64], np.uint64) + np.uint64(1))
-    uniform = ((mix(ids ^ seed) >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
+    seed = mix_all(np.array([config.seed % 2**64], np.uint64) + np.uint64(1))
+    uniform = ((mix_all(ids ^ seed) >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
     return np.asarray(uniform ** (-1.0 / config.alpha) - 1.0)
 
 

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from refinery.text.equal_keys import repeated
+from refinery.compiled import Filled, kernel
+from refinery.text.hashing import GOLDEN, hash_item, mix
 
 TEXT_BATCH_VERSION = 3
 
@@ -30,8 +31,6 @@ OTHER, WORD, CJK, SPACE = 0, 1, 2, 3
 KIND, LETTER, SENTENCE_MARK, CJK_SENTENCE_MARK, SMALL, UPPER = 3, 4, 8, 16, 32, 64
 # A letter of an unspaced script: it begins a token, as if a blank stood before it.
 UNSPACED = 128
-
-SHORT_CHARS, BASIC_PLANE = 16, 0x10000
 
 CJK_RANGES = (
     (0x2E80, 0x2FDF),  # radicals
@@ -64,11 +63,10 @@ UNSPACED_RANGES = (
     (0xA9E0, 0xA9EF),  # more of Burmese
     (0xAA60, 0xAA7F),
 )
-_MIX = np.uint64(0x9E3779B97F4A7C15)
-_MIX_2 = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_3 = np.uint64(0x94D049BB133111EB)
+_LINE_FEED = np.uint32(10)
 
 Codes = NDArray[np.uint32]
+Classes = NDArray[np.uint8]
 Indices = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
 
@@ -132,13 +130,6 @@ def fold_table() -> Codes:
     return table
 
 
-def mix(values: Hashes) -> Hashes:
-    """Finalise 64-bit hashes (the splitmix64 finaliser, Steele et al. 2014)."""
-    mixed = (values ^ (values >> np.uint64(30))) * _MIX_2
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * _MIX_3
-    return np.asarray(mixed ^ (mixed >> np.uint64(31)), dtype=np.uint64)
-
-
 @dataclass(frozen=True)
 class TextBatch:
     """Texts of one batch.
@@ -157,7 +148,7 @@ class TextBatch:
 
     texts: Sequence[str]
     codes: Codes
-    classes: NDArray[np.uint8]
+    classes: Classes
     folded: Codes
     starts: Indices
     token_starts: Indices
@@ -171,10 +162,11 @@ class TextBatch:
         """Compute all arrays; texts must be valid (no lone surrogates)."""
         codes = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32)
         starts = offsets_of([len(text) for text in texts])
-        classes = class_table().take(codes)
-        token_starts, token_ends = _token_bounds(classes, starts)
-        folded = fold_table().take(codes)
-        bounds = np.searchsorted(token_starts, starts).astype(np.int64)
+        classes, folded = np.empty(len(codes), np.uint8), np.empty(len(codes), np.uint32)
+        bounds = classify(codes, starts, class_table(), fold_table(), classes, folded)
+        token_starts, token_ends, token_doc, token_hashes = scan_tokens(
+            classes, folded, starts, bounds
+        )
         return cls(
             texts=texts,
             codes=codes,
@@ -183,8 +175,8 @@ class TextBatch:
             starts=starts,
             token_starts=token_starts,
             token_ends=token_ends,
-            token_doc=np.repeat(np.arange(len(texts)), np.diff(bounds)),
-            token_hashes=hash_spans(folded, token_starts, token_ends),
+            token_doc=token_doc,
+            token_hashes=token_hashes,
             token_bounds=bounds,
         )
 
@@ -218,7 +210,7 @@ class Lines:
     Attributes:
         starts, ends: [L] bounds in `codes`.
         doc: [L] text of each line.
-        hashes: [L] 64-bit hashes, equal where the characters are; comparable within one text.
+        hashes: [L] 64-bit hashes of their characters.
     """
 
     starts: Indices
@@ -228,52 +220,13 @@ class Lines:
 
     @classmethod
     def of(cls, batch: TextBatch) -> Lines:
-        cuts = np.flatnonzero(batch.codes == 10)
-        starts = np.concatenate((batch.starts[:-1], cuts + 1))
-        ends = np.concatenate((batch.starts[1:], cuts))
-        starts.sort()
-        ends.sort()
-        starts, ends = _without_blanks(batch, starts, ends)
-        doc = np.searchsorted(batch.starts, starts, side="right") - 1
-        return cls(starts, ends, doc, _hash_lines(batch.codes, starts, ends, doc))
+        return cls(*scan_lines(batch.codes, batch.classes, batch.starts))
 
     def subset(self, members: NDArray[np.bool_]) -> Lines:
         """The lines for which the mask is true."""
         return Lines(
             self.starts[members], self.ends[members], self.doc[members], self.hashes[members]
         )
-
-
-def _without_blanks(batch: TextBatch, starts: Indices, ends: Indices) -> tuple[Indices, Indices]:
-    """Cut the white space around spans; spans of white space alone are left out."""
-    kept = starts < ends
-    starts, ends = starts[kept], ends[kept]
-    kinds = batch.classes & KIND
-    if not ((kinds[starts] == SPACE) | (kinds[ends - 1] == SPACE)).any():
-        return starts, ends
-    visible = np.flatnonzero(kinds != SPACE)
-    if len(visible) == 0:
-        return starts[:0], ends[:0]
-    first = np.searchsorted(visible, starts)
-    last = np.searchsorted(visible, ends) - 1
-    kept = first <= last
-    return visible[first[kept]], visible[last[kept]] + 1
-
-
-def _hash_lines(codes: Codes, starts: Indices, ends: Indices, doc: Indices) -> Hashes:
-    """[L] hashes that are equal for equal lines of one text.
-
-    Only lines that agree with another one in length and in four characters are read whole.
-    """
-    if len(starts) == 0:
-        return np.zeros(0, np.uint64)
-    lengths = ends - starts
-    keys = (doc.astype(np.uint64) << np.uint64(32)) + lengths.astype(np.uint64)
-    for offsets in (starts, starts + lengths // 3, starts + lengths // 2, ends - 1):
-        keys = mix(keys * _MIX + codes[offsets])
-    alike = np.flatnonzero(repeated(keys))
-    keys[alike] = hash_spans(codes, starts[alike], ends[alike])
-    return keys
 
 
 def spans_of_groups(texts: Sequence[str], most: int) -> Iterator[slice]:
@@ -298,113 +251,111 @@ def offsets_of(lengths: Sequence[int] | NDArray[np.int64]) -> Indices:
     return offsets
 
 
-def _token_bounds(classes: NDArray[np.uint8], starts: Indices) -> tuple[Indices, Indices]:
-    """Bounds of word runs and of single CJK characters; runs break at text borders.
+@kernel
+def classify(
+    codes_C: Codes,
+    starts_D: Indices,
+    class_table: Classes,
+    fold_table: Codes,
+    classes_C: Filled[Classes],
+    folded_C: Filled[Codes],
+) -> Indices:
+    """Fill in classes and folded characters; returns [D + 1] the first token of each text."""
+    bounds_D = np.zeros(len(starts_D), np.int64)
+    count = 0
+    for document in range(len(starts_D) - 1):
+        was_word = False
+        for char in range(starts_D[document], starts_D[document + 1]):
+            code = codes_C[char]
+            found = class_table[code]
+            classes_C[char] = found
+            folded_C[char] = fold_table[code]
+            is_word = found & KIND == WORD
+            begins = is_word & ((not was_word) | (found >= UNSPACED))
+            count += int(begins | (found & KIND == CJK))
+            was_word = is_word
+        bounds_D[document + 1] = count
+    return bounds_D
 
-    A letter of an unspaced script begins a run, too.
+
+@kernel
+def scan_tokens(
+    classes_C: Classes, folded_C: Codes, starts_D: Indices, bounds_D: Indices
+) -> tuple[Indices, Indices, Indices, Hashes]:
+    """[K] start, end, text and hash of each token.
+
+    A hash is `mix(length + the sum of hash_item(character, its index))`; sums wrap.
     """
-    kinds = classes & np.uint8(KIND)
-    size = len(kinds)
-    if size == 0:
-        none = np.zeros(0, np.int64)
-        return none, none
-    is_word = kinds == WORD
-    inside = is_word | (kinds == CJK)
-    same_word = np.zeros(size, bool)
-    np.logical_and(is_word[1:], is_word[:-1], out=same_word[1:])
-    same_word &= classes < UNSPACED
-    borders = starts[1:-1]
-    same_word[borders[borders < size]] = False
-    token_starts = np.flatnonzero(inside & ~same_word)
-    continues = np.zeros(size, bool)
-    continues[:-1] = same_word[1:]
-    token_ends = np.flatnonzero(inside & ~continues) + 1
-    return token_starts.astype(np.int64), token_ends.astype(np.int64)
+    num_tokens = bounds_D[len(bounds_D) - 1]
+    starts_K, ends_K = np.empty(num_tokens, np.int64), np.empty(num_tokens, np.int64)
+    documents_K, hashes_K = np.empty(num_tokens, np.int64), np.empty(num_tokens, np.uint64)
+    token = 0
+    for document in range(len(starts_D) - 1):
+        char, last = starts_D[document], starts_D[document + 1]
+        while char < last:
+            kind = classes_C[char] & KIND
+            if kind != WORD and kind != CJK:
+                char += 1
+                continue
+            start, total = char, hash_item(np.uint64(folded_C[char]), 0)
+            char += 1
+            while (
+                kind == WORD
+                and char < last
+                and classes_C[char] & KIND == WORD
+                and classes_C[char] < UNSPACED
+            ):
+                total += hash_item(np.uint64(folded_C[char]), char - start)
+                char += 1
+            starts_K[token], ends_K[token], documents_K[token] = start, char, document
+            hashes_K[token] = mix(total + np.uint64(char - start))
+            token += 1
+    return starts_K, ends_K, documents_K, hashes_K
 
 
-def hash_spans(codes: Codes | Hashes, starts: Indices, ends: Indices) -> Hashes:
-    """Hash each span of at least one character by its characters and their order.
-
-    The hash is mix(length + sum over the span of mix(code, index)), where the index counts from the
-    span's start; arithmetic wraps modulo 2**64 by design. Short spans, nearly all of a batch's
-    tokens, are summed by index: all first characters, then all second ones, each by one look-up.
-    """
-    lengths = ends - starts
-    is_long = lengths > SHORT_CHARS
-    if not is_long.any():
-        return mix(_sum_short(codes, starts, lengths) + lengths.astype(np.uint64))
-    sums = np.empty(len(starts), np.uint64)
-    sums[is_long] = _sum_long(codes, starts[is_long], lengths[is_long])
-    short = np.flatnonzero(~is_long)
-    sums[short] = _sum_short(codes, starts[short], lengths[short])
-    return mix(sums + lengths.astype(np.uint64))
-
-
-def _hash_chars(codes: NDArray[np.integer], indices: NDArray[np.integer]) -> Hashes:
-    """Hashes of characters by code and by index in their span."""
-    return mix(
-        codes.astype(np.uint64) * _MIX + (indices.astype(np.uint64) << np.uint64(32)) + np.uint64(1)
-    )
-
-
-@functools.cache
-def _short_table() -> Hashes:
-    """[SHORT_CHARS, 65,536] hashes by index in the span and code point of the basic plane; 8 MB."""
-    return _hash_chars(np.arange(BASIC_PLANE)[None, :], np.arange(SHORT_CHARS)[:, None])
-
-
-def _sum_short(codes: Codes | Hashes, starts: Indices, lengths: Indices) -> Hashes:
-    """Sums of spans of 1 to SHORT_CHARS characters.
-
-    Behind their first character the spans are sorted, longest first: those that have a character at
-    the next index are always the first ones of the order.
-    """
-    is_basic = len(codes) == 0 or bool(codes.max() < BASIC_PLANE)
-    sums = _values_at(0, codes.take(starts), is_basic=is_basic)
-    longer = np.flatnonzero(lengths > 1)
-    if len(longer) == 0:
-        return sums
-    sizes = lengths.take(longer)
-    order = longer.take(np.argsort(SHORT_CHARS - sizes.astype(np.uint8), kind="stable"))  # radix
-    num_longer = len(longer) - np.cumsum(np.bincount(sizes, minlength=SHORT_CHARS + 1))
-    first = starts.take(order)
-    rest = np.zeros(len(order), np.uint64)
-    for index in range(1, SHORT_CHARS):
-        count = num_longer[index]
-        if count == 0:
-            break
-        chars = codes.take(first[:count] + index)
-        rest[:count] += _values_at(index, chars, is_basic=is_basic)
-    sums[order] += rest
-    return sums
-
-
-def _values_at(index: int, chars: NDArray[np.integer], *, is_basic: bool) -> Hashes:
-    """Hashes of characters that have one index in their spans; `is_basic`: all in the basic plane."""
-    if is_basic:
-        return np.asarray(_short_table()[index].take(chars))
-    values = _short_table()[index].take(chars, mode="clip")
-    beyond = np.flatnonzero(chars >= BASIC_PLANE)
-    values[beyond] = _hash_chars(chars[beyond], np.array([index]))
-    return np.asarray(values)
-
-
-def _sum_long(codes: Codes | Hashes, starts: Indices, lengths: Indices) -> Hashes:
-    firsts = np.cumsum(lengths) - lengths
-    index = np.arange(int(lengths.sum())) - np.repeat(firsts, lengths)
-    values = codes[index + np.repeat(starts, lengths)]
-    return np.asarray(np.add.reduceat(_hash_chars(values, index), firsts), np.uint64)
-
-
-def ngram_hashes(token_hashes: Hashes, n: int) -> Hashes:
-    """Hash every run of `n` consecutive tokens; the hash at index i covers tokens i to i + n - 1.
-
-    Runs over a text's border are included; callers leave them out with the token bounds.
-    """
-    count = len(token_hashes) - n + 1
-    if count <= 0:
-        return np.zeros(0, np.uint64)
-    value = np.zeros(count, np.uint64)
-    for first in range(n):
-        value = value * _MIX + token_hashes[first : first + count]
+@kernel
+def _hash_chars(codes_C: Codes) -> np.uint64:
+    """Hash characters in their order, two at a time."""
+    value = np.uint64(len(codes_C))
+    for pair in range(len(codes_C) // 2):
+        both = np.uint64(codes_C[2 * pair]) << np.uint64(32) | np.uint64(codes_C[2 * pair + 1])
+        value = (value ^ both) * GOLDEN
+        value ^= value >> np.uint64(32)
+    if len(codes_C) % 2:
+        value = (value ^ np.uint64(codes_C[len(codes_C) - 1])) * GOLDEN
     return mix(value)
+
+
+@kernel
+def scan_lines(
+    codes_C: Codes, classes_C: Classes, starts_D: Indices
+) -> tuple[Indices, Indices, Indices, Hashes]:
+    """[L] start, end, text and hash of each line that is not blank, without white space around it."""
+    most = len(starts_D)
+    for char in range(len(codes_C)):
+        most += codes_C[char] == _LINE_FEED
+    starts_L, ends_L = np.empty(most, np.int64), np.empty(most, np.int64)
+    documents_L, hashes_L = np.empty(most, np.int64), np.empty(most, np.uint64)
+    line = 0
+    for document in range(len(starts_D) - 1):
+        char, last = starts_D[document], starts_D[document + 1]
+        while char < last:
+            # White space before a line, and whole blank lines.
+            if classes_C[char] & KIND == SPACE:
+                char += 1
+                continue
+            start = char
+            while char < last and codes_C[char] != _LINE_FEED:
+                char += 1
+            end = char
+            while classes_C[end - 1] & KIND == SPACE:
+                end -= 1
+            hashes_L[line] = _hash_chars(codes_C[start:end])
+            starts_L[line], ends_L[line], documents_L[line] = start, end, document
+            line += 1
+    return (
+        starts_L[:line].copy(),
+        ends_L[:line].copy(),
+        documents_L[:line].copy(),
+        hashes_L[:line].copy(),
+    )

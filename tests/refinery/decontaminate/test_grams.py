@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from refinery.decontaminate.grams import RunFilter, Runs, prefix_hashes, run_hashes
-from refinery.text.batch import mix
+from refinery.text.hashing import mix_all
 
 TOKENS = np.random.default_rng(3).integers(0, 2**64, 400, dtype=np.uint64)
 
@@ -37,7 +37,7 @@ def test_a_grown_run_has_the_hash_of_the_longer_one() -> None:
     unfinished, finished = run_hashes(TOKENS, firsts, 13)
 
     assert unfinished.tolist() == prefix_hashes(TOKENS, 13)[firsts].tolist()
-    assert finished.tolist() == mix(unfinished).tolist()
+    assert finished.tolist() == mix_all(unfinished).tolist()
 
 
 @pytest.mark.parametrize("num_keys", [0, 1, 1000, 50_000])

@@ -6,7 +6,6 @@ from collections import defaultdict
 from pathlib import Path
 
 import networkx as nx
-import numpy as np
 import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 
@@ -15,7 +14,7 @@ from refinery.dedup.clusters import cluster_sizes
 from refinery.dedup.components import connected_components
 from refinery.dedup.config import DedupConfig
 from refinery.dedup.dumps import Compared, compare_dump
-from refinery.dedup.lsh import band_hashes, shingle_sets, signature
+from refinery.dedup.signatures import ShingleSets, hash_bands, sign_sets
 from refinery.dedup.signing import sign, with_spans
 from refinery.dedup.similarity import compare as similarity
 from refinery.dedup.solving import ORDER, solve
@@ -278,10 +277,11 @@ def test_labelled_articles_are_found_and_nothing_else(name: str) -> None:
         frozenset(line.split()) for line in (DATA / f"{name}.truth").read_text().splitlines()
     }
     config = DedupConfig()
-    sets = dict(zip(texts, shingle_sets(TextBatch.of(list(texts.values())), 5), strict=True))
-    slots = np.stack([signature(s, 14 * 8, config.seed) for s in sets.values()])
+    all_sets = ShingleSets.of(TextBatch.of(list(texts.values())), 5)
+    sets = dict(zip(texts, all_sets, strict=True))
+    bands_of = hash_bands(sign_sets(all_sets, 14 * 8, config.seed), 14).tolist()
     buckets = defaultdict(list)
-    for article, bands in zip(sets, band_hashes(slots, config).tolist(), strict=True):
+    for article, bands in zip(sets, bands_of, strict=True):
         for band in enumerate(bands):
             buckets[band].append(article)
 

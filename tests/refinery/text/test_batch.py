@@ -12,7 +12,6 @@ from refinery.text.batch import (
     TextBatch,
     fold_table,
     kind_table,
-    ngram_hashes,
     spans_of_groups,
 )
 
@@ -52,13 +51,6 @@ def test_case_and_width_fold_but_lengths_never_change() -> None:
 
     assert left.token_hashes.tolist() == right.token_hashes.tolist()
     assert len(fold_table()) == 0x110000
-
-
-def test_the_order_of_words_changes_an_ngram() -> None:
-    one, other = TextBatch.of(["a b"]), TextBatch.of(["b a"])
-
-    assert ngram_hashes(one.token_hashes, 2) != ngram_hashes(other.token_hashes, 2)
-    assert len(ngram_hashes(one.token_hashes, 3)) == 0
 
 
 def test_code_points_that_the_tables_leave_out_are_no_letters() -> None:

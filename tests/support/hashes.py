@@ -1,0 +1,20 @@
+"""Hashes as Python's integers compute them: what kernels are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+GOLDEN, WRAP = 0x9E3779B97F4A7C15, 2**64
+
+
+def plain_mix(value: int) -> int:
+    """splitmix64's finaliser, as published."""
+    value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9 % WRAP
+    value = (value ^ (value >> 27)) * 0x94D049BB133111EB % WRAP
+    return value ^ (value >> 31)
+
+
+def plain_hash(codes: Sequence[int]) -> int:
+    """The hash of a token by its folded characters."""
+    items = (plain_mix((code * GOLDEN + (i << 32) + 1) % WRAP) for i, code in enumerate(codes))
+    return plain_mix((len(codes) + sum(items)) % WRAP)
