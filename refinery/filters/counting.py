@@ -6,6 +6,7 @@ Legend: C code points, D documents, K tokens, L lines, N paragraphs, M character
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from refinery.compiled import Filled, Matrix, kernel
 from refinery.text.batch import (
@@ -25,11 +26,12 @@ from refinery.text.batch import (
 from refinery.text.first_equal import first_equal
 from refinery.text.hashing import GOLDEN
 
+Mask = NDArray[np.bool_]
+
 SHORT_LINE_CHARS = 30
-# Columns of `count_chars`, `count_words` and `count_copies`, and bits of `kinds_of_lines`.
+# Columns of `count_chars`, `count_words` and `count_copies`.
 VISIBLE, HASHES, ELLIPSES, NEWLINES, CURLY_BRACKETS = range(5)
 CHARS, WITH_LETTER, LOREM_IPSUM = range(3)
-BULLET, ELLIPSIS_END, PUNCTUATED, SHORT = 1, 2, 4, 8
 ALL, ALL_CHARS, COPIES, COPIED_CHARS = range(4)
 _DOT, _ELLIPSIS, _NEWLINE, _BLANK, _HASH, _CURLY = 0x2E, 0x2026, 10, 0x20, 0x23, 0x7B
 
@@ -121,49 +123,33 @@ def is_in(code: np.uint32, codes_M: Codes) -> bool:
 
 
 @kernel
-def ends_in_dots(codes_C: Codes, start: int, end: int) -> bool:
-    """Whether a line ends in three dots."""
-    if end - start < 3:
-        return False
-    return bool(codes_C[end - 1] == _DOT) and codes_C[end - 2] == _DOT and codes_C[end - 3] == _DOT
-
-
-@kernel
-def _is_short(classes_C: Classes, start: int, end: int) -> bool:
-    """CJK characters take two columns: fifteen of them are as long as thirty letters."""
-    columns = end - start
-    if columns > SHORT_LINE_CHARS:
-        return False
-    for char in range(start, end):
-        columns += classes_C[char] & KIND == CJK
-    return columns <= SHORT_LINE_CHARS
-
-
-@kernel
-def kinds_of_lines(
-    codes_C: Codes,
-    classes_C: Classes,
-    starts_L: Indices,
-    ends_L: Indices,
-    bullets_M: Codes,
-    marks_M: Codes,
-) -> Classes:
-    """[L] bits: the line begins with a bullet, ends in dots, ends in a mark, is short."""
-    kinds_L = np.zeros(len(starts_L), np.uint8)
+def end_in_dots(codes_C: Codes, starts_L: Indices, ends_L: Indices) -> Mask:
+    """[L] whether a line ends in three dots."""
+    dotted_L = np.zeros(len(starts_L), np.bool_)
     for line in range(len(starts_L)):
-        start, end = starts_L[line], ends_L[line]
-        last = codes_C[end - 1]
-        kind = 0
-        if is_in(codes_C[start], bullets_M):
-            kind |= BULLET
-        if last == _ELLIPSIS or ends_in_dots(codes_C, start, end):
-            kind |= ELLIPSIS_END
-        if is_in(last, marks_M):
-            kind |= PUNCTUATED
-        if _is_short(classes_C, start, end):
-            kind |= SHORT
-        kinds_L[line] = np.uint8(kind)
-    return kinds_L
+        end = ends_L[line]
+        if end - starts_L[line] >= 3:
+            dots = 0
+            for char in range(end - 3, end):
+                dots += codes_C[char] == _DOT
+            dotted_L[line] = dots == 3
+    return dotted_L
+
+
+@kernel
+def are_short(classes_C: Classes, starts_L: Indices, ends_L: Indices) -> Mask:
+    """[L] whether a line has at most SHORT_LINE_CHARS columns.
+
+    CJK characters take two: fifteen of them are as long as thirty letters.
+    """
+    short_L = np.zeros(len(starts_L), np.bool_)
+    for line in range(len(starts_L)):
+        columns = ends_L[line] - starts_L[line]
+        if columns <= SHORT_LINE_CHARS:
+            for char in range(starts_L[line], ends_L[line]):
+                columns += classes_C[char] & KIND == CJK
+            short_L[line] = columns <= SHORT_LINE_CHARS
+    return short_L
 
 
 @kernel

@@ -22,14 +22,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from refinery.filters.config import LineRules
+from refinery.filters.counting import Mask, end_in_dots
+from refinery.filters.line_facts import scan_inside
 from refinery.filters.values import (
     Floats,
-    Mask,
     code_points,
     count_sentences,
     share,
 )
-from refinery.text.batch import KIND, LETTER, SPACE, UPPER, Indices, Lines, TextBatch
+from refinery.text.batch import LETTER, Indices, Lines, TextBatch
 from refinery.text.edits import Edit, apply_edits, merge_edits
 from refinery.text.marked_edit import MarkedEdit
 
@@ -56,6 +57,7 @@ PHRASES = (
 _CITATION = re.compile(
     r"\[(?:\d{0,3}|edit|citation needed|编辑|來源請求|来源请求)\]", re.IGNORECASE
 )
+CITATION_STARTS = "0123456789]ecEC编來来"
 _COUNTER = re.compile(
     r"\W*\d[\d,.]*[km万]?\s*(?:likes?|shares?|comments?|retweets?|reposts?|quotes?|bookmarks?"
     r"|upvotes?|downvotes?|downloads?|views?|followers?|个?赞|条?评论|次?转发|次?浏览|次?阅读|收藏)\W*",
@@ -78,6 +80,10 @@ class _View:
         lowered: The D texts as bytes in lower case.
         line_ends: Offsets of all line feeds.
         num_words: [L] tokens of each line.
+        blank_words: [L] words between blanks.
+        longest: [L] most characters without a blank between them.
+        capitals: [L] capital letters.
+        cited: [L] whether a bracket stands before the first character of a citation.
         left: [L] whether no rule has dropped the line yet.
         edits: [D] cuts of each document so far.
         counts: [D] lines that each rule dropped or trimmed, by reason.
@@ -88,6 +94,10 @@ class _View:
     lowered: list[bytes]
     line_ends: Indices
     num_words: Indices
+    blank_words: Indices
+    longest: Indices
+    capitals: Indices
+    cited: Mask
     left: Mask
     edits: list[list[MarkedEdit]]
     counts: list[Counter[str]]
@@ -97,6 +107,9 @@ class _View:
         lines = batch.lines()
         first = np.searchsorted(batch.token_starts, lines.starts)
         num_words = np.searchsorted(batch.token_starts, lines.ends) - first
+        blank_words, longest, capitals, cited = scan_inside(
+            batch.codes, batch.classes, lines.starts, lines.ends, code_points(CITATION_STARTS)
+        )
         # Lower-casing bytes is many times as fast as lower-casing text, and enough for phrases.
         lowered = [text.encode("utf-8", "surrogatepass").lower() for text in batch.texts]
         return cls(
@@ -105,6 +118,10 @@ class _View:
             lowered=lowered,
             line_ends=np.flatnonzero(batch.codes == 0x0A),
             num_words=num_words,
+            blank_words=blank_words,
+            longest=longest,
+            capitals=capitals,
+            cited=cited,
             left=np.ones(len(lines.starts), bool),
             edits=[[] for _ in batch.texts],
             counts=[Counter() for _ in batch.texts],
@@ -210,57 +227,11 @@ def _encoded(phrases: tuple[str, ...]) -> _Phrases:
     )
 
 
-def _have_few_words(view: _View) -> Mask:
-    """[L] whether a line has less than three words, by blanks and by tokens."""
-    few = view.num_words < MIN_C4_WORDS
-    blank = view.batch.classes & KIND == SPACE
-    behind = np.flatnonzero(blank[:-1] & ~blank[1:]) + 1
-    between = np.searchsorted(behind, view.lines.ends) - np.searchsorted(
-        behind, view.lines.starts, side="right"
-    )
-    return np.asarray(few & (between + 1 < MIN_C4_WORDS))
-
-
-def _have_citations(view: _View) -> Mask:
-    """[L] whether a line has a bracket with the first character of a citation behind it."""
-    codes = view.batch.codes
-    brackets = np.flatnonzero(codes[:-1] == ord("["))
-    brackets = brackets[np.isin(codes[brackets + 1], code_points("0123456789]ecEC编來来"))]
-    return _lines_at(view, brackets)
-
-
-def _have_long_runs(view: _View) -> Mask:
-    """[L] whether a line has more than MAX_WORD_CHARS characters without a blank."""
-    none = np.zeros(len(view.left), bool)
-    if not (view.lines.ends - view.lines.starts > MAX_WORD_CHARS).any():
-        return none
-    blanks = np.flatnonzero(view.batch.classes & KIND == SPACE)
-    starts = view.batch.starts
-    breaks = np.insert(blanks, np.searchsorted(blanks, starts), starts)
-    return _lines_at(view, breaks[:-1][np.diff(breaks) > MAX_WORD_CHARS] + 1)
-
-
-def _lines_at(view: _View, offsets: Indices) -> Mask:
-    """[L] whether one of the offsets lies in each line."""
-    mask = np.zeros(len(view.left), bool)
-    if len(view.left):
-        line = np.searchsorted(view.lines.starts, offsets, side="right") - 1
-        mask[line[(line >= 0) & (offsets < view.lines.ends[line])]] = True
-    return mask
-
-
-def ends_with_dots(batch: TextBatch, lines: Lines) -> Mask:
-    """[L] whether a line ends in three dots."""
-    dots = lines.ends - lines.starts >= 3
-    for back in (1, 2, 3):
-        dots &= batch.codes[np.maximum(lines.ends - back, 0)] == 0x2E
-    return np.asarray(dots)
-
-
 def _c4(view: _View) -> None:
     last = view.batch.codes[view.lines.ends - 1]
     marked = np.isin(last, code_points(TERMINAL_MARKS))
-    view.drop(~marked | ends_with_dots(view.batch, view.lines), "c4:no_terminal_mark")
+    dotted = end_in_dots(view.batch.codes, view.lines.starts, view.lines.ends)
+    view.drop(~marked | dotted, "c4:no_terminal_mark")
     _c4_without_marks(view)
 
 
@@ -268,9 +239,10 @@ def _c4_without_marks(view: _View) -> None:
     scripted = view.holding((JAVASCRIPT,))
     view.drop(view.where(scripted, lambda text: JAVASCRIPT in text.lower()), "c4:javascript")
     view.drop(view.where(view.holding(POLICIES, hint=POLICY_WORDS), _names_policy), "c4:policy")
-    view.drop(_have_few_words(view), "c4:few_words")
-    view.drop(view.where(_have_long_runs(view), _has_long_word), "c4:long_word")
-    for line in np.flatnonzero(_have_citations(view) & view.left).tolist():
+    few = (view.num_words < MIN_C4_WORDS) & (view.blank_words < MIN_C4_WORDS)
+    view.drop(few, "c4:few_words")
+    view.drop(view.where(view.longest > MAX_WORD_CHARS, _has_long_word), "c4:long_word")
+    for line in np.flatnonzero(view.cited & view.left).tolist():
         view.trim(line, _CITATION.finditer(view.text(line)), CITATION)
 
 
@@ -286,10 +258,7 @@ def _has_long_word(text: str) -> bool:
 def _refinedweb(view: _View) -> None:
     batch, lines = view.batch, view.lines
     chars = lines.ends - lines.starts
-    uppers = np.zeros(len(batch.codes) + 1, np.int32)
-    np.cumsum(batch.classes & UPPER != 0, out=uppers[1:])
-    upper = uppers[lines.ends] - uppers[lines.starts]
-    view.drop(upper > MAX_UPPER_FRACTION * chars, "refinedweb:upper_case")
+    view.drop(view.capitals > MAX_UPPER_FRACTION * chars, "refinedweb:upper_case")
     # Only a line whose first word begins with no letter can be digits alone, or a counter.
     token = np.searchsorted(batch.token_starts, lines.starts)
     numeric = view.num_words > 0

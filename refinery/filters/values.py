@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refinery.filters import counting
+from refinery.filters.counting import Mask
 from refinery.filters.repetition import DUPLICATE_NGRAMS, TOP_NGRAMS, repeated_chars
 from refinery.text.batch import Classes, Hashes, Indices, Lines, TextBatch
 from refinery.text.first_equal import SALT, empty_slots
@@ -27,6 +28,7 @@ VALUES_VERSION = 3
 
 SLOT_BITS = 16
 LONG_LINE_CHARS = 200
+ELLIPSIS = 0x2026
 BULLETS = "•●-*‣◦○■□▪·"
 # The last row: Arabic, Urdu, Hindi, Burmese, Khmer, Tibetan, Amharic, Armenian. Thai and Lao have none.
 LINE_END_MARKS = ".?!\"'。？！…”’」』；;：:)）؟۔।॥။៕។།።։"
@@ -39,7 +41,6 @@ STOP_CHARS = tuple("的年在月是和日了於为有被人中為他與後也而
 INSIDE_SENTENCE = "。？！”’」』）"
 
 Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 
 def compute_values(batch: TextBatch) -> dict[str, Floats]:
@@ -127,14 +128,9 @@ def _word_slots(words: tuple[str, ...]) -> tuple[Hashes, Classes]:
 
 def _line_values(batch: TextBatch, lines: Lines, newlines: Indices) -> dict[str, Floats]:
     size = batch.num_texts
-    kinds = counting.kinds_of_lines(
-        batch.codes,
-        batch.classes,
-        lines.starts,
-        lines.ends,
-        code_points(BULLETS),
-        code_points(LINE_END_MARKS),
-    )
+    first, last = batch.codes[lines.starts], batch.codes[lines.ends - 1]
+    dotted = counting.end_in_dots(batch.codes, lines.starts, lines.ends)
+    short = counting.are_short(batch.classes, lines.starts, lines.ends)
     paragraphs = Lines(
         *counting.join_paragraphs(batch.codes, lines.starts, lines.ends, lines.doc, lines.hashes)
     )
@@ -146,10 +142,10 @@ def _line_values(batch: TextBatch, lines: Lines, newlines: Indices) -> dict[str,
 
     return {
         "lines": count.astype(np.float64),
-        "bullet_line_fraction": of_lines(kinds & counting.BULLET != 0),
-        "ellipsis_line_fraction": of_lines(kinds & counting.ELLIPSIS_END != 0),
-        "punctuated_line_fraction": of_lines(kinds & counting.PUNCTUATED != 0),
-        "short_line_fraction": of_lines(kinds & counting.SHORT != 0),
+        "bullet_line_fraction": of_lines(np.isin(first, code_points(BULLETS))),
+        "ellipsis_line_fraction": of_lines(dotted | (last == ELLIPSIS)),
+        "punctuated_line_fraction": of_lines(np.isin(last, code_points(LINE_END_MARKS))),
+        "short_line_fraction": of_lines(short),
         "newline_ratio": share(newlines, batch.num_tokens),
         "dup_line_fraction": share(copies[:, counting.COPIES], count),
         "dup_line_chars": share(copies[:, counting.COPIED_CHARS], copies[:, counting.ALL_CHARS]),
