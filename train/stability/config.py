@@ -16,9 +16,9 @@ NotFiniteAction = Literal["stop", "skip_update", "roll_back"]
 class SigmaConfig(Settings):
     """Standard deviations above the mean of a window."""
 
+    sigmas: float = Field(default=6.0, gt=0, description="deviations that count as a spike")
     kind: Literal["sigma"] = "sigma"
     signal: Signal = Field(default="log_grad_norm", description="what is watched")
-    sigmas: float = Field(default=6.0, gt=0, description="deviations that count as a spike")
     window: int = Field(default=128, gt=1, description="steps of the window")
     min_values: int = Field(default=64, gt=1, description="values without which it does not judge")
     includes_current: bool = Field(
@@ -44,9 +44,9 @@ class SigmaConfig(Settings):
 class MadConfig(Settings):
     """Distance from a running median, in median absolute deviations: one wild value moves neither."""
 
+    k: float = Field(default=8.0, gt=0, description="deviations that count as a spike")
     kind: Literal["mad"] = "mad"
     signal: Signal = Field(default="loss", description="what is watched")
-    k: float = Field(default=8.0, gt=0, description="deviations that count as a spike")
     median_of: int = Field(default=16, gt=2, description="accepted values that the median is of")
     scale_of: int = Field(
         default=128, gt=7, description="distances from their medians that the deviation is of"
@@ -56,19 +56,19 @@ class MadConfig(Settings):
 class MaxOfFirstConfig(Settings):
     """A multiple of the largest of the first values (Megatron-LM's rerun state machine)."""
 
+    first: int = Field(default=100, gt=0, description="values that the largest is of")
     kind: Literal["max_of_first"] = "max_of_first"
     signal: Literal["loss"] = Field(default="loss", description="what is watched")
     factor: float = Field(default=10.0, gt=1, description="multiple that counts as a spike")
-    first: int = Field(default=100, gt=0, description="values that the largest is of")
 
 
 class LastingConfig(Settings):
     """Divergence: the median of the last losses lies this much above the lowest such median."""
 
+    window: int = Field(default=64, gt=2, description="steps that the median is of")
     kind: Literal["lasting"] = "lasting"
     signal: Literal["loss"] = Field(default="loss", description="what is watched")
     factor: float = Field(default=1.2, gt=1, description="multiple that counts as divergence")
-    window: int = Field(default=64, gt=2, description="steps that the median is of")
 
 
 DetectorConfig = Annotated[
