@@ -100,6 +100,48 @@
     };
   };
 
+  const intervals = (data) => {
+    const count = data.dots.length;
+    const rows = data.labels.map((_, n) => n);
+    const offset = (i) => (count > 1 ? 0.5 * (i / (count - 1) - 0.5) : 0);
+    const shown = data.percent ? "%{x:.1%}" : "%{x:.4f}";
+    const traces = data.dots.map((dots, i) => {
+      const color = colour(`line-${i % COLOURS}`);
+      const ends = dots.x.map((x, n) => (x === null || dots.low[n] === null ? "" :
+        (data.percent ? `${(100 * dots.low[n]).toFixed(1)} to ${(100 * dots.high[n]).toFixed(1)} %`
+          : `${dots.low[n].toFixed(4)} to ${dots.high[n].toFixed(4)}`)));
+      return {
+        type: "scatter", mode: "markers", name: dots.name, x: dots.x, y: rows.map((n) => n + offset(i)),
+        marker: { color, size: 8 }, customdata: data.labels.map((label, n) => [label, ends[n]]),
+        error_x: {
+          type: "data", symmetric: false, color, thickness: 1.6, width: 3,
+          array: dots.x.map((x, n) => (x === null || dots.high[n] === null ? 0 : dots.high[n] - x)),
+          arrayminus: dots.x.map((x, n) => (x === null || dots.low[n] === null ? 0 : x - dots.low[n])),
+        },
+        hovertemplate: `%{customdata[0]}: ${shown}<br>%{customdata[1]}`,
+      };
+    });
+    const SYMBOLS = ["line-ns-open", "diamond-open", "triangle-up-open"];
+    data.marks.forEach(([name, values], i) => traces.push({
+      type: "scatter", mode: "markers", name, x: values, y: rows, customdata: data.labels,
+      marker: { color: colour("soft"), symbol: SYMBOLS[i % SYMBOLS.length], size: i ? 9 : 16, line: { width: 2 } },
+      hovertemplate: `%{customdata}: ${shown}`,
+    }));
+    return {
+      traces,
+      layout: {
+        hovermode: "closest", showlegend: true, height: 110 + (20 + 10 * count) * data.labels.length,
+        margin: { l: 48, r: 16, t: 12, b: 64 },
+        xaxis: { tickformat: data.percent ? ".0%" : "~g", nticks: 6 },
+        yaxis: {
+          tickvals: rows, ticktext: data.labels, range: [data.labels.length - 0.4, -0.6],
+          automargin: true, showgrid: false, zeroline: false,
+        },
+        shapes: data.zero ? [mark(0)] : [],
+      },
+    };
+  };
+
   const mark = (x) => ({
     type: "line", x0: x, x1: x, y0: 0, y1: 1, yref: "paper",
     line: { color: colour("bad"), width: 1.2, dash: "dash" },
@@ -108,7 +150,7 @@
     x, y: 1, yref: "paper", yanchor: "bottom", text, showarrow: false, font: { color: colour("bad"), size: 11 },
   });
 
-  const KINDS = { lines, histogram, bars };
+  const KINDS = { lines, histogram, bars, intervals };
 
   const draw = (figure) => {
     const data = JSON.parse(figure.dataset.chart);

@@ -10,7 +10,7 @@ import itertools
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -92,6 +92,43 @@ class GroupedBars:
     warned: Sequence[bool]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Dots:
+    """Values of one colour with their intervals; None where a row has none.
+
+    Attributes:
+        values: One for each row of the chart.
+        lows: Lower ends; None draws a dot without an interval.
+        highs: Upper ends.
+    """
+
+    name: str
+    values: Sequence[float | None]
+    lows: Sequence[float | None]
+    highs: Sequence[float | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intervals:
+    """Values with intervals by name, one row each, and marks beside them.
+
+    Attributes:
+        labels: Names of the rows.
+        dots: The values; several lie one under the other in each row.
+        marks: What the values are to be held against, by its name: a value for each row, or None.
+        zero: Whether a line marks zero.
+        percent: Whether values are shares that are shown in percent.
+    """
+
+    title: str
+    labels: Sequence[str]
+    dots: Sequence[Dots]
+    unit: str = ""
+    marks: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
+    zero: bool = False
+    percent: bool = False
+
+
 def line_chart(chart: LineChart) -> str:
     """The figure of a chart; empty where no line has a point to draw."""
     lines = [line for line in chart.series if _drawable(line, logarithmic=chart.logarithmic)]
@@ -163,6 +200,65 @@ def grouped_bars(chart: GroupedBars) -> str:
         for i, label in enumerate(chart.labels[:MOST_ROWS])
     )
     return _figure(chart.title, chart.unit, data, spoken=spoken, values="", kind="broad")
+
+
+def interval_chart(chart: Intervals) -> str:
+    """The figure of values with intervals; empty where there is no value."""
+    if not any(_is_known(value) for dots in chart.dots for value in dots.values):
+        return ""
+    data = {
+        "kind": "intervals",
+        "labels": [_name(label) for label in chart.labels],
+        "dots": [
+            {
+                "name": _name(dots.name),
+                "x": [_finite(value) for value in dots.values],
+                "low": [_finite(value) for value in dots.lows],
+                "high": [_finite(value) for value in dots.highs],
+            }
+            for dots in chart.dots
+        ],
+        "marks": [
+            [_name(name), [_finite(value) for value in values]]
+            for name, values in chart.marks.items()
+        ],
+        "zero": chart.zero,
+        "percent": chart.percent,
+    }
+    rows = [
+        (label, dots.name, *(_shown(ends[i], percent=chart.percent) for ends in (dots.values, dots.lows, dots.highs)))
+        for i, label in enumerate(chart.labels)
+        for dots in chart.dots
+        if _is_known(dots.values[i])
+    ]  # fmt: skip
+    rows += [
+        (label, name, _shown(values[i], percent=chart.percent), "", "")
+        for name, values in chart.marks.items()
+        for i, label in enumerate(chart.labels)
+        if _is_known(values[i])
+    ]
+    spoken = "; ".join(f"{row[0]} {row[1]} {row[2]}" for row in rows[:MOST_ROWS])
+    values = table(
+        f"Values of {chart.title}",
+        ("row", "of", "value", "from", "to"),
+        map(escaped, rows),
+        words=2,
+    )
+    return _figure(chart.title, chart.unit, data, spoken=spoken, values=values, kind="broad")
+
+
+def _is_known(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None else _rounded(value, 6)
+
+
+def _shown(value: float | None, *, percent: bool) -> str:
+    if value is None or not math.isfinite(value):
+        return ""
+    return f"{100 * value:.1f} %" if percent else f"{value:.4f}"
 
 
 def _figure(

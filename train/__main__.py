@@ -22,6 +22,10 @@ from train.report.patient_file import FULL_DISK
 VERBS = {
     "pretrain": ("train.commands.pretrain", "train a model on a manifest"),
     "evaluate": ("train.commands.evaluate", "held-out loss and multiple choice of a checkpoint"),
+    "compare": (
+        "train.commands.compare",
+        "evaluated models on the same items: who is better, how sure",
+    ),
     "plan": ("train.commands.plan", "steps, tokens and learning rates of a recipe"),
     "selftest": ("train.commands.selftest", "every parallel strategy against one process"),
     "report": ("train.commands.report", "one offline page with the curves of a run"),

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from pages.charts import (
+    Dots,
     GroupedBars,
     Histogram,
+    Intervals,
     LineChart,
     Series,
     grouped_bars,
     histogram,
+    interval_chart,
     line_chart,
 )
 from pages.frame import Page, PageSection
@@ -49,6 +52,16 @@ BODY = (
             warned=(True,),
         )
     )
+    + interval_chart(
+        Intervals(
+            title="i",
+            labels=("<b onclick=1>row</b>", "y"),
+            dots=(Dots(name="d", values=(0.5, None), lows=(0.4, None), highs=(0.6, None)),),
+            marks={"chance": (0.5, 0.25)},
+            zero=True,
+            percent=True,
+        )
+    )
 )
 
 
@@ -81,9 +94,11 @@ def opened(tmp_path: Path, *, act: str = "", dark: bool = False) -> str:
 def test_all_kinds_are_drawn_and_names_stay_text(tmp_path: Path) -> None:
     body = opened(tmp_path)
 
-    assert body.count("js-plotly-plot") == 3
-    assert body.count('class="trace scatter') == 2
+    assert body.count("js-plotly-plot") == 4
+    assert body.count('class="trace scatter') == 4
+    assert body.count('class="xerror"') == 1  # a row without a value has no interval
     assert "<img" not in body
+    assert "<b onclick" not in body
     assert "onerror=document" in body  # as the text of the legend
     assert 'hidden=""' not in body.split("</form>")[0]
     assert "cloud" not in body  # no button sends a chart away
@@ -98,7 +113,7 @@ def test_smoothing_adds_a_line_and_another_axis_moves_it(tmp_path: Path) -> None
 
     body = opened(tmp_path, act=act)
 
-    assert body.count('class="trace scatter') == 4
+    assert body.count('class="trace scatter') == 6
     assert ">tokens</text>" in body
     assert ">0.90</output>" in body
 

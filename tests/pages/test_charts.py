@@ -9,12 +9,15 @@ import pytest
 
 from pages.charts import (
     MOST_POINTS,
+    Dots,
     GroupedBars,
     Histogram,
+    Intervals,
     LineChart,
     Series,
     grouped_bars,
     histogram,
+    interval_chart,
     line_chart,
 )
 from tests.support.figures import Figure
@@ -147,3 +150,37 @@ def test_groups_of_bars_are_read_out() -> None:
 @pytest.mark.parametrize("value", [1e300, -1e300, 5e-324, 1e15])
 def test_extreme_numbers_are_json(value: float) -> None:
     assert drawn(lines(value, 1.0)).data["series"][0]["y"][0] == pytest.approx(value, rel=1e-5)
+
+
+def test_values_have_their_intervals_and_what_they_are_held_against() -> None:
+    chart = Intervals(
+        title="Scores",
+        labels=("a<b", "c"),
+        dots=(
+            Dots(name="m", values=(0.5, None), lows=(0.4, None), highs=(math.nan, None)),
+            Dots(name="n", values=(0.25, 0.75), lows=(None, 0.7), highs=(None, 0.8)),
+        ),
+        marks={"chance": (0.5, None)},
+        percent=True,
+    )
+
+    figure = Figure(interval_chart(chart))
+
+    assert figure.data["labels"] == ["a&lt;b", "c"]
+    assert figure.data["dots"][0] == {
+        "name": "m",
+        "x": [0.5, None],
+        "low": [0.4, None],
+        "high": [None, None],
+    }
+    assert figure.data["marks"] == [["chance", [0.5, None]]]
+    assert figure.label.startswith(
+        "Scores: a<b m 50.0 %; a<b n 25.0 %; c n 75.0 %; a<b chance 50.0 %"
+    )
+    assert "75.0 %" in figure.cells
+
+
+def test_intervals_of_nothing_draw_nothing() -> None:
+    empty = Dots(name="m", values=(None, math.nan), lows=(None, None), highs=(None, None))
+
+    assert interval_chart(Intervals(title="t", labels=("a", "b"), dots=(empty,))) == ""

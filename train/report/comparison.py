@@ -57,13 +57,18 @@ def render_comparison(runs: Sequence[RunFiles]) -> str:
         title=f"{len(runs)} runs",
         kind="comparison of training runs",
         head="<p>Losses are comparable where tokenizer, objective and held-out split are the same.</p>",
-        sections=[
-            PageSection(key="runs", title="Runs", body=_figures(runs)),
-            PageSection(key="curves", title="Curves", body=curve_section(runs)),
-            PageSection(key="settings", title="Settings that differ", body=_differences(runs)),
-        ],
+        sections=run_sections(runs),
         footer="<p>The same numbers for machines: <code>metrics.jsonl</code> of each run.</p>",
     ).render()
+
+
+def run_sections(runs: Sequence[RunFiles]) -> list[PageSection]:
+    """The figures of some runs, their curves, and the settings in which they differ."""
+    return [
+        PageSection(key="runs", title="Runs", body=_figures(runs)),
+        PageSection(key="curves", title="Curves", body=curve_section(runs)),
+        PageSection(key="settings", title="Settings that differ", body=_differences(runs)),
+    ]
 
 
 def _figures(runs: Sequence[RunFiles]) -> str:

@@ -153,20 +153,28 @@ class Design:
 def smallest_effect(design: Design, *, power: float = 0.8, level: float = LEVEL) -> float:
     """The smallest true difference of two accuracies that the comparison finds with that power.
 
-    For independent items 2.8 sqrt(2p(1-p)(1-r)/n), with 2.8 from the normal distribution; clusters
-    multiply the variance by 1 + (items per cluster - 1) x `within` and use t with C - 1 degrees.
-    Infinite where there are not two independent units.
+    About 2.8 sqrt(2p(1-p)(1-r)/n) for independent items; clusters multiply the variance by
+    1 + (items per cluster - 1) x `within`. Infinite where there are not two independent units.
     """
     units = design.items if design.clusters is None else design.clusters
-    if units < 2:
-        return math.inf
     p = design.base_rate
     variance = 2 * p * (1 - p) * (1 - design.correlation) / design.items
-    reach = NormalDist().inv_cdf(power) + (
-        NormalDist().inv_cdf(0.5 + level / 2)
-        if design.clusters is None
-        else t_quantile(0.5 + level / 2, units - 1)
-    )
-    if design.clusters is not None:
-        variance *= 1 + (design.items / units - 1) * design.within
-    return reach * math.sqrt(variance)
+    variance *= 1 + (design.items / units - 1) * design.within
+    return detectable(math.sqrt(variance), units, power=power, level=level)
+
+
+def detectable(
+    standard_error: float, units: int, *, power: float = 0.8, level: float = LEVEL
+) -> float:
+    """The smallest true difference that is found with that power, from a difference's standard error.
+
+    Args:
+        standard_error: Of the difference.
+        units: Number of independent observations that it was estimated from.
+        power: How often the difference is found.
+        level: Of the interval that must not hold zero.
+    """
+    if units < 2 or math.isnan(standard_error):
+        return math.inf
+    reach = NormalDist().inv_cdf(power) + t_quantile(0.5 + level / 2, units - 1)
+    return reach * standard_error

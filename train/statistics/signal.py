@@ -43,7 +43,7 @@ class SignalToNoise:
         if self.ratio >= ENOUGH_SIGNAL:
             return None
         return (
-            f"signal to noise {self.ratio:.1f}, below {ENOUGH_SIGNAL:g}: {self.runs} runs lie within "
+            f"signal to noise {self.ratio:.2f}, below {ENOUGH_SIGNAL:g}: {self.runs} runs lie within "
             f"{self.signal:.4f}, the last checkpoints of one vary by {self.noise:.4f}"
         )
 

@@ -105,7 +105,8 @@ def test_the_smallest_effect_is_found_four_times_in_five() -> None:
         second = np.where(chance < up, 0.0, np.where(chance < up + down, 1.0, same))
         found += paired_difference(first, second).p_value < 0.05
 
-    assert effect == pytest.approx(2.8016 * math.sqrt(2 * 0.25 * 0.5 / 400), rel=1e-3)
+    # .8416 of the normal distribution and 1.9659 of t(399).
+    assert effect == pytest.approx(2.8075 * math.sqrt(2 * 0.25 * 0.5 / 400), rel=1e-4)
     assert 0.72 <= found / 400 <= 0.88
 
 
@@ -113,8 +114,8 @@ def test_clusters_hide_smaller_effects() -> None:
     apart = smallest_effect(Design(items=1_340))
     clustered = smallest_effect(Design(items=1_340, clusters=67))
 
-    # 1 + 19 x .1 = 2.9 times the variance, and t(66) for the normal distribution.
-    assert clustered / apart == pytest.approx(math.sqrt(2.9) * 2.838 / 2.8016, rel=1e-3)
+    # 1 + 19 x .1 = 2.9 times the variance, and t(66) for t(1339).
+    assert clustered / apart == pytest.approx(math.sqrt(2.9) * 2.8382 / 2.8033, rel=1e-3)
     assert smallest_effect(Design(items=20, clusters=1)) == math.inf
 
 

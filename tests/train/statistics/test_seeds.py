@@ -87,7 +87,7 @@ def test_a_task_of_noise_says_why_it_decides_nothing() -> None:
 
     assert found is not None
     assert found.reason is not None
-    assert found.reason.startswith("signal to noise 0.3, below 2: 2 runs lie within 0.0050")
+    assert found.reason.startswith("signal to noise 0.32, below 2: 2 runs lie within 0.0050")
 
 
 def test_too_few_checkpoints_measure_no_noise() -> None:
