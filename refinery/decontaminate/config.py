@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
+from schemas.benchmark_files import BenchmarkFiles
 from schemas.settings import Settings
 
 
@@ -25,7 +26,7 @@ class QuestionConfig(Settings):
     )
 
 
-class BenchmarkConfig(Settings):
+class BenchmarkConfig(BenchmarkFiles):
     """One benchmark, in the form that its authors publish.
 
     Files may be compressed by gzip or bzip2, or lie in a zip archive; `lines` has `columns` lines
@@ -35,28 +36,10 @@ class BenchmarkConfig(Settings):
     name: str = Field(
         pattern=r"^[a-z0-9][a-z0-9_-]*$", description="name of the benchmark in the report"
     )
-    path: str = Field(description="a file, a folder of files, or a pattern such as test/*.csv")
-    format: Literal["jsonl", "csv", "tsv", "xml", "lines"] = Field(
-        default="jsonl", description="lines: an item is as many lines as there are `columns`"
-    )
-    members: str = Field(default="*", description="pattern of the files inside a zip archive")
-    columns: tuple[str, ...] | None = Field(
-        default=None, description="names of the columns where a file has no header line"
-    )
-    element: str = Field(default="pair", description="XML element that holds one item")
     fields: tuple[str, ...] = Field(
         min_length=1, description="joined, they are the item's text; dots lead into objects"
     )
-    id_field: str | None = Field(
-        default=None, description="field of the item's id; null: its number in the file"
-    )
     multiple_choice: QuestionConfig | None = None
-
-    @model_validator(mode="after")
-    def _lines_have_columns(self) -> Self:
-        if self.format == "lines" and not self.columns:
-            raise ValueError("format 'lines' needs columns: the names of an item's lines")
-        return self
 
 
 class DecontaminateConfig(Settings):

@@ -12,11 +12,15 @@ from schemas.fingerprints import canonical_json, sha256_file, sha256_hex
 from schemas.plain_json import json_text
 from train.commands.arguments import existing_file, existing_folder, not_negative, positive
 from train.data.config import LoaderConfig
+from train.evaluation.cache import items_hash
+from train.evaluation.items import READINGS
+from train.evaluation.load import choose_items, choose_shots
+from train.evaluation.open_tasks import TaskRequest, open_tasks
 from train.evaluation.table import print_results
 
 RESULT_NAME = "evaluation.json"
 # Raised with every change of what the figures mean: results of older versions are measured again.
-EVALUATION_VERSION = 2
+EVALUATION_VERSION = 3
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,10 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--manifest", help="manifest with the held-out split")
     parser.add_argument(
         "--tasks",
-        type=existing_file,
         nargs="*",
         default=[],
-        help="JSONL task files, or the items.jsonl of a decontaminated dataset",
+        help="shipped tasks by name, task files (.yaml), files of questions (.jsonl), or the items.jsonl "
+        "of a decontaminated dataset",
+    )
+    parser.add_argument(
+        "--data", type=existing_folder, help="folder of benchmarks that shipped tasks read"
     )
     parser.add_argument(
         "--shots", type=not_negative, default=0, help="examples before each question"
@@ -45,13 +52,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=existing_file,
         nargs="*",
         default=[],
-        help="task files that the examples come from: one for all tasks, or one for each",
+        help="files that the examples come from: one for all tasks, or one for each; those that a task "
+        "names by default",
+    )
+    parser.add_argument(
+        "--seed", type=not_negative, default=1234, help="of the examples that are drawn"
+    )
+    parser.add_argument("--limit", type=positive, help="items of each task at most")
+    parser.add_argument("--per-cluster", type=positive, help="items of each paradigm at most")
+    parser.add_argument(
+        "--clean",
+        type=existing_file,
+        help="items.jsonl of a decontaminated dataset: scores on the items that no document holds too",
+    )
+    parser.add_argument(
+        "--no-generation",
+        action="store_true",
+        help="of tasks of generation, score the right answer only; nothing is written or run",
     )
     parser.add_argument(
         "--read",
-        choices=("likelihood", "span", "pseudo"),
-        default="likelihood",
-        help="how choices are scored: span for a t5 of span corruption, pseudo for a bert",
+        choices=READINGS,
+        default="auto",
+        help="how candidates are scored: likelihood for decoders and a t5 that answers, span or sentinel for a "
+        "t5 of span corruption, pll_word_l2r or pseudo for a bert; auto: by family and objective",
     )
     parser.add_argument(
         "--objective",
@@ -72,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
         raise SettingsError("nothing to evaluate on: give --manifest, --tasks or both")
     if args.output is not None and len(args.models) > 1:
         raise SettingsError(f"--output: one file, {len(args.models)} models; leave it out")
-    _check_examples(args)
+    _check_tasks(args)
     results: dict[str, dict[str, Any]] = {}
     targets = []
     for model in args.models:
@@ -87,17 +111,19 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _check_examples(args: argparse.Namespace) -> None:
-    if args.shots and not args.examples:
-        raise SettingsError(
-            f"--shots {args.shots}: give --examples FILE; examples from the questions themselves "
-            "would show the model what it is asked"
-        )
-    if len(args.examples) not in (0, 1, len(args.tasks)):
-        raise SettingsError(
-            f"--examples: {len(args.examples)} files for {len(args.tasks)} of --tasks; give one for "
-            "all, or one for each"
-        )
+def _check_tasks(args: argparse.Namespace) -> None:
+    """Read all task files before any weights: a mistake in one costs seconds."""
+    for choice in open_tasks(task_request(args)):
+        loaded, _ = choice
+        items = choose_items(loaded.items, limit=args.limit, per_cluster=args.per_cluster)
+        choose_shots(loaded, items, args.shots, args.seed)
+
+
+def task_request(args: argparse.Namespace) -> TaskRequest:
+    """The tasks that the arguments name."""
+    return TaskRequest(
+        names=args.tasks, data=args.data, examples=args.examples, registered=args.clean
+    )
 
 
 def _result(args: argparse.Namespace, model: Path) -> tuple[dict[str, Any] | None, Path]:
@@ -109,7 +135,7 @@ def _result(args: argparse.Namespace, model: Path) -> tuple[dict[str, Any] | Non
     if result is None:
         from train.commands.evaluate_model import evaluate_model  # torch starts only now
 
-        result = evaluate_model(args, model)
+        result = evaluate_model(args, model, target.with_suffix(""))
         if result is not None:
             target.parent.mkdir(parents=True, exist_ok=True)
             text = json_text({"asked": asked, **result}, indent=1)
@@ -119,7 +145,7 @@ def _result(args: argparse.Namespace, model: Path) -> tuple[dict[str, Any] | Non
 
 def _question(args: argparse.Namespace, model: Path) -> tuple[dict[str, Any], Path]:
     """What is asked, by contents, and where the answer is kept."""
-    identity, target = _identity(model)
+    identity, target = weights_identity(model)
     root = None
     if args.manifest is not None:
         from train.data.loader import shard_files
@@ -130,9 +156,15 @@ def _question(args: argparse.Namespace, model: Path) -> tuple[dict[str, Any], Pa
         "version": EVALUATION_VERSION,
         "checkpoint": identity,
         "manifest_root": root,
-        "tasks": [[str(path), sha256_file(path)] for path in args.tasks],
-        "examples": [sha256_file(path) for path in args.examples],
+        "tasks": [
+            [loaded.task.name, items_hash(loaded)] for loaded, _ in open_tasks(task_request(args))
+        ],
         "shots": args.shots,
+        "seed": args.seed,
+        "limit": args.limit,
+        "per_cluster": args.per_cluster,
+        "clean": None if args.clean is None else sha256_file(args.clean),
+        "generates": not args.no_generation,
         "read": args.read,
         "objective": args.objective,
         "tokenizer": None if args.tokenizer is None else str(args.tokenizer),
@@ -141,7 +173,7 @@ def _question(args: argparse.Namespace, model: Path) -> tuple[dict[str, Any], Pa
     return asked, target
 
 
-def _identity(model: Path) -> tuple[str, Path]:
+def weights_identity(model: Path) -> tuple[str, Path]:
     """What the weights are, as a hash, and the file of their evaluation.
 
     Raises:

@@ -1,25 +1,32 @@
-"""Evaluate weights: held-out loss, bits per byte, multiple choice."""
+"""Evaluate weights: held-out loss, bits per byte, tasks."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from schemas.errors import ContractError, PipelineError
 from schemas.manifest import Manifest
+from train.commands.evaluate import task_request, weights_identity
+from train.commands.generate import fitting, write_texts
 from train.data.config import LoaderConfig
 from train.data.loader import open_split, shard_files
 from train.data.remote import ShardFiles, local_tokenizer, open_manifest
 from train.distributed.world import World, open_world
+from train.evaluation.cache import store, stored, task_key
 from train.evaluation.chosen_rows import choose_rows
 from train.evaluation.heldout import EvaluationBatches, heldout_loss
-from train.evaluation.multiple_choice import Question, evaluate_task
+from train.evaluation.open_tasks import Opened, open_tasks
 from train.evaluation.readings import TextMarks, make_scorer
-from train.evaluation.registered import examples_of, read_all_tasks
+from train.evaluation.run_task import Share, TaskChoice, Write, evaluate_task
 from train.evaluation.scoring import RowScorer
-from train.generation.open_model import OpenWeights, open_weights, with_tokenizer
+from train.evaluation.task import GenerationTask
+from train.generation.config import GenerationConfig
+from train.generation.open_model import OpenModel, OpenWeights, open_weights, with_tokenizer
 from train.objectives.build import build_for_manifest
 from train.objectives.causal import CausalObjective
 from train.objectives.config import ObjectiveConfig, parse_objective
@@ -35,10 +42,15 @@ _HEADS = {
 }
 
 
-def evaluate_model(args: argparse.Namespace, path: Path) -> dict[str, Any] | None:
-    """Run `train evaluate` on one model; `None` on all ranks but the first."""
-    tasks = read_all_tasks(args.tasks)
-    examples = examples_of(tasks, args.tasks, args.examples)
+def evaluate_model(args: argparse.Namespace, path: Path, folder: Path) -> dict[str, Any] | None:
+    """Run `train evaluate` on one model; `None` on all ranks but the first.
+
+    Args:
+        args: Those of the command.
+        path: The model.
+        folder: Where results of tasks are kept, each found again by its key.
+    """
+    tasks = open_tasks(task_request(args))
     with open_world(timeout_seconds=600) as world:
         weights = open_weights(path)
         weights.model.to(world.device)
@@ -49,11 +61,65 @@ def evaluate_model(args: argparse.Namespace, path: Path) -> dict[str, Any] | Non
             files = shard_files(args.manifest, LoaderConfig())
             manifest = open_manifest(files)
             result |= _heldout(args, weights, objective, files, world)
-        if tasks and world.is_first:
-            scorer = _scorer(args, weights, objective, manifest)
-            result["tasks"] = _scores(tasks, examples, scorer, shots=args.shots)
+        if tasks:
+            opened = with_tokenizer(weights, args.tokenizer)
+            scorer = _scorer(args, weights, opened, objective, manifest)
+            evaluation = _Evaluation(args, scorer, _writer(args, opened), folder, world)
+            result["tasks"] = evaluation.of(tasks, weights_identity(path)[0])
         world.barrier()
         return result if world.is_first else None
+
+
+@dataclass(frozen=True)
+class _Evaluation:
+    """Tasks on one model: what is stored is not scored again, and all ranks take part in the rest."""
+
+    args: argparse.Namespace
+    scorer: RowScorer
+    write: Write | None
+    folder: Path
+    world: World
+
+    def of(self, tasks: Opened, weights: str) -> list[dict[str, Any]]:
+        """The results, the same on all ranks."""
+        args, results = self.args, []
+        choice = TaskChoice(
+            shots=args.shots, seed=args.seed, limit=args.limit, per_cluster=args.per_cluster
+        )
+        identity = f"{weights}, {args.tokenizer}, {not args.no_generation}"
+        share = Share(rank=self.world.rank, ranks=self.world.size, gather=self.world.gather_values)
+        for loaded, documents in tasks:
+            key = task_key(identity, loaded, choice, form=self.scorer.form, documents=documents)
+            found = stored(self.folder, key)
+            # One rank may see a file before another does.
+            if self.world.any(found is None):
+                result = evaluate_task(
+                    loaded, self.scorer, choice, write=self.write, documents=documents, share=share
+                )
+                found = store(self.folder, key, result) if self.world.is_first else {}
+            results.append(found or {})
+        return results
+
+
+def _writer(args: argparse.Namespace, opened: OpenModel) -> Write | None:
+    """Writes answers to the prompts of tasks of generation; None for a family that writes nothing."""
+    if args.no_generation or opened.model.config.family == "bert":
+        return None
+
+    def write(prompts: Sequence[str], task: GenerationTask) -> list[list[str]]:
+        answers = []
+        for prompt in prompts:
+            samples = []
+            for sample in range(task.samples):
+                config = GenerationConfig(
+                    max_new_tokens=task.max_new_tokens, temperature=task.temperature, seed=sample
+                )
+                (record,) = write_texts(opened, [fitting(opened, prompt, config)], config)
+                samples.append(str(record["text"]))
+            answers.append(samples)
+        return answers
+
+    return write
 
 
 def _objective(weights: OpenWeights, asked: str | None) -> ObjectiveConfig:
@@ -136,10 +202,10 @@ def _check_tokenizer(
 def _scorer(
     args: argparse.Namespace,
     weights: OpenWeights,
+    opened: OpenModel,
     objective: ObjectiveConfig,
     manifest: Manifest | None,
 ) -> RowScorer:
-    opened = with_tokenizer(weights, args.tokenizer)
     weights.require(_HEADS["masked"] if weights.source.config.family == "bert" else None)
     read = weights.manifest or (manifest if weights.state is not None else None)
     # Positions that no row of the run reached are untrained, whatever the shape allows.
@@ -149,29 +215,15 @@ def _scorer(
     pad = opened.tokenizer.pad_token_id
     return make_scorer(
         weights.model,
-        weights.source.config,
         opened.tokenizer,
         TextMarks(
             pad=0 if pad is None else pad,
             start=opened.start_id,
             end=min(opened.ends, default=None),
             before=opened.before,
+            first=opened.tokenizer.bos_token_id if weights.state is None else None,
         ),
         objective=objective if weights.state is not None or args.objective else None,
         max_tokens=trained,
         reading=args.read,
     )
-
-
-def _scores(
-    tasks: dict[str, list[Question]],
-    examples: dict[str, list[Question]],
-    scorer: RowScorer,
-    *,
-    shots: int,
-) -> list[dict[str, Any]]:
-    results = [
-        evaluate_task(name, questions, scorer, examples=examples.get(name, []), shots=shots)
-        for name, questions in tasks.items()
-    ]
-    return [result.as_dict() for result in results]

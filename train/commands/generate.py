@@ -65,6 +65,18 @@ def _with_room(loaded: OpenModel, prompts: list[str], config: GenerationConfig) 
     return config.model_copy(update={"max_new_tokens": min(config.max_new_tokens, room)})
 
 
+def fitting(loaded: OpenModel, prompt: str, config: GenerationConfig) -> str:
+    """The end of a prompt that leaves room for what is to be written."""
+    shape = loaded.model.config
+    if shape.positions == "relative":
+        return prompt
+    room = max(1, shape.max_positions - len(loaded.before) - config.max_new_tokens)
+    coded = loaded.tokenizer(prompt, add_special_tokens=False, return_offsets_mapping=True)
+    if len(coded["input_ids"]) <= room:
+        return prompt
+    return prompt[coded["offset_mapping"][-room][0] :]
+
+
 def write_texts(
     loaded: OpenModel, prompts: list[str], config: GenerationConfig
 ) -> list[dict[str, Any]]:

@@ -48,6 +48,14 @@ class World:
             dist.all_reduce(values)
         return values
 
+    def gather_values(self, value: Any) -> list[Any]:
+        """What each rank gives, in the order of ranks, on all of them; for values among our own ranks."""
+        if self.size == 1:
+            return [value]
+        found: list[Any] = [None] * self.size
+        dist.all_gather_object(found, value)
+        return found
+
     def any(self, flag: bool) -> bool:  # noqa: FBT001 - the flag is the data
         """Whether any rank says so; every rank gets the same answer."""
         if self.size == 1:

@@ -21,20 +21,20 @@ _UNSPACED = (
 _SHARED = "\u2018\u2019\u201c\u201d\u2014\u2026\u00b7"
 
 
-def joint_text(prompt: str, choice: str) -> str:
-    """Prompt and choice as one text: with a space between, unless a side writes none there.
+def blank_between(prompt: str, choice: str) -> str:
+    """What stands between prompt and choice: a space, unless a side writes none there.
 
     A space follows no white space, and none stands beside a character of a script without spaces.
     """
     if not prompt or prompt[-1].isspace() or not choice or choice[0].isspace():
-        return prompt + choice
+        return ""
     before = prompt.rstrip(_SHARED)[-1:] or prompt[-1]
     after = choice.lstrip(_SHARED)[:1] or choice[0]
-    is_spaced = not (_is_unspaced(before) or _is_unspaced(after))
-    return f"{prompt} {choice}" if is_spaced else prompt + choice
+    return "" if is_unspaced(before) or is_unspaced(after) else " "
 
 
-def _is_unspaced(character: str) -> bool:
+def is_unspaced(character: str) -> bool:
+    """Whether a character belongs to a script that writes no spaces between words."""
     code = ord(character)
     return any(first <= code <= last for first, last in _UNSPACED)
 

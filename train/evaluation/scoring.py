@@ -1,71 +1,37 @@
-"""Log-likelihoods of choices after a prompt, by what a family of models is.
+"""Log-likelihoods of candidates, whatever the family of the model.
 
-The objective that a model was trained with never makes the rows: it would mask or corrupt them.
+A family (`train.evaluation.families`) turns a candidate into rows; here rows of one padded length run
+together. What a row gives depends on nothing but itself: lengths are padded to multiples of eight,
+rows too (with copies), and the head sees blocks of equal size, so neither the batch size nor the order of the
+items changes a bit in fp32.
 
-- A decoder reads prompt and choice from left to right, in the form of training: no mark before the
-  prompt, unless its tokenizer puts one there. Where its training let inputs see each other (prefix
-  language model), the tokens of the prompt do.
-- An encoder-decoder reads the prompt and an end mark; the choice is the decoder's target. One that
-  was trained on spans behind sentinels has not learnt to answer without one: on request each choice
-  is read as the span behind the first sentinel.
-- A BERT predicts no text from left to right. On request each token of a choice is masked in turn
-  (pseudo-log-likelihood, Salazar et al. 2020): not a likelihood, but comparable among choices.
-
-Shapes: B rows, T tokens, U target tokens.
+Shapes: B rows, T tokens, D width, P tokens of a shared prefix, N scored tokens.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from schemas.errors import ContractError, PipelineError
 from train.batch.batch import NO_LABEL, Batch
-from train.evaluation.borders import cut_at_border, joint_text
+from train.evaluation.items import Candidate, Item, ItemScore
+from train.model.layers import LayerCache
+from train.model.transformer import Model, Transformer
 
-Encode = Callable[[str], list[int]]
-Reading = Literal["likelihood", "span", "pseudo"]
-READINGS: tuple[Reading, ...] = ("likelihood", "span", "pseudo")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choices:
-    """A prompt and the texts that may follow it."""
-
-    prompt: str
-    choices: tuple[str, ...]
-    where: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChoiceScores:
-    """Scores of the choices after one prompt.
-
-    Attributes:
-        log_likelihoods: In nats, in the order of the choices.
-        tokens: Numbers of tokens that were scored.
-        cut_tokens: Tokens at the prompt's beginning that did not fit.
-    """
-
-    log_likelihoods: tuple[float, ...]
-    tokens: tuple[int, ...]
-    cut_tokens: int
-
-
-class Scorer(Protocol):
-    """What a task is measured with: a model, and how it reads."""
-
-    @property
-    def form(self) -> str:
-        """How prompts and choices are read."""
-
-    def score_all(self, asked: Sequence[Choices]) -> list[ChoiceScores]:
-        """Scores of the choices of each prompt."""
+# Products of matrices with another number of rows take another path through the library, whose sums
+# have other last bits.
+_ROWS = 8
+_HEAD_ROWS = 64
+_TOKENS_PER_BATCH = 2048
+_MAX_ROWS = 64
+# Items whose rows are in memory at once.
+_CHUNK_ITEMS = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,268 +39,340 @@ class ScoredRow:
     """What one row of a batch reads and predicts.
 
     Attributes:
-        read: Ids that the model reads.
-        labels: For each id that is read (by the decoder, where there are `written`) the id to
-            predict, or NO_LABEL.
+        read: Ids that the model reads; behind the shared prefix where it is `behind_prefix`.
+        at: Positions in `read` (in `written`, where there is one) that predict.
+        wanted: The id to predict at each of them.
         written: Ids that a decoder over an encoder reads; None in other families.
         visible: Number of ids at the beginning that all others see.
-        owner: Index of the choice that the row's loss belongs to.
+        behind_prefix: Whether the shared prefix stands before it.
     """
 
-    read: Sequence[int]
-    labels: Sequence[int]
-    owner: int
-    written: Sequence[int] | None = None
+    read: tuple[int, ...]
+    at: tuple[int, ...]
+    wanted: tuple[int, ...]
+    written: tuple[int, ...] | None = None
     visible: int = 0
+    behind_prefix: bool = False
+
+    @property
+    def inputs(self) -> tuple[object, ...]:
+        """What the model sees; rows of equal inputs are computed once."""
+        return self.read, self.written, self.visible, self.behind_prefix
 
 
-class MakesRows(Protocol):
-    """Turns a context and a target into the rows that score the target."""
+@dataclass(frozen=True, kw_only=True)
+class CandidateRows:
+    """The rows of a candidate, over which its log-likelihood is summed.
+
+    Attributes:
+        cut_tokens: Tokens at the context's beginning that did not fit.
+        merged: Whether a token lay over the border of context and candidate.
+    """
+
+    rows: tuple[ScoredRow, ...]
+    tokens: int
+    cut_tokens: int = 0
+    merged: bool = False
+
+
+class Family(Protocol):
+    """How a family of models reads contexts and candidates."""
 
     @property
     def form(self) -> str:
-        """How prompts and choices are read."""
+        """How they are read, in words."""
 
-    def room(self, targets: Sequence[Sequence[int]]) -> int:
-        """Tokens of a context that fit beside each target; below one where a target is too long."""
+    def rows(self, candidates: Sequence[Candidate], before: str, where: str) -> list[CandidateRows]:
+        """The rows of the candidates of one item; `before` is the text of the examples."""
 
-    def split(self, asked: Choices) -> tuple[list[int], list[list[int]]]:
-        """Ids of the context, and of the target of each choice."""
-
-    def rows(self, context: Sequence[int], target: Sequence[int], owner: int) -> list[ScoredRow]:
-        """The rows of one choice."""
+    def prefix(self, before: str) -> tuple[int, ...]:
+        """Ids that rows with these examples begin with, to be computed once; none where they cannot be."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RowScorer:
-    """Scores rows that a family makes, rows of like length together."""
+    """Scores items with a model.
 
-    model: nn.Module
-    family: MakesRows
+    Attributes:
+        model: One of the three families.
+        family: Turns candidates into rows.
+        pad: Fills rows.
+        device: Where the model lies.
+        max_rows: Rows of a forward pass at most.
+        min_prefix: Shorter shared beginnings are computed with each row; None: all of them are.
+    """
+
+    model: Model
+    family: Family
     pad: int
     device: torch.device
-    rows_per_batch: int = 8
+    max_rows: int = _MAX_ROWS
+    min_prefix: int | None = 32
 
     @property
     def form(self) -> str:
-        """How prompts and choices are read."""
+        """How contexts and candidates are read, in words."""
         return self.family.form
 
-    def score_all(self, asked: Sequence[Choices]) -> list[ChoiceScores]:
-        """Scores of the choices of each prompt; long prompts lose their beginning.
+    def score(
+        self, items: Sequence[Item], *, before: Sequence[str] | None = None, pmi: bool = False
+    ) -> list[ItemScore]:
+        """Scores of the candidates of each item.
+
+        Args:
+            items: What is asked.
+            before: The text of the examples before each item; None: no examples.
+            pmi: Whether candidates are scored after an empty context too.
 
         Raises:
-            ContractError: A choice leaves no room for any prompt.
-            PipelineError: A score is not a number.
+            ContractError: A candidate is longer than the model, or has no token.
+            PipelineError: A log-likelihood is not a number.
         """
-        rows: list[ScoredRow] = []
-        made: list[tuple[list[int], int]] = []
-        owner = 0
-        for question in asked:
-            context, targets = self.family.split(question)
-            room = self.family.room(targets)
-            if room < 1:
-                raise ContractError(_too_long(question, targets))
-            kept = context[max(0, len(context) - room) :]
-            for target in targets:
-                rows += self.family.rows(kept, target, owner)
-                owner += 1
-            made.append(([len(target) for target in targets], len(context) - len(kept)))
-        scores = iter(self._scores(rows, owner))
+        texts = [""] * len(items) if before is None else list(before)
+        scores: dict[int, ItemScore] = {}
+        # Items with the same examples follow one another, so that a prefix is computed once.
+        order = sorted(range(len(items)), key=lambda index: texts[index])
+        for start in range(0, len(order), _CHUNK_ITEMS):
+            part = order[start : start + _CHUNK_ITEMS]
+            own = [items[index] for index in part]
+            found = self._chunk(own, [texts[index] for index in part])
+            alone: list[ItemScore] | None = None
+            if pmi:
+                alone = self._chunk([_without_context(item) for item in own], [""] * len(own))
+            for number, index in enumerate(part):
+                score = found[number]
+                if alone is not None:
+                    score = replace(score, unconditional=alone[number].log_likelihoods)
+                scores[index] = score
+        return [scores[index] for index in range(len(items))]
+
+    def _chunk(self, items: Sequence[Item], before: Sequence[str]) -> list[ItemScore]:
+        by_prefix: dict[tuple[int, ...], _Sums] = {}
+        made: list[list[CandidateRows]] = []
+        prefixes = {text: self._prefix(text) for text in dict.fromkeys(before)}
+        owners: list[list[tuple[_Sums, int]]] = []
+        for item, text in zip(items, before, strict=True):
+            prefix = prefixes[text]
+            candidates = self.family.rows(item.candidates, text, f"item {item.id}")
+            made.append(candidates)
+            sums = by_prefix.setdefault(prefix, _Sums())
+            owners.append([(sums, sums.add(one.rows, prefix)) for one in candidates])
+        for prefix, sums in by_prefix.items():
+            self._run(sums, prefix)
         return [
-            ChoiceScores(
-                log_likelihoods=tuple(next(scores) for _ in lengths),
-                tokens=tuple(lengths),
-                cut_tokens=cut,
-            )
-            for lengths, cut in made
+            _item_score(item, candidates, [sums.result(owner) for sums, owner in own])
+            for item, candidates, own in zip(items, made, owners, strict=True)
         ]
 
+    def _prefix(self, before: str) -> tuple[int, ...]:
+        """The beginning that is computed once: a function of the examples alone, not of the items."""
+        if self.min_prefix is None or not before or not isinstance(self.model, Transformer):
+            return ()
+        ids = self.family.prefix(before)
+        return ids if len(ids) >= self.min_prefix else ()
+
     @torch.no_grad()
-    def _scores(self, rows: Sequence[ScoredRow], count: int) -> list[float]:
+    def _run(self, sums: _Sums, prefix: tuple[int, ...]) -> None:
+        was_training = self.model.training
         self.model.eval()
-        totals = torch.zeros(count, dtype=torch.float64)
-        order = sorted(rows, key=lambda row: (len(row.read), len(row.labels)))
-        for start in range(0, len(order), self.rows_per_batch):
-            part = order[start : start + self.rows_per_batch]
-            sums = self.model(_batch(part, self.pad).to(self.device))
-            owners = torch.tensor([row.owner for row in part])
-            totals.index_add_(0, owners, -sums.loss_by_segment.double().cpu())
-        scores: list[float] = totals.tolist()
-        wrong = sum(not math.isfinite(score) for score in scores)
-        if wrong:
-            raise PipelineError(f"{wrong} of {count} log-likelihoods are not finite")
-        return scores
+        try:
+            caches = self._encode_prefix(prefix) if prefix else []
+            for rows in sums.batches(self.max_rows):
+                hidden = self._hidden([one.row for one in rows], prefix, caches)
+                self._read(hidden, rows, sums)
+        finally:
+            self.model.train(was_training)
+
+    def _read(self, hidden_BTD: Tensor, rows: Sequence[_Waiting], sums: _Sums) -> None:
+        """Add up the log-likelihoods of all scored tokens of a batch."""
+        width = hidden_BTD.shape[1]
+        at: list[int] = []
+        wanted: list[int] = []
+        owner: list[int] = []
+        for index, waiting in enumerate(rows):
+            for scored, who in waiting.scored:
+                at += [index * width + position for position in scored.at]
+                wanted += scored.wanted
+                owner += [who] * len(scored.wanted)
+        flat_ND = hidden_BTD.flatten(0, 1)
+        for start in range(0, len(at), _HEAD_ROWS):
+            picked = at[start : start + _HEAD_ROWS]
+            filled = picked + picked[:1] * (_HEAD_ROWS - len(picked))
+            logits = self.model.head_logits(flat_ND[torch.tensor(filled, device=flat_ND.device)])
+            logits = logits.float()[: len(picked)]
+            target = torch.tensor(wanted[start : start + _HEAD_ROWS], device=logits.device)
+            likelihoods = logits.log_softmax(-1).gather(1, target[:, None]).squeeze(1)
+            greedy = logits.argmax(-1) == target
+            sums.count(
+                owner[start : start + _HEAD_ROWS], likelihoods.double().tolist(), greedy.tolist()
+            )
+
+    def _hidden(
+        self, rows: Sequence[ScoredRow], prefix: tuple[int, ...], caches: Sequence[LayerCache]
+    ) -> Tensor:
+        filled = [*rows, *[rows[0]] * (-len(rows) % _ROWS)]
+        if not rows[0].behind_prefix:
+            return self.model.encode(self._batch(filled).to(self.device))
+        assert isinstance(self.model, Transformer), "only decoders have a shared prefix"
+        ids, _ = _padded([row.read for row in filled], self.pad)
+        width, before = ids.shape[1], len(prefix)
+        positions = self._positions(torch.arange(before, before + width)).expand_as(ids)
+        mask = torch.ones(width, before + width, dtype=torch.bool).tril(before)[None, None]
+        own = [cache.copies(len(filled)) for cache in caches]
+        return self.model.states(
+            ids.to(self.device), positions.to(self.device), mask.to(self.device), own
+        )
+
+    def _encode_prefix(self, prefix: tuple[int, ...]) -> list[LayerCache]:
+        assert isinstance(self.model, Transformer), "only decoders have a shared prefix"
+        caches = [LayerCache() for _ in self.model.blocks]
+        ids = torch.tensor([prefix], device=self.device)
+        size = len(prefix)
+        positions = torch.arange(size, device=self.device)[None]
+        mask = torch.ones(size, size, dtype=torch.bool, device=self.device).tril()[None, None]
+        self.model.states(ids, positions, mask, caches)
+        return caches
+
+    def _positions(self, positions: Tensor) -> Tensor:
+        """Padding may stand behind the last learned position; nothing reads what it gives."""
+        return positions.clamp(max=self.model.config.max_positions - 1)
+
+    def _batch(self, rows: Sequence[ScoredRow]) -> Batch:
+        ids, real = _padded([row.read for row in rows], self.pad)
+        decoder_ids = visible = None
+        written = ids
+        if rows[0].written is not None:
+            decoder_ids, _ = _padded([row.written or () for row in rows], self.pad)
+            written = decoder_ids
+        if any(row.visible for row in rows):
+            counts = torch.tensor([row.visible for row in rows])
+            visible = torch.arange(ids.shape[1]) < counts[:, None]
+        # A decoder never looks to the right, where the padding is: it needs no mask.
+        is_whole = isinstance(self.model, Transformer) and visible is None
+        return Batch(
+            input_ids=ids,
+            labels=torch.full_like(written, NO_LABEL),
+            document=real.long(),
+            positions=self._positions(torch.arange(ids.shape[1])).expand_as(ids),
+            segment=torch.zeros_like(written),
+            segment_source=torch.zeros(1, dtype=torch.int64),
+            num_sources=1,
+            is_whole=is_whole,
+            decoder_ids=decoder_ids,
+            visible=visible,
+        )
 
 
-def _too_long(question: Choices, targets: Sequence[Sequence[int]]) -> str:
-    lengths = [len(target) for target in targets]
-    text = question.choices[lengths.index(max(lengths))]
-    return (
-        f"{question.where}: the choice {text[:40]!r} has {max(lengths):,} tokens, more than the model "
-        "reads beside one of the prompt; shorten it, or take a model with more positions"
+def _without_context(item: Item) -> Item:
+    alone = tuple(replace(one, context="") for one in item.candidates)
+    return replace(item, candidates=alone)
+
+
+def _item_score(
+    item: Item, made: Sequence[CandidateRows], results: Sequence[tuple[float, bool]]
+) -> ItemScore:
+    if not all(math.isfinite(value) for value, _ in results):
+        raise PipelineError(f"item {item.id}: a log-likelihood is not finite: {results}")
+    return ItemScore(
+        id=item.id,
+        gold=item.gold,
+        log_likelihoods=tuple(value for value, _ in results),
+        tokens=tuple(one.tokens for one in made),
+        chars=tuple(len(one.text) for one in item.candidates),
+        bytes=tuple(len(one.text.encode()) for one in item.candidates),
+        greedy=tuple(greedy for _, greedy in results),
+        cut_tokens=max(one.cut_tokens for one in made),
+        merged=any(one.merged for one in made),
+        cluster=item.cluster,
+        group=item.group,
+        rating=item.rating,
     )
 
 
-def _batch(rows: Sequence[ScoredRow], pad: int) -> Batch:
-    ids, real = _padded([row.read for row in rows], pad)
-    labels, labelled = _padded([row.labels for row in rows], NO_LABEL)
-    segment = torch.where(labelled, torch.arange(len(rows))[:, None], -1)
-    decoder_ids = visible = None
-    if rows[0].written is not None:
-        decoder_ids, _ = _padded([row.written or () for row in rows], pad)
-    if any(row.visible for row in rows):
-        counts = torch.tensor([row.visible for row in rows])
-        visible = torch.arange(ids.shape[1]) < counts[:, None]
-    return Batch(
-        input_ids=ids,
-        labels=labels,
-        document=real.long(),
-        positions=torch.arange(ids.shape[1]).expand_as(ids),
-        segment=segment,
-        segment_source=torch.zeros(len(rows), dtype=torch.int64),
-        num_sources=1,
-        is_whole=bool(real.all()) and visible is None,
-        decoder_ids=decoder_ids,
-        visible=visible,
+@dataclass(frozen=True)
+class _Waiting:
+    """A row to compute, and all that is read off it, each with its owner."""
+
+    row: ScoredRow
+    scored: list[tuple[ScoredRow, int]]
+
+
+@dataclass
+class _Sums:
+    """Rows that wait, by what they read, and the sums of each owner."""
+
+    waiting: dict[tuple[object, ...], _Waiting] = field(default_factory=dict)
+    parts: list[list[float]] = field(default_factory=list)
+    greedy: list[bool] = field(default_factory=list)
+
+    def add(self, rows: Sequence[ScoredRow], prefix: tuple[int, ...]) -> int:
+        """Take the rows of a candidate; returns its number."""
+        owner = len(self.parts)
+        self.parts.append([])
+        self.greedy.append(True)
+        for row in rows:
+            own = _behind(row, prefix) if prefix else row
+            self.waiting.setdefault(own.inputs, _Waiting(own, [])).scored.append((own, owner))
+        return owner
+
+    def batches(self, max_rows: int) -> Iterator[list[_Waiting]]:
+        """Rows of one padded length at a time."""
+        by_size: dict[tuple[int, int, bool], list[_Waiting]] = {}
+        for one in self.waiting.values():
+            size = (
+                _rounded(len(one.row.read)),
+                _rounded(len(one.row.written or ())),
+                one.row.behind_prefix,
+            )
+            by_size.setdefault(size, []).append(one)
+        for (read, written, _), rows in sorted(by_size.items(), key=lambda pair: pair[0]):
+            fitting = _TOKENS_PER_BATCH // max(read + written, 1)
+            count = max(_ROWS, min(fitting, max_rows) // _ROWS * _ROWS)
+            for start in range(0, len(rows), count):
+                yield rows[start : start + count]
+
+    def count(
+        self, owners: Sequence[int], likelihoods: Sequence[float], greedy: Sequence[bool]
+    ) -> None:
+        """Add what some tokens gave."""
+        for owner, value, is_greedy in zip(owners, likelihoods, greedy, strict=True):
+            self.parts[owner].append(value)
+            self.greedy[owner] &= is_greedy
+
+    def result(self, owner: int) -> tuple[float, bool]:
+        """Log-likelihood of a candidate, and whether it is the greedy one."""
+        # Exact, so that it does not matter in which order rows came.
+        return math.fsum(self.parts[owner]), self.greedy[owner]
+
+
+def _behind(row: ScoredRow, prefix: tuple[int, ...]) -> ScoredRow:
+    """The row without the prefix, where it begins with it and nothing of the prefix is scored."""
+    size = len(prefix)
+    is_behind = len(row.read) > size and row.read[:size] == prefix and min(row.at) >= size
+    if not is_behind:
+        return row
+    return replace(
+        row,
+        read=row.read[size:],
+        at=tuple(position - size for position in row.at),
+        behind_prefix=True,
     )
+
+
+def _rounded(length: int) -> int:
+    return -(-length // _ROWS) * _ROWS
 
 
 def _padded(rows: Sequence[Sequence[int]], filler: int) -> tuple[Tensor, Tensor]:
-    width = max(len(row) for row in rows)
+    width = _rounded(max(len(row) for row in rows))
     values = torch.tensor([[*row, *[filler] * (width - len(row))] for row in rows])
     real = torch.arange(width) < torch.tensor([len(row) for row in rows])[:, None]
     return values, real
 
 
-@dataclass(frozen=True, kw_only=True)
-class DecoderRows:
-    """A decoder reads prompt and choice one behind the other.
-
-    Attributes:
-        before: Ids that stand before every prompt: those that the tokenizer puts there.
-        mark: Id that an empty prompt begins with; None where nothing is known to stand first.
-        end: Id that ends a prompt, for a model of supervised pairs: prompt and choice are then texts of
-            their own.
-        sees_prompt: Whether tokens of the prompt see each other, as in a prefix language model.
-    """
-
-    encode: Encode
-    max_tokens: int
-    before: tuple[int, ...] = ()
-    mark: int | None = None
-    end: int | None = None
-    sees_prompt: bool = False
-
-    @property
-    def form(self) -> str:
-        """How prompts and choices are read."""
-        whole = "the whole prompt seen" if self.sees_prompt else "from left to right"
-        return f"choices behind the prompt, {whole}"
-
-    def room(self, targets: Sequence[Sequence[int]]) -> int:
-        """The last token of a choice is predicted, not read."""
-        marks = len(self.before) + (self.end is not None)
-        return self.max_tokens + 1 - marks - max(len(target) for target in targets)
-
-    def split(self, asked: Choices) -> tuple[list[int], list[list[int]]]:
-        """Ids of the prompt, and of what each choice adds to it."""
-        if self.end is not None:
-            return self.encode(asked.prompt), [self.encode(choice) for choice in asked.choices]
-        whole = [self.encode(joint_text(asked.prompt, choice)) for choice in asked.choices]
-        context, targets = cut_at_border(self.encode(asked.prompt), whole)
-        if not context and not self.before:
-            if self.mark is None:
-                raise ContractError(
-                    f"{asked.where}: an empty prompt, and the model has no mark to begin with"
-                )
-            context = [self.mark]
-        return context, targets
-
-    def rows(self, context: Sequence[int], target: Sequence[int], owner: int) -> list[ScoredRow]:
-        """One row, with labels at the choice alone."""
-        end = [] if self.end is None else [self.end]
-        read = [*self.before, *context, *end, *target]
-        known = len(read) - len(target)
-        labels = [NO_LABEL] * (known - 1) + list(target)
-        visible = known if self.sees_prompt else 0
-        return [ScoredRow(read=read[:-1], labels=labels, owner=owner, visible=visible)]
-
-
-@dataclass(frozen=True, kw_only=True)
-class EncoderDecoderRows:
-    """An encoder reads the prompt, and a decoder writes the choice.
-
-    Attributes:
-        start: Id that the decoder begins with.
-        end: Id that ends the encoder's input.
-        sentinel: Id that stands for the choice behind the prompt, and before it in the target; None
-            for a model that answers.
-    """
-
-    encode: Encode
-    max_tokens: int
-    start: int
-    end: int
-    sentinel: int | None = None
-
-    @property
-    def form(self) -> str:
-        """How prompts and choices are read."""
-        if self.sentinel is None:
-            return "prompts read by the encoder, choices written by the decoder"
-        return "choices as the span behind the first sentinel, at the end of the prompt"
-
-    def room(self, targets: Sequence[Sequence[int]]) -> int:
-        """Each side has its own bound."""
-        marks = 1 + (self.sentinel is not None)
-        longest = max(len(target) for target in targets)
-        return 0 if longest + marks - 1 > self.max_tokens else self.max_tokens - marks
-
-    def split(self, asked: Choices) -> tuple[list[int], list[list[int]]]:
-        """Ids of the prompt and of the choices, which are texts of their own."""
-        return self.encode(asked.prompt), [self.encode(choice) for choice in asked.choices]
-
-    def rows(self, context: Sequence[int], target: Sequence[int], owner: int) -> list[ScoredRow]:
-        """One row, with labels at the choice alone: neither sentinel nor end mark is scored."""
-        blank = [] if self.sentinel is None else [self.sentinel]
-        read = [*context, *blank, self.end]
-        written = [self.start, *blank, *target]
-        labels = [NO_LABEL] * len(blank) + list(target)
-        return [ScoredRow(read=read, labels=labels, owner=owner, written=written[:-1])]
-
-
-@dataclass(frozen=True, kw_only=True)
-class EncoderRows:
-    """A BERT reads prompt and choice with one token of the choice masked in each row."""
-
-    encode: Encode
-    max_tokens: int
-    cls: int
-    sep: int
-    mask: int
-
-    @property
-    def form(self) -> str:
-        """How prompts and choices are read."""
-        return "pseudo-log-likelihood: each token of a choice masked in turn"
-
-    def room(self, targets: Sequence[Sequence[int]]) -> int:
-        """[CLS] and [SEP] take two."""
-        return self.max_tokens - 2 - max(len(target) for target in targets)
-
-    def split(self, asked: Choices) -> tuple[list[int], list[list[int]]]:
-        """Ids of the prompt, and of what each choice adds to it."""
-        whole = [self.encode(joint_text(asked.prompt, choice)) for choice in asked.choices]
-        return cut_at_border(self.encode(asked.prompt), whole)
-
-    def rows(self, context: Sequence[int], target: Sequence[int], owner: int) -> list[ScoredRow]:
-        """One row for each token of the choice."""
-        whole = [self.cls, *context, *target, self.sep]
-        made = []
-        for index in range(1 + len(context), len(whole) - 1):
-            labels = [NO_LABEL] * len(whole)
-            labels[index] = whole[index]
-            read = [*whole[:index], self.mask, *whole[index + 1 :]]
-            made.append(ScoredRow(read=read, labels=labels, owner=owner))
-        return made
+def too_long(where: str, text: str, tokens: int, limit: int) -> ContractError:
+    """The error for a candidate that leaves no room for any context."""
+    return ContractError(
+        f"{where}: the candidate {text[:40]!r} has {tokens:,} tokens, the model reads {limit:,} with what "
+        "stands before; shorten it, or take a model with more positions"
+    )

@@ -22,6 +22,9 @@ def print_results(results: dict[str, dict[str, Any]]) -> None:
         console.print(_tasks_table(tasks, several=several))
         for form in dict.fromkeys(f"{name}: {task['form']}" for name, task in tasks):
             console.print(form, highlight=False, soft_wrap=True)
+        for name, task in tasks:
+            for warning in task["warnings"]:
+                console.print(f"{name}: {task['name']}: {warning}", highlight=False, soft_wrap=True)
 
 
 def _heldout_table(heldout: dict[str, dict[str, Any]], *, several: bool) -> Table:
@@ -41,19 +44,56 @@ def _heldout_table(heldout: dict[str, dict[str, Any]], *, several: bool) -> Tabl
     return table
 
 
+# The figure that a task of a kind is read by, and the one behind it.
+_MAIN = {
+    "multiple_choice": (
+        "acc",
+        "acc_norm",
+        "acc_bytes",
+        "acc_tokens",
+        "acc_pmi",
+        "gold_probability",
+    ),
+    "classification": ("acc", "macro_f1", "majority", "pearson", "spearman"),
+    "minimal_pairs": ("acc", "acc_tokens", "acc_slln", "acc_equal_length"),
+    "last_word": ("acc", "perplexity"),
+    "generation": ("exact_match", "normalised_match", "f1", "bleu", "chrf", "pass_at_1"),
+}
+
+
 def _tasks_table(tasks: list[tuple[str, dict[str, Any]]], *, several: bool) -> Table:
-    heads = ("task", "items", "shots", "accuracy", "per byte", "per token", "chance", "cut")
+    heads = ("task", "items", "shots", "figure", "value", "95 %", "chance", "cut")
     table = Table(*(["model"] if several else []), *heads)
     for model, task in tasks:
-        cells = [
-            task["name"],
-            str(task["items"]),
-            str(task["shots"]),
-            f"{task['accuracy']:.3f} \u00b1 {task['standard_error']:.3f}",
-            f"{task['accuracy_per_byte']:.3f}",
-            f"{task['accuracy_per_token']:.3f}",
-            f"{task['chance']:.3f}",
-            str(task["prompts_cut"]),
-        ]
-        table.add_row(*([model] if several else []), *cells)
+        parts = [(task["name"], task["items"], task["metrics"])]
+        if task.get("clean", {}).get("metrics"):
+            parts.append(
+                (f"{task['name']} (clean)", task["clean"]["items"], task["clean"]["metrics"])
+            )
+        for name, items, metrics in parts:
+            shown = [one for one in _MAIN[task["kind"]] if one in metrics]
+            shown += [one for one in metrics if one not in shown and one.startswith("pass_at")]
+            for number, figure in enumerate([*shown, "bits_per_byte"]):
+                first = number == 0
+                cells = [
+                    name if first else "",
+                    str(items) if first else "",
+                    str(task["shots"]) if first else "",
+                    figure,
+                    _number(metrics[figure]["value"]),
+                    _interval(metrics[figure]),
+                    _number(task["chance"]) if first else "",
+                    str(task["prompts_cut"]) if first else "",
+                ]
+                table.add_row(*([model] if several else []), *cells)
     return table
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _interval(figure: dict[str, Any]) -> str:
+    if figure.get("low") is None:
+        return ""
+    return f"{figure['low']:.3f} to {figure['high']:.3f}"

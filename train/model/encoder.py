@@ -115,8 +115,11 @@ class Encoder(nn.Module):
 
     def logits(self, batch: Batch) -> Tensor:
         """Logits [B, T, V] of every token."""
-        hidden = self._transformed(self.encode(batch))
-        return hidden @ self.embedding.weight.T + self.head_bias
+        return self.head_logits(self.encode(batch))
+
+    def head_logits(self, hidden: Tensor) -> Tensor:
+        """Logits [..., V] of hidden states that `encode` gave."""
+        return self._transformed(hidden) @ self.embedding.weight.T + self.head_bias
 
     def pair_logits(self, hidden_BTD: Tensor) -> Tensor:
         """Scores [B, 2] that the second sentence follows the first, or does not, from [CLS]."""

@@ -256,7 +256,11 @@ class EncoderDecoder(nn.Module):
 
     def logits(self, batch: Batch) -> Tensor:
         """Logits [B, U, V] of every target token."""
-        return self.encode(batch) @ self.head_weight().T
+        return self.head_logits(self.encode(batch))
+
+    def head_logits(self, hidden: Tensor) -> Tensor:
+        """Logits [..., V] of hidden states that `encode` gave."""
+        return hidden @ self.head_weight().T
 
     def head_weight(self) -> Tensor:
         """Matrix [V, D] of the head, which is the embedding where the head is tied."""

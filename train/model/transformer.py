@@ -98,19 +98,16 @@ class Transformer(nn.Module):
             mask: [B, 1, T, all tokens], true where a new token may attend.
             cache: One for each block; each grows by T.
         """
-        return self._run(ids_BT, positions_BT, mask, cache)[:, -1] @ self.head_weight().T
+        return self.head_logits(self.states(ids_BT, positions_BT, mask, cache)[:, -1])
 
-    def _run(
-        self,
-        ids_BT: Tensor,
-        positions_BT: Tensor,
-        mask: Tensor | None,
-        cache: list[LayerCache] | None,
+    def states(
+        self, ids_BT: Tensor, positions_BT: Tensor, mask: Tensor, cache: list[LayerCache]
     ) -> Tensor:
+        """Hidden states [B, T, D] of new tokens as the head takes them; arguments as in `decode`."""
         x_BTD = self._embedded(ids_BT, positions_BT)
         rotary = self._rotary(positions_BT)
         for layer, block in enumerate(self.blocks):
-            x_BTD = block(x_BTD, mask, rotary, None if cache is None else cache[layer])
+            x_BTD = block(x_BTD, mask, rotary, cache[layer])
         return self.finish(x_BTD)
 
     def _embedded(self, ids_BT: Tensor, positions_BT: Tensor) -> Tensor:
@@ -134,7 +131,11 @@ class Transformer(nn.Module):
 
     def logits(self, batch: Batch) -> Tensor:
         """Logits [B, T, V] of every token; all are in memory at once."""
-        return self.encode(batch) @ self.head_weight().T
+        return self.head_logits(self.encode(batch))
+
+    def head_logits(self, hidden: Tensor) -> Tensor:
+        """Logits [..., V] of hidden states that `encode` gave."""
+        return hidden @ self.head_weight().T
 
     def head_weight(self) -> Tensor:
         """Matrix [V, D] of the head, which is the embedding where the head is tied."""

@@ -170,7 +170,7 @@ def test_another_tokenizer_is_refused(folder: Path) -> None:
     other = ["--checkpoint", str(folder / "run"), "--manifest", str(folder / "extended")]
 
     with pytest.raises(ContractError, match="its tokenizer is"):
-        evaluate_model(parser.parse_args(other), folder / "run")
+        evaluate_model(parser.parse_args(other), folder / "run", folder / "evaluation")
 
 
 def test_a_plan_says_what_the_run_did(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from train.evaluation.borders import cut_at_border, joint_text
+from train.evaluation.borders import blank_between, cut_at_border
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from train.evaluation.borders import cut_at_border, joint_text
     ],
 )
 def test_a_space_stands_where_both_scripts_write_one(prompt: str, choice: str, text: str) -> None:
-    assert joint_text(prompt, choice) == text
+    assert prompt + blank_between(prompt, choice) + choice == text
 
 
 def test_choices_begin_behind_the_prompt() -> None:

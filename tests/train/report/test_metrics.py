@@ -70,9 +70,11 @@ def test_the_peak_is_that_of_this_machine() -> None:
 
 def test_an_evaluation_is_printed_by_source_and_task(capsys: pytest.CaptureFixture[str]) -> None:
     row = {"loss": 2.0, "perplexity": 7.389, "bits_per_byte": None, "labels": 1234}
-    task = {"name": "piqa", "items": 3, "shots": 0, "accuracy": 0.5, "standard_error": 0.1,
-            "accuracy_per_byte": 0.4, "accuracy_per_token": 0.3, "chance": 0.25, "prompts_cut": 0,
-            "form": "from left to right"}  # fmt: skip
+    acc = {"value": 0.5, "low": 0.412, "high": 0.588}
+    task = {"name": "piqa", "kind": "multiple_choice", "items": 3, "shots": 0, "chance": 0.25,
+            "prompts_cut": 1, "form": "from left to right", "warnings": ["1 prompt lost its beginning"],
+            "metrics": {"acc": acc, "bits_per_byte": {"value": 1.25, "low": None, "high": None}},
+            "clean": {"items": 2, "metrics": {"acc": acc, "bits_per_byte": acc}}}  # fmt: skip
 
     print_results({"a": {"heldout": {**row, "sources": {"web": {**row, "bits_per_byte": 0.9}}}}})
     assert "piqa" not in capsys.readouterr().out
@@ -80,4 +82,5 @@ def test_an_evaluation_is_printed_by_source_and_task(capsys: pytest.CaptureFixtu
 
     shown = capsys.readouterr().out
     assert "1,234" in shown
-    assert "0.500 ± 0.100" in shown
+    for part in ("0.412 to 0.588", "1.250", "piqa (clean)", "piqa: 1 prompt lost", "left to right"):
+        assert part in shown

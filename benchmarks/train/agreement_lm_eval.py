@@ -1,0 +1,71 @@
+"""The side of lm-evaluation-harness in `benchmarks.train.evaluation_agreement`: runs in its own environment.
+
+    ENV/bin/python agreement_lm_eval.py JOB.json
+
+JOB.json names a model folder, a folder of task files, tasks, and the result file. Nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+
+def main(job: dict[str, Any]) -> None:
+    """Run the tasks and write, for each, the requests as strings with what they gave."""
+    for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        os.environ[name] = "1"
+    os.environ["HF_HOME"] = job["home"]
+    import lm_eval
+    from lm_eval.models.huggingface import HFLM
+    from lm_eval.tasks import TaskManager
+
+    model = HFLM(
+        pretrained=job["model"], dtype="float32", batch_size=job["batch_size"], device="cpu"
+    )
+    manager = TaskManager(include_path=job["tasks_folder"], include_defaults=False)
+    results = {}
+    for name in job["tasks"]:
+        started = time.process_time()
+        found = lm_eval.simple_evaluate(
+            model=model,
+            tasks=[name],
+            task_manager=manager,
+            num_fewshot=job["shots"],
+            bootstrap_iters=0,
+        )
+        results[name] = {
+            "cpu_seconds": time.process_time() - started,
+            "metrics": {
+                key: value
+                for key, value in found["results"][name].items()
+                if isinstance(value, float)
+            },
+            "samples": [
+                {
+                    "doc_id": sample["doc_id"],
+                    "arguments": [
+                        list(one.values()) if isinstance(one, dict) else one
+                        for one in _arguments(sample)
+                    ],
+                    "likelihoods": [float(one[0]) for one in sample["filtered_resps"]],
+                    "greedy": [str(one[1]) == "True" for one in sample["filtered_resps"]],
+                    "metrics": {key: sample[key] for key in sample["metrics"]},
+                }
+                for sample in sorted(found["samples"][name], key=lambda one: one["doc_id"])
+            ],
+        }
+    Path(job["result"]).write_text(json.dumps(results), encoding="utf-8")
+
+
+def _arguments(sample: dict[str, Any]) -> list[Any]:
+    arguments = sample["arguments"]
+    return list(arguments.values()) if isinstance(arguments, dict) else list(arguments)
+
+
+if __name__ == "__main__":
+    main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
