@@ -76,6 +76,19 @@ class Borders:
                 yield item
         yield from items  # none is left, but the stream steps on to the next step
 
+    def is_asked(self) -> bool:
+        """Whether this rank is asked to leave; a pipeline asks within its schedule."""
+        return self.flag.leaves_step
+
+    def leave_together(self, *, has_left: bool) -> None:
+        """Leave a step whose micro-batches were all begun; all ranks call it.
+
+        Raises:
+            LeftStep: A rank has left out a part of its micro-batches.
+        """
+        if self._agree(_STOP if has_left else _GO_ON) != _GO_ON:
+            raise LeftStep(None, has_failed=False)
+
     def _agree(self, own: int) -> int:
         """The gravest answer of all ranks."""
         if self.world.size == 1:

@@ -30,6 +30,7 @@ from train.loop.rollback import roll_back
 from train.loop.signals import AsksToStop, StopFlag
 from train.loop.sinks import METRICS_NAME, open_sinks
 from train.loop.trainer import NotFiniteError
+from train.parallel.pipeline import PipelineStrategy
 from train.phases import PhaseEnd, follow, read_end, settings_sha256, split_phases, write_end
 from train.report.page import write_report
 from train.sections import attach, section
@@ -158,6 +159,8 @@ def _train_stretch(run: TrainingRun, flag: AsksToStop) -> Literal["done", "stopp
         share=trainer.strategy.share,
         microbatch=run.settings.batch.microbatch,
     )
+    if isinstance(trainer.strategy, PipelineStrategy):
+        trainer.strategy.leaving.border = borders
     with ExitStack() as stack:
         stream = stack.enter_context(
             run.rows.stream(trainer.plan, trainer.strategy.share, start_step=trainer.step)

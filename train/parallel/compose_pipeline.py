@@ -19,7 +19,7 @@ from train.parallel.config import ParallelConfig, StrategyRequest
 from train.parallel.fsdp import shard_blocks
 from train.parallel.gradients import GradientSums
 from train.parallel.mesh import PIPELINE, REPLICATE, SHARD, TENSOR, data_mesh, rank_share
-from train.parallel.pipeline import PipelineStrategy
+from train.parallel.pipeline import Leaving, PipelineStrategy
 from train.parallel.pipeline_stages import (
     StageCut,
     count_layers,
@@ -82,7 +82,19 @@ def build_pipeline(
         ),
         copies=parallel.tp,
         autocast=autocast_type(request.compute, world.device),
+        leaving=Leaving(group=_group_of_stage(mesh, world)),
     )
+
+
+def _group_of_stage(mesh: DeviceMesh, world: World) -> ProcessGroup | None:
+    """The ranks that have the same stages as this one; None where it is alone. All ranks call it."""
+    mine = None
+    for stage in range(mesh.mesh.shape[2]):
+        ranks = mesh.mesh[:, :, stage].flatten().tolist()
+        group = world.group(ranks) if len(ranks) > 1 else None
+        if mesh.get_rank() in ranks:
+            mine = group
+    return mine
 
 
 def _split(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.distributed as dist
@@ -44,6 +44,43 @@ SCHEDULES: dict[str, Any] = {
 }
 
 
+class Border(Protocol):
+    """Between two micro-batches a step may be left."""
+
+    def is_asked(self) -> bool:
+        """Whether this rank is asked to leave."""
+
+    def leave_together(self, *, has_left: bool) -> None:
+        """Raise on all ranks where one of them has left; all call it."""
+
+
+@dataclass(kw_only=True)
+class Leaving:
+    """Whether the ranks that have the same stages leave the step, agreed before each forward pass.
+
+    They leave together, for tensor ranks and sharded ones talk within a stage. The other stages need not hear of it: a
+    stage that has left answers with zeros, so all messages of the schedule are sent, and none is waited for.
+
+    Attributes:
+        group: The ranks that have the same stages; None for a rank alone.
+        border: Says whether this rank is asked to.
+    """
+
+    group: ProcessGroup | None = None
+    border: Border | None = None
+    has_left: bool = False
+
+    def is_agreed(self) -> bool:
+        """Whether one of the ranks is asked to leave; once they have left, they stay so for the step."""
+        if self.border is None or self.has_left:
+            return self.has_left
+        asked: Any = torch.tensor([self.border.is_asked()], dtype=torch.int64)
+        if self.group is not None:
+            dist.all_reduce(asked, op=dist.ReduceOp.MAX, group=self.group)
+        self.has_left = bool(asked)
+        return self.has_left
+
+
 @dataclass(frozen=True, kw_only=True)
 class _InFlight:
     """A micro-batch on its way through the pipeline, with what its losses are for.
@@ -66,13 +103,21 @@ class _Runner(nn.Module):
     """A pipeline stage as torch's schedules call it: tensors in, tensors out."""
 
     def __init__(
-        self, stage: PipelineStage, *, seed: int, data_rank: int, precision: Precision
+        self,
+        stage: PipelineStage,
+        *,
+        seed: int,
+        data_rank: int,
+        precision: Precision,
+        leaving: Leaving,
     ) -> None:
         super().__init__()
-        self.stage = stage
+        self.stage, self._leaving = stage, leaving
         self._seed, self._data_rank, self._precision = seed, data_rank, precision
 
     def forward(self, *received: Tensor, item: _InFlight) -> Any:
+        if self._leaving.is_agreed():
+            return self._nothing(received, item)
         seed_microbatch(
             seed=self._seed,
             step=item.step,
@@ -89,6 +134,19 @@ class _Runner(nn.Module):
             return out.loss * item.backward_scale
         return out
 
+    def _nothing(self, received: tuple[Tensor, ...], item: _InFlight) -> Any:
+        """Zeros in the shapes that the next stage waits for, whose gradients are zeros as well."""
+        first = [tensor.flatten()[0] for tensor in received if tensor.requires_grad]
+        zero = torch.zeros((), device=received[0].device, requires_grad=not first)
+        for one in first:
+            zero = zero + 0 * one
+        if self.stage.cut.is_last:
+            return zero
+        model: Any = self.stage.model
+        _, leaves = stage_shapes(model, self.stage.cut, batch=item.content)
+        made = tuple(zero.expand(shape).clone() for shape in leaves)
+        return made if len(made) > 1 else made[0]
+
 
 @dataclass(kw_only=True)
 class PipelineStrategy:
@@ -102,6 +160,7 @@ class PipelineStrategy:
         rank_of_stage: For each pipeline stage, the rank within `group` that has it.
         sums: Over which ranks each gradient is summed.
         autocast: The type that forward passes compute in; None: that of the weights.
+        leaving: The ranks that have the same stages, which leave a step together.
     """
 
     model: nn.Module
@@ -115,6 +174,7 @@ class PipelineStrategy:
     sums: GradientSums
     copies: int
     autocast: torch.dtype | None = None
+    leaving: Leaving = field(default_factory=Leaving)
     parts: Sequence[nn.Module] = field(init=False)
     readers: int = field(init=False)
     _schedules: dict[tuple[Any, ...], Any] = field(default_factory=dict)
@@ -123,7 +183,13 @@ class PipelineStrategy:
         self.parts = (self.model,)
         self.readers = dist.get_world_size(self.group)  # the last stage alone counts losses
         self._runners = [
-            _Runner(stage, seed=self.seed, data_rank=self.share.rank, precision=self._precision)
+            _Runner(
+                stage,
+                seed=self.seed,
+                data_rank=self.share.rank,
+                precision=self._precision,
+                leaving=self.leaving,
+            )
             for stage in self.stages
         ]
 
@@ -133,10 +199,16 @@ class PipelineStrategy:
     def accumulate(
         self, batches: Iterator[Any], meter: LossMeter, *, backward_scale: float
     ) -> None:
-        """See `Strategy`; all micro-batches of a step are in the pipeline at once."""
+        """See `Strategy`; all micro-batches of a step are in the pipeline at once.
+
+        A rank that is asked to leave between two of them computes no more; the schedule runs on with zeros, and all
+        ranks leave when it is through. So they wait for what is in flight alone: with `1f1b` as many micro-batches as there
+        are stages, with `gpipe` the backward passes of what went forward.
+        """
         items = list(batches)
         if not items:
             return
+        self.leaving.has_left = False
         contents = pad_alike([item.content for item in items])
         in_flight = [
             _InFlight(
@@ -152,6 +224,8 @@ class PipelineStrategy:
         nothing = torch.zeros(1, device=self.world.device)
         named = [{"item": item} for item in in_flight]
         run_microbatches(schedule, [(nothing,)] * len(items), named)
+        if self.leaving.border is not None:
+            self.leaving.border.leave_together(has_left=self.leaving.has_left)
 
     def _schedule(self, count: int, batch: Any) -> Any:
         key = (count, batch.input_ids.shape, batch.labels.shape)

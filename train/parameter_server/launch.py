@@ -30,7 +30,7 @@ def launch(config: AsynchronousConfig, arguments: list[str]) -> int:
     with socket.socket() as listener:
         listener.bind((_HOST, 0))
         port = listener.getsockname()[1]
-    processes = [_start(rank, config, port, arguments) for rank in range(config.processes)]
+    processes: list[subprocess.Popen[bytes]] = []
 
     def pass_on(number: int, frame: FrameType | None) -> None:
         for process in processes:
@@ -39,6 +39,8 @@ def launch(config: AsynchronousConfig, arguments: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, pass_on)
     signal.signal(signal.SIGINT, pass_on)
+    for rank in range(config.processes):
+        processes.append(_start(rank, config, port, arguments))
     servers, workers = processes[: config.servers], processes[config.servers :]
     try:
         code = _wait_for_first(servers, workers, port)

@@ -63,6 +63,8 @@ def pretrain_asynchronous(
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     rank = int(os.environ["RANK"])
+    # From here on: also who waits for the others may be asked to stop.
+    flag = stop_flag() if rank == 0 else StopFlag()
     rendezvous = Rendezvous.open(rank, timeout_seconds=settings.step_timeout_seconds)
     world = World(rank=rank, size=1, device=torch.device("cpu"))
     with ExitStack() as stack:
@@ -79,7 +81,7 @@ def pretrain_asynchronous(
             rendezvous,
             world,
             is_fresh=is_fresh,
-            stop_flag=stop_flag,
+            flag=flag,
             gradient=gradient,
         )
     return 0
@@ -92,7 +94,7 @@ def _take_part(
     world: World,
     *,
     is_fresh: bool,
-    stop_flag: Callable[[], AsksToStop],
+    flag: AsksToStop,
     gradient: ComputeGradient,
 ) -> None:
     """Serve, lead or work, by the number of this process."""
@@ -106,10 +108,11 @@ def _take_part(
             config,
             rendezvous,
             number=rank - config.servers,
+            flag=flag,
             gradient=gradient,
         )
     elif rank == 0:
-        _lead(run, config, rendezvous, stop_flag(), is_fresh=is_fresh)
+        _lead(run, config, rendezvous, flag, is_fresh=is_fresh)
     else:
         _hold(run, config, rendezvous, rank)
 
@@ -166,8 +169,10 @@ def _flat_decay(trainer: Trainer) -> Tensor:
 def _hold(
     run: TrainingRun, config: AsynchronousConfig, rendezvous: Rendezvous, number: int
 ) -> None:
-    """Serve a stretch until the workers have left and the first server has read it."""
-    StopFlag()  # the workers stop; a server ends when they have
+    """Serve a stretch until the workers have left and the first server has read it.
+
+    SIGTERM is heard and left to the workers: a server ends when they have.
+    """
     run.checkpoints.resume(is_fresh=False)
     server = _server(run, config, number)
     rendezvous.tell_server_is_ready(number)
@@ -221,18 +226,24 @@ def _lead(
     )
     keeper.keep(serving)
     is_stopped = flag.is_set and trainer.step < trainer.plan.total_steps
-    keeper.save()
+    if trainer.step > 0 or not is_stopped:
+        keeper.save()
     run.checkpoints.finish()
     observer.close()
     lost, total = server.seen.lost_workers, trainer.plan.total_steps
     if is_stopped:
         run.events.append("stop", step=trainer.step)
-        logger.info("asked to stop: saved step %d", trainer.step)
+        logger.info("asked to stop: step %d is saved: %s", trainer.step, run.store.latest())
     elif trainer.step == total:
         finish(run)
     write_page(run.output)
     if trainer.step < total and not is_stopped:
+        reason = (
+            f"{lost} of {config.workers} workers were lost"
+            if lost
+            else "a worker was asked to stop"
+        )
         raise PipelineError(
-            f"ended at step {trainer.step} of {total}: {lost} of {config.workers} workers were lost; "
+            f"ended at step {trainer.step} of {total}: {reason}; "
             f"step {trainer.step} is saved, start the run again for the rest"
         )

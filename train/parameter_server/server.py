@@ -4,7 +4,8 @@ A worker has weights, computes a gradient and pushes it; the answer holds fresh 
 as stale as the number of updates that were applied since its weights were read. A gradient that is
 staler than the bound is refused: its worker computes it again. The rate of an update is divided by
 1 + staleness (Zhang et al. 2016, staleness-aware async-SGD). With a bound of 0 the server gathers
-one gradient of each worker and applies their sum over their labels: synchronous SGD.
+one gradient of each worker and applies their sum over their labels: synchronous SGD. A worker that takes
+leave before its gradient ends such a run: the open round is dropped, for none is right without all.
 
 The server has one thread and one gloo link per worker. A worker that is slow only makes its own
 gradients stale, one that dies is forgotten. Several servers each hold a stretch of the parameters;
@@ -117,7 +118,7 @@ class ParameterServer:
         self.seen = Staleness()
         self._config, self._decay, self._on_update = config, decay, on_update
         self._num_sums = num_sums
-        self._leave_now, self._held = False, False
+        self._leave_now, self._held, self._has_left = False, False, False
         self._velocity = torch.zeros_like(weights) if velocity is None else velocity.clone()
         self._round: dict[int, tuple[Tensor, Tally]] = {}
         self._alive = set(range(config.workers))
@@ -195,8 +196,7 @@ class ParameterServer:
             raise ConnectionError(f"worker {number} sent a gradient that is no number")
         with self._changed:
             if self._config.bound == 0:
-                self._join_round(number, gradient, tally)
-                return True
+                return self._join_round(number, gradient, tally)
             staleness = self.version - version
             if staleness > self._config.bound:
                 self.seen.refused += 1
@@ -205,15 +205,18 @@ class ParameterServer:
             self._apply(gradient, tally, staleness=staleness, gradients=1)
             return True
 
-    def _join_round(self, number: int, gradient: Tensor, tally: Tally) -> None:
-        """Wait for the others' gradients of this version."""
+    def _join_round(self, number: int, gradient: Tensor, tally: Tally) -> bool:
+        """Wait for the others' gradients of this version; False where one of them has taken leave."""
         self._round[number] = (gradient, tally)
         version = self.version
         self._close_round()
-        while self.version == version:
+        while self.version == version and not self._has_left:
             self._changed.wait()
+        return self.version > version
 
     def _close_round(self) -> None:
+        if self._has_left:
+            return
         if self._round and self._alive <= self._round.keys() and not self._held:
             # In the order of the workers, not of arrival: sums of floats depend on it.
             joined = [self._round[number] for number in sorted(self._round)]
@@ -257,6 +260,8 @@ class ParameterServer:
         with self._changed:
             self._alive.discard(number)
             self.seen.lost_workers += is_lost
+            if self._config.bound == 0 and not is_lost:
+                self._has_left = self._leave_now = True
             # What it sent into an open round stays: it was computed at these weights.
             self._close_round()
             self._changed.notify_all()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Protocol
 
@@ -12,7 +12,7 @@ import torch
 from schemas.errors import PipelineError
 from train.batch.losses import LossMeter
 from train.data.cursor import RankShare
-from train.loop.signals import StopFlag
+from train.loop.signals import AsksToStop
 from train.loop.stream import RowSource
 from train.loop.trainer import MicroBatch, Trainer
 from train.parallel.config import AsynchronousConfig
@@ -27,11 +27,17 @@ class ComputeGradient(Protocol):
     """As `compute_gradient`; another one may take its time, to see what that does."""
 
     def __call__(
-        self, trainer: Trainer, items: list[MicroBatch], *, waited_seconds: float
+        self, trainer: Trainer, items: Iterable[MicroBatch], *, waited_seconds: float
     ) -> Tally: ...
 
 
-def compute_gradient(trainer: Trainer, items: list[MicroBatch], *, waited_seconds: float) -> Tally:
+class _AskedToStop(Exception):  # noqa: N818 - no error: it leaves a gradient that is half done
+    """SIGTERM came between two micro-batches."""
+
+
+def compute_gradient(
+    trainer: Trainer, items: Iterable[MicroBatch], *, waited_seconds: float
+) -> Tally:
     """Leave gradients of sums in the model; returns what they are sums over."""
     meter = LossMeter(trainer.sources, trainer.world.device)
     counted = (item.counted(meter, readers=1) for item in items)
@@ -68,34 +74,47 @@ def work(
     rendezvous: Rendezvous,
     *,
     number: int,
+    flag: AsksToStop,
     gradient: ComputeGradient = compute_gradient,
 ) -> None:
-    """Compute gradients until the recipe's end or SIGTERM.
+    """Compute gradients until the recipe's end or SIGTERM, which leaves the gradient that is half done.
 
-    Where nothing may be stale the first server alone says when to leave: all leave after one round.
+    Where nothing may be stale all leave together: when the first server says so after a round, or when one of
+    them leaves in a round, which is then dropped.
 
     Args:
         trainer: Holds model and plan; its optimizer is not used.
         rows: The training split.
         config: Numbers of servers and workers, and the bound of the staleness.
         rendezvous: Finds the servers.
+        flag: Says whether this process is asked to stop.
         number: Number of this worker among the workers.
         gradient: Computes the gradient of a step.
     """
-    flag = StopFlag()
     strategy = trainer.strategy
     strategy.share = RankShare(rank=number, ranks=config.workers)
     trainer.step = rendezvous.start_step()
     worker = Worker(strategy.parts[0], rendezvous.links_to_servers(config.servers, number))
     with rows.stream(trainer.plan, strategy.share, start_step=trainer.step) as stream:
-        while trainer.step < trainer.plan.total_steps and not worker.is_over:
-            if flag.is_set and config.staleness > 0:
-                break
+        while trainer.step < trainer.plan.total_steps and not (worker.is_over or flag.is_set):
             waited = stream.waited_seconds
             items = list(stream.of_step(trainer.plan.span(trainer.step)))
             waited = stream.waited_seconds - waited
-            compute = partial(gradient, trainer, items, waited_seconds=waited)
-            worker.step(partial(_finite, trainer, compute))
-            trainer.step += 1
+
+            def compute(items: list[MicroBatch] = items, waited: float = waited) -> Tally:
+                return gradient(trainer, _until_asked(items, flag), waited_seconds=waited)
+
+            try:
+                applied = worker.step(partial(_finite, trainer, compute))
+            except _AskedToStop:
+                break
+            trainer.step += applied is not None
     worker.close()
     logger.info("worker %d: %d steps, %d gradients too late", number, trainer.step, worker.refused)
+
+
+def _until_asked(items: Iterable[MicroBatch], flag: AsksToStop) -> Iterator[MicroBatch]:
+    for item in items:
+        if flag.leaves_step:
+            raise _AskedToStop
+        yield item

@@ -49,14 +49,14 @@ class Worker:
         self._versions = [version] * len(self._links)
         return torch.cat(self._exchange([RequestKind.READ] * len(self._links)).momenta)
 
-    def step(self, compute_gradient: Callable[[], Tally]) -> Tally:
-        """Push one gradient, computed again where it came too late.
+    def step(self, compute_gradient: Callable[[], Tally]) -> Tally | None:
+        """Push one gradient, computed again where it came too late, unless it is time to leave.
 
         Args:
             compute_gradient: Leaves gradients of sums in the model and says what they are sums over.
 
         Returns:
-            The tally of what was applied.
+            The tally of what was applied; None where it was not, and no round follows.
         """
         kinds = [RequestKind.PUSH] * len(self._links)
         while True:
@@ -69,6 +69,8 @@ class Worker:
             ]
             if RequestKind.PUSH not in kinds:
                 return tally
+            if self.is_over:
+                return None
             self.refused += 1
 
     def close(self) -> None:

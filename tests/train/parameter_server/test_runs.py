@@ -8,7 +8,9 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from shutil import copytree, rmtree
@@ -25,9 +27,12 @@ from tests.support.datasets import DatasetShape, write_dataset
 from tests.support.ranks import free_ports, run_on_ranks
 from tests.support.stopping import StopAfter
 from train.loop.run import pretrain
+from train.loop.trainer import MicroBatch, Trainer
 from train.model.presets import resolve_model
 from train.parallel.config import AsynchronousConfig
+from train.parameter_server.messages import Tally
 from train.parameter_server.run import pretrain_asynchronous
+from train.parameter_server.work import compute_gradient
 from train.refusals import RunFacts, refuse
 from train.settings import TrainSettings
 
@@ -132,6 +137,57 @@ def test_without_staleness_a_run_is_the_synchronous_one_and_resumes_exactly(
         unbroken, resumed = weights(whole, 6), weights(other, 6)
         assert [name for name in unbroken if not torch.equal(unbroken[name], resumed[name])] == []
     assert float(weights(whole, 6)["velocity"].abs().max()) > 0
+
+
+def serve_and_stop(data: dict[str, Any], port: int) -> None:
+    """As `serve`; each process gets SIGTERM when a gradient of the third step is half done."""
+    os.environ["MASTER_PORT"] = str(port)
+    ring = threading.Timer(3.0, os.kill, (os.getpid(), signal.SIGTERM))
+
+    def slow(trainer: Trainer, items: Iterable[MicroBatch], *, waited_seconds: float) -> Tally:
+        def late() -> Iterator[MicroBatch]:
+            for item in items:
+                if trainer.step == 2:
+                    if not ring.is_alive():
+                        ring.start()
+                    time.sleep(1.2)
+                yield item
+
+        return compute_gradient(trainer, late(), waited_seconds=waited_seconds)
+
+    if os.environ["RANK"] == "0":
+        threading.Thread(target=_when_steps_are_written, args=(data, ring), daemon=True).start()
+    started = time.monotonic()
+    assert pretrain_asynchronous(TrainSettings.model_validate(data), gradient=slow) == 0
+    assert time.monotonic() - started < 60
+
+
+def _when_steps_are_written(data: dict[str, Any], ring: threading.Timer) -> None:
+    while len(metrics(data)) < 2:
+        time.sleep(0.05)
+    ring.start()
+
+
+@pytest.mark.slow
+@pytest.mark.distributed
+@pytest.mark.parametrize("staleness", [0, 2])
+def test_sigterm_leaves_gradients_that_are_half_done(tmp_path: Path, staleness: int) -> None:
+    """24 micro-batches of 1.2 s in the third step: nobody waits for its end."""
+    data = recipe(tmp_path, batch={"sequences": 48, "microbatch": 1}, evaluation=None)
+    data["asynchronous"] = {"workers": 2, "servers": 1, "staleness": staleness}
+    whole = {**data, "output": str(tmp_path / "whole")}
+
+    run_on_ranks(serve_and_stop, 3, data, free_ports(1)[0])
+
+    assert [event["kind"] for event in events(data)] == ["start", "manifest", "stop"]
+    assert [m["step"] for m in metrics(data)] == [0, 1]
+    saved = Path(data["output"]) / "checkpoints" / "step-00000002" / "state.json"
+    assert saved.is_file()
+    if staleness == 0:
+        run_on_ranks(serve, 3, [(data, 99), (whole, 99)], free_ports(2))
+        assert [m["loss"] for m in metrics(data)] == [m["loss"] for m in metrics(whole)]
+        unbroken, resumed = weights(whole, 6), weights(data, 6)
+        assert [name for name in unbroken if not torch.equal(unbroken[name], resumed[name])] == []
 
 
 @pytest.mark.distributed

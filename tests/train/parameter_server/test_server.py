@@ -112,6 +112,28 @@ def test_a_bound_of_zero_is_synchronous_sgd(count: int) -> None:
     assert all(dict(server.seen.applied) == {0: 15} for server in servers.servers)
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_worker_that_takes_leave_in_a_round_ends_it_for_all_unapplied(count: int) -> None:
+    servers = Servers(ServerContract(bound=0, workers=2, rate_of=lambda _: 0.1), count)
+    after: list[Tally | None] = []
+
+    def stays(worker: Worker) -> None:
+        for step in range(9):
+            if not worker.is_over:
+                after.append(worker.step(partial(gradient_of, worker, 0, step)))
+        worker.close()
+
+    run_workers(servers, [stays, steps(1, 3)])
+    found = servers.join()
+
+    assert [server.version for server in servers.servers] == [3] * count
+    # It may hear of it with the answer to the third round already.
+    assert [tally is not None for tally in after] in ([True] * 3, [True, True, True, False])
+    whole = Servers(ServerContract(bound=0, workers=2, rate_of=lambda _: 0.1), count)
+    run_workers(whole, [steps(0, 3), steps(1, 3)])
+    assert torch.equal(found, whole.join())
+
+
 def test_no_update_is_staler_than_the_bound_though_one_worker_is_slow() -> None:
     servers = Servers(ServerContract(bound=2, workers=3, rate_of=lambda _: 0.05))
     is_ahead = threading.Event()
