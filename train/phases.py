@@ -13,6 +13,7 @@ from typing import Any
 
 from schemas.errors import SettingsError
 from schemas.fingerprints import canonical_json, sha256_hex
+from schemas.plain_json import json_text
 from schemas.settings import parse_settings
 from train.aliases import with_old_keys
 from train.settings import TrainSettings
@@ -135,7 +136,7 @@ def _old_settings_sha256(settings: TrainSettings) -> tuple[str, str]:
 
 def write_end(output: Path, end: PhaseEnd) -> None:
     """Note in a phase's folder that the phase is finished."""
-    text = json.dumps(asdict(end), indent=1) + "\n"
+    text = json_text(asdict(end), indent=1) + "\n"
     (output / END_NAME).write_text(text, encoding="utf-8")
 
 

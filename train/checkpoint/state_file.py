@@ -13,6 +13,7 @@ from typing import Any
 
 from schemas.errors import ContractError
 from schemas.fingerprints import canonical_json, sha256_hex
+from schemas.plain_json import json_text
 from train.aliases import with_current_keys, with_current_model_keys
 from train.checkpoint.config import CHANGEABLE
 from train.checkpoint.durable import write_durably
@@ -27,11 +28,10 @@ _SHA256, _INDEX_SHA256 = "sha256", "index_sha256"
 def write_state(path: Path, state: dict[str, Any], *, index_sha256: str) -> None:
     """Write the state of a checkpoint whose weights are there."""
     body = {"format_version": FORMAT_VERSION, **state, _INDEX_SHA256: index_sha256}
-    # As JSON reads it: tuples are lists there, and the hash is over what is read.
-    body = json.loads(json.dumps(body))
+    # As JSON reads it: tuples are lists there, NaN is null, and the hash is over what is read.
+    body = json.loads(json_text(body))
     whole = {**body, _SHA256: sha256_hex(canonical_json(body))}
-    text = json.dumps(whole, indent=1, ensure_ascii=False)
-    write_durably(path / STATE_NAME, text)
+    write_durably(path / STATE_NAME, json_text(whole, indent=1))
 
 
 def read_state(path: Path) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def _differences(key: str, stored: Any, here: Any) -> list[str]:
             if stored.get(name) != here.get(name)
             for sentence in _differences(f"{key}.{name}", stored.get(name), here.get(name))
         ]
-    return [f"{key} is {json.dumps(stored)} in the checkpoint, {json.dumps(here)} here"]
+    return [f"{key} is {json_text(stored)} in the checkpoint, {json_text(here)} here"]
 
 
 def _remedy(refused: list[str], accepted: Sequence[str]) -> str:

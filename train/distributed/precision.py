@@ -40,6 +40,16 @@ def computing_in(dtype: torch.dtype | None, device: torch.device) -> AbstractCon
     return torch.autocast(device.type, dtype=dtype, cache_enabled=False)
 
 
+def log_type(compute: str, device: torch.device) -> None:
+    """Say why `auto` computes in fp32, where it does; asked once by a run, not where the type is looked up."""
+    if compute != "auto" or _has_fast_bf16(device):
+        return
+    if device.type == "cuda":
+        logger.info("%s has no bf16: computing in fp32", torch.cuda.get_device_name())
+    else:
+        logger.info("this CPU has no bf16 instructions: computing in fp32")
+
+
 def set_tf32(device: torch.device, *, is_used: bool) -> None:
     """Say how products of fp32 matrices are computed on CUDA: with 10 bits after the point (TF32) or 23."""
     if device.type != "cuda":
@@ -50,11 +60,5 @@ def set_tf32(device: torch.device, *, is_used: bool) -> None:
 
 def _has_fast_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
-        has = bool(torch.cuda.is_bf16_supported(including_emulation=False))
-        if not has:
-            logger.info("%s has no bf16: computing in fp32", torch.cuda.get_device_name())
-        return has
-    has = has_bf16_kernels()
-    if not has:
-        logger.info("this CPU has no bf16 instructions: computing in fp32")
-    return has
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return has_bf16_kernels()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 
 from schemas.errors import ContractError, SettingsError
 from schemas.manifest import SpecialIds
+from schemas.plain_json import json_text
 from train.exchange.configuration import hugging_face_config
 from train.exchange.names import (
     State,
@@ -80,9 +80,9 @@ def export_folder(
     if config.family == "t5":
         ids["decoder_start_token_id"] = special.pad  # what the objective starts targets with
     described["torch_dtype"] = str(next(iter(tensors.values())).dtype).removeprefix("torch.")
-    text = json.dumps({**described, **ids}, indent=2, sort_keys=True) + "\n"
+    text = json_text(dict(sorted({**described, **ids}.items())), indent=2) + "\n"
     (folder / "config.json").write_text(text, encoding="utf-8")
-    generation = json.dumps({k: v for k, v in ids.items() if v is not None}, indent=2) + "\n"
+    generation = json_text({k: v for k, v in ids.items() if v is not None}, indent=2) + "\n"
     (folder / "generation_config.json").write_text(generation, encoding="utf-8")
 
 

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from schemas.errors import ContractError
+from schemas.plain_json import json_text
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 SHARD_BYTES = 5_000_000_000  # save_pretrained of transformers 4 has the same limit, "5GB"
@@ -44,7 +45,7 @@ def write_weights(folder: Path, tensors: State, *, shard_bytes: int = SHARD_BYTE
         file_of |= dict.fromkeys(shard, file)
     total = sum(value.nbytes for value in tensors.values())
     index = {"metadata": {"total_size": total}, "weight_map": file_of}
-    (folder / INDEX).write_text(json.dumps(index, indent=2) + "\n", encoding="utf-8")
+    (folder / INDEX).write_text(json_text(index, indent=2) + "\n", encoding="utf-8")
 
 
 def read_weights(folder: Path) -> State:

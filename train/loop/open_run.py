@@ -19,7 +19,7 @@ from train.data.presence import absent_shards
 from train.data.remote import ShardFiles, local_tokenizer, open_manifest
 from train.data.spliced import SplicedReader, open_spans
 from train.distributed.flat_vectors import flat_weights
-from train.distributed.precision import autocast_type
+from train.distributed.precision import autocast_type, log_type
 from train.distributed.world import World
 from train.loop.build import Built, build_run
 from train.loop.checkpoints import ManifestSpan, RunCheckpoints, run_identity
@@ -165,6 +165,7 @@ def open_run(settings: TrainSettings, world: World, *, holds_momentum: bool = Fa
     events: Events = EventLog(output / EVENTS_NAME) if world.is_first else NoEvents()
     if settings.stability is not None and settings.stability.embedding_gradient_scale is not None:
         scale_embedding_gradient(built.model, settings.stability.embedding_gradient_scale)
+    log_type(settings.precision.compute, world.device)
     strategy = build_strategy(settings.strategy_request, built.model, world)
     trainer = Trainer(
         plan=RunPlan.of(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from pages.frame import Page, PageSection
 from pages.numbers import short
 from pages.tables import escaped, table
 from schemas.errors import ContractError
+from schemas.plain_json import json_text
 from train.report.curves import curve_section
 from train.report.run_files import RunFiles, middle, read_run
 
@@ -122,4 +122,4 @@ def _leaves(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
         for key, inner in value.items():
             yield from _leaves(inner, f"{where}.{key}" if where else str(key))
     elif where:
-        yield where, json.dumps(value, ensure_ascii=False)
+        yield where, json_text(value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from pages.frame import Page, PageSection
 from pages.numbers import short
 from pages.tables import escaped, facts, table
+from schemas.plain_json import json_text
 from train.report.curves import curve_section
 from train.report.events import EVENTS_NAME, read_events
 from train.report.run_files import Record, RunFiles, middle, read_run
@@ -164,7 +164,7 @@ def _events(run: Path) -> str:
 def _words(values: Record) -> str:
     """Fields as text: strings unchanged, other values as JSON."""
     shown = [
-        (key, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        (key, value if isinstance(value, str) else json_text(value))
         for key, value in values.items()
     ]
     return ", ".join(f"{key}: {value}" for key, value in shown)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from torch import nn
 
+from train.checkpoint.pointer import STATE_NAME
 from train.checkpoint.state import (
     collect_model,
     collect_tensors,
@@ -14,6 +17,7 @@ from train.checkpoint.state import (
     restore_tensors,
     whole_weights,
 )
+from train.checkpoint.state_file import read_state, write_state
 
 
 def make_model(seed: int) -> nn.Sequential:
@@ -76,3 +80,15 @@ def test_parts_of_a_pipeline_share_one_dictionary() -> None:
         torch.equal(a, b) for a, b in zip(target.parameters(), model.parameters(), strict=True)
     )
     assert sorted(whole_weights([first, second])) == ["0.bias", "0.weight", "1.weight"]
+
+
+def test_numbers_that_json_lacks_are_null_in_a_state_and_its_hash_holds(tmp_path: Path) -> None:
+    events = [{"kind": "not_finite", "loss": float("nan"), "norm": float("inf"), "words": "损失"}]
+
+    write_state(tmp_path, {"step": 3, "events": events}, index_sha256="0" * 64)
+
+    text = (tmp_path / STATE_NAME).read_text("utf-8")
+    assert json.loads(text, parse_constant=lambda name: 1 / 0)["step"] == 3
+    assert read_state(tmp_path)["events"] == [
+        {"kind": "not_finite", "loss": None, "norm": None, "words": "损失"}
+    ]

@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 import torch
 
-from train.distributed.precision import autocast_type
+from train.distributed.precision import autocast_type, log_type
 from train.distributed.world import World
 from train.loop.scaler import LossScaler
 from train.selftest.cases import FAMILIES, Case
@@ -80,6 +80,9 @@ def test_use_amp_is_bf16_where_the_hardware_has_it_and_says_why_not(
         torch.ops.mkldnn, "_is_mkldnn_bf16_supported", return_value=has, create=True
     ):
         assert autocast_type("auto", torch.device("cpu")) == found
+        assert caplog.records == []
+        log_type("auto", torch.device("cpu"))
+        log_type("fp32", torch.device("cpu"))
 
     reasons = [] if has else ["this CPU has no bf16 instructions: computing in fp32"]
     assert [record.getMessage() for record in caplog.records] == reasons

@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from schemas.errors import SettingsError
 from schemas.manifest import Manifest, SpecialIds, read_manifest
 from tests.support.datasets import DatasetShape, write_dataset
 from tests.support.extended import BASE_SIZE, write_two_datasets
+from train.distributed import precision
 from train.loop.build import Built, build_run
 from train.loop.run import pretrain
 from train.model.transformer import build_model
@@ -115,9 +117,12 @@ def test_a_head_that_the_objective_does_not_read_is_named_and_stays(
         "metrics": {"tensorboard": False, "peak_flops": 1e12}, "evaluation": None,
     }  # fmt: skip
     settings = TrainSettings.model_validate(recipe)
-    caplog.set_level(logging.INFO, logger="train.loop.build")
+    caplog.set_level(logging.INFO, logger="train")
 
-    pretrain(settings)
+    with mock.patch.object(precision, "has_bf16_kernels", return_value=False):
+        pretrain(settings)
+
+    assert caplog.text.count("this CPU has no bf16 instructions") == 1
 
     assert "objective masked does not train pooler, pair_head: they stay" in caplog.text
     source = find_source(str(tmp_path / "run"))
