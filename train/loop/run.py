@@ -153,14 +153,7 @@ def _train_stretch(run: TrainingRun, flag: AsksToStop) -> Literal["done", "stopp
     """Step until the end, a stop, or a decision after which other rows follow than those that are read ahead."""
     trainer, total = run.trainer, run.trainer.plan.total_steps
     is_stopped = False
-    borders = Borders(
-        world=run.world,
-        flag=flag,
-        share=trainer.strategy.share,
-        microbatch=run.settings.batch.microbatch,
-    )
-    if isinstance(trainer.strategy, PipelineStrategy):
-        trainer.strategy.leaving.border = borders
+    borders = _borders(run, flag)
     with ExitStack() as stack:
         stream = stack.enter_context(
             run.rows.stream(trainer.plan, trainer.strategy.share, start_step=trainer.step)
@@ -217,6 +210,20 @@ def _save_before_the_end(run: TrainingRun) -> None:
     run.trainer.optimizer.zero_grad(set_to_none=True)
     run.checkpoints.after_left_step()
     run.checkpoints.finish()
+
+
+def _borders(run: TrainingRun, flag: AsksToStop) -> Borders:
+    """The borders between the run's micro-batches; a pipeline asks at them within its schedule too."""
+    strategy = run.trainer.strategy
+    made = Borders(
+        world=run.world,
+        flag=flag,
+        share=strategy.share,
+        microbatch=run.settings.batch.microbatch,
+    )
+    if isinstance(strategy, PipelineStrategy):
+        strategy.leaving.border = made
+    return made
 
 
 def _leave_step(run: TrainingRun, left: LeftStep) -> None:

@@ -137,7 +137,8 @@ class _Runner(nn.Module):
     def _nothing(self, received: tuple[Tensor, ...], item: _InFlight) -> Any:
         """Zeros in the shapes that the next stage waits for, whose gradients are zeros as well."""
         first = [tensor.flatten()[0] for tensor in received if tensor.requires_grad]
-        zero = torch.zeros((), device=received[0].device, requires_grad=not first)
+        dtype = next(self.stage.parameters()).dtype
+        zero = torch.zeros((), dtype=dtype, device=received[0].device, requires_grad=not first)
         for one in first:
             zero = zero + 0 * one
         if self.stage.cut.is_last:

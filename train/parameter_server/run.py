@@ -230,20 +230,30 @@ def _lead(
         keeper.save()
     run.checkpoints.finish()
     observer.close()
-    lost, total = server.seen.lost_workers, trainer.plan.total_steps
+    _finish_files(run, config, lost=server.seen.lost_workers, is_stopped=is_stopped)
+
+
+def _finish_files(
+    run: TrainingRun, config: AsynchronousConfig, *, lost: int, is_stopped: bool
+) -> None:
+    """Note how the run ended: stopped, done and exported, or neither.
+
+    Raises:
+        PipelineError: The workers left before the recipe's end, and nobody had asked the run to stop.
+    """
+    step, total = run.trainer.step, run.trainer.plan.total_steps
     if is_stopped:
-        run.events.append("stop", step=trainer.step)
-        logger.info("asked to stop: step %d is saved: %s", trainer.step, run.store.latest())
-    elif trainer.step == total:
+        run.events.append("stop", step=step)
+        logger.info("asked to stop: step %d is saved: %s", step, run.store.latest())
+    elif step == total:
         finish(run)
     write_page(run.output)
-    if trainer.step < total and not is_stopped:
+    if step < total and not is_stopped:
         reason = (
             f"{lost} of {config.workers} workers were lost"
             if lost
             else "a worker was asked to stop"
         )
         raise PipelineError(
-            f"ended at step {trainer.step} of {total}: {reason}; "
-            f"step {trainer.step} is saved, start the run again for the rest"
+            f"ended at step {step} of {total}: {reason}; step {step} is saved, start the run again for the rest"
         )
