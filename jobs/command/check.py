@@ -7,6 +7,9 @@ import argparse
 from jobs.pipeline.arguments import add_recipe_arguments, read_settings
 from refinery.preflight.checks import check_settings
 from refinery.preflight.first_documents import FirstDocument, check_first_document
+from refinery.preflight.runs import find_runs
+from refinery.sources.binary_files import needs_spark
+from refinery.sources.config import SourceConfig
 from refinery.sources.listing import is_empty
 
 SHOWN_CHARS = 200
@@ -21,7 +24,10 @@ def run(args: argparse.Namespace) -> int:
     settings = read_settings(args)
     check_settings(settings)
     for source in settings.recipe.sources:
-        if settings.recipe.new_files_only and is_empty(source):
+        if source.format == "run":
+            print("\n".join(_run_lines(source)))
+            continue
+        if settings.recipe.new_files_only and not needs_spark(source) and is_empty(source):
             print(f"{source.name}: nothing at {source.uri} yet")
             continue
         found = check_first_document(source)
@@ -36,6 +42,17 @@ def run(args: argparse.Namespace) -> int:
         )
     print(f"{args.recipe or args.recipe_option}: no mistake found")
     return 0
+
+
+def _run_lines(source: SourceConfig) -> list[str]:
+    """The runs of a source with what they kept, and what a pattern passes over."""
+    found = find_runs(source)
+    count = sum(texts.num_documents for texts in found.texts.values())
+    runs = "1 run" if len(found.texts) == 1 else f"{len(found.texts):,} runs"
+    lines = [f"{source.name}: {runs}, {count:,} kept documents: {', '.join(sorted(found.texts))}"]
+    if found.unfinished:
+        lines.append(f"  passed over, since they kept nothing: {', '.join(found.unfinished)}")
+    return lines
 
 
 def _lines(found: FirstDocument, declared: str) -> list[str]:

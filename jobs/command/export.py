@@ -12,10 +12,11 @@ import os
 import uuid
 from pathlib import Path
 
-from jobs.command.export_with_spark import ExportTables, export_with_spark, refuse_existing
+from jobs.command.export_with_spark import export_with_spark, refuse_existing
 from jobs.pipeline.arguments import add_recipe_arguments, read_settings
+from refinery.datasets.kept_texts import KeptTexts, find_kept_texts
 from refinery.datasets.publish import TOKENIZER_FOLDER, dataset_uri
-from refinery.export.rows import EDIT_STAGES, export_rows
+from refinery.export.rows import export_rows
 from refinery.export.text_files import (
     COMPRESSIONS,
     TEXT_ENDINGS,
@@ -25,9 +26,7 @@ from refinery.export.text_files import (
 from refinery.export.token_files import SPLITS, documents, write_megatron, write_npy
 from refinery.publish import storage
 from refinery.publish.fetched import output_path
-from refinery.publish.records import StageRecord
 from refinery.publish.runs import stages_of
-from refinery.publish.store import Store
 from refinery.recipe import RefineSettings
 from schemas.errors import ContractError, SettingsError
 
@@ -73,29 +72,18 @@ def run(args: argparse.Namespace) -> int:
         raise SettingsError(f"--end-id: only for {_or(tuple(TOKEN_WRITERS))}, not {args.format}")
     settings = read_settings(args)
     published = stages_of(settings.runtime.output, settings.runtime.tables)
-    store = published.store
-    tokens = published.record("tokenise")
-    records = {name: _input(store, tokens, name) for name in EDIT_STAGES}
-    clean = records["clean"]
-    if clean is None:
-        raise ContractError(f"{store.root}: tokenise names a cleaning that is not published")
-    ingest = _input(store, clean, "ingest")
-    tables = ExportTables(
-        cleaned=store.table_uri(clean, "cleaned"),
-        tokens=store.table_uri(tokens, "tokens"),
-        edits=tuple(store.table_uri(one, "edits") for one in records.values() if one),
-        fetches=store.table_uri(ingest, "fetches") if ingest else None,
-    )
+    kept = find_kept_texts(published)
     with output_path(args.out) as out:
         if args.format in TOKEN_WRITERS:
-            count = _export_tokens(args, out, tables, settings)
-        elif args.format == "text" and clean.tables["cleaned"].bytes > args.spark_above:
-            count = export_with_spark(settings, out, tables, args.compression)
+            count = _export_tokens(args, out, kept, settings)
+        elif args.format == "text" and kept.text_bytes > args.spark_above:
+            count = export_with_spark(settings, out, kept, args.compression)
         else:
-            count = _export_text(args, out, tables, settings.recipe.name)
-    expected = tokens.tables["tokens"].rows
-    if count != expected:
-        raise ContractError(f"{args.out}: {count} documents written, {expected} were kept")
+            count = _export_text(args, out, kept, settings.recipe.name)
+    if count != kept.num_documents:
+        raise ContractError(
+            f"{args.out}: {count} documents written, {kept.num_documents} were kept"
+        )
     print(f"{args.out}: {count:,} documents")
     return 0
 
@@ -104,13 +92,13 @@ def _or(names: tuple[str, ...]) -> str:
     return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
-def _export_text(args: argparse.Namespace, out: Path, tables: ExportTables, name: str) -> int:
+def _export_text(args: argparse.Namespace, out: Path, kept: KeptTexts, name: str) -> int:
     """Stream into a file or folder beside the target, then rename."""
     batches = export_rows(
-        cleaned_uri=tables.cleaned,
-        tokens_uri=tables.tokens,
-        edit_uris=list(tables.edits),
-        fetches_uri=tables.fetches,
+        cleaned_uri=kept.cleaned,
+        tokens_uri=kept.tokens,
+        edit_uris=list(kept.edits),
+        fetches_uri=kept.fetches,
     )
     if args.format == "huggingface":
         refuse_existing(out)
@@ -131,7 +119,7 @@ def _export_text(args: argparse.Namespace, out: Path, tables: ExportTables, name
 
 
 def _export_tokens(
-    args: argparse.Namespace, out: Path, tables: ExportTables, settings: RefineSettings
+    args: argparse.Namespace, out: Path, kept: KeptTexts, settings: RefineSettings
 ) -> int:
     """A folder with a file, or a pair of them, for each split."""
     from refinery.tokenizers.identity import load_tokenizer
@@ -144,12 +132,7 @@ def _export_tokens(
     out.mkdir(parents=True)
     count = 0
     for split in SPLITS:
-        ids = documents(tables.tokens, split, end_id=args.end_id, vocab_size=vocab_size)
+        ids = documents(kept.tokens, split, end_id=args.end_id, vocab_size=vocab_size)
         with storage.disk_full_as_error(str(out)):
             count += TOKEN_WRITERS[args.format](out / split, ids, vocab_size)
     return count
-
-
-def _input(store: Store, record: StageRecord, stage: str) -> StageRecord | None:
-    fingerprint = record.inputs.get(stage)
-    return store.record(stage, fingerprint) if fingerprint else None

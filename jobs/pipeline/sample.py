@@ -8,6 +8,7 @@ from pathlib import Path
 
 from refinery.publish import storage
 from refinery.recipe import Recipe
+from refinery.sources.config import TABLE_FORMATS
 from refinery.sources.listing import UNREADABLE, InputFile, list_files
 from schemas.errors import SettingsError
 
@@ -40,7 +41,16 @@ def choose_sample(recipe: Recipe, sample_bytes: int) -> Sample:
 
     Every source gives at least one file; names are hashed with the seed, so a folder sorted by
     time or size gives no one-sided sample.
+
+    Raises:
+        SettingsError: A source is a table, or nothing lies at its URI.
     """
+    for source in recipe.sources:
+        if source.format in TABLE_FORMATS:
+            raise SettingsError(
+                f"source '{source.name}': format {source.format} has no files to take a sample of; "
+                "estimate the other sources alone, or run with recipe.sample_fraction"
+            )
     listed = {
         source.name: [file for file in list_files(source) if file.sha256 != UNREADABLE]
         for source in recipe.sources

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
+
+from pyspark.sql import DataFrame
 
 from jobs.pipeline.stage import Contents, Stage, StageContext
 from jobs.spark.session import build_session
 from jobs.stages.new_files import as_listed, new_files
+from jobs.stages.run_sources import list_runs, read_runs
 from jobs.stages.source_facts import reject_examples, source_facts
 from refinery.publish import storage
 from refinery.publish.store import Store
@@ -39,6 +43,8 @@ def _cache_uri(store: Store) -> str:
 
 
 def _list(recipe: Recipe, source: SourceConfig, store: Store) -> Listing:
+    if source.format == "run":
+        return list_runs(source)
     if not needs_spark(source):
         if recipe.new_files_only and is_empty(source):
             return Listing((), ())
@@ -70,8 +76,7 @@ def _settings(recipe: Recipe) -> dict[str, object]:
 def _run(context: StageContext) -> IngestFacts:
     files, passed_over = _list_input(context.recipe, context.store)
     if files:
-        rows = read_files(context.spark, files, context.recipe.sources, context.recipe.limits)
-        context.write_many(rows)
+        context.write_many(_read(context, files))
     sources = source_facts(context, passed_over)
     poor = poor_sources(as_listed(context.recipe), sources, context.recipe.limits)
     if poor:
@@ -88,6 +93,19 @@ def _run(context: StageContext) -> IngestFacts:
         raise ContractError(f"{num_fetches} fetches != {num_ids} ids + {num_refetches} refetched")
     context.counts.update(files=len(files), fetches=num_fetches, documents=num_ids)
     return IngestFacts(sources=sources)
+
+
+def _read(context: StageContext, files: Sequence[InputFile]) -> DataFrame:
+    """Every row of every file, and of every run."""
+    sources, frames, others = context.recipe.sources, list[DataFrame](), list(files)
+    for priority, source in enumerate(sources):
+        if source.format == "run":
+            runs = [file for file in others if file.source == source.name]
+            others = [file for file in others if file.source != source.name]
+            frames += read_runs(context, source, runs, priority)
+    if others:
+        frames.append(read_files(context.spark, others, sources, context.recipe.limits))
+    return reduce(DataFrame.unionByName, frames)
 
 
 def _as_read(context: StageContext, files: Sequence[InputFile]) -> list[InputFile]:

@@ -29,7 +29,7 @@ from refinery.filters.word_lists import WORD_LISTS_VERSION, find_words
 from refinery.language.identify import LANGUAGE_VERSION
 from refinery.normalize.text import NORMALIZER_VERSION, normalize_text
 from refinery.quality.scorers import HeadModel
-from refinery.sources.record import short_message, to_valid_text
+from refinery.sources.record import KEPT_TEXT, short_message, to_valid_text
 from refinery.text.batch import TEXT_BATCH_VERSION
 from refinery.text.charset import CHARSET_VERSION
 
@@ -87,6 +87,11 @@ class Cleaner:
 
     def _prepare(self, payload: Payload) -> NormalizedPage | Rejected:
         """Extract and normalise one document; runs in the child."""
+        if payload.mime == KEPT_TEXT:
+            text = payload.data.decode()
+            return NormalizedPage(
+                text, text, None, {}, payload.url, doc_id=payload.doc_id, is_kept=True
+            )
         try:
             page = extract_page(
                 payload.data,

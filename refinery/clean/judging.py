@@ -131,9 +131,9 @@ class Judge:
         return {head: load_scorer(model) for head, model in self._models.items()}
 
     def _judge_page(self, measured: Measurements, index: int) -> CleanDocument | Rejected:
-        if index in measured.own.failures:
-            return Rejected(FAILED, measured.own.failures[index])
         page, reading = measured.pages[index], measured.readings[index]
+        if index in measured.own.failures and not page.is_kept:
+            return Rejected(FAILED, measured.own.failures[index])
         language = reading.first
         scores = {head: column[index] for head, column in measured.scores.items()}
         reasons = [
@@ -142,8 +142,11 @@ class Judge:
             *self._score_reasons(scores, page.doc_id),
         ]
         domain = domain_of(scores)
-        page = _with_head_actions(page, scores, self._config.heads, self._scorers())
-        page = _with_prefix(page, domain, self._config.domain_prefix)
+        if page.is_kept:
+            reasons = []
+        else:
+            page = _with_head_actions(page, scores, self._config.heads, self._scorers())
+            page = _with_prefix(page, domain, self._config.domain_prefix)
         is_chinese = language.label in CHINESE
         return CleanDocument(
             page=page,
@@ -228,7 +231,7 @@ def _with_line_edits(pages: Sequence[NormalizedPage], cut: LineEdits) -> list[No
     """Put edits of line rules before masks: where two overlap, the first one's replacement stays."""
     return [
         replace(page, counters={**page.counters, **counts}, edits=(*edits, *page.edits))
-        if edits
+        if edits and not page.is_kept
         else page
         for page, edits, counts in zip(pages, cut.edits, cut.counts, strict=True)
     ]

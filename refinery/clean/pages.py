@@ -30,6 +30,7 @@ class NormalizedPage:
         counters: How often steps of extraction and normalisation changed something, by name.
         edits: Line rules first, then masks.
         page_lang, published: As the page declares them.
+        is_kept: Whether an earlier run kept this text: it is measured, and not judged or edited again.
     """
 
     extracted_text: str
@@ -41,6 +42,7 @@ class NormalizedPage:
     page_lang: str | None = None
     published: date | None = None
     doc_id: str | None = None
+    is_kept: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ import pyarrow.dataset as ds
 from refinery.publish import storage
 from refinery.text.edits import Edit, apply_edits
 
-EDIT_STAGES = ("clean", "dedup", "decontaminate")
 EXPORT_SCHEMA = pa.schema(
     [
         ("id", pa.string()),

@@ -5,17 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
+from refinery.datasets.kept_texts import KeptTexts
 from refinery.export.rows import EXPORT_SCHEMA, date_and_license
 from refinery.fates import ordered_edits
+from refinery.publish import storage
 from refinery.text.edits import apply_edits, edits_of
+from schemas.tables import CLEANED, EDITS, FETCHES, TOKENS, Table
 
 OUTPUT_DDL = (
     "id string, url string, source string, lang string, title string, date string, license string, "
     "text string, scores map<string,double>, split string, meta string"
 )
+
+
+def kept_documents(spark: SparkSession, kept: KeptTexts) -> DataFrame:
+    """The documents that a run kept, in the columns of the export; lazy."""
+
+    def read(table: Table, *uris: str) -> DataFrame:
+        found = [uri for uri in uris if storage.exists(uri)]
+        rows = spark.read.schema(table.ddl)
+        return rows.parquet(*found) if found else spark.createDataFrame([], table.ddl)
+
+    return export_documents(
+        read(CLEANED, kept.cleaned),
+        read(TOKENS, kept.tokens),
+        read(EDITS, *kept.edits),
+        read(FETCHES, *filter(None, [kept.fetches])),
+    )
 
 
 def export_documents(

@@ -16,6 +16,7 @@ from refinery.language.names import check_languages
 from refinery.preflight.datasets import check_dataset
 from refinery.preflight.missing import nothing_there
 from refinery.preflight.output import check_output
+from refinery.preflight.runs import check_runs
 from refinery.publish import storage
 from refinery.quality.scorers import check_scorer
 from refinery.recipe import Recipe, RefineSettings
@@ -48,7 +49,7 @@ def find_mistakes(settings: RefineSettings, *, packs: bool = True) -> list[Pipel
     """Every mistake that can be found without reading the input."""
     recipe = settings.recipe
     checks: list[Check] = [
-        *(partial(check_source, source, recipe) for source in recipe.sources),
+        *(partial(check_source, source, settings) for source in recipe.sources),
         *_list_checks(recipe),
         lambda: check_languages(recipe.clean.language),
         lambda: check_rules(recipe.clean.rules),
@@ -77,17 +78,21 @@ def _errors(checks: Iterable[Check]) -> Iterator[PipelineError]:
             yield error
 
 
-def check_source(source: SourceConfig, recipe: Recipe) -> None:
-    """Look for the source's files, and into the first of them.
+def check_source(source: SourceConfig, settings: RefineSettings) -> None:
+    """Look for the source's files or runs, and into the first of the files.
 
     Raises:
-        SettingsError: Nothing lies there, no name matches, or the file is of another form.
+        PipelineError: Nothing lies there, no name matches, the file is of another form, or a run has
+            not ended.
     """
+    if source.format == "run":
+        check_runs(source, settings.runtime.output)
+        return
     # Spark's modules, a second to import, after the faults of the recipe itself are told.
     from refinery.preflight.first_documents import check_first_document
     from refinery.sources.binary_files import needs_spark
 
-    if not (recipe.new_files_only and not needs_spark(source) and is_empty(source)):
+    if not (settings.recipe.new_files_only and not needs_spark(source) and is_empty(source)):
         check_first_document(source)
 
 

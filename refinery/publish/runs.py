@@ -137,14 +137,24 @@ def earlier_outputs(pattern: str, *, before: str, stage: str) -> list[str]:
             out, so that the run finds the same ones whenever it is repeated.
         stage: The stage that a run must have published.
     """
-    if not any(sign in pattern for sign in "*?["):
+    if not has_wildcard(pattern):
         return [pattern]
-    system, path = storage.file_system(pattern)
+    outputs, path = matching_outputs(pattern), storage.file_system(pattern)[1]
+    names = {output: storage.file_system(output)[1] for output in outputs}
     own = storage.file_system(before)[1].rstrip("/")
-    found = sorted(str(name) for name in system.glob(f"{path.rstrip('/')}/{RUN_NAME}"))
-    names = [name.removesuffix(f"/{RUN_NAME}") for name in found]
-    if own in names or fnmatch.fnmatch(own, path):
-        names = [name for name in names if name < own]
-    scheme = "" if storage.is_local(pattern) else f"{pattern.partition('://')[0]}://"
-    runs = [stages_of(f"{scheme}{name}") for name in names]
+    if own in names.values() or fnmatch.fnmatch(own, path):
+        outputs = [output for output in outputs if names[output] < own]
+    runs = [stages_of(output) for output in outputs]
     return [run.output for run in runs if run.file is not None and stage in run.file.stages]
+
+
+def has_wildcard(uri: str) -> bool:
+    return any(sign in uri for sign in "*?[")
+
+
+def matching_outputs(pattern: str) -> list[str]:
+    """The outputs with a `run.json` that a pattern names, sorted by name."""
+    system, path = storage.file_system(pattern)
+    found = sorted(str(name) for name in system.glob(f"{path.rstrip('/')}/{RUN_NAME}"))
+    scheme = "" if storage.is_local(pattern) else f"{pattern.partition('://')[0]}://"
+    return [scheme + name.removesuffix(f"/{RUN_NAME}") for name in found]

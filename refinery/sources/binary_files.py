@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from refinery.publish import storage
-from refinery.sources.config import SourceConfig
+from refinery.sources.config import TABLE_FORMATS, SourceConfig
 from refinery.sources.listing import InputFile, is_side_file, matches
 from schemas.errors import SettingsError
 
@@ -22,8 +22,8 @@ _SCHEME = re.compile(r"^[A-Za-z][\w+.-]*:(?://[^/]*)?")
 
 
 def needs_spark(source: SourceConfig) -> bool:
-    """Whether the source is a table of Spark, the recipe asks for `binaryFile`, or fsspec has nothing for the source's scheme."""
-    if source.format == "spark":
+    """Whether the source is a table, the recipe asks for `binaryFile`, or fsspec has nothing for the source's scheme."""
+    if source.format in TABLE_FORMATS:
         return True
     if source.reader is not None:
         return source.reader == "binary_file"

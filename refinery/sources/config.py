@@ -8,7 +8,9 @@ from pydantic import Field, model_validator
 
 from schemas.settings import Settings
 
-Format = Literal["warc", "html", "jsonl", "parquet", "csv", "text", "spark"]
+Format = Literal["warc", "html", "jsonl", "parquet", "csv", "text", "spark", "run"]
+# Formats whose rows Spark joins or reads itself; they have no files that a reader opens.
+TABLE_FORMATS: tuple[Format, ...] = ("spark", "run")
 # What HTTP calls content: OK, Created, Accepted, Non-Authoritative Information.
 DEFAULT_STATUSES = (200, 201, 202, 203)
 
@@ -49,10 +51,14 @@ class SourceConfig(Settings):
     name: str = Field(
         pattern=r"^[a-z0-9][a-z0-9_-]*$", description="name of the source in tables and reports"
     )
-    uri: str = Field(description="folder or file, as a local path or an object store's URI")
+    uri: str = Field(
+        description="folder or file, as a local path or an object store's URI; the output of a run, or a pattern "
+        "of outputs (run)"
+    )
     format: Format = Field(
         description="warc reads ARC and WET, too; html and text read zips; csv reads TSV where the name ends so; "
-        "jsonl reads JSON arrays, too; spark reads any table or DataSource of Spark: see spark"
+        "jsonl reads JSON arrays, too; spark reads any table or DataSource of Spark: see spark; run takes the "
+        "texts that runs of the refinery kept, as they are: no rule judges them again"
     )
     reader: Literal["stream", "binary_file"] | None = Field(
         default=None,

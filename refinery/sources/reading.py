@@ -19,7 +19,7 @@ from refinery.publish import storage
 from refinery.sources.arc import read_arc
 from refinery.sources.binary_files import needs_spark, whole_files
 from refinery.sources.codings import GZIP, ZSTD
-from refinery.sources.config import ReadLimits, SourceConfig
+from refinery.sources.config import TABLE_FORMATS, ReadLimits, SourceConfig
 from refinery.sources.csv_files import read_csv
 from refinery.sources.facts import NO_FILE
 from refinery.sources.files import (
@@ -45,7 +45,7 @@ from refinery.sources.record import (
     short_message,
 )
 from refinery.sources.rows import to_meta
-from refinery.sources.spark_tables import read_table
+from refinery.sources.spark_tables import open_table, read_rows
 from refinery.sources.warc import read_warc
 from refinery.tables import UnionRows, union_ddl
 
@@ -81,11 +81,16 @@ def read_files(
     whole = {source.name: source for source in sources if needs_spark(source)}
     listed = [ListedFile(f.source, f.name, f.uri, priority[f.source]) for f in files]
     tables = [f for f in files if f.source in whole and whole[f.source].format == "spark"]
-    frames = [read_table(spark, whole[f.source], f, priority[f.source], limits) for f in tables]
+    frames = [
+        read_rows(
+            open_table(spark, whole[f.source]), whole[f.source], f, priority[f.source], limits
+        )
+        for f in tables
+    ]
     frames += [
         _read_whole_files(spark, source, [f for f in listed if f.source == name], limits)
         for name, source in whole.items()
-        if source.format != "spark"
+        if source.format not in TABLE_FORMATS
     ]
     if streamed := [f for f in files if f.source not in whole]:
         frames.append(_read_streamed(spark, streamed, sources, priority, limits))

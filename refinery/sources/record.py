@@ -11,6 +11,8 @@ from refinery.sources.urls import normalise_url
 from schemas.fingerprints import sha256_hex
 
 MESSAGE_CHARS = 500
+# Media type of a text that an earlier run kept: it is neither extracted, normalised nor judged again.
+KEPT_TEXT = "text/x-kept"
 # What bytes of strangers may raise in a library below a reader: only readers, whose rejects name file,
 # offset, type and message, catch all of it.
 UNFORESEEN: tuple[type[Exception], ...] = (Exception,)

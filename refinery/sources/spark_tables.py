@@ -69,11 +69,10 @@ def list_table(spark: SparkSession, source: SourceConfig) -> list[InputFile]:
     return [InputFile(file.source, file.name, file.uri, file.size, file.changed, digest)]
 
 
-def read_table(
-    spark: SparkSession, source: SourceConfig, file: InputFile, priority: int, limits: ReadLimits
+def read_rows(
+    table: DataFrame, source: SourceConfig, file: InputFile, priority: int, limits: ReadLimits
 ) -> DataFrame:
-    """Every row as a row of `fetches` or `rejects`."""
-    table = open_table(spark, source)
+    """Every row of a source's table as a row of `fetches` or `rejects`."""
     # Bytes do not go through JSON.
     text = F.col(source.fields.text) if source.fields.text in table.columns else F.lit(None)
     numbered = _numbered(table.withColumn("_text", text))

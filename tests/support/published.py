@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from refinery.publish.facts import StageFacts
 from refinery.publish.records import StageRecord, TableSummary
+from refinery.publish.run_file import RunFile, write_run_file
 from refinery.publish.store import Store
 from refinery.report.tables import Tables
 
@@ -62,3 +63,24 @@ def published_tables(
             code_version="0",
         )
     return Tables(store, records)
+
+
+def write_run(output: Path, *, last: str = "tokenise") -> None:
+    """A run that has come as far as a stage, with one kept document of two."""
+    documents = [{"doc_id": name, "text": f"text {name}"} for name in "ab"]
+    tables = {
+        "clean": {"cleaned": documents},
+        "tokenise": {"tokens": [{"doc_id": "a", "split": "train"}]},
+    }
+    records = published_tables(output / "tables", tables).records
+    store, inputs = Store(str(output / "tables")), dict[str, str]()
+    for stage in tables:
+        store.publish(records[stage].model_copy(update={"inputs": dict(inputs)}))
+        inputs[stage] = records[stage].fingerprint
+        if stage == last:
+            break
+    run = RunFile(
+        name="day", command=(), code_version="0", packages={}, settings={}, tables="tables",
+        stages=inputs, started_at="2000-01-01T00:00:00+00:00",
+    )  # fmt: skip
+    write_run_file(str(output), run)

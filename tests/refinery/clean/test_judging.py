@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from refinery.clean import judging
+from refinery.clean.cleaner import Cleaner
 from refinery.clean.config import CleanConfig
 from refinery.clean.judging import Judge
-from refinery.clean.pages import NormalizedPage
+from refinery.clean.pages import CleanDocument, NormalizedPage, Payload
 from refinery.filters.config import RulesConfig
+from refinery.sources.record import KEPT_TEXT
 from schemas.settings import Bounded, parse_settings
 
 ENGLISH = "The committee met in the early morning and wrote a long letter about the river. " * 8
@@ -118,3 +120,24 @@ def test_cantonese_is_judged_as_chinese() -> None:
     assert document.lang == "yue"
     assert document.chinese == "Hant"
     assert not [reason for reason in document.reasons if reason.startswith("gopher:")]
+
+
+def test_a_text_that_a_run_kept_is_measured_and_neither_judged_nor_edited() -> None:
+    plain = {
+        "language": {"languages": ["zh"]},
+        "rules": {"lines": ["c4"], "pii": {}, "urls": {"domains": ["bad.example"]}},
+    }
+    text = "It’s  kept ... :smile: write to a.b@example.org\nmenu\n"
+    payload = Payload(text.encode(), KEPT_TEXT, "utf-8", "https://bad.example/a", "0")
+    fresh = Payload(text.encode(), "text/plain", "utf-8", "https://bad.example/a", "0")
+
+    with Cleaner(parse_settings(CleanConfig, plain, where="test"), {}) as cleaner:
+        kept, judged = cleaner.clean([payload, fresh])
+
+    assert isinstance(kept, CleanDocument)
+    assert isinstance(judged, CleanDocument)
+    assert kept.page.text == text
+    assert (kept.reasons, kept.edits, kept.page.counters) == ([], (), {})
+    assert kept.values["words"] > 0
+    assert judged.reasons
+    assert judged.edits

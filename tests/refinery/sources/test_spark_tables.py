@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from refinery.sources.config import FieldMapping, ReadLimits, SourceConfig, SparkReaderConfig
-from refinery.sources.spark_tables import list_table, open_table, read_table
+from refinery.sources.spark_tables import list_table, open_table, read_rows
 from schemas.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ FIELDS = FieldMapping(text="body", url="link", fetched_at="at")
 
 def read(spark: SparkSession, source: SourceConfig) -> list[dict[str, Any]]:
     (file,) = list_table(spark, source)
-    rows = read_table(spark, source, file, 3, ReadLimits()).collect()
+    rows = read_rows(open_table(spark, source), source, file, 3, ReadLimits()).collect()
     return [row.asDict() for row in rows]
 
 
