@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from refinery.filters.citations import citations, indexes
 from refinery.filters.config import LineRules
 from refinery.filters.counting import Mask, end_in_dots
 from refinery.filters.line_facts import scan_inside
@@ -34,7 +35,7 @@ from refinery.text.batch import LETTER, Indices, Lines, TextBatch
 from refinery.text.edits import Edit, apply_edits, merge_edits
 from refinery.text.marked_edit import MarkedEdit
 
-LINES_VERSION = 4
+LINES_VERSION = 5
 
 TERMINAL_MARKS = ".?!\"'。？！…”’」』；؟۔।॥။៕។།።։"
 MAX_WORD_CHARS = 1000
@@ -54,10 +55,8 @@ POLICY_WORDS = ("cookie", "policy", "terms of use", "使用条款", "政策")
 PHRASES = (
     "in cart", "in your cart", "read more", "阅读全文", "查看更多", "sign in", "sign-in", "登录",
 )  # fmt: skip
-_CITATION = re.compile(
-    r"\[(?:\d{0,3}|edit|citation needed|编辑|來源請求|来源请求)\]", re.IGNORECASE
-)
-CITATION_STARTS = "0123456789]ecEC编來来"
+# What follows the bracket of a citation; zero begins an index.
+CITATION_STARTS = "123456789]ecEC编來来"
 _COUNTER = re.compile(
     r"\W*\d[\d,.]*[km万]?\s*(?:likes?|shares?|comments?|retweets?|reposts?|quotes?|bookmarks?"
     r"|upvotes?|downvotes?|downloads?|views?|followers?|个?赞|条?评论|次?转发|次?浏览|次?阅读|收藏)\W*",
@@ -242,8 +241,12 @@ def _c4_without_marks(view: _View) -> None:
     few = (view.num_words < MIN_C4_WORDS) & (view.blank_words < MIN_C4_WORDS)
     view.drop(few, "c4:few_words")
     view.drop(view.where(view.longest > MAX_WORD_CHARS, _has_long_word), "c4:long_word")
-    for line in np.flatnonzero(view.cited & view.left).tolist():
-        view.trim(line, _CITATION.finditer(view.text(line)), CITATION)
+    cited = np.flatnonzero(view.cited & view.left)
+    docs = set(view.lines.doc[cited].tolist())
+    is_prose = {doc: not indexes(view.batch.texts[doc]) for doc in docs}
+    for line in cited.tolist():
+        if is_prose[int(view.lines.doc[line])]:
+            view.trim(line, citations(view.text(line)), CITATION)
 
 
 def _names_policy(text: str) -> bool:

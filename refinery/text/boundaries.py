@@ -1,7 +1,9 @@
 """Find where words and sentences begin in a text, and which tokens hold those characters.
 
-English words are runs of letters and digits; runs of Han characters are cut by jieba's dictionary
-(rjieba, MIT). Offsets count code points.
+Words are runs of letters and digits with the marks on them, as Hindi has; runs of Han characters are cut
+by jieba's dictionary (rjieba, MIT). Scripts without blanks between words (Thai, Lao, Khmer, Burmese) are
+cut into their smallest written units: a consonant with its vowels, its marks and what is stacked below it.
+Offsets count code points.
 """
 
 from __future__ import annotations
@@ -10,12 +12,27 @@ import re
 
 import numpy as np
 import numpy.typing as npt
+import regex
+
+from refinery.text.batch import UNSPACED_RANGES
 
 Ints = npt.NDArray[np.int64]
 
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-# A run of Han, a word of anything else with an apostrophe inside, or any other visible character.
-_WORD = re.compile(rf"(?P<han>[{_HAN}]+)|[^\W{_HAN}]+(?:['’][^\W{_HAN}]+)*|[^\w\s]")
+_HAN_RUN = re.compile(rf"[{_HAN}]+")
+_UNSPACED = "".join(rf"\u{first:04x}-\u{last:04x}" for first, last in UNSPACED_RANGES)
+# Thai and Lao write these vowels before their consonant, and those behind it without a mark's class.
+_LEADING, _FOLLOWING = r"\u0e40-\u0e44\u0ec0-\u0ec4", r"\u0e30\u0e32\u0e33\u0e45\u0eb0\u0eb2\u0eb3"
+# Signs of Khmer, Burmese, Tai Tham, Javanese and Balinese that put the next consonant below this one.
+_STACKING = r"\u17d2\u1039\u1a60\ua9c0\u1b44"
+_UNIT = rf"[{_LEADING}]?[{_UNSPACED}](?:[{_STACKING}][{_UNSPACED}]|[\p{{M}}{_FOLLOWING}])*"
+# In `regex` marks are characters of words, which they are not in `re`.
+_LETTER = rf"[[\w\p{{No}}]--[{_HAN}{_UNSPACED}]]"
+# A run of Han, a unit, a word of anything else (an apostrophe or a joiner inside), or another visible character.
+_WORD = regex.compile(
+    rf"(?P<han>[{_HAN}]+)|{_UNIT}|{_LETTER}+(?:['’\u200c\u200d]{_LETTER}+)*|[^\w\s]",
+    regex.VERSION1,
+)
 _CLOSING = "\"'”’»)\\]」』）】》"
 _SENTENCE_END = re.compile(rf"(?P<latin>[.!?…]+[{_CLOSING}]*(?=\s))|[。！？；…]+[{_CLOSING}]*|\n")
 # Words after whose full stop a sentence goes on; a single letter is an initial.
@@ -51,7 +68,7 @@ def _han_starts(run: str, start: int) -> list[int]:
 
 def count_han_words(text: str) -> int:
     """Words that the runs of Han characters in a text make, by the dictionary."""
-    return sum(len(_han_starts(run, 0)) for match in _WORD.finditer(text) if (run := match["han"]))
+    return sum(len(_han_starts(match[0], 0)) for match in _HAN_RUN.finditer(text))
 
 
 def sentence_starts(text: str) -> Ints:

@@ -16,7 +16,7 @@ from refinery.text.edits import apply_edits, edits_of
 from refinery.text.list_columns import Ints, join_lists
 from refinery.tokenizers.cached_bpe import PieceEncoder, cached_encoder
 
-TOKENISE_VERSION = 2
+TOKENISE_VERSION = 3
 OUTPUT_DDL = (
     "doc_id string, source string, is_heldout boolean, input_ids array<int>, num_tokens int, "
     "num_bytes bigint, word_starts array<int>, sentence_starts array<int>"

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from refinery.filters.citations import citations
 from refinery.filters.config import LineRules
 from refinery.filters.lines import TRIMS, line_edits, removed_word_fractions, sentences_left
 from refinery.filters.values import compute_values
@@ -44,7 +45,10 @@ def verdict(line: str, rules: LineRules) -> str | None:
 def trims(line: str, rules: LineRules) -> str:
     """A line that stays, without what is cut inside of it."""
     if rules != "refinedweb":
-        return re.sub(r"\[\d{0,3}\]", "", line)
+        # Which brackets are citations is for test_citations.py to say, one line at a time.
+        for match in reversed(list(citations(line))):
+            line = line[: match.start()] + line[match.end() :]
+        return line
     if len(WORD.findall(line)) > 10:
         return line
     line = re.sub(r"(read more|查看更多)\W{0,20}$", "", line, count=1, flags=re.IGNORECASE)

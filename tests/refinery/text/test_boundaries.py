@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from refinery.text.boundaries import sentence_starts, tokens_at, word_starts
 
@@ -34,6 +35,28 @@ def test_words_of_both_languages() -> None:
     text = "It's 生命的起源, ok"
 
     assert pieces(text, word_starts(text)) == ["It's", "生命", "的", "起源", ",", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("मैं हिन्दी पढ़ता हूँ", ["मैं", "हिन्दी", "पढ़ता", "हूँ"]),
+        ("বাংলা ভাষা", ["বাংলা", "ভাষা"]),
+        ("தமிழ் மொழி", ["தமிழ்", "மொழி"]),
+        ("می\u200cخواهم بروم", ["می\u200cخواهم", "بروم"]),
+        ("cafe\u0301 m² ①", ["cafe\u0301", "m²", "①"]),
+        ("ภาษาไทย", ["ภา", "ษา", "ไท", "ย"]),
+        ("น้ำใส 12", ["น้ำ", "ใส", "12"]),
+        ("ພາສາ", ["ພາ", "ສາ"]),
+        ("ខ្មែរ", ["ខ្មែ", "រ"]),
+        ("ဗုဒ္ဓ", ["ဗု", "ဒ္ဓ"]),
+        ("ไทยและOpenAI中文", ["ไท", "ย", "และ", "OpenAI", "中文"]),
+    ],
+)
+def test_no_word_begins_at_a_mark(text: str, words: list[str]) -> None:
+    found = pieces(text, word_starts(text))
+
+    assert found == words
 
 
 def test_tokens_that_hold_a_place() -> None:
