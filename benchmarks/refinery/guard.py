@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from benchmarks.record import argument_parser, record
-from refinery.clean.guard import Failed, Guard, Killed
+from refinery.clean.guard import Failed, Guard, Killed, Limits
 from refinery.extract.config import ExtractConfig
 from refinery.extract.limits import PageRejected
 from refinery.extract.page import extract_page
@@ -66,9 +66,13 @@ def extract(page: bytes, *, config: ExtractConfig) -> str:
         return error.reason
 
 
+def _limits(config: ExtractConfig) -> Limits:
+    return Limits(cpu_seconds=config.guard.cpu_seconds, address_bytes=config.guard.memory_bytes)
+
+
 def fates(config: ExtractConfig) -> Iterator[tuple[str, str, float]]:
     """Name, fate and CPU seconds of each hostile page."""
-    with Guard(partial(extract, config=config), config.guard) as guard:
+    with Guard(partial(extract, config=config), _limits(config)) as guard:
         for name, page in hostile_pages().items():
             before = _cpu(guard)
             (outcome,) = guard.map([page])
@@ -91,7 +95,7 @@ def overhead(pages: list[bytes], config: ExtractConfig) -> dict[str, float]:
     """CPU seconds of the same pages with and without the guard, group by group."""
     run = partial(extract, config=config)
     plain = guarded = 0.0
-    with Guard(run, config.guard) as guard:
+    with Guard(run, _limits(config)) as guard:
         list(guard.map(pages[:2]))
         for page in pages[:2]:
             run(page)

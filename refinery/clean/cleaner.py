@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from refinery.clean.config import CleanConfig
-from refinery.clean.guard import Failed, Guard, Killed
+from refinery.clean.guard import Failed, Guard, Killed, Limits
 from refinery.clean.judging import Judge
 from refinery.clean.pages import CleanDocument, NormalizedPage, Payload, Rejected
 from refinery.clean.stored_verdicts import StoredVerdicts
@@ -76,7 +76,11 @@ class Cleaner:
         self._verdicts = verdicts
         self._judge = Judge(config, models)
         self._guard: Guard[Payload, NormalizedPage | Rejected] = Guard(
-            self._prepare, config.extract.guard
+            self._prepare,
+            Limits(
+                cpu_seconds=config.extract.guard.cpu_seconds,
+                address_bytes=config.extract.guard.memory_bytes,
+            ),
         )
 
     def __enter__(self) -> Cleaner:

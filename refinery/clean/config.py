@@ -8,6 +8,7 @@ from refinery.extract.config import ExtractConfig
 from refinery.filters.config import RulesConfig
 from refinery.language.config import LanguageConfig
 from refinery.normalize.config import NormalizeConfig
+from refinery.publish.own_code import OwnCodeLimits
 from refinery.quality.config import QUALITY, HeadConfig, QualityConfig, TopFractionConfig
 from schemas.settings import Settings
 
@@ -19,6 +20,7 @@ class CleanConfig(Settings):
     normalize: NormalizeConfig = NormalizeConfig()
     language: LanguageConfig = LanguageConfig()
     rules: RulesConfig = RulesConfig()
+    own_code: OwnCodeLimits = OwnCodeLimits()
     quality: QualityConfig = QualityConfig()
     heads: dict[str, HeadConfig] = Field(
         default_factory=dict,

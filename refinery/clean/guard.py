@@ -14,13 +14,12 @@ import multiprocessing
 import os
 import resource
 import signal
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Generic, TypeVar
-
-from refinery.extract.config import GuardConfig
 
 DocumentT = TypeVar("DocumentT")
 ResultT = TypeVar("ResultT")
@@ -30,6 +29,23 @@ MESSAGE_CHARS = 300
 POLL_SECONDS = 0.2
 PR_SET_PDEATHSIG = 1
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What the child may take for one document; None where there is no such limit.
+
+    Attributes:
+        address_bytes: Address space on top of what the child starts with; the system refuses more.
+        resident_bytes: Memory in use on top of what it was when the document came; looked at several
+            times a second, so what CUDA reserves and does not use is not counted.
+        wall_seconds: For functions that wait: parsers never do, and load would change their verdicts.
+    """
+
+    cpu_seconds: float
+    address_bytes: int | None = None
+    resident_bytes: int | None = None
+    wall_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -63,12 +79,12 @@ class Guard(Generic[DocumentT, ResultT]):
     Args:
         function: Called in the child, one document at a time. MemoryError and RecursionError
             become `Killed`, any other exception `Failed`; the next document goes on.
-        config: Limits of CPU time and memory.
+        limits: Of CPU time, memory and, where it is asked for, the clock.
     """
 
-    def __init__(self, function: Callable[[DocumentT], ResultT], config: GuardConfig) -> None:
+    def __init__(self, function: Callable[[DocumentT], ResultT], limits: Limits) -> None:
         self._function = function
-        self._config = config
+        self._limits = limits
         self._child: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
 
@@ -109,14 +125,14 @@ class Guard(Generic[DocumentT, ResultT]):
         return results, None
 
     def _wait(self, pipe: Connection) -> Killed | None:
-        """Wait for the next result; the limit is on the child's CPU time, whatever the clock says."""
+        """Wait for the next result, and look at what the child takes meanwhile."""
         assert self._child is not None
         pid = self._child.pid or 0
-        start = _cpu_seconds(pid)
+        before = _Usage.of(pid)
         while not pipe.poll(POLL_SECONDS):
-            used = _cpu_seconds(pid) - start
-            if used > self._config.cpu_seconds:
-                return Killed("guard:timeout", f"over {self._config.cpu_seconds:g} s of CPU time")
+            beyond = _beyond(self._limits, before, _Usage.of(pid))
+            if beyond is not None:
+                return beyond
             if not self._child.is_alive() and not pipe.poll():
                 return self._post_mortem()
         return None
@@ -128,7 +144,8 @@ class Guard(Generic[DocumentT, ResultT]):
         if code == -signal.SIGKILL:
             return _KILLED_OUTSIDE
         if code in (-signal.SIGABRT, MEMORY_EXIT):
-            return Killed("guard:memory", f"over {self._config.memory_bytes} bytes of memory")
+            told = f"over {self._limits.address_bytes} bytes of memory"
+            return Killed("guard:memory", told if self._limits.address_bytes else "out of memory")
         return Killed("guard:crash", f"the parser's process ended with code {code}")
 
     def _connect(self) -> Connection:
@@ -136,7 +153,7 @@ class Guard(Generic[DocumentT, ResultT]):
             context = multiprocessing.get_context("fork")
             self._pipe, theirs = context.Pipe()
             self._child = context.Process(
-                target=_serve, args=(theirs, self._function, self._config), daemon=True
+                target=_serve, args=(theirs, self._function, self._limits), daemon=True
             )
             self._child.start()
             theirs.close()
@@ -161,7 +178,7 @@ class Guard(Generic[DocumentT, ResultT]):
 MEMORY_EXIT = 77
 
 
-def _serve(pipe: Connection, function: Callable[[DocumentT], ResultT], config: GuardConfig) -> None:
+def _serve(pipe: Connection, function: Callable[[DocumentT], ResultT], limits: Limits) -> None:
     """Run in the child: read documents, write results, and leave without exit handlers.
 
     `os._exit`, because the child holds copies of the worker's sockets to the JVM.
@@ -170,9 +187,9 @@ def _serve(pipe: Connection, function: Callable[[DocumentT], ResultT], config: G
     _close_inherited(keep=pipe.fileno())
     # What the worker had loaded is never garbage here: left alone, its memory pages stay shared.
     gc.freeze()
-    used = _address_space()
-    limit = used + config.memory_bytes
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    if limits.address_bytes is not None:
+        most = _pages(os.getpid())[0] + limits.address_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
     with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
         while True:
             for document in pipe.recv():
@@ -211,9 +228,39 @@ def _close_inherited(*, keep: int) -> None:
     os.closerange(keep + 1, 4096)
 
 
-def _address_space() -> int:
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[0]) * resource.getpagesize()
+@dataclass(frozen=True)
+class _Usage:
+    """What a process has taken so far."""
+
+    cpu_seconds: float
+    resident_bytes: int
+    clock: float
+
+    @classmethod
+    def of(cls, pid: int) -> _Usage:
+        return cls(_cpu_seconds(pid), _pages(pid)[1], time.monotonic())
+
+
+def _beyond(limits: Limits, before: _Usage, now: _Usage) -> Killed | None:
+    """The first limit that a document has passed."""
+    if now.cpu_seconds - before.cpu_seconds > limits.cpu_seconds:
+        return Killed("guard:timeout", f"over {limits.cpu_seconds:g} s of CPU time")
+    if limits.wall_seconds is not None and now.clock - before.clock > limits.wall_seconds:
+        return Killed("guard:timeout", f"over {limits.wall_seconds:g} s by the clock")
+    grown = now.resident_bytes - before.resident_bytes
+    if limits.resident_bytes is not None and grown > limits.resident_bytes:
+        return Killed("guard:memory", f"over {limits.resident_bytes} bytes of memory")
+    return None
+
+
+def _pages(pid: int) -> tuple[int, int]:
+    """Address space and resident memory of a process, in bytes; 0 for a process that is gone."""
+    try:
+        with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+            total, resident = file.read().split()[:2]
+    except OSError:
+        return 0, 0
+    return int(total) * resource.getpagesize(), int(resident) * resource.getpagesize()
 
 
 def _cpu_seconds(pid: int) -> float:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from refinery.clean.config import CleanConfig
+from refinery.clean.own_calls import GuardedScorer, OwnCalls, own_calls
 from refinery.clean.pages import CleanDocument, NormalizedPage, Rejected
 from refinery.filters.gopher_variants import variant_values
 from refinery.filters.lines import LineEdits, line_edits, removed_word_fractions, sentences_left
@@ -24,13 +26,14 @@ from refinery.filters.word_lists import words_reason
 from refinery.language.domains import domain_of
 from refinery.language.identify import Language, language_reason
 from refinery.language.mixture import Reading, chinese_variety, read_languages
-from refinery.publish.own_code import FAILED, run_each
+from refinery.publish.own_code import Failure, run_each
 from refinery.quality.actions import head_marks, head_masks
 from refinery.quality.classifier import head_reasons, quality_reasons
-from refinery.quality.config import QUALITY, HeadConfig
+from refinery.quality.config import QUALITY, HeadConfig, PythonScorerConfig
 from refinery.quality.reasons import head_sampled
 from refinery.quality.sampling import is_sampled_out
 from refinery.quality.scorers import HeadModel, Scorer, load_scorer
+from refinery.sources.record import short_message
 from refinery.text.batch import TextBatch, spans_of_groups
 from refinery.text.language_labels import CHINESE
 from refinery.text.marked_edit import MarkedEdit
@@ -115,25 +118,39 @@ class Judge:
             RuleInput(page.text, label, page.url, page.title)
             for page, label in zip(pages, labels, strict=True)
         ]
-        return run_python_rules(self._config.rules.python, documents)
+        names = self._config.rules.python
+        return run_python_rules(names, documents, self._calls().run if names else None)
 
-    def _scores(self, texts: Sequence[str], failures: dict[int, str]) -> dict[str, list[float]]:
+    def _calls(self) -> OwnCalls:
+        """The child for the recipe's functions; forked when the first of them is called."""
+        own = [
+            model.python for model in self._models.values() if isinstance(model, PythonScorerConfig)
+        ]
+        return own_calls(self._config.own_code, (*self._config.rules.python, *own))
+
+    def _scores(self, texts: Sequence[str], failures: dict[int, Failure]) -> dict[str, list[float]]:
         """Scores by head; what a scorer raises is added to the failures."""
         scores = {}
         for head, scorer in self._scorers().items():
             found, failed = run_each(scorer.score, texts, name=f"head {head}")
             scores[head] = [0.0 if score is None else score for score in found]
-            for index, message in failed.items():
-                failures.setdefault(index, message)
+            for index, failure in failed.items():
+                failures.setdefault(index, failure)
         return scores
 
     def _scorers(self) -> dict[str, Scorer]:
-        return {head: load_scorer(model) for head, model in self._models.items()}
+        return {
+            head: GuardedScorer(load_scorer(model), self._calls())
+            if isinstance(model, PythonScorerConfig)
+            else load_scorer(model)
+            for head, model in self._models.items()
+        }
 
     def _judge_page(self, measured: Measurements, index: int) -> CleanDocument | Rejected:
         page, reading = measured.pages[index], measured.readings[index]
         if index in measured.own.failures and not page.is_kept:
-            return Rejected(FAILED, measured.own.failures[index])
+            failure = measured.own.failures[index]
+            return Rejected(failure.reason, short_message(failure.message))
         language = reading.first
         scores = {head: column[index] for head, column in measured.scores.items()}
         reasons = [
@@ -145,7 +162,10 @@ class Judge:
         if page.is_kept:
             reasons = []
         else:
-            page = _with_head_actions(page, scores, self._config.heads, self._scorers())
+            masked, failed = run_each(partial(self._with_actions, scores), [page], name="heads")
+            if failed:
+                return Rejected(failed[0].reason, short_message(failed[0].message))
+            page = masked[0] or page
             page = _with_prefix(page, domain, self._config.domain_prefix)
         is_chinese = language.label in CHINESE
         return CleanDocument(
@@ -164,6 +184,13 @@ class Judge:
             reasons=reasons,
             domain=domain,
         )
+
+    def _with_actions(
+        self, scores: Mapping[str, float], pages: Sequence[NormalizedPage]
+    ) -> list[NormalizedPage]:
+        """Marks and masks of heads, whose scorers may be the user's own."""
+        heads, scorers = self._config.heads, self._scorers()
+        return [_with_head_actions(page, scores, heads, scorers) for page in pages]
 
     def _score_reasons(self, scores: Mapping[str, float], doc_id: str | None) -> list[str]:
         """Reasons of the classifiers: quality, other heads, sampling by score."""

@@ -14,13 +14,14 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
 from refinery.filters.rules import PYTHON
 from refinery.filters.values import Floats
-from refinery.publish.own_code import WrongAnswerError, run_each
+from refinery.publish.own_code import Failure, Run, WrongAnswerError, run_each
 from schemas.errors import SettingsError
 from schemas.own_code import load_own
 
@@ -46,24 +47,28 @@ class OwnVerdicts:
     Attributes:
         values: [D] by name, NaN where a document got none.
         reasons: [D] verdicts in the order of the functions.
-        failures: By document: which function raised what.
+        failures: By document: which function raised what, or was stopped.
     """
 
     values: dict[str, Floats] = field(default_factory=dict)
     reasons: list[list[str]] = field(default_factory=list)
-    failures: dict[int, str] = field(default_factory=dict)
+    failures: dict[int, Failure] = field(default_factory=dict)
 
 
-def run_python_rules(names: Sequence[str], documents: Sequence[RuleInput]) -> OwnVerdicts:
-    """Ask each function about all documents."""
+def run_python_rules(
+    names: Sequence[str], documents: Sequence[RuleInput], run: Run | None = None
+) -> OwnVerdicts:
+    """Ask each function about all documents.
+
+    Args:
+        names: `module:function`.
+        documents: What they are asked about.
+        run: Runs a call on a batch, e.g. in another process; None: it is called here.
+    """
     said = OwnVerdicts(reasons=[[] for _ in documents])
     for name in names if documents else ():
-        function = load_own(name)
-
-        def call(batch: Sequence[RuleInput], function: Any = function) -> list[Answer]:
-            return [_checked(answer) for answer in function(batch)]
-
-        answers, failures = run_each(call, documents, name=name)
+        call = partial(rule_answers, name)
+        answers, failures = run_each(partial(run, call) if run else call, documents, name=name)
         for index, answer in enumerate(answers):
             if answer is not None:
                 _note(said, index, answer)
@@ -72,6 +77,11 @@ def run_python_rules(names: Sequence[str], documents: Sequence[RuleInput]) -> Ow
 
 
 Answer = str | dict[str, float] | None
+
+
+def rule_answers(name: str, batch: Sequence[RuleInput]) -> list[Answer]:
+    """What a function says of documents, in plain form."""
+    return [_checked(answer) for answer in load_own(name)(batch)]
 
 
 def _note(said: OwnVerdicts, index: int, answer: str | dict[str, float]) -> None:
@@ -127,8 +137,8 @@ _TRIAL = (
 )
 
 
-def check_python_rules(names: Sequence[str]) -> None:
-    """Import the functions and try each on three small texts.
+def check_python_rules(names: Sequence[str], run: Run | None = None) -> None:
+    """Import the functions and try each on three small texts; `run` as in `run_python_rules`.
 
     Raises:
         SettingsError: One cannot be imported, or fails on all of them.
@@ -136,11 +146,12 @@ def check_python_rules(names: Sequence[str]) -> None:
     faults = []
     for name in names:
         try:
-            failures = run_python_rules([name], _TRIAL).failures
+            load_own(name)
+            failures = run_python_rules([name], _TRIAL, run).failures
         except SettingsError as error:
             faults.append(str(error))
             continue
         if len(failures) == len(_TRIAL):
-            faults.append(failures[0])
+            faults.append(failures[0].message)
     if faults:
         raise SettingsError("recipe.clean.rules.python: " + "\n  ".join(faults))

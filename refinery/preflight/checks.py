@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
+from refinery.clean.own_calls import own_calls
 from refinery.decontaminate.benchmarks import check_benchmark
 from refinery.decontaminate.config import BenchmarkConfig
 from refinery.dedup.earlier import check_earlier, earlier_runs
@@ -65,10 +66,12 @@ def find_mistakes(settings: RefineSettings, *, packs: bool = True) -> list[Pipel
 
 def _own_code_checks(recipe: Recipe) -> Iterator[Check]:
     """Import and try what the user wrote or brought: models and functions."""
+    # Tried with the limits of the run: what never ends is found here, too.
+    run = own_calls(recipe.clean.own_code, recipe.own_code).run
     if recipe.clean.rules.python:
-        yield lambda: check_python_rules(recipe.clean.rules.python)
+        yield lambda: check_python_rules(recipe.clean.rules.python, run)
     for head, given in recipe.given_heads.items():
-        yield partial(check_scorer, head, given)
+        yield partial(check_scorer, head, given, run)
 
 
 def _errors(checks: Iterable[Check]) -> Iterator[PipelineError]:

@@ -6,10 +6,11 @@ import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from refinery.publish import storage
-from refinery.publish.own_code import WrongAnswerError, run_each
+from refinery.publish.own_code import Run, WrongAnswerError, run_each
 from refinery.quality.classifier import ModelFiles, load_classifier, to_line
 from refinery.quality.config import GivenModelConfig, PythonScorerConfig
 from schemas.errors import SettingsError
@@ -145,8 +146,8 @@ def wanted_label(labels: Sequence[str], config: GivenModelConfig) -> str | None:
     return PREFIX + obvious[0]
 
 
-def check_scorer(head: str, model: HeadModel) -> None:
-    """Load a given model and score two small texts.
+def check_scorer(head: str, model: HeadModel, run: Run | None = None) -> None:
+    """Load a given model and score two small texts; `run` runs a call in another process.
 
     Raises:
         SettingsError: It cannot be loaded, or fails on both.
@@ -158,6 +159,9 @@ def check_scorer(head: str, model: HeadModel) -> None:
         scorer = load_scorer(_local(model))
     except SettingsError as error:
         raise SettingsError(f"{where}: {error}") from error
-    _, failures = run_each(scorer.score, _TRIAL, name=head)
+    # A file is read by fastText, in this process.
+    elsewhere = run if isinstance(model, PythonScorerConfig) else None
+    call = partial(elsewhere, scorer.score) if elsewhere else scorer.score
+    _, failures = run_each(call, _TRIAL, name=head)
     if len(failures) == len(_TRIAL):
-        raise SettingsError(f"{where}: {failures[0]}")
+        raise SettingsError(f"{where}: {failures[0].message}")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from refinery.clean.guard import Failed, Guard, Killed
-from refinery.extract.config import ExtractConfig, GuardConfig
+from refinery.clean.guard import Failed, Guard, Killed, Limits
+from refinery.extract.config import ExtractConfig
 from refinery.extract.page import extract_page
 
-CONFIG = GuardConfig(cpu_seconds=0.5, memory_bytes=300_000_000)
+LIMITS = Limits(cpu_seconds=0.5, address_bytes=300_000_000)
 
 
 class Panic(BaseException):
@@ -54,7 +54,7 @@ def _killed(left: Path) -> str:
 
 
 def outcomes(*jobs: str) -> list[str]:
-    with Guard(work, CONFIG) as guard:
+    with Guard(work, LIMITS) as guard:
         return [r.reason if isinstance(r, Killed) else r for r in guard.map(jobs)]
 
 
@@ -74,7 +74,7 @@ def test_one_child_serves_many_documents() -> None:
 
 
 def test_closing_leaves_no_child() -> None:
-    guard = Guard(work, CONFIG)
+    guard = Guard(work, LIMITS)
     (pid,) = guard.map(["pid"])
     guard.close()
     time.sleep(0.1)
@@ -94,9 +94,8 @@ def test_a_child_killed_from_outside_costs_no_document(tmp_path: Path) -> None:
 def test_a_killed_worker_leaves_no_child() -> None:
     program = (
         "import os, time\n"
-        "from refinery.extract.config import GuardConfig\n"
-        "from refinery.clean.guard import Guard\n"
-        "guard = Guard(lambda job: os.getpid(), GuardConfig())\n"
+        "from refinery.clean.guard import Guard, Limits\n"
+        "guard = Guard(lambda job: os.getpid(), Limits(cpu_seconds=30))\n"
         "print(*guard.map(['pid']), flush=True)\n"
         "time.sleep(600)\n"
     )
@@ -132,7 +131,7 @@ def test_nothing_of_one_document_reaches_the_next() -> None:
     def read(page: bytes) -> str:
         return extract_page(page, mime="text/html", charset=None, config=config).text
 
-    with Guard(read, GuardConfig()) as guard:
+    with Guard(read, Limits(cpu_seconds=30)) as guard:
         together = list(guard.map([*pages, *pages]))
         alone = [next(guard.map([page])) for page in reversed(pages)]
 
@@ -142,7 +141,7 @@ def test_nothing_of_one_document_reaches_the_next() -> None:
 def test_an_exception_is_a_result_that_names_type_message_and_place(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    with Guard(work, CONFIG) as guard:
+    with Guard(work, LIMITS) as guard:
         first, failed, last = guard.map(["pid", "raise", "pid"])
 
     assert isinstance(failed, Failed)
@@ -157,7 +156,7 @@ def test_an_exception_is_a_result_that_names_type_message_and_place(
 
 
 def test_a_panic_that_is_no_exception_is_a_result_too() -> None:
-    with Guard(work, CONFIG) as guard:
+    with Guard(work, LIMITS) as guard:
         (failed,) = guard.map(["panic"])
 
     assert isinstance(failed, Failed)

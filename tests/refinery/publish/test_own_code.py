@@ -47,7 +47,7 @@ def test_one_bad_item_does_not_take_its_batch_with_it() -> None:
 
     assert results == [10.0, None, 2.0]
     assert list(failures) == [1]
-    assert failures[1].startswith(
+    assert failures[1].message.startswith(
         "mine:halves: ZeroDivisionError: division by zero (test_own_code.py:"
     )
 
@@ -66,4 +66,17 @@ def test_whatever_is_raised_is_a_failure(error: BaseException) -> None:
 def test_too_few_answers_are_none() -> None:
     _, failures = run_each(lambda numbers: [], [1, 2], name="f")
 
-    assert failures[0].startswith("f: WrongAnswerError: 0 answers to 1 documents")
+    assert failures[0].message.startswith("f: WrongAnswerError: 0 answers to 1 documents")
+
+
+def test_batches_are_bounded_and_a_bad_item_costs_its_batch_alone() -> None:
+    sizes = []
+
+    def call(numbers: Sequence[int]) -> list[float]:
+        sizes.append(len(numbers))
+        return [1 / number for number in numbers]
+
+    results, failures = run_each(call, [*range(1, 80), 0, *range(1, 100)], name="f")
+
+    assert (len(results), list(failures)) == (179, [79])
+    assert sizes == [64, 64, *[1] * 64, 51]
