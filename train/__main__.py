@@ -34,6 +34,7 @@ VERBS = {
     "models": ("train.commands.models", "presets with parameters, memory and FLOPs"),
     "generate": ("train.commands.generate", "text from a run, a checkpoint or a folder"),
     "export": ("train.commands.export", "any checkpoint as a Hugging Face folder"),
+    "triage": ("train.commands.triage", "why a step spiked, and the documents that did it"),
     "simulate-policies": (
         "train.commands.simulate_policies",
         "false alarms and recall of spike detectors on recorded curves",

@@ -56,6 +56,10 @@ def _contents(recipe: Recipe, store: Store) -> Contents:
         ("block classifier", weights_sha256()),
         *((f"url list {i}", sha256_hex(storage.read_bytes(uri))) for i, uri in enumerate(lists)),
         *(
+            (f"documents {i}", sha256_hex(storage.read_bytes(uri)))
+            for i, uri in enumerate(recipe.exclude.documents)
+        ),
+        *(
             (f"words {category}", sha256_hex(storage.read_bytes(config.uri)))
             for category, config in recipe.clean.rules.word_lists.items()
         ),

@@ -105,6 +105,8 @@ def _list_checks(recipe: Recipe) -> Iterator[Check]:
         yield partial(_check_list, f"recipe.clean.rules.urls.lists[{number}]", uri)
     for number, uri in enumerate(recipe.exclude.lists):
         yield partial(_check_list, f"recipe.exclude.lists[{number}]", uri)
+    for number, uri in enumerate(recipe.exclude.documents):
+        yield partial(_check_documents, f"recipe.exclude.documents[{number}]", uri)
     for category, config in rules.word_lists.items():
         yield partial(_check_list, f"recipe.clean.rules.word_lists.{category}.uri", config.uri)
 
@@ -112,6 +114,13 @@ def _list_checks(recipe: Recipe) -> Iterator[Check]:
 def _check_list(where: str, uri: str) -> None:
     if not storage.exists(uri):
         raise nothing_there(where, uri)
+
+
+def _check_documents(where: str, uri: str) -> None:
+    from refinery.sources.exclusions import listed_ids  # Spark's modules, a second to import
+
+    _check_list(where, uri)
+    listed_ids(uri)
 
 
 def _benchmark_checks(recipe: Recipe) -> Iterator[Check]:

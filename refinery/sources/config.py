@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from schemas.settings import Settings
 
@@ -131,6 +131,10 @@ class ExcludeConfig(Settings):
         default=(),
         description="files of domains and of starts of addresses, one per line; hosts files, too",
     )
+    documents: tuple[str, ...] = Field(
+        default=(),
+        description="JSON Lines with a field doc_id, as `train triage` writes them (quarantine.jsonl)",
+    )
     any_scheme: bool = Field(
         default=True,
         description="an address of http takes the one of https down, too, and the other way round",
@@ -138,3 +142,8 @@ class ExcludeConfig(Settings):
     any_www: bool = Field(
         default=False, description="an address takes the one with or without www. down, too"
     )
+
+    @model_serializer(mode="wrap")
+    def _without_empty_documents(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Recipes without such files keep the fingerprints that they had before there was the field."""
+        return {name: value for name, value in write(self).items() if name != "documents" or value}

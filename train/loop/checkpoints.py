@@ -222,6 +222,17 @@ class RunCheckpoints:
         for change in environment_changed:
             logger.warning("the environment changed, bits may differ: %s", change)
 
+    def load(self, path: Path) -> None:
+        """Take the state of a checkpoint of this run and note nothing; all ranks call it.
+
+        Raises:
+            ContractError: It is of another run, or damaged.
+        """
+        state = read_state(path)
+        self._refuse_other_run(path, state)
+        self._load(path, state)
+        self._take_course(state)
+
     def go_back(self, path: Path, action: ActionConfig) -> None:
         """Return to a checkpoint of this run, as whoever restarts it now would; all ranks call it.
 

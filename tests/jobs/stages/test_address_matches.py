@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,18 @@ if TYPE_CHECKING:
 SOURCES = ({"name": "s", "uri": "/x", "format": "text"},)
 
 
-def test_entries_are_counted_by_the_documents_that_they_took(spark: SparkSession) -> None:
+def test_entries_are_counted_by_the_documents_that_they_took(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    listed = tmp_path / "quarantine.jsonl"
+    listed.write_text('{"doc_id": "a"}\n')
     recipe = Recipe.model_validate(
         {
             "name": "small", "sources": SOURCES,
-            "exclude": {"doc_ids": ["b"], "domains": ["gone.example", "nowhere.example"]},
+            "exclude": {
+                "doc_ids": ["b"], "domains": ["gone.example", "nowhere.example"],
+                "documents": [str(listed)],
+            },
             "clean": {"rules": {"urls": {"domains": ["ads.example"]}}},
         }
     )  # fmt: skip
@@ -37,5 +45,6 @@ def test_entries_are_counted_by_the_documents_that_they_took(spark: SparkSession
         "exclude: id b": 1,
         "exclude: domain gone.example": 2,
         "exclude: domain nowhere.example": 0,
+        f"exclude: documents {listed}": 1,
         "rules.urls: domain ads.example": 1,
     }
