@@ -34,11 +34,10 @@ from refinery.quality.reasons import head_sampled
 from refinery.quality.sampling import is_sampled_out
 from refinery.quality.scorers import HeadModel, Scorer, load_scorer
 from refinery.sources.record import short_message
-from refinery.text.batch import TextBatch, spans_of_groups
+from refinery.text.batch import GROUP_CHARS, TextBatch, spans_of_groups
 from refinery.text.language_labels import CHINESE
 from refinery.text.marked_edit import MarkedEdit
 
-GROUP_CHARS = 400_000
 REMOVED_WORDS = "lines:removed_words"
 DOMAIN_PREFIX = "domain:prefix"
 

@@ -1,4 +1,7 @@
-"""Hashes of runs of tokens: a filter over their beginnings, and exact look-up behind it."""
+"""Hashes of runs of tokens: a filter over their beginnings, and exact look-up behind it.
+
+Legend: D documents, K tokens, N runs, W words of the filter.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from refinery.text.batch import Hashes, Indices
+from refinery.compiled import Filled, kernel
+from refinery.text.batch import Hashes, Indices, TextBatch
 from refinery.text.hashing import mix_all
 
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
@@ -16,16 +20,6 @@ MIN_WORDS_LOG2, MAX_WORDS_LOG2 = 10, 27
 # Bits per key, before the table's size is rounded up to a power of two: under 1 % of other runs
 # pass with 24 (Putze et al. 2007, blocked Bloom filters with one word per key).
 BITS_PER_KEY = 24
-
-
-def prefix_hashes(token_hashes: Hashes, tokens: int) -> Hashes:
-    """[K - tokens + 1] unfinished hash of every run of `tokens`; grown further by `grow`."""
-    count = max(0, len(token_hashes) - tokens + 1)
-    value = token_hashes[:count].copy()
-    for index in range(1, tokens):
-        value *= _FACTOR
-        value += token_hashes[index : index + count]
-    return value
 
 
 def grow(value: Hashes, token_hashes: Hashes, tokens: Indices) -> Hashes:
@@ -52,25 +46,80 @@ class RunFilter:
         wanted = int(np.ceil(np.log2(max(1, len(keys) * BITS_PER_KEY / 64))))
         size = min(MAX_WORDS_LOG2, max(MIN_WORDS_LOG2, wanted))
         words = np.zeros(1 << size, np.uint64)
-        np.bitwise_or.at(words, _slots(keys, size), _bits(keys))
+        fill_filter(words, keys)
         return cls(tokens, words)
 
     def passing(self, prefixes: Hashes) -> Indices:
-        """Indices of hashes that may be among those of the filter."""
-        bits = _bits(prefixes)
-        hits = self.words[_slots(prefixes, len(self.words).bit_length() - 1)]
-        hits &= bits
-        return np.flatnonzero(hits == bits)
+        """Indices of unfinished hashes that may be among those of the filter."""
+        return find_passing(self.words, prefixes)
+
+    def scan(self, batch: TextBatch) -> tuple[Indices, Hashes]:
+        """First tokens and unfinished hashes of the runs within texts that may be among the filter's."""
+        return scan_runs(self.words, batch.token_hashes, batch.token_bounds, self.tokens)
 
 
-def _slots(hashes: Hashes, size: int) -> NDArray[np.int64]:
-    return (hashes >> np.uint64(64 - size)).view(np.int64)
+@kernel
+def _bits(value: np.uint64) -> np.uint64:
+    """The two bits of a run in its word."""
+    return _ONE << (value & _LOW) | _ONE << ((value >> _SIX) & _LOW)
 
 
-def _bits(hashes: Hashes) -> Hashes:
-    bits = np.left_shift(_ONE, hashes & _LOW)
-    bits |= np.left_shift(_ONE, (hashes >> _SIX) & _LOW)
-    return np.asarray(bits, np.uint64)
+@kernel
+def _shift(words_W: Hashes) -> np.uint64:
+    """By how much a hash is shifted to be the index of a word: its top bits are."""
+    shift, size = 64, 1
+    while size < len(words_W):
+        shift, size = shift - 1, size * 2
+    return np.uint64(shift)
+
+
+@kernel
+def fill_filter(words_W: Filled[Hashes], keys_N: Hashes) -> None:
+    shift = _shift(words_W)
+    for key in range(len(keys_N)):
+        words_W[keys_N[key] >> shift] |= _bits(keys_N[key])
+
+
+@kernel
+def find_passing(words_W: Hashes, prefixes_N: Hashes) -> Indices:
+    """Indices of the hashes both of whose bits are set."""
+    shift, count = _shift(words_W), 0
+    passing_N = np.empty(len(prefixes_N), np.int64)
+    for run in range(len(prefixes_N)):
+        bits = _bits(prefixes_N[run])
+        if words_W[prefixes_N[run] >> shift] & bits == bits:
+            passing_N[count] = run
+            count += 1
+    return passing_N[:count].copy()
+
+
+@kernel
+def scan_runs(
+    words_W: Hashes, hashes_K: Hashes, bounds_D: Indices, tokens: int
+) -> tuple[Indices, Hashes]:
+    """First token and unfinished hash of each run of `tokens` within a document that passes the filter.
+
+    The hash of the next run is that of this one without its first token, times the factor, plus the next
+    token: exact, since all sums are modulo 2**64.
+    """
+    shift, count = _shift(words_W), 0
+    firsts_N, values_N = np.empty(len(hashes_K), np.int64), np.empty(len(hashes_K), np.uint64)
+    leading = np.uint64(1)
+    for _ in range(tokens - 1):
+        leading *= _FACTOR
+    for document in range(len(bounds_D) - 1):
+        own_K = hashes_K[bounds_D[document] : bounds_D[document + 1]]
+        value = np.uint64(0)
+        for token in range(len(own_K)):
+            if token >= tokens:
+                value -= own_K[token - tokens] * leading
+            value = value * _FACTOR + own_K[token]
+            bits = _bits(value)
+            if token >= tokens - 1 and words_W[value >> shift] & bits == bits:
+                firsts_N[count] = bounds_D[document] + token - (tokens - 1)
+                values_N[count] = value
+                count += 1
+    return firsts_N[:count].copy(), values_N[:count].copy()
 
 
 @dataclass(frozen=True)

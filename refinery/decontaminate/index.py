@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from refinery.decontaminate.benchmarks import Item
 from refinery.decontaminate.config import DecontaminateConfig
-from refinery.decontaminate.grams import RunFilter, Runs, grow, prefix_hashes, run_hashes
+from refinery.decontaminate.grams import RunFilter, Runs, grow, run_hashes
 from refinery.decontaminate.second_look import Hit, held
 from refinery.decontaminate.words import ItemWords
 from refinery.text.batch import Hashes, Indices, TextBatch
@@ -122,9 +122,7 @@ class BenchmarkIndex:
         hits: list[Hit] = []
         ngrams, lines = self.filters
         if any(not runs.whole_line for runs in self.runs):
-            prefixes = prefix_hashes(batch.token_hashes, ngrams.tokens)
-            firsts = ngrams.passing(prefixes)
-            hits += self._hits(batch, firsts, prefixes[firsts], ngrams.tokens, whole_line=False)
+            hits += self._hits(batch, *ngrams.scan(batch), ngrams.tokens, whole_line=False)
         if any(runs.whole_line for runs in self.runs):
             hits += self._line_hits(batch, lines)
         if not hits:

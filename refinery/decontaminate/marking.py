@@ -20,12 +20,11 @@ from refinery.decontaminate.index import BenchmarkIndex, Match
 from refinery.decontaminate.index_file import open_index
 from refinery.decontaminate.spans import joined_spans
 from refinery.tables import UnionRows, arrow_schema, union_ddl
-from refinery.text.batch import TextBatch, spans_of_groups
+from refinery.text.batch import GROUP_CHARS, TextBatch, spans_of_groups
 from refinery.text.edits import Edit, EditMap, apply_edits, edits_of, merge_edits
 
 TABLES_WRITTEN = ("contamination", "edits")
 NGRAM_CHARS = 300
-GROUP_CHARS = 400_000
 
 # All confirmed matches, those of frequent n-grams too: spans in `cleaned.text`, and their words.
 MATCH_COLUMNS = {

@@ -13,11 +13,9 @@ from pyspark.sql import functions as F
 
 from refinery.dedup.config import DedupConfig
 from refinery.dedup.signatures import ShingleSets, hash_bands, sign_sets
-from refinery.text.batch import TextBatch, spans_of_groups
+from refinery.text.batch import GROUP_CHARS, TextBatch, spans_of_groups
 from refinery.text.edits import apply_edits, edits_of
 
-# Arrays of hashes hold 8 bytes per code point, several at a time: a batch of 16 MB would need 700 MB.
-GROUP_CHARS = 400_000
 SIGNED_COLUMNS = ("doc_id", "source", "text_sha256", "num_shingles", "bands", "shingles")
 SIGNED_DDL = (
     "doc_id string, source string, text_sha256 string, num_shingles int, bands array<bigint>,"
