@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,21 @@ from schemas.errors import ContractError, SettingsError
 from schemas.fingerprints import canonical_json, sha256_file, sha256_hex
 from schemas.plain_json import json_text
 from train.commands.arguments import existing_file, existing_folder, not_negative, positive
+from train.comparison.compare import Recipe
+from train.comparison.lm_eval import as_lm_eval
+from train.comparison.page import write_page
+from train.comparison.results import RESULT_NAME, read_evaluation
 from train.data.config import LoaderConfig
 from train.evaluation.cache import items_hash
+from train.evaluation.foresight import findable
 from train.evaluation.items import READINGS
 from train.evaluation.load import choose_items, choose_shots
 from train.evaluation.open_tasks import TaskRequest, open_tasks
 from train.evaluation.table import print_results
 
-RESULT_NAME = "evaluation.json"
+logger = logging.getLogger(__name__)
 # Raised with every change of what the figures mean: results of older versions are measured again.
-EVALUATION_VERSION = 3
+EVALUATION_VERSION = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,6 +94,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", type=Path, help="the JSON file; evaluation.json of the run where not given"
     )
     parser.add_argument("--max-rows", type=positive, help="read only so many held-out rows")
+    parser.add_argument(
+        "--control",
+        action="store_true",
+        help="score the same items by a 5-gram counted from the training shards: frequency without grammar",
+    )
+    parser.add_argument(
+        "--lm-eval",
+        type=Path,
+        metavar="FILE",
+        help="the figures once more, in the result format of lm-evaluation-harness",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -96,6 +113,8 @@ def run(args: argparse.Namespace) -> int:
         raise SettingsError("nothing to evaluate on: give --manifest, --tasks or both")
     if args.output is not None and len(args.models) > 1:
         raise SettingsError(f"--output: one file, {len(args.models)} models; leave it out")
+    if args.lm_eval is not None and len(args.models) > 1:
+        raise SettingsError(f"--lm-eval: one file, {len(args.models)} models; give one model")
     _check_tasks(args)
     results: dict[str, dict[str, Any]] = {}
     targets = []
@@ -107,8 +126,23 @@ def run(args: argparse.Namespace) -> int:
         targets.append(target)
     print_results(results)
     for target in targets:
+        _write_others(args, target)
         print(target)
     return 0
+
+
+def _write_others(args: argparse.Namespace, target: Path) -> None:
+    """The page of an evaluation beside its JSON, and the same for other programs."""
+    name = target.resolve().parent.name if target.name == RESULT_NAME else target.stem
+    found = read_evaluation(target, name)
+    print(write_page(target.with_suffix(".html"), [Recipe(name=name, seeds=(found,))], []))
+    if args.lm_eval is not None:
+        text = json_text(as_lm_eval(found), indent=1) + "\n"
+        try:
+            args.lm_eval.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise ContractError(f"{args.lm_eval}: cannot be written ({error.strerror})") from error
+        print(args.lm_eval)
 
 
 def _check_tasks(args: argparse.Namespace) -> None:
@@ -117,6 +151,7 @@ def _check_tasks(args: argparse.Namespace) -> None:
         loaded, _ = choice
         items = choose_items(loaded.items, limit=args.limit, per_cluster=args.per_cluster)
         choose_shots(loaded, items, args.shots, args.seed)
+        logger.info("%s", findable(loaded.task.name, items))
 
 
 def task_request(args: argparse.Namespace) -> TaskRequest:
@@ -169,6 +204,7 @@ def _question(args: argparse.Namespace, model: Path) -> tuple[dict[str, Any], Pa
         "objective": args.objective,
         "tokenizer": None if args.tokenizer is None else str(args.tokenizer),
         "max_rows": args.max_rows,
+        "control": args.control,
     }
     return asked, target
 

@@ -12,6 +12,7 @@ from typing import Any
 from schemas.errors import ContractError, PipelineError
 from schemas.manifest import Manifest
 from train.commands.evaluate import task_request, weights_identity
+from train.commands.evaluate_control import Control
 from train.commands.generate import fitting, write_texts
 from train.data.config import LoaderConfig
 from train.data.loader import open_split, shard_files
@@ -66,6 +67,10 @@ def evaluate_model(args: argparse.Namespace, path: Path, folder: Path) -> dict[s
             scorer = _scorer(args, weights, opened, objective, manifest)
             evaluation = _Evaluation(args, scorer, _writer(args, opened), folder, world)
             result["tasks"] = evaluation.of(tasks, weights_identity(path)[0])
+            if args.control and world.is_first:
+                trained_on = args.manifest or (weights.state or {}).get("manifest")
+                control = Control(trained_on, opened.tokenizer, folder)
+                result["control"] = control.of(tasks, evaluation.choice)
         world.barrier()
         return result if world.is_first else None
 
@@ -80,12 +85,17 @@ class _Evaluation:
     folder: Path
     world: World
 
-    def of(self, tasks: Opened, weights: str) -> list[dict[str, Any]]:
-        """The results, the same on all ranks."""
-        args, results = self.args, []
-        choice = TaskChoice(
+    @property
+    def choice(self) -> TaskChoice:
+        """Which items of each task, and behind which examples."""
+        args = self.args
+        return TaskChoice(
             shots=args.shots, seed=args.seed, limit=args.limit, per_cluster=args.per_cluster
         )
+
+    def of(self, tasks: Opened, weights: str) -> list[dict[str, Any]]:
+        """The results, the same on all ranks."""
+        args, results, choice = self.args, [], self.choice
         identity = f"{weights}, {args.tokenizer}, {not args.no_generation}"
         share = Share(rank=self.world.rank, ranks=self.world.size, gather=self.world.gather_values)
         for loaded, documents in tasks:

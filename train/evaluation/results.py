@@ -12,6 +12,8 @@ import numpy as np
 from train.evaluation.items import Item, ItemScore, Measure, WrittenItem
 from train.statistics.intervals import Estimate, mean_interval, ratio_interval, wilson
 
+# Of each text of an item that is kept beside its scores; an item may hold a whole book.
+TEXT_CHARS = 400
 # Names of lm-evaluation-harness, where it has one.
 ACCURACIES: dict[str, Measure] = {
     "acc": "sum",
@@ -38,6 +40,7 @@ class TaskResult:
         clean: Ids of the items that no training document holds; None where that is not known.
         corpus: For metrics that are no means of items (BLEU, chrF): value and signature.
         warnings: What a reader should know.
+        items: The items themselves, whose texts are kept beside their scores.
     """
 
     name: str
@@ -51,6 +54,7 @@ class TaskResult:
     clean: frozenset[str] | None = None
     corpus: dict[str, tuple[float, str]] | None = None
     warnings: tuple[str, ...] = ()
+    items: tuple[Item, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """All but the items, as JSON holds it."""
@@ -120,9 +124,21 @@ class TaskResult:
         return plain
 
     def item_lines(self) -> list[dict[str, Any]]:
-        """One mapping for each item: likelihoods, sizes, cluster, and what was written."""
-        texts = {one.id: asdict(one) for one in self.written}
-        return [{**asdict(one), **texts.get(one.id, {})} for one in self.scores]
+        """One mapping for each item: its texts, likelihoods, sizes, cluster, and what was written."""
+        written = {one.id: asdict(one) for one in self.written}
+        texts = {item.id: _texts(item) for item in self.items}
+        return [
+            {**asdict(one), **texts.get(one.id, {}), **written.get(one.id, {})}
+            for one in self.scores
+        ]
+
+
+def _texts(item: Item) -> dict[str, Any]:
+    """What a person reads of an item: the end of its context, and the beginnings of the candidates."""
+    return {
+        "context": item.candidates[0].context[-TEXT_CHARS:],
+        "candidates": [one.text[:TEXT_CHARS] for one in item.candidates],
+    }
 
 
 Clustered = ItemScore | WrittenItem | Item

@@ -124,6 +124,7 @@ def evaluate_task(
         written=tuple(written),
         clean=clean,
         corpus=corpus,
+        items=tuple(items),
     )
     warnings = _warnings(result, documents, items)
     for warning in warnings:

@@ -16,9 +16,11 @@ import yaml
 from schemas.errors import ContractError, SettingsError
 from schemas.manifest import read_manifest
 from tests.support.extended import write_two_datasets
-from train.commands import evaluate, plan, pretrain, report, selftest, trace
+from train.commands import compare, evaluate, plan, pretrain, report, selftest, trace
 from train.commands.arguments import settings_of
+from train.commands.evaluate_control import Control
 from train.commands.evaluate_model import evaluate_model
+from train.evaluation.run_task import TaskChoice
 from train.report.page import render
 from train.selftest.cases import FAMILIES, cases
 from train.selftest.run import is_refused
@@ -128,6 +130,48 @@ def test_an_evaluation_is_made_once_for_each_question(
     assert "words" in capsys.readouterr().out
     assert run(evaluate, *asked, "--max-rows", "3") == 0
     assert out.stat().st_mtime_ns != written
+
+
+def test_an_evaluation_has_a_control_a_page_and_a_comparison(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: Any
+) -> None:
+    """Of the run's own shards; the control answers the same items."""
+    tasks = tmp_path / "words.jsonl"
+    items = [{"question": f"t{n} t{n + 1}", "choices": [f"t{n + 2}", "<b>t9"], "answer": 0}
+             for n in range(5, 9)]  # fmt: skip
+    tasks.write_text("".join(json.dumps(item) + "\n" for item in items))
+    caplog.set_level("INFO")
+    sides = [tmp_path / f"{name}.json" for name in ("whole", "some")]
+
+    for side, more in zip(sides, ([], ["--limit", "3"]), strict=True):
+        asked = ["--checkpoint", str(folder / "run"), "--tasks", str(tasks), "--control"]
+        plain = ["--lm-eval", str(tmp_path / "lm.json")]
+        assert run(evaluate, *asked, *more, *plain, "--output", str(side)) == 0
+    assert run(compare, *map(str, sides), "--out", str(tmp_path / "both.html")) == 0
+
+    result = json.loads(sides[0].read_text())
+    (control,) = result["control"]["tasks"]
+    assert control["form"].startswith("5-grams counted from ")
+    assert control["items"] == 4
+    assert result["control"]["manifest_root"] == read_manifest(folder / "base").root
+    assert "words: 4 items: no difference between two models could be told" in caplog.text
+    assert json.loads((tmp_path / "lm.json").read_text())["n-samples"]["words"]["effective"] == 3
+    page = (tmp_path / "whole.html").read_text("utf-8")
+    assert "5-gram control" in page
+    lines = (tmp_path / "whole" / result["tasks"][0]["items_file"]).read_text().splitlines()
+    assert json.loads(lines[0])["candidates"][1] == "<b>t9"
+    assert "<b>t9" not in (tmp_path / "both.html").read_text("utf-8")
+    assert "3 items in common, of 4" in capsys.readouterr().out
+
+
+def test_a_control_of_an_unknown_text_is_refused(folder: Path, tmp_path: Path) -> None:
+    tasks = tmp_path / "words.jsonl"
+    tasks.write_text('{"question": "q", "choices": ["x", "y"], "answer": 0}\n')
+    export = ["--model", str(folder / "run" / "export"), "--tasks", str(tasks), "--control"]
+
+    with pytest.raises(SettingsError, match="give its --manifest"):
+        run(evaluate, *export, "--output", str(tmp_path / "e.json"))
+    assert Control(str(folder / "base"), None, tmp_path).of([], TaskChoice())["tasks"] == []
 
 
 def test_an_export_is_evaluated_and_compared_without_its_run(
