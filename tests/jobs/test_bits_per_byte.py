@@ -27,7 +27,7 @@ def evaluated(
     tokens = sum(len(row["input_ids"]) + 1 for row in rows if row["doc_id"] in heldout)
     texts = [row["text"] for row in table(run, "clean", "cleaned") if row["doc_id"] in heldout]
     plain = {
-        "manifest": str(dataset), "output": str(tmp_path / f"{kind}-run"), "stop": {"steps": 2}, "threads": 1,
+        "manifest": str(dataset), "output": str(tmp_path / f"{kind}-run"), "stop": {"steps": 2}, "threads": 1, "precision": {"compute": "fp32"},
         "model": {"preset": "gpt2-test"}, "batch": {"sequences": 4, "microbatch": 4},
         "checkpoint": {"export": False}, "metrics": {"tensorboard": False, "peak_flops": 1e12},
     }  # fmt: skip

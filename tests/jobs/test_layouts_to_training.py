@@ -188,6 +188,7 @@ def assert_learns(dataset: Path, output: Path, objective: dict[str, Any]) -> Non
         "schedule": {"peak_lr": 0.01, "warmup": 2},
         "checkpoint": {"every_steps": 100, "export": False},
         "threads": 1,
+        "precision": {"compute": "fp32"},
     }
 
     assert pretrain(TrainSettings.model_validate(plain)) == 0

@@ -55,6 +55,8 @@ def settings_of(family: Family, case: Case, changes: dict[str, Any] | None = Non
             "schedule": {"lr_scheduler_type": "constant", "peak_lr": 0.003},
             "optimizer": {"max_grad_norm": 0.5},
             "parallel": case.parallel,
+            # Layouts are compared far more closely than bf16 holds, whatever the hardware would take.
+            "precision": {"compute": "fp32"},
             **(changes or {}),
         }
     )

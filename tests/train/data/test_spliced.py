@@ -87,6 +87,7 @@ def write_recipe(folders: list[str], tmp_path: Path, rows: int) -> Path:
         "evaluation": None,
         "metrics": {"peak_flops": 1e9, "tensorboard": False},
         "threads": 1,
+        "precision": {"compute": "fp32"},
     }
     path = tmp_path / "recipe.yaml"
     path.write_text(yaml.safe_dump(recipe))

@@ -9,6 +9,7 @@ from unittest import mock
 import pytest
 import torch
 
+from train.distributed import precision
 from train.distributed.precision import autocast_type, log_type
 from train.distributed.world import World
 from train.loop.scaler import LossScaler
@@ -86,6 +87,14 @@ def test_use_amp_is_bf16_where_the_hardware_has_it_and_says_why_not(
 
     reasons = [] if has else ["this CPU has no bf16 instructions: computing in fp32"]
     assert [record.getMessage() for record in caplog.records] == reasons
+
+
+def test_a_selftest_computes_in_fp32_where_the_hardware_has_bf16() -> None:
+    with mock.patch.object(precision, "has_bf16_kernels", return_value=True):
+        trainer, _ = build_trainer(FAMILIES[0], ONE, ALONE, "float64")
+        assert autocast_type("auto", ALONE.device) == torch.bfloat16
+
+    assert trainer.strategy.autocast is None
 
 
 def test_without_fp16_an_overflow_ends_the_run_with_the_samples() -> None:

@@ -32,6 +32,7 @@ def settings(dataset: Path, output: Path, **changes: Any) -> TrainSettings:
         "optimizer": {"max_grad_norm": 0.5},
         "checkpoint": {"every_steps": 100, "export": False},
         "threads": 1,
+        "precision": {"compute": "fp32"},
     }
     return TrainSettings.model_validate(data | changes)
 

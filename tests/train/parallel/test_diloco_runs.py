@@ -46,6 +46,7 @@ def settings(dataset: str, output: str) -> TrainSettings:
             "evaluation": None,
             "metrics": {"peak_flops": 1e9, "tensorboard": False},
             "threads": 1,
+            "precision": {"compute": "fp32"},
         }
     )
 

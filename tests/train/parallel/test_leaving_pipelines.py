@@ -40,7 +40,7 @@ def settings(dataset: str, output: str, name: str) -> TrainSettings:
             "batch": {"sequences": MICROBATCHES * data_ranks, "microbatch": 1},
             "stop": {"steps": 4}, "schedule": {"peak_lr": 0.01}, "parallel": parallel,
             "checkpoint": {"every_steps": 300, "export": False}, "evaluation": None,
-            "metrics": {"peak_flops": 1e9, "tensorboard": False}, "threads": 1,
+            "metrics": {"peak_flops": 1e9, "tensorboard": False}, "threads": 1, "precision": {"compute": "fp32"},
         }
     )  # fmt: skip
 

@@ -46,7 +46,7 @@ def settings(dataset: str, output: str, parallel: dict[str, Any]) -> TrainSettin
             "checkpoint": {"every_steps": 300, "export": False},
             "evaluation": None,
             "metrics": {"peak_flops": 1e9, "tensorboard": False},
-            "threads": 1,
+            "threads": 1, "precision": {"compute": "fp32"},
             **loose,
         }
     )  # fmt: skip

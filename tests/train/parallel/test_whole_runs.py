@@ -36,6 +36,7 @@ def train(dataset: str, output: str, parallel: dict[str, Any]) -> None:
             "evaluation": {"microbatch": 5},
             "metrics": {"peak_flops": 1e9},
             "threads": 1,
+            "precision": {"compute": "fp32"},
         }
     )
     # The dataset has no tokenizer's files to copy. Put back: one run is in the tests' own process.

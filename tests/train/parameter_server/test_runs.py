@@ -56,6 +56,7 @@ def recipe(folder: Path, **changes: Any) -> dict[str, Any]:
         "checkpoint": {"every_steps": 1000, "export": False},
         "metrics": {"peak_flops": 1e9, "tensorboard": False},
         "threads": 1,
+        "precision": {"compute": "fp32"},
         "step_timeout_seconds": 120,
         **changes,
     }

@@ -36,6 +36,7 @@ def _settings(data: Path, output: Path, **changes: Any) -> dict[str, Any]:
         "schedule": {"peak_lr": 0.02},
         "optimizer": {"weight_decay": 0.5, "decay_exclude": ()},
         "threads": 1,
+        "precision": {"compute": "fp32"},
         **changes,
     }
 
