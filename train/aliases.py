@@ -8,6 +8,7 @@ since nobody needs to mend it.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -114,13 +115,35 @@ def translate_recipe(
             value = _value_text(alias, value)
         translated.append(f"{key}{equals}{value}")
     # The values of overrides may be blocks with keys of their own.
-    settings = _without_run_block(apply_overrides(settings, translated))
+    ends = {key.partition("=")[0] for key in translated}
+    settings = _without_run_block(apply_overrides(_without_other_ends(settings, ends), translated))
     settings, more = _renamed(settings, ALIASES)
     _refuse_names_of_others(settings)
     warnings = [
         f"{old} is now {key}; write {key}" for old, key in used + more if old not in _LAVIS_NAMES
     ]
     return settings, warnings + _unused(settings, written | {old for old, _ in used})
+
+
+def _without_other_ends(settings: dict[str, Any], overridden: set[str]) -> dict[str, Any]:
+    """Leave out the recipe's end of a run, or of a phase, where an override gives another one.
+
+    A run has one end, in steps, tokens or epochs: `stop.steps=50` is meant instead of the recipe's tokens.
+    """
+    settings = copy.deepcopy(settings)
+    for path in overridden:
+        *parents, block, _ = ["", "", *path.split(".")]
+        if block != "stop":
+            continue
+        node: Any = settings
+        for part in filter(None, parents):
+            if isinstance(node, list) and part.isdigit() and int(part) < len(node):
+                node = node[int(part)]
+            else:
+                node = node.get(part) if isinstance(node, dict) else None
+        if isinstance(node, dict):
+            node.pop("stop", None)
+    return settings
 
 
 def _refuse_names_of_others(settings: dict[str, Any]) -> None:

@@ -302,3 +302,27 @@ def test_lavis_own_name_of_the_schedule_is_an_alias() -> None:
 
     assert settings == {"schedule": {"lr_scheduler_type": "linear_warmup_step_lr"}}
     assert warnings == []
+
+
+@pytest.mark.parametrize(
+    ("overrides", "stop", "phase"),
+    [
+        (["stop.steps=50"], {"steps": 50}, {"tokens": 7}),
+        (["stop.tokens=9"], {"tokens": 9}, {"tokens": 7}),
+        (["stop.steps=5", "stop.epochs=1"], {"steps": 5, "epochs": 1}, {"tokens": 7}),
+        (["phases.0.stop.epochs=2"], {"tokens": 100}, {"epochs": 2}),
+        (["stop={steps: 3}"], {"steps": 3}, {"tokens": 7}),
+        (["model.stop.steps=1"], {"tokens": 100}, {"tokens": 7}),
+    ],
+)
+def test_another_end_of_a_run_replaces_that_of_the_recipe(
+    overrides: list[str], stop: dict[str, int], phase: dict[str, int]
+) -> None:
+    recipe = {"stop": {"tokens": 100}, "phases": [{"stop": {"tokens": 7}}]}
+
+    settings, warnings = translate_recipe(recipe, overrides)
+
+    assert settings["stop"] == stop
+    assert settings["phases"][0]["stop"] == phase
+    assert recipe == {"stop": {"tokens": 100}, "phases": [{"stop": {"tokens": 7}}]}
+    assert warnings == []

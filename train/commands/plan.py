@@ -181,8 +181,8 @@ def _show_ranks(console: Console, settings: TrainSettings, facts: RunFacts, seq_
     config, world = facts.model, facts.world_size
     need = estimate(settings, config, world=world, seq_len=seq_len)
     console.print(
-        f"{need.parameters:,} parameters on {world:,} ranks, {need.microbatches} micro-batches "
-        f"per rank and step, bubble {100 * need.bubble:.1f} %"
+        f"{need.parameters:,} parameters on {world:,} rank{'s' if world > 1 else ''}, {need.microbatches} "
+        f"micro-batches per rank and step, bubble {100 * need.bubble:.1f} %"
     )
     table = Table(
         "stage", "layers", "weights", "grads", "states", "activ.", "all",

@@ -109,6 +109,24 @@ def test_every_recipe_is_in_the_docs() -> None:
     assert [name for name in shipped_recipes() if f"`{name}`" not in page] == []
 
 
+@pytest.mark.parametrize("name", ["gpt-small", "gpt-1b", "t5-v1.1", "bert"])
+def test_what_the_docs_set_makes_a_small_plan_of_a_recipe(
+    name: str, data: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "training_recipes.md").read_text("utf-8")
+    said = page.partition("before it is run: `")[2].partition("` (a run")[0]
+    presets = {"t5-v1.1": "t5-v1.1-test", "bert": "bert-test"}
+    words = said.replace("gpt2-tiny", presets.get(name, "gpt2-tiny")).split()
+    more = [] if name.startswith("gpt") else ["--set", "phases=null"]
+    rows = {"t5-v1.1": "plain", "bert": "sentences"}.get(name, "plain")
+    own = ["objective.input_tokens=null", f"manifest={data[rows]}"]
+    sets = [word for one in own[name != "t5-v1.1" :] for word in ("--set", one)]
+
+    assert main(["plan", "--recipe", name, *words, *more, *sets]) == 0
+
+    assert capsys.readouterr().out.splitlines()[0].startswith("50 steps, 400 rows of 16 tokens")
+
+
 @pytest.mark.parametrize("name", ["gpt-small", "gpt-1b"])
 def test_gpt_trains(name: str, data: dict[str, Path], tmp_path: Path) -> None:
     found = train(
