@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from refinery.compiled import Filled, Matrix, kernel
+from refinery.compiled import Matrix, kernel
 from refinery.text.batch import (
     CJK,
     CJK_SENTENCE_MARK,
@@ -23,7 +23,7 @@ from refinery.text.batch import (
     Hashes,
     Indices,
 )
-from refinery.text.first_equal import first_equal
+from refinery.text.first_equal import empty_slots, first_equals
 from refinery.text.hashing import GOLDEN
 
 Mask = NDArray[np.bool_]
@@ -186,22 +186,27 @@ def count_copies(
     ends_L: Indices,
     documents_L: Indices,
     hashes_L: Hashes,
-    slots_S: Filled[Indices],
     salt: np.uint64,
     num_documents: int,
 ) -> Matrix[Indices]:
     """[D, 4] lines, their characters, those that equal an earlier line of the document, and their characters."""
     counts_D = np.zeros((num_documents, 4), np.int64)
+    firsts_L = np.empty(len(starts_L), np.int64)
+    slots_S = empty_slots(len(starts_L))
     first = 0
-    for line in range(len(starts_L)):
-        document, chars = documents_L[line], ends_L[line] - starts_L[line]
-        if line > 0 and documents_L[line - 1] != document:
-            first = line
-        counts_D[document, ALL] += 1
-        counts_D[document, ALL_CHARS] += chars
-        if first_equal(slots_S, hashes_L[first:], line - first, first, salt) < line - first:
-            counts_D[document, COPIES] += 1
-            counts_D[document, COPIED_CHARS] += chars
+    while first < len(starts_L):
+        document, last = documents_L[first], first + 1
+        while last < len(starts_L) and documents_L[last] == document:
+            last += 1
+        first_equals(slots_S, hashes_L[first:last], first, salt, firsts_L[first:last])
+        for line in range(first, last):
+            chars = ends_L[line] - starts_L[line]
+            counts_D[document, ALL] += 1
+            counts_D[document, ALL_CHARS] += chars
+            if firsts_L[line] < line - first:
+                counts_D[document, COPIES] += 1
+                counts_D[document, COPIED_CHARS] += chars
+        first = last
     return counts_D
 
 

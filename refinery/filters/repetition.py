@@ -12,7 +12,7 @@ import numpy as np
 
 from refinery.compiled import Filled, Matrix, kernel
 from refinery.text.batch import Hashes, Indices, TextBatch
-from refinery.text.first_equal import SALT, empty_slots, first_equal, table_size
+from refinery.text.first_equal import SALT, empty_slots, first_equals, table_size
 from refinery.text.hashing import GOLDEN
 
 LEAST_TOP, MOST_TOP = 2, 4
@@ -27,7 +27,6 @@ def repeated_chars(batch: TextBatch) -> tuple[Matrix[Indices], Matrix[Indices]]:
         batch.token_hashes,
         batch.token_ends - batch.token_starts,
         batch.token_bounds,
-        empty_slots(int(batch.num_tokens.max(initial=0))),
         SALT,
     )
 
@@ -37,7 +36,6 @@ def scan_ngrams(
     hashes_K: Hashes,
     chars_K: Indices,
     bounds_D: Indices,
-    slots_S: Filled[Indices],
     salt: np.uint64,
 ) -> tuple[Matrix[Indices], Matrix[Indices]]:
     """`repeated_chars` of all documents.
@@ -49,7 +47,10 @@ def scan_ngrams(
     top_DT = np.zeros((num_documents, MOST_TOP - LEAST_TOP + 1), np.int64)
     inside_DR = np.zeros((num_documents, MOST_DUPLICATE - LEAST_DUPLICATE + 1), np.int64)
     # For the longest document: what a short one needs stays in the processor's cache.
-    most = len(slots_S) // 2
+    most = 0
+    for document in range(num_documents):
+        most = max(most, bounds_D[document + 1] - bounds_D[document])
+    slots_S = empty_slots(most)
     starts_N, grams_N = np.empty(most, np.int64), np.empty(most, np.uint64)
     firsts_N, times_N = np.empty(most, np.int64), np.empty(most, np.int64)
     before_N = np.zeros(most + 1, np.int64)
@@ -65,9 +66,9 @@ def scan_ngrams(
             if count == 0:
                 break
             small_S = slots_S[: table_size(count)]
+            first_equals(small_S, grams_N[:count], base, salt, firsts_N)
             times_N[:count] = 0
             for gram in range(count):
-                firsts_N[gram] = first_equal(small_S, grams_N, gram, base, salt)
                 times_N[firsts_N[gram]] += 1
             base += count
             if n <= MOST_TOP:

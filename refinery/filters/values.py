@@ -22,7 +22,7 @@ from refinery.filters import counting
 from refinery.filters.counting import Mask
 from refinery.filters.repetition import DUPLICATE_NGRAMS, TOP_NGRAMS, repeated_chars
 from refinery.text.batch import Classes, Hashes, Indices, Lines, TextBatch
-from refinery.text.first_equal import SALT, empty_slots
+from refinery.text.first_equal import SALT
 
 VALUES_VERSION = 3
 
@@ -161,10 +161,7 @@ def _count(docs: Indices, num_texts: int) -> Floats:
 
 
 def _copies(lines: Lines, size: int) -> Indices:
-    slots = empty_slots(int(np.bincount(lines.doc, minlength=1).max()))
-    return counting.count_copies(
-        lines.starts, lines.ends, lines.doc, lines.hashes, slots, SALT, size
-    )
+    return counting.count_copies(lines.starts, lines.ends, lines.doc, lines.hashes, SALT, size)
 
 
 def count_sentences(batch: TextBatch, lines: Lines) -> Floats:

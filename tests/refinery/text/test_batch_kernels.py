@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from refinery.text.batch import CJK, KIND, SPACE, UNSPACED, WORD, TextBatch, class_table
-from refinery.text.first_equal import SALT, empty_slots, first_equal
+from refinery.text.first_equal import SALT, empty_slots, first_equals
 from refinery.text.hashing import mix_all
 from tests.support.hashes import plain_hash, plain_mix
 
@@ -109,9 +109,10 @@ def test_each_key_finds_its_first_equal_in_every_group(seed: int) -> None:
             generator.choice((0, 30, 61))
         )
 
-        found = [first_equal(slots, keys, index, base, SALT) for index in range(size)]
+        found = np.empty(size, np.int64)
+        first_equals(slots, keys, base, SALT, found)
 
-        assert found == [keys.tolist().index(key) for key in keys.tolist()]
+        assert found.tolist() == [keys.tolist().index(key) for key in keys.tolist()]
         base += size
 
 
