@@ -34,6 +34,10 @@ VERBS = {
     "models": ("train.commands.models", "presets with parameters, memory and FLOPs"),
     "generate": ("train.commands.generate", "text from a run, a checkpoint or a folder"),
     "export": ("train.commands.export", "any checkpoint as a Hugging Face folder"),
+    "resume": ("train.commands.resume", "a branch of a run from one of its checkpoints"),
+    "tree": ("train.commands.tree", "checkpoints and branches of a run, and what changed between"),
+    "diff-env": ("train.commands.diff_env", "what differs between two environments"),
+    "audit": ("train.commands.audit", "random past steps again, compared bit for bit"),
     "triage": ("train.commands.triage", "why a step spiked, and the documents that did it"),
     "simulate-policies": (
         "train.commands.simulate_policies",

@@ -25,6 +25,7 @@ PAGES = (
     "docs/training_engine.md",
     "docs/models.md",
     "docs/numerics.md",
+    "docs/branches.md",
     "docs/spikes.md",
     "docs/quickstart.md",
     "docs/tutorials/read_the_shards.md",

@@ -21,6 +21,7 @@ from train.checkpoint.state import collect_tensors, optimizer_states, restore_te
 from train.checkpoint.state_file import index_sha256, read_state, refuse_other_run
 from train.checkpoint.store import CheckpointStore, load_tensors
 from train.loop.build import Built
+from train.loop.certificate import Consumed
 from train.loop.interventions import ROLLBACK, Interventions
 from train.loop.plan import RunPlan
 from train.loop.replays import refuse_replay
@@ -167,6 +168,7 @@ class RunCheckpoints:
             "identity": self.identity,
             "scaler": trainer.scaler.state() if trainer.scaler is not None else None,
             "interventions": trainer.interventions.state(),
+            "consumed": trainer.consumed.state(),
             "monitor": trainer.guard.monitor.state() if trainer.guard is not None else None,
             "settings": self.recipe,
             "manifest": self.manifest_uri,
@@ -274,6 +276,7 @@ class RunCheckpoints:
         course = Interventions.of_state(state.get("interventions"))
         course = course.decided_since(self.store.world.tell(later), step=trainer.step)
         trainer.take_course(course)
+        trainer.consumed = Consumed.of_state(state.get("consumed"), step=trainer.step)
         if trainer.guard is not None and state.get("monitor") is not None:
             trainer.guard.monitor.restore(state["monitor"])
 

@@ -20,6 +20,7 @@ from train.distributed.precision import set_tf32
 from train.distributed.sharded_tensors import local_part
 from train.distributed.world import World, open_world
 from train.loop.borders import Borders, LeftStep
+from train.loop.certificate import certificate, write_certificate
 from train.loop.guard import SpikeError
 from train.loop.last_good import go_back_to_last_good
 from train.loop.only_writer import only_writer
@@ -136,9 +137,27 @@ def _train(run: TrainingRun, flag: AsksToStop) -> bool:
         logger.info("asked to stop: step %d is saved: %s", step, run.store.latest())
     else:
         finish(run)
+        if run.world.is_first:
+            certify(run)
     if run.world.is_first:
         write_page(run.output)
     return not is_stopped
+
+
+def certify(run: TrainingRun) -> None:
+    """Write what the run has read, and note that it did; the first rank calls it."""
+    trainer, latest, events = run.trainer, run.store.latest(), run.events.events
+    if latest is None:
+        return
+    body = certificate(
+        trainer.plan,
+        trainer.consumed,
+        manifests=run.checkpoints.spans,
+        checkpoint=latest,
+        last_event=events[-1]["sha256"] if events else "",
+    )
+    write_certificate(run.output, body)
+    run.events.append("certificate", step=trainer.step, certificate=body["sha256"])
 
 
 def _train_steps(run: TrainingRun, flag: AsksToStop) -> bool:

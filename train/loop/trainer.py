@@ -14,6 +14,7 @@ from torch import Tensor
 from schemas.errors import PipelineError
 from train.batch.losses import LossMeter, StepTotals
 from train.distributed.world import World
+from train.loop.certificate import Consumed
 from train.loop.guard import Decision, SpikeGuard
 from train.loop.interventions import Interventions
 from train.loop.plan import RunPlan, StepSpan
@@ -86,6 +87,7 @@ class Trainer:
         scaler: The loss scale of fp16; None for other numbers.
         guard: Judges each step before its update; None: only gradients that are no numbers end the run.
         interventions: What was decided about the run's course so far.
+        consumed: What the steps have read so far.
         step: The next step to do.
     """
 
@@ -99,6 +101,7 @@ class Trainer:
     scaler: LossScaler | None
     guard: SpikeGuard | None = None
     interventions: Interventions = field(default_factory=Interventions)
+    consumed: Consumed = field(default_factory=Consumed)
     step: int = 0
 
     def take_course(self, interventions: Interventions) -> None:
@@ -138,6 +141,7 @@ class Trainer:
             is_skipped |= decision is not None and decision.skips_update
             if not is_skipped:
                 self._apply(reduced.tensors, norm)
+        self.consumed.count(totals, is_skipped=is_skipped)
         outcome = StepOutcome(
             span=span,
             totals=totals,

@@ -11,6 +11,7 @@ from pages.frame import Page, PageSection
 from pages.numbers import short
 from pages.tables import escaped, facts, table
 from schemas.plain_json import json_text
+from train.report.course import certificate_section, course_section
 from train.report.curves import curve_section
 from train.report.events import EVENTS_NAME, read_events
 from train.report.run_files import Record, RunFiles, middle, read_run
@@ -37,6 +38,8 @@ def render(run: Path) -> str:
         PageSection(key="sources", title="Sources", body=_sources(files.records)),
         PageSection(key="staleness", title="Staleness of updates", body=_staleness(files.last)),
         PageSection(key="heldout", title="Held-out split", body=_heldout(files)),
+        PageSection(key="course", title="Spikes and other turns", body=course_section(run)),
+        PageSection(key="certificate", title="Token certificate", body=certificate_section(run)),
         PageSection(key="events", title="Events", body=_events(run)),
         PageSection(key="environment", title="Environment", body=_environment(files)),
         PageSection(key="settings", title="Settings", body=_file(run / "settings.yaml")),
