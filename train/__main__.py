@@ -26,6 +26,10 @@ VERBS = {
         "train.commands.compare",
         "evaluated models on the same items: who is better, how sure",
     ),
+    "finetune": (
+        "train.commands.finetune",
+        "fine-tuning as an evaluation, by a published protocol",
+    ),
     "plan": ("train.commands.plan", "steps, tokens and learning rates of a recipe"),
     "selftest": ("train.commands.selftest", "every parallel strategy against one process"),
     "report": ("train.commands.report", "one offline page with the curves of a run"),

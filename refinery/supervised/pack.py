@@ -119,7 +119,7 @@ def _pack(recipe: PairsRecipe, tokenizer_folder: Path) -> Manifest:
     held = {
         e.doc_id for e in examples if int(_order(recipe.seed + 1, e.doc_id, 0)[:15], 16) < border
     }
-    train = [example for example in examples if example.doc_id not in held]
+    train = _first(recipe, [example for example in examples if example.doc_id not in held])
     heldout = [example for example in examples if example.doc_id in held]
     sizes = Counter(example.task for example in train)
     names = [task.name for task in recipe.tasks]
@@ -132,6 +132,20 @@ def _pack(recipe: PairsRecipe, tokenizer_folder: Path) -> Manifest:
     if splits["train"].rows == 0:
         raise ContractError(f"{recipe.name}: the tasks give no training row")
     return _publish(recipe, identity, splits, tokenizer_folder)
+
+
+def _first(recipe: PairsRecipe, examples: list[EncodedExample]) -> list[EncodedExample]:
+    """The first examples of each task by the hash of their ids: as many as the recipe takes."""
+    if recipe.max_examples is None:
+        return examples
+    ordered = sorted(examples, key=lambda one: _order(recipe.seed + 2, one.doc_id, 0))
+    taken: Counter[str] = Counter()
+    kept = set()
+    for example in ordered:
+        if taken[example.task] < recipe.max_examples:
+            taken[example.task] += 1
+            kept.add(example.doc_id)
+    return [example for example in examples if example.doc_id in kept]
 
 
 def _publish(
@@ -258,4 +272,6 @@ def _order(seed: int, doc_id: str, copy: int) -> str:
 def _fingerprint(recipe: PairsRecipe, identity: TokenizerIdentity) -> str:
     files = [sha256_file(Path(name)) for task in recipe.tasks for name in task.files]
     settings = recipe.model_dump(mode="json", exclude={"output", "tokenizer"})
+    if recipe.max_examples is None:  # datasets from before it existed are the same
+        del settings["max_examples"]
     return sha256_hex(canonical_json({"r": settings, "f": files, "t": identity.sha256}))

@@ -84,6 +84,12 @@ class PairsRecipe(Settings):
         default=128, ge=2, description="longer targets are cut, mark included"
     )
     heldout_fraction: float = Field(default=0.02, ge=0, lt=0.5)
+    max_examples: int | None = Field(
+        default=None,
+        gt=0,
+        description="training examples of each task, the first by hash: a smaller number gives a part of a "
+        "larger one's; null: all",
+    )
     shard_tokens: int = Field(default=32_000_000, gt=0)
     row_group_rows: int = Field(default=256, gt=0)
     lanes: int = Field(default=48, gt=0)

@@ -1,0 +1,1 @@
+"""Fine-tuning as an evaluation: published protocols, rates chosen on dev, seeds, figures on test."""
