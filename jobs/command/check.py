@@ -6,7 +6,7 @@ import argparse
 
 from jobs.pipeline.arguments import add_recipe_arguments, read_settings
 from refinery.preflight.checks import check_settings
-from refinery.preflight.first_documents import FirstDocument, check_first_document
+from refinery.preflight.first_documents import FirstDocument, check_first_document, table_note
 from refinery.preflight.runs import find_runs
 from refinery.sources.binary_files import needs_spark
 from refinery.sources.config import SourceConfig
@@ -27,6 +27,8 @@ def run(args: argparse.Namespace) -> int:
         if source.format == "run":
             print("\n".join(_run_lines(source)))
             continue
+        if (note := table_note(source)) is not None:
+            print(f"note: source {source.name}: {note}")
         if settings.recipe.new_files_only and not needs_spark(source) and is_empty(source):
             print(f"{source.name}: nothing at {source.uri} yet")
             continue

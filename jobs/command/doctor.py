@@ -6,12 +6,12 @@ import argparse
 import os
 from collections.abc import Callable
 from importlib.util import find_spec
-from pathlib import Path
 
 from jobs.spark.java import find_java
 from refinery.language.config import LanguageConfig
 from refinery.language.identify import model_path
 from refinery.preflight.output import check_output, existing_parent
+from refinery.publish import storage
 from schemas.errors import SettingsError
 
 PACKAGES = ("pyspark", "pyarrow", "resiliparse", "fastwarc", "tokenizers", "fasttext", "numba")
@@ -21,9 +21,7 @@ LEAST_FREE = 1_000_000_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--output", type=Path, default=Path(), help="folder that a run will write to"
-    )
+    parser.add_argument("--output", default=".", help="folder or URI that a run will write to")
 
 
 def _java() -> str:
@@ -49,7 +47,22 @@ def _memory() -> str:
     return f"{size / 1e9:.1f} GB, {os.cpu_count()} cores"
 
 
-def _output(folder: Path) -> str:
+def _store(uri: str) -> str:
+    """Write an object and remove it."""
+    probe = storage.join_uri(uri, ".refinery-doctor")
+    try:
+        storage.replace(probe, b"x")
+        system, path = storage.file_system(probe)
+        system.rm_file(path)
+    except OSError as error:  # a missing credential is told by `run_main`
+        raise SettingsError(f"{uri}: cannot be written ({error})") from error
+    return f"{uri}: can be written"
+
+
+def _output(uri: str) -> str:
+    if not storage.is_local(uri):
+        return _store(uri)
+    folder = storage.local_path(uri)
     parent = existing_parent(folder.absolute())
     check_output(str(folder))
     space = os.statvfs(parent)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 from pathlib import Path
 
 from refinery.sources.folder_sources import FoundSource, find_sources
+from refinery.sources.store_paths import AnyPath, StorePath, any_path
 from refinery.sources.yaml_text import yaml_text
 from schemas.errors import SettingsError
 
@@ -41,18 +43,19 @@ runtime:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", help="a folder, or the URI of one on an object store")
     parser.add_argument("--out", type=Path, default=Path("recipe.yaml"))
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the recipe; an existing file is never overwritten."""
-    found = find_sources(args.folder)
+    folder = any_path(args.folder.rstrip("/") or "/")
+    found = find_sources(folder)
     lines = "\n".join(_entry(source) for source in found.sources)
     weights = ", ".join(
         f"{yaml_text(source.name)}: {1 / len(found.sources):.2f}" for source in found.sources
     )
-    name = re.sub(r"[^a-z0-9_-]+", "-", args.folder.absolute().name.lower()).strip("-_")
+    name = re.sub(r"[^a-z0-9_-]+", "-", _name_of(folder).lower()).strip("-_")
     text = RECIPE.format(name=yaml_text(name or "dataset"), sources=lines, weights=weights)
     try:
         with args.out.open("x", encoding="utf-8") as file:
@@ -68,6 +71,10 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _name_of(folder: AnyPath) -> str:
+    return folder.name if isinstance(folder, StorePath) else folder.absolute().name
+
+
 def _entry(source: FoundSource) -> str:
     """One source of the recipe, and what is known of its files, as a comment."""
     keys = {"name": source.name, "uri": source.uri, "format": source.format}
@@ -78,4 +85,6 @@ def _entry(source: FoundSource) -> str:
     if source.fields:
         fields = ", ".join(f"{key}: {yaml_text(value)}" for key, value in source.fields.items())
         shown += f", fields: {{{fields}}}"
+    if source.spark:
+        shown += f", spark: {json.dumps(source.spark)}"
     return "\n".join([*lines, f"    - {{{shown}}}"])

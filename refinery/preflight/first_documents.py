@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import BinaryIO
 
 import pyarrow as pa
 
 from refinery.preflight.missing import nothing_there
 from refinery.publish import storage
+from refinery.publish.runs import has_wildcard
 from refinery.sources.binary_files import needs_spark
 from refinery.sources.config import ReadLimits, SourceConfig
 from refinery.sources.field_guess import FieldGuess, guess_fields
@@ -18,6 +20,9 @@ from refinery.sources.listing import InputFile, list_files
 from refinery.sources.peek import first_rows, sniff_file
 from refinery.sources.reading import read_stream
 from refinery.sources.record import Broken, Fetch
+from refinery.sources.rows import row_outcome
+from refinery.sources.store_paths import files_below, parts_below
+from refinery.sources.table_folders import find_tables
 from schemas.errors import SettingsError
 from schemas.settings import closest
 
@@ -48,6 +53,8 @@ def check_first_document(source: SourceConfig) -> FirstDocument | None:
     Raises:
         SettingsError: No file, a file of another form, or no document among its first records.
     """
+    if source.format == "spark":
+        return _check_table(source)
     if needs_spark(source):
         return None
     if not storage.exists(source.uri):
@@ -65,6 +72,59 @@ def check_first_document(source: SourceConfig) -> FirstDocument | None:
         raise SettingsError(
             f"source '{source.name}': {file.uri} cannot be read ({error})"
         ) from error
+
+
+# DataSources whose files pyarrow reads too, with the endings of those files.
+_TABLE_FILES = {"orc": ".orc", "delta": ".parquet", "parquet": ".parquet"}
+
+
+def _check_table(source: SourceConfig) -> FirstDocument | None:
+    """Look into a file of a table that lies where fsspec reaches; Spark is not started.
+
+    Raises:
+        SettingsError: Nothing is there, or the rows have no such field.
+    """
+    ending = _TABLE_FILES.get((source.spark and source.spark.format) or "")
+    is_reached = ending is not None and not has_wildcard(source.uri) and _reaches(source.uri)
+    if ending is None or not is_reached:
+        return None
+    if not storage.exists(source.uri):
+        raise nothing_there(f"source '{source.name}'", source.uri)
+    options = source.spark.options if source.spark else {}
+    listed = list_files(source.model_copy(update={"may_be_empty": True}))
+    wanted = PurePosixPath(options.get("pathGlobFilter", "*"))
+    files = [f for f in listed if PurePosixPath(f.name).match(str(wanted)) and f.size]
+    file = next((f for f in files if f.name.lower().endswith(ending)), None)
+    if file is None:
+        return None  # names of another kind: Spark may know them
+    system, path = storage.file_system(file.uri)
+    with system.open(path, "rb") as stream:
+        rows = first_rows(stream, file.name, "spark")
+    fields = guess_fields(rows)
+    _check_fields(fields, file, source)
+    outcome = None
+    if rows:
+        outcome = row_outcome(dict(rows[0]), 0, source.fields, ReadLimits().max_document_bytes)
+    document = outcome if isinstance(outcome, Fetch) else None
+    return FirstDocument(source.name, len(files), file.name, ending[1:], fields, document)
+
+
+def table_note(source: SourceConfig) -> str | None:
+    """What to say of a source of Parquet files that are a table of Delta or Iceberg; None of others."""
+    if source.format != "parquet" or not storage.is_local(source.uri):
+        return None
+    root = storage.local_path(source.uri)
+    names = [PurePosixPath(*parts_below(path, root)) for path in files_below(root)]
+    table = next((one for one in find_tables(names)), None)
+    return None if table is None else table.note
+
+
+def _reaches(uri: str) -> bool:
+    try:
+        storage.file_system(uri)
+    except (ValueError, ImportError):
+        return False
+    return True
 
 
 def _look(stream: BinaryIO, file: InputFile, source: SourceConfig, num_files: int) -> FirstDocument:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
 import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import PurePath
 
 from refinery.sources.config import Format
 from refinery.sources.field_guess import FieldGuess, guess_fields
 from refinery.sources.formats import ENDINGS, FORMS_READ, ROW_FORMATS, format_of, format_of_members
 from refinery.sources.peek import first_rows, sniff_file
+from refinery.sources.store_paths import AnyPath, files_below, parts_below
+from refinery.sources.table_folders import find_tables
 from schemas.errors import SettingsError
 
 # Files without a telling name are opened; so many of each ending and folder.
@@ -34,6 +35,7 @@ class FoundSource:
     pattern: str | None
     fields: dict[str, str | None]
     comment: str
+    spark: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,17 +50,17 @@ class FoundSources:
 class _Group:
     """Files of one folder that one format reads; `is_whole` where the folder holds no others."""
 
-    root: Path
+    root: AnyPath
     format: Format
     is_whole: bool = False
-    files: list[Path] = field(default_factory=list)
+    files: list[AnyPath] = field(default_factory=list)
 
     @property
     def endings(self) -> set[str]:
         return {_ending(path.name) for path in self.files}
 
 
-def find_sources(folder: Path) -> FoundSources:
+def find_sources(folder: AnyPath) -> FoundSources:
     """Each direct subfolder gives a source per format, and so do the files beside them.
 
     Raises:
@@ -66,14 +68,21 @@ def find_sources(folder: Path) -> FoundSources:
     """
     if not folder.is_dir():
         raise SettingsError(f"{folder}: no such folder")
-    inner = [
-        path for path in sorted(folder.iterdir()) if path.is_dir() and not _is_hidden(path.name)
-    ]
+    entries: list[AnyPath] = sorted(folder.iterdir(), key=str)
+    inner = [path for path in entries if path.is_dir() and not _is_hidden(path.name)]
     left_out: Counter[str] = Counter()
     hidden = 0
     groups: list[_Group] = []
-    loose = [path for path in sorted(folder.iterdir()) if path.is_file()]
-    for root, files in [*((path, _walk(path)) for path in inner), (folder, loose)]:
+    loose: list[AnyPath] = [path for path in entries if path.is_file()]
+    if any(path.name in ("_delta_log", "metadata") for path in entries):
+        everything = files_below(folder)
+        names = [PurePath(*parts_below(path, folder)) for path in everything]
+        if any(not table.path for table in find_tables(names)):  # the folder itself is a table
+            inner, loose = [], everything
+    tables: list[FoundSource] = []
+    notes: list[str] = []
+    for root, files in [*((path, files_below(path)) for path in inner), (folder, loose)]:
+        files = _without_tables(root, files, tables, notes)
         seen = [path for path in files if not _has_hidden_part(path, root)]
         hidden += len(files) - len(seen)
         found, unknown = _groups(root, seen)
@@ -81,23 +90,41 @@ def find_sources(folder: Path) -> FoundSources:
         for group in found:
             group.is_whole = len(found) == 1 and not unknown and not (root == folder and inner)
         groups += found
-    if not groups:
+    if not groups and not tables:
         known = ", ".join(sorted(ENDINGS))
         raise SettingsError(
             f"{folder}: no file of {known}; found {dict(left_out.most_common(SHOWN))}"
         )
-    notes = _left_out_notes(left_out, hidden)
+    notes += _left_out_notes(left_out, hidden)
     groups, merged = _merged(groups, folder)
     notes += merged
-    sources: list[FoundSource] = []
+    sources = tables
     for group in groups:
         sources += _sources_of(group, {s.name for s in sources}, notes)
     return FoundSources(tuple(sources), tuple(notes))
 
 
-def _walk(root: Path) -> list[Path]:
-    found = [Path(base) / name for base, _, names in os.walk(root) for name in names]
-    return sorted(path for path in found if path.is_file())
+def _without_tables(
+    root: AnyPath, files: list[AnyPath], tables: list[FoundSource], notes: list[str]
+) -> list[AnyPath]:
+    """The files that no table of Delta or Iceberg holds; the tables become sources."""
+    names = {path: PurePath(*parts_below(path, root)) for path in files}
+    found = find_tables(names.values())
+    for table in found:
+        inside = [p for p in files if names[p].is_relative_to(table.path or ".")]
+        home = root / table.path if table.path else root
+        data = [p for p in inside if p.name.endswith(".parquet") and not _has_hidden_part(p, home)]
+        name = _unused(_name(home.name), {one.name for one in tables})
+        guess = _look_into(data, "spark")
+        notes.append(table.note)
+        tables.append(
+            FoundSource(
+                name=name, uri=str(home), format="spark", pattern=None, fields=_fields(guess),
+                comment=f"a table of {table.format.capitalize()}", spark={"format": table.format},
+            )
+        )  # fmt: skip
+        files = [path for path in files if path not in set(inside)]
+    return files
 
 
 def _is_hidden(name: str) -> bool:
@@ -105,14 +132,14 @@ def _is_hidden(name: str) -> bool:
     return name.startswith((".", "_"))
 
 
-def _has_hidden_part(path: Path, root: Path) -> bool:
-    return any(_is_hidden(part) for part in path.relative_to(root).parts)
+def _has_hidden_part(path: AnyPath, root: AnyPath) -> bool:
+    return any(_is_hidden(part) for part in parts_below(path, root))
 
 
-def _groups(root: Path, files: Sequence[Path]) -> tuple[list[_Group], Counter[str]]:
+def _groups(root: AnyPath, files: Sequence[AnyPath]) -> tuple[list[_Group], Counter[str]]:
     """Files by format, and the endings of those that nothing reads."""
     groups: dict[Format, _Group] = {}
-    unread: list[Path] = []
+    unread: list[AnyPath] = []
     formats: defaultdict[str, list[Format | None]] = defaultdict(list)
     for path in files:
         seen = formats[_ending(path.name)]
@@ -140,7 +167,7 @@ def _ending(name: str) -> str:
     return name[len(name) - size :] if size else ""
 
 
-def _format(path: Path) -> Format | None:
+def _format(path: AnyPath) -> Format | None:
     """The format by the name, unless the first bytes show another one for certain."""
     named = format_of(path.name)
     try:
@@ -171,7 +198,7 @@ def _quoted(text: str) -> str:
     return " ".join(text.split())[:60]
 
 
-def _merged(groups: list[_Group], folder: Path) -> tuple[list[_Group], list[str]]:
+def _merged(groups: list[_Group], folder: AnyPath) -> tuple[list[_Group], list[str]]:
     """Files beside subfolders are read by a pattern over all of the folder, so nothing is read twice."""
     loose = {ending: group for group in groups if group.root == folder for ending in group.endings}
     taken: defaultdict[str, list[str]] = defaultdict(list)
@@ -192,9 +219,9 @@ def _merged(groups: list[_Group], folder: Path) -> tuple[list[_Group], list[str]
 
 def _sources_of(group: _Group, taken: set[str], notes: list[str]) -> list[FoundSource]:
     """One source; where the folder holds other files too, one per ending, since patterns have no `or`."""
-    parts: list[tuple[str | None, list[Path]]] = [(None, group.files)]
+    parts: list[tuple[str | None, list[AnyPath]]] = [(None, group.files)]
     if not group.is_whole:
-        by_ending: dict[str, list[Path]] = {}
+        by_ending: dict[str, list[AnyPath]] = {}
         for path in group.files:
             by_ending.setdefault(_ending(path.name), []).append(path)
         parts = [(_pattern(ending, paths), paths) for ending, paths in sorted(by_ending.items())]
@@ -205,6 +232,7 @@ def _sources_of(group: _Group, taken: set[str], notes: list[str]) -> list[FoundS
             wanted = f"{wanted}-{_name((pattern or '').strip('*.') or group.format)}"
         name = _unused(wanted, taken)
         taken.add(name)
+        spark = _spark_options(group, pattern, paths) if group.format == "spark" else {}
         guess = _look_into(paths, group.format)
         fields = _fields(guess)
         notes += _field_notes(name, paths, group.format, guess)
@@ -213,15 +241,27 @@ def _sources_of(group: _Group, taken: set[str], notes: list[str]) -> list[FoundS
                 name=name,
                 uri=str(group.root),
                 format=group.format,
-                pattern=pattern,
+                pattern=None if spark else pattern,
                 fields=fields,
                 comment=_comment(paths, guess),
+                spark=spark,
             )
         )
     return found
 
 
-def _pattern(ending: str, paths: Sequence[Path]) -> str:
+def _spark_options(
+    group: _Group, pattern: str | None, paths: Sequence[AnyPath]
+) -> dict[str, object]:
+    """How Spark opens ORC files: by its own pattern, and below subfolders that name no partition."""
+    folders = {part for path in paths for part in parts_below(path, group.root)[:-1]}
+    options = {} if pattern is None else {"pathGlobFilter": pattern}
+    if any("=" not in part for part in folders):
+        options["recursiveFileLookup"] = "true"
+    return {"format": "orc", "options": options} if options else {"format": "orc"}
+
+
+def _pattern(ending: str, paths: Sequence[AnyPath]) -> str:
     """A pattern that the names match; without an ending, by what their names begin with."""
     if ending:
         return f"*{ending}"
@@ -251,7 +291,7 @@ def _unused(name: str, taken: Iterable[str]) -> str:
     return f"{name}-{number}"
 
 
-def _look_into(paths: Sequence[Path], kind: Format) -> FieldGuess | None:
+def _look_into(paths: Sequence[AnyPath], kind: Format) -> FieldGuess | None:
     """The fields of the first file that has rows; None for formats without rows."""
     if kind not in ROW_FORMATS:
         return None
@@ -276,7 +316,7 @@ def _fields(guess: FieldGuess | None) -> dict[str, str | None]:
 
 
 def _field_notes(
-    name: str, paths: Sequence[Path], kind: Format, guess: FieldGuess | None
+    name: str, paths: Sequence[AnyPath], kind: Format, guess: FieldGuess | None
 ) -> list[str]:
     """What is unsure about fields: no text among them, or another file with other fields."""
     if guess is None:
@@ -298,7 +338,7 @@ def _field_notes(
     ]
 
 
-def _comment(paths: Sequence[Path], guess: FieldGuess | None) -> str:
+def _comment(paths: Sequence[AnyPath], guess: FieldGuess | None) -> str:
     endings = Counter(_ending(path.name) or "(no ending)" for path in paths)
     files = "1 file" if len(paths) == 1 else f"{len(paths):,} files"
     parts = [f"{files} ({', '.join(_quoted(ending) for ending, _ in endings.most_common(SHOWN))})"]

@@ -18,9 +18,10 @@ ENDINGS: dict[str, Format] = {
     ".html": "html", ".htm": "html", ".xhtml": "html",
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
     ".parquet": "parquet", ".csv": "csv", ".tsv": "csv", ".tab": "csv",
+    ".orc": "spark",
     ".txt": "text", ".text": "text", ".md": "text", ".markdown": "text",
 }  # fmt: skip
-ROW_FORMATS: tuple[Format, ...] = ("jsonl", "parquet", "csv")
+ROW_FORMATS: tuple[Format, ...] = ("jsonl", "parquet", "csv", "spark")
 # What the first bytes of a file may show for certain (peek.sniff) where a reader takes the file.
 FORMS_READ: dict[Format, frozenset[str]] = {
     "warc": frozenset({"warc", "gzip", "zstd", "lz4"}),
@@ -29,6 +30,7 @@ FORMS_READ: dict[Format, frozenset[str]] = {
     "jsonl": frozenset({"jsonl"}),
     "parquet": frozenset({"parquet"}),
     "csv": frozenset({"jsonl"}),
+    "spark": frozenset({"orc"}),
 }
 VARIANTS: dict[str, Variant] = {".arc": "arc", ".tsv": "tsv", ".tab": "tsv", ".zip": "zip"}
 # What the names of a zip's members say, in the order in which a majority is looked for.

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import pyarrow as pa
+import pyarrow.orc as orc
 import pyarrow.parquet as pq
 
 from refinery.sources.config import Format
@@ -59,10 +60,16 @@ def first_rows(stream: BinaryIO, name: str, kind: Format) -> list[dict[str, Any]
     At most `ROWS` rows; nested objects stay objects.
     """
     try:
-        if kind == "parquet":
+        if kind == "parquet" or (kind == "spark" and name.lower().endswith(".parquet")):
             return _parquet_rows(stream)
-        plain = open_compressed(stream)
-        return list(_json_rows(plain) if kind == "jsonl" else _csv_rows(plain, name))
+        if kind == "spark":
+            return _orc_rows(stream)
+        # Streams of stores read no line of bounded length; the wrapper must not close them.
+        plain = io.BufferedReader(open_compressed(stream))  # type: ignore[type-var]
+        try:
+            return list(_json_rows(plain) if kind == "jsonl" else _csv_rows(plain, name))
+        finally:
+            plain.detach()
     except (*DECODE_ERRORS, ValueError, RecursionError, pa.ArrowException, csv.Error):
         return []
 
@@ -99,11 +106,22 @@ def _csv_rows(stream: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
         yield dict(row)
 
 
+def _orc_rows(stream: BinaryIO) -> list[dict[str, Any]]:
+    file = orc.ORCFile(stream)
+    if not file.nrows:
+        return [dict.fromkeys(file.schema.names)]
+    return _plain_rows(file.read_stripe(0).slice(0, ROWS))
+
+
 def _parquet_rows(stream: BinaryIO) -> list[dict[str, Any]]:
     file = pq.ParquetFile(stream)
     batch = next(file.iter_batches(batch_size=ROWS), None)
     if batch is None:
         return [dict.fromkeys(file.schema_arrow.names)]
+    return _plain_rows(batch)
+
+
+def _plain_rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     columns = {field.name: _plain(batch.column(field.name)) for field in batch.schema}
     return [{name: values[row] for name, values in columns.items()} for row in range(len(batch))]
 

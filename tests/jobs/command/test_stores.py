@@ -15,8 +15,14 @@ from refinery.datasets.open import open_dataset
 from refinery.publish import storage
 from refinery.publish.fetched import StoredFolder, input_path, output_path
 from schemas.errors import ContractError, SettingsError
+from schemas.yaml_files import read_yaml
+from tests.jobs.command.test_export import write_run
+from tests.jobs.command.test_whatif import write_ledger
+from tests.refinery.datasets.test_runs import run_file, write_run_file
+from tests.refinery.query.test_database import SCHEMAS, STAGES
 from tests.support.datasets import write_dataset
 from tests.support.object_store import moto_store
+from tests.support.published import published_tables
 from tests.support.small_tokenizers import folder_of
 
 
@@ -161,3 +167,75 @@ def test_sparks_log_of_a_run_on_a_store_lies_in_the_working_directory(
 
     assert _log_path("s3a://bucket/some/run/") == tmp_path / "runs" / "run" / "spark.log"
     assert _log_path("out") == tmp_path / "out" / "spark.log"
+
+
+def test_a_folder_of_a_store_becomes_a_recipe(
+    bucket: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "raw"
+    (folder / "rows").mkdir(parents=True)
+    (folder / "rows" / "a.jsonl").write_text('{"body": "Some words of a text.", "id": 1}\n')
+    (folder / "page.html").write_text("<html><p>x")
+    put(folder, f"{bucket}/raw")
+
+    assert main(["init", f"{bucket}/raw", "--out", str(tmp_path / "r.yaml")]) == 0
+
+    sources = read_yaml(tmp_path / "r.yaml")["recipe"]["sources"]
+    assert {(one["uri"], one["format"]) for one in sources} == {
+        (f"{bucket}/raw/rows", "jsonl"), (f"{bucket}/raw", "html"),
+    }  # fmt: skip
+    assert [one["fields"]["text"] for one in sources if "fields" in one] == ["body"]
+
+
+def test_doctor_writes_to_the_store_and_leaves_nothing(
+    bucket: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["doctor", "--output", f"{bucket}/run"])
+
+    assert f"ok       output: {bucket}/run: can be written" in capsys.readouterr().out
+    assert not storage.exists(f"{bucket}/run/.refinery-doctor")
+    main(["doctor", "--output", "s3a://no-such-bucket-of-ours/run"])
+    told = "problem  output: s3a://no-such-bucket-of-ours/run: cannot be written"
+    assert told in capsys.readouterr().out
+
+
+def test_a_run_is_asked_and_reported_where_it_lies(
+    bucket: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stages = {name: STAGES[name] for name in ("ingest", "clean")}
+    tables = published_tables(tmp_path / "run" / "tables", stages, schemas=SCHEMAS)
+    for record in tables.records.values():
+        tables.store.publish(record)
+    write_run_file(str(tmp_path / "run"), run_file(**dict.fromkeys(tables.records, 0)))
+    uri = put(tmp_path / "run", f"{bucket}/run")
+
+    assert main(["query", uri, "SELECT count(*)::INT AS rows FROM ledger"]) == 0
+    asked = capsys.readouterr().out
+    main(["query", str(tmp_path / "run"), "SELECT count(*)::INT AS rows FROM ledger"])
+    assert asked == capsys.readouterr().out
+
+    assert main(["report", uri]) == 0
+    assert b"<html" in storage.read_bytes(f"{uri}/report/index.html")[:2000]
+
+
+def test_other_bounds_are_tried_on_a_ledger_of_the_store(
+    bucket: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bounds = ["--set", "rules.bounds.gopher:words={minimum: 1}"]
+    ledger = write_ledger(tmp_path / "ledger")
+    here = main(["whatif", str(ledger), *bounds]), capsys.readouterr().out
+
+    uri = put(ledger, f"{bucket}/ledger")
+
+    assert (main(["whatif", uri, *bounds]), capsys.readouterr().out) == here
+
+
+def test_kept_texts_are_exported_from_a_store_to_it(bucket: str, tmp_path: Path) -> None:
+    recipe = Path(write_run(tmp_path))
+    put(tmp_path / "out", f"{bucket}/out")
+    out = f"{bucket}/kept/a.jsonl"
+
+    assert main(["export", str(recipe), "--set", f"runtime.output={bucket}/out", "--out", out]) == 0
+
+    (row,) = [json.loads(line) for line in storage.read_bytes(out).splitlines()]
+    assert (row["id"], row["text"]) == ("a", "two")

@@ -33,12 +33,17 @@ TEXTS = [
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Path:
+    return write_ledger(tmp_path)
+
+
+def write_ledger(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
     with Cleaner(CleanConfig(), {}) as cleaner:
         payloads = [Payload(text.encode(), "text/plain", "utf-8") for text in TEXTS]
         rows = [_row(n, doc) for n, doc in enumerate(cleaner.clean(payloads))]
     schema = arrow_schema({column.name: column.type for column in LEDGER.columns})
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), tmp_path / "part.parquet")
-    return tmp_path
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), folder / "part.parquet")
+    return folder
 
 
 def _row(number: int, document: object) -> dict[str, object]:

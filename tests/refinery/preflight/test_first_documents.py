@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.orc as orc
 import pyarrow.parquet as pq
 import pytest
 
-from refinery.preflight.first_documents import check_first_document
+from refinery.preflight.first_documents import check_first_document, table_note
 from refinery.preflight.missing import nothing_there
 from refinery.preflight.output import existing_parent
 from refinery.sources.config import SourceConfig
@@ -80,3 +81,37 @@ def test_a_missing_path_names_its_neighbour_or_what_is_there(tmp_path: Path) -> 
     assert str(nothing_there("s", f"{tmp_path}/corpsu")).endswith("did you mean 'corpus'?")
     assert str(nothing_there("s", f"{tmp_path}/x/y")).endswith(f"no folder {tmp_path}/x either")
     assert existing_parent(tmp_path / "corpus" / "a" / "b") == tmp_path / "corpus"
+
+
+def test_orc_is_opened_without_spark(tmp_path: Path) -> None:
+    (tmp_path / "day=1").mkdir()
+    orc.write_table(pa.table({"body": ["some words"], "n": [1]}), str(tmp_path / "day=1" / "a.orc"))
+    spark = {"format": "orc"}
+
+    found = check_first_document(source(tmp_path, "spark", fields={"text": "body"}, spark=spark))
+
+    assert found is not None
+    assert found.file == "day=1/a.orc"
+    assert found.document is not None
+    assert found.document.payload == b"some words"
+    with pytest.raises(SettingsError, match=r"no field 'bdoy' in .*a\.orc, found body, n; did you"):
+        check_first_document(source(tmp_path, "spark", fields={"text": "bdoy"}, spark=spark))
+    with pytest.raises(SettingsError, match=r"source 's'.*gone"):
+        check_first_document(source(tmp_path / "gone", "spark", spark=spark))
+
+
+def test_tables_that_only_spark_knows_are_not_opened() -> None:
+    for spark in (None, {"format": "jdbc"}, {"format": "iceberg"}):
+        one = SourceConfig.model_validate({"name": "s", "uri": "db.pages", "format": "spark", "spark": spark})  # fmt: skip
+        assert check_first_document(one) is None
+
+
+def test_parquet_files_of_a_delta_table_are_told_of(tmp_path: Path) -> None:
+    (tmp_path / "_delta_log").mkdir()
+    (tmp_path / "_delta_log" / "0.json").write_text("{}")
+
+    note = table_note(source(tmp_path, "parquet"))
+
+    assert note is not None
+    assert "`format: spark` reads it" in note
+    assert table_note(source(tmp_path, "jsonl")) is None

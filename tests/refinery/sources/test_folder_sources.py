@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.orc as orc
 import pyarrow.parquet as pq
 import pytest
 
@@ -160,3 +161,54 @@ def test_any_text_is_read_back_from_yaml(text: str) -> None:
 
     assert parse_yaml(line) == {"key": text, "other": 1}
     assert yaml.safe_load(line) == {"key": text, "other": 1}
+
+
+def _table(rows: int = 2) -> pa.Table:
+    texts = [f"A text of some words, number {n}." for n in range(rows)]
+    return pa.table({"body": texts, "link": [f"https://a.example/{n}" for n in range(rows)]})
+
+
+def test_orc_files_are_read_by_spark(tmp_path: Path) -> None:
+    write(tmp_path, **{"mixed/a.jsonl": ROW})
+    for name in ("whole/part-0.orc", "mixed/deep/b.ORC", "days/day=1/part-0.snappy.orc"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        orc.write_table(_table(), str(tmp_path / name))
+
+    found = {one.name: one for one in find_sources(tmp_path).sources}
+
+    assert {name: (one.format, one.spark) for name, one in found.items() if one.spark} == {
+        "whole": ("spark", {"format": "orc"}),
+        "days": ("spark", {"format": "orc"}),
+        "mixed-orc": (
+            "spark",
+            {
+                "format": "orc",
+                "options": {"pathGlobFilter": "*.ORC", "recursiveFileLookup": "true"},
+            },
+        ),
+    }
+    assert found["whole"].fields == {"text": "body", "url": "link"}
+    assert found["mixed-orc"].uri == str(tmp_path / "mixed")
+
+
+@pytest.mark.parametrize(
+    ("log", "kind"),
+    [("_delta_log/00000.json", "delta"), ("metadata/v1.metadata.json", "iceberg")],
+)
+@pytest.mark.parametrize("inside", ["pages/", ""])
+def test_a_table_with_a_log_is_one_source_of_spark_with_what_it_needs(
+    tmp_path: Path, log: str, kind: str, inside: str
+) -> None:
+    write(tmp_path, **{f"{inside}{log}": b"{}"})
+    (tmp_path / inside / "data").mkdir(parents=True)
+    pq.write_table(_table(), tmp_path / inside / "data" / "removed.parquet")
+
+    found = find_sources(tmp_path)
+
+    (source,) = found.sources
+    assert (source.format, source.spark) == ("spark", {"format": kind})
+    assert source.uri == str(tmp_path / inside).rstrip("/")
+    assert source.fields == {"text": "body", "url": "link"}
+    (note,) = found.notes
+    assert "--packages" in note
+    assert kind.capitalize() in note
