@@ -21,6 +21,7 @@ from train.report.patient_file import FULL_DISK
 
 VERBS = {
     "pretrain": ("train.commands.pretrain", "train a model on a manifest"),
+    "supervise": ("train.commands.supervise", "pretrain, watched and started again by itself"),
     "evaluate": ("train.commands.evaluate", "held-out loss and multiple choice of a checkpoint"),
     "compare": (
         "train.commands.compare",

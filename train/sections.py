@@ -110,10 +110,13 @@ def section(name: Section, *, step: int | None = None) -> Iterator[None]:
         observer(name, -1 if step is None else step)
     try:
         yield
-    finally:
+    except BaseException:
         if reporter is not None:
-            reporter.open.pop()
-            reporter.tell(reporter.open[-1])
+            reporter.open.pop()  # it is not told: what ends a rank is to be found where it rose
+        raise
+    if reporter is not None:
+        reporter.open.pop()
+        reporter.tell(reporter.open[-1])
 
 
 def learnt_seconds() -> dict[str, float] | None:

@@ -25,6 +25,7 @@ from train.parallel.config import (
 )
 from train.report.config import SinkConfig
 from train.stability.config import StabilityConfig
+from train.supervisor.config import SupervisionConfig
 from train.warm_start.config import StartRequest, Trainable, WarmStartConfig
 
 logger = logging.getLogger(__name__)
@@ -156,6 +157,7 @@ class TrainSettings(Settings):
     checkpoint: CheckpointConfig = CheckpointConfig()
     evaluation: EvaluationConfig | None = EvaluationConfig()
     metrics: MetricsConfig = MetricsConfig()
+    supervision: SupervisionConfig = SupervisionConfig()
     threads: int | None = Field(
         default=None, gt=0, description="CPU threads of a rank; null: torch decides"
     )

@@ -27,6 +27,7 @@ PAGES = (
     "docs/numerics.md",
     "docs/branches.md",
     "docs/spikes.md",
+    "docs/survival.md",
     "docs/quickstart.md",
     "docs/tutorials/read_the_shards.md",
     "docs/tutorials/second_language.md",

@@ -46,11 +46,14 @@ def test_after_an_inner_section_the_outer_one_goes_on(supervisor: socket.socket)
     ]
 
 
-def test_an_error_leaves_the_section(supervisor: socket.socket) -> None:
-    with pytest.raises(ValueError, match="bad"), section("step", step=1):
+def test_an_error_is_told_where_it_rose(supervisor: socket.socket) -> None:
+    with pytest.raises(ValueError, match="bad"), section("step", step=1), section("reduce"):
         raise ValueError("bad")
+    assert heard(supervisor)[-1] == ("reduce", 1, 3)
 
-    assert heard(supervisor)[-1] == ("start", 1, 3)
+    with section("checkpoint"):  # an error that is handled: the run goes on
+        pass
+    assert heard(supervisor)[-1] == ("start", 1, 5)
 
 
 def test_a_supervisor_that_does_not_listen_never_delays_a_rank(supervisor: socket.socket) -> None:

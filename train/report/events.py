@@ -74,9 +74,7 @@ class EventLog:
         self.path = path
         self.events: list[Event] = []
         self._num_waiting, self._read_bytes = 0, 0
-        if path.is_file():
-            with self._held():
-                pass
+        self.refresh()
 
     def append(self, kind: str, *, step: int, **details: Any) -> None:
         """Write one line.
@@ -97,6 +95,13 @@ class EventLog:
             if not self._num_waiting:
                 self._chain(body)
             logger.warning("%s: %s; its lines wait in memory", self.path, error.strerror)
+
+    def refresh(self) -> list[Event]:
+        """Read what others have appended since; returns all events."""
+        if self.path.is_file():
+            with self._held():
+                pass
+        return self.events
 
     def restore(self, events: list[Event]) -> None:
         """Continue from the events of a checkpoint; events of lost later steps stay in the file.

@@ -11,12 +11,14 @@ from pages.frame import Page, PageSection
 from pages.numbers import short
 from pages.tables import escaped, facts, table
 from schemas.plain_json import json_text
+from train.report.attempts import attempts_body, hosts_body
 from train.report.course import certificate_section, course_section
 from train.report.curves import curve_section
-from train.report.events import EVENTS_NAME, read_events
+from train.report.events import EVENTS_NAME, Event, read_events
 from train.report.run_files import Record, RunFiles, middle, read_run
 
 REPORT_NAME = "report.html"
+_SHOWN_ELSEWHERE = ("attempt", "attempt_end", "host", "straggler")
 
 
 def write_report(run: Path, target: Path | None = None) -> Path:
@@ -33,14 +35,17 @@ def write_report(run: Path, target: Path | None = None) -> Path:
 def render(run: Path) -> str:
     """The HTML of a run's report."""
     files = read_run(run)
+    events = read_events(run / EVENTS_NAME) if (run / EVENTS_NAME).is_file() else []
     sections = [
         PageSection(key="curves", title="Curves", body=curve_section([files])),
+        PageSection(key="attempts", title="Attempts", body=attempts_body(events)),
+        PageSection(key="hosts", title="Hosts", body=hosts_body(events)),
         PageSection(key="sources", title="Sources", body=_sources(files.records)),
         PageSection(key="staleness", title="Staleness of updates", body=_staleness(files.last)),
         PageSection(key="heldout", title="Held-out split", body=_heldout(files)),
         PageSection(key="course", title="Spikes and other turns", body=course_section(run)),
         PageSection(key="certificate", title="Token certificate", body=certificate_section(run)),
-        PageSection(key="events", title="Events", body=_events(run)),
+        PageSection(key="events", title="Events", body=_events(events)),
         PageSection(key="environment", title="Environment", body=_environment(files)),
         PageSection(key="settings", title="Settings", body=_file(run / "settings.yaml")),
     ]
@@ -145,9 +150,9 @@ def _loss_cells(part: Record) -> tuple[str, str, str]:
     return f"{part['loss']:.4f}", f"{part['perplexity']:.2f}", "" if bits is None else f"{bits:.4f}"
 
 
-def _events(run: Path) -> str:
-    path = run / EVENTS_NAME
-    if not path.is_file():
+def _events(events: list[Event]) -> str:
+    shown = [event for event in events if event["kind"] not in _SHOWN_ELSEWHERE]
+    if not shown:
         return ""
     hidden = ("number", "time", "kind", "step", "previous", "sha256")
     rows = [
@@ -156,7 +161,7 @@ def _events(run: Path) -> str:
             f"{event['step']:,}",
             _words({k: v for k, v in event.items() if k not in hidden and v}),
         )
-        for event in read_events(path)
+        for event in shown
     ]
     head = ("event", "step", "details")
     return _table(

@@ -1,0 +1,262 @@
+"""`train supervise`: a run that is started again by itself, on one host or on several."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import gc
+import logging
+import os
+import secrets
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from schemas.errors import PipelineError, SettingsError
+from train.commands import pretrain
+from train.commands.arguments import add_recipe_arguments, not_negative, positive, settings_of
+from train.recipe_facts import judge_recipe, ranks_of
+from train.settings import TrainSettings
+from train.supervisor.hosts import HostBook
+from train.supervisor.job import AskedToStop, Job
+from train.supervisor.leader import Supervisor
+from train.supervisor.links import (
+    TOKEN_VARIABLE,
+    AgentLinks,
+    address_of,
+    await_hosts,
+    join_leader,
+)
+from train.supervisor.wire import Wire
+
+logger = logging.getLogger(__name__)
+
+SESSION_VARIABLE, LOCK_NAME = "TRAIN_SESSION", ".supervisor.lock"
+_SPARE_SECONDS = 10.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_recipe_arguments(parser)
+    parser.add_argument("--ranks", type=positive, help="ranks of each host; default: the recipe's")
+    parser.add_argument("--hosts", type=positive, default=1, help="hosts that work")
+    parser.add_argument("--spares", type=not_negative, default=0, help="hosts that stand by")
+    parser.add_argument(
+        "--host-index", type=not_negative, default=0, help="which host this is; host 0 leads"
+    )
+    parser.add_argument("--leader", metavar="HOST:PORT", help="where host 0 listens")
+    parser.add_argument(
+        "--simulate", action="store_true", help="all hosts on this machine, on 127.0.0.2, 3 ..."
+    )
+    parser.add_argument("--host-name", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--scratch", type=Path, help="folder that the examination of a host writes to"
+    )
+    parser.add_argument("--agent", type=int, help=argparse.SUPPRESS)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Lead a run, or be the agent of a host of it."""
+    return supervise(args, [sys.executable, "-m", "train", "supervise"])
+
+
+def supervise(args: argparse.Namespace, program: Sequence[str]) -> int:
+    """Do what the arguments say.
+
+    Args:
+        args: Of the verb.
+        program: What starts this verb in another process.
+
+    Returns:
+        0 the run is done · 75 stopped on request, saved, go on later · 93 starting again would not help ·
+        1 too many failures · 130 interrupted.
+    """
+    settings = settings_of(args)
+    if settings.asynchronous is not None:
+        raise SettingsError("asynchronous: parameter servers outlive their workers by themselves; "
+                            "run `python -m train pretrain`")  # fmt: skip
+    if args.agent is not None or args.host_index > 0:
+        return _be_agent(args, settings)
+    ranks = args.ranks or ranks_of(settings)
+    judge_recipe(settings, ranks * args.hosts)
+    if args.simulate:
+        os.environ.setdefault(TOKEN_VARIABLE, secrets.token_hex(16))
+    elif args.hosts + args.spares > 1 and args.leader is None:
+        raise SettingsError("--hosts: several hosts need --leader HOST:PORT, the same on each")
+    with ExitStack() as stack:
+        stack.enter_context(held_folder(Path(settings.output)))
+        return _lead(args, settings, ranks, program, stack)
+
+
+def _lead(
+    args: argparse.Namespace,
+    settings: TrainSettings,
+    ranks: int,
+    program: Sequence[str],
+    stack: ExitStack,
+) -> int:
+    asked = AskedToStop()
+    asked.install()
+    links, own = AgentLinks(), socket.gethostname()
+    threads = {} if "OMP_NUM_THREADS" in os.environ or ranks == 1 else {"OMP_NUM_THREADS": "1"}
+    os.environ.update({"OMP_WAIT_POLICY": "passive", **threads, **os.environ})
+    arguments = _recipe_arguments(args)
+
+    def start_own(host: str) -> bool:
+        if host != own or args.simulate:
+            return False
+        links.start_here(
+            host,
+            [*program, *arguments, "--agent"],
+            address=address_of(args.leader)[0] if args.leader else "127.0.0.1",
+        )
+        return True
+
+    try:
+        start_own(own)
+        _gather(args, settings, links, [*program, *arguments])
+        supervisor = Supervisor(
+            job=Job(
+                output=Path(settings.output),
+                argv=arguments,
+                ranks_per_host=ranks,
+                session=_session(),
+                config=settings.supervision,
+                refuse=lambda size: _refuse(settings, size),
+            ),
+            links=links,
+            hosts=HostBook(hosts=list(links.by_host), wanted=args.hosts),
+            restart_agent=start_own,
+            asked=asked,
+        )
+        code = supervisor.run()
+    except BaseException:
+        links.end(1)
+        raise
+    links.end(code)
+    print(f"{settings.output}: {_MEANINGS.get(code, 'failed')} (exit code {code})", file=sys.stderr)
+    return code
+
+
+_MEANINGS = {
+    0: "done",
+    1: "failed too often; the same command goes on from the last checkpoint",
+    75: "asked to stop; the same command goes on",
+    93: "starting again would not help; events.jsonl says why",
+    130: "interrupted; the same command goes on",
+}
+
+
+def _gather(
+    args: argparse.Namespace, settings: TrainSettings, links: AgentLinks, program: Sequence[str]
+) -> None:
+    """Wait for the agents of the other hosts, where there are some."""
+    wanted, count = args.hosts, args.hosts + args.spares
+    if not args.simulate and count == 1:
+        return
+    address = ("127.0.0.1", 0) if args.simulate else ("", address_of(args.leader)[1])
+    with socket.create_server(address) as server:
+        if args.simulate:
+            _simulate(links, server.getsockname()[1], count, program)
+        seconds = settings.supervision.start_floor_seconds
+        await_hosts(links, server, count=wanted, seconds=seconds)
+        if len(links.by_host) < wanted:
+            raise PipelineError(
+                f"{len(links.by_host)} of {wanted} hosts came within {seconds:.0f} s: "
+                f"{', '.join(links.by_host)}"
+            )
+        await_hosts(links, server, count=count, seconds=_SPARE_SECONDS)
+        if len(links.by_host) < count:
+            logger.warning(
+                "%d of %d spare hosts are here; the run begins without the others",
+                len(links.by_host) - wanted, args.spares,
+            )  # fmt: skip
+
+
+def _simulate(links: AgentLinks, port: int, count: int, program: Sequence[str]) -> None:
+    import subprocess
+
+    for number in range(count):
+        name = f"127.0.0.{number + 2}"
+        command = [
+            *program, "--leader", f"127.0.0.1:{port}", "--host-index", str(number + 1),
+            "--host-name", name,
+        ]  # fmt: skip
+        links.simulated.append(subprocess.Popen(command, start_new_session=True))
+
+
+def _be_agent(args: argparse.Namespace, settings: TrainSettings) -> int:
+    """Fork ranks for the leader until it says that the run is over."""
+    from train.loop import run as _loaded  # noqa: F401 - ranks are forked with all of it imported
+    from train.supervisor.agent import Agent
+    from train.supervisor.rank import die_with_parent
+
+    if args.agent is not None:
+        die_with_parent(os.getppid())
+        wire = Wire(socket.socket(fileno=args.agent))
+    else:
+        if args.leader is None:
+            raise SettingsError("--host-index: this host needs --leader HOST:PORT")
+        name = args.host_name or f"{args.host_index}-{socket.gethostname()}"
+        wire = join_leader(
+            args.leader,
+            name,
+            seconds=settings.supervision.start_floor_seconds,
+            own=args.host_name,
+        )
+    scratch = args.scratch or Path(settings.output)
+    gc.freeze()  # what is imported stays shared between the ranks
+    try:
+        return Agent(wire, _run_rank, scratch=scratch).serve()
+    except OSError as error:
+        raise PipelineError(f"the supervisor is gone: {error}") from error
+
+
+def _run_rank(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser()
+    pretrain.add_arguments(parser)
+    return pretrain.run(parser.parse_args(arguments))
+
+
+def _recipe_arguments(args: argparse.Namespace) -> list[str]:
+    changes = [word for change in args.overrides for word in ("--set", change)]
+    return ["--recipe", str(args.recipe), *changes]
+
+
+def _refuse(settings: TrainSettings, size: int) -> None:
+    judge_recipe(settings, size)
+
+
+def _session() -> str:
+    """Names the allocation: a scheduler that requeues a job gives it the same number again."""
+    for name in (SESSION_VARIABLE, "SLURM_JOB_ID"):
+        if os.environ.get(name):
+            return os.environ[name]
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
+
+
+def held_folder(output: Path) -> ExitStack:
+    """Hold the folder of a run against a second supervisor, and see that it can be written.
+
+    Raises:
+        SettingsError: It cannot.
+        PipelineError: Another supervisor holds it.
+    """
+    folder = output / "checkpoints"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        file = (output / LOCK_NAME).open("w")
+    except OSError as error:
+        raise SettingsError(f"output {folder}: cannot be written ({error.strerror})") from error
+    stack = ExitStack()
+    stack.enter_context(file)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise PipelineError(f"{output}: another supervisor looks after this run") from error
+    return stack

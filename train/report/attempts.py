@@ -1,0 +1,129 @@
+"""The attempts of a supervised run as tables: when each ran, why it ended, what that cost, and the hosts."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pages.tables import escaped, table
+from train.report.events import Event
+
+
+def attempts_body(events: Sequence[Event]) -> str:
+    """Timeline and table of the attempts; empty for a run without a supervisor."""
+    begins = [event for event in events if event["kind"] == "attempt"]
+    if not begins:
+        return ""
+    ends = {event["attempt"]: event for event in events if event["kind"] == "attempt_end"}
+    pairs = [(begin, ends.get(begin["attempt"])) for begin in begins]
+    rows = [_row(begin, end) for begin, end in pairs]
+    head = ("attempt", "began", "seconds", "steps", "checkpoint", "ended by", "verdict", "lost")
+    shown = table("Attempts, and what ended each", head, map(escaped, rows), ends_in_words=True)
+    return _timeline(pairs) + shown
+
+
+def hosts_body(events: Sequence[Event]) -> str:
+    """Hosts that were judged, and ranks that were slow."""
+    rows = [
+        (
+            str(event.get("host", "")),
+            event["state"],
+            "; ".join(event.get("evidence", [])),
+        )
+        for event in events
+        if event["kind"] == "host"
+    ]
+    rows += [
+        (
+            str(event["host"]),
+            "slow" if event["is_slow"] else "no longer slow",
+            f"rank {event['rank']}, {event['section']}, step {event['step']}: {event['seconds']} s a step, "
+            f"{event['relative']:.2f} of the fastest rank's speed, {event['individual']:.2f} of its own best",
+        )
+        for event in events
+        if event["kind"] == "straggler"
+    ]
+    if not rows:
+        return ""
+    head = ("host", "state", "evidence")
+    return table("Hosts and slow ranks", head, map(escaped, rows), ends_in_words=True)
+
+
+def lost_seconds(end: Event) -> float | None:
+    """Seconds of an attempt whose steps are not in the weights: since its last checkpoint, by share of steps."""
+    step, after = end.get("last_step"), end.get("step_after")
+    before = end.get("step_before") or 0
+    if end.get("cause") is None or step is None or after is None or step < before:
+        return None
+    done = max(step - before, 0)
+    kept = max(after - before, 0)
+    share = 1.0 if done == 0 else max(done - kept, 0) / done
+    return float(end["seconds"]) * share
+
+
+def _row(begin: Event, end: Event | None) -> tuple[str, ...]:
+    began = datetime.fromtimestamp(begin["time"], UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    number = str(begin["attempt"])
+    if end is None:
+        return (number, began, "", "", "", "it runs, or its supervisor was killed", "", "")
+    lost = lost_seconds(end)
+    return (
+        number,
+        began,
+        f"{end['seconds']:.1f}",
+        str(max(end["last_step"] + 1, 0)),
+        end["last_checkpoint"] or "none",
+        _reason(end),
+        _verdict(end),
+        "" if lost is None else f"{lost:.1f} s",
+    )
+
+
+def _reason(end: Event) -> str:
+    if end.get("cause") is None:
+        return str(end["outcome"])
+    first = end.get("first")
+    at = (
+        f"; rank {first['rank']} on {first['host']}, {first['section']} of step {first['step']}"
+        if first
+        else ""
+    )
+    entity = f" ({end['entity']})" if end.get("entity") else ""
+    return f"{end['cause']}: {end['reason']}{entity}{at}"
+
+
+def _verdict(end: Event) -> str:
+    if "verdict" not in end:
+        return ""
+    if end["verdict"] == "restart":
+        return f"again ({end['rule']}, {end['budget_left']} left)"
+    return f"stop ({end['rule']}), exit code {end['exit_code']}"
+
+
+def _timeline(pairs: Sequence[tuple[Event, Event | None]]) -> str:
+    """A bar for each attempt, from the first begin to the last end."""
+    done = [(begin, end) for begin, end in pairs if end is not None]
+    if not done:
+        return ""
+    first = done[0][0]["time"]
+    whole = max(max(begin["time"] + end["seconds"] for begin, end in done) - first, 1e-9)
+    bars = "".join(_bar(begin, end, first, whole) for begin, end in done)
+    return (
+        f'<figure><svg viewBox="0 0 1000 24" width="100%" height="24" role="img" '
+        f'aria-label="{len(done)} attempts in {whole:.0f} seconds">{bars}</svg>'
+        f"<figcaption>Attempts over {whole:.0f} seconds; green: it ended well, red: it failed"
+        "</figcaption></figure>"
+    )
+
+
+def _bar(begin: Any, end: Any, first: float, whole: float) -> str:
+    left = 1000 * (begin["time"] - first) / whole
+    width = max(1000 * end["seconds"] / whole, 2.0)
+    colour = "#2a7f62" if end.get("cause") is None else "#b3552e"
+    title = html.escape(f"attempt {begin['attempt']}: {_reason(end)}")
+    return (
+        f'<rect x="{left:.1f}" y="2" width="{width:.1f}" height="20" fill="{colour}">'
+        f"<title>{title}</title></rect>"
+    )

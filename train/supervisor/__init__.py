@@ -1,0 +1,1 @@
+"""A run that looks after itself: ranks that are forked, watched, judged and started again."""

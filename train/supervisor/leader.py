@@ -1,0 +1,421 @@
+"""The supervisor: starts an attempt, watches it, says why it failed, and starts the next or stops."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from schemas.errors import ContractError, PipelineError
+from train.checkpoint.pointer import CHECKPOINTS_NAME, latest_checkpoint, step_of
+from train.report.events import EVENTS_NAME, EventLog
+from train.report.page import write_report
+from train.supervisor.attempt import Attempt, RankState
+from train.supervisor.ends import RankEnd, cause_of, root_end
+from train.supervisor.hosts import HostBook
+from train.supervisor.job import AskedToStop, Job
+from train.supervisor.ledger import attempt_end, failures_of, learnt_of
+from train.supervisor.links import AgentLinks
+from train.supervisor.rank import stack_path
+from train.supervisor.verdict import (
+    CAUSES,
+    EXIT_CANCELLED,
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_REQUEUE,
+    Failure,
+    Verdict,
+    judge,
+)
+from train.supervisor.watch import busy_by_stack
+from train.supervisor.words import fingerprint
+
+logger = logging.getLogger(__name__)
+
+_LOOK_SECONDS, _LAST_CALL_SECONDS, _STACK_SECONDS, _TERM_SECONDS = 0.1, 0.25, 0.3, 0.1
+_BURY_SECONDS, _STORE_SECONDS, _SNIFF_SECONDS, _SCORE_SECONDS = 10.0, 60.0, 60.0, 1.0
+ATTEMPTS_NAME = "attempts"
+
+
+@dataclass
+class Supervisor:
+    """Keeps one run going over its attempts.
+
+    Attributes:
+        restart_agent: Starts the agent of a host of this machine anew; returns False for other hosts.
+    """
+
+    job: Job
+    links: AgentLinks
+    hosts: HostBook
+    restart_agent: Callable[[str], bool]
+    asked: AskedToStop = field(default_factory=AskedToStop)
+    ledger: EventLog = field(init=False)
+    _stores: dict[str, int] = field(default_factory=dict)
+    _sniffed: dict[str, list[str]] = field(default_factory=dict)
+    _flagged: set[tuple[int, str]] = field(default_factory=set)
+    _goes_back: bool = False
+
+    def __post_init__(self) -> None:
+        self.ledger = EventLog(self.job.output / EVENTS_NAME)
+
+    def run(self) -> int:
+        """Train to the end, or until the verdict is to stop; returns the exit code."""
+        number = sum(event["kind"] == "attempt" for event in self.ledger.events)
+        code: int | None = None
+        while code is None:
+            code = self._attempt(number)
+            number += 1
+        with suppress(ContractError):  # a run without a step has no page
+            write_report(self.job.output)
+        return code
+
+    def _attempt(self, number: int) -> int | None:
+        """One attempt with its verdict; the exit code, or None where another one follows."""
+        step_before = self._checkpoint_step()
+        attempt = self._start(number)
+        if attempt is None:
+            return EXIT_FAILED if self.asked.number is None else self._code_of_stop()
+        self._watch(attempt)
+        asked = self.asked.number
+        failed_at = time.monotonic()
+        ends = [rank.end(failed_at) for rank in attempt.ranks.values()]
+        root = root_end(ends)
+        if asked is not None:
+            return self._stopped(attempt, asked, ends)
+        if root is None and not self._was_left(attempt):
+            self._note_end(attempt, outcome="finished")
+            return EXIT_DONE
+        cause = "asked_from_outside" if root is None else cause_of(root)
+        words = root.words if root else None
+        failure = Failure(
+            cause=cause,
+            root=fingerprint(cause, words),
+            entity=words.entity if words else None,
+            step_before=step_before,
+            step_after=self._checkpoint_step(),
+        )
+        earlier = failures_of(self.ledger.events, self.job.session)
+        verdict = judge(
+            [*earlier, failure],
+            self.job.config.restarts,
+            max_pause=self.job.config.max_backoff_seconds,
+        )
+        self._note_end(attempt, outcome="failed", root=root, failure=failure, verdict=verdict)
+        self._goes_back = cause == "damaged_checkpoint"
+        if CAUSES[cause].blames_host and root is not None and self.hosts.note(root.host, failed_at):
+            self._examine(root.host)
+        if not verdict.restarts:
+            return verdict.exit_code
+        self._pause(verdict.pause_seconds)
+        return None if self.asked.number is None else self._code_of_stop()
+
+    # Starting
+
+    def _start(self, number: int) -> Attempt | None:
+        """Fork the ranks of an attempt on the hosts that are left; None where there are none."""
+        hosts = self._ready_hosts()
+        if self.asked.number is not None:
+            return None
+        size = len(hosts) * self.job.ranks_per_host
+        if not hosts:
+            logger.error("no host is left")
+            self.ledger.append("host", step=0, state="none is left")
+            return None
+        self.job.refuse(size)
+        port = self._store_on(hosts[0])
+        learnt = learnt_of(latest_checkpoint(self.job.output / CHECKPOINTS_NAME))
+        attempt = Attempt.begin(number, self.job.config, learnt, time.monotonic())
+        self.ledger.append(
+            "attempt",
+            step=self._checkpoint_step() or 0,
+            attempt=number,
+            session=self.job.session,
+            ranks=size,
+            hosts=hosts,
+        )
+        argv = [*self.job.argv, *(["--from-last-good"] if self._goes_back else [])]
+        for index, host in enumerate(hosts):
+            first = index * self.job.ranks_per_host
+            ranks = list(range(first, first + self.job.ranks_per_host))
+            for rank in ranks:
+                attempt.ranks[rank] = RankState(rank=rank, host=host, since=time.monotonic())
+            self.links.send(
+                host,
+                "spawn",
+                ranks=ranks,
+                argv=argv,
+                folder=str(self.folder(number)),
+                environment={
+                    "WORLD_SIZE": size,
+                    "MASTER_ADDR": self._address(hosts[0]),
+                    "MASTER_PORT": port,
+                    # The names that torchrun has for them: ranks read one set of variables.
+                    "TORCHELASTIC_USE_AGENT_STORE": True,
+                    "TORCHELASTIC_RESTART_COUNT": number,
+                    "GROUP_RANK": index,
+                },
+            )
+        return attempt
+
+    def folder(self, number: int) -> Path:
+        """Where the stacks of an attempt lie."""
+        return self.job.output / ATTEMPTS_NAME / f"{number:04d}"
+
+    def _ready_hosts(self) -> list[str]:
+        """The hosts of the next attempt, their agents ready; one that does not become ready is lost."""
+        while True:
+            hosts = self.hosts.usable()
+            until = time.monotonic() + self.job.config.start_floor_seconds
+            while time.monotonic() < until and self.asked.number is None:
+                waiting = [
+                    h for h in hosts if (link := self.links.by_host.get(h)) and not link.is_ready
+                ]
+                if not waiting:
+                    break
+                self._pump(None)
+            missing = [
+                host
+                for host in hosts
+                if (link := self.links.by_host.get(host)) is None or not link.is_ready
+            ]
+            if not missing or self.asked.number is not None:
+                return hosts
+            for host in missing:
+                self._lose(host)
+
+    def _store_on(self, host: str) -> int:
+        """Port of the store; it outlives the ranks, and each attempt has its own prefix in it."""
+        if host not in self._stores:
+            self._stores.clear()
+            self.links.send(host, "store", address=self._address(host))
+            until = time.monotonic() + _STORE_SECONDS
+            while host not in self._stores and time.monotonic() < until:
+                self._pump(None)
+        if host not in self._stores:
+            raise PipelineError(f"host {host}: the store did not open")
+        return self._stores[host]
+
+    def _address(self, host: str) -> str:
+        link = self.links.by_host.get(host)
+        return "127.0.0.1" if link is None else link.address
+
+    # Watching
+
+    def _pump(self, attempt: Attempt | None, seconds: float = _LOOK_SECONDS) -> None:
+        """Take in what the agents tell within that time."""
+        for link, message in self.links.receive(seconds):
+            if message is None:
+                self._stores.pop(link.host, None)
+                for rank in attempt.alive if attempt else ():
+                    if rank.host == link.host:
+                        rank.ended_at, rank.is_lost = time.monotonic(), True
+                continue
+            match message.get("tell"):
+                case "store" if message["port"] is not None:
+                    self._stores[link.host] = message["port"]
+                case "sniffed":
+                    self._sniffed[link.host] = message["faults"]
+                case _ if attempt is not None:
+                    attempt.take(message, message["at"] + link.offset)
+
+    def _watch(self, attempt: Attempt) -> None:
+        """Until all ranks have ended, by themselves or by us."""
+        config, asked_at, scored_at = self.job.config, None, time.monotonic()
+        while attempt.alive:
+            self._pump(attempt)
+            now = time.monotonic()
+            if self.asked.number is not None and asked_at is None:
+                asked_at = now
+                self._signal(attempt, signal.SIGTERM)
+            is_late = self.asked.is_urgent or (
+                asked_at is not None and now - asked_at > config.stop_grace_seconds
+            )
+            if any(rank.is_lost for rank in attempt.ranks.values()) or attempt.has_failed():
+                self._end_others(attempt, with_stacks=False)
+            elif (
+                is_late
+                or attempt.stopped_longer(now, config.stopped_seconds)
+                or attempt.find_hung(now)
+            ):
+                self._end_others(attempt, with_stacks=True)
+            if now - scored_at > _SCORE_SECONDS:
+                scored_at = now
+                self._score(attempt)
+        for host in {rank.host for rank in attempt.ranks.values()}:
+            if host not in self.links.by_host:
+                self._replace(host)
+
+    def _end_others(self, attempt: Attempt, *, with_stacks: bool) -> None:
+        """End the ranks that are left; those in a collective answer neither SIGTERM nor their peers."""
+        attempt.noticed_at = attempt.noticed_at or time.monotonic()
+        self._pump_for(attempt, _LAST_CALL_SECONDS)
+        if with_stacks:
+            for number in (signal.SIGUSR1, signal.SIGCONT):
+                self._signal(attempt, number)
+            self._pump_for(attempt, _STACK_SECONDS)
+            if attempt.is_unsure:
+                self._name_by_stacks(attempt)
+        for rank in attempt.alive:
+            rank.sentenced = True
+        if with_stacks:
+            self._signal(attempt, signal.SIGTERM)
+            self._pump_for(attempt, _TERM_SECONDS)
+        self._signal(attempt, signal.SIGKILL)
+        until = time.monotonic() + _BURY_SECONDS
+        while attempt.alive and time.monotonic() < until:
+            self._pump(attempt, 0.02)
+        for rank in attempt.alive:  # not even the kernel can end it: its host does not answer
+            rank.ended_at, rank.is_lost = time.monotonic(), True
+            self._lose(rank.host)
+
+    def _name_by_stacks(self, attempt: Attempt) -> None:
+        """Of ranks that wait at one point, name those that are in no collective."""
+        stacks = {}
+        for rank in attempt.ranks:
+            with suppress(OSError):
+                path = stack_path(self.folder(attempt.number), rank)
+                stacks[rank] = path.read_text(encoding="utf-8", errors="replace")
+        busy = busy_by_stack(stacks)
+        if busy:
+            attempt.name_hung(busy)
+
+    def _pump_for(self, attempt: Attempt, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while attempt.alive and (left := until - time.monotonic()) > 0:
+            self._pump(attempt, left)
+
+    def _signal(self, attempt: Attempt, number: int) -> None:
+        for rank in attempt.alive:
+            self.links.send(rank.host, "signal", rank=rank.rank, number=int(number))
+
+    def _score(self, attempt: Attempt) -> None:
+        """Note ranks that have become slow or fast again; pass on what was learnt."""
+        for score in attempt.meter.scores():
+            key = (score.rank, score.section)
+            if score.is_flagged == (key in self._flagged):
+                continue
+            self._flagged ^= {key}
+            self.ledger.append(
+                "straggler",
+                step=attempt.last_step,
+                rank=score.rank,
+                host=attempt.ranks[score.rank].host,
+                section=score.section,
+                seconds=round(score.seconds, 4),
+                relative=round(score.relative, 3),
+                individual=round(score.individual, 3),
+                is_slow=score.is_flagged,
+            )
+        if attempt.has_learnt:
+            attempt.has_learnt = False
+            learnt = {name: round(value, 3) for name, value in attempt.rule.learnt().items()}
+            for host in {rank.host for rank in attempt.alive}:
+                self.links.send(host, "learnt", seconds=learnt)
+
+    # Judging
+
+    def _checkpoint_step(self) -> int | None:
+        """Step of the newest published checkpoint, 0 where there is none; None where it cannot be known."""
+        try:
+            latest = latest_checkpoint(self.job.output / CHECKPOINTS_NAME)
+            return 0 if latest is None else step_of(latest)
+        except OSError:
+            return None
+
+    def _was_left(self, attempt: Attempt) -> bool:
+        """Whether all ranks ended well because one was asked to stop, before the end of the run."""
+        self.ledger.refresh()
+        for event in reversed(self.ledger.events):
+            if event["kind"] == "attempt" and event["attempt"] == attempt.number:
+                return False
+            if event["kind"] == "stop":
+                return True
+        return False
+
+    def _stopped(self, attempt: Attempt, asked: int, ends: Sequence[RankEnd]) -> int:
+        is_saved = all(end.is_clean for end in ends)
+        if is_saved and not self._was_left(attempt):
+            self._note_end(attempt, outcome="finished")
+            return EXIT_DONE
+        outcome = "cancelled" if asked == signal.SIGINT else "asked to stop"
+        self._note_end(attempt, outcome=outcome, root=root_end(ends))
+        return self._code_of_stop()
+
+    def _code_of_stop(self) -> int:
+        return EXIT_CANCELLED if self.asked.number == signal.SIGINT else EXIT_REQUEUE
+
+    def _note_end(
+        self,
+        attempt: Attempt,
+        *,
+        outcome: str,
+        root: RankEnd | None = None,
+        failure: Failure | None = None,
+        verdict: Verdict | None = None,
+    ) -> None:
+        latest = None
+        try:
+            latest = latest_checkpoint(self.job.output / CHECKPOINTS_NAME)
+        except OSError as error:
+            logger.warning("%s: the newest checkpoint is not known: %s", self.job.output, error)
+        details = attempt_end(attempt, root=root, failure=failure, verdict=verdict)
+        self.ledger.append(
+            "attempt_end",
+            step=max(attempt.last_step, 0),
+            session=self.job.session,
+            outcome=outcome,
+            last_checkpoint=None if latest is None else latest.name,
+            **details,
+        )
+        if root is not None and verdict is not None and failure is not None:
+            logger.warning(
+                "attempt %d failed: rank %d on %s in %s of step %d: %s%s; %s",
+                attempt.number,
+                root.rank,
+                root.host,
+                root.section,
+                root.step,
+                verdict.reason,
+                f" ({root.words.kind}: {root.words.message})" if root.words else "",
+                f"starting again, {verdict.left} left" if verdict.restarts else "not started again",
+            )
+
+    def _pause(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while self.asked.number is None and (left := until - time.monotonic()) > 0:
+            self._pump(None, min(left, _LOOK_SECONDS))
+
+    # Hosts
+
+    def _examine(self, host: str) -> None:
+        """Examine a suspect; only a fault that is shown takes it out."""
+        self.ledger.append("host", step=0, host=host, state="suspect")
+        self._sniffed.pop(host, None)
+        self.links.send(host, "sniff")
+        until = time.monotonic() + _SNIFF_SECONDS
+        while host not in self._sniffed and host in self.links.by_host and time.monotonic() < until:
+            self._pump(None)
+        faults = self._sniffed.get(host, [f"did not answer within {_SNIFF_SECONDS:.0f} s"])
+        state = self.hosts.examined(host, faults)
+        self.ledger.append("host", step=0, host=host, state=state, evidence=faults)
+        if state == "excluded":
+            logger.warning("host %s is taken out: %s", host, "; ".join(faults))
+
+    def _lose(self, host: str) -> None:
+        link = self.links.by_host.get(host)
+        if link is not None:
+            self.links.drop(link)
+        self._replace(host)
+
+    def _replace(self, host: str) -> None:
+        """Start the agent anew where that is in our hands; else the host is lost."""
+        if self.restart_agent(host):
+            return
+        self.hosts.lost(host)
+        self.ledger.append("host", step=0, host=host, state="lost")
+        logger.warning("host %s is lost", host)
