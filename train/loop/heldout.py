@@ -80,7 +80,15 @@ class HeldoutEvaluation:
                 raise PipelineError(f"{fault}: the run ends with weights that predict nothing")
             logger.warning("%s", fault)
         figures = {"heldout": result.as_dict()}
+        if self.world.is_first:
+            logger.info("step %d: %s", done, _in_words(figures["heldout"]))
         if self.world.is_first and is_last:
             text = json_text(figures, indent=1)
             (self.output / EVALUATION_NAME).write_text(text + "\n", encoding="utf-8")
         return figures
+
+
+def _in_words(figures: dict[str, Any]) -> str:
+    bits = figures["bits_per_byte"]
+    more = "" if bits is None else f", {bits:.3f} bits per byte"
+    return f"held-out loss {figures['loss']:.4f} over {figures['labels']:,.0f} labels{more}"

@@ -293,4 +293,5 @@ def finish(run: TrainingRun) -> None:
             logger.info("checkpoint: %s", run.store.latest())
             if run.settings.checkpoint.export:
                 run.built.export(run.output / EXPORT_NAME, weights, local_tokenizer(run.files))
+                logger.info("export for transformers: %s", run.output / EXPORT_NAME)
         run.world.barrier()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,19 @@ def test_the_last_figures_are_in_the_folder_of_the_run(tmp_path: Path) -> None:
 
     assert figures["heldout"]["labels"] > 0
     assert json.loads((tmp_path / "evaluation.json").read_text()) == figures
+
+
+def test_the_loss_is_said_when_it_is_measured(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="train.loop.heldout")
+    heldout = evaluation(tmp_path, EvaluationConfig(every_steps=2, microbatch=4))
+
+    heldout.after_step(1, is_last=False)
+    found = heldout.after_step(2, is_last=False)["heldout"]
+
+    [said] = [record.getMessage() for record in caplog.records]
+    assert said == f"step 2: held-out loss {found['loss']:.4f} over {found['labels']:,.0f} labels"
 
 
 def test_a_loss_that_is_no_number_ends_a_run_at_its_end_only(
