@@ -16,6 +16,7 @@ from schemas.manifest import Manifest
 from schemas.terminal import open_console
 from train.commands.arguments import add_recipe_arguments, positive, settings_of
 from train.loop.plan import RunPlan
+from train.objectives.config import parse_objective
 from train.optim.peaks import ModelSize, published_peak, with_peak
 from train.optim.schedules import learning_rate
 from train.recipe_facts import DataSizes, JudgedPhase, judge_recipe, ranks_of
@@ -155,7 +156,8 @@ def _show_groups(console: Console, settings: TrainSettings, facts: RunFacts) -> 
     table = Table(
         "parameters", "tensors", "numbers", "update", "weight decay", "rate", "for example"
     )
-    for group in planned_groups(facts.model, optimizer):
+    objective = parse_objective(settings.objective)
+    for group in planned_groups(facts.model, optimizer, objective):
         is_other = optimizer.name == "muon" and not group.kind.is_orthogonal
         table.add_row(
             str(group.role),

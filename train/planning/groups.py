@@ -10,6 +10,8 @@ import torch
 from train.model.config import ModelConfig
 from train.model.roles import Role, parameter_roles
 from train.model.transformer import make_model
+from train.objectives.config import ObjectiveConfig
+from train.objectives.heads import unread_tensors
 from train.optim.config import OptimizerConfig
 from train.optim.groups import ParameterKind, kind_of
 
@@ -25,13 +27,21 @@ class PlannedGroup:
     example: str
 
 
-def planned_groups(config: ModelConfig, optimizer: OptimizerConfig) -> list[PlannedGroup]:
-    """The groups of a model, largest first."""
+def planned_groups(
+    config: ModelConfig, optimizer: OptimizerConfig, objective: ObjectiveConfig | None = None
+) -> list[PlannedGroup]:
+    """The groups of a model, largest first, without heads that the objective does not read; None: all heads."""
     with torch.device("meta"):
         model = make_model(config)
     roles = parameter_roles(model)
     found: dict[tuple[Role, ParameterKind], list[tuple[str, int]]] = {}
-    for name, parameter in model.named_parameters():
+    named = dict(model.named_parameters())
+    unread = (
+        set() if objective is None else set(unread_tensors(named, objective, family=config.family))
+    )
+    for name, parameter in named.items():
+        if name in unread:
+            continue
         kind = kind_of(name, roles[name], optimizer, config.width_ratio)
         found.setdefault((roles[name], kind), []).append((name, parameter.numel()))
     made = [_group(role, kind, members) for (role, kind), members in found.items()]

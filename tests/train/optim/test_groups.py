@@ -9,6 +9,7 @@ from torch import nn
 from train.model.presets import resolve_model
 from train.model.roles import Role, parameter_roles, role_of
 from train.model.transformer import make_model
+from train.objectives.config import MaskedConfig
 from train.optim.config import OptimizerConfig
 from train.optim.groups import build_optimizer, parameter_groups
 from train.planning.groups import planned_groups
@@ -129,3 +130,15 @@ def test_a_plan_lists_the_groups() -> None:
         "vector": (False, False),
     }
     assert sum(group.parameters for group in groups) == config.num_parameters()
+
+
+def test_a_plan_leaves_out_heads_that_the_objective_does_not_read() -> None:
+    config = resolve_model({"preset": "bert-test"}, vocab_size=90, seq_len=16)
+    width = config.width
+
+    whole = planned_groups(config, OptimizerConfig())
+    masked = planned_groups(config, OptimizerConfig(), MaskedConfig())
+
+    assert "head" not in {str(group.role) for group in masked}
+    left_out = sum(g.parameters for g in whole) - sum(g.parameters for g in masked)
+    assert left_out == (width * width + width) + (2 * width + 2)  # pooler, head for pairs
