@@ -26,9 +26,9 @@ from benchmarks.record import argument_parser, record
 from refinery.dedup.config import DedupConfig
 from refinery.dedup.lsh import SCurve
 from refinery.dedup.signatures import Halves, ShingleSets, hash_bands, sign_sets
-from refinery.text.batch import TextBatch
+from refinery.text.batch import GROUP_CHARS, TextBatch
 
-BATCH = 250
+BATCH = GROUP_CHARS // 4_000
 NUM = 112
 
 

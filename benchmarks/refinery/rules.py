@@ -36,16 +36,15 @@ from refinery.quality.classifier import (
     train,
 )
 from refinery.quality.config import QUALITY, QualityTrainingConfig
-from refinery.text.batch import TextBatch
+from refinery.text.batch import GROUP_CHARS, TextBatch, spans_of_groups
 from schemas.fingerprints import sha256_hex
 
-BATCH_DOCUMENTS = 64
 PASSES = 3
 
 
 def batches(documents: list[str]) -> list[list[str]]:
     """Batches as the stage sees them."""
-    return [documents[i : i + BATCH_DOCUMENTS] for i in range(0, len(documents), BATCH_DOCUMENTS)]
+    return [documents[span] for span in spans_of_groups(documents, GROUP_CHARS)]
 
 
 def rules(texts: list[str], language: str) -> object:
