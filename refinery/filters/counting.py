@@ -41,14 +41,18 @@ def count_chars(codes_C: Codes, classes_C: Classes, starts_D: Indices) -> Matrix
     """[D, 5] characters that are no blank, "#", ellipses ("…", or a run of three dots and more), newlines, "{"."""
     counts_D = np.zeros((len(starts_D) - 1, 5), np.int64)
     for document in range(len(starts_D) - 1):
-        visible = dots = 0
-        for char in range(starts_D[document], starts_D[document + 1]):
-            kind = classes_C[char] & KIND
-            visible += kind != SPACE
-            if kind == WORD:
+        own_codes = codes_C[starts_D[document] : starts_D[document + 1]]
+        own_classes = classes_C[starts_D[document] : starts_D[document + 1]]
+        blanks = 0
+        for char in range(len(own_classes)):
+            blanks += own_classes[char] & KIND == SPACE
+        counts_D[document, VISIBLE] = len(own_classes) - blanks
+        dots = 0
+        for char in range(len(own_codes)):
+            code = np.int64(own_codes[char])
+            if (own_classes[char] & KIND == WORD) | (code == _BLANK):
                 dots = 0
                 continue
-            code = np.int64(codes_C[char])
             dots = dots + 1 if code == _DOT else 0
             if dots == 3 or code == _ELLIPSIS:
                 counts_D[document, ELLIPSES] += 1
@@ -58,7 +62,6 @@ def count_chars(codes_C: Codes, classes_C: Classes, starts_D: Indices) -> Matrix
                 counts_D[document, HASHES] += 1
             elif code == _CURLY:
                 counts_D[document, CURLY_BRACKETS] += 1
-        counts_D[document, VISIBLE] = visible
     return counts_D
 
 

@@ -268,12 +268,13 @@ def classify(
     bounds_D = np.zeros(len(starts_D), np.int64)
     count = 0
     for document in range(len(starts_D) - 1):
+        first, last = starts_D[document], starts_D[document + 1]
+        codes, classes, folded = codes_C[first:last], classes_C[first:last], folded_C[first:last]
         was_word = False
-        for char in range(starts_D[document], starts_D[document + 1]):
-            code = codes_C[char]
-            found = class_table[code]
-            classes_C[char] = found
-            folded_C[char] = fold_table[code]
+        for char in range(len(codes)):
+            found = class_table[codes[char]]
+            classes[char] = found
+            folded[char] = fold_table[codes[char]]
             is_word = found & KIND == WORD
             begins = is_word & ((not was_word) | (found >= UNSPACED))
             count += int(begins | (found & KIND == CJK))
