@@ -1,9 +1,9 @@
 """Several seeds of each recipe: what differs between two recipes beyond the luck of a run.
 
-Items tell how exactly a run was measured, not how another seed of the same recipe would come out. Student's
-t on the means of the seeds covers .94 to .98 in simulations, whether seeds vary or not. The hierarchical
-bootstrap covers .76, .86 and .88 with 2, 3 and 5 seeds that vary more than their items tell, and .98 where
-seeds hardly vary (tests/train/statistics). So t decides, and the bootstrap stands beside it.
+Items tell how exactly a run was measured, not how another seed of the same recipe would come out. In simulations
+(benchmarks/train/interval_coverage.py) Student's t on the means of the seeds covers .94 to .97, whether seeds vary or not. The
+hierarchical bootstrap covers .76, .83 and .92 with 2, 3 and 5 seeds that vary more than their items tell, and .98 and
+more where seeds hardly vary; the interval over items covers a third. So t decides, and the bootstrap stands beside it.
 
 Shapes: K seeds, N items, C clusters, R resamples.
 """
