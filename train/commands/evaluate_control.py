@@ -48,8 +48,8 @@ class Control:
         for loaded, documents in tasks:
             if loaded.task.kind not in KINDS:
                 continue
-            form = f"{ORDER}-grams of {root}"
-            key = task_key("counts", loaded, choice, form=form, documents=documents)
+            counts = f"{ORDER}-grams of {root}"
+            key = task_key(counts, loaded, choice, documents=documents)
             found = stored(self.folder, key)
             if found is None:
                 result = evaluate_task(loaded, self.scorer, choice, documents=documents)

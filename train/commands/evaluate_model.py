@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from schemas.errors import ContractError, PipelineError
 from schemas.manifest import Manifest
-from train.commands.evaluate import task_request, weights_identity
+from train.commands.evaluate import task_request
 from train.commands.evaluate_control import Control
 from train.commands.generate import fitting, write_texts
 from train.data.config import LoaderConfig
 from train.data.loader import open_split, shard_files
 from train.data.remote import ShardFiles, local_tokenizer, open_manifest
 from train.distributed.world import World, open_world
-from train.evaluation.cache import store, stored, task_key
 from train.evaluation.chosen_rows import choose_rows
 from train.evaluation.heldout import EvaluationBatches, heldout_loss
-from train.evaluation.open_tasks import Opened, open_tasks
-from train.evaluation.readings import TextMarks, make_scorer
-from train.evaluation.run_task import Share, TaskChoice, Write, evaluate_task
-from train.evaluation.scoring import RowScorer
+from train.evaluation.open_scorer import open_scorer, weights_hash
+from train.evaluation.open_tasks import open_tasks
+from train.evaluation.run_task import TaskChoice, Write
+from train.evaluation.stored import StoredEvaluation
 from train.evaluation.task import GenerationTask
 from train.generation.config import GenerationConfig
 from train.generation.open_model import OpenModel, OpenWeights, open_weights, with_tokenizer
@@ -64,51 +62,28 @@ def evaluate_model(args: argparse.Namespace, path: Path, folder: Path) -> dict[s
             result |= _heldout(args, weights, objective, files, world)
         if tasks:
             opened = with_tokenizer(weights, args.tokenizer)
-            scorer = _scorer(args, weights, opened, objective, manifest)
-            evaluation = _Evaluation(args, scorer, _writer(args, opened), folder, world)
-            result["tasks"] = evaluation.of(tasks, weights_identity(path)[0])
+            known = objective if weights.state is not None or args.objective else None
+            evaluation = StoredEvaluation(
+                folder=folder,
+                identity=_task_identity(args, path),
+                world=world,
+                open_scorer=lambda: open_scorer(
+                    weights, opened, objective=known, reading=args.read, manifest=manifest
+                ),
+                write=_writer(args, opened),
+            )
+            choice = TaskChoice(
+                shots=args.shots, seed=args.seed, limit=args.limit, per_cluster=args.per_cluster
+            )
+            result["tasks"] = [
+                evaluation.of(loaded, choice, documents) for loaded, documents in tasks
+            ]
             if args.control and world.is_first:
                 trained_on = args.manifest or (weights.state or {}).get("manifest")
                 control = Control(trained_on, opened.tokenizer, folder)
-                result["control"] = control.of(tasks, evaluation.choice)
+                result["control"] = control.of(tasks, choice)
         world.barrier()
         return result if world.is_first else None
-
-
-@dataclass(frozen=True)
-class _Evaluation:
-    """Tasks on one model: what is stored is not scored again, and all ranks take part in the rest."""
-
-    args: argparse.Namespace
-    scorer: RowScorer
-    write: Write | None
-    folder: Path
-    world: World
-
-    @property
-    def choice(self) -> TaskChoice:
-        """Which items of each task, and behind which examples."""
-        args = self.args
-        return TaskChoice(
-            shots=args.shots, seed=args.seed, limit=args.limit, per_cluster=args.per_cluster
-        )
-
-    def of(self, tasks: Opened, weights: str) -> list[dict[str, Any]]:
-        """The results, the same on all ranks."""
-        args, results, choice = self.args, [], self.choice
-        identity = f"{weights}, {args.tokenizer}, {not args.no_generation}"
-        share = Share(rank=self.world.rank, ranks=self.world.size, gather=self.world.gather_values)
-        for loaded, documents in tasks:
-            key = task_key(identity, loaded, choice, form=self.scorer.form, documents=documents)
-            found = stored(self.folder, key)
-            # One rank may see a file before another does.
-            if self.world.any(found is None):
-                result = evaluate_task(
-                    loaded, self.scorer, choice, write=self.write, documents=documents, share=share
-                )
-                found = store(self.folder, key, result) if self.world.is_first else {}
-            results.append(found or {})
-        return results
 
 
 def _writer(args: argparse.Namespace, opened: OpenModel) -> Write | None:
@@ -130,6 +105,14 @@ def _writer(args: argparse.Namespace, opened: OpenModel) -> Write | None:
         return answers
 
     return write
+
+
+def _task_identity(args: argparse.Namespace, path: Path) -> str:
+    """What names the weights, with all flags that change figures."""
+    written = "nothing written" if args.no_generation else "answers written"
+    tokenizer = "" if args.tokenizer is None else f", {args.tokenizer.resolve()}"
+    objective = "" if args.objective is None else f", {args.objective}"
+    return f"{weights_hash(path)[0]}, {args.read}, {written}{tokenizer}{objective}"
 
 
 def _objective(weights: OpenWeights, asked: str | None) -> ObjectiveConfig:
@@ -207,33 +190,3 @@ def _check_tokenizer(
     folder = local_tokenizer(files)
     if vocabulary_grows(weights.source, manifest, folder, read_extension(folder)):
         raise ContractError(f"{where}: its tokenizer has tokens that {weights.source.path} lacks")
-
-
-def _scorer(
-    args: argparse.Namespace,
-    weights: OpenWeights,
-    opened: OpenModel,
-    objective: ObjectiveConfig,
-    manifest: Manifest | None,
-) -> RowScorer:
-    weights.require(_HEADS["masked"] if weights.source.config.family == "bert" else None)
-    read = weights.manifest or (manifest if weights.state is not None else None)
-    # Positions that no row of the run reached are untrained, whatever the shape allows.
-    trained = weights.source.config.max_positions
-    if read is not None and weights.source.config.family != "t5":
-        trained = min(trained, read.seq_len)
-    pad = opened.tokenizer.pad_token_id
-    return make_scorer(
-        weights.model,
-        opened.tokenizer,
-        TextMarks(
-            pad=0 if pad is None else pad,
-            start=opened.start_id,
-            end=min(opened.ends, default=None),
-            before=opened.before,
-            first=opened.tokenizer.bos_token_id if weights.state is None else None,
-        ),
-        objective=objective if weights.state is not None or args.objective else None,
-        max_tokens=trained,
-        reading=args.read,
-    )

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from schemas.errors import SettingsError
 from train.comparison.compare import Recipe
-from train.comparison.results import RESULT_NAME, read_evaluation
+from train.comparison.results import read_evaluation
+from train.evaluation.cache import RESULT_NAME
 from train.report.comparison import run_names
 
 _JOINTS = " -_./=,"

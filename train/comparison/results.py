@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from schemas.errors import ContractError
+from train.evaluation.cache import RESULT_NAME
 from train.evaluation.items import ItemScore, Measure
 from train.statistics.intervals import Floats
 
-RESULT_NAME = "evaluation.json"
 BITS = "bits_per_byte"
 _MEASURES: dict[str, Measure] = {
     "acc": "sum",

@@ -16,6 +16,8 @@ from train.evaluation.load import LoadedTask
 from train.evaluation.results import TaskResult
 from train.evaluation.run_task import TaskChoice
 
+# Lies beside weights, and is no part of them.
+RESULT_NAME = "evaluation.json"
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -46,23 +48,20 @@ def task_key(
     loaded: LoadedTask,
     choice: TaskChoice,
     *,
-    form: str,
     documents: Mapping[str, int] | None = None,
 ) -> str:
     """What a result is a function of, as a hash.
 
     Args:
-        weights: Hash of the weights, with the tokenizer.
+        weights: What names the weights, their tokenizer and the reading.
         loaded: The task with its items; where its files lie does not matter.
         choice: Which items and examples.
-        form: How contexts and candidates are read.
         documents: By item, how many documents hold it.
     """
     asked = {
         "weights": weights,
         "task": items_hash(loaded),
         "choice": asdict(choice),
-        "form": form,
         "documents": documents,
         "code": code_hash(),
     }

@@ -29,6 +29,7 @@ from train.loop.heldout import HeldoutEvaluation
 from train.loop.plan import RunPlan
 from train.loop.scaler import LossScaler
 from train.loop.stream import RowSource
+from train.loop.tasks import TaskEvaluation
 from train.loop.trainer import Trainer
 from train.optim.config import ScheduleConfig
 from train.optim.groups import build_optimizer
@@ -118,6 +119,17 @@ class TrainingRun:
             open_split=open_heldout if self.manifest.heldout.rows else None,
             batches=self.built.evaluation_batches,
             strategy=self.trainer.strategy,
+            world=self.world,
+            output=self.output,
+        )
+
+    @cached_property
+    def tasks(self) -> TaskEvaluation:
+        """The scores on tasks, as often as the recipe asks for them."""
+        evaluation = self.settings.evaluation
+        return TaskEvaluation(
+            config=None if evaluation is None else evaluation.tasks,
+            store=self.store,
             world=self.world,
             output=self.output,
         )

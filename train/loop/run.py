@@ -99,6 +99,7 @@ def _run_phase(
         logger.info("%s: ended earlier", settings.output)
         return ended
     run = open_run(settings, world)
+    run.tasks.check()
     run.checkpoints.resume(is_fresh=is_fresh)
     if world.is_first:
         write_settings(run.output, run.checkpoints.recipe)
@@ -129,6 +130,8 @@ def _end(run: TrainingRun) -> PhaseEnd:
 
 def _train(run: TrainingRun, flag: AsksToStop) -> bool:
     """Train to the end; False where the run was asked to stop before."""
+    resumed = run.trainer.step
+    run.tasks.catch_up(resumed, is_last=resumed == run.trainer.plan.total_steps)
     is_stopped = _train_steps(run, flag)
     run.checkpoints.finish()
     if is_stopped:
@@ -217,6 +220,10 @@ def _train_stretch(run: TrainingRun, flag: AsksToStop) -> Literal["done", "stopp
                 run.outer.after_step(trainer.step, is_last=is_last)
             run.checkpoints.after_step(is_last=is_last or is_stopped)
             record |= run.heldout.after_step(trainer.step, is_last=is_last and not is_stopped)
+            if not is_stopped:
+                record |= run.tasks.after_step(
+                    trainer.step, is_last=is_last, publish=run.checkpoints.finish
+                )
             for sink in sinks:
                 sink.write(record)
             if decision is not None and decision.action.kind == "skip_batches" and not is_stopped:

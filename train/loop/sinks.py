@@ -71,7 +71,8 @@ class _EveryNth:
     def write(self, record: dict[str, Any]) -> None:
         done = record["step"] + 1
         is_due = done % self._every == 0 or done == self._last
-        if is_due or "heldout" in record or record.get("skipped"):
+        measured = "heldout" in record or "tasks" in record
+        if is_due or measured or record.get("skipped"):
             self._sink.write(record)
 
 

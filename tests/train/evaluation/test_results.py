@@ -203,7 +203,7 @@ def test_whole_and_clean_items_have_the_same_examples() -> None:
 
 def test_a_result_is_found_again_by_weights_task_and_choice(tmp_path: Path) -> None:
     loaded = task_of(3)
-    key = task_key("w", loaded, TaskChoice(), form="letters")
+    key = task_key("w", loaded, TaskChoice())
     assert stored(tmp_path, key) is None
 
     written = store(tmp_path, key, evaluate_task(loaded, Letters(), TaskChoice()))
@@ -213,12 +213,11 @@ def test_a_result_is_found_again_by_weights_task_and_choice(tmp_path: Path) -> N
     assert [json.loads(line)["id"] for line in lines] == ["i0", "i1", "i2"]
     others = {
         key,
-        task_key("v", loaded, TaskChoice(), form="letters"),
-        task_key("w", task_of(4), TaskChoice(), form="letters"),
-        task_key("w", loaded, TaskChoice(limit=2), form="letters"),
-        task_key("w", loaded, TaskChoice(), form="words"),
-        task_key("w", loaded, TaskChoice(), form="letters", documents={"i0": 1}),
+        task_key("v", loaded, TaskChoice()),
+        task_key("w", task_of(4), TaskChoice()),
+        task_key("w", loaded, TaskChoice(limit=2)),
+        task_key("w", loaded, TaskChoice(), documents={"i0": 1}),
     }
-    assert len(others) == 6
+    assert len(others) == 5
     (tmp_path / written["items_file"]).unlink()
     assert stored(tmp_path, key) is None

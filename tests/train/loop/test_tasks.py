@@ -1,0 +1,162 @@
+"""Tasks while a model trains: at checkpoints, at the end, and found again."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+import torch
+import yaml
+
+from schemas.errors import SettingsError
+from tests.support.extended import write_two_datasets
+from tests.support.ranks import run_on_ranks
+from train.commands import evaluate
+from train.distributed.world import World
+from train.evaluation.config import TasksConfig
+from train.evaluation.open_scorer import weights_hash
+from train.evaluation.open_tasks import TaskRequest, open_tasks
+from train.evaluation.run_task import TaskChoice
+from train.evaluation.stored import StoredEvaluation
+from train.loop.run import pretrain
+from train.loop.tasks import TASKS_NAME
+from train.settings import TrainSettings, load_train_settings
+
+
+def recipe(root: Path, **tasks: Any) -> TrainSettings:
+    plain: dict[str, Any] = {
+        "manifest": str(root / "base"), "output": str(root / "run"), "threads": 1,
+        "model": {"preset": "gpt2-test"}, "objective": {"name": "causal"},
+        "batch": {"sequences": 4, "microbatch": 4}, "stop": {"steps": 4},
+        "checkpoint": {"every_steps": 2}, "metrics": {"tensorboard": False},
+        "evaluation": {"microbatch": 4, "tasks": tasks},
+    }  # fmt: skip
+    (root / "r.yaml").write_text(yaml.safe_dump(plain))
+    return load_train_settings(root / "r.yaml")
+
+
+def quiz(path: Path, count: int) -> str:
+    items = [{"question": f"t{n} t{n + 1}", "choices": ["t5 t6", "t9"], "answer": n % 2}
+             for n in range(5, 5 + count)]  # fmt: skip
+    path.write_text("".join(json.dumps(item) + "\n" for item in items))
+    return str(path)
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of four steps with two tasks."""
+    root = tmp_path_factory.mktemp("tasks")
+    write_two_datasets(root)
+    often, once = quiz(root / "often.jsonl", 4), quiz(root / "once.jsonl", 7)
+    settings = recipe(
+        root, at_checkpoints=[{"task": often, "limit": 3}], at_end=[{"task": once}]
+    )  # fmt: skip
+    pretrain(settings)
+    return root
+
+
+def test_tasks_are_scored_at_checkpoints_and_all_of_them_at_the_end(root: Path) -> None:
+    by_step = lines(root / "run" / "tasks.jsonl")
+
+    assert [(line["step"], [task["name"] for task in line["tasks"]]) for line in by_step] == [
+        (2, ["often"]), (4, ["often", "once"]),
+    ]  # fmt: skip
+    assert [task["items"] for task in by_step[1]["tasks"]] == [3, 7]
+    records = {one["step"]: one.get("tasks") for one in lines(root / "run" / "metrics.jsonl")}
+    assert set(records[1]) == {"often"}
+    assert set(records[3]) == {"often", "once"}
+    assert (records[0], records[2]) == (None, None)
+    found = by_step[1]["tasks"][1]["metrics"]
+    assert records[3]["once"]["acc"] == pytest.approx(found["acc"]["value"], abs=1e-6)
+
+
+def command(root: Path, output: Path) -> None:
+    parser = argparse.ArgumentParser()
+    evaluate.add_arguments(parser)
+    tasks = str(root / "once.jsonl")
+    asked = ["--model", str(root / "run"), "--tasks", tasks, "--output", str(output)]
+    assert evaluate.run(parser.parse_args(asked)) == 0
+
+
+@pytest.mark.distributed
+def test_ranks_write_the_items_of_one_process_to_the_bit(root: Path, tmp_path: Path) -> None:
+    run_on_ranks(command, 2, root, tmp_path / "e.json")
+
+    (task,) = json.loads((tmp_path / "e.json").read_text())["tasks"]
+    at_end = lines(root / "run" / "tasks.jsonl")[-1]["tasks"][1]
+    items = (tmp_path / "e" / task["items_file"]).read_text()
+    assert items == (root / "run" / "evaluation" / at_end["items_file"]).read_text()
+
+
+def test_the_figures_are_those_of_the_command(root: Path, tmp_path: Path) -> None:
+    command(root, tmp_path / "e.json")
+
+    (task,) = json.loads((tmp_path / "e.json").read_text())["tasks"]
+    at_end = lines(root / "run" / "tasks.jsonl")[-1]["tasks"][1]
+    assert task["metrics"] == at_end["metrics"]
+    items = (tmp_path / "e" / task["items_file"]).read_text()
+    assert items == (root / "run" / "evaluation" / at_end["items_file"]).read_text()
+
+
+def test_a_resumed_run_scores_what_its_checkpoint_lacks_and_nothing_twice(root: Path) -> None:
+    folder, by_step = root / "run" / "evaluation", root / "run" / "tasks.jsonl"
+    before, times = by_step.read_text(), {p: p.stat().st_mtime_ns for p in folder.iterdir()}
+    (root / "run" / "end.json").unlink()
+    by_step.unlink()
+
+    pretrain(load_train_settings(root / "r.yaml"))
+
+    assert lines(by_step) == [json.loads(before.splitlines()[1])]
+    assert {p: p.stat().st_mtime_ns for p in folder.iterdir()} == times
+
+
+def test_a_task_that_is_not_there_ends_the_run_before_its_first_step(tmp_path: Path) -> None:
+    write_two_datasets(tmp_path)
+
+    with pytest.raises(SettingsError, match="no such task; did you mean 'blimp'"):
+        pretrain(recipe(tmp_path, at_checkpoints=[{"task": "blmp"}]))
+
+    assert not (tmp_path / "run" / "metrics.jsonl").exists()
+
+
+def test_weights_are_opened_only_for_what_is_missing(root: Path) -> None:
+    ((loaded, _),) = open_tasks(TaskRequest(names=[str(root / "once.jsonl")]))
+
+    def never() -> NoReturn:
+        raise AssertionError("the weights were opened")
+
+    evaluation = StoredEvaluation(
+        folder=root / "run" / "evaluation",
+        identity=f"{weights_hash(root / 'run')[0]}, auto, nothing written",
+        world=World(rank=0, size=1, device=torch.device("cpu")),
+        open_scorer=never,
+    )
+
+    found = evaluation.of(loaded, TaskChoice())
+
+    assert found == lines(root / "run" / TASKS_NAME)[-1]["tasks"][1]
+    with pytest.raises(AssertionError, match="were opened"):
+        evaluation.of(loaded, TaskChoice(limit=2))
+
+
+@pytest.mark.parametrize(
+    ("tasks", "message"),
+    [
+        ({}, "give tasks in at_checkpoints, at_end or both"),
+        ({"at_end": [{"task": "blimp"}, {"task": "blimp"}]}, "blimp is there twice"),
+        ({"at_ends": [{"task": "blimp"}]}, "did you mean 'at_end'"),
+        ({"at_end": [{"task": "blimp", "limits": 3}]}, "did you mean 'limit'"),
+    ],
+)
+def test_settings_of_tasks_are_strict(tasks: dict[str, Any], message: str) -> None:
+    from schemas.settings import parse_settings
+
+    with pytest.raises(SettingsError, match=message):
+        parse_settings(TasksConfig, tasks, where="tasks")
