@@ -3,15 +3,73 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from statistics import mean
 from typing import Any
 
 from pages.tables import escaped, table
 from train.report.events import Event
 
 
-def attempts_body(events: Sequence[Event]) -> str:
+@dataclass(frozen=True, kw_only=True)
+class StepTimes:
+    """How long the steps took that are in the weights.
+
+    Attributes:
+        seconds: All of them together.
+        middle: The median step.
+        between_checkpoints: Steps from one checkpoint to the next.
+    """
+
+    seconds: float
+    middle: float
+    between_checkpoints: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectiveTime:
+    """The share of the time that is in the weights.
+
+    Attributes:
+        measured: Seconds of steps that the weights hold over the seconds since the first attempt began.
+        expected: 1 - (u + t/2) / MTTF: u seconds from a failure to the next step done, t seconds between
+            checkpoints, MTTF seconds between failures; None without a failure.
+    """
+
+    measured: float
+    expected: float | None
+
+
+def effective_time(events: Sequence[Event], times: StepTimes) -> EffectiveTime | None:
+    """The effective time of a supervised run; None where no attempt has ended."""
+    begins = {event["attempt"]: event for event in events if event["kind"] == "attempt"}
+    ends = [event for event in events if event["kind"] == "attempt_end"]
+    if not ends:
+        return None
+    began, ended = (
+        {n: b["time"] for n, b in begins.items()},
+        {e["attempt"]: _ended(begins, e) for e in ends},
+    )
+    whole = max(ended.values()) - min(began.values())
+    gaps = [
+        began[end["attempt"]] - ended[end["attempt"] - 1] + end["seconds_to_first_step"]
+        for end in ends
+        if end["attempt"] - 1 in ended and end.get("seconds_to_first_step") is not None
+    ]
+    measured = times.seconds / max(whole, 1e-9)
+    if not gaps:
+        return EffectiveTime(measured=measured, expected=None)
+    lost = mean(gaps) + times.middle * times.between_checkpoints / 2
+    return EffectiveTime(measured=measured, expected=1 - lost / (whole / len(gaps)))
+
+
+def _ended(begins: Mapping[int, Event], end: Event) -> float:
+    return float(begins[end["attempt"]]["time"] + end["seconds"])
+
+
+def attempts_body(events: Sequence[Event], times: StepTimes) -> str:
     """Timeline and table of the attempts; empty for a run without a supervisor."""
     begins = [event for event in events if event["kind"] == "attempt"]
     if not begins:
@@ -19,9 +77,29 @@ def attempts_body(events: Sequence[Event]) -> str:
     ends = {event["attempt"]: event for event in events if event["kind"] == "attempt_end"}
     pairs = [(begin, ends.get(begin["attempt"])) for begin in begins]
     rows = [_row(begin, end) for begin, end in pairs]
-    head = ("attempt", "began", "seconds", "steps", "checkpoint", "ended by", "verdict", "lost")
+    head = (
+        "attempt",
+        "began (UTC)",
+        "seconds",
+        "last step",
+        "checkpoint",
+        "lost",
+        "verdict",
+        "ended by",
+    )
     shown = table("Attempts, and what ended each", head, map(escaped, rows), ends_in_words=True)
-    return _timeline(pairs) + shown
+    return _timeline(pairs) + _effective(effective_time(events, times)) + shown
+
+
+def _effective(time: EffectiveTime | None) -> str:
+    if time is None:
+        return ""
+    expected = (
+        ""
+        if time.expected is None
+        else f"; {100 * time.expected:.1f} % by the formula 1 - (u + t/2) / MTTF, from this run's own means"
+    )
+    return f"<p>{100 * time.measured:.1f} % of the time went into steps that the weights hold{expected}.</p>"
 
 
 def hosts_body(events: Sequence[Event]) -> str:
@@ -64,20 +142,20 @@ def lost_seconds(end: Event) -> float | None:
 
 
 def _row(begin: Event, end: Event | None) -> tuple[str, ...]:
-    began = datetime.fromtimestamp(begin["time"], UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    began = datetime.fromtimestamp(begin["time"], UTC).strftime("%m-%d %H:%M:%S")
     number = str(begin["attempt"])
     if end is None:
-        return (number, began, "", "", "", "it runs, or its supervisor was killed", "", "")
+        return (number, began, "", "", "", "", "", "it runs, or its supervisor was killed")
     lost = lost_seconds(end)
     return (
         number,
         began,
         f"{end['seconds']:.1f}",
-        str(max(end["last_step"] + 1, 0)),
+        str(end["last_step"]) if end["last_step"] >= 0 else "none",
         end["last_checkpoint"] or "none",
-        _reason(end),
-        _verdict(end),
         "" if lost is None else f"{lost:.1f} s",
+        _verdict(end),
+        _reason(end),
     )
 
 
@@ -111,7 +189,7 @@ def _timeline(pairs: Sequence[tuple[Event, Event | None]]) -> str:
     whole = max(max(begin["time"] + end["seconds"] for begin, end in done) - first, 1e-9)
     bars = "".join(_bar(begin, end, first, whole) for begin, end in done)
     return (
-        f'<figure><svg viewBox="0 0 1000 24" width="100%" height="24" role="img" '
+        f'<figure><svg viewBox="0 0 1000 24" width="100%" height="24" preserveAspectRatio="none" role="img" '
         f'aria-label="{len(done)} attempts in {whole:.0f} seconds">{bars}</svg>'
         f"<figcaption>Attempts over {whole:.0f} seconds; green: it ended well, red: it failed"
         "</figcaption></figure>"

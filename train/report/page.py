@@ -11,7 +11,7 @@ from pages.frame import Page, PageSection
 from pages.numbers import short
 from pages.tables import escaped, facts, table
 from schemas.plain_json import json_text
-from train.report.attempts import attempts_body, hosts_body
+from train.report.attempts import StepTimes, attempts_body, hosts_body
 from train.report.course import certificate_section, course_section
 from train.report.curves import curve_section
 from train.report.events import EVENTS_NAME, Event, read_events
@@ -38,7 +38,9 @@ def render(run: Path) -> str:
     events = read_events(run / EVENTS_NAME) if (run / EVENTS_NAME).is_file() else []
     sections = [
         PageSection(key="curves", title="Curves", body=curve_section([files])),
-        PageSection(key="attempts", title="Attempts", body=attempts_body(events)),
+        PageSection(
+            key="attempts", title="Attempts", body=attempts_body(events, _step_times(files))
+        ),
         PageSection(key="hosts", title="Hosts", body=hosts_body(events)),
         PageSection(key="sources", title="Sources", body=_sources(files.records)),
         PageSection(key="staleness", title="Staleness of updates", body=_staleness(files.last)),
@@ -56,6 +58,12 @@ def render(run: Path) -> str:
         sections=sections,
         footer="<p>The same numbers for machines: <code>metrics.jsonl</code>.</p>",
     ).render()
+
+
+def _step_times(files: RunFiles) -> StepTimes:
+    seconds = [record["seconds"] for record in files.records]
+    every = files.settings.get("checkpoint", {}).get("every_steps", 0)
+    return StepTimes(seconds=sum(seconds), middle=middle(seconds), between_checkpoints=every)
 
 
 def _numbers(files: RunFiles) -> dict[str, str]:

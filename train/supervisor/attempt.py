@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from train.supervisor.config import SupervisionConfig
 from train.supervisor.ends import RankEnd
+from train.supervisor.rank import stack_path
 from train.supervisor.stragglers import StragglerMeter
-from train.supervisor.watch import HangRule, odd_ones_out
+from train.supervisor.watch import HangRule, busy_by_stack, odd_ones_out
 from train.supervisor.wire import Message
 from train.supervisor.words import Words
 
@@ -185,6 +188,19 @@ class Attempt:
         self.is_unsure = not odd
         self.name_hung(odd or [min(alive, key=lambda one: one.since).rank])
         return True
+
+    def name_by_stacks(self, folder: Path) -> None:
+        """Where the sections do not tell ranks apart, name those whose stacks are in no collective."""
+        if not self.is_unsure:
+            return
+        stacks = {}
+        for rank in self.ranks:
+            with suppress(OSError):
+                text = stack_path(folder, rank).read_text(encoding="utf-8", errors="replace")
+                stacks[rank] = text
+        busy = busy_by_stack(stacks)
+        if busy:
+            self.name_hung(busy)
 
     def name_hung(self, numbers: Sequence[int]) -> None:
         """Name the ranks that hang, and no others."""

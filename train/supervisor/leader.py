@@ -20,7 +20,7 @@ from train.supervisor.hosts import HostBook
 from train.supervisor.job import AskedToStop, Job
 from train.supervisor.ledger import attempt_end, failures_of, learnt_of
 from train.supervisor.links import AgentLinks
-from train.supervisor.rank import stack_path
+from train.supervisor.stragglers import Flags
 from train.supervisor.verdict import (
     CAUSES,
     EXIT_CANCELLED,
@@ -31,7 +31,6 @@ from train.supervisor.verdict import (
     Verdict,
     judge,
 )
-from train.supervisor.watch import busy_by_stack
 from train.supervisor.words import fingerprint
 
 logger = logging.getLogger(__name__)
@@ -57,7 +56,7 @@ class Supervisor:
     ledger: EventLog = field(init=False)
     _stores: dict[str, int] = field(default_factory=dict)
     _sniffed: dict[str, list[str]] = field(default_factory=dict)
-    _flagged: set[tuple[int, str]] = field(default_factory=set)
+    _flags: Flags = field(default_factory=Flags)
     _goes_back: bool = False
 
     def __post_init__(self) -> None:
@@ -258,8 +257,7 @@ class Supervisor:
             for number in (signal.SIGUSR1, signal.SIGCONT):
                 self._signal(attempt, number)
             self._pump_for(attempt, _STACK_SECONDS)
-            if attempt.is_unsure:
-                self._name_by_stacks(attempt)
+            attempt.name_by_stacks(self.folder(attempt.number))
         for rank in attempt.alive:
             rank.sentenced = True
         if with_stacks:
@@ -273,17 +271,6 @@ class Supervisor:
             rank.ended_at, rank.is_lost = time.monotonic(), True
             self._lose(rank.host)
 
-    def _name_by_stacks(self, attempt: Attempt) -> None:
-        """Of ranks that wait at one point, name those that are in no collective."""
-        stacks = {}
-        for rank in attempt.ranks:
-            with suppress(OSError):
-                path = stack_path(self.folder(attempt.number), rank)
-                stacks[rank] = path.read_text(encoding="utf-8", errors="replace")
-        busy = busy_by_stack(stacks)
-        if busy:
-            attempt.name_hung(busy)
-
     def _pump_for(self, attempt: Attempt, seconds: float) -> None:
         until = time.monotonic() + seconds
         while attempt.alive and (left := until - time.monotonic()) > 0:
@@ -296,10 +283,8 @@ class Supervisor:
     def _score(self, attempt: Attempt) -> None:
         """Note ranks that have become slow or fast again; pass on what was learnt."""
         for score in attempt.meter.scores():
-            key = (score.rank, score.section)
-            if score.is_flagged == (key in self._flagged):
+            if not self._flags.changes(score):
                 continue
-            self._flagged ^= {key}
             self.ledger.append(
                 "straggler",
                 step=attempt.last_step,

@@ -7,12 +7,12 @@ now, which finds a host that becomes slow.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 
 FLAGGED_BELOW = 0.75
 EQUAL_WORK = ("data", "forward-backward", "step")
-_WINDOW_STEPS, _LEAST_STEPS, _LEAST_SECONDS = 32, 8, 1e-3
+_WINDOW_STEPS, _LEAST_STEPS, _LEAST_SECONDS, _LOOKS = 32, 8, 5e-3, 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +32,27 @@ class Score:
     @property
     def is_flagged(self) -> bool:
         return min(self.relative, self.individual) < FLAGGED_BELOW
+
+
+@dataclass
+class Flags:
+    """Which ranks are noted as slow: a flag must hold for three looks in a row, as must its end."""
+
+    _noted: set[tuple[int, str]] = field(default_factory=set)
+    _looks: dict[tuple[int, str], int] = field(default_factory=dict)
+
+    def changes(self, score: Score) -> bool:
+        """Take in a look; returns whether the rank is now noted, or no longer."""
+        key = (score.rank, score.section)
+        if score.is_flagged == (key in self._noted):
+            self._looks[key] = 0
+            return False
+        self._looks[key] = self._looks.get(key, 0) + 1
+        if self._looks[key] < _LOOKS:
+            return False
+        self._looks[key] = 0
+        self._noted ^= {key}
+        return True
 
 
 class StragglerMeter:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from train.supervisor.stragglers import StragglerMeter
+from train.supervisor.stragglers import Flags, StragglerMeter
 
 
 def after(*times: tuple[float, float], steps: int = 10) -> StragglerMeter:
@@ -36,6 +36,16 @@ def test_ranks_that_become_slow_together_are_found_by_their_own_best() -> None:
     assert [score.relative for score in scores] == [1.0, 1.0]
     assert [score.individual for score in scores] == [0.5, 0.5]
     assert all(score.is_flagged for score in scores)
+
+
+def test_a_flag_is_noted_after_three_looks_and_taken_back_after_three() -> None:
+    (_, slow), (_, well) = after((1.0, 2.0)).scores(), after((1.0, 1.0)).scores()
+    flags = Flags()
+
+    looks = [slow, slow, well, slow, slow, slow, slow, well, slow, well, well, well]
+
+    noted = [flags.changes(score) for score in looks]
+    assert [index for index, changed in enumerate(noted) if changed] == [5, 11]
 
 
 def test_seven_steps_are_too_few_to_judge() -> None:
