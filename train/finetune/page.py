@@ -50,7 +50,10 @@ def _curve(rows: Sequence[LabelsRow], result: Mapping[str, Any]) -> str:
                     highs=[row.accuracy.high for row in rows],
                 )
             ],
-            marks={"majority": [line] * len(rows)},
+            marks={
+                "majority": [line] * len(rows),
+                "bag of words": [row.bag_of_words for row in rows],
+            },
             percent=True,
         )
     )
@@ -70,7 +73,10 @@ def _curve(rows: Sequence[LabelsRow], result: Mapping[str, Any]) -> str:
             ],
         )
     )
-    head = ("labels", "accuracy", "95 %", "seeds", "collapsed", "above the majority line")
+    head = (
+        "labels", "accuracy", "95 %", "seeds", "collapsed", "bag of words", "above the majority line",
+        "above the bag of words",
+    )  # fmt: skip
     cells = [
         (
             f"{row.labels:,}",
@@ -78,11 +84,20 @@ def _curve(rows: Sequence[LabelsRow], result: Mapping[str, Any]) -> str:
             f"{100 * row.accuracy.low:.1f} to {100 * row.accuracy.high:.1f} %",
             f"{len(row.by_seed)}",
             f"{row.collapsed}",
+            f"{100 * row.bag_of_words:.1f} %",
             "yes" if row.accuracy.low > line else "not told apart",
+            _beside(row),
         )
         for row in rows
     ]
     return chart + curve + table("Test, by number of labels", head, map(escaped, cells), words=0)
+
+
+def _beside(row: LabelsRow) -> str:
+    """Whether the model is better than the bag of words, over its seeds."""
+    if row.above_bag.low > 0:
+        return "yes"
+    return "no, below it" if row.above_bag.high < 0 else "not told apart"
 
 
 def _tried(result: Mapping[str, Any]) -> str:

@@ -61,9 +61,8 @@ def read_targets(data: SplitReader) -> Targets:
         ContractError: There are too many to be classes.
     """
     counts: dict[tuple[int, ...], int] = {}
-    for rows in _parts(data):
-        for target in _targets(rows):
-            counts[target] = counts.get(target, 0) + 1
+    for target in row_targets(data):
+        counts[target] = counts.get(target, 0) + 1
     if len(counts) > MOST_TARGETS:
         raise ContractError(
             f"{data.manifest.name}: {len(counts):,} different targets, expected {MOST_TARGETS} at most; score "
@@ -140,6 +139,11 @@ def _targets(rows: PackedRows) -> Iterator[tuple[int, ...]]:
         rows.input_ids, starts, rows.segment_length.tolist(), strict=True
     ):
         yield tuple(row[start:length].tolist())
+
+
+def row_targets(data: SplitReader) -> list[tuple[int, ...]]:
+    """The target of each row, in the order of the rows."""
+    return [target for rows in _parts(data) for target in _targets(rows)]
 
 
 def _parts(data: SplitReader) -> Iterator[PackedRows]:

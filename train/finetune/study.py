@@ -21,6 +21,7 @@ from train.checkpoint.pointer import find_checkpoint
 from train.data.config import LoaderConfig
 from train.data.loader import SplitReader, open_split, shard_files
 from train.data.remote import open_manifest
+from train.finetune.bag_of_words import bag_of_words
 from train.finetune.cells import (
     Cell,
     cell_settings,
@@ -81,7 +82,8 @@ def run_study(
     rate = choose_rate(study, scores)
     outcomes = [_outcome(study, cell, train, reports=True) for cell in final_cells(study, rate)]
     line = _majority(study)
-    rows = rows_of(outcomes)
+    bags = {labels: _bag(study, name) for labels, name in study.train.items()}
+    rows = rows_of(outcomes, bags)
     result = as_dict(rows, rate, line, scores)
     folder = Path(study.output)
     (folder / RESULT_NAME).write_text(json_text(result, indent=1) + "\n", encoding="utf-8")
@@ -186,6 +188,13 @@ def _answers(settings: TrainSettings, manifest: str) -> Answers:
     objective = parse_objective(settings.objective)
     targets = read_targets(_open(settings.manifest))
     return answer_all(weights, objective, _open(manifest), targets)
+
+
+def _bag(study: FinetuneSettings, train: str) -> float:
+    """Accuracy on test of a bag of words that learnt from the same labels."""
+    data = _open(train)
+    targets = read_targets(data)
+    return accuracy(bag_of_words(data, _open(study.dev), _open(study.test), targets))
 
 
 def _majority(study: FinetuneSettings) -> float:

@@ -44,12 +44,16 @@ class LabelsRow:
     Attributes:
         accuracy: Mean over seeds with the interval of Student's t; collapsed runs count.
         collapsed: Number of seeds that collapsed.
+        bag_of_words: Accuracy of a bag of words on the same labels.
+        above_bag: Each seed's accuracy minus that of the bag, with its interval.
     """
 
     labels: int
     accuracy: Estimate
     by_seed: tuple[float, ...]
     collapsed: int
+    bag_of_words: float
+    above_bag: Estimate
 
 
 def accuracy(answers: Answers) -> float:
@@ -64,8 +68,13 @@ def most_given(answers: Answers) -> float:
     return max(values.count(value) for value in set(values)) / len(values)
 
 
-def rows_of(outcomes: Sequence[Outcome]) -> list[LabelsRow]:
-    """The curve by number of labels."""
+def rows_of(outcomes: Sequence[Outcome], bags: Mapping[int, float]) -> list[LabelsRow]:
+    """The curve by number of labels.
+
+    Args:
+        outcomes: All runs that are reported.
+        bags: Accuracy of a bag of words by number of labels.
+    """
     rows = []
     for labels in sorted({one.cell.labels for one in outcomes}):
         own = [one for one in outcomes if one.cell.labels == labels and one.test is not None]
@@ -76,6 +85,8 @@ def rows_of(outcomes: Sequence[Outcome]) -> list[LabelsRow]:
                 accuracy=mean_interval(scores),
                 by_seed=scores,
                 collapsed=sum(one.has_collapsed for one in own),
+                bag_of_words=bags[labels],
+                above_bag=mean_interval([score - bags[labels] for score in scores]),
             )
         )
     return rows
@@ -101,6 +112,8 @@ def as_dict(
                 "by_seed": list(row.by_seed),
                 "collapsed": row.collapsed,
                 "above_majority": row.accuracy.low > majority_line,
+                "bag_of_words": row.bag_of_words,
+                "above_bag": [row.above_bag.value, row.above_bag.low, row.above_bag.high],
             }
             for row in rows
         ],

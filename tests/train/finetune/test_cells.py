@@ -145,12 +145,14 @@ def test_a_curve_has_an_interval_over_seeds_and_counts_what_collapsed() -> None:
         _outcome(300, 1, 0.7), _outcome(300, 2, 0.71), _outcome(300, 3, 0.72),
     ]  # fmt: skip
 
-    few, more = rows_of(outcomes)
+    few, more = rows_of(outcomes, {100: 0.3, 300: 0.8})
     found = as_dict([few, more], 1e-5, 0.51, {})
 
     # t(2) at .975 is 4.303, times .02 / sqrt(3).
     assert few.accuracy.high - few.accuracy.value == pytest.approx(4.303 * 0.02 / 3**0.5, rel=1e-3)
     assert (few.collapsed, more.collapsed) == (1, 0)
+    assert few.above_bag.value == pytest.approx(0.22)
+    assert found["labels"][1]["above_bag"][2] < 0  # told apart, and below
     assert [one["above_majority"] for one in found["labels"]] == [False, True]
 
 

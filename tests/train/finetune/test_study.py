@@ -20,6 +20,7 @@ from train.commands.finetune import add_arguments
 from train.data.config import LoaderConfig
 from train.data.loader import SplitReader, open_split, shard_files
 from train.data.remote import open_manifest
+from train.finetune.bag_of_words import bag_of_words
 from train.finetune.page import PAGE_NAME
 from train.finetune.predictions import read_targets, with_target
 from train.finetune.settings import FinetuneSettings
@@ -119,6 +120,8 @@ def test_a_study_chooses_the_rate_that_learns_and_resumes(data: Path, tmp_path: 
     assert [one["rate"] for one in result["tried"]] == [5e-3, 1e-7]
     page = (tmp_path / "study" / PAGE_NAME).read_text()
     assert "Rates that were tried" in page
+    assert found.rows[0].bag_of_words > 0.95
+    assert "bag of words" in page
     assert not list(
         (tmp_path / "study" / "runs").iterdir()
     )  # weights of dozens of runs do not stay
@@ -137,6 +140,18 @@ def test_smaller_datasets_are_parts_of_larger_ones(data: Path) -> None:
 
     assert (few.num_rows, more.num_rows) == (40, 160)
     assert inputs(few) < inputs(more)
+
+
+def test_a_bag_of_words_learns_what_one_word_decides(data: Path) -> None:
+    train, dev, test = (_opened(data / name) for name in ("train-160", "dev-None", "test-None"))
+    targets = read_targets(train)
+
+    answers = bag_of_words(train, dev, test, targets)
+    again = bag_of_words(train, dev, test, targets)
+
+    assert sum(answers.correct) / len(answers.correct) > 0.95
+    assert answers.given.tolist() == again.given.tolist()
+    assert sorted(set(answers.right.tolist())) == [0, 1]
 
 
 def test_numbers_that_are_not_true_are_refused(data: Path, tmp_path: Path) -> None:
