@@ -164,10 +164,16 @@ def _numba_type(hint: Any, *, is_result: bool) -> Any:
     array = hint.__origin__ if notes else hint
     if getattr(array, "__origin__", None) is tuple:
         return numba_types.Tuple([_numba_type(part, is_result=True) for part in get_args(array)])
-    dtype = numba.from_dtype(np.dtype(get_args(get_args(array)[1])[0]))
+    dtype = numba.from_dtype(np.dtype(_scalar_of(array)))
     dimensions = 2 if TWO_DIMENSIONS in notes else 1
     may_write = is_result or FILLED in notes
     return numba_types.Array(dtype, dimensions, "C", readonly=not may_write)
+
+
+def _scalar_of(array: Any) -> Any:
+    """The scalar of an `NDArray`, which is an alias of numpy's array up to numpy 2.4, and its own type since."""
+    inner = get_args(array)
+    return _scalar_of(inner[-1]) if inner else array
 
 
 class CacheFolder:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+import types
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -86,6 +87,13 @@ def test_an_array_of_another_type_or_layout_is_refused() -> None:
         fill(np.zeros(3, np.int32), np.zeros(3, np.uint64), 1)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="No matching definition"):
         row_sums(np.zeros((4, 4), np.uint64)[:, ::2])
+
+
+def test_arrays_are_understood_as_old_and_new_numpy_write_them() -> None:
+    old = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+
+    assert compiled._scalar_of(old) is np.uint8
+    assert compiled._scalar_of(types.GenericAlias(list, (np.uint8,))) is np.uint8
 
 
 def test_a_kernel_is_pickled_by_its_name() -> None:
