@@ -8,7 +8,7 @@ from pathlib import Path
 
 from refinery.publish import storage
 from refinery.recipe import Recipe
-from refinery.sources.config import TABLE_FORMATS
+from refinery.sources.config import TABLE_FORMATS, SourceConfig
 from refinery.sources.listing import UNREADABLE, InputFile, list_files
 from schemas.errors import SettingsError
 
@@ -39,20 +39,21 @@ class Sample:
 def choose_sample(recipe: Recipe, sample_bytes: int) -> Sample:
     """The same share of every source's files, in the order of a hash of their names.
 
-    Every source gives at least one file; names are hashed with the seed, so a folder sorted by
+    Every source gives at least one file, but tables and runs, which are left out; names are hashed with the seed, so a folder sorted by
     time or size gives no one-sided sample.
 
     Raises:
-        SettingsError: A source is a table, or nothing lies at its URI.
+        SettingsError: All sources are tables, or nothing lies at a source's URI.
     """
-    for source in recipe.sources:
-        if source.format in TABLE_FORMATS:
-            raise SettingsError(
-                f"source '{source.name}': format {source.format} has no files to take a sample of; "
-                "estimate the other sources alone, or run with recipe.sample_fraction"
-            )
+    if all(source.format in TABLE_FORMATS for source in recipe.sources):
+        raise SettingsError(
+            "all sources are tables or runs, which have no files to take a sample of; run with "
+            "recipe.sample_fraction"
+        )
     listed = {
         source.name: [file for file in list_files(source) if file.sha256 != UNREADABLE]
+        if source.format not in TABLE_FORMATS
+        else []
         for source in recipe.sources
     }
     sizes = {name: sum(file.size for file in files) for name, files in listed.items()}
@@ -74,6 +75,16 @@ def _order(seed: int, file: InputFile) -> str:
     return hashlib.sha256(f"{seed}\0{file.source}\0{file.name}".encode()).hexdigest()
 
 
+def _sampled(source: SourceConfig, folder: Path) -> SourceConfig:
+    """The source over the copies of its sampled files; a table becomes an empty folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kind: dict[str, object] = {"format": "text", "spark": None}
+    table = kind if source.format in TABLE_FORMATS else {}
+    return source.model_copy(
+        update={"uri": str(folder), "pattern": "**", "may_be_empty": True, **table}
+    )
+
+
 def sample_recipe(recipe: Recipe, sample: Sample, folder: Path) -> Recipe:
     """Copy the sampled files below `folder`; the recipe over them, with its gates open.
 
@@ -86,12 +97,7 @@ def sample_recipe(recipe: Recipe, sample: Sample, folder: Path) -> Recipe:
             raise SettingsError(f"{file.uri}: its name leaves the source's folder")
         target.parent.mkdir(parents=True, exist_ok=True)
         system.get_file(path, str(target))
-    sources = tuple(
-        source.model_copy(
-            update={"uri": str(folder / source.name), "pattern": "**", "may_be_empty": True}
-        )
-        for source in recipe.sources
-    )
+    sources = tuple(_sampled(source, folder / source.name) for source in recipe.sources)
     changed: dict[str, object] = {"sources": sources, "new_files_only": False}
     changed["limits"] = recipe.limits.model_copy(update={"max_reject_fraction": 1.0})
     changed["dedup"] = recipe.dedup.model_copy(update={"max_source_loss": None})

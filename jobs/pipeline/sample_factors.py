@@ -125,6 +125,10 @@ def notes_on_sample(files: Mapping[str, int], factors: Mapping[str, float]) -> l
         factors: Bytes of the whole over bytes of the sample, by source.
     """
     return [
+        f"source '{name}' is a table or a run, of which no sample is taken: it is not in the estimate"
+        for name, number in files.items()
+        if not number
+    ] + [
         f"source '{name}' is one file, so the sample holds all of it; split it for a smaller sample"
         for name, number in files.items()
         if number == 1 and factors[name] == 1 and any(factor > 1 for factor in factors.values())

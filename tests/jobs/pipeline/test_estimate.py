@@ -20,6 +20,7 @@ from refinery.publish.records import StageCost, StageRecord, TableSummary
 from refinery.publish.store import Store
 from refinery.quality.config import QualityTrainingConfig
 from refinery.recipe import Recipe
+from schemas.errors import SettingsError
 from schemas.manifest import read_manifest
 from tests.support.datasets import write_dataset
 from tests.support.published import published_tables
@@ -173,6 +174,30 @@ def test_a_source_that_is_in_the_sample_whole_does_not_grow(tmp_path: Path) -> N
     # The recipe has a budget: the dataset is as large as that, whatever the sources hold.
     assert found.dataset == 3.2
     assert weighted({}, factors, 3.2) == 3.2
+
+
+def test_tables_are_left_out_and_told_of(tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("words of a text")
+    files = {"name": "texts", "uri": str(tmp_path / "texts"), "format": "text"}
+    table = {"name": "table", "uri": "db.pages", "format": "spark"}
+    plain = {
+        "name": "n",
+        "sources": [files, table],
+        "mixture": {"weights": {"texts": 1, "table": 1}},
+    }
+    recipe = Recipe.model_validate(plain)
+
+    sample = choose_sample(recipe, 1000)
+    sampled = sample_recipe(recipe, sample, tmp_path / "copy")
+
+    assert sample.files_by_source == {"texts": 1, "table": 0}
+    assert [(one.format, one.may_be_empty) for one in sampled.sources] == [("text", True)] * 2
+    assert list((tmp_path / "copy" / "table").iterdir()) == []
+    (note,) = notes_on_sample(sample.files_by_source, sample.factors)
+    assert note.startswith("source 'table' is a table or a run")
+    with pytest.raises(SettingsError, match="all sources are tables or runs"):
+        choose_sample(Recipe.model_validate({"name": "n", "sources": [table]}), 1000)
 
 
 def test_sources_of_one_file_are_told(tmp_path: Path) -> None:
