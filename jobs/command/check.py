@@ -69,5 +69,6 @@ def _lines(found: FirstDocument, declared: str) -> list[str]:
     if document.url:
         lines.append(f"  url: {document.url}")
     text = document.payload[: 4 * SHOWN_CHARS].decode(document.charset or "utf-8", "replace")
+    text = text.rstrip("\ufffd")  # the cut end of a character
     shown = " ".join(text.split())[:SHOWN_CHARS]
     return [*lines, f"  first document, {len(document.payload):,} bytes: {shown}"]

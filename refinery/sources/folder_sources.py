@@ -14,7 +14,7 @@ from refinery.sources.config import Format
 from refinery.sources.field_guess import FieldGuess, guess_fields
 from refinery.sources.formats import ENDINGS, FORMS_READ, ROW_FORMATS, format_of, format_of_members
 from refinery.sources.peek import first_rows, sniff_file
-from refinery.sources.store_paths import AnyPath, files_below, parts_below
+from refinery.sources.store_paths import AnyPath, files_below, no_files_below, parts_below
 from refinery.sources.table_folders import find_tables
 from schemas.errors import SettingsError
 
@@ -95,7 +95,7 @@ def find_sources(folder: AnyPath) -> FoundSources:
         raise SettingsError(
             f"{folder}: no file of {known}; found {dict(left_out.most_common(SHOWN))}"
         )
-    notes += _left_out_notes(left_out, hidden)
+    notes += _left_out_notes(left_out, hidden, no_files_below(folder))
     groups, merged = _merged(groups, folder)
     notes += merged
     sources = tables
@@ -182,12 +182,15 @@ def _format(path: AnyPath) -> Format | None:
     return next((kind for kind in FORMS_READ if kind == form), None)
 
 
-def _left_out_notes(left_out: Counter[str], hidden: int) -> list[str]:
+def _left_out_notes(left_out: Counter[str], hidden: int, no_files: Sequence[AnyPath]) -> list[str]:
     notes = []
     if left_out:
         parts = [f"{count:,} {_quoted(ending)}" for ending, count in left_out.most_common(SHOWN)]
         more = f" and {len(left_out) - SHOWN} more endings" if len(left_out) > SHOWN else ""
         notes.append(f"left out, since nothing reads them: {', '.join(parts)}{more}")
+    if no_files:
+        names = ", ".join(_quoted(path.name) for path in no_files[:SHOWN])
+        notes.append(f"left out, since they are links to nothing or pipes: {names}")
     if hidden:
         files = "1 file" if hidden == 1 else f"{hidden:,} files"
         notes.append(f"left out, since their names begin with . or _: {files}")

@@ -65,6 +65,14 @@ def parts_below(path: AnyPath, root: AnyPath) -> tuple[str, ...]:
     return PurePosixPath(str(path)[len(str(root)) :].lstrip("/")).parts
 
 
+def no_files_below(root: AnyPath) -> list[AnyPath]:
+    """Links to nothing, pipes and sockets below a local folder; a store has none."""
+    if isinstance(root, StorePath):
+        return []
+    found = [Path(base) / name for base, _, names in os.walk(root) for name in names]
+    return [path for path in found if not path.is_file()]
+
+
 def files_below(root: AnyPath) -> list[AnyPath]:
     """All files below a folder, sorted; of local ones those that links to files lead to, too."""
     if isinstance(root, StorePath):

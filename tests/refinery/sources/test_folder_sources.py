@@ -212,3 +212,12 @@ def test_a_table_with_a_log_is_one_source_of_spark_with_what_it_needs(
     (note,) = found.notes
     assert "--packages" in note
     assert kind.capitalize() in note
+
+
+def test_a_link_to_nothing_is_told_of(tmp_path: Path) -> None:
+    write(tmp_path, **{"texts/a.txt": b"words"})
+    (tmp_path / "texts" / "gone.txt").symlink_to("nowhere.txt")
+
+    assert find_sources(tmp_path).notes == (
+        "left out, since they are links to nothing or pipes: gone.txt",
+    )
