@@ -18,7 +18,7 @@ import refinery
 from refinery.compiled import Kernel
 from schemas.errors import run_main
 
-_DECORATED = re.compile(r"^@(?:bare_)?kernel$", re.MULTILINE)
+_DECORATED = re.compile(r"^@(?:bare_|inner_)?kernel$", re.MULTILINE)
 
 
 def kernels() -> list[Kernel[..., object]]:

@@ -45,9 +45,16 @@ class Kernel(Generic[P, R]):
         function: The loop as Python runs it; slow, and the same to the bit.
     """
 
-    def __init__(self, function: Callable[P, R], *, counts_references: bool = True) -> None:
+    def __init__(
+        self, function: Callable[P, R], *, counts_references: bool = True, is_inner: bool = False
+    ) -> None:
         self.function = function
-        self._counts_references = counts_references
+        self._is_inner = is_inner
+        self._options = {
+            "_nrt": counts_references,
+            "no_cpython_wrapper": is_inner,
+            "no_cfunc_wrapper": is_inner,
+        }
         self._call: Callable[P, R] | None = None
         functools.update_wrapper(self, function)
 
@@ -60,7 +67,7 @@ class Kernel(Generic[P, R]):
         """Make the kernel ready, as its first call does."""
         import numba
 
-        if numba.config.DISABLE_JIT:
+        if numba.config.DISABLE_JIT or self._is_inner:
             self._call = _wrapping(self.function)
         else:
             self._call = self.dispatcher
@@ -75,7 +82,7 @@ class Kernel(Generic[P, R]):
             numba.njit,
             _signature(self.function),
             error_model="numpy",
-            _nrt=self._counts_references,
+            **self._options,
         )
         before = config.CACHE_LOCATOR_CLASSES
         config.CACHE_LOCATOR_CLASSES = f"{__name__}.{CacheFolder.__name__}"
@@ -125,6 +132,14 @@ def bare_kernel(function: Callable[P, R]) -> Kernel[P, R]:
     counting took three quarters of the time.
     """
     return Kernel(function, counts_references=False)
+
+
+def inner_kernel(function: Callable[P, R]) -> Kernel[P, R]:
+    """A bare kernel for other kernels; decorator. Called from Python, it runs as Python.
+
+    It is compiled with the kernels that call it: a third of what numba compiles is for callers in Python.
+    """
+    return Kernel(function, counts_references=False, is_inner=True)
 
 
 def _wrapping(function: Callable[P, R]) -> Callable[P, R]:

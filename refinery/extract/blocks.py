@@ -1,7 +1,7 @@
 """A page as a list of text blocks and the elements that hold them.
 
-The parser repairs the page and writes it anew; its tags and text are computed on as arrays, since a
-loop over the nodes in Python took several times as long. docs/extraction_scan.md tells the way from
+The scan repairs the page as browsers do and gives its tags as arrays, which are computed on whole, since
+a loop over the nodes in Python took several times as long. docs/extraction_scan.md tells the way from
 bytes to blocks.
 Shapes: T tags, opening and closing ones, in order; E elements, N blocks. Nodes are numbered like
 tags, in order: node 2t is the tag t, node 2t + 1 the text behind it.
@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser
 
 from refinery.extract.config import Formulas
 from refinery.extract.formulas import write_scripts_as_formulas
@@ -22,20 +21,16 @@ from refinery.extract.hidden import Hidden
 from refinery.extract.hints import Hints, read_hints
 from refinery.extract.inline import plain_text
 from refinery.extract.nesting import Nesting, number_paths
+from refinery.extract.scan.read import read_tags
 from refinery.extract.tag_kinds import (
     IS_CONTROL,
-    IS_RAW_TEXT,
-    IS_VOID,
-    NAME_ATTRIBUTES,
     NAME_WORDS,
     TAG_ID_OF,
     TAG_IDS,
-    TAG_NAMES,
     Kind,
 )
 from refinery.extract.tag_texts import BREAK, Drawing, TagTexts, read_tag_texts
-from refinery.extract.tags import Tags, read_tags, write_body
-from refinery.extract.trim import trim_markup
+from refinery.extract.tags import Tags
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -43,13 +38,10 @@ Bools = NDArray[np.bool_]
 # How the text of a block is tidied: on one line, with line ends at <br>, or as code.
 _PLAIN, _BROKEN, _CODE = range(3)
 _SPACES = re.compile(r"\s+")
-_WHOLE = re.compile(r"\d{1,4}")
 # A line end of the source between two characters that are written without spaces.
 _WIDE = "\u2e80-\u303f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff60"
 _WIDE_LINE_END = re.compile(rf"(?<=[{_WIDE}])[ \t]*\n\s*(?=[{_WIDE}])")
 MAX_BLOCKS = 20_000
-# Without events the parser keeps no books on changes of the tree, for which nobody asks.
-_OPTIONS = LexborDocumentOptions.WO_EVENTS.value
 
 
 def _no_ints() -> Ints:
@@ -111,18 +103,18 @@ def read_blocks(html: str, *, image_text: bool = False, formulas: Formulas = "te
     always what is drawn, "drop" nothing.
     """
     html, has_scripts = write_scripts_as_formulas(html)
-    trimmed = trim_markup(html)
-    tree = LexborHTMLParser(trimmed.markup, options=_OPTIONS)
-    title = tree.css_first("title")
-    name = _SPACES.sub(" ", title.text()).strip() if title is not None else ""
-    body = write_body(tree, is_raw_left=trimmed.is_raw_left)
+    scan = read_tags(html, NAME_WORDS)
+    drawing = Drawing(image_text, formulas, has_scripts)
+    blocks = Blocks() if scan.tags is None else blocks_of(scan.tags, drawing)
+    blocks.title = _SPACES.sub(" ", scan.title).strip() or None
+    blocks.hints = read_hints(scan)
+    return blocks
+
+
+def blocks_of(tags: Tags, drawing: Drawing) -> Blocks:
+    """The blocks of a body with these tags; title and hints are those of no page."""
     blocks = Blocks()
-    if body is not None:
-        tags = read_tags(body, TAG_NAMES, IS_VOID, IS_RAW_TEXT)
-        drawing = Drawing(image_text, formulas, has_scripts)
-        _Reading(tags, read_tag_texts(tags, drawing)).read(blocks)
-    blocks.title = name or None
-    blocks.hints = read_hints(trimmed)
+    _Reading(tags, read_tag_texts(tags, drawing)).read(blocks)
     return blocks
 
 
@@ -155,26 +147,15 @@ class _Reading:
         blocks.ends = np.searchsorted(first_nodes, 2 * tags.closings[openings])
         blocks.tag_ids = TAG_ID_OF[tags.name_ids[openings]]
         blocks.parents, blocks.depths = nesting.parents[:num], nesting.depths[:num]
-        # Names of an element that holds no block are on no block's path: they need not be read.
+        # Names of an element that holds no block are on no block's path.
         holding = blocks.starts < blocks.ends
-        classes, blocks.name_bits = np.zeros(num, np.int64), np.zeros(num, np.int64)
-        classes[holding], blocks.name_bits[holding] = self._read_names(openings[holding])
+        classes = np.where(holding, tags.classes[openings], 0)
+        blocks.name_bits = np.where(holding, tags.name_bits[openings], 0)
         blocks.paths = number_paths(blocks.parents, blocks.tag_ids, classes)
         blocks.hidden_bits = self._hidden_bits(openings)
-        blocks.numbers = self._numbers_in("start", openings) | self._numbers_in("value", openings)
-        blocks.col_spans = self._numbers_in("colspan", openings)
-        blocks.row_spans = self._numbers_in("rowspan", openings)
-
-    def _read_names(self, openings: Ints) -> tuple[Ints, Ints]:
-        """Numbers of the classes of these elements, and bits of the NAME_WORDS in all their names."""
-        classes, values = self._tags.read_values("class", openings)
-        numbers = [classes]
-        for name in NAME_ATTRIBUTES:
-            number, more = self._tags.read_values(name, openings)
-            numbers.append(number + len(values))
-            values += more
-        bits = _word_bits(values)
-        return classes, np.bitwise_or.reduce([bits[number] for number in numbers])
+        blocks.numbers = _by_element(tags.numbers[openings])
+        blocks.col_spans = _by_element(tags.col_spans[openings])
+        blocks.row_spans = _by_element(tags.row_spans[openings])
 
     def _hidden_bits(self, openings: Ints) -> Ints:
         """Bits of `Hidden` for each of these elements."""
@@ -187,18 +168,6 @@ class _Reading:
         ):
             bits[tags] |= 1 << bit
         return bits[openings]
-
-    def _numbers_in(self, attribute: str, openings: Ints) -> dict[int, int]:
-        """The whole numbers that this attribute gives some elements, by index of the element."""
-        if f' {attribute}="' not in self._tags.text:
-            return {}
-        numbers, values = self._tags.read_values(attribute, openings)
-        whole = [int(value) if _WHOLE.fullmatch(value) else None for value in values]
-        return {
-            element: number
-            for element in np.flatnonzero(numbers).tolist()
-            if (number := whole[numbers[element]]) is not None
-        }
 
     def _read_texts(self, blocks: Blocks, *, runs: Ints) -> Ints:
         """Fill what is [N]; returns the node at which each block begins.
@@ -259,7 +228,7 @@ class _Reading:
         is_text = nodes % 2 == 1
         owners = nodes[is_text] // 2
         firsts, ends = tags.ends[owners] + 1, tags.starts[owners + 1]
-        filled = np.flatnonzero(~tags.are_blank(firsts, ends) | is_code[owners])
+        filled = np.flatnonzero(~tags.is_blank[owners] | is_code[owners])
         texts = [
             text[first:end]
             for first, end in zip(firsts[filled].tolist(), ends[filled].tolist(), strict=True)
@@ -292,21 +261,9 @@ class _Reading:
         blocks.bold_chars = np.bincount(block, sizes * bold, num).astype(np.int64)
 
 
-def _word_bits(names: list[str]) -> Ints:
-    """For each name, bit i where it holds NAME_WORDS[i]; all names are searched as one text."""
-    text = BREAK.join(names).lower()
-    # Lengths are taken in lower case: of a few letters it is longer.
-    ends = np.cumsum([len(name) + 1 for name in text.split(BREAK)])
-    bits = np.zeros(len(names), np.int64)
-    for number, word in enumerate(NAME_WORDS):
-        offsets = []
-        offset = text.find(word)
-        while offset >= 0:
-            offsets.append(offset)
-            offset = text.find(word, offset + len(word))
-        if offsets:
-            bits[np.searchsorted(ends, offsets, "right")] |= 1 << number
-    return bits
+def _by_element(numbers: Ints) -> dict[int, int]:
+    """The numbers that some elements are given, by index of the element."""
+    return {element: int(numbers[element]) for element in np.flatnonzero(numbers >= 0).tolist()}
 
 
 def _count_equal(ascending: Ints, numbers: Ints) -> Ints:

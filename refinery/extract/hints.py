@@ -8,15 +8,12 @@ from __future__ import annotations
 import html as html_entities
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from refinery.extract.trim import Trimmed
+from refinery.extract.scan.read import PageScan
 
-HEAD_BYTES = 200_000
 MOST_SAID_CHARS = 100_000
 MOST_DATA_BYTES = 500_000
-_META = re.compile(r"<meta\s[^>]{10,3000}>", re.I)
 _CONTENT = re.compile(r"\bcontent\s*=\s*(?:\"([^\"]*)\"|'([^']*)')", re.I)
 _TYPE = re.compile(r'"@type"\s*:\s*\[?\s*"([A-Za-z]{3,40})"')
 _SAID = re.compile(
@@ -50,19 +47,17 @@ class Hints:
     flags: tuple[float, ...] = (0.0,) * NUM_HINTS
 
 
-def read_hints(trimmed: Trimmed) -> Hints:
-    """Search the head and the linked data of a page."""
-    end = trimmed.markup.find(b"</head", 0, HEAD_BYTES)
-    head = trimmed.markup[: end if end >= 0 else HEAD_BYTES].decode("utf-8", "ignore")
+def read_hints(scan: PageScan) -> Hints:
+    """Search the meta tags of a page's head and its linked data."""
     said: list[str] = []
     types: list[str] = []
-    for tag in _META.findall(head):
+    for tag in scan.metas:
         name = tag.lower()
         if "description" in name or "og:type" in name:
             value = _CONTENT.search(tag)
             content = (value[1] or value[2] or "") if value else ""
             (types if "og:type" in name else said).append(content)
-    for data in _linked_data(trimmed):
+    for data in _linked_data(scan):
         types += _TYPE.findall(data)
         said += map(_unquoted, _SAID.findall(data))
     flags = [0.0] * NUM_HINTS
@@ -74,26 +69,15 @@ def read_hints(trimmed: Trimmed) -> Hints:
     return Hints(text, tuple(flags))
 
 
-def _linked_data(trimmed: Trimmed) -> list[str]:
+def _linked_data(scan: PageScan) -> list[str]:
     """The inside of the scripts that hold JSON-LD, up to MOST_DATA_BYTES in all."""
-    page, objects, total = trimmed.page, [], 0
-    spans = [*trimmed.scripts]
-    if trimmed.is_raw_left:
-        spans += _scripts_behind(page, trimmed.end)
-    for first, end in spans:
+    page, objects, total = scan.page, [], 0
+    for first, end in scan.scripts:
         start = page.find(b">", first)
         if page.find(b"ld+json", first, start) >= 0 and total < MOST_DATA_BYTES:
             objects.append(page[start + 1 : min(end, start + MOST_DATA_BYTES)])
             total += end - start
     return [data.decode("utf-8", "ignore") for data in objects]
-
-
-def _scripts_behind(page: bytes, offset: int) -> Iterator[tuple[int, int]]:
-    """First and end offset of the scripts behind an offset that may hold JSON-LD, by search."""
-    while (mark := page.find(b"ld+json", offset)) >= 0:
-        end = page.find(b"</script", mark)
-        offset = len(page) if end < 0 else end
-        yield max(page.rfind(b"<", 0, mark), 0), offset
 
 
 def _unquoted(text: str) -> str:

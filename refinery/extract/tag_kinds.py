@@ -9,8 +9,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from refinery.extract.scan.names import BUILDER_NAMES
 from refinery.extract.scripts import MARKED_NAMES
-from refinery.extract.tags import RAW_TEXT_NAMES, VOID_NAMES, TagNames
 
 
 class Kind(IntEnum):
@@ -67,15 +67,19 @@ NAME_WORDS = (
 # Attributes that name an element beside its classes.
 NAME_ATTRIBUTES = ("id", "role", "itemprop")
 _CONTROLS = ("input", "button", "select", "textarea", "svg", "label", "form")
-_NAMES = sorted({*_KINDS, *TAGS[1:], *_CONTROLS, *VOID_NAMES, *RAW_TEXT_NAMES, *MARKED_NAMES})
-TAG_NAMES = TagNames(_NAMES)
+# Names without a meaning of their own here, but that browsers know: like those without a number they
+# stay inside the line, unless they hold a block.
+_KNOWN = {
+    *_KINDS, *TAGS[1:], *_CONTROLS, *MARKED_NAMES, "embed", "keygen", "param", "source", "track", "wbr",
+}  # fmt: skip
 
 # Tables [1 + M] by number of a name.
-KIND_OF = np.array([Kind.INLINE, *(_KINDS.get(name, Kind.INLINE) for name in _NAMES)], np.int64)
-TAG_ID_OF = np.array([0, *(TAG_IDS.get(name, 0) for name in _NAMES)])
-IS_CONTROL = np.array([False, *(name in _CONTROLS for name in _NAMES)])
-IS_VOID = np.array([False, *(name in VOID_NAMES for name in _NAMES)])
+KIND_OF = np.array(
+    [Kind.INLINE, *(_KINDS.get(name, Kind.INLINE) for name in BUILDER_NAMES)], np.int64
+)
+IS_UNKNOWN = np.array([True, *(name not in _KNOWN for name in BUILDER_NAMES)])
+TAG_ID_OF = np.array([0, *(TAG_IDS.get(name, 0) for name in BUILDER_NAMES)])
+IS_CONTROL = np.array([False, *(name in _CONTROLS for name in BUILDER_NAMES)])
 # Names that `scripts.py` gives marks, by number of the name; empty for all others.
-MARKED_OF = ["", *(name if name in MARKED_NAMES else "" for name in _NAMES)]
+MARKED_OF = ["", *(name if name in MARKED_NAMES else "" for name in BUILDER_NAMES)]
 IS_MARKED = np.array([bool(name) for name in MARKED_OF])
-IS_RAW_TEXT = np.array([False, *(name in RAW_TEXT_NAMES for name in _NAMES)])

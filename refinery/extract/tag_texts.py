@@ -15,7 +15,7 @@ from refinery.extract.formulas import formula_of_image, read_formulas
 from refinery.extract.hidden import HiddenElements, find_hidden
 from refinery.extract.inline import image_names, sticker_names
 from refinery.extract.scripts import script_marks
-from refinery.extract.tag_kinds import IS_MARKED, KIND_OF, MARKED_OF, Kind
+from refinery.extract.tag_kinds import IS_MARKED, IS_UNKNOWN, KIND_OF, MARKED_OF, Kind
 from refinery.extract.tags import Tags
 
 Ints = NDArray[np.int64]
@@ -87,7 +87,7 @@ def _kinds_of(tags: Tags) -> Ints:
     kinds[0] = Kind.BLOCK
     # Browsers draw an element that they do not know inside the line. One that holds a block is laid
     # out by the page's own style, as the parts of most web components are.
-    unknown = np.flatnonzero((tags.name_ids == 0) & (kinds == Kind.INLINE))
+    unknown = np.flatnonzero(IS_UNKNOWN[tags.name_ids] & (kinds == Kind.INLINE))
     num_blocks = np.cumsum(kinds == Kind.BLOCK)
     holding = num_blocks[tags.closings[unknown]] > num_blocks[unknown]
     kinds[unknown[holding]] = Kind.BLOCK

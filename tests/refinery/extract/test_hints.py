@@ -3,13 +3,14 @@
 import pytest
 
 from refinery.extract.hints import MOST_DATA_BYTES, NUM_HINTS, Hints, read_hints
-from refinery.extract.trim import trim_markup
+from refinery.extract.scan.read import read_tags
+from refinery.extract.tag_kinds import NAME_WORDS
 
 ARTICLE, PRODUCT, DISCUSSION, WEBSITE = 0, 1, 2, 7
 
 
 def hints(html: str) -> Hints:
-    return read_hints(trim_markup(html))
+    return read_hints(read_tags(html, NAME_WORDS))
 
 
 def kinds(html: str) -> list[int]:
@@ -64,11 +65,12 @@ def test_the_last_flag_tells_that_something_was_said() -> None:
     assert hints('<head><meta name="description" content="Of oaks"></head>').flags[-1] == 1
 
 
-def test_json_ld_behind_an_uncertain_end_is_read_too() -> None:
-    # Where an element does not end for certain, nothing behind it is cut from the page.
+def test_json_ld_behind_a_script_that_goes_on_is_its_text() -> None:
+    # "</scripts>" ends no script: browsers read on to the next closing tag.
     page = "<script>1</scripts>" + '<script type="application/ld+json">{"@type":"Product"}</script>'
+    behind = '<script type="application/ld+json">{"@type":"QAPage"}</script>'
 
-    assert kinds(page) == [PRODUCT]
+    assert kinds(page + behind) == [DISCUSSION]
 
 
 def test_linked_data_are_bounded() -> None:

@@ -3,9 +3,9 @@
 import pytest
 
 from refinery.extract.blocks import read_blocks
-from refinery.extract.tag_kinds import IS_RAW_TEXT, IS_VOID, TAG_NAMES, Kind
+from refinery.extract.scan.read import read_tags
+from refinery.extract.tag_kinds import NAME_WORDS, Kind
 from refinery.extract.tag_texts import Drawing, read_tag_texts
-from refinery.extract.tags import read_tags
 
 
 def texts(body: str) -> list[str]:
@@ -40,9 +40,8 @@ def test_an_unknown_element_that_holds_a_block_is_a_block() -> None:
 
 
 def test_kinds_are_told_without_reading_texts() -> None:
-    tags = read_tags(
-        "<body><x-a><p>x</p></x-a><x-b>y</x-b></body>", TAG_NAMES, IS_VOID, IS_RAW_TEXT
-    )
+    tags = read_tags("<body><x-a><p>x</p></x-a><x-b>y</x-b></body>", NAME_WORDS).tags
+    assert tags is not None
 
     kinds = read_tag_texts(tags, Drawing()).kinds.tolist()
 

@@ -6,16 +6,15 @@ from selectolax.lexbor import LexborHTMLParser
 
 from refinery.extract.blocks import MAX_BLOCKS, read_blocks
 from refinery.extract.nesting import Nesting, number_paths
-from refinery.extract.tags import VOID_NAMES, TagNames, Tags, write_body
-
-NAMES = ["body", "p", "blockquote", "blockquote-alike", *sorted(VOID_NAMES)]
-IS_VOID = np.array([False, *(name in VOID_NAMES for name in NAMES)])
+from refinery.extract.scan.read import read_tags
+from refinery.extract.tag_kinds import NAME_WORDS
+from refinery.extract.tags import Tags
 
 
 def read(html: str) -> Tags:
-    data = write_body(LexborHTMLParser(html))
-    assert data is not None
-    return Tags(data, TagNames(NAMES), IS_VOID)
+    tags = read_tags(html, NAME_WORDS).tags
+    assert tags is not None
+    return tags
 
 
 def written(tags: Tags) -> list[str]:
@@ -23,7 +22,7 @@ def written(tags: Tags) -> list[str]:
 
 
 def test_brackets_and_quotes_in_text_and_values_are_no_tags() -> None:
-    tags = read("""<body><p title='1 < 2 > "0"'>a < b > "c" class="d"<br>""")
+    tags = read("""<body><p class='1 < 2 > "0"'>a < b > "c" class="d"<br>""")
 
     assert [re.match(r"</?\w+", tag)[0] for tag in written(tags)] == [  # type: ignore[index]
         "<body", "<p", "<br", "</p", "</body",
@@ -35,7 +34,7 @@ def test_junk_that_the_parser_takes_for_an_attribute_is_no_tag(junk: str) -> Non
     tags = read(f"<body><p {junk} class=x>a</p>")
 
     assert len(tags.starts) == 4
-    assert tags.read_values("class", np.array([0, 1]))[0].tolist() == [0, 1]
+    assert (tags.classes > 0).tolist() == [False, True, False, False]
 
 
 @pytest.mark.parametrize(
@@ -66,20 +65,27 @@ def test_an_element_ends_at_its_closing_tag() -> None:
     assert sorted(tags.closings[tags.is_opening]) == sorted(set(tags.closings[tags.is_opening]))
 
 
-def test_names_are_told_apart_by_sixteen_bytes() -> None:
-    tags = read("<body><blockquote></blockquote><blockquote-alike></blockquote-alike>"
-        "<blockquot></blockquot><blockquotes></blockquotes>")  # fmt: skip
+def test_offsets_count_characters() -> None:
+    tags = read("<body>漢é𝄞<p id=ü>x</p>&nbsp;")
 
-    assert tags.name_ids.tolist() == [1, 3, 3, 4, 4, 0, 0, 0, 0, 1]
+    assert written(tags) == ["<body>", '<p id="ü">', "</p>", "</body>"]
+    assert tags.is_blank.tolist() == [False, False, False, True]
 
 
-def test_void_elements_are_those_that_the_parser_does_not_close() -> None:
-    names = [*VOID_NAMES, "p", "div", "button", "menuitem", "command", "wbrs"]
-    tree = LexborHTMLParser("<body>")
+def test_values_are_read_where_they_mean_something() -> None:
+    tags = read(
+        "<body class='Post main'><ol start=3><li value=7 value=8>a<li value=12345>b</ol>"
+        "<table><td colspan=2 rowspan='3'>c<img alt=\"d&quot;\" src=e style='color:red'>"
+        "<p style='Display : NONE' data-a=tab data-b>f"
+    )
 
-    unclosed = {name for name in names if "</" not in (tree.create_node(name).html or "")}
-
-    assert unclosed == VOID_NAMES
+    words = [NAME_WORDS.index(word) for word in ("main", "post")]
+    assert tags.name_bits[0] == sum(1 << word for word in words)
+    assert tags.numbers[tags.numbers >= 0].tolist() == [3, 7]
+    assert tags.col_spans.max() == 2
+    assert tags.row_spans.max() == 3
+    assert '<img alt="d&quot;" src="e">' in tags.text
+    assert '<p style="Display : NONE" data-x="tab">' in tags.text
 
 
 def test_tags_agree_with_the_parsers_own_tree() -> None:
@@ -89,33 +95,24 @@ def test_tags_agree_with_the_parsers_own_tree() -> None:
     )
     tree = LexborHTMLParser(html)
     assert tree.body is not None
-    nodes = [node for node in tree.body.traverse() if node.is_element_node]
-    expected = [(node.tag, node.attributes.get("class") or "") for node in nodes]
-    depths = []
-    for node in nodes:
-        above, depth = node.parent, 0
-        while above is not None and above.tag != "html":
-            above, depth = above.parent, depth + 1
-        depths.append(depth)
+    expected = []
+    for node in tree.body.traverse():
+        if node.is_element_node:
+            above, depth = node.parent, 0
+            while above is not None and above.tag != "html":
+                above, depth = above.parent, depth + 1
+            expected.append((node.tag, bool(node.attributes.get("class")), depth))
 
     tags = read(html)
 
-    openings = np.flatnonzero(tags.is_opening & [not t.startswith("<?") for t in written(tags)])
-    classes = tags.read_values("class", openings)[0].tolist()
-    texts: dict[int, str] = {}
-    for number, (_, name) in zip(classes, expected, strict=True):
-        assert texts.setdefault(number, name) == name
-    nesting = Nesting(openings, tags.closings[openings], len(tags.starts))
-    inside_svg = {"svg", "g", "param"}  # "param" is void in HTML only
-    assert [
-        depth
-        for depth, (name, _) in zip(nesting.depths.tolist(), expected, strict=True)
-        if name not in inside_svg and name != "keygen"
-    ] == [
-        depth
-        for depth, (name, _) in zip(depths, expected, strict=True)
-        if name not in inside_svg and name != "keygen"
+    openings = np.flatnonzero(tags.is_opening)
+    is_void = tags.closings[openings] == openings
+    depths = Nesting(openings[~is_void], tags.closings[openings[~is_void]], len(tags.starts)).depths
+    found = [
+        (re.match(r"<(\w+)", written(tags)[tag])[1], bool(tags.classes[tag]), depth)  # type: ignore[index]
+        for tag, depth in zip(openings[~is_void].tolist(), depths.tolist(), strict=True)
     ]
+    assert found == [entry for entry in expected if entry[0] != "keygen"]
 
 
 def test_paths_are_equal_where_tags_and_classes_are() -> None:
