@@ -41,6 +41,8 @@ TEMPLATES: dict[str, dict[str, Any]] = {
     },
     "winogrande": {
         "doc_to_text": "gold", "doc_to_choice": "{{context_options}}", "doc_to_target": "{{continuation}}",
+        # They divide by the contexts' lengths here, so their own task has no acc_norm.
+        "metric_list": [{"metric": "acc"}],
     },
     "lambada": {
         "output_type": "loglikelihood",
