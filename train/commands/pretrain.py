@@ -16,12 +16,7 @@ from train.settings import TrainSettings
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_recipe_arguments(parser)
-    parser.add_argument(
-        "--from",
-        dest="source",
-        metavar="DIR|PRESET",
-        help="start from a Hugging Face folder, a run or a checkpoint; or new, from a preset",
-    )
+    add_source_argument(parser)
     parser.add_argument(
         "--from-last-good",
         action="store_true",
@@ -32,11 +27,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_source_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare `--from`."""
+    parser.add_argument(
+        "--from",
+        dest="source",
+        metavar="DIR|PRESET",
+        help="start from a Hugging Face folder, a run or a checkpoint; or new, from a preset",
+    )
+
+
+def start_from(source: str) -> list[str]:
+    """The changes of a recipe that `--from` stands for: the shape is that of the weights, whatever it names."""
+    return ["model.preset=null", f"warm_start.source={json.dumps(source)}"]
+
+
 def run(args: argparse.Namespace) -> int:
     """Train until the recipe's end; resumes by itself from the last good checkpoint."""
     if args.source is not None:
-        # The shape is that of the weights, whatever preset the recipe names.
-        args.overrides += ["model.preset=null", f"warm_start.source={json.dumps(args.source)}"]
+        args.overrides += start_from(args.source)
     settings = settings_of(args)
     config = settings.asynchronous
     if config is not None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from schemas.errors import PipelineError, SettingsError
 from train.commands import pretrain
 from train.commands.arguments import add_recipe_arguments, not_negative, positive, settings_of
+from train.phases import split_phases
 from train.recipe_facts import judge_recipe, ranks_of
 from train.settings import TrainSettings
 from train.supervisor.hosts import HostBook
@@ -41,6 +42,7 @@ _SPARE_SECONDS = 10.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_recipe_arguments(parser)
+    pretrain.add_source_argument(parser)
     parser.add_argument("--ranks", type=positive, help="ranks of each host; default: the recipe's")
     parser.add_argument("--hosts", type=positive, default=1, help="hosts that work")
     parser.add_argument("--spares", type=not_negative, default=0, help="hosts that stand by")
@@ -74,6 +76,9 @@ def supervise(args: argparse.Namespace, program: Sequence[str]) -> int:
         0 the run is done · 75 stopped on request, saved, go on later · 93 starting again would not help ·
         1 too many failures · 130 interrupted.
     """
+    if args.source is not None:
+        args.overrides += pretrain.start_from(args.source)
+        args.source = None
     settings = settings_of(args)
     if settings.asynchronous is not None:
         raise SettingsError("asynchronous: parameter servers outlive their workers by themselves; "
@@ -121,6 +126,7 @@ def _lead(
         supervisor = Supervisor(
             job=Job(
                 output=Path(settings.output),
+                phases=[Path(phase.output) for phase in split_phases(settings)[:-1]],
                 argv=arguments,
                 ranks_per_host=ranks,
                 session=_session(),
@@ -128,7 +134,7 @@ def _lead(
                 refuse=lambda size: _refuse(settings, size),
             ),
             links=links,
-            hosts=HostBook(hosts=list(links.by_host), wanted=args.hosts),
+            hosts=HostBook(hosts=links.in_order(), wanted=args.hosts),
             restart_agent=start_own,
             asked=asked,
         )
@@ -204,6 +210,7 @@ def _be_agent(args: argparse.Namespace, settings: TrainSettings) -> int:
         wire = join_leader(
             args.leader,
             name,
+            index=args.host_index,
             seconds=settings.supervision.start_floor_seconds,
             own=args.host_name,
         )

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from schemas.errors import ContractError, PipelineError
-from train.checkpoint.pointer import CHECKPOINTS_NAME, latest_checkpoint, step_of
 from train.report.events import EVENTS_NAME, EventLog
 from train.report.page import write_report
 from train.supervisor.attempt import Attempt, RankState
@@ -75,7 +74,7 @@ class Supervisor:
 
     def _attempt(self, number: int) -> int | None:
         """One attempt with its verdict; the exit code, or None where another one follows."""
-        step_before = self._checkpoint_step()
+        step_before = self.job.published_steps()
         attempt = self._start(number)
         if attempt is None:
             return EXIT_FAILED if self.asked.number is None else self._code_of_stop()
@@ -86,7 +85,7 @@ class Supervisor:
         root = root_end(ends)
         if asked is not None:
             return self._stopped(attempt, asked, ends)
-        if root is None and not self._was_left(attempt):
+        if root is None and not self._was_left():
             self._note_end(attempt, outcome="finished")
             return EXIT_DONE
         cause = "asked_from_outside" if root is None else cause_of(root)
@@ -96,7 +95,7 @@ class Supervisor:
             root=fingerprint(cause, words),
             entity=words.entity if words else None,
             step_before=step_before,
-            step_after=self._checkpoint_step(),
+            step_after=self.job.published_steps(),
         )
         earlier = failures_of(self.ledger.events, self.job.session)
         verdict = judge(
@@ -127,11 +126,11 @@ class Supervisor:
             return None
         self.job.refuse(size)
         port = self._store_on(hosts[0])
-        learnt = learnt_of(latest_checkpoint(self.job.output / CHECKPOINTS_NAME))
+        learnt = learnt_of(self.job.newest_checkpoint())
         attempt = Attempt.begin(number, self.job.config, learnt, time.monotonic())
         self.ledger.append(
             "attempt",
-            step=self._checkpoint_step() or 0,
+            step=self.job.published_steps() or 0,
             attempt=number,
             session=self.job.session,
             ranks=size,
@@ -304,27 +303,14 @@ class Supervisor:
 
     # Judging
 
-    def _checkpoint_step(self) -> int | None:
-        """Step of the newest published checkpoint, 0 where there is none; None where it cannot be known."""
-        try:
-            latest = latest_checkpoint(self.job.output / CHECKPOINTS_NAME)
-            return 0 if latest is None else step_of(latest)
-        except OSError:
-            return None
-
-    def _was_left(self, attempt: Attempt) -> bool:
+    def _was_left(self) -> bool:
         """Whether all ranks ended well because one was asked to stop, before the end of the run."""
-        self.ledger.refresh()
-        for event in reversed(self.ledger.events):
-            if event["kind"] == "attempt" and event["attempt"] == attempt.number:
-                return False
-            if event["kind"] == "stop":
-                return True
-        return False
+        began = next(e["time"] for e in reversed(self.ledger.refresh()) if e["kind"] == "attempt")
+        return self.job.was_left(began)
 
     def _stopped(self, attempt: Attempt, asked: int, ends: Sequence[RankEnd]) -> int:
         is_saved = all(end.is_clean for end in ends)
-        if is_saved and not self._was_left(attempt):
+        if is_saved and not self._was_left():
             self._note_end(attempt, outcome="finished")
             return EXIT_DONE
         outcome = "cancelled" if asked == signal.SIGINT else "asked to stop"
@@ -345,7 +331,7 @@ class Supervisor:
     ) -> None:
         latest = None
         try:
-            latest = latest_checkpoint(self.job.output / CHECKPOINTS_NAME)
+            latest = self.job.newest_checkpoint()
         except OSError as error:
             logger.warning("%s: the newest checkpoint is not known: %s", self.job.output, error)
         details = attempt_end(attempt, root=root, failure=failure, verdict=verdict)

@@ -29,6 +29,7 @@ class AgentLink:
 
     Attributes:
         address: Where other hosts reach it.
+        index: Its number among the hosts; the last ones are the spares.
         offset: What to add to the agent's clock to have the supervisor's.
         process: The agent, where this process started it.
         is_ready: Whether it has imported everything and waits.
@@ -37,6 +38,7 @@ class AgentLink:
     host: str
     wire: Wire
     address: str = "127.0.0.1"
+    index: int = 0
     offset: float = 0.0
     process: subprocess.Popen[bytes] | None = None
     is_ready: bool = False
@@ -58,6 +60,10 @@ class AgentLinks:
     by_host: dict[str, AgentLink] = field(default_factory=dict)
     simulated: list[subprocess.Popen[bytes]] = field(default_factory=list)
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
+
+    def in_order(self) -> list[str]:
+        """Names of the hosts by their numbers."""
+        return sorted(self.by_host, key=lambda host: self.by_host[host].index)
 
     def add(self, link: AgentLink) -> None:
         self.by_host[link.host] = link
@@ -171,7 +177,9 @@ def await_hosts(links: AgentLinks, server: socket.socket, *, count: int, seconds
             logger.warning("a second agent of the host %s was sent away", name)
             wire.close()
         else:
-            link = AgentLink(host=name, wire=wire, address=address)
+            link = AgentLink(
+                host=name, wire=wire, address=address, index=int(hello.get("index", 0))
+            )
             links.add(link)
             for message in more:  # it came in the same packet
                 link.note(message)
@@ -192,12 +200,15 @@ def _hello(wire: Wire) -> list[Message]:
     return [{}]
 
 
-def join_leader(leader: str, host: str, *, seconds: float, own: str | None = None) -> Wire:
+def join_leader(
+    leader: str, host: str, *, index: int, seconds: float, own: str | None = None
+) -> Wire:
     """Connect to the supervisor of another host.
 
     Args:
         leader: Its HOST:PORT.
         host: Name of this host.
+        index: Its number.
         seconds: How long to try.
         own: Address to come from; None: what the network chooses.
 
@@ -218,5 +229,5 @@ def join_leader(leader: str, host: str, *, seconds: float, own: str | None = Non
             time.sleep(0.5)
     end.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     wire = Wire(end)
-    wire.send(tell="hello", host=host, token=token)
+    wire.send(tell="hello", host=host, index=index, token=token)
     return wire

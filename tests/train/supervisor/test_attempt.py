@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
+from train.report.events import EventLog
 from train.supervisor import kernel
 from train.supervisor.attempt import Attempt, RankState
 from train.supervisor.config import SupervisionConfig
+from train.supervisor.job import Job
 from train.supervisor.kernel import kernel_kills
 from train.supervisor.ledger import failures_of, learnt_of
 from train.supervisor.rank import live
@@ -111,3 +114,26 @@ def test_a_rank_ends_with_the_code_of_its_run(tmp_path: Path, left: int, code: i
 
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == code
     assert (tmp_path / "attempt" / "rank.stack").exists()
+
+
+def test_progress_counts_the_steps_of_all_phases(tmp_path: Path) -> None:
+    job = Job(output=tmp_path / "run", argv=[], ranks_per_host=1, session="s",
+              config=SupervisionConfig(), phases=[tmp_path / "first"])  # fmt: skip
+    assert (job.published_steps(), job.newest_checkpoint()) == (0, None)
+    for folder, step in (("first", 40), ("run", 2)):
+        checkpoint = tmp_path / folder / "checkpoints" / f"step-{step:08d}"
+        checkpoint.mkdir(parents=True)
+        (checkpoint / "state.json").write_text("{}", encoding="utf-8")
+
+    assert job.published_steps() == 42
+    assert job.newest_checkpoint() == tmp_path / "run" / "checkpoints" / "step-00000002"
+
+
+def test_a_phase_that_was_left_is_not_the_end_of_the_run(tmp_path: Path) -> None:
+    job = Job(output=tmp_path / "run", argv=[], ranks_per_host=1, session="s",
+              config=SupervisionConfig(), phases=[tmp_path / "first"])  # fmt: skip
+    before = time.time() - 1
+    EventLog(tmp_path / "first" / "events.jsonl").append("stop", step=3)
+
+    assert job.was_left(before)
+    assert not job.was_left(time.time() + 1)

@@ -62,12 +62,14 @@ def test_only_who_has_the_token_joins_and_each_name_once(
     with socket.create_server(("127.0.0.1", 0)) as server:
         leader = f"127.0.0.1:{server.getsockname()[1]}"
         joined = []
-        for token, host in [("wrong", "thief"), ("right", "b"), ("right", "b"), ("right", "a")]:
+        for token, host, index in [
+            ("wrong", "thief", 0), ("right", "b", 2), ("right", "b", 2), ("right", "a", 1)
+        ]:  # fmt: skip
             monkeypatch.setenv("TRAIN_SUPERVISOR_TOKEN", token)
-            joined.append(join_leader(leader, host, seconds=5))
+            joined.append(join_leader(leader, host, index=index, seconds=5))
         await_hosts(links, server, count=2, seconds=5)
 
-    assert sorted(links.by_host) == ["a", "b"]
+    assert links.in_order() == ["a", "b"]
     assert [message.split()[-1] for message in caplog.messages] == ["away", "away"]
     links.end(0)
     for wire in joined:
