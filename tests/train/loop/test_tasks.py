@@ -126,6 +126,30 @@ def test_a_task_that_is_not_there_ends_the_run_before_its_first_step(tmp_path: P
     assert not (tmp_path / "run" / "metrics.jsonl").exists()
 
 
+def test_answers_are_written_and_judged(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "w.jsonl").write_text('{"q": "t5 t6", "a": "t7"}\n{"q": "t8", "a": "t9"}\n')
+    task = {
+        "name": "w", "kind": "generation", "language": "en", "source": "us", "data": {"path": "w.jsonl"},
+        "prompt": "{q}", "reference": "{a}", "metrics": ["f1", "chrf", "pass_at_k"], "max_new_tokens": 3,
+        "program": "print('{a}')\n",
+    }  # fmt: skip
+    (tmp_path / "w.yaml").write_text(yaml.safe_dump(task))
+    parser = argparse.ArgumentParser()
+    evaluate.add_arguments(parser)
+    asked = ["--model", str(root / "run"), "--tasks", str(tmp_path / "w.yaml"),
+             "--output", str(tmp_path / "e.json")]  # fmt: skip
+
+    assert evaluate.run(parser.parse_args(asked)) == 0
+
+    (found,) = json.loads((tmp_path / "e.json").read_text())["tasks"]
+    assert found["metrics"]["pass_at_1"]["value"] == 1.0
+    assert found["metrics"]["chrf"]["signature"].startswith("nrefs:1")
+    assert found["metrics"]["bits_per_byte"]["value"] > 0
+    items = lines(tmp_path / "e" / found["items_file"])
+    assert [item["outcome"] for item in items] == ["ok", "ok"]
+    assert all(0 < len(item["text"].split()) <= 3 for item in items)
+
+
 def test_weights_are_opened_only_for_what_is_missing(root: Path) -> None:
     ((loaded, _),) = open_tasks(TaskRequest(names=[str(root / "once.jsonl")]))
 
