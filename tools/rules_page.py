@@ -35,7 +35,9 @@ METHOD = """\
 Bounds that are *derived* follow a method of FineWeb-2 (Penedo et al. 2025): an English threshold is moved to the quantile that it is in English text. `python -m tools.language_bounds` takes manuals in Debian
 packages, the same pages in each language: where an English bound cuts a share of the English pages, the language's bound cuts the same share of its own. Sizes in words follow the median ratio of the same
 page's sizes. What would move by less than a fifth stays, and nothing becomes stricter than English by more than a third ([what it changes](../benchmarks/results/language_bounds.json)). Manuals are narrower than the web (a rule for prose cuts four in ten of their pages, in English
-too): take these bounds as a start, and look at what they drop. A language with fewer than 100 such pages *borrows* its bounds."""
+too): take these bounds as a start, and look at what they drop. A language with fewer than 100 such pages *borrows* its bounds:
+Arabic, Persian, Romanian, Ukrainian, Norwegian, Thai, Lao and Burmese have no help of LibreOffice in Debian, and of the handbook and the installation guide too few translated pages; Hindi's
+help is nearly all in English. Whoever has clean text of one of them: its pages in the folders that `benchmarks/corpora/manuals.py` names, and the same command."""
 
 
 def rules_page() -> str:
