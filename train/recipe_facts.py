@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from schemas.errors import SettingsError
+from schemas.errors import ContractError, SettingsError
 from schemas.manifest import Manifest
 from train.checkpoint.index import CheckpointDamageError
 from train.checkpoint.pointer import CHECKPOINTS_NAME, latest_checkpoint
@@ -64,9 +64,14 @@ def judge_recipe(
     """
     phases: list[JudgedPhase] = []
     faults = recipe_faults(settings)
-    for phase in split_phases(settings):
+    for number, phase in enumerate(split_phases(settings)):
         before = phases[-1].facts if phases else None
-        facts = _facts(phase, world_size, before, sizes)
+        try:
+            facts = _facts(phase, world_size, before, sizes)
+        except ContractError as error:
+            if settings.phases is None or isinstance(error, CheckpointDamageError):
+                raise
+            raise ContractError(f"phases.{number}: {error}", entity=error.entity) from error
         phases.append(JudgedPhase(settings=phase, facts=facts))
         faults += refusals(phase, facts)
     if faults:

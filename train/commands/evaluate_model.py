@@ -53,12 +53,15 @@ def evaluate_model(args: argparse.Namespace, path: Path, folder: Path) -> dict[s
     with open_world(timeout_seconds=600) as world:
         weights = open_weights(path)
         weights.model.to(world.device)
-        objective = _objective(weights, args.objective)
         result: dict[str, Any] = {"checkpoint": str(weights.source.path)}
-        manifest = None
+        manifest = files = None
         if args.manifest is not None:
             files = shard_files(args.manifest, LoaderConfig())
             manifest = open_manifest(files)
+        objective = _objective(
+            weights, args.objective, () if manifest is None else manifest.columns
+        )
+        if files is not None:
             result |= _heldout(args, weights, objective, files, world)
         if tasks:
             opened = with_tokenizer(weights, args.tokenizer)
@@ -115,13 +118,16 @@ def _task_identity(args: argparse.Namespace, path: Path) -> str:
     return f"{weights_hash(path)[0]}, {args.read}, {written}{tokenizer}{objective}"
 
 
-def _objective(weights: OpenWeights, asked: str | None) -> ObjectiveConfig:
-    """The objective of the command line, of the run, or of the family."""
-    if asked is not None:
-        return parse_objective({"name": asked})
-    if weights.state is not None:
+def _objective(weights: OpenWeights, asked: str | None, columns: Sequence[str]) -> ObjectiveConfig:
+    """The objective of the command line, of the run, of a head for classes, or of the family."""
+    if asked is None and weights.state is not None:
         return parse_objective(dict(weights.state["settings"].get("objective") or {}))
-    return parse_objective({"name": _OF_FAMILY.get(weights.source.config.family, "causal")})
+    shape = weights.source.config
+    of_weights = "classify" if shape.num_classes else _OF_FAMILY.get(shape.family, "causal")
+    name = asked or of_weights
+    # A folder does not say where its classes are predicted; the rows do.
+    at_tokens = name == "classify" and "token_labels" in columns and "class_label" not in columns
+    return parse_objective({"name": name, "at": "tokens"} if at_tokens else {"name": name})
 
 
 def _heldout(

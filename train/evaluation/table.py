@@ -17,6 +17,14 @@ def print_results(results: dict[str, dict[str, Any]]) -> None:
     several = len(results) > 1
     if heldout:
         console.print(_heldout_table(heldout, several=several))
+        objectives = {name: str(results[name].get("objective")) for name in heldout}
+        if len(set(objectives.values())) > 1:
+            said = ", ".join(f"{name} {objective}" for name, objective in objectives.items())
+            console.print(
+                f"losses of different objectives do not compare: {said}",
+                highlight=False,
+                soft_wrap=True,
+            )
     tasks = [(name, task) for name, result in results.items() for task in result.get("tasks", [])]
     if tasks:
         console.print(_tasks_table(tasks, several=several))

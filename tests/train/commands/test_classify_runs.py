@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,8 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("classify")
     data = write_two_datasets(folder / "texts", SEQUENCES).base
     write_two_datasets(folder / "labelled", CLASSES)
+    words = replace(CLASSES, columns=("target_start", "token_labels"))
+    (folder / "words").symlink_to(write_two_datasets(folder / "tagged", words).base)
     main(
         [
             "pretrain",
@@ -117,3 +120,34 @@ def test_a_classifier_is_fine_tuned_evaluated_and_exported_from(
     ] == pytest.approx(expected, rel=1e-5)
     assert f"{expected:.4f}" in shown
     assert theirs.config.num_labels == 3
+    # The folder alone says that it has classes.
+    export = ["--model", str(tmp_path / "tuned" / "export"), "--output", str(tmp_path / "e.json")]
+    assert main(["evaluate", *export, "--manifest", str(data)]) == 0
+    again = json.loads((tmp_path / "e.json").read_text())
+    assert (again["objective"], again["heldout"]["loss"]) == (
+        "classify",
+        pytest.approx(expected, rel=1e-5),
+    )
+
+
+def test_classes_of_words_are_evaluated_from_the_export_too(
+    pretrained: Path, tmp_path: Path
+) -> None:
+    data = pretrained / "words"
+    path = recipe(tmp_path, data, "tagged", objective={"name": "classify", "at": "tokens"})
+    begin = ["--from", str(pretrained / "published"), "--set", "model.num_classes=3"]
+
+    assert main(["pretrain", "--recipe", str(path), *begin]) == 0
+    for name, model in (("run", "tagged"), ("export", "tagged/export")):
+        asked = ["--model", str(tmp_path / model), "--output", str(tmp_path / f"{name}.json")]
+        assert main(["evaluate", *asked, "--manifest", str(data)]) == 0
+
+    run, export = (
+        json.loads((tmp_path / f"{name}.json").read_text()) for name in ("run", "export")
+    )
+    assert export["heldout"]["labels"] == run["heldout"]["labels"] > 12
+    assert export["heldout"]["loss"] == pytest.approx(run["heldout"]["loss"], rel=1e-6)
+    _, loading = transformers.BertForTokenClassification.from_pretrained(
+        tmp_path / "tagged" / "export", output_loading_info=True
+    )
+    assert not loading["missing_keys"]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from schemas.errors import ContractError
 from tests.support.datasets import write_dataset
 from train.__main__ import main
 from train.model.presets import resolve_model
@@ -15,6 +16,7 @@ from train.model.transformer import build_model
 from train.parallel.recompute import recompute_and_compile
 from train.planning.estimate import estimate
 from train.planning.fitting import activation_bytes, any_batch, largest_microbatch
+from train.recipe_facts import judge_recipe
 from train.settings import TrainSettings, load_train_settings
 
 
@@ -133,3 +135,17 @@ def test_a_plan_says_which_peak_was_published_where_the_recipe_names_none(
 
     said = [one for one in capsys.readouterr().out.splitlines() if one.startswith("peak rate")]
     assert said == ([] if line is None else [line])
+
+
+def test_a_dataset_that_is_not_there_is_named_with_its_phase(tmp_path: Path) -> None:
+    data = write_dataset(tmp_path / "data")
+    gone = tmp_path / "gone"
+    phases = [{"stop": {"steps": 2}}, {"manifest": str(gone)}]
+    asked = settings(manifest=str(data), phases=phases, batch={"sequences": 4, "microbatch": 2})
+
+    with pytest.raises(
+        ContractError, match=rf"^phases\.1: {gone}/manifest.json: no manifest there"
+    ):
+        judge_recipe(asked, 1)
+    with pytest.raises(ContractError, match=rf"^{gone}/manifest.json: no manifest there"):
+        judge_recipe(settings(manifest=str(gone)), 1)

@@ -68,6 +68,17 @@ def test_the_peak_is_that_of_this_machine() -> None:
     assert peak_flops(torch.device("cpu")) > 1e8
 
 
+def test_losses_of_different_objectives_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"loss": 2.0, "perplexity": 7.389, "bits_per_byte": None, "labels": 12, "sources": {}}
+    one, other = {"objective": "causal", "heldout": row}, {"objective": "masked", "heldout": row}
+
+    print_results({"a": one, "b": one})
+    assert "do not compare" not in capsys.readouterr().out
+    print_results({"a": one, "b": other})
+
+    assert "different objectives do not compare: a causal, b masked" in capsys.readouterr().out
+
+
 def test_an_evaluation_is_printed_by_source_and_task(capsys: pytest.CaptureFixture[str]) -> None:
     row = {"loss": 2.0, "perplexity": 7.389, "bits_per_byte": None, "labels": 1234}
     acc = {"value": 0.5, "low": 0.412, "high": 0.588}
