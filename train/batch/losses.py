@@ -31,6 +31,7 @@ class StepSums:
         tokens_by_source: [O], packed tokens without padding.
         pair_loss: Scalar, sum of the losses of sentence pairs, in nats.
         pairs: Scalar, number of sentence pairs.
+        requests: Scalar, number of ranks that see a request for other settings.
     """
 
     loss: Tensor
@@ -41,6 +42,7 @@ class StepSums:
     tokens_by_source: Tensor
     pair_loss: Tensor
     pairs: Tensor
+    requests: Tensor
 
     @classmethod
     def zeros(cls, num_sources: int, device: torch.device) -> StepSums:
@@ -85,6 +87,7 @@ class StepTotals:
         loss: Sum over all labels, in nats.
         own_labels: The labels that this rank read itself.
         stop_asked: Whether any rank was asked to stop.
+        has_request: Whether any rank sees a request for other settings.
     """
 
     loss: float
@@ -94,6 +97,7 @@ class StepTotals:
     labels_by_source: dict[str, float]
     tokens_by_source: dict[str, float]
     stop_asked: bool
+    has_request: bool = False
     pair_loss: float = 0.0
     pairs: float = 0.0
 
@@ -203,6 +207,7 @@ class LossMeter:
             labels=float(sums.labels),
             own_labels=float(self.sums.labels),
             stop_asked=float(sums.stop_votes) > 0,
+            has_request=float(sums.requests) > 0,
             loss_by_source=self._named(sums.loss_by_source),
             labels_by_source=self._named(sums.labels_by_source),
             tokens_by_source=self._named(sums.tokens_by_source),

@@ -22,7 +22,7 @@ from train.checkpoint.state_file import index_sha256, read_state, refuse_other_r
 from train.checkpoint.store import CheckpointStore, load_tensors
 from train.loop.build import Built
 from train.loop.certificate import Consumed
-from train.loop.interventions import ROLLBACK, Interventions
+from train.loop.interventions import ROLLBACK, SWAP, Interventions
 from train.loop.plan import RunPlan
 from train.loop.replays import refuse_replay
 from train.loop.trainer import Trainer
@@ -272,7 +272,7 @@ class RunCheckpoints:
         """Take what was decided up to the checkpoint, and since then about its step."""
         trainer = self.trainer
         held = len(state.get("events", []))
-        later = [one for one in self.events.events[held:] if one["kind"] == ROLLBACK]
+        later = [one for one in self.events.events[held:] if one["kind"] in (ROLLBACK, SWAP)]
         course = Interventions.of_state(state.get("interventions"))
         course = course.decided_since(self.store.world.tell(later), step=trainer.step)
         trainer.take_course(course)

@@ -16,7 +16,7 @@ from train.checkpoint.state_file import read_state
 from train.loop.plan import SampleSkip
 from train.report.events import EVENTS_NAME, Event, read_events
 
-ROLLBACK = "rollback"
+ROLLBACK, SWAP = "rollback", "swap"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +84,8 @@ class Interventions:
                     step=step, scale=event["rate_scale"], rewarm_steps=event["rewarm_steps"]
                 )
                 found = replace(found, actions=max(found.actions, event["actions"]))
+            if event["kind"] == SWAP and event["step"] == step:
+                found = found.with_rate(step=step, scale=1.0, rewarm_steps=event["rewarm_steps"])
         return found
 
 

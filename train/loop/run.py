@@ -13,7 +13,7 @@ import torch
 
 from schemas.errors import PipelineError
 from schemas.yaml_files import dump_yaml
-from train.checkpoint.pointer import CHECKPOINTS_NAME
+from train.checkpoint.pointer import CHECKPOINTS_NAME, latest_checkpoint, step_of
 from train.checkpoint.state import whole_weights
 from train.data.remote import local_tokenizer
 from train.distributed.precision import set_tf32
@@ -30,6 +30,7 @@ from train.loop.replays import NOT_FINITE
 from train.loop.rollback import roll_back
 from train.loop.signals import AsksToStop, StopFlag
 from train.loop.sinks import METRICS_NAME, open_sinks
+from train.loop.swaps import SwapQueue, swaps_of_run, with_swap
 from train.loop.trainer import NotFiniteError
 from train.parallel.pipeline import PipelineStrategy
 from train.phases import PhaseEnd, follow, read_end, settings_sha256, split_phases, write_end
@@ -39,6 +40,8 @@ from train.settings import TrainSettings
 
 logger = logging.getLogger(__name__)
 
+# Why a stretch of steps ends.
+Left = Literal["done", "stopped", "swap", "other_rows"]
 SETTINGS_NAME, EXPORT_NAME = "settings.yaml", "export"
 
 
@@ -98,14 +101,34 @@ def _run_phase(
     if ended is not None:
         logger.info("%s: ended earlier", settings.output)
         return ended
-    run = open_run(settings, world)
-    run.tasks.check()
-    run.checkpoints.resume(is_fresh=is_fresh)
-    if world.is_first:
-        write_settings(run.output, run.checkpoints.recipe)
-    if not _train(run, flag):
-        return None
-    return _end(run)
+    swaps = SwapQueue(output=Path(settings.output))
+    swapped = _made_swaps(settings, swaps, world)
+    while True:
+        run = open_run(swapped, world)
+        run.trainer.has_request = swaps.has_request if world.is_first else run.trainer.has_request
+        run.tasks.check()
+        run.checkpoints.resume(is_fresh=is_fresh)
+        if world.is_first:
+            write_settings(run.output, run.checkpoints.recipe)
+        left = _train(run, flag, swaps)
+        if left != "swap":
+            break
+        is_fresh = False
+        swapped = swaps.make(swapped, run.events, step=run.trainer.step)
+    return None if left == "stopped" else _end(run, settings)
+
+
+def _made_swaps(settings: TrainSettings, swaps: SwapQueue, world: World) -> TrainSettings:
+    """The settings at the last checkpoint of the run; what was swapped later is queued again."""
+    made = world.tell(swaps_of_run(swaps.output) if world.is_first else None)
+    latest = latest_checkpoint(swaps.output / CHECKPOINTS_NAME)
+    step = 0 if latest is None else step_of(latest)
+    for event in made:
+        if event["step"] <= step:
+            settings = with_swap(settings, event["overrides"])
+        else:
+            swaps.add({**event, "at": event["step"]})
+    return settings
 
 
 def write_settings(output: Path, recipe: dict[str, Any]) -> None:
@@ -114,13 +137,13 @@ def write_settings(output: Path, recipe: dict[str, Any]) -> None:
     (output / SETTINGS_NAME).write_text(dump_yaml(recipe), encoding="utf-8")
 
 
-def _end(run: TrainingRun) -> PhaseEnd:
+def _end(run: TrainingRun, recipe: TrainSettings) -> PhaseEnd:
     plan = run.trainer.plan
     end = PhaseEnd(
         checkpoint=str(run.store.path(run.trainer.step)),
         manifest=run.settings.manifest,
         next_sample=plan.span(plan.total_steps).start,
-        settings_sha256=settings_sha256(run.settings),
+        settings_sha256=settings_sha256(recipe),
     )
     if run.world.is_first:
         write_end(run.output, end)
@@ -128,13 +151,16 @@ def _end(run: TrainingRun) -> PhaseEnd:
     return end
 
 
-def _train(run: TrainingRun, flag: AsksToStop) -> bool:
-    """Train to the end; False where the run was asked to stop before."""
+def _train(run: TrainingRun, flag: AsksToStop, swaps: SwapQueue) -> Left:
+    """Train to the end, to a stop or to a swap, and save what there is."""
     resumed = run.trainer.step
     run.tasks.catch_up(resumed, is_last=resumed == run.trainer.plan.total_steps)
-    is_stopped = _train_steps(run, flag)
+    left = _train_steps(run, flag, swaps)
+    if left == "swap":
+        _save_before_the_end(run)
+        return left
     run.checkpoints.finish()
-    if is_stopped:
+    if left == "stopped":
         step = run.trainer.step
         run.events.append("stop", step=step)
         logger.info("asked to stop: step %d is saved: %s", step, run.store.latest())
@@ -144,7 +170,7 @@ def _train(run: TrainingRun, flag: AsksToStop) -> bool:
             certify(run)
     if run.world.is_first:
         write_page(run.output)
-    return not is_stopped
+    return left
 
 
 def certify(run: TrainingRun) -> None:
@@ -163,16 +189,16 @@ def certify(run: TrainingRun) -> None:
     run.events.append("certificate", step=trainer.step, certificate=body["sha256"])
 
 
-def _train_steps(run: TrainingRun, flag: AsksToStop) -> bool:
-    """Step until the end of the recipe or until asked to stop; returns whether it was asked."""
+def _train_steps(run: TrainingRun, flag: AsksToStop, swaps: SwapQueue) -> Left:
+    """Step until the end of the recipe, a stop or a swap."""
     while True:
-        left = _train_stretch(run, flag)
+        left = _train_stretch(run, flag, swaps)
         if left != "other_rows":
-            return left == "stopped"
+            return left
 
 
-def _train_stretch(run: TrainingRun, flag: AsksToStop) -> Literal["done", "stopped", "other_rows"]:
-    """Step until the end, a stop, or a decision after which other rows follow than those that are read ahead."""
+def _train_stretch(run: TrainingRun, flag: AsksToStop, swaps: SwapQueue) -> Left:
+    """Step until the end, a stop, a swap, or a decision after which other rows follow than those read ahead."""
     trainer, total = run.trainer, run.trainer.plan.total_steps
     is_stopped = False
     borders = _borders(run, flag)
@@ -191,6 +217,8 @@ def _train_stretch(run: TrainingRun, flag: AsksToStop) -> Literal["done", "stopp
                 total_steps=total,
             )
         while trainer.step < total and not is_stopped:
+            if swaps.is_due(trainer.step):
+                return "swap"
             waited = stream.waited_seconds
             read = partial(borders.of_step, read=stream.of_step)
             try:
@@ -207,6 +235,8 @@ def _train_stretch(run: TrainingRun, flag: AsksToStop) -> Literal["done", "stopp
             decision = outcome.decision
             if decision is not None and roll_back(run, decision):
                 return "other_rows"
+            if outcome.totals.has_request:
+                _take_request(run, swaps)
             is_stopped = outcome.totals.stop_asked
             is_last = trainer.step == total
             record = step_record(
@@ -229,6 +259,15 @@ def _train_stretch(run: TrainingRun, flag: AsksToStop) -> Literal["done", "stopp
             if decision is not None and decision.action.kind == "skip_batches" and not is_stopped:
                 return "other_rows" if trainer.step < total else "done"
     return "stopped" if is_stopped else "done"
+
+
+def _take_request(run: TrainingRun, swaps: SwapQueue) -> None:
+    """Let all ranks know of the request that the first one sees."""
+    first = run.world.is_first
+    body = swaps.take_request(run.events, step=run.trainer.step) if first else None
+    body = run.world.tell(body)
+    if body is not None:
+        swaps.add(body)
 
 
 def _save_before_the_end(run: TrainingRun) -> None:

@@ -88,6 +88,7 @@ class Trainer:
         guard: Judges each step before its update; None: only gradients that are no numbers end the run.
         interventions: What was decided about the run's course so far.
         consumed: What the steps have read so far.
+        has_request: Whether this rank sees a request for other settings.
         step: The next step to do.
     """
 
@@ -102,6 +103,7 @@ class Trainer:
     guard: SpikeGuard | None = None
     interventions: Interventions = field(default_factory=Interventions)
     consumed: Consumed = field(default_factory=Consumed)
+    has_request: Callable[[], bool] = lambda: False
     step: int = 0
 
     def take_course(self, interventions: Interventions) -> None:
@@ -130,6 +132,8 @@ class Trainer:
         items = (item.counted(meter, readers=readers) for item in microbatches(span))
         with section("forward-backward", step=self.step):
             self.strategy.accumulate(items, meter, backward_scale=backward_scale)
+        if self.has_request():
+            meter.sums.requests.fill_(1.0)
         with section("reduce", step=self.step):
             totals = self.strategy.total(meter, stop_asked=stop_asked)
             reduced = self.strategy.reduce_gradients(totals)

@@ -29,7 +29,7 @@ def course_section(run: Path) -> str:
     if not rows:
         return ""
     head = ("step", "what", "what was done", "why")
-    caption = "Spikes, returns and branches, in the order in which they happened"
+    caption = "Spikes, returns, swaps and branches, in the order in which they happened"
     return table(caption, head, map(escaped, rows), ends_in_words=True)
 
 
@@ -45,6 +45,12 @@ def _row(event: Event) -> tuple[str, str, str, str] | None:
             return step, "return", _return(event), f"from step {event['from_step']:,}"
         case "no_checkpoint":
             return step, "no return", "the update was left out", "there was no checkpoint to go to"
+        case "swap":
+            rewarm = event["rewarm_steps"]
+            climbs = f"; the rate climbs for {rewarm:,} steps" if rewarm else ""
+            return step, "swap", ", ".join(event["overrides"]) + climbs, "somebody asked for it"
+        case "swap_refused":
+            return step, "swap refused", "the run went on without it", str(event["reason"])
         case "branch":
             changes = "; ".join(event["changes"]) or "nothing"
             return step, "branch", f"changed: {changes}", f"from {event['run']}"

@@ -32,8 +32,8 @@ def meter() -> LossMeter:
     return made
 
 
-@pytest.mark.parametrize(("num_sources", "size"), [(1, 8), (2, 11), (3, 14)])
-def test_the_packed_size_is_five_sums_and_three_of_each_source(num_sources: int, size: int) -> None:
+@pytest.mark.parametrize(("num_sources", "size"), [(1, 9), (2, 12), (3, 15)])
+def test_the_packed_size_is_six_sums_and_three_of_each_source(num_sources: int, size: int) -> None:
     assert StepSums.packed_size(num_sources) == size
     assert len(StepSums.zeros(num_sources, CPU).pack()) == size
 
@@ -49,14 +49,14 @@ def test_packing_and_unpacking_gives_the_same_sums(num_sources: int) -> None:
 
 def test_the_packed_order_is_the_one_that_ranks_have_always_summed_in() -> None:
     # A ring all-reduce sums each stretch of the vector in another order of the ranks.
-    assert meter().sums.pack().tolist() == [3.5, 9, 0, 1.5, 2, 0, 4, 5, 0, 4, 3, 0, 1.5, 2]
+    assert meter().sums.pack().tolist() == [3.5, 9, 0, 1.5, 2, 0, 4, 5, 0, 4, 3, 0, 1.5, 2, 0]
 
 
 def test_adding_sums_adds_each_under_its_name() -> None:
     sums = sums_of(0.0, 2)
     sums.add_(sums_of(100.0, 2))
 
-    assert sums.pack().tolist() == [100.0 + 2 * i for i in range(11)]
+    assert sums.pack().tolist() == [100.0 + 2 * i for i in range(12)]
 
 
 def test_totals_have_every_sum_by_name_and_a_meter_can_be_asked_twice() -> None:

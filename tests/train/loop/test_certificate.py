@@ -6,20 +6,28 @@ import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
+import torch
 
 from schemas.fingerprints import canonical_json, sha256_hex
 from schemas.manifest import read_manifest
 from tests.support.datasets import write_dataset
+from tests.support.poisoned import build_poisoned
+from tests.train.loop.test_resume import settings
 from tests.train.loop.test_spikes import records
 from tests.train.loop.test_spikes import train as train_poisoned
 from train.data.config import LoaderConfig
 from train.data.loader import open_split, shard_files
+from train.distributed.world import World
+from train.loop import open_run as open_module
 from train.loop.certificate import Consumed, joined_ranges
+from train.loop.replay import open_replay
 from train.report.events import read_events
 
+ALONE = World(rank=0, size=1, device=torch.device("cpu"))
 ROLL_BACK = {"kind": "roll_back", "steps_back": 1, "batches": 4}
 
 
@@ -69,6 +77,12 @@ def test_a_run_that_went_back_certifies_what_its_weights_have_seen(tmp_path: Pat
     assert found["samples_jumped_over"] == [[24, 72]]
     assert found["tokens_by_source"] == tokens_of(data, range(24)) + tokens_of(data, range(72, 120))
     assert (found["steps_without_update"], found["is_complete"]) == (0, True)
+    with (
+        mock.patch.object(open_module, "build_run", build_poisoned(set())),
+        open_replay(settings(Path(data), tmp_path / "run"), ALONE) as replay,
+    ):
+        replay.go_to(3)  # from step 2, whose checkpoint does not know of the return to it
+        assert replay.run.trainer.plan.span(3).start == 84
     body = {key: value for key, value in found.items() if key != "sha256"}
     assert found["sha256"] == sha256_hex(canonical_json(body))
     *_, before, last = read_events(tmp_path / "run" / "events.jsonl")
