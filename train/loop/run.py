@@ -235,8 +235,7 @@ def _train_stretch(run: TrainingRun, flag: AsksToStop, swaps: SwapQueue) -> Left
             decision = outcome.decision
             if decision is not None and roll_back(run, decision):
                 return "other_rows"
-            if outcome.totals.has_request:
-                _take_request(run, swaps)
+            _take_request(run, swaps, is_there=outcome.totals.has_request)
             is_stopped = outcome.totals.stop_asked
             is_last = trainer.step == total
             record = step_record(
@@ -261,8 +260,10 @@ def _train_stretch(run: TrainingRun, flag: AsksToStop, swaps: SwapQueue) -> Left
     return "stopped" if is_stopped else "done"
 
 
-def _take_request(run: TrainingRun, swaps: SwapQueue) -> None:
-    """Let all ranks know of the request that the first one sees."""
+def _take_request(run: TrainingRun, swaps: SwapQueue, *, is_there: bool) -> None:
+    """Let all ranks know of the request that the first one sees, where there is one."""
+    if not is_there:
+        return
     first = run.world.is_first
     body = swaps.take_request(run.events, step=run.trainer.step) if first else None
     body = run.world.tell(body)
