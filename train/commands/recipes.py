@@ -36,7 +36,9 @@ def find_recipe(path: Path) -> Path:
     Raises:
         SettingsError: It is neither.
     """
-    if path.exists() or len(path.parts) > 1 or path.suffix in (".yaml", ".yml", ".json"):
+    # A folder of the name is a run of it, as often as not.
+    is_file = path.exists() and not path.is_dir()
+    if is_file or len(path.parts) > 1 or path.suffix in (".yaml", ".yml", ".json"):
         return path
     known = shipped_recipes()
     if str(path) not in known:

@@ -97,7 +97,10 @@ def test_a_file_comes_before_a_name_and_an_unknown_name_is_refused(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bert").write_text("output: mine\n")
 
+    (tmp_path / "gpt-small").mkdir()  # the output of a run of this recipe
+
     assert find_recipe(Path("bert")) == Path("bert")
+    assert find_recipe(Path("gpt-small")).name == "gpt-small.yaml"
     with pytest.raises(SettingsError, match="no recipe of the package; did you mean 'gpt-small'"):
         find_recipe(Path("gpt-smal"))
     assert find_recipe(Path("gone.yaml")) == Path("gone.yaml")  # the reader says that it is gone
