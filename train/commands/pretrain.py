@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_source_argument(parser: argparse.ArgumentParser) -> None:
-    """Declare `--from`."""
+    """Declare `--from`: the weights that a run begins with."""
     parser.add_argument(
         "--from",
         dest="source",
