@@ -1,7 +1,8 @@
-"""Settle what belongs together after the cut: units are kept whole, hidden parts are left out.
+"""Settle what belongs together after the cut: units are kept whole, hidden parts and repeats are left out.
 
 Each block is judged by itself, so a table may lose its head and a question its answer. A unit of
-which half is kept is kept whole.
+which half is kept is kept whole. A page that is laid out for several widths, or that shows its teasers
+and quotes twice, gives each text once.
 Shapes: N blocks, E elements.
 """
 
@@ -22,6 +23,10 @@ Bools = NDArray[np.bool_]
 # A hidden part that holds more of the text that is kept is the page itself, shown once it is loaded.
 MOST_HIDDEN_SHARE = 0.25
 
+# Shorter texts are said twice on purpose.
+REPEATED_CHARS = 40
+
+_CODE = TAG_IDS["pre"]
 _UNITS = [TAG_IDS["dl"], TAG_IDS["details"]]
 _FROM_ALL = 1 << Hidden.FROM_ALL
 
@@ -36,7 +41,28 @@ def settle(blocks: Blocks, kept: Bools, words: NDArray[np.float32]) -> Bools:
     for first, end in _hidden_parts(blocks):
         if words[first:end] @ settled[first:end] < MOST_HIDDEN_SHARE * total:
             settled[first:end] = False
-    return settled
+    return settled & ~_repeats(blocks, settled)
+
+
+def _repeats(blocks: Blocks, kept: Bools) -> Bools:
+    """Whether a kept block [N] has said the same before each one; the cells of a table may say it again.
+
+    So may a page with code: its steps are the same for each language, and are meant to be.
+    """
+    repeats = np.zeros(len(kept), np.bool_)
+    if (blocks.tag_ids[blocks.elements[kept]] == _CODE).any():
+        return repeats
+    seen: set[str] = set()
+    grids: Grids | None = None
+    for block in np.flatnonzero(kept).tolist():
+        text = blocks.texts[block]
+        if len(text) < REPEATED_CHARS:
+            continue
+        if text in seen:
+            grids = grids or Grids(blocks)
+            repeats[block] = grids.table_of(block) < 0
+        seen.add(text)
+    return repeats
 
 
 def _units(blocks: Blocks) -> Iterator[NDArray[np.int64]]:

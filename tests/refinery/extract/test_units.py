@@ -58,3 +58,33 @@ def test_a_hidden_part_is_left_out_where_the_page_shows_more() -> None:
 )
 def test_a_hidden_part_that_is_the_page_stays(page: str) -> None:
     assert kept_texts(page, [PROSE_TEXT]) == [PROSE_TEXT]
+
+
+LONG = "A varve is a layer of silt and clay that one year laid down."
+
+
+@pytest.mark.parametrize(
+    ("page", "num"),
+    [
+        (f"<p>{LONG}<div><p>{LONG}</div>", 1),
+        (f"<p>{LONG[:39]}<p>{LONG[:39]}", 2),
+        (f"<p>{LONG[:40]}<p>{LONG[:40]}", 1),
+        (f"<pre>{LONG}</pre><pre>{LONG}</pre>", 2),
+        (f"<p>{LONG}<pre>x = 1</pre><p>{LONG}", 2),
+        (f"<table><tr><th>a<th>b<tr><td>x<td>{LONG}<tr><td>y<td>{LONG}</table>", 2),
+        (f"<p>{LONG}<p>{LONG} ", 1),
+        (f"<p>{LONG}<p>{LONG.upper()}", 2),
+    ],
+)
+def test_a_long_text_is_given_once_but_beside_code_and_in_cells(page: str, num: int) -> None:
+    kept = kept_texts(page, read_blocks(page).texts)
+
+    assert sum(text.lower().startswith("a varve") for text in kept) == num
+
+
+def test_a_text_that_the_cut_left_out_makes_no_later_one_a_repeat() -> None:
+    blocks = read_blocks(f"<p>{LONG}<p>{LONG}")
+
+    settled = settle(blocks, np.array([False, True]), np.array([13, 13], np.float32))
+
+    assert settled.tolist() == [False, True]
