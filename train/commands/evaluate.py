@@ -12,10 +12,11 @@ from schemas.errors import ContractError, SettingsError
 from schemas.fingerprints import canonical_json, sha256_file
 from schemas.plain_json import json_text
 from train.commands.arguments import existing_file, existing_folder, not_negative, positive
-from train.comparison.compare import Recipe
+from train.comparison.compare import Recipe, beside_control
 from train.comparison.lm_eval import as_lm_eval
 from train.comparison.page import write_page
 from train.comparison.results import read_evaluation
+from train.comparison.table import print_comparison
 from train.data.config import LoaderConfig
 from train.evaluation.cache import RESULT_NAME, items_hash
 from train.evaluation.foresight import findable
@@ -135,7 +136,9 @@ def _write_others(args: argparse.Namespace, target: Path) -> None:
     """The page of an evaluation beside its JSON, and the same for other programs."""
     name = target.resolve().parent.name if target.name == RESULT_NAME else target.stem
     found = read_evaluation(target, name)
-    print(write_page(target.with_suffix(".html"), [Recipe(name=name, seeds=(found,))], []))
+    rows = beside_control(found)
+    print_comparison(rows)
+    print(write_page(target.with_suffix(".html"), [Recipe(name=name, seeds=(found,))], rows))
     if args.lm_eval is not None:
         text = json_text(as_lm_eval(found), indent=1) + "\n"
         try:

@@ -21,6 +21,8 @@ from train.statistics.paired import (
 from train.statistics.seeds import SeedDifference, seed_difference
 from train.statistics.signal import SignalToNoise
 
+CONTROL = "5-gram control"
+OTHER_FORM = "read in different ways"
 BETTER, WORSE = "better", "worse"
 ONE_SEED = "One run on a side: another seed of either may come out otherwise"
 
@@ -111,6 +113,21 @@ def compare(
     return [replace(row, adjusted=value) for row, value in zip(rows, adjusted, strict=True)]
 
 
+def beside_control(evaluation: Evaluation) -> list[Row]:
+    """A model beside the n-gram control of its own text, on the tasks that the control answered.
+
+    A model that is not told apart from it has learnt which tokens follow each other, and no more.
+    """
+    if not evaluation.control:
+        return []
+    counts = replace(evaluation, name=CONTROL, tasks=evaluation.control)
+    sides = [Recipe(name=one.name, seeds=(one,)) for one in (counts, evaluation)]
+    return [
+        replace(row, warnings=tuple(w for w in row.warnings if not w.startswith(OTHER_FORM)))
+        for row in compare(sides)
+    ]
+
+
 def _row(name: str, figure: str, first: Recipe, other: Recipe) -> Row:
     sides = [[seed.tasks[name] for seed in recipe.seeds] for recipe in (first, other)]
     everything = [task.figures(figure) for side in sides for task in side]
@@ -127,7 +144,7 @@ def _row(name: str, figure: str, first: Recipe, other: Recipe) -> Row:
     ]
     forms = {task.summary["form"] for side in sides for task in side}
     if len(forms) > 1:
-        warnings.append(f"read in different ways: {'; '.join(sorted(forms))}")
+        warnings.append(f"{OTHER_FORM}: {'; '.join(sorted(forms))}")
     row = _of_seeds if min(len(before), len(after)) > 1 else _of_items
     made = row(before, after)
     return replace(

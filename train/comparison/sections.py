@@ -8,12 +8,12 @@ from typing import Any
 
 from pages.charts import Dots, Intervals, interval_chart
 from pages.tables import escaped, table
-from train.comparison.compare import ONE_SEED, Recipe, Row
+from train.comparison.compare import CONTROL, ONE_SEED, Recipe, Row
 from train.comparison.examples import example_article, won_and_lost
 from train.comparison.results import BITS, EvaluatedTask, Evaluation
 from train.comparison.words import ABOUT, HEADS, amount, cells, interval_of, is_share, notes, title
 
-CHANCE, CONTROL = "chance", "5-gram control"
+CHANCE = "chance"
 # Phenomena of a task that are drawn; BLiMP has 13, MMLU 57 subjects.
 MOST_GROUPS = 60
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.support.figures import Figure
 from train.__main__ import main
 from train.commands import compare as command
 from train.comparison.checkpoints import curves, signals
-from train.comparison.compare import compare
+from train.comparison.compare import beside_control, compare
 from train.comparison.examples import won_and_lost
 from train.comparison.lm_eval import as_lm_eval
 from train.comparison.page import as_json, render
@@ -82,6 +83,25 @@ def test_scores_stand_against_chance_and_the_control(tmp_path: Path) -> None:
     assert figure.data["marks"] == [["chance", [0.5]], ["5-gram control", [0.51]]]
     assert figure.data["dots"] == [{"name": "run", "x": [0.5], "low": [0.4], "high": [0.6]}]
     assert "51.0 %" in body
+
+
+def test_a_model_is_told_from_its_control_or_not(tmp_path: Path) -> None:
+    """The control answers 2 of 12 pairs; one model 12, the other 3."""
+    write_evaluation(tmp_path / "control", [pair(f"{n}", right=n < 2) for n in range(12)])
+    for name, right in (("grammar", 12), ("frequency", 3)):
+        folder = write_evaluation(
+            tmp_path / name, [pair(f"{n}", right=n < right) for n in range(12)]
+        )
+        model, control = (read_evaluation(tmp_path / one, one) for one in (name, "control"))
+
+        (row, _) = beside_control(replace(model, control=control.tasks))
+
+        assert folder == model.path.parent
+        assert (row.first, row.other) == ("5-gram control", name)
+        # All discordant pairs are won, 10 and 1 of them; the other of two rows has p = 1.
+        assert row.adjusted == pytest.approx(4 / 2**10 if name == "grammar" else 1.0)
+        assert row.verdict == ("better" if name == "grammar" else "not told apart")
+    assert beside_control(control) == []
 
 
 def test_intervals_of_phenomena_end_at_all_and_nothing(folders: tuple[Path, Path]) -> None:
