@@ -45,6 +45,12 @@ class StartReport:
             return None
         return cls(start=start, started=started, source=warm.source, rows=warm.first_loss_rows)
 
+    @property
+    def loss_of_source(self) -> float | None:
+        """The held-out loss of the source's run; None where heads are new, whose losses are others."""
+        source = self.start.source
+        return None if source is None or self.started.fresh else source.heldout_loss
+
     def num_rows(self, seq_len: int) -> int:
         """Number of rows on which the first loss is measured in reasonable time."""
         if self.rows is None:
@@ -75,7 +81,7 @@ class StartReport:
                 self.started.model,
                 map(make_batch, rows),
                 new_rows=self.start.new_rows,
-                heldout_loss=None if self.start.source is None else self.start.source.heldout_loss,
+                heldout_loss=self.loss_of_source,
                 fresh=self.started.fresh,
             )
         output.mkdir(parents=True, exist_ok=True)

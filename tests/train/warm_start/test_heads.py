@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from train.model.presets import resolve_model
 from train.model.transformer import build_model, make_model
 from train.warm_start.match import our_weights
 from train.warm_start.source import Source, find_source, read_weights
+from train.warm_start.start import Start, StartedModel
+from train.warm_start.summary import StartReport
 
 BERT = {
     "vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
@@ -128,3 +131,18 @@ def test_weights_that_are_no_numbers_are_named(tmp_path: Path) -> None:
 
     with pytest.raises(ContractError, match=r"bert.pooler.dense.weight at 3 of 1,024 entries"):
         loaded(source)
+
+
+@pytest.mark.parametrize(("classes", "loss"), [(None, 2.5), (3, None)])
+def test_a_new_head_s_first_loss_is_not_held_against_the_source_s(
+    classes: int | None, loss: float | None, tmp_path: Path
+) -> None:
+    source = replace(published(tmp_path, "BertForPreTraining"), heldout_loss=2.5)
+    shape, fresh = loaded(source, num_classes=classes)
+    started = StartedModel(model=make_model(shape), fresh=tuple(fresh))
+
+    report = StartReport(
+        start=Start(config=shape, source=source), started=started, source="bert", rows=4
+    )
+
+    assert report.loss_of_source == loss
