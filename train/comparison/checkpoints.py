@@ -78,9 +78,8 @@ def _points(model: Evaluation) -> Iterator[tuple[str, str, Point]]:
             yield "held out", BITS, _point(record, heldout[BITS])
         for name, metrics in (record.get(TASKS) or {}).items():
             for figure in _drawn(name, metrics, model.tasks):
-                value = metrics[figure].get("value")
-                if value is not None:
-                    yield name, figure, _point(record, value)
+                if metrics[figure] is not None:
+                    yield name, figure, _point(record, metrics[figure])
 
 
 def _drawn(

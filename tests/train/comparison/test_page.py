@@ -125,7 +125,7 @@ def _with_metrics(folder: Path, values: list[float]) -> None:
             "step": n, "tokens": 64 * n, "loss": 2.0, "seconds": 1.0, "wait_share": 0.0, "lr": 0.1,
             "grad_norm": 1.0, "tokens_per_second": 64.0, "loss_by_source": {},
             "tokens_by_source": {}, "labels_by_source": {},
-            "tasks": {"pairs": {"acc": {"value": value}}},
+            "tasks": {"pairs": {"acc": value, "bits_per_byte": None}},
         }
         for n, value in enumerate(values)
     ]  # fmt: skip
