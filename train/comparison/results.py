@@ -19,6 +19,8 @@ from train.evaluation.cache import RESULT_NAME
 from train.evaluation.items import ItemScore, Measure
 from train.statistics.intervals import Floats
 
+# The tasks that a run scored at its checkpoints, a line for each step.
+CHECKPOINT_TASKS = "tasks.jsonl"
 BITS = "bits_per_byte"
 _MEASURES: dict[str, Measure] = {
     "acc": "sum",
@@ -174,6 +176,11 @@ def read_evaluation(path: Path, name: str) -> Evaluation:
         ) from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ContractError(f"{file}: no JSON ({error})") from error
+    at_checkpoints = file.parent / CHECKPOINT_TASKS
+    if isinstance(found, dict) and "asked" not in found and at_checkpoints.is_file():
+        # The run itself scored tasks at its end; `train evaluate` was not asked since.
+        last = at_checkpoints.read_text("utf-8").splitlines()[-1]
+        found |= {"asked": {}, "tasks": json.loads(last)["tasks"]}
     if not isinstance(found, dict) or "asked" not in found:
         raise ContractError(
             f"{file}: no evaluation of tasks there, at most the held-out loss of the run's end; run "

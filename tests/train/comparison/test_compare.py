@@ -193,3 +193,16 @@ def test_a_result_leads_nowhere_out_of_its_folder(tmp_path: Path) -> None:
     path = read_evaluation(folder, "run").tasks["pairs"].items_path
 
     assert path == folder / "evaluation" / "secret.jsonl"
+
+
+def test_a_run_is_compared_by_what_it_scored_at_its_end(tmp_path: Path) -> None:
+    folder = _model(tmp_path / "run", [1, 0, 1])
+    tasks = json.loads((folder / "evaluation.json").read_text())["tasks"]
+    lines = [{"step": 10, "tasks": []}, {"step": 20, "tasks": tasks}]
+    (folder / "tasks.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (folder / "evaluation.json").write_text('{"heldout": {"loss": 2.0, "sources": {}}}')
+
+    found = read_evaluation(folder, "run")
+
+    assert found.tasks["pairs"].earned("acc") == [1.0, 0.0, 1.0]
+    assert found.heldout is not None
