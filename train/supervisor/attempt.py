@@ -23,7 +23,8 @@ class RankState:
 
     Attributes:
         told: Number of sections that it has told of.
-        since: When it came into its section.
+        since: When it came into its section, or was continued in it.
+        entered_at: When it came into its section: what it takes counts whole, stops included.
         ended_at: When it ended.
         stopped_at: Since when it is stopped.
         stayed_stopped_at: The same, where it was stopped for too long.
@@ -36,6 +37,7 @@ class RankState:
     section: str = "start"
     step: int = -1
     told: int = 0
+    entered_at: float | None = None
     pid: int | None = None
     words: Words | None = None
     words_at: float = 0.0
@@ -145,17 +147,14 @@ class Attempt:
                 rank.stopped_at = None
 
     def _enter(self, rank: RankState, message: Message, at: float) -> None:
-        self.has_learnt |= self.rule.observe(rank.section, at - rank.since, rank.step)
-        self.meter.add(rank.rank, rank.section, rank.step, at - rank.since)
+        seconds = at - (rank.since if rank.entered_at is None else rank.entered_at)
+        self.has_learnt |= self.rule.observe(rank.section, seconds, rank.step)
+        self.meter.add(rank.rank, rank.section, rank.step, seconds)
         step = message["step"]
         if self.first_step_at is None and message["section"] == "step":
             self.first_step_at = at
-        rank.section, rank.step, rank.told, rank.since = (
-            message["section"],
-            step,
-            message["told"],
-            at,
-        )
+        rank.section, rank.step, rank.told = message["section"], step, message["told"]
+        rank.since = rank.entered_at = at
 
     @property
     def alive(self) -> list[RankState]:

@@ -42,6 +42,21 @@ def test_a_stop_that_is_continued_in_time_is_no_failure(attempt: Attempt) -> Non
     assert attempt.ranks[1].stops == 1
 
 
+def test_the_time_that_a_rank_stood_still_counts_as_its_own(attempt: Attempt) -> None:
+    """A host that is stopped and continued again and again is slow, and is to be seen."""
+    at = 0.0
+    for step in range(10):
+        for rank, seconds in ((0, 1.0), (1, 4.0)):
+            enter(attempt, rank, "forward-backward", step, at)
+            attempt.take({"tell": "stopped", "rank": rank, "signal": 19}, at + seconds / 4)
+            attempt.take({"tell": "continued", "rank": rank, "signal": 18}, at + seconds)
+            enter(attempt, rank, "reduce", step, at + seconds)
+        at += 5.0
+
+    assert [score.relative for score in attempt.meter.scores()] == [1.0, 0.25]
+    assert not attempt.find_hung(at)  # but it is not taken for hung while it stands still
+
+
 def test_what_a_rank_does_after_its_failure_was_noticed_does_not_move_it(attempt: Attempt) -> None:
     enter(attempt, 0, "data", 3, 1.0)
     attempt.noticed_at = 2.0
