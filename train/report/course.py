@@ -28,32 +28,40 @@ def course_section(run: Path) -> str:
     rows = [row for event in events if (row := _row(event)) is not None]
     if not rows:
         return ""
-    head = ("step", "what", "what was done", "why")
+    head = ("what", "step", "what was done, and why")
     caption = "Spikes, returns, swaps and branches, in the order in which they happened"
     return table(caption, head, map(escaped, rows), ends_in_words=True)
 
 
-def _row(event: Event) -> tuple[str, str, str, str] | None:
-    step = f"{event['step']:,}"
+def _row(event: Event) -> tuple[str, str, str] | None:
+    turn = _turn(event)
+    return None if turn is None else (turn[0], f"{event['step']:,}", "; ".join(turn[1:]))
+
+
+def _turn(event: Event) -> tuple[str, str, str] | None:
+    """What an event was, what was done and why; None for events that turn nothing."""
     match event["kind"]:
         case "spike":
             why = "; ".join(map(str, event["reasons"]))
             if event.get("sample") is not None:
                 why += f" (sample {event['sample']:,})"
-            return step, str(event["found"]), _DONE.get(event["action"], str(event["action"])), why
+            done = _DONE.get(event["action"], str(event["action"]))
+            return str(event["found"]).replace("_", " "), done, why
         case "rollback":
-            return step, "return", _return(event), f"from step {event['from_step']:,}"
+            return "return", _return(event), f"from step {event['from_step']:,}"
         case "no_checkpoint":
-            return step, "no return", "the update was left out", "there was no checkpoint to go to"
+            return "no return", "the update was left out", "there was no checkpoint to go to"
         case "swap":
             rewarm = event["rewarm_steps"]
-            climbs = f"; the rate climbs for {rewarm:,} steps" if rewarm else ""
-            return step, "swap", ", ".join(event["overrides"]) + climbs, "somebody asked for it"
+            climbs = f"the rate climbs for {rewarm:,} steps" if rewarm else "at once"
+            return "swap", ", ".join(event["overrides"]), climbs
         case "swap_refused":
-            return step, "swap refused", "the run went on without it", str(event["reason"])
+            return "swap refused", "the run went on without it", str(event["reason"])
         case "branch":
-            changes = "; ".join(event["changes"]) or "nothing"
-            return step, "branch", f"changed: {changes}", f"from {event['run']}"
+            changes = ", ".join(event["changes"]) or "nothing"
+            return "branch", f"changed: {changes}", f"from {event['run']}"
+        case "audit":
+            return "audit", "a replayed step differed", "; ".join(event["differences"])
     return None
 
 

@@ -77,7 +77,7 @@ def test_a_branch_without_changes_ends_as_the_run_and_one_with_changes_does_not(
     assert losses(other)[7] != expected[7]
     branch = next(one for one in read_events(other / "events.jsonl") if one["kind"] == "branch")
     assert branch["changes"] == ["schedule.peak_lr: 0.01 -> 0.001"]
-    assert "schedule.peak_lr: 0.01 -&gt; 0.001" in course_section(other)
+    assert "changed: schedule.peak_lr: 0.01 -&gt; 0.001; from " in course_section(other)
     capsys.readouterr()
     tree.run(parsed(tree, str(run)))
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
