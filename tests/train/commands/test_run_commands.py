@@ -35,6 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = write_two_datasets(root)
     recipe: dict[str, Any] = {
         "manifest": str(data.base), "output": str(root / "run"), "threads": 1,
+        "precision": {"compute": "fp32"},
         "model": {"preset": "gpt2-test"}, "objective": {"name": "causal"},
         "batch": {"sequences": 4, "microbatch": 4}, "stop": {"steps": STEPS},
         "evaluation": {"microbatch": 4},
