@@ -142,6 +142,20 @@ def inner_kernel(function: Callable[P, R]) -> Kernel[P, R]:
     return Kernel(function, counts_references=False, is_inner=True)
 
 
+def compile_loaded(package: str) -> list[Kernel[..., Any]]:
+    """Make every kernel of a package's loaded modules ready; returns them.
+
+    For processes that fork children with limits: what a child compiles would count for its document.
+    """
+    modules = [
+        one for name, one in sorted(sys.modules.items()) if f"{name}.".startswith(f"{package}.")
+    ]
+    found = [value for one in modules for value in vars(one).values() if isinstance(value, Kernel)]
+    for each in found:
+        each.compile()
+    return found
+
+
 def _wrapping(function: Callable[P, R]) -> Callable[P, R]:
     """The function as Python runs it, with sums and products of unsigned numbers that wrap silently."""
 

@@ -15,6 +15,7 @@ from refinery.clean.guard import Failed, Guard, Killed, Limits
 from refinery.clean.judging import Judge
 from refinery.clean.pages import CleanDocument, NormalizedPage, Payload, Rejected
 from refinery.clean.stored_verdicts import StoredVerdicts
+from refinery.compiled import compile_loaded
 from refinery.extract.limits import PageRejected
 from refinery.extract.page import EXTRACT_VERSION, extract_page
 from refinery.filters.gopher_variants import GOPHER_VARIANTS_VERSION
@@ -72,6 +73,7 @@ class Cleaner:
             models: What scores each head, with local files; empty where the recipe has none.
             verdicts: The guard's verdicts of earlier tries; new ones are added to them.
         """
+        compile_loaded("refinery")
         self._config = config
         self._verdicts = verdicts
         self._judge = Judge(config, models)

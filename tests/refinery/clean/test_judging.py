@@ -9,6 +9,7 @@ from refinery.clean.cleaner import Cleaner
 from refinery.clean.config import CleanConfig
 from refinery.clean.judging import Judge
 from refinery.clean.pages import CleanDocument, NormalizedPage, Payload
+from refinery.compiled import compile_loaded
 from refinery.filters.config import RulesConfig
 from refinery.sources.record import KEPT_TEXT
 from schemas.settings import Bounded, parse_settings
@@ -141,3 +142,14 @@ def test_a_text_that_a_run_kept_is_measured_and_neither_judged_nor_edited() -> N
     assert kept.values["words"] > 0
     assert judged.reasons
     assert judged.edits
+
+
+def test_no_document_pays_for_compiling() -> None:
+    """A child that compiles kernels goes beyond the CPU time of its first document."""
+    found = compile_loaded("refinery.extract")
+    for each in found:
+        each._call = None
+
+    with Cleaner(CleanConfig(), {}):
+        assert found
+        assert all(each._call is not None for each in found)
