@@ -24,7 +24,7 @@ MASK = "***"
 # What decides a run's texts and speed; a package that is not installed is left out.
 PACKAGES = (
     "pyspark", "pyarrow", "numpy", "pandas", "tokenizers", "transformers", "sentencepiece", "rjieba",
-    "resiliparse", "selectolax", "fastwarc", "fasttext-community", "ftfy", "numba", "datasketch",
+    "resiliparse", "fastwarc", "fasttext-community", "ftfy", "numba", "datasketch",
 )  # fmt: skip
 _SECRET_NAME = re.compile(r"passw|secret|credential|access.?key|account.?key|api.?key|auth(?!or)|sas.?token", re.I)  # fmt: skip
 _USER_IN_URI = re.compile(r"(\w+://)[^/@\s]+@")
