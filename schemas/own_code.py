@@ -61,14 +61,14 @@ def load_own(name: str, *, where: str | None = None) -> Callable[..., Any]:
         raise SettingsError(f"{at}: cannot be imported: {exception_in_words(error)}") from error
     found = getattr(module, own_name, None)
     if not callable(found):
-        public = {key for key, value in vars(module).items() if _is_own(value, module_name)}
+        public = {key for key, value in vars(module).items() if _is_public(key, value, module_name)}
         raise SettingsError(f"{at}: no function or class '{own_name}'{nearest(own_name, public)}")
     return found  # type: ignore[no-any-return]
 
 
-def _is_own(value: object, module_name: str) -> bool:
+def _is_public(name: str, value: object, module_name: str) -> bool:
     is_one = inspect.isfunction(value) or inspect.isclass(value)
-    return is_one and getattr(value, "__module__", None) == module_name
+    return is_one and not name.startswith("_") and getattr(value, "__module__", None) == module_name
 
 
 def _look_into_working_folder() -> None:

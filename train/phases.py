@@ -118,8 +118,10 @@ _SINCE_0_2 = {
     "checkpoint": ("max_failed_saves", "retry_seconds"),
     "metrics": ("sinks",),
     "parallel": ("reduction",),
+    "evaluation": ("tasks",),
 }
 _BLOCKS_SINCE_0_2 = ("stability",)  # null in a recipe that says nothing of them
+_NOT_COMPUTED = ("supervision",)  # who watches a run changes nothing of what it computes
 _OLD_PEAK = 3e-4  # of a recipe that named none
 
 
@@ -130,7 +132,7 @@ def _old_settings_sha256(settings: TrainSettings) -> tuple[str, str]:
         if isinstance(value, dict)
         else value
         for name, value in settings.model_dump(mode="json").items()
-        if not (name in _BLOCKS_SINCE_0_2 and value is None)
+        if not (name in _BLOCKS_SINCE_0_2 and value is None) and name not in _NOT_COMPUTED
     }
     if old["schedule"]["peak_lr"] is None:
         old["schedule"]["peak_lr"] = _OLD_PEAK

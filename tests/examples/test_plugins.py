@@ -152,7 +152,7 @@ def test_a_schedule_that_gives_no_rate_is_refused(parts: Path, rate: str) -> Non
     [
         ("optimizer", "def part(groups, *, lr):\n    return 3\n", "gave int; expected a torch"),
         ("objective", "def part(context):\n    return 3\n", "gave int; expected something with"),
-        ("optimizer", "", "has no name 'part'"),
+        ("optimizer", "", "no function or class 'part'"),
     ],
 )
 def test_what_is_no_such_part_is_refused(

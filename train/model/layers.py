@@ -41,11 +41,11 @@ class LayerCache:
 
     def copies(self, rows: int) -> LayerCache:
         """A cache of so many rows that all continue what the first row of this one holds."""
-        copy = LayerCache()
+        copied = LayerCache()
         if self._kept is not None:
             k, v = (one[:1].expand(rows, -1, -1, -1) for one in self._kept)
-            copy._kept = (k, v)
-        return copy
+            copied.extend(k, v)
+        return copied
 
     def reorder(self, rows: Tensor) -> None:
         """Let row i continue what row `rows[i]` holds, as beam search needs it."""

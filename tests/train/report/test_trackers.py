@@ -247,7 +247,7 @@ def test_wrong_names_and_options_are_refused(output: Path, monkeypatch: pytest.M
         parse_settings(MetricsConfig, {"sinks": [{"name": "wanbd"}]}, where="r.yaml")
     with pytest.raises(SettingsError, match="no module 'no_such_module'"):
         open_tracker(SinkConfig(name="no_such_module:x"), output, first_step=0)
-    with pytest.raises(SettingsError, match="has no name 'Nothing'"):
+    with pytest.raises(SettingsError, match="no function or class 'Nothing'"):
         open_tracker(SinkConfig(name="pathlib:Nothing"), output, first_step=0)
     monkeypatch.setitem(sys.modules, "my_tracker", types.SimpleNamespace(Failing=Failing))
     with pytest.raises(SettingsError, match="unexpected keyword argument 'colour'"):
