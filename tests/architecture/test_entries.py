@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("jobs", "tools", "benchmarks", "train", "schemas")
 GUARD = '\nif __name__ == "__main__":\n'
 # Programs that another virtual environment runs, with the peer that it holds.
-OF_PEERS = "_datatrove.py"
+OF_PEERS = ("_datatrove.py", "_lm_eval.py")
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__main__")
     for folder in FOLDERS
@@ -36,7 +36,10 @@ def test_help_is_printed_and_nothing_is_done(
         runpy.run_module(module, run_name="__main__", alter_sys=False)
 
     assert not ended.value.code
-    assert "usage:" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "usage:" in said
+    if module.startswith("benchmarks."):
+        assert f"python -m {module}" in said
     assert list(tmp_path.iterdir()) == []
 
 
