@@ -15,6 +15,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +88,7 @@ def source_files(name: str) -> dict[str, Path]:
     """
     top = name.partition(":")[0].partition(".")[0]
     _look_into_working_folder()
-    try:
-        spec = importlib.util.find_spec(top)
-    except (ImportError, ValueError):  # a module that was made by hand has no spec
-        spec = None
+    spec = _spec_in_folders(top) or _spec(top)
     if spec is None:
         raise SettingsError(
             f"{name}: no module '{top}' among the installed packages or in {os.getcwd()}"
@@ -105,6 +103,20 @@ def source_files(name: str) -> dict[str, Path]:
     return {
         key: path for key, path in files.items() if path.is_file() and not _NO_SOURCE.search(key)
     }
+
+
+def _spec_in_folders(top: str) -> ModuleSpec | None:
+    """Zips are passed over: code that was sent to executors lies in one, and is that of its folder."""
+    folders = [entry for entry in sys.path if not os.path.isfile(entry)]
+    return PathFinder.find_spec(top, folders)
+
+
+def _spec(top: str) -> ModuleSpec | None:
+    """As an import finds it, where a package was installed to be edited."""
+    try:
+        return importlib.util.find_spec(top)
+    except (ImportError, ValueError):  # a module that was made by hand has no spec
+        return None
 
 
 def code_fingerprint(name: str) -> str:

@@ -22,7 +22,7 @@ from train.report.patient_file import FULL_DISK
 VERBS = {
     "pretrain": ("train.commands.pretrain", "train a model on a manifest"),
     "supervise": ("train.commands.supervise", "pretrain, watched and started again by itself"),
-    "evaluate": ("train.commands.evaluate", "held-out loss and multiple choice of a checkpoint"),
+    "evaluate": ("train.commands.evaluate", "held-out loss and tasks of models, with intervals"),
     "compare": (
         "train.commands.compare",
         "evaluated models on the same items: who is better, how sure",

@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -184,7 +185,7 @@ def _serve(pipe: Connection, function: Callable[[DocumentT], ResultT], limits: L
     `os._exit`, because the child holds copies of the worker's sockets to the JVM.
     """
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    _close_inherited(keep=pipe.fileno())
+    _close_inherited(pipe)
     # What the worker had loaded is never garbage here: left alone, its memory pages stay shared.
     gc.freeze()
     if limits.address_bytes is not None:
@@ -222,10 +223,16 @@ def _described(error: BaseException) -> str:
     return f"{type(error).__name__}: {message}{at}"
 
 
-def _close_inherited(*, keep: int) -> None:
-    """Close the worker's sockets in the child; standard streams and our pipe stay."""
-    os.closerange(3, keep)
-    os.closerange(keep + 1, 4096)
+def _close_inherited(pipe: Connection) -> None:
+    """Close the worker's sockets in the child; our pipe stays, and what code prints to."""
+    kept = {pipe.fileno(), 4096}
+    for stream in (sys.stdout, sys.stderr):  # some other file where output is captured
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            kept.add(stream.fileno())
+    first = 3
+    for last in sorted(number for number in kept if number >= first):
+        os.closerange(first, last)
+        first = last + 1
 
 
 @dataclass(frozen=True)
