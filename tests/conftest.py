@@ -25,6 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
     GUARD.install()
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         for mark in marks_by_use(item):

@@ -180,7 +180,9 @@ def strike(section: str, step: int) -> None:
     is_here = section == plan["section"] and os.environ["RANK"] == str(plan["rank"])
     if not is_here or step < plan["step"] or plan["struck"] is not None:
         return
-    path.write_text(json.dumps({**plan, "struck": time.time()}))
+    struck = path.with_suffix(".struck")
+    struck.write_text(json.dumps({**plan, "struck": time.time()}))
+    struck.replace(path)  # other ranks read the plan at this very moment
     FAULTS[plan["fault"]]()
 
 

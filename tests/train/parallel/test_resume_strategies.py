@@ -102,4 +102,4 @@ def test_resumed_runs_equal_unbroken_ones_in_every_strategy(tmp_path: Path) -> N
         differing = [key for key in expected if not torch.equal(expected[key], found[key])]
         assert not differing, (name, differing)
         kinds = [json.loads(line)["kind"] for line in (cut / "events.jsonl").open()]
-        assert kinds == ["start", "manifest", "stop", "resume"]
+        assert kinds == ["start", "manifest", "stop", "resume", "certificate"]
