@@ -22,7 +22,7 @@ from train.evaluation.cache import RESULT_NAME, items_hash
 from train.evaluation.foresight import findable
 from train.evaluation.items import READINGS
 from train.evaluation.load import choose_items, choose_shots
-from train.evaluation.open_tasks import TaskRequest, open_tasks
+from train.evaluation.open_tasks import TaskRequest, is_plain, open_tasks, task_path
 from train.evaluation.table import print_results
 
 logger = logging.getLogger(__name__)
@@ -80,9 +80,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--read",
         choices=READINGS,
-        default="auto",
         help="how candidates are scored: likelihood for decoders and a t5 that answers, span or sentinel for a "
-        "t5 of span corruption, pll_word_l2r or pseudo for a bert; auto: by family and objective",
+        "t5 of span corruption, pll_word_l2r or pseudo for a bert; auto: by family and objective, as tasks "
+        "are by default; files of questions (.jsonl) are read by likelihood unless this says otherwise",
     )
     parser.add_argument(
         "--objective",
@@ -116,6 +116,10 @@ def run(args: argparse.Namespace) -> int:
         raise SettingsError(f"--output: one file, {len(args.models)} models; leave it out")
     if args.lm_eval is not None and len(args.models) > 1:
         raise SettingsError(f"--lm-eval: one file, {len(args.models)} models; give one model")
+    if args.read is None:
+        # A file of questions was written for models that answer: another score of it has to be asked for.
+        plain = any(is_plain(task_path(name)) for name in args.tasks)
+        args.read = "likelihood" if plain else "auto"
     _check_tasks(args)
     results: dict[str, dict[str, Any]] = {}
     targets = []

@@ -57,7 +57,7 @@ def open_tasks(request: TaskRequest) -> Opened:
     for index, name in enumerate(names):
         examples = per_name[index] if per_name else None
         path = task_path(name)
-        if path.suffix not in (".yaml", ".yml"):
+        if is_plain(path):
             plain.append(path)
             plain_examples += [] if examples is None else [examples]
             continue
@@ -75,6 +75,11 @@ def open_tasks(request: TaskRequest) -> Opened:
     if plain:
         opened += read_plain_tasks(plain, plain_examples)
     return opened
+
+
+def is_plain(path: Path) -> bool:
+    """Whether a file holds questions, instead of saying where they are and how they are asked."""
+    return path.suffix not in (".yaml", ".yml")
 
 
 def task_path(name: str) -> Path:

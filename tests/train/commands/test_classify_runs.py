@@ -13,6 +13,7 @@ import torch
 import transformers
 from torch import Tensor
 
+from schemas.errors import SettingsError
 from schemas.manifest import SpecialIds
 from tests.support.datasets import DatasetShape
 from tests.support.extended import BASE_SIZE, write_two_datasets
@@ -151,3 +152,17 @@ def test_classes_of_words_are_evaluated_from_the_export_too(
         tmp_path / "tagged" / "export", output_loading_info=True
     )
     assert not loading["missing_keys"]
+
+
+def test_questions_are_not_put_to_an_encoder_unless_it_is_said_how(
+    pretrained: Path, tmp_path: Path
+) -> None:
+    questions = tmp_path / "questions.jsonl"
+    questions.write_text('{"question": "t10 t11", "choices": ["t12", "t13"], "answer": 0}\n')
+    asked = ["evaluate", "--model", str(pretrained / "bert"), "--tasks", str(questions)]
+    asked += ["--output", str(tmp_path / "result.json")]
+
+    with pytest.raises(SettingsError, match="give --read pll_word_l2r or pseudo"):
+        main(asked)
+    with pytest.raises(SettingsError, match="--read pseudo: the tokenizer has no cls token"):
+        main([*asked, "--read", "pseudo"])
