@@ -72,6 +72,8 @@ class Normalized:
 def normalize_text(text: str, config: NormalizeConfig) -> Normalized:
     """Apply the steps that the configuration has on, until nothing changes."""
     counters: Counter[str] = Counter()
+    if config.tidy_space and any(end in text for end in "\r\u0085\u2028\u2029"):
+        text = _LINE_ENDS.sub("\n", text)  # first: some steps look where a line begins
     for _ in range(MAX_ROUNDS):
         was_ascii = text.isascii()
         text, has_changed = _round(text, config, counters)

@@ -14,7 +14,7 @@ def moto_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     Its buckets outlive it: moto keeps them for the whole process.
     """
-    pytest.importorskip("s3fs", reason="the extra `s3` is not installed")
+    s3fs = pytest.importorskip("s3fs", reason="the extra `s3` is not installed")
     moto_server = pytest.importorskip("moto.server", reason="moto is not installed")
     server = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
@@ -23,6 +23,8 @@ def moto_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    # fsspec would give out a connection to the server of an earlier test.
+    s3fs.S3FileSystem.clear_instance_cache()
     try:
         yield
     finally:

@@ -46,6 +46,11 @@ def test_other_emoji_styles_are_idempotent_too(text: str, style: str) -> None:
     assert clean(once, emoji=style, unicode_form="NFKC") == once
 
 
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\u2028"])
+def test_a_frame_is_cut_at_every_kind_of_line_end(end: str) -> None:
+    assert clean(f"total{end}── 1") == "total\n   1"
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.text(alphabet=st.characters(categories=["Lu", "Ll", "Lo", "Nd", "Po", "Zs"])))
 def test_the_result_is_composed(text: str) -> None:
