@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pyspark.sql import DataFrame
@@ -68,6 +68,31 @@ def _training_texts(context: StageContext) -> list[str]:
     return [apply_edits(row["text"], edits_of(row["edits"])) for row in ordered]
 
 
+def _why_none(context: StageContext) -> str:
+    reasons = context.read("ledger").groupBy("drop_reason").count().collect()
+    return none_is_kept({row["drop_reason"]: row["count"] for row in reasons})
+
+
+def none_is_kept(documents: Mapping[str | None, int]) -> str:
+    """What to say where no training document is left.
+
+    Args:
+        documents: Documents by what the clean stage dropped them for; None for those that passed.
+    """
+    dropped = [(number, reason) for reason, number in documents.items() if reason is not None]
+    commonest = [f"{reason} {number:,}" for number, reason in sorted(dropped, reverse=True)[:3]]
+    by_rules = f"; the rules dropped {', '.join(commonest)}" if commonest else ""
+    later = documents.get(None, 0)
+    by_stages = (
+        f"; {later:,} passed and are duplicates, excluded later or held out" if later else ""
+    )
+    return (
+        f"vocabulary: of {sum(documents.values()):,} documents none is left for training{by_rules}"
+        f"{by_stages} (`refinery rules` explains them, `refinery query OUTPUT --ask why-dropped --url URL` "
+        "shows a document)"
+    )
+
+
 def _extend_base(
     config: VocabularyConfig, extension: RecipeExtension, texts: Sequence[str], out: Path
 ) -> ExtendedVocabulary:
@@ -107,9 +132,7 @@ def _run(context: StageContext) -> None:
             if not texts and context.recipe.dedup.earlier:
                 raise NothingNew("no training document is new and kept")
             if not texts:
-                raise ContractError(
-                    "vocabulary: no kept training document; see `ledger.drop_reason`"
-                )
+                raise ContractError(_why_none(context))
             write_tokenizer(train_bpe(texts, config), folder, config.sentinels)
             context.counts["training_documents"] = len(texts)
         elif config.extend is not None:

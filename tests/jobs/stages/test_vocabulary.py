@@ -12,7 +12,7 @@ import pytest
 
 from jobs.pipeline.runner import run_stages
 from jobs.pipeline.stage import StageContext
-from jobs.stages.vocabulary import STAGE
+from jobs.stages.vocabulary import STAGE, none_is_kept
 from refinery.preflight.checks import check_vocabulary
 from refinery.publish.records import StageRecord
 from refinery.publish.store import Store, summarise_table
@@ -172,3 +172,14 @@ def test_a_base_that_cannot_grow_is_refused_before_any_stage(tmp_path: Path) -> 
         with pytest.raises(SettingsError, match=message):
             run_stages(asked, [STAGE])
         assert not (tmp_path / "out").exists()
+
+
+def test_where_nothing_is_left_the_commonest_reasons_are_named() -> None:
+    said = none_is_kept({"lines": 2, "words": 1_200, None: 3, "gate": 5, "stop_words": 4})
+
+    assert "of 1,214 documents none is left for training" in said
+    assert "the rules dropped words 1,200, gate 5, stop_words 4;" in said
+    assert "3 passed and are duplicates, excluded later or held out" in said
+    assert none_is_kept({None: 1}).startswith(
+        "vocabulary: of 1 documents none is left for training; 1"
+    )
