@@ -19,6 +19,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from multiprocessing.connection import Connection
 from typing import Generic, TypeVar
 
@@ -29,6 +30,8 @@ MESSAGE_DOCUMENTS = 16
 MESSAGE_CHARS = 300
 POLL_SECONDS = 0.2
 PR_SET_PDEATHSIG = 1
+# No file of a worker has a higher number.
+_MOST_FILES = 4096
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -225,14 +228,12 @@ def _described(error: BaseException) -> str:
 
 def _close_inherited(pipe: Connection) -> None:
     """Close the worker's sockets in the child; our pipe stays, and what code prints to."""
-    kept = {pipe.fileno(), 4096}
+    kept = {0, 1, 2, pipe.fileno()}
     for stream in (sys.stdout, sys.stderr):  # some other file where output is captured
         with contextlib.suppress(OSError, ValueError, AttributeError):
             kept.add(stream.fileno())
-    first = 3
-    for last in sorted(number for number in kept if number >= first):
-        os.closerange(first, last)
-        first = last + 1
+    for before, after in pairwise([*sorted(kept), _MOST_FILES]):
+        os.closerange(before + 1, after)
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from schemas.errors import SettingsError
-from schemas.own_code import code_fingerprint, is_import_path, load_own
+from schemas.own_code import code_fingerprint, is_import_path, load_own, source_files
 
 RULE = "def rule(documents):\n    return [None] * len(documents)\n"
 
@@ -106,3 +107,16 @@ def test_libraries_and_caches_are_no_source(folder: Path) -> None:
 )  # fmt: skip
 def test_an_import_path_has_a_module_and_a_name(name: str, *, is_one: bool) -> None:
     assert is_import_path(name) is is_one
+
+
+def test_a_folder_is_read_where_its_copy_in_a_zip_comes_first(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "own_code_sent.py").write_text(RULE)
+    with zipfile.ZipFile(folder / "sent.zip", "w") as sent:
+        sent.write(folder / "own_code_sent.py", "own_code_sent.py")
+    alone = code_fingerprint("own_code_sent:rule")
+    monkeypatch.syspath_prepend(str(folder / "sent.zip"))
+
+    assert source_files("own_code_sent:rule") == {"own_code_sent.py": folder / "own_code_sent.py"}
+    assert code_fingerprint("own_code_sent:rule") == alone

@@ -42,6 +42,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--manifest", help="manifest with the held-out split")
     parser.add_argument(
+        "--objective",
+        help="objective of the held-out loss; that of the run, or that of the family by default",
+    )
+    parser.add_argument(
+        "--tokenizer", type=existing_folder, help="folder; that of the model by default"
+    )
+    parser.add_argument(
+        "--output", type=Path, help="the JSON file; evaluation.json of the run where not given"
+    )
+    parser.add_argument("--max-rows", type=positive, help="read only so many held-out rows")
+    _add_task_arguments(parser)
+
+
+def _add_task_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--tasks",
         nargs="*",
         default=[],
@@ -84,17 +99,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "t5 of span corruption, pll_word_l2r or pseudo for a bert; auto: by family and objective, as tasks "
         "are by default; files of questions (.jsonl) are read by likelihood unless this says otherwise",
     )
-    parser.add_argument(
-        "--objective",
-        help="objective of the held-out loss; that of the run, or that of the family by default",
-    )
-    parser.add_argument(
-        "--tokenizer", type=existing_folder, help="folder; that of the model by default"
-    )
-    parser.add_argument(
-        "--output", type=Path, help="the JSON file; evaluation.json of the run where not given"
-    )
-    parser.add_argument("--max-rows", type=positive, help="read only so many held-out rows")
     parser.add_argument(
         "--control",
         action="store_true",

@@ -21,7 +21,7 @@ def findable(name: str, items: Sequence[Item]) -> str:
     names = {item.cluster for item in items if item.cluster is not None}
     clusters = None if not names else len(names) + sum(item.cluster is None for item in items)
     effect = smallest_effect(Design(items=len(items), clusters=clusters, base_rate=base_rate))
-    size = f"{len(items):,} items"
+    size = "1 item" if len(items) == 1 else f"{len(items):,} items"
     if clusters is not None:
         size = f"{size} in {clusters:,} clusters"
     if math.isinf(effect) or effect >= 1:

@@ -161,3 +161,17 @@ def test_a_panic_that_is_no_exception_is_a_result_too() -> None:
 
     assert isinstance(failed, Failed)
     assert failed.message.startswith("Panic: index out of bounds")
+
+
+def test_code_in_the_child_prints_to_where_output_is_captured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def say(word: str) -> str:
+        print(word, file=sys.stderr, flush=True)
+        return word
+
+    with (tmp_path / "captured").open("w") as captured, Guard(say, LIMITS) as guard:
+        monkeypatch.setattr(sys, "stderr", captured)
+        assert list(guard.map(["heard"])) == ["heard"]
+
+    assert (tmp_path / "captured").read_text() == "heard\n"
