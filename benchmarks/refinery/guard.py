@@ -18,7 +18,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from benchmarks.record import argument_parser, record
-from refinery.clean.guard import Failed, Guard, Killed, Limits
+from refinery.clean.guard import Guard
+from refinery.clean.guarded_child import Failed, Killed, Limits
 from refinery.extract.config import ExtractConfig
 from refinery.extract.limits import PageRejected
 from refinery.extract.page import extract_page

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from refinery.clean.config import CleanConfig
-from refinery.clean.guard import Failed, Guard, Killed, Limits
+from refinery.clean.guard import Guard
+from refinery.clean.guarded_child import Failed, Killed, Limits
 from refinery.clean.judging import Judge
 from refinery.clean.pages import CleanDocument, NormalizedPage, Payload, Rejected
 from refinery.clean.stored_verdicts import StoredVerdicts

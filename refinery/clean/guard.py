@@ -7,68 +7,31 @@ in a new child. The child dies with its parent.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import gc
-import multiprocessing
 import os
-import resource
 import signal
-import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from multiprocessing.connection import Connection
 from typing import Generic, TypeVar
+
+from refinery.clean.guarded_child import (
+    MEMORY_EXIT,
+    Child,
+    Failed,
+    Killed,
+    Limits,
+    Start,
+    fork_child,
+    memory_of,
+)
 
 DocumentT = TypeVar("DocumentT")
 ResultT = TypeVar("ResultT")
 
 MESSAGE_DOCUMENTS = 16
-MESSAGE_CHARS = 300
 POLL_SECONDS = 0.2
-PR_SET_PDEATHSIG = 1
-# No file of a worker has a higher number.
-_MOST_FILES = 4096
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What the child may take for one document; None where there is no such limit.
-
-    Attributes:
-        address_bytes: Address space on top of what the child starts with; the system refuses more.
-        resident_bytes: Memory in use on top of what it was when the document came; looked at several
-            times a second, so what CUDA reserves and does not use is not counted.
-        wall_seconds: For functions that wait: parsers never do, and load would change their verdicts.
-    """
-
-    cpu_seconds: float
-    address_bytes: int | None = None
-    resident_bytes: int | None = None
-    wall_seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class Killed:
-    """A document that ended the child, or that the child gave up; `reason` begins with `guard:`."""
-
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Failed:
-    """A document for which the function raised an exception: a fault of ours, not a limit.
-
-    `message` names the exception and where it was raised.
-    """
-
-    message: str
-    reason: str = "guard:exception"
 
 
 # Our own limits end a child by MemoryError, by SIGABRT, or by our killing it, which we know of. Any
@@ -84,12 +47,19 @@ class Guard(Generic[DocumentT, ResultT]):
         function: Called in the child, one document at a time. MemoryError and RecursionError
             become `Killed`, any other exception `Failed`; the next document goes on.
         limits: Of CPU time, memory and, where it is asked for, the clock.
+        start: How the child comes to be.
     """
 
-    def __init__(self, function: Callable[[DocumentT], ResultT], limits: Limits) -> None:
+    def __init__(
+        self,
+        function: Callable[[DocumentT], ResultT],
+        limits: Limits,
+        start: Start = fork_child,
+    ) -> None:
         self._function = function
         self._limits = limits
-        self._child: multiprocessing.process.BaseProcess | None = None
+        self._start = start
+        self._child: Child | None = None
         self._pipe: Connection | None = None
 
     def map(self, documents: Sequence[DocumentT]) -> Iterator[ResultT | Killed | Failed]:
@@ -154,13 +124,7 @@ class Guard(Generic[DocumentT, ResultT]):
 
     def _connect(self) -> Connection:
         if self._pipe is None:
-            context = multiprocessing.get_context("fork")
-            self._pipe, theirs = context.Pipe()
-            self._child = context.Process(
-                target=_serve, args=(theirs, self._function, self._limits), daemon=True
-            )
-            self._child.start()
-            theirs.close()
+            self._child, self._pipe = self._start(self._function, self._limits)
         return self._pipe
 
     def close(self) -> None:
@@ -179,63 +143,6 @@ class Guard(Generic[DocumentT, ResultT]):
         self.close()
 
 
-MEMORY_EXIT = 77
-
-
-def _serve(pipe: Connection, function: Callable[[DocumentT], ResultT], limits: Limits) -> None:
-    """Run in the child: read documents, write results, and leave without exit handlers.
-
-    `os._exit`, because the child holds copies of the worker's sockets to the JVM.
-    """
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    _close_inherited(pipe)
-    # What the worker had loaded is never garbage here: left alone, its memory pages stay shared.
-    gc.freeze()
-    if limits.address_bytes is not None:
-        most = _pages(os.getpid())[0] + limits.address_bytes
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
-        while True:
-            for document in pipe.recv():
-                pipe.send(_outcome(function, document))
-    os._exit(0)
-
-
-def _outcome(function: Callable[[DocumentT], ResultT], document: DocumentT) -> object:
-    try:
-        return function(document)
-    except MemoryError:
-        os._exit(MEMORY_EXIT)
-    except RecursionError:
-        return Killed("guard:recursion", "nested deeper than the interpreter's stack")
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # a panic of a library in Rust is no Exception
-        return Failed(_described(error))
-
-
-def _described(error: BaseException) -> str:
-    """Type, message and last frame of an exception, on one line."""
-    frames = traceback.extract_tb(error.__traceback__)
-    at = ""
-    if frames:
-        # Two parts of the path tell which module it is, and are the same on every machine.
-        file = "/".join(frames[-1].filename.split("/")[-2:])
-        at = f" ({file}:{frames[-1].lineno} in {frames[-1].name})"
-    message = " ".join(str(error).split())[:MESSAGE_CHARS]
-    return f"{type(error).__name__}: {message}{at}"
-
-
-def _close_inherited(pipe: Connection) -> None:
-    """Close the worker's sockets in the child; our pipe stays, and what code prints to."""
-    kept = {0, 1, 2, pipe.fileno()}
-    for stream in (sys.stdout, sys.stderr):  # some other file where output is captured
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            kept.add(stream.fileno())
-    for before, after in pairwise([*sorted(kept), _MOST_FILES]):
-        os.closerange(before + 1, after)
-
-
 @dataclass(frozen=True)
 class _Usage:
     """What a process has taken so far."""
@@ -246,7 +153,7 @@ class _Usage:
 
     @classmethod
     def of(cls, pid: int) -> _Usage:
-        return cls(_cpu_seconds(pid), _pages(pid)[1], time.monotonic())
+        return cls(_cpu_seconds(pid), memory_of(pid)[1], time.monotonic())
 
 
 def _beyond(limits: Limits, before: _Usage, now: _Usage) -> Killed | None:
@@ -259,16 +166,6 @@ def _beyond(limits: Limits, before: _Usage, now: _Usage) -> Killed | None:
     if limits.resident_bytes is not None and grown > limits.resident_bytes:
         return Killed("guard:memory", f"over {limits.resident_bytes} bytes of memory")
     return None
-
-
-def _pages(pid: int) -> tuple[int, int]:
-    """Address space and resident memory of a process, in bytes; 0 for a process that is gone."""
-    try:
-        with open(f"/proc/{pid}/statm", encoding="ascii") as file:
-            total, resident = file.read().split()[:2]
-    except OSError:
-        return 0, 0
-    return int(total) * resource.getpagesize(), int(resident) * resource.getpagesize()
 
 
 def _cpu_seconds(pid: int) -> float:

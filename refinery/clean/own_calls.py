@@ -1,6 +1,6 @@
 """Calls of the user's own functions in a child process: one that never ends costs its document alone.
 
-A call gets a batch of documents. Where it goes beyond a limit, or its process ends, the child is replaced
+A call gets a batch of documents in an interpreter of its own, as it may use threads or a GPU. Where it goes beyond a limit, or its process ends, the child is replaced
 and `run_each` tries the documents one by one. The child lives as long as the worker, so a model that a
 function keeps is loaded once.
 """
@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from refinery.clean.guard import Failed, Guard, Killed, Limits
+from refinery.clean.guard import Guard
+from refinery.clean.guarded_child import Failed, Killed, Limits, start_child
 from refinery.publish.own_code import FAILED, OwnCodeError, OwnCodeLimits
 from refinery.quality.scorers import Scorer
 from schemas.own_code import exception_in_words
@@ -58,6 +59,7 @@ class OwnCalls:
                 wall_seconds=limits.wall_seconds,
                 resident_bytes=limits.memory_bytes,
             ),
+            start_child,
         )
 
     def run(self, call: Callable[[Sequence[Any]], Sequence[Any]], items: Sequence[Any]) -> Any:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 
-from refinery.clean.guard import Killed
+from refinery.clean.guarded_child import Killed
 from refinery.publish import storage
 from schemas.errors import ContractError
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from refinery.clean.guard import Failed, Guard, Killed, Limits
+from refinery.clean.guard import Guard
+from refinery.clean.guarded_child import Failed, Killed, Limits
 from refinery.extract.config import ExtractConfig
 from refinery.extract.page import extract_page
 
@@ -94,7 +95,8 @@ def test_a_child_killed_from_outside_costs_no_document(tmp_path: Path) -> None:
 def test_a_killed_worker_leaves_no_child() -> None:
     program = (
         "import os, time\n"
-        "from refinery.clean.guard import Guard, Limits\n"
+        "from refinery.clean.guard import Guard\n"
+        "from refinery.clean.guarded_child import Limits\n"
         "guard = Guard(lambda job: os.getpid(), Limits(cpu_seconds=30))\n"
         "print(*guard.map(['pid']), flush=True)\n"
         "time.sleep(600)\n"

@@ -6,7 +6,7 @@ import pytest
 
 from refinery.clean.cleaner import Cleaner
 from refinery.clean.config import CleanConfig
-from refinery.clean.guard import Killed
+from refinery.clean.guarded_child import Killed
 from refinery.clean.pages import NormalizedPage, Payload, Rejected
 from refinery.clean.stored_verdicts import StoredVerdicts
 from schemas.errors import ContractError
