@@ -186,9 +186,10 @@ def _numba_type(hint: Any, *, is_result: bool) -> Any:
         return numba.from_dtype(np.dtype(hint))
     if isinstance(hint, type) and issubclass(hint, tuple):
         fields = get_type_hints(hint, include_extras=True).values()
-        return numba_types.NamedTuple(
-            [_numba_type(field, is_result=False) for field in fields], hint
-        )
+        kinds = [_numba_type(field, is_result=False) for field in fields]
+        if len(set(kinds)) == 1:  # numba has a type of its own for them
+            return numba_types.NamedUniTuple(kinds[0], len(kinds), hint)
+        return numba_types.NamedTuple(kinds, hint)
     notes = getattr(hint, "__metadata__", ())
     array = hint.__origin__ if notes else hint
     if getattr(array, "__origin__", None) is tuple:

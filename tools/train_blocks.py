@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from refinery.extract.blocks import read_blocks
 from refinery.extract.cut import choose_cut, propose_cuts
-from refinery.extract.features import FEATURES_VERSION, compute_features, feature_names
+from refinery.extract.feature_layout import FEATURES_VERSION, feature_names
+from refinery.extract.features import compute_features
 from refinery.extract.forest import Forest
 from refinery.extract.units import settle
 from refinery.text.charset import decode
@@ -149,8 +150,7 @@ def train_blocks(pages: list[Page]) -> Forest:
     weight = np.concatenate(weights)
     known = weight > 0
     labels = np.concatenate([page["y"] for page in pages])[known]
-    columns = np.concatenate([page["page"].columns for page in pages], axis=1)
-    rows = columns[:, known].T
+    rows = np.concatenate([page["page"].rows for page in pages])[known]
     data = lightgbm.Dataset(rows, labels, weight=weight[known])
     rates = [rate for num, rate in RATES for _ in range(num)]
     steps = lightgbm.reset_parameter(learning_rate=rates)
@@ -170,7 +170,7 @@ def train_cuts(examples: list[tuple[Floats, Floats]]) -> Forest:
 def cut_examples(page: Page, judge: Forest) -> tuple[Floats, Floats]:
     """Features of a page's cuts [C, G], and what each gains over the expected-best one [C]."""
     features = page["page"]
-    cuts = propose_cuts(judge.predict(features.columns), features.words, features.facts)
+    cuts = propose_cuts(judge.predict(features.rows), features.words, features.facts)
     truth = Counter(words_of(page["truth"] or ""))
     have: Counter[str] = Counter()
     num, common, f1 = 0, 0, []
@@ -181,7 +181,7 @@ def cut_examples(page: Page, judge: Forest) -> tuple[Floats, Floats]:
             have[word] += 1
         f1.append(2 * common / max(num + truth.total(), 1))
     gains = np.array(f1)[cuts.lasts] - f1[cuts.best]
-    return cuts.columns.T, gains.astype(np.float32)
+    return cuts.rows, gains.astype(np.float32)
 
 
 def export(booster, depth: int) -> Forest:  # type: ignore[no-untyped-def]
@@ -218,7 +218,7 @@ def extract(page: Page, model: Model) -> str:
     if "page" not in page:
         return ""
     features = page["page"]
-    probability = model.blocks.predict(features.columns)
+    probability = model.blocks.predict(features.rows)
     kept = choose_cut(probability, features.words, features.facts, model.cuts)
     kept = settle(page["blocks"], kept, features.words)
     return "\n".join(text for text, keep in zip(page["texts"], kept, strict=True) if keep)

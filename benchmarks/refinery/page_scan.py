@@ -51,7 +51,7 @@ def compare(pages: list[str]) -> dict[str, object]:
             changed[number] = num
         elif ours.texts:
             theirs.title, theirs.hints = ours.title, ours.hints
-            both = compute_features(ours).columns, compute_features(theirs).columns
+            both = compute_features(ours).rows, compute_features(theirs).rows
             num_features += bool(np.allclose(*both, atol=FEATURE_TOLERANCE))
         else:
             num_features += 1

@@ -72,7 +72,7 @@ def extract_main_text(
     if blocks.texts:
         page = compute_features(blocks)
         forest, judge = load_forests()
-        kept = choose_cut(forest.predict(page.columns), page.words, page.facts, judge)
+        kept = choose_cut(forest.predict(page.rows), page.words, page.facts, judge)
         kept = settle(blocks, kept, page.words)
         text = render(blocks, np.flatnonzero(kept).tolist(), style, tables=tables)
     if len(text) < SHORT_CHARS:

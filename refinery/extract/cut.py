@@ -32,13 +32,13 @@ class Cuts:
     Attributes:
         order: [N] blocks in falling order of probability.
         lasts: [C] index in `order` of the last block that each cut keeps.
-        columns: [G, C] features of the cuts: those of the page, its facts, those of each cut.
+        rows: [C, G] features of the cuts: those of the page, its facts, those of each cut.
         best: Index in `order` of the last block kept by the cut of highest expected F1.
     """
 
     order: NDArray[np.int64]
     lasts: NDArray[np.int64]
-    columns: NDArray[np.float32]
+    rows: NDArray[np.float32]
     best: int
 
 
@@ -120,13 +120,13 @@ def propose_cuts(
     ranking = _Ranking.of(probability[order].astype(np.float64), words[order].astype(np.float64))
     lasts = ranking.lasts()
     first_of_cut = len(CutPageRow) + len(facts)
-    columns = np.empty((first_of_cut + len(CutRow), len(lasts)), np.float32)
+    rows = np.empty((len(lasts), first_of_cut + len(CutRow)), np.float32)
     for page_row, value in ranking.page_features().items():
-        columns[page_row] = value
-    columns[len(CutPageRow) : first_of_cut] = np.array(facts)[:, None]
+        rows[:, page_row] = value
+    rows[:, len(CutPageRow) : first_of_cut] = facts
     for cut_row, values in ranking.cut_features(lasts).items():
-        columns[first_of_cut + cut_row] = values
-    return Cuts(order, lasts, columns, ranking.best)
+        rows[:, first_of_cut + cut_row] = values
+    return Cuts(order, lasts, rows, ranking.best)
 
 
 def choose_cut(
@@ -139,7 +139,7 @@ def choose_cut(
     cuts = propose_cuts(probability, words, facts)
     last = cuts.best
     if judge is not None:
-        last = int(cuts.lasts[np.argmax(judge.score(cuts.columns))])
+        last = int(cuts.lasts[np.argmax(judge.score(cuts.rows))])
     chosen = np.zeros(len(words), np.bool_)
     chosen[cuts.order[: last + 1]] = True
     return chosen

@@ -1,7 +1,7 @@
-"""Names of the rows of all feature arrays.
+"""Names of all features of blocks and of cuts.
 
-Every feature is a row [N] of a block array or a row [C] of a cut array. The trees of the weights
-name features by row number, so the order here belongs to the weights: a new row, or another order,
+Every feature is a column of the rows [N, F] of blocks or of the rows [C, G] of cuts. The trees of the weights
+name features by number, so the order here belongs to the weights: a new feature, or another order,
 means training anew (docs/extraction.md) and raising `FEATURES_VERSION`.
 Shapes: N blocks of a page, C cuts.
 """

@@ -122,30 +122,30 @@ class Forest:
             f"{prefix}_leaves": self.leaves,
         }
 
-    def predict(self, columns: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probability [N] of rows that are given as columns [F, N].
+    def predict(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probability [N] of rows [N, F].
 
         Rows of which the first trees are sure keep their score: on most pages half of the blocks
         are plainly navigation. The first trees are trained with higher rates, to be sure soon.
         """
         num_trees = len(self.features)
         stops = [*(min(num, num_trees) for num in _EXITS), num_trees]
-        score = self._walk(columns, stops, SURE_SCORE)
+        score = self._walk(rows, stops, SURE_SCORE)
         probability: NDArray[np.float32] = (1 / (1 + np.exp(-score))).astype(np.float32)
         return probability
 
-    def score(self, columns: NDArray[np.float32]) -> Scores:
-        """Sum of the leaves [N] of all trees for rows that are given as columns [F, N]."""
-        return self._walk(columns, [len(self.features)], np.inf)
+    def score(self, rows: NDArray[np.float32]) -> Scores:
+        """Sum of the leaves [N] of all trees for rows [N, F]."""
+        return self._walk(rows, [len(self.features)], np.inf)
 
-    def _walk(self, columns: NDArray[np.float32], stops: list[int], sure: float) -> Scores:
+    def _walk(self, rows: NDArray[np.float32], stops: list[int], sure: float) -> Scores:
         features = np.ascontiguousarray(self.features, np.uint16)
         # The loop reads without looking at bounds: what it is handed is checked once, here.
-        if features.max(initial=0) >= len(columns):
+        if features.max(initial=0) >= rows.shape[1]:
             raise ValueError(
-                f"the trees ask for feature {features.max()}, the rows have {len(columns)}"
+                f"the trees ask for feature {features.max()}, the rows have {rows.shape[1]}"
             )
-        scores = np.zeros(columns.shape[1])
-        rows = np.ascontiguousarray(columns.T, np.float32)
+        scores = np.zeros(len(rows))
+        rows = np.ascontiguousarray(rows, np.float32)
         add_leaves(rows, features, self.thresholds, self.leaves, np.array(stops), sure, scores)
         return scores

@@ -9,6 +9,7 @@ import pytest
 
 from refinery.extract.classifier import load_forests, weights_sha256
 from refinery.extract.cut import propose_cuts
+from refinery.extract.feature_layout import FEATURES_VERSION, NUM_FEATURES, feature_names
 from refinery.extract.feature_rows import (
     ContainerRow,
     CutPageRow,
@@ -19,7 +20,6 @@ from refinery.extract.feature_rows import (
     SumRow,
     TextRow,
 )
-from refinery.extract.features import FEATURES_VERSION, NUM_FEATURES, feature_names
 from refinery.extract.hints import NUM_HINTS
 from schemas.fingerprints import sha256_hex
 
@@ -75,8 +75,8 @@ def test_rows_are_counted_without_gaps(rows: type[IntEnum], num: int) -> None:
 def test_the_forests_ask_for_rows_that_exist() -> None:
     blocks, cuts = load_forests()
     facts = (0.0,) * (1 + NUM_HINTS)
-    columns = propose_cuts(np.ones(3, np.float32), np.ones(3, np.float32), facts).columns
+    rows = propose_cuts(np.ones(3, np.float32), np.ones(3, np.float32), facts).rows
 
     assert blocks.features.max() < NUM_FEATURES
-    assert len(columns) == 30
-    assert cuts.features.max() < len(columns)
+    assert rows.shape[1] == 30
+    assert cuts.features.max() < rows.shape[1]

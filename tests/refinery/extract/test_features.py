@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from refinery.extract.blocks import read_blocks
-from refinery.extract.features import PageFeatures, compute_features, feature_names
+from refinery.extract.feature_layout import feature_names
+from refinery.extract.features import PageFeatures, compute_features
 
 PAGE = (
     "<title>Oaks of England</title><body><nav class=menu><a href=a>Home</a> <a href=b>All trees"
@@ -25,7 +26,7 @@ def page() -> PageFeatures:
 
 
 def row(page: PageFeatures, name: str) -> list[float]:
-    values: list[float] = page.columns[feature_names().index(name)].tolist()
+    values: list[float] = page.rows[:, feature_names().index(name)].tolist()
     return values
 
 
@@ -101,7 +102,7 @@ def test_equal_blocks_are_counted() -> None:
 
 
 def test_every_feature_of_every_block_is_filled() -> None:
-    columns = compute_features(read_blocks("<body>x")).columns
+    rows = compute_features(read_blocks("<body>x")).rows
 
-    assert columns.shape == (len(feature_names()), 1)
-    assert np.isfinite(columns).all()
+    assert rows.shape == (1, len(feature_names()))
+    assert np.isfinite(rows).all()

@@ -11,7 +11,7 @@ def test_a_value_at_the_threshold_goes_left() -> None:
         np.array([[1]], np.int32), np.array([[0.5]], np.float32), np.array([[-9, 9]], np.float32)
     )
 
-    probability = forest.predict(np.array([[0, 0], [0.5, 0.6]], np.float32))
+    probability = forest.predict(np.array([[0, 0.5], [0, 0.6]], np.float32))
 
     assert np.round(probability).tolist() == [0, 1]
 
@@ -30,7 +30,7 @@ def test_exported_trees_score_as_lightgbm_does() -> None:
     }  # fmt: skip
     booster = lightgbm.train(parameters, lightgbm.Dataset(rows, labels), num_boost_round=30)
 
-    score = export(booster, DEPTH).score(np.ascontiguousarray(rows.T))
+    score = export(booster, DEPTH).score(rows)
 
     np.testing.assert_allclose(score, booster.predict(rows, raw_score=True), atol=1e-5)
 
@@ -47,7 +47,7 @@ def test_a_judge_may_cut_elsewhere() -> None:
     probability = np.array([0.9, 0.1, 0.8, 0.05], np.float32)
     words = np.array([10, 10, 10, 500], np.float32)
     cuts = propose_cuts(probability, words, ())
-    share_kept = len(cuts.columns) - 6
+    share_kept = cuts.rows.shape[1] - 6
     # One tree of one split: a cut that keeps over half of the page's words gains most.
     judge = Forest(
         np.array([[share_kept]], np.int32),

@@ -25,12 +25,12 @@ def _walk(forest: Forest, row: np.ndarray, tree: int) -> float:
 @pytest.mark.parametrize("num_trees", [1, 7, 8, 9, 20])
 def test_each_row_gets_the_leaves_that_a_plain_walk_reaches(num_trees: int) -> None:
     forest = _forest(num_trees, 3, 5)
-    columns = np.random.default_rng(0).normal(size=(5, 6)).astype(np.float32)
-    columns[2, 1] = np.nan  # is above nothing
+    rows = np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32)
+    rows[1, 2] = np.nan  # is above nothing
 
-    expected = [sum(_walk(forest, row, tree) for tree in range(num_trees)) for row in columns.T]
+    expected = [sum(_walk(forest, row, tree) for tree in range(num_trees)) for row in rows]
 
-    assert forest.score(columns).tolist() == expected
+    assert forest.score(rows).tolist() == expected
 
 
 def test_a_row_that_is_sure_after_the_first_trees_goes_no_further() -> None:
@@ -47,4 +47,4 @@ def test_rows_that_lack_a_feature_are_refused() -> None:
     with pytest.raises(ValueError, match=r"feature 4, the rows have 3"):
         Forest(
             np.array([[4]], np.uint16), np.zeros((1, 1), np.float32), np.zeros((1, 2), np.float32)
-        ).score(np.zeros((3, 2), np.float32))
+        ).score(np.zeros((2, 3), np.float32))
