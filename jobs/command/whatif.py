@@ -20,9 +20,9 @@ from refinery.clean.config import CleanConfig
 from refinery.publish.fetched import input_path
 from refinery.whatif.judge import (
     BYTES_PER_TOKEN,
+    Judge,
     Outcome,
     count_now,
-    count_then,
     estimate_tokens,
     read_ledger,
 )
@@ -53,10 +53,11 @@ def run(args: argparse.Namespace) -> int:
     ratios = {**ledger.bytes_per_token, **_ratios(args.bytes_per_token)}
     now, then = Outcome(), Outcome()
     files = ledger.files
+    judge = Judge(changed)
     top = TopBorders(read_ledger(files, changed), changed) if changed.top_fractions else None
     # Arrow and NumPy work outside of Python's lock, so files on several cores take less time.
     with ThreadPoolExecutor(max(1, min(len(files), os.cpu_count() or 1))) as pool:
-        for before, after in pool.map(lambda path: _count(path, changed, top), files):
+        for before, after in pool.map(lambda path: _count(path, changed, judge, top), files):
             now.add(before)
             then.add(after)
     used = {name: round(ratios.get(name, BYTES_PER_TOKEN), 3) for name in sorted(now.documents)}
@@ -70,12 +71,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _count(path: str, config: CleanConfig, top: TopBorders | None) -> tuple[Outcome, Outcome]:
+def _count(
+    path: str, config: CleanConfig, judge: Judge, top: TopBorders | None
+) -> tuple[Outcome, Outcome]:
     """The verdicts of one file's documents, as they stand and under the settings."""
     now, then = Outcome(), Outcome()
     for batch in read_ledger([path], config):
         count_now(now, batch)
-        count_then(then, batch, config, top=top)
+        judge.count(then, batch, top=top)
     return now, then
 
 

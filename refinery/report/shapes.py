@@ -15,7 +15,7 @@ from refinery.filters.rules import bounds_group, bounds_groups, rules_for
 from refinery.filters.shipped_rules import Rule
 from refinery.report.data import Histogram
 from refinery.report.tables import Tables
-from refinery.whatif.judge import map_columns
+from refinery.whatif.maps import map_columns
 
 SHOWN_RULES = 9
 # Length in words is shown whether or not it failed many.

@@ -18,21 +18,25 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from refinery.clean.config import CleanConfig
-from refinery.filters.rules import PYTHON, rules_for
+from refinery.filters.rules import PYTHON
 from refinery.filters.shipped_rules import rule_names
 from refinery.filters.values import Floats
-from refinery.language.config import UNSURE, UNWANTED
+from refinery.language.config import UNSURE, UNWANTED, LanguageConfig
 from refinery.language.identify import is_wanted
 from refinery.publish import storage
-from refinery.quality.config import QUALITY
+from refinery.quality.config import QUALITY, HeadConfig
 from refinery.quality.reasons import HEAD, LOW_SCORE, PARETO, TOP, head_reason, head_sampled
 from refinery.quality.sampling import is_sampled_out
+from refinery.whatif.first_failed import FirstFailed
+from refinery.whatif.maps import map_columns, map_table
 from schemas.errors import ContractError
 
 if TYPE_CHECKING:
     from refinery.whatif.top_fraction import TopBorders
 
 COLUMNS = ("source", "lang", "lang_score", "num_bytes", "values", "scores", "reasons")
+# Read as codes: strings of map keys took half of the time. Arrow does so within one row group only.
+_DICTIONARIES = ("source", "lang", "values.key_value.key", "scores.key_value.key")
 BATCH_ROWS = 32_768
 BYTES_PER_TOKEN = 4.0
 
@@ -68,10 +72,11 @@ def read_ledger(paths: Iterable[str], config: CleanConfig) -> Iterator[pa.Record
         with _opened(path) as source:
             # With `pre_buffer` pyarrow would keep a whole file in memory.
             try:
-                file = pq.ParquetFile(source, pre_buffer=False)
+                file = pq.ParquetFile(source, pre_buffer=False, read_dictionary=_DICTIONARIES)
             except (OSError, pa.ArrowInvalid) as error:
                 raise ContractError(f"{path}: no Parquet file of a ledger ({error})") from error
-            yield from file.iter_batches(BATCH_ROWS, columns=columns)
+            for group in range(file.num_row_groups):
+                yield from file.iter_batches(BATCH_ROWS, row_groups=[group], columns=columns)
 
 
 def _opened(uri: str) -> AbstractContextManager[Any]:
@@ -91,32 +96,57 @@ def count_now(outcome: Outcome, batch: pa.RecordBatch) -> None:
     _add(outcome, batch, has.to_numpy(zero_copy_only=False), _counts(first))
 
 
-def is_dropped(batch: pa.RecordBatch, config: CleanConfig) -> Mask:
-    """[rows] whether a document is dropped under the configuration, leaving out ranks by score."""
-    dropped = np.zeros(batch.num_rows, bool)
-    for _, failed in _Judged(batch, config).in_order():
-        dropped |= failed
-    return dropped
+class Judge:
+    """Verdicts under a configuration, batch by batch."""
 
+    def __init__(self, config: CleanConfig) -> None:
+        self._config = config
+        self._rules = FirstFailed(config.rules)
 
-def count_then(
-    outcome: Outcome, batch: pa.RecordBatch, config: CleanConfig, *, top: TopBorders | None = None
-) -> None:
-    """Add a batch with the verdicts under another configuration; `top` has the borders of all batches."""
-    judged = _Judged(batch, config)
-    dropped = np.zeros(batch.num_rows, bool)
-    by: Counter[str] = Counter()
-    for name, failed in judged.in_order():
-        fresh = failed & ~dropped
-        if num := int(fresh.sum()):
-            by[name] += num
+    def is_dropped(self, batch: pa.RecordBatch) -> Mask:
+        """[rows] whether a document is dropped, leaving out ranks by score."""
+        dropped = np.zeros(batch.num_rows, bool)
+        for _, failed in self._in_order(batch):
+            dropped |= failed
+        return dropped
+
+    def count(
+        self, outcome: Outcome, batch: pa.RecordBatch, *, top: TopBorders | None = None
+    ) -> None:
+        """Add a batch with its verdicts; `top` has the borders of all batches."""
+        dropped = np.zeros(batch.num_rows, bool)
+        by: Counter[str] = Counter()
+        for name, failed in self._in_order(batch):
+            fresh = failed & ~dropped
+            if num := int(fresh.sum()):
+                by[name] += num
+                dropped |= fresh
+        before = dropped.copy()
+        for name, failed in top.beyond(batch, before) if top is not None else ():
+            fresh = failed & ~dropped
+            by[name] += int(fresh.sum())
             dropped |= fresh
-    before = dropped.copy()
-    for name, failed in top.beyond(batch, before) if top is not None else ():
-        fresh = failed & ~dropped
-        by[name] += int(fresh.sum())
-        dropped |= fresh
-    _add(outcome, batch, dropped, by)
+        _add(outcome, batch, dropped, by)
+
+    def _in_order(self, batch: pa.RecordBatch) -> Iterator[tuple[str, Mask]]:
+        """Reason and mask [rows] of each check that fails, in the order in which the stage lists reasons.
+
+        Of rules with bounds, the first one that a document fails.
+        """
+        config = self._config
+        before, after = _other_reasons(batch)
+        yield from before
+        languages, codes = _languages(batch)
+        yield from _language(batch, config.language, languages, codes)
+        names, values = map_table(batch.column("values"))
+        yield from self._rules.by_name(names, values, languages=languages, codes_N=codes)
+        yield from after
+        scores = map_columns(batch.column("scores"))
+        least = config.quality.min_score
+        if least is not None and QUALITY in scores:
+            yield LOW_SCORE, np.asarray(scores[QUALITY] < least)
+        yield from _heads(scores, config.heads)
+        yield from _sampled(batch, scores, config)
 
 
 def _counts(names: pa.Array) -> Counter[str]:
@@ -124,7 +154,9 @@ def _counts(names: pa.Array) -> Counter[str]:
 
 
 def _add(outcome: Outcome, batch: pa.RecordBatch, dropped: Mask, by: Counter[str]) -> None:
-    source = batch.column("source").dictionary_encode()
+    source = batch.column("source")
+    if not pa.types.is_dictionary(source.type):
+        source = source.dictionary_encode()
     codes = source.indices.to_numpy(zero_copy_only=False)
     size = batch.column("num_bytes").fill_null(0).to_numpy(zero_copy_only=False)
     for code, name in enumerate(source.dictionary.to_pylist()):
@@ -135,148 +167,76 @@ def _add(outcome: Outcome, batch: pa.RecordBatch, dropped: Mask, by: Counter[str
     outcome.dropped_by.update(by)
 
 
-class _Judged:
-    """Verdicts on one batch under a configuration."""
-
-    def __init__(self, batch: pa.RecordBatch, config: CleanConfig) -> None:
-        self._batch = batch
-        self._config = config
-        self._rows = batch.num_rows
-        self._values = map_columns(batch.column("values"))
-        labels = batch.column("lang").fill_null("").dictionary_encode()
-        self._languages: list[str] = labels.dictionary.to_pylist()
-        self._codes = labels.indices.to_numpy(zero_copy_only=False)
-
-    def in_order(self) -> Iterator[tuple[str, Mask]]:
-        """Reason and mask [rows] of each rule that fails, in the order in which the stage lists reasons."""
-        before, after = self._other_reasons()
-        yield from before
-        yield from self._language()
-        yield from self._rules()
-        yield from after
-        least = self._config.quality.min_score
-        if least is not None:
-            score = map_columns(self._batch.column("scores")).get(QUALITY)
-            if score is not None:
-                yield LOW_SCORE, np.asarray(score < least)
-        yield from self._heads()
-        yield from self._sampled()
-
-    def _sampled(self) -> Iterator[tuple[str, Mask]]:
-        chosen = {QUALITY: self._config.quality.pareto}
-        chosen |= {head: config.pareto for head, config in self._config.heads.items()}
-        if not any(chosen.values()):
-            return
-        scores = map_columns(self._batch.column("scores"))
-        ids = self._batch.column("doc_id").to_pylist()
-        for head, config in chosen.items():
-            if config is not None and head in scores:
-                with np.errstate(invalid="ignore"):
-                    yield head_sampled(head), is_sampled_out(scores[head], ids, config)
-
-    def _heads(self) -> Iterator[tuple[str, Mask]]:
-        scores = map_columns(self._batch.column("scores"))
-        for head, config in self._config.heads.items():
-            if head in scores and config.action == "drop":
-                low, high = config.min_score, config.max_score
-                below = scores[head] < (-np.inf if low is None else low)
-                above = scores[head] > (np.inf if high is None else high)
-                yield head_reason(head), below | above
-
-    def _rules(self) -> Iterator[tuple[str, Mask]]:
-        """Rules by language, in the order of that language, on its documents.
-
-        A document without values (an excluded one) has NaN, which is outside of no bound.
-        """
-        for code, label in enumerate(self._languages):
-            members = np.flatnonzero(self._codes == code)
-            for rule in rules_for(label, self._config.rules) if label else ():
-                column = self._values.get(rule.value)
-                if column is None:
-                    continue
-                low, high = rule.bounds.minimum, rule.bounds.maximum
-                part = column[members]
-                outside = np.zeros(len(members), bool)
-                if low is not None:
-                    outside |= part < low
-                if high is not None:
-                    outside |= part > high
-                failed = np.zeros(self._rows, bool)
-                failed[members[outside]] = True
-                yield rule.name, failed
-
-    def _language(self) -> Iterator[tuple[str, Mask]]:
-        config = self._config.language
-        score = self._batch.column("lang_score").fill_null(1.0).to_numpy(zero_copy_only=False)
-        wanted = np.array([
-            not label or is_wanted(label, config)
-            for label in self._languages
-        ], bool)  # fmt: skip
-        least = np.array([
-            config.min_score_by_language.get(label, config.min_score) if label else None
-            for label in self._languages
-        ], dtype=np.float64)  # fmt: skip
-        unwanted = ~wanted[self._codes]
-        yield UNWANTED, unwanted
-        with np.errstate(invalid="ignore"):
-            yield UNSURE, ~unwanted & (score < least[self._codes])
-
-    def _other_reasons(self) -> tuple[list[tuple[str, Mask]], list[tuple[str, Mask]]]:
-        """Reasons that no column explains (excluded, addresses, line rules), as the ledger has them.
-
-        They are split into those that the stage lists before the rules, and those behind them.
-        """
-        reasons = self._batch.column("reasons")
-        flat, parents = pc.list_flatten(reasons), pc.list_parent_indices(reasons)
-        known = rule_names()
-        before: list[tuple[str, Mask]] = []
-        after: list[tuple[str, Mask]] = []
-        for name in pc.unique(flat).to_pylist():
-            if name in known or name in _COMPUTED or name.startswith(_COMPUTED_PREFIXES):
-                continue
-            mask = np.zeros(self._rows, bool)
-            mask[parents.filter(pc.equal(flat, name)).to_numpy(zero_copy_only=False)] = True
-            (after if name.startswith(("lines:", "words:", "verdict:")) else before).append(
-                (name, mask)
-            )
-        return sorted(before, key=lambda pair: pair[0]), after
+def _languages(batch: pa.RecordBatch) -> tuple[list[str], NDArray[np.int32]]:
+    """Labels of a batch, and the index of each document's; no language is the label ""."""
+    labels = batch.column("lang")
+    if pa.types.is_dictionary(labels.type):
+        labels = labels.dictionary_decode()
+    labels = labels.fill_null("").dictionary_encode()
+    return labels.dictionary.to_pylist(), labels.indices.to_numpy(zero_copy_only=False)
 
 
-def map_columns(maps: pa.MapArray) -> dict[str, Floats]:
-    """A map column as one array [rows] per key; NaN where a row lacks the key."""
-    size = len(maps)
-    offsets = maps.offsets.to_numpy(zero_copy_only=False)
-    start, count = int(offsets[0]), int(offsets[-1] - offsets[0])
-    keys = maps.keys.slice(start, count)
-    width = count // size if size else 0
-    if width and width * size == count and _repeat(keys, width):
-        # The usual ledger: every row has the same keys in one order.
-        table = maps.items.slice(start, count).to_numpy(zero_copy_only=False).reshape(size, width)
-        return {name: table[:, column] for column, name in enumerate(keys[:width].to_pylist())}
-    names = keys if pa.types.is_dictionary(keys.type) else keys.dictionary_encode()
-    codes = names.indices.to_numpy(zero_copy_only=False)
-    values = maps.items.slice(start, count).to_numpy(zero_copy_only=False)
-    labels = names.dictionary.to_pylist()
-    columns = np.full((len(labels), size), np.nan)
-    columns[codes, np.repeat(np.arange(size), np.diff(offsets))] = values
-    return dict(zip(labels, columns, strict=True))
+def _language(
+    batch: pa.RecordBatch, config: LanguageConfig, languages: list[str], codes: NDArray[np.int32]
+) -> Iterator[tuple[str, Mask]]:
+    score = batch.column("lang_score").fill_null(1.0).to_numpy(zero_copy_only=False)
+    wanted = np.array([not label or is_wanted(label, config) for label in languages], bool)
+    least = np.array([
+        config.min_score_by_language.get(label, config.min_score) if label else None
+        for label in languages
+    ], dtype=np.float64)  # fmt: skip
+    unwanted = ~wanted[codes]
+    yield UNWANTED, unwanted
+    with np.errstate(invalid="ignore"):
+        yield UNSURE, ~unwanted & (score < least[codes])
 
 
-def _repeat(keys: pa.Array, width: int) -> bool:
-    """Whether all rows have the same `width` keys in one order; compared as bytes."""
-    if pa.types.is_dictionary(keys.type):
-        codes = keys.indices.to_numpy(zero_copy_only=False)
-        return bool((codes.reshape(-1, width) == codes[:width]).all())
-    if not pa.types.is_string(keys.type) or keys.null_count:
-        return False
-    _, offsets, data = keys.buffers()
-    ends = np.frombuffer(offsets, np.int32)[keys.offset : keys.offset + len(keys) + 1]
-    period = int(ends[width] - ends[0])
-    lengths = np.diff(ends).reshape(-1, width)
-    if not (lengths == lengths[0]).all():
-        return False
-    text = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]].reshape(-1, period)
-    return bool((text == text[0]).all())
+def _heads(
+    scores: Mapping[str, Floats], heads: Mapping[str, HeadConfig]
+) -> Iterator[tuple[str, Mask]]:
+    for head, config in heads.items():
+        if head in scores and config.action == "drop":
+            low, high = config.min_score, config.max_score
+            below = scores[head] < (-np.inf if low is None else low)
+            above = scores[head] > (np.inf if high is None else high)
+            yield head_reason(head), below | above
+
+
+def _sampled(
+    batch: pa.RecordBatch, scores: Mapping[str, Floats], config: CleanConfig
+) -> Iterator[tuple[str, Mask]]:
+    chosen = {QUALITY: config.quality.pareto}
+    chosen |= {head: one.pareto for head, one in config.heads.items()}
+    if not any(chosen.values()):
+        return
+    ids = batch.column("doc_id").to_pylist()
+    for head, pareto in chosen.items():
+        if pareto is not None and head in scores:
+            with np.errstate(invalid="ignore"):
+                yield head_sampled(head), is_sampled_out(scores[head], ids, pareto)
+
+
+def _other_reasons(
+    batch: pa.RecordBatch,
+) -> tuple[list[tuple[str, Mask]], list[tuple[str, Mask]]]:
+    """Reasons that no column explains (excluded, addresses, line rules), as the ledger has them.
+
+    They are split into those that the stage lists before the rules, and those behind them.
+    """
+    reasons = batch.column("reasons")
+    flat, parents = pc.list_flatten(reasons), pc.list_parent_indices(reasons)
+    known = rule_names()
+    before: list[tuple[str, Mask]] = []
+    after: list[tuple[str, Mask]] = []
+    for name in pc.unique(flat).to_pylist():
+        if name in known or name in _COMPUTED or name.startswith(_COMPUTED_PREFIXES):
+            continue
+        mask = np.zeros(batch.num_rows, bool)
+        mask[parents.filter(pc.equal(flat, name)).to_numpy(zero_copy_only=False)] = True
+        (after if name.startswith(("lines:", "words:", "verdict:")) else before).append(
+            (name, mask)
+        )
+    return sorted(before, key=lambda pair: pair[0]), after
 
 
 def estimate_tokens(outcome: Outcome, bytes_per_token: Mapping[str, float]) -> dict[str, int]:

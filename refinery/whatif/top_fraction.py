@@ -17,7 +17,8 @@ from refinery.clean.config import CleanConfig
 from refinery.quality.config import TopFractionConfig
 from refinery.quality.reasons import head_not_best
 from refinery.quality.sampling import best_border, id_numbers, is_beyond
-from refinery.whatif.judge import Mask, is_dropped, map_columns
+from refinery.whatif.judge import Judge, Mask
+from refinery.whatif.maps import map_columns
 
 MILLION = 1_000_000
 
@@ -32,8 +33,9 @@ class TopBorders:
         self._configs = config.top_fractions
         scored: defaultdict[tuple[str, Group], list[tuple[NDArray[np.int32], NDArray[np.uint64]]]]
         scored = defaultdict(list)
+        judge = Judge(config)
         for batch in batches:
-            left = ~is_dropped(batch, config)
+            left = ~judge.is_dropped(batch)
             scores, ids = map_columns(batch.column("scores")), _ids(batch)
             for head, top in self._configs.items():
                 if head not in scores:

@@ -16,7 +16,7 @@ from refinery.clean.pages import CleanDocument, Payload
 from refinery.quality.config import ParetoConfig
 from refinery.quality.sampling import is_sampled_out
 from refinery.tables import arrow_schema
-from refinery.whatif.judge import map_columns
+from refinery.whatif.maps import map_columns
 from schemas.errors import SettingsError
 from schemas.manifest import read_manifest
 from schemas.tables import LEDGER
