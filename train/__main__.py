@@ -31,6 +31,10 @@ VERBS = {
         "train.commands.finetune",
         "fine-tuning as an evaluation, by a published protocol",
     ),
+    "study": (
+        "train.commands.study",
+        "runs that differ in named settings: searches, ablations, and what they decide",
+    ),
     "plan": ("train.commands.plan", "steps, tokens and learning rates of a recipe"),
     "selftest": ("train.commands.selftest", "every parallel strategy against one process"),
     "report": ("train.commands.report", "one offline page with the curves of a run"),

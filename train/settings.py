@@ -236,3 +236,14 @@ def load_train_settings(path: Path, overrides: Sequence[str] = ()) -> TrainSetti
     for warning in warnings:
         logger.warning("%s: %s", path, warning)
     return parse_settings(TrainSettings, data, where=str(path))
+
+
+def differing(before: Any, now: Any, key: str = "") -> list[tuple[str, Any, Any]]:
+    """Dotted keys of two trees of settings whose values differ, with both values."""
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        return [] if before == now else [(key, before, now)]
+    found = []
+    for name in sorted({*before, *now}):
+        dotted = f"{key}.{name}" if key else name
+        found += differing(before.get(name), now.get(name), dotted)
+    return found

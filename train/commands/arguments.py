@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from train.commands.recipes import find_recipe
+from train.recipe_files import find_recipe
 from train.settings import TrainSettings, load_train_settings
 
 

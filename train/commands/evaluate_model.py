@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import ContractError, PipelineError
-from schemas.manifest import Manifest
 from train.commands.evaluate import task_request
 from train.commands.evaluate_control import Control
 from train.commands.generate import fitting, write_texts
 from train.data.config import LoaderConfig
-from train.data.loader import open_split, shard_files
-from train.data.remote import ShardFiles, local_tokenizer, open_manifest
-from train.distributed.world import World, open_world
-from train.evaluation.chosen_rows import choose_rows
-from train.evaluation.heldout import EvaluationBatches, heldout_loss
+from train.data.loader import shard_files
+from train.data.remote import open_manifest
+from train.distributed.world import open_world
+from train.evaluation.open_heldout import HeldoutRequest, heldout_of_weights, open_heldout
 from train.evaluation.open_scorer import open_scorer, weights_hash
 from train.evaluation.open_tasks import open_tasks
 from train.evaluation.run_task import TaskChoice, Write
@@ -26,19 +22,9 @@ from train.evaluation.stored import StoredEvaluation
 from train.evaluation.task import GenerationTask
 from train.generation.config import GenerationConfig
 from train.generation.open_model import OpenModel, OpenWeights, open_weights, with_tokenizer
-from train.objectives.build import build_for_manifest
-from train.objectives.causal import CausalObjective
 from train.objectives.config import ObjectiveConfig, parse_objective
-from train.vocabulary.extension import read_extension
-from train.warm_start.tokenizers import vocabulary_grows
 
 _OF_FAMILY = {"t5": "span_corruption", "bert": "masked"}
-# The heads that an objective of a bert reads; a decoder needs its head for any.
-_HEADS = {
-    "masked": ("transform", "head_bias"),
-    "unilm": ("transform", "head_bias"),
-    "classify": ("class_head",),
-}
 
 
 def evaluate_model(args: argparse.Namespace, path: Path, folder: Path) -> dict[str, Any] | None:
@@ -62,7 +48,12 @@ def evaluate_model(args: argparse.Namespace, path: Path, folder: Path) -> dict[s
             weights, args.objective, () if manifest is None else manifest.columns
         )
         if files is not None:
-            result |= _heldout(args, weights, objective, files, world)
+            split = open_heldout(
+                weights,
+                HeldoutRequest(manifest=args.manifest, objective=objective, max_rows=args.max_rows),
+            )
+            found = heldout_of_weights(weights, split, world)
+            result |= {"objective": objective.name, "heldout": found.as_dict()}
         if tasks:
             opened = with_tokenizer(weights, args.tokenizer)
             known = objective if weights.state is not None or args.objective else None
@@ -128,71 +119,3 @@ def _objective(weights: OpenWeights, asked: str | None, columns: Sequence[str]) 
     # A folder does not say where its classes are predicted; the rows do.
     at_tokens = name == "classify" and "token_labels" in columns and "class_label" not in columns
     return parse_objective({"name": name, "at": "tokens"} if at_tokens else {"name": name})
-
-
-def _heldout(
-    args: argparse.Namespace,
-    weights: OpenWeights,
-    objective: ObjectiveConfig,
-    files: ShardFiles,
-    world: World,
-) -> dict[str, Any]:
-    """The held-out loss, if the ids of the rows are those of the weights.
-
-    Raises:
-        ContractError: They are not, or the rows are longer than the model reads.
-        PipelineError: The loss is not a number.
-    """
-    manifest, shape = open_manifest(files), weights.source.config
-    _check_tokenizer(args.manifest, weights, manifest, files)
-    if manifest.seq_len > shape.max_positions:
-        raise ContractError(
-            f"{args.manifest}: rows have {manifest.seq_len} tokens, the model of "
-            f"{weights.source.path} has {shape.max_positions} positions; pack shorter rows"
-        )
-    weights.require(_HEADS.get(objective.name))
-    plain = build_for_manifest(
-        objective.model_copy(update={"augment": None}),
-        manifest,
-        family=shape.family,
-        vocab_size=shape.vocab_size,
-        max_positions=shape.max_positions if shape.positions == "learned" else None,
-    )
-    seed = 0 if weights.state is None else int(weights.state["settings"].get("seed", 0))
-    data = open_split(files, manifest, LoaderConfig(), split="heldout", seed=0)
-    rows = None
-    if args.max_rows is not None:
-        rows = choose_rows(data.reader.tokens_by_source(), args.max_rows)
-    heldout = heldout_loss(
-        weights.model,
-        data,
-        EvaluationBatches(
-            make_batch=partial(plain.build, seed=seed),
-            causal=plain if isinstance(plain, CausalObjective) else None,
-        ),
-        world,
-        microbatch=8,
-        rows=rows,
-    )
-    if not heldout.is_finite:
-        raise PipelineError(
-            f"{weights.source.path}: the held-out loss is {heldout.totals.loss}, no number; nothing "
-            "was written"
-        )
-    return {"objective": objective.name, "heldout": heldout.as_dict()}
-
-
-def _check_tokenizer(
-    where: str, weights: OpenWeights, manifest: Manifest, files: ShardFiles
-) -> None:
-    known = weights.source.tokenizer_sha256
-    if known is not None:
-        if manifest.tokenizer.sha256 != known:
-            raise ContractError(
-                f"{where}: its tokenizer is {manifest.tokenizer.sha256[:16]}..., "
-                f"{weights.source.path} was trained with {known[:16]}..."
-            )
-        return
-    folder = local_tokenizer(files)
-    if vocabulary_grows(weights.source, manifest, folder, read_extension(folder)):
-        raise ContractError(f"{where}: its tokenizer has tokens that {weights.source.path} lacks")

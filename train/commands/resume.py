@@ -15,9 +15,8 @@ from train.checkpoint.config import CHANGEABLE
 from train.checkpoint.pointer import CHECKPOINTS_NAME, LATEST_NAME, step_of, whole_checkpoints
 from train.checkpoint.state_file import read_state, verify_checkpoint
 from train.commands.arguments import existing_folder, not_negative
-from train.commands.tree import differing
 from train.report.events import EVENTS_NAME, EventLog
-from train.settings import TrainSettings
+from train.settings import TrainSettings, differing
 
 _SETTINGS_NAME = "settings.yaml"
 

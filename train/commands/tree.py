@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from train.commands.arguments import existing_folder
+from train.settings import differing
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,17 +62,6 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     if before.get("world_size") != now.get("world_size"):
         ranks = [f"ranks: {before.get('world_size')} -> {now.get('world_size')}"]
     return settings + ranks + differences(before["environment"], now["environment"])
-
-
-def differing(before: Any, now: Any, key: str = "") -> list[tuple[str, Any, Any]]:
-    """Dotted keys of two trees of settings whose values differ, with both values."""
-    if not (isinstance(before, dict) and isinstance(now, dict)):
-        return [] if before == now else [(key, before, now)]
-    found = []
-    for name in sorted({*before, *now}):
-        dotted = f"{key}.{name}" if key else name
-        found += differing(before.get(name), now.get(name), dotted)
-    return found
 
 
 def _branches(folder: Path) -> dict[int, list[Path]]:

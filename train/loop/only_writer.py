@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import socket
@@ -14,7 +13,7 @@ from typing import TextIO
 
 from schemas.errors import PipelineError, SettingsError
 from train.distributed.world import World
-from train.report.events import NO_LOCKS
+from train.report.locks import take_lock
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +55,7 @@ def _hold(output: Path) -> TextIO:
     except OSError as error:
         raise SettingsError(f"output {output}: cannot be written ({error.strerror})") from error
     until = time.monotonic() + _PATIENCE_SECONDS
-    while not _is_locked(file):
+    while not take_lock(file):
         if time.monotonic() > until:
             file.seek(0)
             holder = file.read().strip() or "an unknown process"
@@ -71,18 +70,3 @@ def _hold(output: Path) -> TextIO:
     except OSError as error:  # a full disk holds no name; the lock holds
         logger.warning("%s: who holds it could not be written (%s)", output, error.strerror)
     return file
-
-
-def _is_locked(file: TextIO) -> bool:
-    """Take the lock, unless another process has it."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        if error.errno not in NO_LOCKS:
-            raise
-        logger.warning(
-            "%s: this file system has no locks; nothing keeps a second run out", file.name
-        )
-    return True

@@ -32,7 +32,7 @@ class CausalObjective:
 
     def build(self, rows: PackedRows, *, seed: int) -> Batch:
         """Inputs and labels of packed rows; nothing is drawn, so the seed is not used."""
-        rows = self._with_room_used(rows)
+        rows = self.with_room_used(rows)
         per_token = token_segments(rows)
         ids = rows.input_ids.astype(np.int64)
         labels = np.full(ids.shape, NO_LABEL, np.int64)
@@ -54,7 +54,7 @@ class CausalObjective:
 
     def first_tokens(self, rows: PackedRows) -> FirstTokens:
         """First tokens of the documents that no mark precedes: those that fill their row's front."""
-        rows = self._with_room_used(rows)
+        rows = self.with_room_used(rows)
         is_first = _begins_document(rows) & (rows.segment_start == 0)
         return FirstTokens(
             ids=rows.input_ids[rows.segment_row[is_first], 0],
@@ -85,7 +85,7 @@ class CausalObjective:
             sources=like.sources,
         )
 
-    def _with_room_used(self, rows: PackedRows) -> PackedRows:
+    def with_room_used(self, rows: PackedRows) -> PackedRows:
         """Rows whose first document begins there move by one, behind a mark, where they have padding.
 
         The row gains a segment: the mark, which `_marked` then gives to the document.

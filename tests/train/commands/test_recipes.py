@@ -16,7 +16,8 @@ from schemas.manifest import SpecialIds
 from tests.support.datasets import DatasetShape, write_dataset
 from tests.support.extended import TwoDatasets, write_two_datasets
 from train.__main__ import main
-from train.commands.recipes import find_recipe, shipped_recipes
+from train.commands import recipes as command
+from train.recipe_files import find_recipe, shipped_recipes
 from train.settings import load_train_settings
 
 SEQ_LEN = 16
@@ -101,6 +102,7 @@ def test_a_file_comes_before_a_name_and_an_unknown_name_is_refused(
 
     assert find_recipe(Path("bert")) == Path("bert")
     assert find_recipe(Path("gpt-small")).name == "gpt-small.yaml"
+    assert command.find_recipe is find_recipe
     with pytest.raises(SettingsError, match="no recipe of the package; did you mean 'gpt-small'"):
         find_recipe(Path("gpt-smal"))
     assert find_recipe(Path("gone.yaml")) == Path("gone.yaml")  # the reader says that it is gone

@@ -1,0 +1,71 @@
+"""`train study STUDY`: runs that differ in named settings, and what they allow to say."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+from train.commands.arguments import existing_file
+from train.studies.plan import StudyPlan, plan_study
+from train.studies.settings import load_study
+from train.studies.study import FoundStudy, read_study, run_study
+from train.studies.verdicts import ArmRow
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("study", type=existing_file, help="YAML file of the study")
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument(
+        "--plan", action="store_true", help="check it and print its runs; train nothing"
+    )
+    action.add_argument(
+        "--show", action="store_true", help="the table of what is done so far; train nothing"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Work on a study until it is done, alone or beside other workers, and print its table."""
+    study = load_study(Path(args.study))
+    if args.plan:
+        _print_plan(plan_study(study))
+        return 0
+    if args.show:
+        _print_table(read_study(study))
+        return 0
+    plan_study(study)  # what is refused costs no second of torch
+    from train.studies.execute import Executor
+
+    _print_table(run_study(study, Executor))
+    return 0
+
+
+def _print_plan(plan: StudyPlan) -> None:
+    print(
+        f"{len(plan.runs)} runs in {plan.folder}: {len(plan.arms)} arms, seeds {list(plan.study.seeds)}"
+    )
+    print(f"{'run':<40}{'parameters':>14}{'tokens':>14}{'steps':>10}{'operations':>13}")
+    for one in plan.runs:
+        sizes = one.sizes
+        print(
+            f"{one.name:<40}{sizes.parameters:>14,}{sizes.tokens:>14,}{sizes.steps:>10,}{sizes.flops:>13.3g}"
+        )
+
+
+def _print_table(study: FoundStudy) -> None:
+    figure, level = study.plan.measure.figure, study.plan.study.level
+    print(f"{'arm':<32}{figure:>14}{'difference':>12}{f'{level:.0%}':>24}{'finds':>9}  verdict")
+    for row in study.table.rows:
+        print(_line(row))
+    print(study.table.sentence)
+
+
+def _line(row: ArmRow) -> str:
+    value = "" if math.isnan(row.value) else f"{row.value:.4f}"
+    change = span = finds = ""
+    if row.difference is not None:
+        change = f"{row.difference.value:+.4f}"
+        if math.isfinite(row.difference.low):
+            span = f"{row.difference.low:+.4f} to {row.difference.high:+.4f}"
+            finds = f"{row.smallest:.4f}"
+    return f"{row.arm:<32}{value:>14}{change:>12}{span:>24}{finds:>9}  {row.verdict}"

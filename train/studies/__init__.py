@@ -1,0 +1,1 @@
+"""Studies: tables of runs that differ in named settings and end in a verdict with an interval."""

@@ -1,0 +1,123 @@
+"""Workers: each takes the next run that is neither done nor held, until nothing is left.
+
+Any number of workers on any machines that share the folder do a study together; all of them run this
+function, and none knows of the others but by locks. What a dead worker held is free at once, and the run goes on
+from its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from schemas.errors import ContractError, PipelineError
+from train.studies.claims import claim, holder
+from train.studies.outcome import Outcome, read_outcome, write_outcome
+from train.studies.runs import StudyRun
+
+logger = logging.getLogger(__name__)
+
+# Trains a run to its end, or to the step where it waits, and measures it.
+Execute = Callable[[StudyRun], Outcome]
+QUEUE_NAME, OUTCOMES_NAME = "queue", "outcomes"
+_LOOK_SECONDS = 1.0
+
+
+class AskedToStopError(PipelineError):
+    """The worker was asked to end (SIGTERM); what it worked on is saved and is taken up again."""
+
+
+def work_through(
+    runs: Sequence[StudyRun],
+    folder: Path,
+    execute: Execute,
+    *,
+    look_seconds: float = _LOOK_SECONDS,
+) -> dict[str, Outcome]:
+    """Do all runs, together with whoever else does; returns when the last one has its outcome.
+
+    Args:
+        runs: In the order in which they are taken.
+        folder: Folder of the study.
+        execute: Trains and measures one; an error that people can mend is the run's outcome.
+        look_seconds: Pause between two looks at runs that others hold.
+
+    Raises:
+        AskedToStopError: This worker was asked to end.
+        ContractError: An outcome is there of a run with other settings.
+    """
+    while True:
+        found = outcomes_of(runs, folder)
+        left = [run for run in runs if run.name not in found]
+        if not left:
+            return found
+        if not any(_take(run, folder, execute) for run in left):
+            held = {run.name: holder(folder / QUEUE_NAME, run.name) for run in left}
+            logger.info(
+                "%d runs are held by other workers: %s", len(left), next(iter(held.items()))
+            )
+            time.sleep(look_seconds)
+
+
+def outcomes_of(runs: Sequence[StudyRun], folder: Path) -> dict[str, Outcome]:
+    """The outcomes that are there, by name of the run.
+
+    Raises:
+        ContractError: One is of a run with other settings.
+    """
+    found = {}
+    for run in runs:
+        path = outcome_path(folder, run.name)
+        outcome = read_outcome(path)
+        if outcome is None:
+            continue
+        if outcome.fingerprint != run.fingerprint:
+            raise ContractError(
+                f"{path}: is of a run with other settings ({outcome.fingerprint[:12]}) than {run.name} has "
+                f"in this study ({run.fingerprint[:12]}); give the study another output, or the arm another name"
+            )
+        found[run.name] = outcome
+    return found
+
+
+def outcome_path(folder: Path, name: str) -> Path:
+    """The file of a run's outcome."""
+    return folder / OUTCOMES_NAME / f"{name}.json"
+
+
+def _take(run: StudyRun, folder: Path, execute: Execute) -> bool:
+    """Do a run unless somebody else does or has; says whether it was done here."""
+    with claim(folder / QUEUE_NAME, run.name) as is_mine:
+        if not is_mine or outcome_path(folder, run.name).is_file():
+            return False
+        logger.info("run %s", run.name)
+        outcome = outcome_or_failure(run, execute)
+        write_outcome(outcome_path(folder, run.name), outcome)
+    return True
+
+
+def outcome_or_failure(run: StudyRun, execute: Execute) -> Outcome:
+    """The outcome of a run; an error that people can mend is one, too.
+
+    Raises:
+        AskedToStopError: The worker was asked to end.
+    """
+    try:
+        return execute(run)
+    except AskedToStopError:
+        raise
+    except PipelineError as error:
+        logger.warning("run %s failed: %s", run.name, error)
+        return Outcome(
+            name=run.name,
+            fingerprint=run.fingerprint,
+            state="failed",
+            why=str(error) or "no reason given",
+        )
+
+
+def finished(runs: Sequence[StudyRun], found: Mapping[str, Outcome]) -> list[StudyRun]:
+    """The runs that came to their end."""
+    return [run for run in runs if run.name in found and found[run.name].is_done]
