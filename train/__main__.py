@@ -36,6 +36,7 @@ VERBS = {
         "runs that differ in named settings: searches, ablations, and what they decide",
     ),
     "plan": ("train.commands.plan", "steps, tokens and learning rates of a recipe"),
+    "ladder": ("train.commands.ladder", "what a larger run will reach, from runs of several sizes"),
     "selftest": ("train.commands.selftest", "every parallel strategy against one process"),
     "report": ("train.commands.report", "one offline page with the curves of a run"),
     "trace": ("train.commands.trace", "the documents that a step read"),
