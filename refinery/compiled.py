@@ -105,9 +105,17 @@ class Kernel(Generic[P, R]):
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of all that the compiled code depends on: code, types, constants, called kernels."""
+        """SHA-256 of all that the compiled code depends on: code, types, constants, called kernels.
+
+        Its module, too: numba imports it where it reads the code.
+        """
         code = self.function.__code__
-        parts = [code.co_code.hex(), repr(code.co_consts), repr(code.co_names)]
+        parts = [
+            str(self.function.__module__),
+            code.co_code.hex(),
+            repr(code.co_consts),
+            repr(code.co_names),
+        ]
         parts.append(repr(sorted(self.function.__annotations__.items())))
         for hint in get_type_hints(self.function).values():
             parts.append(repr(getattr(hint, "__annotations__", None)))
@@ -140,6 +148,13 @@ def inner_kernel(function: Callable[P, R]) -> Kernel[P, R]:
     It is compiled with the kernels that call it: a third of what numba compiles is for callers in Python.
     """
     return Kernel(function, counts_references=False, is_inner=True)
+
+
+def read_only(array: ArrayT) -> ArrayT:
+    """A view of an array as a `NamedTuple` of a kernel's arrays asks for it: contiguous, and not to be written."""
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return cast(ArrayT, view)
 
 
 def compile_loaded(package: str) -> list[Kernel[..., Any]]:

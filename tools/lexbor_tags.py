@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 import numpy as np
+from numpy.typing import NDArray
 from selectolax.lexbor import LexborHTMLParser
 
 from refinery.extract.blocks import Blocks, blocks_of
@@ -49,21 +50,26 @@ def tags_by_lexbor(markup: str) -> Tags:
     values: list[dict[str, str]] = [dict(_VALUE.findall(tag[3])) for tag in found]
     classes: dict[str, int] = {"": 0}
     numbers = [_whole(v["start"] if "start" in v else v.get("value", "")) for v in values]
-    behind = [text[end + 1 : start] for end, start in zip(ends, [*starts[1:], None], strict=True)]
+    encoded = text.encode("utf-8", "replace")
     return Tags(
-        text=text,
-        starts=np.array(starts),
-        ends=np.array(ends),
+        markup=np.frombuffer(encoded, np.uint8),
+        firsts=_in_bytes(text, starts),
+        lasts=_in_bytes(text, ends),
         name_ids=np.array([_NUMBERS.get(tag[2], 0) for tag in found]),
         is_opening=np.array([not tag[1] for tag in found]),
         closings=np.array(_closings(found)),
-        is_blank=np.array([all(c <= " " for c in piece) for piece in behind]),
         classes=np.array([classes.setdefault(v.get("class", ""), len(classes)) for v in values]),
         name_bits=np.array([_word_bits(v) for v in values]),
         numbers=np.array(numbers),
         col_spans=np.array([_whole(v.get("colspan", "")) for v in values]),
         row_spans=np.array([_whole(v.get("rowspan", "")) for v in values]),
     )
+
+
+def _in_bytes(text: str, offsets: list[int]) -> NDArray[np.int64]:
+    """Offsets of bytes in UTF-8, from offsets of characters."""
+    pieces = [text[i:j] for i, j in zip([0, *offsets], offsets, strict=False)]
+    return np.cumsum([len(piece.encode("utf-8", "replace")) for piece in pieces])
 
 
 def _escaped(element: re.Match[str]) -> str:

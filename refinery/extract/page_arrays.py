@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from refinery.compiled import read_only
 from refinery.extract.blocks import Blocks
 
 Ints = NDArray[np.int64]
@@ -38,11 +39,5 @@ class PageArrays(NamedTuple):
 
 
 def arrays_of(blocks: Blocks) -> PageArrays:
-    """The arrays of a page, read-only; those of another type or layout are copied."""
-    return PageArrays(*(_read_only(getattr(blocks, name)) for name in PageArrays._fields))
-
-
-def _read_only(numbers: Ints) -> Ints:
-    view = np.ascontiguousarray(numbers, np.int64).view()
-    view.flags.writeable = False
-    return view
+    """The arrays of a page, read-only."""
+    return PageArrays(*(read_only(getattr(blocks, name)) for name in PageArrays._fields))

@@ -21,9 +21,6 @@ from refinery.extract.tags import Tags
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-# Marks <br> apart from line ends of the source; no parsed page holds it.
-BREAK = "\0"
-
 
 @dataclass(frozen=True)
 class Drawing:
@@ -72,7 +69,6 @@ def read_tag_texts(tags: Tags, drawing: Drawing) -> TagTexts:
     inside = tags.covered(remarks)
     kinds[inside] = Kind.SKIP
     is_skipped |= inside
-    texts.update(dict.fromkeys(np.flatnonzero(kinds == Kind.BREAK).tolist(), BREAK))
     texts.update(_images(tags, np.flatnonzero(kinds == Kind.IMAGE), drawing))
     marked = np.flatnonzero(IS_MARKED[tags.name_ids] & (kinds == Kind.INLINE))
     names = (MARKED_OF[number] for number in tags.name_ids[marked].tolist())

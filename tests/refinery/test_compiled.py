@@ -122,6 +122,17 @@ def test_the_fingerprint_follows_constants_and_called_kernels() -> None:
     assert len(prints) == 8
 
 
+def test_a_kernel_that_moves_to_another_module_is_another_one() -> None:
+    source = "def f(x: int) -> int:\n    return x"
+    prints = set()
+    for module in ("old_home", "new_home"):  # numba imports it where it reads the code
+        names: dict[str, object] = {"__name__": module}
+        exec(source, names)
+        prints.add(Kernel(names["f"]).fingerprint)  # type: ignore[arg-type]
+
+    assert len(prints) == 2
+
+
 LOOP = """
 from __future__ import annotations
 import sys

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from refinery.compiled import Filled, Matrix, bare_kernel
 from refinery.extract.scan.builder import (
     CLASSES,
     CLOSES,
@@ -37,8 +36,6 @@ from refinery.extract.scan.builder import (
     TITLE_END,
     WORDS,
     Builder,
-    Bytes,
-    Ints,
     build_table,
     new_builder,
 )
@@ -118,50 +115,20 @@ def _is_quirks(head: bytes) -> bool:
     return bool(_QUIRKS.match(quoted[0]) or without)
 
 
-@bare_kernel
-def measure(
-    out: Bytes, size: int, tags: Matrix[Ints], starts_T: Filled[Ints], ends_T: Filled[Ints],
-    is_blank_T: Filled[NDArray[np.bool_]],
-) -> None:  # fmt: skip
-    """Turn offsets of bytes into offsets of characters, and tell where the text behind a tag is blank."""
-    more, at = 0, 0
-    for tag in range(len(starts_T)):
-        for column in (START, END):
-            offset = int(tags[tag, column])
-            is_blank = True
-            while at < offset:
-                byte = int(out[at])
-                more += byte & 0xC0 == 0x80
-                is_blank = is_blank and byte <= 32
-                at += 1
-            if column == START:
-                starts_T[tag] = offset - more
-                if tag > 0:
-                    is_blank_T[tag - 1] = is_blank
-            else:
-                ends_T[tag] = offset - more
-                at = offset + 1
-    is_blank_T[len(starts_T) - 1] = True
-
-
 def _tags_of(builder: Builder) -> Tags:
     num, size = int(builder.state[TAGS]), int(builder.state[OUT])
-    tags, kinds = builder.tags[:num], builder.tags[:num, KIND]
-    starts, ends = np.empty(num, np.int64), np.empty(num, np.int64)
-    is_blank = np.empty(num, np.bool_)
-    measure(builder.out, size, tags, starts, ends, is_blank)
+    tags = builder.tags[:num]
 
     def column(index: int) -> NDArray[np.int64]:
         return np.ascontiguousarray(tags[:, index])
 
     return Tags(
-        text=builder.out[:size].tobytes().decode("utf-8", "replace"),
-        starts=starts,
-        ends=ends,
+        markup=builder.out[:size],
+        firsts=column(START),
+        lasts=column(END),
         name_ids=column(TAG_NAME),
-        is_opening=kinds != CLOSES,
+        is_opening=tags[:, KIND] != CLOSES,
         closings=column(CLOSING),
-        is_blank=is_blank,
         classes=column(CLASSES),
         name_bits=column(WORDS),
         numbers=column(NUMBER),
