@@ -1,4 +1,4 @@
-"""`train ladder`: the law of loss by size and tokens from runs of several sizes, and what it says of a larger one."""
+"""`train ladder`: runs of several sizes and lengths, the law of loss that they follow, what it says of a larger run."""
 
 from __future__ import annotations
 
@@ -10,14 +10,26 @@ from schemas.errors import SettingsError
 from schemas.plain_json import json_text
 from train.commands.arguments import existing_file, positive
 from train.scaling.law import Allocation
+from train.scaling.points import LadderPoints
 from train.scaling.points_file import read_points
+from train.studies.ladder import (
+    COUNTED_WORDS,
+    POINTS_NAME,
+    LadderPlan,
+    climb,
+    load_ladder,
+    plan_ladder,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
+        "ladder", nargs="?", type=existing_file, help="YAML file: train its runs, then fit them"
+    )
+    parser.add_argument("--plan", action="store_true", help="print the runs; train nothing")
+    parser.add_argument(
         "--points",
         type=existing_file,
-        required=True,
         help="a JSON line for each run: parameters, tokens, loss (nats per token)",
     )
     parser.add_argument(
@@ -50,10 +62,44 @@ def amount(text: str) -> float:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Fit the law to the runs of the file, and print the verdict."""
+    """Train what is not trained, fit the law to the runs, and print the verdict."""
+    if (args.ladder is None) == (args.points is None):
+        raise SettingsError("ladder: give the file of a ladder, or --points of finished runs")
     if args.farthest < 1:
         raise SettingsError(f"--farthest {args.farthest:g}: expected 1 or more")
-    points = read_points(args.points, counted=args.counted)
+    if args.ladder is None:
+        _print_verdict(read_points(args.points, counted=args.counted), args)
+        return 0
+    plan = plan_ladder(load_ladder(args.ladder))
+    if args.plan:
+        _print_plan(plan)
+        return 0
+    from train.studies.execute import Executor  # torch starts only now
+
+    for name, outcome in climb(plan, Executor(plan.measure)).items():
+        if not outcome.is_done:
+            print(f"{name} failed: {outcome.why}")
+    counted = COUNTED_WORDS[plan.settings.counted]
+    _print_verdict(read_points(plan.folder / POINTS_NAME, counted=counted), args)
+    return 0
+
+
+def _print_plan(plan: LadderPlan) -> None:
+    flops = sum(run.flops for run in plan.runs)
+    print(
+        f"{len(plan.runs)} runs in {plan.folder}, {flops:.3g} operations; counted: "
+        f"{COUNTED_WORDS[plan.settings.counted]}"
+    )
+    print(f"{'run':<28}{'parameters':>12}{'tokens':>14}{'steps':>9}{'peak rate':>12}")
+    for run in plan.runs:
+        rate = run.settings.schedule.peak_lr
+        print(
+            f"{run.name:<28}{plan.parameters[run.name]:>12,}{run.tokens:>14,}{run.sizes.steps:>9,}"
+            f"{'published' if rate is None else f'{rate:.3g}':>12}"
+        )
+
+
+def _print_verdict(points: LadderPoints, args: argparse.Namespace) -> None:
     from train.scaling.fit import Question, fit_ladder, ladder_lines  # scipy starts only now
 
     target = None
@@ -72,4 +118,3 @@ def run(args: argparse.Namespace) -> int:
         print(json_text(verdict))
     else:
         print("\n".join(ladder_lines(fit)))
-    return 0
