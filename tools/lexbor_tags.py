@@ -15,8 +15,10 @@ from selectolax.lexbor import LexborHTMLParser
 
 from refinery.extract.blocks import Blocks, blocks_of
 from refinery.extract.formulas import write_scripts_as_formulas
+from refinery.extract.inner_pages import write_inner_pages
 from refinery.extract.scan.names import BUILDER_NAMES
-from refinery.extract.tag_kinds import NAME_ATTRIBUTES, NAME_WORDS
+from refinery.extract.signs import SCANNED_WORDS
+from refinery.extract.tag_kinds import NAME_ATTRIBUTES
 from refinery.extract.tag_texts import Drawing
 from refinery.extract.tags import Tags
 
@@ -34,7 +36,7 @@ _NUMBERS = {name: number for number, name in enumerate(BUILDER_NAMES, 1)}
 
 def blocks_by_lexbor(html: str) -> Blocks:
     """The blocks of a page as the scan gives them, but for title and hints, from lexbor's tree."""
-    html, has_scripts = write_scripts_as_formulas(html)
+    html, has_scripts = write_scripts_as_formulas(write_inner_pages(html))
     body = LexborHTMLParser(html).body
     if body is None:
         return Blocks()
@@ -90,7 +92,7 @@ def _closings(found: list[re.Match[str]]) -> list[int]:
 
 def _word_bits(values: dict[str, str]) -> int:
     names = "\0".join(values.get(name, "") for name in ("class", *NAME_ATTRIBUTES)).lower()
-    return sum(1 << number for number, word in enumerate(NAME_WORDS) if word in names)
+    return sum(1 << number for number, word in enumerate(SCANNED_WORDS) if word in names)
 
 
 def _whole(value: str) -> int:

@@ -21,6 +21,7 @@ from refinery.extract.config import Formulas
 from refinery.extract.formulas import write_scripts_as_formulas
 from refinery.extract.hidden import Hidden
 from refinery.extract.hints import Hints, read_hints
+from refinery.extract.inner_pages import write_inner_pages
 from refinery.extract.nesting import Nesting, number_paths
 from refinery.extract.scan.block_texts import (
     BOLD_CHARS,
@@ -39,10 +40,9 @@ from refinery.extract.scan.block_texts import (
     write_blocks,
 )
 from refinery.extract.scan.read import read_tags
+from refinery.extract.signs import NAME_BITS, SCANNED_WORDS
 from refinery.extract.tag_kinds import (
     IS_CONTROL,
-    NAME_WORDS,
-    TAG_ID_OF,
     TAG_IDS,
     Kind,
 )
@@ -53,6 +53,7 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 _SPACES = re.compile(r"\s+")
+_LIST_TYPE = re.compile(r' type="([aAiI1])"')
 MAX_BLOCKS = 20_000
 
 
@@ -79,6 +80,7 @@ class Blocks:
         starts, ends: [E] first block inside each element, and one past the last.
         hidden_bits: [E] bit i where the element is hidden as `Hidden` i says.
         numbers: By element, the number that <ol start> or <li value> gives it.
+        list_types: By element, the `type` of a list with numbers; "-" behind it where they fall.
         col_spans, row_spans: By element, columns and rows that a cell covers, where it says so.
         title: Text of the page's <title>.
         hints: What the page says about itself.
@@ -101,6 +103,7 @@ class Blocks:
     ends: Ints = field(default_factory=_no_ints)
     hidden_bits: Ints = field(default_factory=_no_ints)
     numbers: dict[int, int] = field(default_factory=dict)
+    list_types: dict[int, str] = field(default_factory=dict)
     col_spans: dict[int, int] = field(default_factory=dict)
     row_spans: dict[int, int] = field(default_factory=dict)
     title: str | None = None
@@ -114,8 +117,8 @@ def read_blocks(html: str, *, image_text: bool = False, formulas: Formulas = "te
     Of a formula, "tex" gives its TeX where the page holds it and what is drawn otherwise, "drawn"
     always what is drawn, "drop" nothing.
     """
-    html, has_scripts = write_scripts_as_formulas(html)
-    scan = read_tags(html, NAME_WORDS)
+    html, has_scripts = write_scripts_as_formulas(write_inner_pages(html))
+    scan = read_tags(html, SCANNED_WORDS)
     drawing = Drawing(image_text, formulas, has_scripts)
     blocks = Blocks() if scan.tags is None else blocks_of(scan.tags, drawing)
     blocks.title = _SPACES.sub(" ", scan.title).strip() or None
@@ -136,6 +139,8 @@ class _Reading:
     def __init__(self, tags: Tags, said: TagTexts) -> None:
         self._tags = tags
         self._kinds = said.kinds
+        self._tag_ids = said.tag_ids
+        self._keeps_lines = said.keeps_lines
         self._tag_texts = said.texts
         self._is_skipped = said.is_skipped
         self._hidden = said.hidden
@@ -153,17 +158,29 @@ class _Reading:
         num = len(openings)
         blocks.starts = starts[:num]
         blocks.ends = np.searchsorted(first_nodes, 2 * tags.closings[openings])
-        blocks.tag_ids = TAG_ID_OF[tags.name_ids[openings]]
+        blocks.tag_ids = self._tag_ids[openings]
         blocks.parents, blocks.depths = nesting.parents[:num], nesting.depths[:num]
         # Names of an element that holds no block are on no block's path.
         holding = blocks.starts < blocks.ends
         classes = np.where(holding, tags.classes[openings], 0)
-        blocks.name_bits = np.where(holding, tags.name_bits[openings], 0)
+        blocks.name_bits = np.where(holding, tags.name_bits[openings] & NAME_BITS, 0)
         blocks.paths = number_paths(blocks.parents, blocks.tag_ids, classes)
         blocks.hidden_bits = self._hidden_bits(openings)
         blocks.numbers = _by_element(tags.numbers[openings])
+        blocks.list_types = self._list_types(openings)
         blocks.col_spans = _by_element(tags.col_spans[openings])
         blocks.row_spans = _by_element(tags.row_spans[openings])
+
+    def _list_types(self, openings: Ints) -> dict[int, str]:
+        """By element, how the items of a list with numbers are counted, where its tag says so."""
+        types: dict[int, str] = {}
+        for element in np.flatnonzero(self._tag_ids[openings] == TAG_IDS["ol"]).tolist():
+            markup = self._tags.markup_of(int(openings[element]))
+            kind = _LIST_TYPE.search(markup)
+            said = (kind[1] if kind else "1") + ("-" if " reversed=" in markup else "")
+            if said != "1":
+                types[element] = said
+        return types
 
     def _hidden_bits(self, openings: Ints) -> Ints:
         """Bits of `Hidden` for each of these elements."""
@@ -198,10 +215,10 @@ class _Reading:
     def _source(self) -> Source:
         tags, said = self._tags, sorted(self._tag_texts.items())
         texts = [text.encode("utf-8", "replace") for _, text in said]
-        is_code = TAG_ID_OF[tags.name_ids] == TAG_IDS["pre"]
+        is_code = self._tag_ids == TAG_IDS["pre"]
         arrays: tuple[Any, ...] = (
             tags.markup, tags.firsts, tags.lasts, self._kinds, tags.closings, tags.is_blank,
-            self._is_skipped, is_code, IS_CONTROL[tags.name_ids] & tags.is_opening,
+            self._is_skipped, is_code, self._keeps_lines, IS_CONTROL[tags.name_ids] & tags.is_opening,
             np.array([tag for tag, _ in said], np.int64),
             np.cumsum([0, *map(len, texts)]), np.frombuffer(b"".join(texts), np.uint8),
             signs_of_characters(),

@@ -56,9 +56,9 @@ _IMAGE_CLASSES = frozenset(
 )  # fmt: skip
 _UNSURE_CLASSES = frozenset(("math", "equation", "formula", "eq"))
 _IMAGE_ADDRESS = re.compile(
-    r"latex\.php\?|latex\.codecogs\.com|equation\?tex=|/math/render/|mathtex\.cgi|mimetex|[?&]cht=tx"
+    r"latex\.php\?|latex\.codecogs\.com|equation\?tex=|/math/render/|mathtex\.cgi|mimetex|math\?formula=|[?&]cht=tx"
 )
-_TEX_IN_ADDRESS = re.compile(r"[?&](?:tex|latex|chl|eq)=([^&#]+)")
+_TEX_IN_ADDRESS = re.compile(r"[?&](?:tex|latex|chl|eq|formula)=([^&#]+)")
 _CODECOGS = re.compile(r"codecogs\.com/[\w.]+(?:\?|/)([^&#]+)")
 _LOOKS_LIKE_TEX = re.compile(
     r"\\[a-zA-Z]+\s*[{_^(\\]|[_^]\{|[\w)}]\^[\w{]|\\(?:[a-zA-Z]+)(?:\s|$)|="

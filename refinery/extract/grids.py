@@ -16,6 +16,8 @@ from refinery.extract.tag_kinds import TAG_IDS
 # A cell with more lays out a page: in any table, and in one whose rows show that it is a list.
 CELL_CHARS = 300
 LISTED_CELL_CHARS = 1_000
+# Remarks under a heading may be long.
+HEADED_CELL_CHARS = 5_000
 LISTED_CELL_BLOCKS = 12
 # So many rows of two filled cells or more, or one cell of heading, make a list of a table.
 LISTED_ROWS = 3
@@ -24,6 +26,7 @@ MOST_SPAN = 100
 
 _TABLE, _ROW, _HEAD = TAG_IDS["table"], TAG_IDS["tr"], TAG_IDS["th"]
 _CELLS = (TAG_IDS["td"], _HEAD)
+_FOOT, _CAPTION = TAG_IDS["tfoot"], TAG_IDS["caption"]
 _NO_CELL_TEXT = {TAG_IDS[name] for name in ("h1", "h2", "h3", "pre", "article", "section", "form")}
 
 
@@ -32,14 +35,16 @@ class Grid:
     """A table: its rows, each a list of the elements that are its cells, and the blocks in them.
 
     Attributes:
-        rows: By row element, in order, its cells.
+        rows: By row element, in order, its cells; rows of a foot come last.
         blocks: By cell element, the blocks in it.
         has_inner: Whether a cell holds another table.
+        captions: The blocks of its caption.
     """
 
     rows: dict[int, list[int]] = field(default_factory=dict)
     blocks: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     has_inner: bool = False
+    captions: list[int] = field(default_factory=list)
 
 
 class Grids:
@@ -74,7 +79,14 @@ class Grids:
             if cell >= 0:
                 self._grids[table_of[element]].blocks[cell].append(block)
                 self._cells[block] = table_of[element]
+            elif tags[element] == _CAPTION and table_of[element] >= 0:
+                self._grids[table_of[element]].captions.append(block)
         self._grids = {table: grid for table, grid in self._grids.items() if self._is_data(grid)}
+        if _FOOT in tags:
+            for grid in self._grids.values():
+                grid.rows = dict(
+                    sorted(grid.rows.items(), key=lambda row: tags[parents[row[0]]] == _FOOT)
+                )
 
     def table_of(self, block: int) -> int:
         """The table of data that a block stands in a cell of; -1 for none."""
@@ -82,9 +94,9 @@ class Grids:
         return table if table in self._grids else -1
 
     def data_tables(self) -> Iterable[list[int]]:
-        """The blocks in the cells of each table of data."""
+        """The blocks in the cells of each table of data, and those of its caption."""
         for grid in self._grids.values():
-            yield [block for blocks in grid.blocks.values() for block in blocks]
+            yield [*grid.captions, *(block for blocks in grid.blocks.values() for block in blocks)]
 
     def _is_data(self, grid: Grid) -> bool:
         """Whether a table shows data, and does not lay out a page."""
@@ -98,11 +110,12 @@ class Grids:
         ):
             return False
         filled = [sum(cell in grid.blocks for cell in cells) for cells in grid.rows.values()]
-        is_listed = sum(num >= 2 for num in filled) >= LISTED_ROWS or any(
-            tags[cell] == _HEAD for cells in grid.rows.values() for cell in cells
-        )
+        is_headed = any(tags[cell] == _HEAD for cells in grid.rows.values() for cell in cells)
+        is_listed = sum(num >= 2 for num in filled) >= LISTED_ROWS or is_headed
         most_blocks = LISTED_CELL_BLOCKS if is_listed else 1
         most_chars = LISTED_CELL_CHARS if is_listed else CELL_CHARS
+        if is_headed and min(map(len, grid.rows.values())) >= 2:
+            most_chars = HEADED_CELL_CHARS
         return all(
             len(cell) <= most_blocks and sum(len(texts[block]) for block in cell) <= most_chars
             for cell in grid.blocks.values()
@@ -126,7 +139,8 @@ class Grids:
                     " ".join(self._blocks.texts[b].split()) for b in blocks if b in kept
                 )
                 width = min(max(self._blocks.col_spans.get(cell, 1), 1), MOST_SPAN)
-                height = min(max(self._blocks.row_spans.get(cell, 1), 1), MOST_SPAN)
+                # 0 reaches down to the end of the table's part.
+                height = min(self._blocks.row_spans.get(cell, 1) or MOST_SPAN, MOST_SPAN)
                 for column in range(len(row), len(row) + width):
                     covered[column] = height - 1
                 row += [text, *[""] * (width - 1)]

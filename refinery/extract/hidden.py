@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from refinery.extract.tags import Tags
+
+Ints = NDArray[np.int64]
 
 # What is searched for in the markup; a pattern without regard to case would be ten times slower.
 _SIGNS = (' hidden="', 'aria-hidden="true', "display", "visibility", "DISPLAY", "VISIBILITY")
@@ -22,6 +25,8 @@ _STYLE = re.compile(
     r" hidden=\"(?!until-found)",
     re.I,
 )
+_LINE_KEEPING = ("white-space",)
+_KEEPS_LINES = re.compile(r" style=\"[^\"]*?white-space\s*:\s*(?:pre|break-spaces)", re.I)
 _ARIA = re.compile(r" aria-hidden=\"true\"", re.I)
 # Words in class, id or role of what a reader can unfold.
 _UNFOLDS = re.compile(
@@ -54,11 +59,19 @@ class HiddenElements:
     aria: list[int] = field(default_factory=list)
 
 
+def find_line_keepers(tags: Tags) -> Ints:
+    """Opening tags of the elements whose style keeps the line ends of the source; <pre> apart."""
+    found = [
+        tag for tag in _tags_with(tags, _LINE_KEEPING) if _KEEPS_LINES.search(tags.markup_of(tag))
+    ]
+    return np.array(found, np.int64)
+
+
 def find_hidden(tags: Tags) -> HiddenElements:
     """Find the tags of a body that hide their element."""
     found = HiddenElements()
-    for tag in _signed(tags):
-        markup = tags.text[int(tags.starts[tag]) : int(tags.ends[tag]) + 1]
+    for tag in _tags_with(tags, _SIGNS):
+        markup = tags.markup_of(tag)
         if _STYLE.search(markup):
             found.hidden.append(tag)
             if _UNFOLDS.search(markup):
@@ -68,10 +81,10 @@ def find_hidden(tags: Tags) -> HiddenElements:
     return found
 
 
-def _signed(tags: Tags) -> list[int]:
+def _tags_with(tags: Tags, signs: tuple[str, ...]) -> list[int]:
     """Opening tags that hold one of the signs, in order."""
     text, offsets = tags.text, []
-    for sign in _SIGNS:
+    for sign in signs:
         offset = text.find(sign)
         while offset >= 0:
             offsets.append(offset)

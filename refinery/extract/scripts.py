@@ -20,6 +20,8 @@ MOST_SCRIPT_CHARS = 30
 MARKED_NAMES = ("sup", "sub", "rt", "q")
 
 _MARKUP = re.compile(r"<[^>]*>")
+_READING_BEFORE = re.compile(r"</rtc?>\s*(?:<rtc[^>]*>)?\s*$")
+_READING_BEHIND = re.compile(r"\s*(?:</rtc>)?\s*<rtc?\b")
 _INLINE = re.compile(
     r"</?(?:a|b|i|em|strong|var|span|font|small|big|u|cite|mark|nobr|bdi|abbr|dfn|code)\b[^<>]*>"
 )
@@ -27,6 +29,11 @@ _MINUS = "-−–"
 _NUMBER = re.compile(rf"[{_MINUS}+]?\d+(?:[.,]\d+)?")
 _NEGATIVE = re.compile(rf"[{_MINUS}]\d+")
 _NOTE = re.compile(r"\d{1,3}(?:[,–-] ?\d{1,3})*|[a-z]")
+_NOTE_NUMBER = re.compile(r"[1-9]\d{0,2}(?:[,–-] ?\d{1,3})*")
+# A word, the end of a sentence or of a quote, characters that are written without spaces: no power stands there.
+_NOTE_BASE = re.compile(
+    r"(?:[^\W\d_]{3}|[.,;:!?][\"'”’)]?|[”’»]|[\u3001-\u303f\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff5e])$"
+)
 _CENTS = re.compile(r"\d\d")
 _PRICE = re.compile(r"[$€£¥₹₩￥]\s?\d[\d.,]*$")
 # Letters that stand for numbers; others behind a digit are ordinals (2e, 1o, 3a, 4t).
@@ -37,7 +44,9 @@ _ORDINALS = frozenset(
 _EXPRESSION = re.compile(rf"[\w.,()|/*·×+{_MINUS} ]+")
 _OPERATOR = re.compile(rf"(?<=.)[/*·×+{_MINUS}](?=.)")
 _UNITS = "[kcdmµμn]?m|in|ft|yd|mi|km|cm|mm|[kcm]?s"
-_UNIT = re.compile(rf"(?:^|[^^\W\d_])(?:{_UNITS})$")
+_POWER_BASE = re.compile(
+    rf"(?<![^\W\d_])(?:{_UNITS}|sin|cos|tan|cot|log|ln|sinh|cosh|tanh)$|[=+*/(−] ?[^\W\d_]{{2}}$"
+)
 
 
 def script_marks(tags: Tags, chosen: Iterable[tuple[int, str]]) -> dict[int, str]:
@@ -59,8 +68,7 @@ def script_marks(tags: Tags, chosen: Iterable[tuple[int, str]]) -> dict[int, str
             quote_ends.append(closing)
             num_quotes += 1
         elif name == "rt":
-            is_bracketed = text.endswith("</rp>", 0, start)
-            before, after = ("", "") if is_bracketed else ("(", ")")
+            before, after = _reading_marks(text, start, int(tags.ends[closing]) + 1)
         else:
             end = int(tags.starts[closing])
             if end - inside > BASE_MARKUP_CHARS:
@@ -77,6 +85,15 @@ def script_marks(tags: Tags, chosen: Iterable[tuple[int, str]]) -> dict[int, str
         if after:
             written[closing] = after
     return written
+
+
+def _reading_marks(text: str, start: int, end: int) -> tuple[str, str]:
+    """Brackets around a reading that has none of its own; readings side by side share them."""
+    if text.endswith("</rp>", 0, start):
+        return "", ""
+    is_next = _READING_BEFORE.search(text[max(0, start - BASE_MARKUP_CHARS) : start])
+    goes_on = _READING_BEHIND.match(text[end : end + BASE_MARKUP_CHARS])
+    return " " if is_next else "(", "" if goes_on else ")"
 
 
 def _opens_link(text: str, start: int) -> bool:
@@ -104,8 +121,13 @@ def mark_superscript(base: str, script: str, *, behind: str, is_note: bool) -> t
         return ".", ""
     is_value = _ends_with_value(base)
     if _NUMBER.fullmatch(script):
-        is_power = is_value or bool(_UNIT.search(base) or _NEGATIVE.fullmatch(script))
-        return ("^", "") if is_power else ("", "")
+        is_power = is_value or bool(_POWER_BASE.search(base) or _NEGATIVE.fullmatch(script))
+        if is_power and not (base[-1] in ")]}" and _NOTE_BASE.search(base)):
+            return "^", ""
+    if _NOTE_NUMBER.fullmatch(script) and _NOTE_BASE.search(base):
+        return "[", "]"
+    if _NUMBER.fullmatch(script):
+        return "", ""
     return _mark_expression("^", base, script) if is_value else ("", "")
 
 

@@ -37,7 +37,7 @@ _BLOCK_NAMES = (
     "caption colgroup table tbody td tfoot th thead tr "
     "button head marquee noscript title"
 )
-_VOID_BLOCK_NAMES = "area base basefont bgsound col frame hr link meta"
+_VOID_BLOCK_NAMES = "col frame hr"
 _SKIPPED_NAMES = (
     "script style template svg iframe noembed noframes object select textarea canvas video audio "
     "map datalist dialog"
@@ -71,6 +71,7 @@ _CONTROLS = ("input", "button", "select", "textarea", "svg", "label", "form")
 # stay inside the line, unless they hold a block.
 _KNOWN = {
     *_KINDS, *TAGS[1:], *_CONTROLS, *MARKED_NAMES, "embed", "keygen", "param", "source", "track", "wbr",
+    "area", "base", "basefont", "bgsound", "link", "meta",
 }  # fmt: skip
 
 # Tables [1 + M] by number of a name.
@@ -78,7 +79,9 @@ KIND_OF = np.array(
     [Kind.INLINE, *(_KINDS.get(name, Kind.INLINE) for name in BUILDER_NAMES)], np.int64
 )
 IS_UNKNOWN = np.array([True, *(name not in _KNOWN for name in BUILDER_NAMES)])
-TAG_ID_OF = np.array([0, *(TAG_IDS.get(name, 0) for name in BUILDER_NAMES)])
+# Old names of <pre>.
+_TAG_OF = {**TAG_IDS, **dict.fromkeys(("listing", "plaintext", "xmp"), TAG_IDS["pre"])}
+TAG_ID_OF = np.array([0, *(_TAG_OF.get(name, 0) for name in BUILDER_NAMES)])
 IS_CONTROL = np.array([False, *(name in _CONTROLS for name in BUILDER_NAMES)])
 # Names that `scripts.py` gives marks, by number of the name; empty for all others.
 MARKED_OF = ["", *(name if name in MARKED_NAMES else "" for name in BUILDER_NAMES)]

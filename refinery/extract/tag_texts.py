@@ -5,21 +5,30 @@ Shapes: T tags, opening and closing ones, in order.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from refinery.extract.code import read_code
 from refinery.extract.config import Formulas
+from refinery.extract.controls import join_lines, open_windows, read_controls
 from refinery.extract.formulas import formula_of_image, read_formulas
-from refinery.extract.hidden import HiddenElements, find_hidden
+from refinery.extract.hidden import HiddenElements, find_hidden, find_line_keepers
 from refinery.extract.inline import image_names, sticker_names
+from refinery.extract.left_out import find_left_out
+from refinery.extract.roles import read_roles
 from refinery.extract.scripts import script_marks
-from refinery.extract.tag_kinds import IS_MARKED, IS_UNKNOWN, KIND_OF, MARKED_OF, Kind
+from refinery.extract.signs import Signs
+from refinery.extract.tag_kinds import IS_MARKED, IS_UNKNOWN, KIND_OF, MARKED_OF, TAG_ID_OF, Kind
 from refinery.extract.tags import Tags
+from refinery.extract.verse import lay_out_verse
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+
+_LETTER = re.compile(r' alt="([^\W\d_])"')
 
 
 @dataclass(frozen=True)
@@ -43,13 +52,17 @@ class TagTexts:
 
     Attributes:
         kinds: [T] `Kind` of each tag; SKIP inside what is no text.
+        tag_ids: [T] index in `TAGS` of what each element is, by its name, its role or what it holds.
         is_skipped: [T] whether the text behind each tag is no text of the page.
+        keeps_lines: [T] whether line ends of the source are drawn behind each tag; code apart.
         texts: By index of a tag.
         hidden: The elements that the page hides.
     """
 
     kinds: Ints
+    tag_ids: Ints
     is_skipped: Bools
+    keeps_lines: Bools
     texts: dict[int, str]
     hidden: HiddenElements
 
@@ -57,15 +70,27 @@ class TagTexts:
 def read_tag_texts(tags: Tags, drawing: Drawing) -> TagTexts:
     """Tell the kinds of tags apart, and read what is drawn otherwise than as text."""
     kinds = _kinds_of(tags)
+    tag_ids: Ints = TAG_ID_OF[tags.name_ids]
+    signs = Signs(tags)
     is_skipped = tags.covered(np.flatnonzero(kinds == Kind.SKIP))
     kinds[is_skipped] = Kind.SKIP
+    texts = read_controls(tags, kinds, signs)
+    read_roles(tags, kinds, tag_ids, signs)
+    code = read_code(tags, kinds, tag_ids, signs)
+    lay_out_verse(tags, kinds, tag_ids, signs)
+    texts.update(code.texts)
+    for tag in [*code.left_out, *find_left_out(tags, kinds, signs)]:
+        kinds[tag + 1 : tags.closings[tag]] = Kind.SKIP
+        is_skipped[tag : tags.closings[tag]] = True
+    is_skipped[code.blanks] = True
     formulas = read_formulas(tags, drawing.formulas, has_scripts=drawing.has_scripts)
-    texts = {tag: text for tag, text in formulas.texts.items() if kinds[tag] != Kind.SKIP}
+    formula_texts = {tag: text for tag, text in formulas.texts.items() if kinds[tag] != Kind.SKIP}
+    texts.update(formula_texts)
     for tag, closing in formulas.covered:
         kinds[tag + 1 : closing] = Kind.SKIP
         is_skipped[tag:closing] = True
     hidden = find_hidden(tags)
-    remarks = _remarks(tags, kinds, hidden, list(texts))
+    remarks = _remarks(tags, kinds, hidden, list(formula_texts))
     inside = tags.covered(remarks)
     kinds[inside] = Kind.SKIP
     is_skipped |= inside
@@ -73,7 +98,9 @@ def read_tag_texts(tags: Tags, drawing: Drawing) -> TagTexts:
     marked = np.flatnonzero(IS_MARKED[tags.name_ids] & (kinds == Kind.INLINE))
     names = (MARKED_OF[number] for number in tags.name_ids[marked].tolist())
     texts.update(script_marks(tags, zip(marked.tolist(), names, strict=True)))
-    return TagTexts(kinds, is_skipped, texts, hidden)
+    return TagTexts(
+        kinds, tag_ids, is_skipped, tags.covered(find_line_keepers(tags)), texts, hidden
+    )
 
 
 def _kinds_of(tags: Tags) -> Ints:
@@ -81,6 +108,8 @@ def _kinds_of(tags: Tags) -> Ints:
     kinds[~tags.is_opening] = Kind.CLOSING
     # Whatever its name says, the body is the block that holds all others.
     kinds[0] = Kind.BLOCK
+    open_windows(tags, kinds)
+    join_lines(tags, kinds)
     # Browsers draw an element that they do not know inside the line. One that holds a block is laid
     # out by the page's own style, as the parts of most web components are.
     unknown = np.flatnonzero(IS_UNKNOWN[tags.name_ids] & (kinds == Kind.INLINE))
@@ -101,6 +130,16 @@ def _remarks(tags: Tags, kinds: Ints, hidden: HiddenElements, formulas: list[int
     return remarks
 
 
+def _letter_of(tags: Tags, image: int, markup: str) -> str:
+    """The letter that an image stands for inside a word: an initial, a rare character."""
+    letter = _LETTER.search(markup)
+    if letter is None:
+        return ""
+    before, behind = int(tags.starts[image]) - 1, int(tags.ends[image]) + 1
+    is_in_word = tags.text[before].isalnum() or tags.text[behind].isalnum()
+    return letter[1] if is_in_word else ""
+
+
 def _images(tags: Tags, images: Ints, drawing: Drawing) -> dict[int, str]:
     markup = [tags.text[i:j] for i, j in zip(*tags.spans(images), strict=True)]
     name_images = image_names if drawing.image_text else sticker_names
@@ -109,4 +148,6 @@ def _images(tags: Tags, images: Ints, drawing: Drawing) -> dict[int, str]:
         formula = formula_of_image(tag)
         if formula:
             names[index] = "" if drawing.formulas == "drop" else formula
+        elif not names[index]:
+            names[index] = _letter_of(tags, int(images[index]), tag)
     return dict(zip(images.tolist(), names, strict=True))

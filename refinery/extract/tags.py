@@ -119,3 +119,8 @@ class Tags:
     def spans(self, chosen: Ints) -> tuple[list[int], list[int]]:
         """Offsets of "<" and of ">" of these tags in the text, as lists."""
         return self.starts[chosen].tolist(), self.ends[chosen].tolist()
+
+    def inside_of(self, tag: int) -> str:
+        """The markup between an opening tag and its closing one."""
+        written = self.markup[int(self.lasts[tag]) + 1 : int(self.firsts[self.closings[tag]])]
+        return written.tobytes().decode("utf-8", "replace")

@@ -26,9 +26,9 @@ MOST_HIDDEN_SHARE = 0.25
 # Shorter texts are said twice on purpose.
 REPEATED_CHARS = 40
 
-_CODE = TAG_IDS["pre"]
+_CODE, _BUTTON = TAG_IDS["pre"], TAG_IDS["button"]
 _UNITS = [TAG_IDS["dl"], TAG_IDS["details"]]
-_FROM_ALL = 1 << Hidden.FROM_ALL
+_FROM_ALL, _UNFOLDING = 1 << Hidden.FROM_ALL, 1 << Hidden.UNFOLDING
 
 
 def settle(blocks: Blocks, kept: Bools, words: NDArray[np.float32]) -> Bools:
@@ -37,6 +37,7 @@ def settle(blocks: Blocks, kept: Bools, words: NDArray[np.float32]) -> Bools:
     for unit in _units(blocks):
         if words[unit] @ kept[unit] * 2 >= words[unit].sum():
             settled[unit] = True
+    _keep_questions(blocks, settled)
     total = float(words @ settled)
     for first, end in _hidden_parts(blocks):
         if words[first:end] @ settled[first:end] < MOST_HIDDEN_SHARE * total:
@@ -71,6 +72,16 @@ def _units(blocks: Blocks) -> Iterator[NDArray[np.int64]]:
         yield np.array(table, np.int64)
     for element in np.flatnonzero(np.isin(blocks.tag_ids, _UNITS)).tolist():
         yield np.arange(blocks.starts[element], blocks.ends[element])
+
+
+def _keep_questions(blocks: Blocks, kept: Bools) -> None:
+    """Keep the button that unfolds a part of the page which is kept: it asks what the part answers."""
+    for element in np.flatnonzero(blocks.hidden_bits & _UNFOLDING).tolist():
+        first, end = int(blocks.starts[element]), int(blocks.ends[element])
+        if 0 < first < end and kept[first:end].all():
+            holder = int(blocks.elements[first - 1])
+            if blocks.tag_ids[holder] == _BUTTON:
+                kept[first - 1] = True
 
 
 def _hidden_parts(blocks: Blocks) -> Iterator[tuple[int, int]]:

@@ -1,7 +1,8 @@
 """Write the text of blocks: a kernel walks along the tags of a page and tidies what stands between them.
 
 Blanks become one space; lines end where <br> stands, two of them leave an empty line. Between Chinese or
-Japanese characters a line end of the source is no space. Code keeps its line ends and indentation.
+Japanese characters a line end of the source is no space. Code keeps its line ends and indentation; so
+does text whose style keeps them its line ends. Soft hyphens and blanks without width are not written.
 Shapes: U bytes of markup in UTF-8, T tags, K tags that stand for text, N blocks.
 """
 
@@ -29,22 +30,27 @@ NUM_BLOCK_COLUMNS = 9
 _IS_END, _BOLD_CHANGE, _CODE_CHANGE = range(3)
 NUM_CHANGES = 3
 # Cells of `state`: blocks, offset to write at and the run's first one, what stands since the last visible
-# character, whether that one is wide, whether the run has a block, what is open, what was counted.
+# character, whether that one is wide, whether the run has a block, what is open, what was counted, and
+# whether a line of code was just ended by <br>.
 (NUM, _AT, _BEGIN, _BLANKS, _ENDS, _IS_WIDE, _IS_OPEN, _LINK, _COUNTED_LINK, _BOLD, _CODE, _BREAKS,
- _IMAGES, _CONTROLS, _IS_FULL) = range(15)  # fmt: skip
-NUM_CELLS = 15
+ _IMAGES, _CONTROLS, _IS_FULL, _IS_BROKEN) = range(16)  # fmt: skip
+NUM_CELLS = 16
 # What blanks since the last visible character are: none, of one line, beginning with a line end, others.
 _NONE, _SAME_LINE, _LINE_END, _OTHER = range(4)
-# Bits of a character: whether it is a blank, and whether it is written without spaces around it.
-_IS_BLANK, _IS_WIDE_CHARACTER = 1, 2
+# Bits of a character: whether it is a blank, whether it is written without spaces around it, always or beside
+# such characters, and whether nobody sees it.
+_IS_BLANK, _IS_WIDE_CHARACTER, _IS_WIDE_MARK, _IS_UNSEEN = 1, 2, 4, 8
 _TABLE_SIZE = 1 << 16
 _WIDE = ((0x2E80, 0x303F), (0x3040, 0x30FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF),
          (0xFF01, 0xFF60))  # fmt: skip
+_WIDE_MARKS = "“”‘’—…·"
+# Where a word may break, and marks of a file's beginning.
+_UNSEEN = (0xAD, 0x200B, 0x2060, 0xFEFF)
 
 _BLOCK, _LINK_KIND, _BOLD_KIND, _BREAK, _VOID, _IMAGE = (
     int(kind) for kind in (Kind.BLOCK, Kind.LINK, Kind.BOLD, Kind.BREAK, Kind.VOID, Kind.IMAGE)
 )
-_AMP, _SPACE, _NEW_LINE, _TAB = 38, 32, 10, 9
+_AMP, _SPACE, _NEW_LINE, _TAB, _HARD_SPACE = 38, 32, 10, 9, 0xA0
 
 
 class Source(NamedTuple):
@@ -57,6 +63,7 @@ class Source(NamedTuple):
         closings: [T] index of the closing tag; of others their own index.
         is_blank, is_skipped: [T] whether the text behind holds nothing above a space, or is no text.
         is_code: [T] whether the tag opens code.
+        keeps_lines: [T] whether line ends of the source are drawn behind the tag.
         is_control: [T] whether the tag opens a form control.
         said_tags: [K] tags that stand for text, rising.
         said_bounds: [K + 1] offsets of their texts.
@@ -72,6 +79,7 @@ class Source(NamedTuple):
     is_blank: Bools
     is_skipped: Bools
     is_code: Bools
+    keeps_lines: Bools
     is_control: Bools
     said_tags: Ints
     said_bounds: Ints
@@ -95,6 +103,8 @@ def signs_of_characters() -> Bytes:
     table[[code for code in range(_TABLE_SIZE) if chr(code).isspace()]] |= _IS_BLANK
     for first, last in _WIDE:
         table[first : last + 1] |= _IS_WIDE_CHARACTER
+    table[[ord(mark) for mark in _WIDE_MARKS]] |= _IS_WIDE_MARK
+    table[list(_UNSEEN)] |= _IS_UNSEEN
     table.flags.writeable = False
     return table
 
@@ -159,7 +169,13 @@ def _put(w: Written, point: int) -> None:
 
 
 @inner_kernel
-def _part(w: Written, is_wide: bool) -> None:
+def _are_wide(before: int, after: int) -> bool:
+    """Whether a line end of the source between two characters is no space: both are wide, or one and its quote."""
+    return before != 0 and after != 0 and (before | after) & _IS_WIDE_CHARACTER != 0
+
+
+@inner_kernel
+def _part(w: Written, wide: int) -> None:
     """Write what parts the next visible character from the one before."""
     if w.state[_AT] > w.state[_BEGIN]:
         blanks, ends = w.state[_BLANKS], w.state[_ENDS]
@@ -167,9 +183,11 @@ def _part(w: Written, is_wide: bool) -> None:
             _put(w, _NEW_LINE)
             if ends > 1:
                 _put(w, _NEW_LINE)
-        elif blanks != _NONE and not (blanks == _LINE_END and is_wide and w.state[_IS_WIDE]):
+        elif blanks != _NONE and not (
+            blanks == _LINE_END and _are_wide(wide, int(w.state[_IS_WIDE]))
+        ):
             _put(w, _SPACE)
-    w.state[_BLANKS], w.state[_ENDS], w.state[_IS_WIDE] = _NONE, 0, is_wide
+    w.state[_BLANKS], w.state[_ENDS], w.state[_IS_WIDE] = _NONE, 0, wide
 
 
 @inner_kernel
@@ -185,7 +203,7 @@ def _add_blank(w: Written, point: int) -> None:
 @inner_kernel
 def _copy_plain(w: Written, text: Bytes, i: int, end: int) -> int:
     """Write visible ASCII up to what is none; returns the offset behind it."""
-    _part(w, False)
+    _part(w, 0)
     at = int(w.state[_AT])
     while i < end:
         byte = int(text[i])
@@ -200,7 +218,7 @@ def _copy_plain(w: Written, text: Bytes, i: int, end: int) -> int:
 
 @inner_kernel
 def _write_line(
-    w: Written, signs: Bytes, text: Bytes, first: int, end: int, is_markup: bool
+    w: Written, signs: Bytes, text: Bytes, first: int, end: int, is_markup: bool, keeps_lines: bool
 ) -> int:
     """Write a piece of text as part of a line; returns its characters, or 0 where all are blanks."""
     i, size, is_visible = first, 0, False
@@ -214,11 +232,14 @@ def _write_line(
         point, i = _read_sign(text, i, end, is_markup)
         size += 1
         sign = int(signs[min(point, _TABLE_SIZE - 1)])
-        if sign & _IS_BLANK:
+        if keeps_lines and point == _NEW_LINE:
+            w.state[_ENDS] += 1
+            w.state[_BLANKS] = _NONE
+        elif sign & _IS_BLANK:
             _add_blank(w, point)
-        else:
+        elif sign & _IS_UNSEEN == 0:
             is_visible = True
-            _part(w, sign & _IS_WIDE_CHARACTER != 0)
+            _part(w, sign & (_IS_WIDE_CHARACTER | _IS_WIDE_MARK))
             _put(w, point)
     return size if is_visible else 0
 
@@ -229,11 +250,17 @@ def _write_code(
 ) -> int:
     """Write a piece of code as it stands; returns its characters, or 0 where all are blanks."""
     i, size, is_visible = first, 0, False
+    # A line end of the source beside <br> is the same one.
+    if w.state[_IS_BROKEN] and i < end and text[i] == _NEW_LINE:
+        i += 1
+    w.state[_IS_BROKEN] = 0
     while i < end:
         point, i = _read_sign(text, i, end, is_markup)
         size += 1
-        is_visible = is_visible or signs[min(point, _TABLE_SIZE - 1)] & _IS_BLANK == 0
-        _put(w, point)
+        is_blank = signs[min(point, _TABLE_SIZE - 1)] & (_IS_BLANK | _IS_UNSEEN) != 0
+        is_visible = is_visible or not is_blank
+        # Editors write blanks that hold.
+        _put(w, _SPACE if point == _HARD_SPACE else point)
     return size if is_visible else 0
 
 
@@ -277,7 +304,7 @@ def _end_run(w: Written) -> None:
         state[_BEGIN] = state[_AT]
     state[_AT] = state[_BEGIN]
     state[_BLANKS], state[_ENDS], state[_IS_WIDE] = _NONE, 0, 0
-    state[_IS_OPEN] = state[_BREAKS] = 0
+    state[_IS_OPEN] = state[_BREAKS] = state[_IS_BROKEN] = 0
 
 
 @inner_kernel
@@ -287,7 +314,8 @@ def _write_piece(
     if w.state[_CODE] > 0:
         size = _write_code(w, s.signs, text, first, end, is_markup)
     else:
-        size = _write_line(w, s.signs, text, first, end, is_markup)
+        keeps_lines = is_markup and s.keeps_lines[node >> 1]
+        size = _write_line(w, s.signs, text, first, end, is_markup, keeps_lines)
     if size > 0:
         _count(s, w, node, size)
 
@@ -312,6 +340,7 @@ def _write_break(w: Written) -> None:
     w.state[_BREAKS] += 1
     if w.state[_CODE] > 0:
         _put(w, _NEW_LINE)
+        w.state[_IS_BROKEN] = 1
     else:
         w.state[_ENDS] += 1
         w.state[_BLANKS] = _NONE

@@ -67,7 +67,7 @@ SPANNED = ACTIVES + MAX_ACTIVE + 1
 NAME_SLOTS, MOST_NAMES = 2048, 256
 VALUE_SLOTS, MOST_ATTRIBUTES = 256, 32
 REFERENCE_SLOTS, MOST_REFERENCES = 8192, 2304
-MOST_WORDS = 32
+MOST_WORDS = 60
 NAME_HASHES = NAME_SLOTS
 RULES = NAME_HASHES + MOST_NAMES
 TRAITS = RULES + MOST_NAMES
@@ -82,10 +82,11 @@ IS_LEGACY = REFERENCE_FIRSTS + MOST_REFERENCES
 WINDOWS = IS_LEGACY + MOST_REFERENCES
 NUM_WORDS = WINDOWS + 32
 WORD_FIRSTS = NUM_WORDS + 1
-# By letter, bits of the name words that begin with it.
-LETTERS = WORD_FIRSTS + MOST_WORDS
+# Of each name word, in the order of their first letters, its bit; by letter, the first word that begins with it.
+WORD_BITS = WORD_FIRSTS + MOST_WORDS + 1
+LETTERS = WORD_BITS + MOST_WORDS
 # Behind all of them, the bytes of names and of values.
-TEXTS = LETTERS + 32
+TEXTS = LETTERS + 33
 
 
 class Builder(NamedTuple):
@@ -138,9 +139,11 @@ def build_table(name_words: tuple[str, ...]) -> Ints:
     put(IS_LEGACY, [0, *references.is_legacy])
     put(WINDOWS, references.windows)
     put(NUM_WORDS, [len(name_words)])
-    put_texts(WORD_FIRSTS, [word.encode() for word in name_words])
-    for i, word in enumerate(name_words):
-        table[LETTERS + (ord(word[0]) & 31)] |= 1 << i
+    by_letter = sorted(range(len(name_words)), key=lambda bit: name_words[bit][0])
+    put_texts(WORD_FIRSTS, [name_words[bit].encode() for bit in by_letter])
+    put(WORD_BITS, by_letter)
+    firsts = [ord(name_words[bit][0]) & 31 for bit in by_letter]
+    put(LETTERS, np.searchsorted(firsts, np.arange(33)).tolist())
     bytes_behind = np.frombuffer(bytes(texts_behind), np.uint8).astype(np.int64)
     # Read-only, as the kernels expect it.
     return np.frombuffer(np.concatenate([table, bytes_behind]).tobytes(), np.int64)

@@ -66,7 +66,7 @@ class Trait(IntFlag):
 
 _BY_RULE = {
     # Names that `tag_kinds.py` tells apart.
-    Rule.OTHER: "audio canvas datalist label legend map q sub sup video",
+    Rule.OTHER: "audio canvas datalist label legend map q sub sup text video",
     Rule.BLOCK: "address article aside blockquote center details dialog dir div dl fieldset "
     "figcaption figure footer header hgroup main menu nav ol search section summary ul",
     Rule.PARAGRAPH: "p",
@@ -132,6 +132,7 @@ for _trait, _names in _BY_TRAIT.items():
 ATTRIBUTES = (
     "class", "id", "role", "itemprop", "style", "hidden", "aria-hidden", "start", "value", "colspan",
     "rowspan", "alt", "title", "src", "encoding", "alttext", "data-tex", "data-latex", "data-x",
+    "aria-level", "type", "reversed", "checked", "disabled", "selected", "open", "close", "linethickness",
 )  # fmt: skip
 
 BUILDER_NAMES = tuple(sorted({*_RULE_OF, *_TRAITS_OF}))

@@ -23,16 +23,20 @@ from refinery.extract.scan.builder import (
     Bytes,
 )
 from refinery.extract.scan.names import attribute_of, number_of
-from refinery.extract.scan.values import find_number, hash_small, is_blank, lower, says_hidden
+from refinery.extract.scan.values import find_number, hash_small, is_blank, lower, says_shape
 
 _IMG, _IMAGE, _OL, _LI = map(number_of, ("img", "image", "ol", "li"))
+_INPUT, _OPTION, _DIALOG = map(number_of, ("input", "option", "dialog"))
 _STYLE, _START, _VALUE, _DATA = map(attribute_of, ("style", "start", "value", "data-x"))
 _ALT, _TITLE, _SRC = map(attribute_of, ("alt", "title", "src"))
+_TYPE, _REVERSED, _CHECKED = map(attribute_of, ("type", "reversed", "checked"))
+_DISABLED, _SELECTED = map(attribute_of, ("disabled", "selected"))
+_OPEN = attribute_of("open")
 # More of an address says nothing more; longer values for scripts are no names.
 MOST_ADDRESS_BYTES, MOST_DATA_BYTES = 2_000, 400
 # Values for scripts leave room for all others.
 MOST_DATA_VALUES = 8
-_SHORTEST, _LONGEST = 2, 11
+_SHORTEST, _LONGEST = 2, 13
 _LESS, _MORE, _SLASH, _EQUALS, _DASH, _BANG, _D = 60, 62, 47, 61, 45, 33, 100
 
 
@@ -46,6 +50,20 @@ def _is_data(source: Bytes, first: int, end: int) -> bool:
         and lower(int(source[first + 3])) == 97
         and source[first + 4] == _DASH
     )
+
+
+@inner_kernel
+def _belongs_to(name: int, attribute: int) -> bool:
+    """Whether an attribute that only some elements have means something on this one; formulas' have no number."""
+    if attribute == _TYPE:
+        return name == _OL or name == _INPUT
+    if attribute == _REVERSED:
+        return name == _OL
+    if attribute == _CHECKED or attribute == _DISABLED:
+        return name == _INPUT
+    if attribute == _SELECTED:
+        return name == _OPTION
+    return name == 0 or (attribute == _OPEN and name == _DIALOG)
 
 
 @inner_kernel
@@ -66,7 +84,9 @@ def _attribute_to_keep(b: Builder, first: int, end: int, value: int, value_end: 
     if attribute == _START or attribute == _VALUE:
         is_number = (attribute == _START and name == _OL) or (attribute == _VALUE and name == _LI)
         return attribute if is_number else 0
-    if attribute == _STYLE and not says_hidden(b.source, value, value_end):
+    if attribute >= _TYPE:
+        return attribute if _belongs_to(name, attribute) else 0
+    if attribute == _STYLE and not says_shape(b.source, value, value_end):
         return 0
     return attribute
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from refinery.compiled import inner_kernel
-from refinery.extract.scan.builder import LETTERS, WORD_FIRSTS, Bytes, Ints
+from refinery.extract.scan.builder import LETTERS, WORD_BITS, WORD_FIRSTS, Bytes, Ints
 from refinery.extract.scan.references import FNV_MASK, FNV_OFFSET, FNV_PRIME
 
-_WORD_BITS = 16
 MOST_DIGITS = 4
 
 
@@ -64,19 +63,15 @@ def word_bits(table: Ints, source: Bytes, first: int, end: int) -> int:
         byte = int(source[i]) | 32
         if byte < 97 or byte > 122:
             continue
-        candidates = int(table[LETTERS + (byte & 31)]) & ~found
-        word = 0
-        while candidates != 0:
-            if candidates & 1:
-                start, stop = int(table[WORD_FIRSTS + word]), int(table[WORD_FIRSTS + word + 1])
-                size = stop - start
-                k = 1
-                while k < size and i + k < end and int(source[i + k]) | 32 == table[start + k]:
-                    k += 1
-                if k == size:
-                    found |= 1 << word
-            candidates >>= 1
-            word += 1
+        letter = LETTERS + (byte & 31)
+        for word in range(table[letter], table[letter + 1]):
+            start, stop = int(table[WORD_FIRSTS + word]), int(table[WORD_FIRSTS + word + 1])
+            size = stop - start
+            k = 1
+            while k < size and i + k < end and int(source[i + k]) | 32 == table[start + k] | 32:
+                k += 1
+            if k == size:
+                found |= 1 << table[WORD_BITS + word]
     return found
 
 
@@ -95,13 +90,15 @@ def number_in(source: Bytes, first: int, end: int) -> int:
 
 
 @inner_kernel
-def says_hidden(source: Bytes, first: int, end: int) -> bool:
-    """Whether a style may hide its element: it says "none" or "hidden" anywhere."""
+def says_shape(source: Bytes, first: int, end: int) -> bool:
+    """Whether a style may hide its element or keep its line ends: it says "none", "hidden" or ": pre"."""
     for i in range(first, end - 3):
         a, d = int(source[i]) | 32, int(source[i + 3]) | 32
         b, c = int(source[i + 1]) | 32, int(source[i + 2]) | 32
         if a == 110 and b == 111 and c == 110 and d == 101:
             return True
         if a == 104 and b == 105 and c == 100 and d == 100:
+            return True
+        if b == 112 and c == 114 and d == 101 and (a == 58 | 32 or a == 32):
             return True
     return False

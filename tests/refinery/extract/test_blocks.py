@@ -70,7 +70,7 @@ def test_blocks_of_a_page_are_bounded() -> None:
     ("page", "plain", "markdown"),
     [
         ("<body><h2>Title</h2><p>Text", "Title\n\nText", "## Title\n\nText"),
-        (LIST, "- one\n- two\n  - a\n  - b", "- one\n- two\n  1. a\n  2. b"),
+        (LIST, "- one\n- two\n  1. a\n  2. b", "- one\n- two\n  1. a\n  2. b"),
         (
             TABLE,
             "name | size\noak | big\n\nafter",

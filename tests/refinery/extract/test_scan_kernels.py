@@ -15,7 +15,7 @@ from refinery.extract.scan.stack import count_cell
 from refinery.extract.scan.tables import is_part, is_section
 from refinery.extract.scan.tokens import comment_end, raw_end, script_end
 from refinery.extract.scan.tree import insert_void
-from refinery.extract.scan.values import number_in, says_hidden, word_bits
+from refinery.extract.scan.values import number_in, says_shape, word_bits
 from refinery.extract.scan.writing import copy_name, copy_text
 from refinery.extract.tag_kinds import NAME_WORDS
 
@@ -109,7 +109,7 @@ def test_values_are_told_by_their_bytes() -> None:
         -1,
         -1,
     ]
-    assert [says_hidden(source(v), 0, len(v)) for v in (b"DISPLAY:None", b"nothing", b"hid")] == [
+    assert [says_shape(source(v), 0, len(v)) for v in (b"DISPLAY:None", b"nothing", b"hid")] == [
         True,
         False,
         False,

@@ -1,0 +1,93 @@
+"""Controls and parts of a page that are drawn, or not, by their state: boxes, choices, windows, buttons in a line."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refinery.extract.inline import plain_text
+from refinery.extract.scan.names import number_of
+from refinery.extract.signs import Signs
+from refinery.extract.tag_kinds import Kind
+from refinery.extract.tags import Tags
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+_INPUT, _SELECT, _OPTION = map(number_of, ("input", "select", "option"))
+_DIALOG, _NOSCRIPT, _BUTTON = map(number_of, ("dialog", "noscript", "button"))
+_P, _LI = number_of("p"), number_of("li")
+_SVG = number_of("svg")
+_MOST_CHOICE_CHARS, _MOST_DRAWING_CHARS = 60, 4_000
+_TEXT = re.compile(r"<text\b[^>]*>(.*?)</text>", re.DOTALL)
+_MARKUP = re.compile(r"<[^>]*>")
+
+
+def open_windows(tags: Tags, kinds: Ints) -> None:
+    """Windows that stand open are parts of the page."""
+    for tag in np.flatnonzero((tags.name_ids == _DIALOG) & tags.is_opening).tolist():
+        if " open=" in tags.markup_of(tag):
+            kinds[tag] = Kind.BLOCK
+
+
+def join_lines(tags: Tags, kinds: Ints) -> None:
+    """What parts no line: spare images for readers without scripts, buttons inside a sentence."""
+    is_text = np.append(~tags.is_blank[:-1], False)
+    num_texts = np.cumsum(is_text)
+    openings = np.flatnonzero((kinds == Kind.BLOCK) & (tags.name_ids == _NOSCRIPT))
+    if len(openings):
+        before = num_texts[openings] - is_text[openings]
+        empty = openings[num_texts[tags.closings[openings] - 1] == before]
+        kinds[empty] = Kind.INLINE
+    buttons = np.flatnonzero((kinds == Kind.BLOCK) & (tags.name_ids == _BUTTON))
+    if len(buttons):
+        in_paragraph = tags.covered(_openings(tags, _P))[buttons]
+        num_blocks = np.cumsum(kinds == Kind.BLOCK)
+        is_leaf = num_blocks[tags.closings[buttons]] == num_blocks[buttons]
+        kinds[buttons[in_paragraph & is_leaf]] = Kind.INLINE
+
+
+def read_controls(tags: Tags, kinds: Ints, signs: Signs) -> dict[int, str]:
+    """What boxes of lists of tasks, choices and drawings inside a sentence say, by index of the tag."""
+    texts: dict[int, str] = {}
+    inputs = np.flatnonzero((tags.name_ids == _INPUT) & (kinds == Kind.INLINE))
+    if len(inputs):
+        in_item = tags.covered(_openings(tags, _LI))[inputs]
+        in_task = tags.covered(np.array(signs.find("task"), np.int64))[inputs]
+        for tag, is_task in zip(inputs[in_item].tolist(), in_task[in_item].tolist(), strict=True):
+            markup = tags.markup_of(tag)
+            if 'type="checkbox"' in markup and (is_task or " disabled=" in markup):
+                texts[tag] = "[x] " if " checked=" in markup else "[ ] "
+    svgs = np.flatnonzero((tags.name_ids == _SVG) & tags.is_opening)
+    if len(svgs):
+        in_paragraph = tags.covered(_openings(tags, _P))[svgs]
+        for tag in svgs[in_paragraph].tolist():
+            texts[tag] = _letters(tags, tag)
+    selects = np.flatnonzero((tags.name_ids == _SELECT) & tags.is_opening)
+    if len(selects):
+        in_paragraph = tags.covered(_openings(tags, _P))[selects]
+        for tag in selects[in_paragraph].tolist():
+            texts[tag] = _chosen(tags, tag)
+    return texts
+
+
+def _openings(tags: Tags, name: int) -> Ints:
+    return np.flatnonzero((tags.name_ids == name) & tags.is_opening)
+
+
+def _letters(tags: Tags, drawing: int) -> str:
+    """What is written in a drawing inside a sentence; a chart stands by itself, and its labels are no prose."""
+    written = " ".join(_TEXT.findall(tags.inside_of(drawing)[:_MOST_DRAWING_CHARS]))
+    letters = " ".join(plain_text(_MARKUP.sub("", written)).split())
+    return letters if len(letters) <= _MOST_CHOICE_CHARS else ""
+
+
+def _chosen(tags: Tags, select: int) -> str:
+    """The text of the option that is chosen; empty where the page chooses none."""
+    for tag in range(select + 1, int(tags.closings[select])):
+        is_option = tags.name_ids[tag] == _OPTION and tags.is_opening[tag]
+        if is_option and " selected=" in tags.markup_of(tag):
+            return plain_text(tags.inside_of(tag)).strip()[:_MOST_CHOICE_CHARS]
+    return ""

@@ -1,0 +1,72 @@
+"""What stands in a line and is no part of what it says: marks to link, to edit, to go back; page numbers.
+
+So do remarks for those who hear a page; who sees it reads something else instead.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+
+from refinery.extract.code import is_copy_button
+from refinery.extract.inline import plain_text
+from refinery.extract.scan.names import number_of
+from refinery.extract.signs import Signs
+from refinery.extract.tag_kinds import Kind
+from refinery.extract.tags import Tags
+
+Ints = NDArray[np.int64]
+
+_BUTTON = number_of("button")
+_MARKUP = re.compile(r"<[^>]*>")
+# What a link says that leads to its own heading, or back from a note.
+_LINK_MARKS = re.compile("[¶§#↩↑⤴⏎^🔗⚓∞\ufe0e\ufe0f\u200b\u2060 ]+")
+_LINK_MARKUP_BYTES = 12
+_EDITS = re.compile(r' class="(?:[^"]* )?(?:mw-editsection|editsection|viewcode-link)[ "]')
+_PAGE = re.compile(r' class="(?:[^"]* )?page-?(?:n|num|no|number)[ "]')
+_PAGE_NUMBER = re.compile(r"(?i)[\[({]?\s*(?:p|pg|page|s)?\.?\s*(?:\d{1,4}|[ivxlc]{1,7})\s*[\])}]?")
+_HEARD = re.compile(
+    r' class="(?:[^"]* )?(?:sr-only|visually-?hidden|screen-?reader(?:-text|-only)?|a-offscreen|offscreen|'
+    r'assistive-text)[ "]'
+)
+_SAYS = re.compile(r"\w")
+_LINES = (Kind.INLINE, Kind.LINK, Kind.BOLD)
+
+
+def find_left_out(tags: Tags, kinds: Ints, signs: Signs) -> list[int]:
+    """Opening tags of the elements inside a line whose text is left out."""
+    found = [tag for tag in _links(tags, kinds) if _is_mark(tags, tag)]
+    found += signs.find_named(_EDITS, "editsection", "viewcode")
+    for tag in signs.find_named(_PAGE, "pagen", "page-n"):
+        if kinds[tag] in _LINES and _PAGE_NUMBER.fullmatch(_text_of(tags, tag)):
+            found.append(tag)
+    heard = ("sr-only", "visually", "screen-reader", "screenreader", "offscreen", "assistive")
+    for tag in signs.find_named(_HEARD, *heard):
+        # The stroke of a fraction and the like is needed by those who copy the line.
+        is_in_line = (
+            kinds[tag] in _LINES and not (kinds[tag : tags.closings[tag]] == Kind.BLOCK).any()
+        )
+        if is_in_line and _SAYS.search(_text_of(tags, tag)):
+            found.append(tag)
+    buttons = np.flatnonzero((tags.name_ids == _BUTTON) & tags.is_opening).tolist()
+    found += [tag for tag in buttons if is_copy_button(tags, tag)]
+    return found
+
+
+def _links(tags: Tags, kinds: Ints) -> list[int]:
+    """Links with so little inside that it may be a mark."""
+    links = np.flatnonzero(kinds == Kind.LINK)
+    sizes = tags.firsts[tags.closings[links]] - tags.lasts[links] - 1
+    short: list[int] = links[(sizes > 0) & (sizes <= _LINK_MARKUP_BYTES)].tolist()
+    return short
+
+
+def _is_mark(tags: Tags, tag: int) -> bool:
+    inside = tags.inside_of(tag)
+    return not inside[0].isalnum() and bool(_LINK_MARKS.fullmatch(_MARKUP.sub("", inside)))
+
+
+def _text_of(tags: Tags, tag: int) -> str:
+    return plain_text(_MARKUP.sub("", tags.inside_of(tag))).strip()
