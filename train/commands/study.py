@@ -6,9 +6,12 @@ import argparse
 import math
 from pathlib import Path
 
+from schemas.plain_json import json_text
 from train.commands.arguments import existing_file
 from train.studies.plan import StudyPlan, plan_study
-from train.studies.settings import load_study
+from train.studies.search import SearchPlan, plan_search
+from train.studies.search_study import FoundSearch, read_search, run_search
+from train.studies.settings import StudySettings, load_study
 from train.studies.study import FoundStudy, read_study, run_study
 from train.studies.verdicts import ArmRow
 
@@ -27,6 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Work on a study until it is done, alone or beside other workers, and print its table."""
     study = load_study(Path(args.study))
+    if study.search is not None:
+        return _search(study, args)
     if args.plan:
         _print_plan(plan_study(study))
         return 0
@@ -38,6 +43,40 @@ def run(args: argparse.Namespace) -> int:
 
     _print_table(run_study(study, Executor))
     return 0
+
+
+def _search(study: StudySettings, args: argparse.Namespace) -> int:
+    plan = plan_search(study)
+    if args.plan:
+        _print_search_plan(plan)
+    elif args.show:
+        _print_search(read_search(plan, None))
+    else:
+        from train.studies.execute import Executor
+
+        _print_search(run_search(study, Executor))
+    return 0
+
+
+def _print_search_plan(plan: SearchPlan) -> None:
+    print(
+        f"{plan.config.trials} trials in {plan.folder} by {plan.config.sampler}, seeds {list(plan.study.seeds)}, "
+        f"{plan.tokens:,} tokens for one that goes to its end, {plan.rungs} rungs"
+    )
+    for name, values in plan.starts:
+        print(f"{name:<14}{json_text(values)}")
+
+
+def _print_search(found: FoundSearch) -> None:
+    print(f"{'trial':<7}{'chosen':<13}{'state':<10}{found.plan.measure.figure:>14}  settings")
+    for one in found.trials:
+        last = one.rungs[max(one.rungs)] if one.rungs else math.nan
+        print(
+            f"{one.number:<7}{one.how:<13}{one.state:<10}{last:>14.4f}  {json_text(one.settings)}"
+        )
+    if found.confirmation is not None:
+        _print_table(found.confirmation)
+    print(found.sentence)
 
 
 def _print_plan(plan: StudyPlan) -> None:

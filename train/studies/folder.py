@@ -18,14 +18,21 @@ IDENTITY_NAME, QUEUE_NAME = "identity.json", "queue"
 _MOST_SHOWN = 5
 
 
-def identity_of(plan: StudyPlan) -> dict[str, Any]:
-    """What all runs of a folder share; arms and seeds may be added later."""
+def identity_of(plan: StudyPlan, *, search: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What all runs of a folder share; arms, seeds and trials may be added later.
+
+    Args:
+        plan: The study.
+        search: What trials share beside, where it is a search.
+    """
     reference = plan.runs[0]
     shared: dict[str, Any] = {
         "recipe": comparable(reference),
         "measure": plan.measure.model_dump(mode="json"),
         "budget": plan.study.budget.model_dump(mode="json", exclude_none=True),
     }
+    if search is not None:
+        shared["search"] = search
     return {"of": str(plan.base.path), "sha256": sha256_hex(canonical_json(shared)), **shared}
 
 
@@ -63,8 +70,8 @@ def _refuse_other_content(folder: Path) -> None:
 
 
 def _other_study(folder: Path, known: dict[str, Any], now: dict[str, Any]) -> str:
-    blocks = ("recipe", "measure", "budget")
-    pairs = [one for block in blocks for one in differing(known[block], now[block], block)]
+    blocks = [key for key in {**known, **now} if key not in ("of", "sha256")]
+    pairs = [one for key in blocks for one in differing(known.get(key), now.get(key), key)]
     shown = [
         f"{key} is {json_text(old)} there and {json_text(new)} here" for key, old, new in pairs
     ]

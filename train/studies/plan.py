@@ -14,7 +14,7 @@ from train.settings import differing
 from train.studies.arms import Arm, BaseRecipe, read_base, study_arms
 from train.studies.budgets import check_equal, equal_tokens, flops_tokens
 from train.studies.runs import StudyRun, make_run
-from train.studies.settings import Changes, MeasureConfig, StudySettings
+from train.studies.settings import BASE, Changes, MeasureConfig, StudySettings
 
 # Longer than any warm-up, while the tokens of the runs are not known.
 _PROVISIONAL_TOKENS = 10**12
@@ -60,8 +60,7 @@ def plan_study(study: StudySettings, *, tokens: int | None = None) -> StudyPlan:
         SettingsError: With the reason why the study could not decide anything.
         ContractError: A manifest cannot be read.
     """
-    if study.search is not None:
-        raise SettingsError("search: this version runs arms, matrix and ablate alone")
+    assert study.search is None, "search.py plans searches"
     base, arms = read_base(study), study_arms(study)
     firsts = first_runs(study, base, arms)
     measure = judged_by(study.measure, firsts)
@@ -73,6 +72,15 @@ def plan_study(study: StudySettings, *, tokens: int | None = None) -> StudyPlan:
     ]
     check_equal(runs, study.budget)
     return StudyPlan(study=study, base=base, arms=tuple(arms), runs=tuple(runs), measure=measure)
+
+
+def plan_of_base(
+    study: StudySettings, base: BaseRecipe, tokens: int, measure: MeasureConfig
+) -> StudyPlan:
+    """The base recipe alone with every seed, as a study whose pilots say cost and noise."""
+    arm = Arm(name=BASE, changes={})
+    runs = [study_run(study, base, arm, seed=seed, tokens=tokens) for seed in study.seeds]
+    return StudyPlan(study=study, base=base, arms=(arm,), runs=tuple(runs), measure=measure)
 
 
 def first_runs(study: StudySettings, base: BaseRecipe, arms: Sequence[Arm]) -> dict[str, StudyRun]:

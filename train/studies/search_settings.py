@@ -118,6 +118,12 @@ class SearchConfig(Settings):
         description="first trials by published laws: step_law, olmo_ladder, t5, bert; recipe: as the recipe has it",
     )
     pruning: PruningConfig | None = Field(default=None, description="null: every trial ends")
+    confirm: int | None = Field(
+        default=3,
+        ge=2,
+        description="seeds, other than those of the search, with which the best trial runs beside the recipe: what is best of "
+        "many is partly luck; null: no such runs",
+    )
 
     @field_validator("space", mode="before")
     @classmethod
