@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shutil
 from pathlib import Path
@@ -15,6 +16,10 @@ from train.checkpoint.config import CHANGEABLE
 from train.checkpoint.pointer import CHECKPOINTS_NAME, LATEST_NAME, step_of, whole_checkpoints
 from train.checkpoint.state_file import read_state, verify_checkpoint
 from train.commands.arguments import existing_folder, not_negative
+from train.loop.plan import RunPlan
+from train.optim.peaks import ModelSize, with_peak
+from train.optim.schedules import learning_rate, warmup_length
+from train.recipe_facts import judge_recipe, ranks_of
 from train.report.events import EVENTS_NAME, EventLog
 from train.settings import TrainSettings, differing
 
@@ -30,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what the branch does otherwise; may be repeated",
     )  # fmt: skip
     parser.add_argument(
+        "--cooldown",
+        type=share,
+        metavar="SHARE",
+        help="let the rate fall to schedule.min_lr over this share of the steps so far, and end there (wsd)",
+    )
+    parser.add_argument(
         "--prepare-only",
         action="store_true",
         help="make the folder and leave the training to torchrun -m train pretrain",
@@ -43,7 +54,10 @@ def run(args: argparse.Namespace) -> int:
             "resume makes a folder, which one process does: --prepare-only first, then torchrun"
         )
     output = args.output or args.run.with_name(f"{args.run.resolve().name}-at-{args.at_step}")
-    settings = make_branch(args.run, output, step=args.at_step, overrides=args.overrides)
+    overrides = list(args.overrides)
+    if args.cooldown is not None:
+        overrides = [*cooldown(args.run, step=args.at_step, share=args.cooldown), *overrides]
+    settings = make_branch(args.run, output, step=args.at_step, overrides=overrides)
     recipe = output / _SETTINGS_NAME
     print(recipe)
     if args.prepare_only:
@@ -51,6 +65,59 @@ def run(args: argparse.Namespace) -> int:
     from train.loop.run import pretrain  # torch starts only now
 
     return pretrain(settings)
+
+
+def share(text: str) -> float:
+    """A number above 0, at most 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number above 0 and at most 1, got '{text}'")
+    return number
+
+
+def cooldown(run: Path, *, step: int, share: float) -> list[str]:
+    """The changes that make a branch the cool-down of a trunk: the rate falls from its peak, and the branch ends.
+
+    Raises:
+        SettingsError: The trunk's rate is not at its peak at that step, or the schedule is none that can branch.
+    """
+    path = run / _SETTINGS_NAME
+    settings = parse_settings(TrainSettings, translate_recipe(read_yaml(path))[0], where=str(path))
+    schedule = settings.schedule
+    if schedule.plugin is not None or schedule.lr_scheduler_type not in ("constant", "wsd"):
+        raise SettingsError(
+            f"{path}: --cooldown branches from a trunk at its peak rate, schedule constant or wsd, not "
+            f"{schedule.plugin or schedule.lr_scheduler_type}"
+        )
+    if step < 1:
+        raise SettingsError("--at-step 0: there is no trunk to cool down yet")
+    judged = judge_recipe(settings, ranks_of(settings))[-1]
+    manifest = judged.facts.manifest
+    if manifest is None:
+        raise SettingsError(f"{settings.manifest}: no manifest to count the steps by")
+    plan = RunPlan.of(manifest, settings.batch, settings.stop, first_sample=settings.first_sample)
+    peak = with_peak(schedule, settings.optimizer, ModelSize.of(judged.facts.model))
+    rate = learning_rate(plan.progress(step), peak)
+    if not math.isclose(rate, peak.peak, rel_tol=1e-6):
+        raise SettingsError(
+            f"{run}: the rate at step {step:,} is {rate:.3g}, the trunk's peak {peak.peak:.3g}; a cool-down begins "
+            "after the warm-up and before the trunk's own decay"
+        )
+    steps = max(1, round(step * share))
+    # What the trunk said in shares of its own length is behind it.
+    warmup = warmup_length(
+        schedule,
+        plan.total_steps if schedule.unit == "steps" else plan.total_samples * plan.seq_len,
+    )
+    return [
+        f"stop={{steps: {step + steps}}}",
+        "schedule.lr_scheduler_type=wsd",
+        f"schedule.decay_fraction={steps / (step + steps)!r}",
+        f"schedule.warmup={warmup}",
+    ]
 
 
 def make_branch(run: Path, output: Path, *, step: int, overrides: list[str]) -> TrainSettings:
