@@ -22,18 +22,20 @@ from refinery.extract.tags import Tags
 
 Ints = NDArray[np.int64]
 
-_PRE, _CODE, _ITEM = TAG_IDS["pre"], number_of("code"), TAG_IDS["li"]
+_PRE, _ITEM, _CELLS = TAG_IDS["pre"], TAG_IDS["li"], (TAG_IDS["td"], TAG_IDS["th"])
+_CODE, _BUTTON = number_of("code"), number_of("button")
 _INLINE = (Kind.INLINE, Kind.BOLD, Kind.LINK, Kind.CLOSING, Kind.BREAK, Kind.IMAGE)
 # So many line ends inside <code> are no chance of how the source was wrapped.
 _CODE_LINE_ENDS = 2
 # More code elements than this are no page for readers.
 _MOST_ELEMENTS = 5_000
 _CONTAINER = re.compile(
-    r' class="(?:[^"]* )?(?:syntaxhighlighter|js-file-line-container|fragment)[ "]'
+    r' class="(?:[^"]* )?(?:syntaxhighlighter|js-file-line-container|fragment|crayon-pre)[ "]'
 )
 _LINE = re.compile(
     r' class="(?:[^"]* )?(?:line|cl|(?:code|token|view|crayon|ec|CodeMirror)-line)[ "]'
 )
+_HOLDS_LINES = re.compile(r'class="(?:line|blob-code|crayon-line)')
 _GUTTER = re.compile(
     r' class="[^"]*(?<![a-z])(?:line-?no|line-?num|gutter|pre-numbering|blob-num|crayon-num|ln-num|hljs-ln-n)'
 )
@@ -42,7 +44,7 @@ _COPIES = re.compile(
     r"(?i)(?:copy|copied!?|copy (?:code|to clipboard)|复制(?:代码)?|複製(?:程式碼)?|コピー(?:する)?|복사)"
 )
 _COPY_NAME = re.compile(r'(?i)<button|="[^"]*(?:copy|btn|button|clipboard)')
-_COPY_MARKUP_CHARS = 300
+_COPY_MARKUP_BYTES = 300
 
 
 @dataclass
@@ -72,6 +74,8 @@ def read_code(tags: Tags, kinds: Ints, tag_ids: Ints, signs: Signs) -> Code:
         if _is_number(tags, tag, least=0)
     ]
     gutters = tags.covered(np.array(code.left_out, np.int64))
+    buttons = np.array(_copy_buttons(tags, signs), np.int64)
+    lines = np.array(signs.find_named(_LINE, "line"), np.int64)
     end = -1
     for tag in elements:
         closing = int(tags.closings[tag])
@@ -81,37 +85,46 @@ def read_code(tags: Tags, kinds: Ints, tag_ids: Ints, signs: Signs) -> Code:
             code.left_out.append(tag)
             continue
         end = closing
-        if np.isin(
-            tag_ids[tag + 1 : closing][kinds[tag + 1 : closing] == Kind.BLOCK], HEADING_IDS
-        ).any():
+        inner = kinds[tag + 1 : closing] == Kind.BLOCK
+        if np.isin(tag_ids[tag + 1 : closing][inner], HEADING_IDS).any():
             continue
         kinds[tag], tag_ids[tag] = Kind.BLOCK, _PRE
-        _leave_out_buttons(tags, range(tag + 1, closing), kinds, code)
-        _lay_out(tags, tag, kinds, tag_ids, signs, code)
+        code.left_out += _between(buttons, tag, closing)
+        _Layout(tags, kinds, tag_ids, code).write(tag, _between(lines, tag, closing))
     return code
+
+
+def _between(rising: Ints, first: int, end: int) -> list[int]:
+    """Those of some tags that stand inside an element."""
+    found: list[int] = rising[
+        np.searchsorted(rising, first, "right") : np.searchsorted(rising, end)
+    ].tolist()
+    return found
 
 
 def _elements(tags: Tags, kinds: Ints, tag_ids: Ints, signs: Signs) -> list[int]:
     """Opening tags of what may be code, in order."""
     is_pre = (tag_ids == _PRE) & (kinds == Kind.BLOCK)
     found = np.flatnonzero(is_pre).tolist()
-    for tag in signs.find_named(_CONTAINER, "line", "syntaxhighlighter", "fragment"):
+    end = -1
+    for tag in signs.find_named(_CONTAINER, "line", "syntaxhighlighter", "fragment", "crayon"):
+        if tag < end or kinds[tag] == Kind.SKIP:
+            continue
+        end = int(tags.closings[tag])
         # Slides have fragments, too.
-        if (
-            kinds[tag] != Kind.SKIP and 'class="line' in tags.inside_of(tag)
-        ) or "blob-code" in tags.inside_of(tag):
+        if _HOLDS_LINES.search(tags.inside_of(tag)):
             found.append(tag)
-    for tag in np.flatnonzero((tags.name_ids == _CODE) & (kinds == Kind.INLINE))[
-        :_MOST_ELEMENTS
-    ].tolist():
-        first, end = int(tags.ends[tag]), int(tags.starts[tags.closings[tag]])
-        inner = kinds[tag + 1 : tags.closings[tag]]
-        has_lines = (
-            tags.text.count("\n", first, end) >= _CODE_LINE_ENDS or (inner == Kind.BREAK).any()
-        )
-        if has_lines and np.isin(inner, _INLINE).all():
-            found.append(tag)
+    codes = np.flatnonzero((tags.name_ids == _CODE) & (kinds == Kind.INLINE))
+    found += [tag for tag in codes[:_MOST_ELEMENTS].tolist() if _has_lines(tags, kinds, tag)]
     return sorted(set(found))[:_MOST_ELEMENTS]
+
+
+def _has_lines(tags: Tags, kinds: Ints, tag: int) -> bool:
+    """Whether code outside of <pre> has lines of its own, and holds nothing but text."""
+    closing = int(tags.closings[tag])
+    inner = kinds[tag + 1 : closing]
+    is_broken = tags.inside_of(tag).count("\n") >= _CODE_LINE_ENDS or (inner == Kind.BREAK).any()
+    return bool(is_broken and np.isin(inner, _INLINE).all())
 
 
 def _is_number(tags: Tags, tag: int, *, least: int) -> bool:
@@ -123,54 +136,61 @@ def _is_number(tags: Tags, tag: int, *, least: int) -> bool:
     return [int(number) for number in numbers] == list(range(first, first + len(numbers)))
 
 
-def _leave_out_buttons(tags: Tags, inside: range, kinds: Ints, code: Code) -> None:
-    for tag in inside:
-        if kinds[tag] in (Kind.BLOCK, Kind.INLINE, Kind.LINK) and is_copy_button(tags, tag):
-            code.left_out.append(tag)
+def _copy_buttons(tags: Tags, signs: Signs) -> list[int]:
+    named = set(signs.find("copy", "btn", "clip"))
+    named.update(np.flatnonzero((tags.name_ids == _BUTTON) & tags.is_opening).tolist())
+    return [tag for tag in sorted(named) if is_copy_button(tags, tag)]
 
 
 def is_copy_button(tags: Tags, tag: int) -> bool:
     """Whether an element is a button to copy what stands beside it."""
-    first, end = int(tags.ends[tag]) + 1, int(tags.starts[tags.closings[tag]])
-    if not 0 < end - first <= _COPY_MARKUP_CHARS or not _COPY_NAME.search(tags.markup_of(tag)):
+    size = int(tags.firsts[tags.closings[tag]] - tags.lasts[tag])
+    if not 1 < size <= _COPY_MARKUP_BYTES or not _COPY_NAME.search(tags.markup_of(tag)):
         return False
-    return bool(_COPIES.fullmatch(_MARKUP.sub("", tags.text[first:end]).strip()))
+    return bool(_COPIES.fullmatch(_MARKUP.sub("", tags.inside_of(tag)).strip()))
 
 
-def _lay_out(
-    tags: Tags, element: int, kinds: Ints, tag_ids: Ints, signs: Signs, code: Code
-) -> None:
-    """Write line ends where a block, an item or a row inside code parts its lines; none is a block then."""
-    closing = int(tags.closings[element])
-    is_block = (kinds == Kind.BLOCK) | (kinds == Kind.VOID)
-    is_block[: element + 1] = is_block[closing:] = False
-    blocks = np.flatnonzero(is_block)
-    lines = set(signs.find_named(_LINE, "line")) if signs.has("line") else set()
-    if not len(blocks) and not any(element < tag < closing for tag in lines):
-        return
-    parts = {tag for tag in blocks.tolist() if tag_ids[tag] not in (TAG_IDS["td"], TAG_IDS["th"])}
-    ends = {int(tags.closings[tag]): tag for tag in parts}
-    cells = set(blocks.tolist()) | {int(tags.closings[tag]) for tag in blocks.tolist()}
-    left_out = {tag: int(tags.closings[tag]) for tag in code.left_out}
-    is_at_start, tag = True, element
-    while tag < closing:
-        if tag in left_out:
-            tag = left_out[tag]
-            continue
-        opens_line = tag in parts or (tag in lines and kinds[tag] == Kind.INLINE)
-        is_empty_line = (
-            tag in ends
-            and ends[tag] == tag - 1
-            and (ends[tag] in lines or tag_ids[ends[tag]] == _ITEM)
-        )
-        if (opens_line and not is_at_start) or (tag in ends and not is_at_start) or is_empty_line:
-            code.texts[tag] = "\n"
-            is_at_start = True
-        is_at_start = is_at_start or kinds[tag] == Kind.BREAK
-        text = tags.text[int(tags.ends[tag]) + 1 : int(tags.starts[tag + 1])]
-        if tag in cells and tag + 1 in cells and text.isspace():
-            code.blanks.append(tag)
-        elif text:
-            is_at_start = text.endswith("\n")
-        tag += 1
-    kinds[blocks] = Kind.INLINE
+class _Layout:
+    """Line ends where a block, an item or a row inside code parts its lines; none of them is a block then."""
+
+    def __init__(self, tags: Tags, kinds: Ints, tag_ids: Ints, code: Code) -> None:
+        self._tags, self._kinds, self._tag_ids, self._code = tags, kinds, tag_ids, code
+
+    def write(self, element: int, lines: list[int]) -> None:
+        """Lay out one element; `lines` are the elements inside whose names say that they are lines."""
+        tags, kinds = self._tags, self._kinds
+        closing = int(tags.closings[element])
+        inner = kinds[element + 1 : closing]
+        blocks = element + 1 + np.flatnonzero((inner == Kind.BLOCK) | (inner == Kind.VOID))
+        if not len(blocks) and not lines:
+            return
+        closings = dict(zip(tags.closings[blocks].tolist(), blocks.tolist(), strict=True))
+        borders = {*blocks.tolist(), *closings}
+        parts = {tag for tag in blocks.tolist() if self._tag_ids[tag] not in _CELLS}
+        opened = parts.union(tag for tag in lines if kinds[tag] == Kind.INLINE)
+        left_out = {tag: int(tags.closings[tag]) for tag in self._code.left_out if tag > element}
+        is_at_start, tag = True, element
+        while tag < closing:
+            if tag in left_out:
+                tag = left_out[tag]
+                continue
+            closed = closings.get(tag, -1) if closings.get(tag, -1) in parts else -1
+            is_line = closed in lines or (closed >= 0 and self._tag_ids[closed] == _ITEM)
+            is_border = (tag in opened or closed >= 0) and not is_at_start
+            if is_border or (is_line and closed == tag - 1):
+                self._code.texts[tag] = "\n"
+                is_at_start = True
+            is_at_start = is_at_start or kinds[tag] == Kind.BREAK
+            text = self._text_behind(tag)
+            if tag in borders and tag + 1 in borders and text.isspace():
+                self._code.blanks.append(tag)
+            elif text:
+                is_at_start = text.endswith("\n")
+            tag += 1
+        kinds[blocks] = Kind.INLINE
+
+    def _text_behind(self, tag: int) -> str:
+        written = self._tags.markup[
+            int(self._tags.lasts[tag]) + 1 : int(self._tags.firsts[tag + 1])
+        ]
+        return written.tobytes().decode("utf-8", "replace")

@@ -26,8 +26,8 @@ MOST_SPAN = 100
 
 _TABLE, _ROW, _HEAD = TAG_IDS["table"], TAG_IDS["tr"], TAG_IDS["th"]
 _CELLS = (TAG_IDS["td"], _HEAD)
-_FOOT, _CAPTION = TAG_IDS["tfoot"], TAG_IDS["caption"]
-_NO_CELL_TEXT = {TAG_IDS[name] for name in ("h1", "h2", "h3", "pre", "article", "section", "form")}
+_FOOT, _CAPTION, _PRE = TAG_IDS["tfoot"], TAG_IDS["caption"], TAG_IDS["pre"]
+_NO_CELL_TEXT = {TAG_IDS[name] for name in ("h1", "h2", "h3", "article", "section", "form")}
 
 
 @dataclass
@@ -105,6 +105,7 @@ class Grids:
         texts, elements, tags = self._blocks.texts, self._blocks.elements, self._tags
         if any(
             tags[elements[block]] in _NO_CELL_TEXT
+            or (tags[elements[block]] == _PRE and "\n" in texts[block])
             for cell in grid.blocks.values()
             for block in cell
         ):

@@ -24,7 +24,9 @@ _MARKUP = re.compile(r"<[^>]*>")
 # What a link says that leads to its own heading, or back from a note.
 _LINK_MARKS = re.compile("[¶§#↩↑⤴⏎^🔗⚓∞\ufe0e\ufe0f\u200b\u2060 ]+")
 _LINK_MARKUP_BYTES = 12
-_EDITS = re.compile(r' class="(?:[^"]* )?(?:mw-editsection|editsection|viewcode-link)[ "]')
+_EDITS = re.compile(
+    r' class="(?:[^"]* )?(?:mw-editsection|editsection|viewcode-link|mw-cite-backlink)[ "]'
+)
 _PAGE = re.compile(r' class="(?:[^"]* )?page-?(?:n|num|no|number)[ "]')
 _PAGE_NUMBER = re.compile(r"(?i)[\[({]?\s*(?:p|pg|page|s)?\.?\s*(?:\d{1,4}|[ivxlc]{1,7})\s*[\])}]?")
 _HEARD = re.compile(
@@ -38,7 +40,7 @@ _LINES = (Kind.INLINE, Kind.LINK, Kind.BOLD)
 def find_left_out(tags: Tags, kinds: Ints, signs: Signs) -> list[int]:
     """Opening tags of the elements inside a line whose text is left out."""
     found = [tag for tag in _links(tags, kinds) if _is_mark(tags, tag)]
-    found += signs.find_named(_EDITS, "editsection", "viewcode")
+    found += signs.find_named(_EDITS, "editsection", "viewcode", "backlink")
     for tag in signs.find_named(_PAGE, "pagen", "page-n"):
         if kinds[tag] in _LINES and _PAGE_NUMBER.fullmatch(_text_of(tags, tag)):
             found.append(tag)

@@ -32,7 +32,7 @@ _NOTE = re.compile(r"\d{1,3}(?:[,–-] ?\d{1,3})*|[a-z]")
 _NOTE_NUMBER = re.compile(r"[1-9]\d{0,2}(?:[,–-] ?\d{1,3})*")
 # A word, the end of a sentence or of a quote, characters that are written without spaces: no power stands there.
 _NOTE_BASE = re.compile(
-    r"(?:[^\W\d_]{3}|[.,;:!?][\"'”’)]?|[”’»]|[\u3001-\u303f\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff5e])$"
+    r"(?:[^\W\d_]{3}|[.,;:!?][\"'”’)]?|[\"”’»]|[\u3001-\u303f\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff\uff01-\uff5e])$"
 )
 _CENTS = re.compile(r"\d\d")
 _PRICE = re.compile(r"[$€£¥₹₩￥]\s?\d[\d.,]*$")
@@ -111,10 +111,12 @@ def _base_of(markup: str) -> str:
 
 def mark_superscript(base: str, script: str, *, behind: str, is_note: bool) -> tuple[str, str]:
     """Marks before and behind a superscript, from the line before it and the markup behind it."""
-    if not script or not base.strip() or base[-1].isspace() or len(script) > MOST_SCRIPT_CHARS:
+    if not script or not base.strip() or len(script) > MOST_SCRIPT_CHARS:
         return "", ""
     if is_note:
         return ("[", "]") if _NOTE.fullmatch(script) else ("", "")
+    if base[-1].isspace():
+        return "", ""
     if behind.startswith(("/", "⁄", "&frasl;")) and script.isdigit():
         return (" ", "") if base[-1].isdigit() else ("", "")
     if _CENTS.fullmatch(script) and _PRICE.search(base):

@@ -19,7 +19,7 @@ SIGN_WORDS = (
     "line", "fragment", "syntaxhighlighter", "gutter", "num", "editsection", "viewcode",
     "sr-only", "visually", "screen-reader", "screenreader", "offscreen", "assistive", "pagen", "page-n",
     "stanza", "verse", "strophe", "listitem", "columnheader", "rowheader", "gridcell", "heading", "task",
-    "poem", "poet",
+    "poem", "poet", "backlink", "crayon", "copy", "btn", "clip",
 )  # fmt: skip
 SCANNED_WORDS = (*NAME_WORDS, *SIGN_WORDS)
 NAME_BITS = (1 << len(NAME_WORDS)) - 1

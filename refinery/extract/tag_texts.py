@@ -74,18 +74,17 @@ def read_tag_texts(tags: Tags, drawing: Drawing) -> TagTexts:
     signs = Signs(tags)
     is_skipped = tags.covered(np.flatnonzero(kinds == Kind.SKIP))
     kinds[is_skipped] = Kind.SKIP
-    texts = read_controls(tags, kinds, signs)
+    controls = read_controls(tags, kinds, signs)
     read_roles(tags, kinds, tag_ids, signs)
     code = read_code(tags, kinds, tag_ids, signs)
     lay_out_verse(tags, kinds, tag_ids, signs)
-    texts.update(code.texts)
     for tag in [*code.left_out, *find_left_out(tags, kinds, signs)]:
         kinds[tag + 1 : tags.closings[tag]] = Kind.SKIP
         is_skipped[tag : tags.closings[tag]] = True
     is_skipped[code.blanks] = True
     formulas = read_formulas(tags, drawing.formulas, has_scripts=drawing.has_scripts)
     formula_texts = {tag: text for tag, text in formulas.texts.items() if kinds[tag] != Kind.SKIP}
-    texts.update(formula_texts)
+    texts = {**code.texts, **formula_texts}
     for tag, closing in formulas.covered:
         kinds[tag + 1 : closing] = Kind.SKIP
         is_skipped[tag:closing] = True
@@ -97,6 +96,8 @@ def read_tag_texts(tags: Tags, drawing: Drawing) -> TagTexts:
     texts.update(_images(tags, np.flatnonzero(kinds == Kind.IMAGE), drawing))
     marked = np.flatnonzero(IS_MARKED[tags.name_ids] & (kinds == Kind.INLINE))
     names = (MARKED_OF[number] for number in tags.name_ids[marked].tolist())
+    # What a drawing or a choice says is not said again inside of a formula or of what is left out.
+    texts.update({tag: text for tag, text in controls.items() if not is_skipped[tag - 1]})
     texts.update(script_marks(tags, zip(marked.tolist(), names, strict=True)))
     return TagTexts(
         kinds, tag_ids, is_skipped, tags.covered(find_line_keepers(tags)), texts, hidden

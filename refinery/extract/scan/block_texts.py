@@ -369,7 +369,7 @@ def write_blocks(s: Source, w: Written) -> None:
         if tag + 1 < len(s.kinds) and not s.is_skipped[tag]:
             first, end = int(s.lasts[tag]) + 1, int(s.firsts[tag + 1])
             if first < end and s.is_blank[tag] and state[_CODE] <= 0:
-                _add_blank(w, _SPACE)
+                _add_blank(w, int(s.markup[first]))
             elif first < end:
                 _write_piece(s, w, 2 * tag + 1, s.markup, first, end, True)
         if state[_IS_FULL]:

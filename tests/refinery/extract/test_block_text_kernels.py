@@ -25,7 +25,11 @@ PIECES = st.lists(
 def tidy(pieces: list[str]) -> str:
     """The text of a block whose pieces stand in elements of their own."""
     parts = [
-        "\0" if piece == "<br>" else piece if any(c > " " for c in piece) else " "
+        "\0"
+        if piece == "<br>"
+        else piece
+        if any(c > " " for c in piece)
+        else "\n"[: piece[0] == "\n"] or " "
         for piece in pieces
     ]
     text = WIDE_LINE_END.sub("", "".join(parts))
