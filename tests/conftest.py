@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.support.lanes import LEFT_OUT, Guard, group_of, marks_by_use, marks_of, quick
 
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 GUARD = Guard()
+# The same examples in every run, so that a change is judged by what it changes; new ones on request.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("default" if "FUZZ" in os.environ else "repeatable")
+# Two processes share two cores. Before torch is imported; what tests start inherits it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

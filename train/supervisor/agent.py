@@ -21,6 +21,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
+import torch
 from torch.distributed import TCPStore  # type: ignore[attr-defined] # public, not in __all__
 
 from train.distributed.world import leave_process
@@ -191,6 +192,8 @@ class Agent:
             try:
                 become_child(parent)
                 self._let_go()
+                # Threads that the agent may have used are not in its fork, and would be waited for.
+                torch.set_num_threads(1)
                 theirs.sendall(json.dumps(sniff(self._scratch)).encode())
             finally:
                 leave_process(0)

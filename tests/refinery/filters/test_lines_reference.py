@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refinery.filters.citations import citations
+from refinery.filters.citations import citations, indexes
 from refinery.filters.config import LineRules
 from refinery.filters.lines import TRIMS, line_edits, removed_word_fractions, sentences_left
 from refinery.filters.values import compute_values
@@ -42,9 +42,11 @@ def verdict(line: str, rules: LineRules) -> str | None:
     return "refinedweb:one_word" if len(words) < 2 else None
 
 
-def trims(line: str, rules: LineRules) -> str:
+def trims(line: str, rules: LineRules, *, is_prose: bool) -> str:
     """A line that stays, without what is cut inside of it."""
     if rules != "refinedweb":
+        if not is_prose:
+            return line
         # Which brackets are citations is for test_citations.py to say, one line at a time.
         for match in reversed(list(citations(line))):
             line = line[: match.start()] + line[match.end() :]
@@ -58,18 +60,19 @@ def trims(line: str, rules: LineRules) -> str:
 def by_hand(text: str, rules: LineRules) -> tuple[str, list[str]]:
     """The text after the rules, and the reasons of dropped lines."""
     kept, reasons = [], []
+    is_prose = not indexes(text)
     for raw in text.split("\n"):
         line = raw.strip()
         reason = verdict(line, rules) if line else None
         if reason is not None:
             reasons.append(reason)
             continue
-        kept.append(raw.replace(line, trims(line, rules)) if line else raw)
+        kept.append(raw.replace(line, trims(line, rules, is_prose=is_prose)) if line else raw)
     return "\n".join(kept), reasons
 
 
 PIECES = st.sampled_from(
-    ["a", "It", "NOW", "7", "42", "天", "好。", ".", "...", "?", "[12]", "[", "JavaScript", "likes",
+    ["a", "It", "NOW", "7", "42", "天", "好。", ".", "...", "?", "[12]", "[12][", "[", "JavaScript", "likes",
      "privacy policy", "隐私政策", "条评论", "Sign in", "Read more", "查看更多", "-", "，", "  ", "\t"]
 )  # fmt: skip
 LINES = st.lists(PIECES, max_size=13).flatmap(

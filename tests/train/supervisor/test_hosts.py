@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -90,11 +92,19 @@ def test_a_wrong_product_is_a_fault_with_both_sides(monkeypatch: pytest.MonkeyPa
     assert fault == "matrix product: SHA-256 ffffffffffffffff..., expected 5df6837276ed67d6..."
 
 
-def test_a_clock_that_jumps_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    times = iter([100.0, 160.0])
-    monkeypatch.setattr(sniff_module.time, "time", lambda: next(times))
+def test_a_clock_that_runs_wrong_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sniff_module.time, "time", itertools.count(100.0, 60.0).__next__)
 
     fault = sniff_module.wrong_clock()
 
     assert fault is not None
     assert fault.startswith("clock: 60.000 s by the calendar while 0.2")
+
+
+def test_a_wait_between_two_readings_is_no_fault_of_the_clock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steady, late = time.monotonic, iter([0.3])
+    monkeypatch.setattr(sniff_module.time, "time", lambda: steady() + next(late, 0.0))
+
+    assert sniff_module.wrong_clock() is None
