@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from refinery.compiled import read_only
 from refinery.extract.config import Formulas
-from refinery.extract.formulas import write_scripts_as_formulas
+from refinery.extract.formulas import holds_formulas, write_scripts_as_formulas
 from refinery.extract.hidden import Hidden
 from refinery.extract.hints import Hints, read_hints
 from refinery.extract.inner_pages import write_inner_pages
-from refinery.extract.nesting import Nesting, number_paths
+from refinery.extract.nesting import nest, number_paths
 from refinery.extract.scan.block_texts import (
     BOLD_CHARS,
     END,
@@ -117,8 +117,11 @@ def read_blocks(html: str, *, image_text: bool = False, formulas: Formulas = "te
     Of a formula, "tex" gives its TeX where the page holds it and what is drawn otherwise, "drawn"
     always what is drawn, "drop" nothing.
     """
-    html, has_scripts = write_scripts_as_formulas(write_inner_pages(html))
+    html, has_scripts = write_inner_pages(html), False
     scan = read_tags(html, SCANNED_WORDS)
+    if holds_formulas(scan):
+        html, has_scripts = write_scripts_as_formulas(html)
+        scan = read_tags(html, SCANNED_WORDS)
     drawing = Drawing(image_text, formulas, has_scripts)
     blocks = Blocks() if scan.tags is None else blocks_of(scan.tags, drawing)
     blocks.title = _SPACES.sub(" ", scan.title).strip() or None
@@ -150,14 +153,12 @@ class _Reading:
         kinds, tags = self._kinds, self._tags
         openings = np.flatnonzero(kinds == Kind.BLOCK)
         first_nodes = self._read_texts(blocks)
-        starts = np.searchsorted(first_nodes, 2 * openings)
-        nesting = Nesting(openings, tags.closings[openings], len(kinds))
-        blocks.elements = nesting.holders(first_nodes // 2)
+        nesting = nest(openings, tags.closings[openings], first_nodes, len(kinds))
+        blocks.elements = nesting.holders
         # Beyond MAX_BLOCKS neither blocks nor elements are read.
-        openings = openings[starts < MAX_BLOCKS]
-        num = len(openings)
-        blocks.starts = starts[:num]
-        blocks.ends = np.searchsorted(first_nodes, 2 * tags.closings[openings])
+        num = int(np.searchsorted(nesting.starts, MAX_BLOCKS))
+        openings = openings[:num]
+        blocks.starts, blocks.ends = nesting.starts[:num], nesting.ends[:num]
         blocks.tag_ids = self._tag_ids[openings]
         blocks.parents, blocks.depths = nesting.parents[:num], nesting.depths[:num]
         # Names of an element that holds no block are on no block's path.
@@ -184,14 +185,10 @@ class _Reading:
 
     def _hidden_bits(self, openings: Ints) -> Ints:
         """Bits of `Hidden` for each of these elements."""
-        bits = np.zeros(len(self._kinds), np.int64)
-        hidden = self._hidden
-        for bit, tags in (
-            (Hidden.FROM_ALL, sorted(set(hidden.hidden).difference(hidden.unfolding))),
-            (Hidden.UNFOLDING, hidden.unfolding),
-            (Hidden.FROM_READERS, hidden.aria),
-        ):
-            bits[tags] |= 1 << bit
+        hidden, bits = self._hidden, np.zeros(len(self._kinds), np.int64)
+        bits[hidden.hidden] = 1 << Hidden.FROM_ALL
+        bits[hidden.unfolding] = 1 << Hidden.UNFOLDING
+        bits[hidden.aria] = 1 << Hidden.FROM_READERS
         return bits[openings]
 
     def _read_texts(self, blocks: Blocks) -> Ints:

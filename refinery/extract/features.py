@@ -29,7 +29,7 @@ from refinery.extract.feature_layout import (
     SIBLING_GROUPS,
 )
 from refinery.extract.feature_rows import PositionRow, TextRow
-from refinery.extract.page_arrays import Floats, PageArrays, arrays_of
+from refinery.extract.page_arrays import Floats, Ints, PageArrays, arrays_of
 from refinery.extract.position_rows import (
     add_up,
     write_positions,
@@ -37,6 +37,7 @@ from refinery.extract.position_rows import (
     write_windows,
 )
 from refinery.extract.text_rows import (
+    CHARS,
     NUM_EQUAL,
     SAID_MATCH,
     TITLE_MATCH,
@@ -67,7 +68,7 @@ def compute_features(blocks: Blocks) -> PageFeatures:
     counts = new_counts(blocks.texts)
     text = np.frombuffer("\n".join(blocks.texts).encode("utf-8", "replace"), np.uint8)
     count_characters(text, kinds_of_characters(), fields_of_kinds(), counts)
-    write_texts(page, counts, _matches(blocks), words, rows)
+    write_texts(page, counts, _matches(blocks, counts[:, CHARS]), words, rows)
     _write_elements(page, words, rows)
     of_page = _facts_of_page(blocks, words, rows)
     write_positions(words, of_page, rows)
@@ -92,31 +93,24 @@ def _write_elements(page: PageArrays, words: Floats, rows: Floats) -> None:
         write_likes(page, words, np.zeros((num_paths, NUM_PATH_SUMS)), group, rows)
 
 
-def _matches(blocks: Blocks) -> Floats:
+def _matches(blocks: Blocks, lengths: Ints) -> Floats:
     """[N, 3] how each text stands to the title, to the page's description, and to the other texts."""
     matches = np.zeros((len(blocks.texts), 3), np.float32)
     texts, title, said = blocks.texts, blocks.title or "", blocks.hints.said
-    if len(title) > 3:
-        matches[:, TITLE_MATCH] = [_title_match(text, title) for text in texts]
+    # 1 for a block that is the page's title, 0.5 for a part of it.
+    for block in np.flatnonzero((lengths > 3) & (lengths <= len(title))).tolist():
+        if texts[block] in title:
+            matches[block, TITLE_MATCH] = 1.0 if texts[block] == title else 0.5
+    # 1 for a block that begins like the page's own description, -1 for a short one.
     if said:
         opening = said[:SAID_CHARS]
-        matches[:, SAID_MATCH] = [_said_match(text, said, opening) for text in texts]
+        matches[:, SAID_MATCH] = np.where(lengths < SAID_CHARS, -1, 0)
+        for block in np.flatnonzero(lengths >= SAID_CHARS).tolist():
+            text = texts[block]
+            if text[:SAID_CHARS] in said or opening in text:
+                matches[block, SAID_MATCH] = 1
     matches[:, NUM_EQUAL] = list(map(Counter(texts).__getitem__, texts))
     return matches
-
-
-def _title_match(text: str, title: str) -> float:
-    """1 for a block that is the page's title, 0.5 for a part of it, else 0."""
-    if not 3 < len(text) <= len(title) or text not in title:
-        return 0.0
-    return 1.0 if text == title else 0.5
-
-
-def _said_match(text: str, said: str, opening: str) -> float:
-    """1 for a block that begins like the page's own description, -1 for a short one, else 0."""
-    if len(text) < SAID_CHARS:
-        return -1.0
-    return 1.0 if text[:SAID_CHARS] in said or opening in text else 0.0
 
 
 def _facts_of_page(blocks: Blocks, words: Floats, rows: Floats) -> Floats:

@@ -14,6 +14,8 @@ from urllib.parse import unquote_plus
 from refinery.extract.config import Formulas
 from refinery.extract.inline import plain_text, value_of
 from refinery.extract.mathml import linear_text
+from refinery.extract.scan.attributes import MAY_BE_FORMULA
+from refinery.extract.scan.read import PageScan
 from refinery.extract.tags import Tags
 
 MOST_FORMULA_CHARS = 2_000
@@ -25,8 +27,6 @@ _SCRIPT = re.compile(
     r"<script\b[^>]{0,200}?\btype\s*=\s*[\"']?math/(tex|mml|asciimath)\b[^>]{0,200}>(.*?)</script\s*>",
     re.DOTALL | re.I,
 )
-# Without any of these a page has no formula but images of them.
-_SIGNS = ("<math", "katex", "MathJax", "mathjax", "mjx-", "mwe-math", "data-tex=", "data-latex=")
 # Elements that hold one formula with all its drawings.
 _GROUP = re.compile(
     r"<(?:mjx-container\b|\w[\w-]*\b[^>]*? class=\"(?:[^\"]* )?(?:"
@@ -70,6 +70,12 @@ _IS_SURELY_TEX = re.compile(
 
 # An image of a formula has one of these somewhere in its tag.
 _IMAGE_SIGNS = ("tex", "math", "equation", "formula", "cht=tx", "\\", "_{", "^{", '"eq')
+
+
+def holds_formulas(scan: PageScan) -> bool:
+    """Whether a script of the page is the source of a formula, not a program."""
+    page = scan.page
+    return any(page.find(b"math/", first, page.find(b">", first)) >= 0 for first, _ in scan.scripts)
 
 
 def write_scripts_as_formulas(html: str) -> tuple[str, bool]:
@@ -148,7 +154,7 @@ def read_formulas(tags: Tags, formulas: Formulas, *, has_scripts: bool) -> Formu
     `has_scripts` tells that the sources stand in elements of their own, as MathJax 2 leaves them.
     """
     found = FormulaTexts()
-    if not any(sign in tags.text for sign in _SIGNS):
+    if not (tags.attribute_bits & MAY_BE_FORMULA).any():
         return found
     end = -1
     for number, match in enumerate(_GROUP.finditer(tags.text)):

@@ -14,20 +14,17 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from refinery.extract.scan.attributes import HAS_STYLE, IS_ARIA_HIDDEN
 from refinery.extract.tags import Tags
 
 Ints = NDArray[np.int64]
 
-# What is searched for in the markup; a pattern without regard to case would be ten times slower.
-_SIGNS = (' hidden="', 'aria-hidden="true', "display", "visibility", "DISPLAY", "VISIBILITY")
 _STYLE = re.compile(
     r" style=\"[^\"]*?(?:display\s*:\s*none|visibility\s*:\s*hidden)|"
     r" hidden=\"(?!until-found)",
     re.I,
 )
-_LINE_KEEPING = ("white-space",)
 _KEEPS_LINES = re.compile(r" style=\"[^\"]*?white-space\s*:\s*(?:pre|break-spaces)", re.I)
-_ARIA = re.compile(r" aria-hidden=\"true\"", re.I)
 # Words in class, id or role of what a reader can unfold.
 _UNFOLDS = re.compile(
     r"(?:class|id|role|data-\w+)=\"[^\"]*(?:accordion|collaps|tab|panel|toggle|spoiler|faq|answer|"
@@ -61,39 +58,21 @@ class HiddenElements:
 
 def find_line_keepers(tags: Tags) -> Ints:
     """Opening tags of the elements whose style keeps the line ends of the source; <pre> apart."""
-    found = [
-        tag for tag in _tags_with(tags, _LINE_KEEPING) if _KEEPS_LINES.search(tags.markup_of(tag))
-    ]
+    may_keep = np.flatnonzero(tags.attribute_bits & HAS_STYLE).tolist()
+    found = [tag for tag in may_keep if _KEEPS_LINES.search(tags.markup_of(tag))]
     return np.array(found, np.int64)
 
 
 def find_hidden(tags: Tags) -> HiddenElements:
     """Find the tags of a body that hide their element."""
     found = HiddenElements()
-    for tag in _tags_with(tags, _SIGNS):
-        markup = tags.markup_of(tag)
+    bits = tags.attribute_bits
+    for tag in np.flatnonzero(bits & (HAS_STYLE | IS_ARIA_HIDDEN)).tolist():
+        markup = tags.markup_of(tag) if bits[tag] & HAS_STYLE else ""
         if _STYLE.search(markup):
             found.hidden.append(tag)
             if _UNFOLDS.search(markup):
                 found.unfolding.append(tag)
-        elif _ARIA.search(markup):
+        elif bits[tag] & IS_ARIA_HIDDEN:
             found.aria.append(tag)
     return found
-
-
-def _tags_with(tags: Tags, signs: tuple[str, ...]) -> list[int]:
-    """Opening tags that hold one of the signs, in order."""
-    text, offsets = tags.text, []
-    for sign in signs:
-        offset = text.find(sign)
-        while offset >= 0:
-            offsets.append(offset)
-            offset = text.find(sign, offset + len(sign))
-    if not offsets:
-        return []
-    where = np.array(offsets, np.int64)
-    tag = np.searchsorted(tags.starts, where, "right") - 1
-    # Text between tags may say the same.
-    inside = (where < tags.ends[tag]) & tags.is_opening[tag]
-    signed: list[int] = np.unique(tag[inside]).tolist()
-    return signed

@@ -31,6 +31,9 @@ Bools = NDArray[np.bool_]
 _LETTER = re.compile(r' alt="([^\W\d_])"')
 
 
+_IN_LINE = (Kind.INLINE, Kind.LINK, Kind.BOLD)
+
+
 @dataclass(frozen=True)
 class Drawing:
     """How images and formulas are read.
@@ -90,9 +93,10 @@ def read_tag_texts(tags: Tags, drawing: Drawing) -> TagTexts:
         is_skipped[tag:closing] = True
     hidden = find_hidden(tags)
     remarks = _remarks(tags, kinds, hidden, list(formula_texts))
-    inside = tags.covered(remarks)
-    kinds[inside] = Kind.SKIP
-    is_skipped |= inside
+    if len(remarks):
+        inside = tags.covered(remarks)
+        kinds[inside] = Kind.SKIP
+        is_skipped |= inside
     texts.update(_images(tags, np.flatnonzero(kinds == Kind.IMAGE), drawing))
     marked = np.flatnonzero(IS_MARKED[tags.name_ids] & (kinds == Kind.INLINE))
     names = (MARKED_OF[number] for number in tags.name_ids[marked].tolist())
@@ -122,8 +126,12 @@ def _kinds_of(tags: Tags) -> Ints:
 
 def _remarks(tags: Tags, kinds: Ints, hidden: HiddenElements, formulas: list[int]) -> Ints:
     """Hidden elements inside a line: they hold neither a block nor a formula, and do not unfold."""
-    chosen = np.setdiff1d(np.array(hidden.hidden, np.int64), hidden.unfolding)
-    chosen = chosen[np.isin(kinds[chosen], (Kind.INLINE, Kind.LINK, Kind.BOLD))]
+    unfolding = set(hidden.unfolding)
+    chosen = np.array(
+        [tag for tag in hidden.hidden if tag not in unfolding and kinds[tag] in _IN_LINE], np.int64
+    )
+    if not len(chosen):
+        return chosen
     is_more = kinds == Kind.BLOCK
     is_more[formulas] = True
     num_more = np.cumsum(is_more)
@@ -142,7 +150,7 @@ def _letter_of(tags: Tags, image: int, markup: str) -> str:
 
 
 def _images(tags: Tags, images: Ints, drawing: Drawing) -> dict[int, str]:
-    markup = [tags.text[i:j] for i, j in zip(*tags.spans(images), strict=True)]
+    markup = [tags.markup_of(image) for image in images.tolist()]
     name_images = image_names if drawing.image_text else sticker_names
     names = name_images(markup)
     for index, tag in enumerate(markup):

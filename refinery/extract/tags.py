@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refinery.compiled import Filled, bare_kernel
+from refinery.extract.scan.attributes import note_attributes
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -77,6 +78,13 @@ class Tags:
         is_blank = np.empty(len(self.firsts), np.bool_)
         find_blanks(self.markup, self.firsts, self.lasts, is_blank)
         return is_blank
+
+    @functools.cached_property
+    def attribute_bits(self) -> Ints:
+        """[T] what the attributes of each tag call for, as `scan/attributes.py` has it."""
+        bits = np.empty(len(self.firsts), np.int64)
+        note_attributes(self.markup, self.firsts, self.lasts, self.is_opening, bits)
+        return bits
 
     @functools.cached_property
     def text(self) -> str:

@@ -20,7 +20,7 @@ Fields = NDArray[np.uint64]
 _UPPER, _DIGIT, _STOP, _COMMA, _SPACE, _WIDE, _SYMBOL = range(7)
 _NUM_KINDS = 7
 # Columns of the counts behind those of the kinds: all characters, and what kinds the first and the last are of.
-_CHARS, _FIRST, _LAST = 7, 8, 9
+CHARS, _FIRST, _LAST = 7, 8, 9
 NUM_COUNTS = 10
 # Columns of what Python compares: with the title, the description, and all other blocks.
 TITLE_MATCH, SAID_MATCH, NUM_EQUAL = range(3)
@@ -88,12 +88,12 @@ def count_characters(
 ) -> None:
     """Count the characters of texts that stand one behind another, a line end between two.
 
-    The column _CHARS says how many each one has; the others are filled.
+    The column CHARS says how many each one has; the others are filled.
     """
     at = 0
     for n in range(len(counts_NC)):
         counts = counts_NC[n]
-        left = int(counts[_CHARS])
+        left = int(counts[CHARS])
         counts[_FIRST] = kind = _kinds_at(text_U, at, kinds)[0]
         for number in range(_NUM_KINDS):
             counts[number] = 0
@@ -118,7 +118,7 @@ def write_texts(
     one = np.float32(1)
     for n in range(len(rows_NF)):
         row, counts = rows_NF[n], counts_NC[n]
-        chars, stops = np.float32(counts[_CHARS]), np.float32(counts[_STOP])
+        chars, stops = np.float32(counts[CHARS]), np.float32(counts[_STOP])
         wide = np.float32(counts[_WIDE])
         words = np.float32(counts[_SPACE]) + one + wide
         words_N[n] = words
@@ -147,5 +147,5 @@ def write_texts(
 def new_counts(texts: list[str]) -> Ints:
     """Counts of these texts, for `count_characters` to fill."""
     counts = np.empty((len(texts), NUM_COUNTS), np.int64)
-    counts[:, _CHARS] = np.fromiter(map(len, texts), np.int64, len(texts))
+    counts[:, CHARS] = np.fromiter(map(len, texts), np.int64, len(texts))
     return counts

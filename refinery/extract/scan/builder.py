@@ -156,12 +156,13 @@ def new_builder(
 
     With `is_plain` formatting ends where a block ends: then no tag makes more than a few others.
     """
-    num_tags = (source.count(b"<") * 2 + 256) * room
+    page = np.frombuffer(source, np.uint8)
+    num_tags = (np.count_nonzero(page == ord("<")) * 2 + 256) * room
     state = np.zeros(NUM_CELLS, np.int64)
     state[IS_QUIRKS], state[TITLE], state[FORM], state[FOSTER_DEPTH] = is_quirks, -1, -1, -1
     state[HEAD_END], state[IS_PLAIN] = len(source), is_plain
     return Builder(
-        np.frombuffer(source, np.uint8),
+        page,
         np.empty((2 * len(source) + 65_536) * room, np.uint8),
         np.empty((num_tags, NUM_TAG_COLUMNS), np.int64),
         np.empty((SPANNED + MAX_SPANS, 8), np.int64),

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from refinery.extract.nesting import Nesting, number_paths
+from refinery.extract.nesting import nest, number_paths
 
 # A walk through a tree: how many elements close before each one opens.
 WALKS = st.lists(st.integers(0, 3), max_size=30)
@@ -37,15 +37,33 @@ def read(walk: list[int]) -> tuple[list[int], list[int], list[int], list[list[in
 def test_parents_depths_and_holders_are_those_of_a_stack(walk: list[int]) -> None:
     openings, closings, parents, open_behind = read(walk)
 
-    nesting = Nesting(np.array(openings), np.array(closings), len(open_behind))
+    # Behind every tag but the last, which closes the root, a block begins.
+    num_tags = len(open_behind)
+    first_nodes = 2 * np.arange(num_tags - 1) + 1
+    nesting = nest(np.array(openings), np.array(closings), first_nodes, num_tags)
 
     assert nesting.parents.tolist() == parents
     depths = [0]
     for parent in parents[1:]:
         depths.append(depths[parent] + 1)
     assert nesting.depths.tolist() == depths
-    inside = np.arange(len(open_behind) - 1)  # behind the last tag nothing is open
-    assert nesting.holders(inside).tolist() == [open_behind[tag][-1] for tag in inside]
+    assert nesting.holders.tolist() == [inside[-1] for inside in open_behind[:-1]]
+    assert nesting.starts.tolist() == openings
+    assert nesting.ends.tolist() == closings
+
+
+def test_a_block_at_a_tag_itself_is_inside_of_what_the_tag_opens() -> None:
+    nesting = nest(np.array([0, 1, 3]), np.array([5, 2, 4]), np.array([2, 5, 6]), 6)
+
+    assert nesting.holders.tolist() == [1, 0, 2]
+    assert nesting.starts.tolist() == [0, 0, 2]
+    assert nesting.ends.tolist() == [3, 1, 3]
+
+
+def test_markup_that_closes_nothing_leaves_every_walk_up_finite() -> None:
+    nesting = nest(np.array([0, 1, 2, 3]), np.array([0, 1, 1, 3]), np.array([1, 7]), 4)
+
+    assert all(parent <= max(e - 1, 0) for e, parent in enumerate(nesting.parents.tolist()))
 
 
 def test_a_path_is_the_same_wherever_it_begins_below_the_root() -> None:

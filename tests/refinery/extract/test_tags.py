@@ -5,7 +5,7 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser
 
 from refinery.extract.blocks import MAX_BLOCKS, read_blocks
-from refinery.extract.nesting import Nesting, number_paths
+from refinery.extract.nesting import nest, number_paths
 from refinery.extract.scan.read import read_tags
 from refinery.extract.tag_kinds import NAME_WORDS
 from refinery.extract.tags import Tags
@@ -107,7 +107,8 @@ def test_tags_agree_with_the_parsers_own_tree() -> None:
 
     openings = np.flatnonzero(tags.is_opening)
     is_void = tags.closings[openings] == openings
-    depths = Nesting(openings[~is_void], tags.closings[openings[~is_void]], len(tags.starts)).depths
+    closings, nodes = tags.closings[openings[~is_void]], np.zeros(0, np.int64)
+    depths = nest(openings[~is_void], closings, nodes, len(tags.starts)).depths
     found = [
         (re.match(r"<(\w+)", written(tags)[tag])[1], bool(tags.classes[tag]), depth)  # type: ignore[index]
         for tag, depth in zip(openings[~is_void].tolist(), depths.tolist(), strict=True)
