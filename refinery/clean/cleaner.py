@@ -119,6 +119,8 @@ class Cleaner:
             counters["misdeclared_charset"] = 1
         if page.is_linked:
             counters["linked_data"] = 1
+        if page.is_held:
+            counters["held_by_scripts"] = 1
         title = to_valid_text(page.title) if page.title else None
         return self._with_edits(
             NormalizedPage(

@@ -19,12 +19,16 @@ from refinery.extract.cut import choose_cut
 from refinery.extract.features import compute_features
 from refinery.extract.forest import Forest
 from refinery.extract.metadata import linked_text
+from refinery.extract.page_data import held_text
 from refinery.extract.structure import render
 from refinery.extract.units import settle
+from refinery.extract.walls import Wall, find_wall
 
 # Where the kept blocks give less text, that of the page's JSON-LD is taken, if it is much longer.
 SHORT_CHARS = 1_000
 LINKED_FACTOR = 2
+# A page that gives less may be a wall; what its scripts hold is taken if it is much longer.
+NO_TEXT_CHARS, HELD_FACTOR = 400, 3
 
 
 @functools.cache
@@ -47,11 +51,19 @@ def weights_sha256() -> str:
 
 @dataclass(frozen=True)
 class MainText:
-    """Main text and title of a page; `is_linked` where the text came from JSON-LD."""
+    """Main text and title of a page.
+
+    Attributes:
+        is_linked: Whether the text came from JSON-LD.
+        is_held: Whether it came from what the page holds for its scripts.
+        wall: Why the page gives no text; None where it gives some.
+    """
 
     text: str
     title: str | None
     is_linked: bool = False
+    is_held: bool = False
+    wall: Wall | None = None
 
 
 def extract_main_text(
@@ -64,8 +76,8 @@ def extract_main_text(
 ) -> MainText:
     """Keep the blocks that are likely content.
 
-    A page that shows next to nothing may hold its text as JSON-LD for search engines: that is taken
-    instead.
+    A page that shows next to nothing may hold its text as JSON-LD for search engines, or in the state of
+    its scripts: that is taken instead. Of one that holds none either it is told why.
     """
     blocks = read_blocks(html, image_text=image_text, formulas=formulas)
     text = ""
@@ -79,4 +91,14 @@ def extract_main_text(
         linked = linked_text(html)
         if len(linked) > LINKED_FACTOR * len(text):
             return MainText(linked, blocks.title, is_linked=True)
-    return MainText(text, blocks.title)
+    if len(text) >= NO_TEXT_CHARS:
+        return MainText(text, blocks.title)
+    held = held_text(html, all_text)
+    if len(held) > HELD_FACTOR * len(text):
+        return MainText(held, blocks.title, is_held=True)
+    return MainText(text, blocks.title, wall=find_wall(html, blocks.texts, text))
+
+
+def all_text(html: str) -> str:
+    """All blocks of a piece of markup, one paragraph each."""
+    return "\n\n".join(read_blocks(html).texts)

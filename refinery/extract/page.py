@@ -33,6 +33,7 @@ class Page:
         num_replaced: Characters that could not be decoded.
         language, published: As the page declares them.
         is_linked: Whether the page holds the text only as JSON-LD (linked data).
+        is_held: Whether it holds the text only for its scripts.
         is_misdeclared: Whether the declared charset did not fit the bytes.
     """
 
@@ -43,6 +44,7 @@ class Page:
     language: str | None = None
     published: date | None = None
     is_linked: bool = False
+    is_held: bool = False
     is_misdeclared: bool = False
 
 
@@ -50,7 +52,8 @@ def extract_page(payload: bytes, *, mime: str, charset: str | None, config: Extr
     """Decode a payload, and extract the main text of HTML; plain text stays as it is.
 
     Raises:
-        PageRejected: The page is beyond a bound, is binary, or its bytes are not text.
+        PageRejected: The page is beyond a bound, is binary, its bytes are not text, or it shows no text
+            of its own: `page:needs_scripts`, `page:consent`, `page:login` and so on (walls.py).
     """
     is_html = mime in MARKUP_TYPES
     if b"\0" in payload[:1024] and not is_wide(payload):
@@ -73,6 +76,8 @@ def extract_page(payload: bytes, *, mime: str, charset: str | None, config: Extr
             is_misdeclared=decoded.is_misdeclared,
         )
     main = _extract_html(decoded.text, config)
+    if main.wall is not None:
+        raise PageRejected(f"page:{main.wall.name}", main.wall.evidence)
     facts = read_facts(decoded.text)
     return Page(
         text=main.text,
@@ -82,6 +87,7 @@ def extract_page(payload: bytes, *, mime: str, charset: str | None, config: Extr
         language=facts.language,
         published=facts.published,
         is_linked=main.is_linked,
+        is_held=main.is_held,
         is_misdeclared=decoded.is_misdeclared,
     )
 
