@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 Section = Literal["start", "data", "forward-backward", "reduce", "step", "checkpoint", "evaluation"]
 SECTIONS: tuple[Section, ...] = get_args(Section)
@@ -23,8 +24,21 @@ WAITING: frozenset[Section] = frozenset({"reduce", "checkpoint"})
 SOCKET_VARIABLE = "TRAIN_SUPERVISOR_SOCKET"
 MAX_BYTES = 60_000
 _WORDS_SECONDS = 2.0
+TOLD_OF_GENERATION = 10**9
 
 Observer = Callable[[Section, int], None]
+
+
+class Regrouping(NamedTuple):
+    """The ranks that go on without a lost one.
+
+    Attributes:
+        generation: How often ranks were lost in this attempt.
+        ranks: Their numbers when the attempt began.
+    """
+
+    generation: int
+    ranks: list[int]
 
 
 class Reporter:
@@ -32,6 +46,7 @@ class Reporter:
 
     Attributes:
         learnt: The longest seconds by section that the supervisor knows of; checkpoints keep them.
+        regrouping: The last order to go on without some ranks.
     """
 
     def __init__(self, end: socket.socket) -> None:
@@ -40,6 +55,7 @@ class Reporter:
         self.step = -1
         self.open: list[Section] = ["start"]
         self.learnt: dict[str, float] = {}
+        self.regrouping = Regrouping(0, [])
 
     def tell(self, section: Section) -> None:
         """Say which section begins, or goes on after an inner one."""
@@ -48,21 +64,39 @@ class Reporter:
             {"section": section, "step": self.step, "told": self._told, "at": time.monotonic()}
         )
 
+    def align(self, generation: int) -> None:
+        """Count sections from the same number as the other ranks that go on: who is behind is told by it."""
+        self._told = generation * TOLD_OF_GENERATION
+
     def last_words(self, words: dict[str, Any]) -> None:
         """Say what ends this rank; waits a moment for who is busy."""
         self._end.settimeout(_WORDS_SECONDS)
         self._send({"words": words, "at": time.monotonic()})
 
-    def listen(self) -> dict[str, float]:
-        """The newest times that the supervisor has sent."""
+    def listen(self) -> None:
+        """Take in what the supervisor has sent: the newest times, and who goes on."""
         while True:
             try:
                 data = self._end.recv(MAX_BYTES)
             except (BlockingIOError, ConnectionError):
-                return self.learnt
+                return
             if not data:
-                return self.learnt
-            self.learnt = json.loads(data)
+                return
+            message = json.loads(data)
+            self.learnt = message.get("learnt", self.learnt)
+            if "ranks" in message:
+                self.regrouping = Regrouping(message["generation"], message["ranks"])
+
+    def await_regrouping(self, *, after: int, seconds: float) -> Regrouping | None:
+        """Wait for the order to go on without some ranks, of a later generation; None where none comes in time."""
+        until = time.monotonic() + seconds
+        while True:
+            self.listen()
+            left = until - time.monotonic()
+            if self.regrouping.generation > after:
+                return self.regrouping
+            if left <= 0 or not select.select([self._end], [], [], left)[0]:
+                return None
 
     def _send(self, message: dict[str, Any]) -> None:
         with suppress(
@@ -121,4 +155,12 @@ def section(name: Section, *, step: int | None = None) -> Iterator[None]:
 
 def learnt_seconds() -> dict[str, float] | None:
     """What a checkpoint keeps for the next supervisor; None where there is none."""
-    return None if _reporter is None else _reporter.listen()
+    if _reporter is None:
+        return None
+    _reporter.listen()
+    return _reporter.learnt
+
+
+def current_reporter() -> Reporter | None:
+    """The rank's end of the socket; None where nobody supervises."""
+    return _reporter

@@ -213,6 +213,11 @@ class TrainSettings(Settings):
         )
 
     @property
+    def takes_over(self) -> bool:
+        """Whether the ranks that are left can do in a step what a lost one did."""
+        return self.parallel.reduction == "tree" and self.supervision.take_over
+
+    @property
     def strategy_request(self) -> StrategyRequest:
         """The settings that decide how the ranks share the work."""
         return StrategyRequest(

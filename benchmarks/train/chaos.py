@@ -174,7 +174,7 @@ class Bench:
             **measured(events, struck),
         )
 
-    def undisturbed(self, steps: int = STEPS) -> str:
+    def undisturbed(self, steps: int = STEPS) -> str | None:
         """SHA-256 of weights and optimizer states after a run that nothing strikes."""
         output = self.folder / f"undisturbed-{steps}"
         if not output.is_dir():
@@ -208,10 +208,11 @@ def measured(events: Sequence[Event], struck: float) -> dict[str, Any]:
     }
 
 
-def state_sha256(output: Path) -> str:
-    """SHA-256 over the bytes of every tensor of the newest checkpoint, weights and optimizer."""
+def state_sha256(output: Path) -> str | None:
+    """SHA-256 over the bytes of every tensor of the newest checkpoint, weights and optimizer; None without one."""
     newest = latest_checkpoint(output / CHECKPOINTS_NAME)
-    assert newest is not None, f"{output}: no checkpoint"
+    if newest is None:
+        return None
     index = json.loads((newest / WEIGHTS_NAME / INDEX_NAME).read_text(encoding="utf-8"))
     chunks = {
         name: sorted([chunk["offsets"], chunk["sha256"]] for chunk in tensor["chunks"])

@@ -30,7 +30,7 @@ from train.data.cursor import RankShare, leaves_of_rank
 from train.distributed.replicas import sum_gradients
 from train.distributed.world import open_world
 from train.loop.run import pretrain
-from train.parallel.tree import LeafSums, sum_in_tree
+from train.parallel.tree import LeafSums, leaves_by_rank, sum_in_tree
 from train.selftest.cases import SPECIAL, VOCAB
 from train.settings import TrainSettings
 
@@ -123,7 +123,7 @@ def cost(rank: int, size: int) -> dict[str, Any]:
             found["local_adds"].append(time.process_time() - started)
             world.barrier()
             started = time.process_time()
-            sum_in_tree(sums, num_leaves=LEAVES, size=size, world=world)
+            sum_in_tree(sums, leaves=leaves_by_rank(LEAVES, world.size), size=size, world=world)
             found["tree"].append(time.process_time() - started)
             world.barrier()
             started = time.process_time()

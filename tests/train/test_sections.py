@@ -73,8 +73,8 @@ def test_a_supervisor_that_is_gone_does_not_end_a_rank(supervisor: socket.socket
 
 
 def test_the_newest_learnt_times_reach_the_checkpoint(supervisor: socket.socket) -> None:
-    supervisor.send(b'{"step": 1.0}')
-    supervisor.send(b'{"step": 2.5}')
+    supervisor.send(b'{"learnt": {"step": 1.0}}')
+    supervisor.send(b'{"learnt": {"step": 2.5}}')
 
     assert learnt_seconds() == {"step": 2.5}
 
@@ -99,3 +99,27 @@ def test_an_observer_is_told_of_each_entry(monkeypatch: pytest.MonkeyPatch) -> N
         pass
 
     assert entered == [("reduce", 7)]
+
+
+def test_an_order_to_go_on_without_a_rank_is_kept_until_it_is_asked_for(
+    supervisor: socket.socket,
+) -> None:
+    reporter = sections.current_reporter()
+    assert reporter is not None
+    assert reporter.await_regrouping(after=0, seconds=0.01) is None
+    supervisor.send(json.dumps({"learnt": {"step": 0.5}}).encode())
+    supervisor.send(json.dumps({"generation": 1, "ranks": [0, 2]}).encode())
+
+    assert learnt_seconds() == {"step": 0.5}
+    assert reporter.await_regrouping(after=0, seconds=5) == (1, [0, 2])
+    assert reporter.await_regrouping(after=1, seconds=0.01) is None  # it was carried out
+
+
+def test_ranks_that_go_on_count_their_sections_from_one_number(supervisor: socket.socket) -> None:
+    reporter = sections.current_reporter()
+    assert reporter is not None
+    reporter.align(2)
+    with section("reduce", step=4):
+        pass
+
+    assert [told for _, _, told in heard(supervisor)][1:] == [2_000_000_001, 2_000_000_002]

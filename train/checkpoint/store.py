@@ -129,6 +129,17 @@ class CheckpointStore:
         if pending.done.exception() is None and self._publish(pending) is None:
             self._pending = None
 
+    def abandon(self) -> None:
+        """Forget a save that a lost rank takes part in; one that all ranks have written is published."""
+        self.poll()
+        self._pending, self._is_open, self._group = None, False, None
+
+    def take_on(self) -> None:
+        """Publish from here on, in the place of a first rank that is lost."""
+        latest = self.latest()
+        if latest is not None:
+            self.branch.begin(latest)
+
     def finish(self) -> None:
         """Wait until the last save is published, or known to have failed; all ranks call it.
 

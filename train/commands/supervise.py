@@ -132,6 +132,7 @@ def _lead(
                 session=_session(),
                 config=settings.supervision,
                 refuse=lambda size: _refuse(settings, size),
+                takes_over=settings.takes_over,
             ),
             links=links,
             hosts=HostBook(hosts=links.in_order(), wanted=args.hosts),

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,24 +23,58 @@ from torch.distributed import (  # type: ignore[attr-defined] # public, not in _
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class World:
-    """Who this process is among all ranks."""
+    """Who this process is among all ranks; both numbers change where ranks go on without a lost one.
+
+    Attributes:
+        generation: How often ranks were lost since the attempt began.
+        timeout: How long a collective waits.
+    """
 
     rank: int
     size: int
     device: torch.device
+    generation: int = 0
+    timeout: timedelta = timedelta(minutes=30)
     _meshes: dict[tuple[int, ...], DeviceMesh] = field(
         default_factory=dict, repr=False, compare=False
     )
     _groups: dict[tuple[int, ...], ProcessGroup] = field(
         default_factory=dict, repr=False, compare=False
     )
+    _when_first: list[Callable[[], None]] = field(default_factory=list, repr=False)
 
     @property
     def is_first(self) -> bool:
         """Whether this rank speaks for all: logs, files, events."""
         return self.rank == 0
+
+    def when_first(self, take_on: Callable[[], None]) -> None:
+        """Have a function called where this rank becomes the first one later, because that one is lost."""
+        self._when_first.append(take_on)
+
+    def go_on_with(self, ranks: Sequence[int], *, generation: int) -> None:
+        """Meet the ranks that are left under names of their own; each of them calls it.
+
+        Every other reference to a group of before must be gone: peers learn from its closed connections that
+        this rank waits no longer.
+
+        Args:
+            ranks: Their numbers when the attempt began, in order; they are numbered anew.
+            generation: How often ranks were lost since then, this time included.
+        """
+        self._meshes.clear()
+        self._groups.clear()
+        dist.destroy_process_group()
+        was_first, self.generation = self.is_first, generation
+        self.rank, self.size = ranks.index(int(os.environ["RANK"])), len(ranks)
+        if self.size > 1:
+            _join(_backend(self.device), self.timeout, rank=self.rank, size=self.size,
+                  generation=generation)  # fmt: skip
+        if self.is_first and not was_first:
+            for take_on in self._when_first:
+                take_on()
 
     def sum(self, values: Tensor) -> Tensor:
         """Sum a tensor over all ranks, in place."""
@@ -100,6 +134,12 @@ class World:
             self._groups[key] = dist.new_group(list(key))
         return self._groups[key]
 
+    def cpu_group(self) -> ProcessGroup:
+        """A group of all ranks over gloo, made once; all of them call it together."""
+        if () not in self._groups:
+            self._groups[()] = dist.new_group(backend="gloo")
+        return self._groups[()]
+
     def barrier(self) -> None:
         """Wait for all ranks."""
         if self.size > 1:
@@ -117,19 +157,25 @@ def open_world(*, timeout_seconds: float) -> Iterator[World]:
     if "RANK" not in os.environ:
         yield World(rank=0, size=1, device=device)
         return
-    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-    _join(backend, timedelta(seconds=timeout_seconds))
+    timeout = timedelta(seconds=timeout_seconds)
+    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    _join(_backend(device), timeout, rank=rank, size=size)
     try:
-        yield World(rank=dist.get_rank(), size=dist.get_world_size(), device=device)
+        yield World(rank=rank, size=size, device=device, timeout=timeout)
     finally:
-        dist.destroy_process_group()
+        if dist.is_initialized():
+            dist.destroy_process_group()
 
 
-def _join(backend: str, timeout: timedelta) -> None:
+def _backend(device: torch.device) -> str:
+    return "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+
+
+def _join(backend: str, timeout: timedelta, *, rank: int, size: int, generation: int = 0) -> None:
     """Join the process group that torchrun's variables describe.
 
     Its ranks meet at the agent's own store, which outlives them: after a restart gloo would find the addresses of
-    the dead attempt there and wait for them. So each attempt has its own names in it.
+    the dead attempt there and wait for them. So each attempt has its own names in it, and so has each generation of it.
     """
     if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
         dist.init_process_group(backend, timeout=timeout)
@@ -140,9 +186,9 @@ def _join(backend: str, timeout: timedelta) -> None:
     attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
     dist.init_process_group(
         backend,
-        store=PrefixStore(f"attempt-{attempt}", store),
-        rank=int(os.environ["RANK"]),
-        world_size=int(os.environ["WORLD_SIZE"]),
+        store=PrefixStore(f"attempt-{attempt}-{generation}", store),
+        rank=rank,
+        world_size=size,
         timeout=timeout,
     )
 

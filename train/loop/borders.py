@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch.distributed import ProcessGroup
 
 from train.data.cursor import RankShare
 from train.distributed.world import World
@@ -52,7 +51,6 @@ class Borders:
     flag: AsksToStop
     share: RankShare
     microbatch: int
-    _group: ProcessGroup | None = None
 
     def of_step(
         self, span: StepSpan, read: Callable[[StepSpan], Iterator[MicroBatch]]
@@ -93,10 +91,8 @@ class Borders:
         """The gravest answer of all ranks."""
         if self.world.size == 1:
             return own
-        if self._group is None:
-            self._group = dist.new_group(backend="gloo")
         answer: Any = torch.tensor([own])
-        dist.all_reduce(answer, op=dist.ReduceOp.MAX, group=self._group)
+        dist.all_reduce(answer, op=dist.ReduceOp.MAX, group=self.world.cpu_group())
         return int(answer)
 
 

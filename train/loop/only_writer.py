@@ -33,18 +33,19 @@ def only_writer(output: Path, world: World) -> Iterator[None]:
         PipelineError: Another run holds the folder; the message says which process on which host.
         SettingsError: The folder cannot be written.
     """
-    refusal, file = None, None
+    refusal, files = None, []
     if world.is_first:
         try:
-            file = _hold(output)
+            files.append(_hold(output))
         except PipelineError as error:
             refusal = error
     if world.any(refusal is not None):
         raise refusal or PipelineError()  # the first rank tells it
+    world.when_first(lambda: files.append(_hold(output)))
     try:
         yield
     finally:
-        if file is not None:
+        for file in files:
             file.close()
 
 

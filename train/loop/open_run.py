@@ -36,7 +36,7 @@ from train.optim.groups import build_optimizer
 from train.optim.peaks import ModelSize, with_peak
 from train.parallel.compose import build_strategy
 from train.parallel.diloco import OuterLoop
-from train.report.events import EVENTS_NAME, EventLog, Events, NoEvents
+from train.report.events import EVENTS_NAME, Events, FirstRankEvents
 from train.report.speed import ModelSpeed
 from train.settings import PrecisionConfig, TrainSettings
 from train.stability.embedding import scale_embedding_gradient
@@ -138,12 +138,10 @@ class TrainingRun:
     def speed(self) -> ModelSpeed:
         """The share of the hardware's peak that the run reaches; only the first rank says it."""
         config, seq_len = self.built.model_config, self.trainer.plan.seq_len
-        is_known = config is not None and self.world.is_first
         return ModelSpeed(
-            flops_per_token=config.flops_per_token(seq_len) if is_known and config else None,
+            flops_per_token=None if config is None else config.flops_per_token(seq_len),
             peak_flops=self.settings.metrics.peak_flops,
-            device=self.world.device,
-            ranks=self.world.size,
+            world=self.world,
         )
 
 
@@ -174,7 +172,7 @@ def open_run(settings: TrainSettings, world: World, *, holds_momentum: bool = Fa
     if built.start_report is not None and world.is_first:
         built.start_report.show(output, built.make_batch, data.parts[0].data, settings.first_sample)
     built = replace(built, start_report=None)  # it holds tensors that are needed no longer
-    events: Events = EventLog(output / EVENTS_NAME) if world.is_first else NoEvents()
+    events = FirstRankEvents(output / EVENTS_NAME, lambda: world.is_first)
     if settings.stability is not None and settings.stability.embedding_gradient_scale is not None:
         scale_embedding_gradient(built.model, settings.stability.embedding_gradient_scale)
     log_type(settings.precision.compute, world.device)

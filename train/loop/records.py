@@ -42,7 +42,7 @@ def step_record(
         "seconds": outcome.seconds,
         "tokens_per_second": tokens_per_second,
         "mfu": speed.mfu(tokens_per_second),
-        "memory_bytes": peak_memory_bytes(speed.device),
+        "memory_bytes": peak_memory_bytes(speed.world.device),
         "wait_share": waited_seconds / outcome.seconds,
         "time": time.time(),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -21,17 +21,19 @@ from train.distributed.sharded_tensors import local_part
 from train.distributed.world import World, open_world
 from train.loop.borders import Borders, LeftStep
 from train.loop.certificate import certificate, write_certificate
-from train.loop.guard import SpikeError
+from train.loop.guard import Decision, SpikeError
 from train.loop.last_good import go_back_to_last_good
 from train.loop.only_writer import only_writer
 from train.loop.open_run import TrainingRun, open_run
+from train.loop.plan import StepSpan
 from train.loop.records import step_record
 from train.loop.replays import NOT_FINITE
 from train.loop.rollback import roll_back
 from train.loop.signals import AsksToStop, StopFlag
-from train.loop.sinks import METRICS_NAME, open_sinks
+from train.loop.sinks import METRICS_NAME, Sink, open_sinks
 from train.loop.swaps import SwapQueue, swaps_of_run, with_swap
-from train.loop.trainer import NotFiniteError
+from train.loop.take_over import take_over_of
+from train.loop.trainer import MicroBatch, NotFiniteError, StepBegunAgain, StepOutcome
 from train.parallel.pipeline import PipelineStrategy
 from train.phases import PhaseEnd, follow, read_end, settings_sha256, split_phases, write_end
 from train.report.page import write_report
@@ -105,7 +107,8 @@ def _run_phase(
     swapped = _made_swaps(settings, swaps, world)
     while True:
         run = open_run(swapped, world)
-        run.trainer.has_request = swaps.has_request if world.is_first else run.trainer.has_request
+        run.trainer.has_request = lambda: world.is_first and swaps.has_request()
+        run.trainer.take_over = take_over_of(run)
         run.tasks.check()
         run.checkpoints.resume(is_fresh=is_fresh)
         if world.is_first:
@@ -198,66 +201,104 @@ def _train_steps(run: TrainingRun, flag: AsksToStop, swaps: SwapQueue) -> Left:
 
 
 def _train_stretch(run: TrainingRun, flag: AsksToStop, swaps: SwapQueue) -> Left:
-    """Step until the end, a stop, a swap, or a decision after which other rows follow than those read ahead."""
-    trainer, total = run.trainer, run.trainer.plan.total_steps
+    """Step until the end, a stop, a swap, or something after which other rows follow than those read ahead."""
+    trainer, total, take_over = run.trainer, run.trainer.plan.total_steps, run.trainer.take_over
     is_stopped = False
     borders = _borders(run, flag)
     with ExitStack() as stack:
         stream = stack.enter_context(
             run.rows.stream(trainer.plan, trainer.strategy.share, start_step=trainer.step)
         )
-        sinks = []
-        if run.world.is_first:
-            sinks = open_sinks(
-                stack,
-                run.output,
-                run.settings.metrics,
-                run.store,
-                first_step=trainer.step,
-                total_steps=total,
-            )
+        sinks = _open_sinks(run, stack, first_step=trainer.step)
+        if take_over is not None:
+            take_over.stream, take_over.has_fewer = stream, False
         while trainer.step < total and not is_stopped:
             if swaps.is_due(trainer.step):
                 return "swap"
             waited = stream.waited_seconds
             read = partial(borders.of_step, read=stream.of_step)
-            try:
-                outcome = trainer.update(read, stop_asked=flag.is_set)
-            except LeftStep as left:
-                _leave_step(run, left)
-                return "stopped"
-            except NotFiniteError as error:
-                run.events.append(NOT_FINITE, step=trainer.step, error=str(error))
-                raise
-            except SpikeError:
-                _save_before_the_end(run)
-                raise
+            outcome = _update(run, read, flag)
+            if not isinstance(outcome, StepOutcome):
+                return outcome
             decision = outcome.decision
             if decision is not None and roll_back(run, decision):
                 return "other_rows"
             _take_request(run, swaps, is_there=outcome.totals.has_request)
             is_stopped = outcome.totals.stop_asked
-            is_last = trainer.step == total
-            record = step_record(
-                outcome,
-                run.speed,
-                seq_len=trainer.plan.seq_len,
-                waited_seconds=stream.waited_seconds - waited,
-            )
-            if run.outer is not None:
-                # Asked to stop they do not meet: a resumed run meets where this one would have.
-                run.outer.after_step(trainer.step, is_last=is_last)
-            run.checkpoints.after_step(is_last=is_last or is_stopped)
-            record |= run.heldout.after_step(trainer.step, is_last=is_last and not is_stopped)
-            if not is_stopped:
-                record |= run.tasks.after_step(
-                    trainer.step, is_last=is_last, publish=run.checkpoints.finish
-                )
+            record = _close_step(run, outcome, waited_seconds=stream.waited_seconds - waited)
+            if take_over is not None and take_over.has_fewer and not sinks:
+                sinks = _open_sinks(run, stack, first_step=outcome.span.step)
             for sink in sinks:
                 sink.write(record)
-            if decision is not None and decision.action.kind == "skip_batches" and not is_stopped:
+            if _has_other_rows(run, decision) and not is_stopped:
                 return "other_rows" if trainer.step < total else "done"
     return "stopped" if is_stopped else "done"
+
+
+def _update(
+    run: TrainingRun, read: Callable[[StepSpan], Iterator[MicroBatch]], flag: AsksToStop
+) -> StepOutcome | Left:
+    """Do a step, or say why it was left."""
+    try:
+        return run.trainer.update(read, stop_asked=flag.is_set)
+    except LeftStep as left:
+        _leave_step(run, left)
+        return "stopped"
+    except StepBegunAgain:
+        return "other_rows"
+    except NotFiniteError as error:
+        run.events.append(NOT_FINITE, step=run.trainer.step, error=str(error))
+        raise
+    except SpikeError:
+        _save_before_the_end(run)
+        raise
+
+
+def _close_step(run: TrainingRun, outcome: StepOutcome, *, waited_seconds: float) -> dict[str, Any]:
+    """Do what is due after a step; returns its figures."""
+    trainer, is_stopped = run.trainer, outcome.totals.stop_asked
+    is_last = trainer.step == trainer.plan.total_steps
+    seq_len = trainer.plan.seq_len
+    record = step_record(outcome, run.speed, seq_len=seq_len, waited_seconds=waited_seconds)
+    if run.outer is not None:
+        # Asked to stop they do not meet: a resumed run meets where this one would have.
+        run.outer.after_step(trainer.step, is_last=is_last)
+    run.checkpoints.after_step(is_last=is_last or is_stopped)
+    record |= run.heldout.after_step(trainer.step, is_last=is_last and not is_stopped)
+    if not is_stopped:
+        publish = run.checkpoints.finish
+        record |= run.tasks.after_step(trainer.step, is_last=is_last, publish=publish)
+    if trainer.take_over is not None:
+        trainer.take_over.record = record
+    return record
+
+
+def _has_other_rows(run: TrainingRun, decision: Decision | None) -> bool:
+    """Whether other rows follow than those that are read ahead: a skip, or fewer ranks."""
+    take_over = run.trainer.take_over
+    has_skip = decision is not None and decision.action.kind == "skip_batches"
+    return has_skip or (take_over is not None and take_over.has_fewer)
+
+
+def _open_sinks(run: TrainingRun, stack: ExitStack, *, first_step: int) -> list[Sink]:
+    """What the first rank writes figures to; those that a lost first rank may not have written come first."""
+    if not run.world.is_first:
+        return []
+    take_over, before = run.trainer.take_over, None
+    if take_over is not None:
+        before, take_over.unwritten = take_over.unwritten, None
+    sinks = open_sinks(
+        stack,
+        run.output,
+        run.settings.metrics,
+        run.store,
+        first_step=first_step if before is None else before["step"],
+        total_steps=run.trainer.plan.total_steps,
+    )
+    if before is not None:
+        for sink in sinks:
+            sink.write(before)
+    return sinks
 
 
 def _take_request(run: TrainingRun, swaps: SwapQueue, *, is_there: bool) -> None:

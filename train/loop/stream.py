@@ -45,14 +45,18 @@ def microbatches(
         numbers = itertools.count(share.first_microbatch(span.count))
         for number, start in zip(numbers, range(0, len(samples), microbatch), strict=False):
             rows = data.read(samples[start : start + microbatch])
-            yield MicroBatch(
-                step=step,
-                number=number,
-                rows=len(rows.sample_index),
-                samples=torch.from_numpy(rows.sample_index),
-                tokens_by_source=_tokens(rows),
-                content=make_batch(rows),
-            )
+            yield _microbatch(rows, make_batch, step=step, number=number)
+
+
+def _microbatch(rows: PackedRows, make_batch: MakeBatch, *, step: int, number: int) -> MicroBatch:
+    return MicroBatch(
+        step=step,
+        number=number,
+        rows=len(rows.sample_index),
+        samples=torch.from_numpy(rows.sample_index),
+        tokens_by_source=_tokens(rows),
+        content=make_batch(rows),
+    )
 
 
 def _tokens(rows: PackedRows) -> Tensor:
@@ -93,6 +97,13 @@ class RowSource:
             yield stream
         finally:
             stream.close()
+
+    def leaf(self, span: StepSpan, number: int) -> MicroBatch:
+        """One micro-batch of a step by its number, where ranks read whole ones (`RankShare.block`)."""
+        first = span.start + number * self.microbatch
+        end = min(first + self.microbatch, span.start + span.count)
+        rows = self.data.read(np.arange(first, end, dtype=np.int64))
+        return _microbatch(rows, self.make_batch, step=span.step, number=number)
 
 
 class StepStream:

@@ -6,13 +6,13 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from schemas.errors import PipelineError
-from train.batch.losses import LossMeter, StepTotals
+from train.batch.losses import LossMeter, StepTotals, WorstRow
 from train.distributed.world import World
 from train.loop.certificate import Consumed
 from train.loop.guard import Decision, SpikeGuard
@@ -78,6 +78,66 @@ class StepOutcome:
     decision: Decision | None = None
 
 
+class Closes(Protocol):
+    """Something that is closed."""
+
+    def close(self) -> None: ...
+
+
+class TakesOver(Protocol):
+    """Goes on with a step where a rank is lost in it.
+
+    Attributes:
+        stream: What reads ahead; it is closed before rows are read beside it.
+        has_fewer: Whether ranks were lost since rows were last dealt out.
+        record: The figures of the last step that was done.
+        unwritten: The same, on a rank that became the first one: the lost one may not have written them.
+    """
+
+    stream: Closes | None
+    has_fewer: bool
+    record: dict[str, Any] | None
+    unwritten: dict[str, Any] | None
+
+    def __call__(
+        self, span: StepSpan, error: RuntimeError, *, has_sums: bool
+    ) -> Iterator[MicroBatch] | None:
+        """Meet the ranks that are left.
+
+        Args:
+            span: The step that this rank is in.
+            error: What told it that a rank is lost.
+            has_sums: Whether this rank has the sums of the step.
+
+        Returns:
+            The micro-batches that this rank does for the lost ones; None where its sums hold, since another
+            rank has made its update by them.
+
+        Raises:
+            StepBegunAgain: Another rank is still in the step before.
+            RuntimeError: It is none of a lost rank, or nobody says who goes on: the error itself.
+        """
+
+
+class StepBegunAgain(Exception):  # noqa: N818 - no error: the step begins again with the ranks that are left
+    """A rank leaves a step that others have not come to, before it has changed anything."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Summed:
+    """What the ranks have in common before an update.
+
+    Attributes:
+        norm: Of the mean gradient.
+        worst: The worst row of the step; None where rows are not looked at.
+    """
+
+    totals: StepTotals
+    gradients: Sequence[Tensor]
+    norm: Tensor
+    worst: WorstRow | None
+
+
 @dataclass(kw_only=True)
 class Trainer:
     """Everything that an update needs.
@@ -89,6 +149,7 @@ class Trainer:
         interventions: What was decided about the run's course so far.
         consumed: What the steps have read so far.
         has_request: Whether this rank sees a request for other settings.
+        take_over: Goes on without a lost rank; None: the step fails.
         step: The next step to do.
     """
 
@@ -104,6 +165,7 @@ class Trainer:
     interventions: Interventions = field(default_factory=Interventions)
     consumed: Consumed = field(default_factory=Consumed)
     has_request: Callable[[], bool] = lambda: False
+    take_over: TakesOver | None = None
     step: int = 0
 
     def take_course(self, interventions: Interventions) -> None:
@@ -127,29 +189,18 @@ class Trainer:
             self.world.device,
             keeps_rows=self.guard is not None and self.guard.config.reads_rows,
         )
-        backward_scale = self._backward_scale(span)
-        readers = self.strategy.readers
-        items = (item.counted(meter, readers=readers) for item in microbatches(span))
-        with section("forward-backward", step=self.step):
-            self.strategy.accumulate(items, meter, backward_scale=backward_scale)
-        if self.has_request():
-            meter.sums.requests.fill_(1.0)
-        with section("reduce", step=self.step):
-            totals = self.strategy.total(meter, stop_asked=stop_asked)
-            reduced = self.strategy.reduce_gradients(totals)
-            reduced.scale(1.0 / (max(totals.labels, 1.0) * backward_scale))
-            norm = reduced.norm()
+        summed = self._sum(microbatches(span), meter, span, stop_asked=stop_asked)
         with section("step", step=self.step):
-            is_skipped = self._has_overflowed(norm, span)
-            decision = None if is_skipped else self._judge(span, totals, norm, meter)
+            is_skipped = self._has_overflowed(summed.norm, span)
+            decision = None if is_skipped else self._judge(span, summed)
             is_skipped |= decision is not None and decision.skips_update
             if not is_skipped:
-                self._apply(reduced.tensors, norm)
-        self.consumed.count(totals, is_skipped=is_skipped)
+                self._apply(summed.gradients, summed.norm)
+        self.consumed.count(summed.totals, is_skipped=is_skipped)
         outcome = StepOutcome(
             span=span,
-            totals=totals,
-            grad_norm=float(norm),
+            totals=summed.totals,
+            grad_norm=float(summed.norm),
             lr=rate,
             loss_scale=self.scaler.scale if self.scaler else None,
             is_skipped=is_skipped,
@@ -160,6 +211,38 @@ class Trainer:
         if decision is not None and self.guard is not None:
             self.take_course(self.guard.after(decision, self.interventions, self.plan))
         return outcome
+
+    def _sum(
+        self, items: Iterator[MicroBatch], meter: LossMeter, span: StepSpan, *, stop_asked: bool
+    ) -> _Summed:
+        """Forward, backward and the sums over all ranks, also where one is lost meanwhile."""
+        scale, readers, summed = self._backward_scale(span), self.strategy.readers, None
+        while True:
+            counted = (item.counted(meter, readers=readers) for item in items)
+            try:
+                with section("forward-backward", step=self.step):
+                    self.strategy.accumulate(counted, meter, backward_scale=scale)
+                with section("reduce", step=self.step):
+                    summed = self._reduce(meter, scale, stop_asked=stop_asked)
+                    if self.take_over is not None:
+                        self.world.barrier()  # nobody makes the update before all have its sums
+                return summed
+            except RuntimeError as error:
+                if self.take_over is None:
+                    raise
+                more = self.take_over(span, error, has_sums=summed is not None)
+            if more is None and summed is not None:
+                return summed
+            items = more or iter(())
+
+    def _reduce(self, meter: LossMeter, backward_scale: float, *, stop_asked: bool) -> _Summed:
+        """What all ranks have together; all of them call it."""
+        meter.sums.requests.fill_(float(self.has_request()))
+        totals = self.strategy.total(meter, stop_asked=stop_asked)
+        reduced = self.strategy.reduce_gradients(totals)
+        reduced.scale(1.0 / (max(totals.labels, 1.0) * backward_scale))
+        worst = meter.worst_row(self.world)
+        return _Summed(totals=totals, gradients=reduced.tensors, norm=reduced.norm(), worst=worst)
 
     def _backward_scale(self, span: StepSpan) -> float:
         """Sums are large for fp16: there the loss is divided by the batch before it is scaled."""
@@ -183,15 +266,14 @@ class Trainer:
         )
         return True
 
-    def _judge(
-        self, span: StepSpan, totals: StepTotals, norm: Tensor, meter: LossMeter
-    ) -> Decision | None:
+    def _judge(self, span: StepSpan, summed: _Summed) -> Decision | None:
         """Ask the guard about the step.
 
         Raises:
             NotFiniteError: The gradient is no number, and no guard says what to do about it.
             SpikeError: The guard ends the run.
         """
+        norm, worst = summed.norm, summed.worst
         is_finite = bool(torch.isfinite(norm))
         if self.guard is None or (not is_finite and self.guard.config.not_finite == "stop"):
             if is_finite:
@@ -202,9 +284,8 @@ class Trainer:
                 f"{span.start + span.count - 1} (python -m train trace --step {span.step})",
                 entity=f"step {span.step}",
             )
-        worst = meter.worst_row(self.world)
         readings = Readings(
-            loss=totals.mean,
+            loss=summed.totals.mean,
             grad_norm=float(norm),
             row_loss=worst.loss if worst else None,
             row_sample=worst.sample if worst else None,

@@ -89,21 +89,39 @@ def add_in_tree(vectors: dict[Node, Tensor]) -> Tensor:
     return next(iter(vectors.values()))
 
 
-def sum_in_tree(own: LeafSums, *, num_leaves: int, size: int, world: World) -> Tensor:
+def leaves_by_rank(num_leaves: int, ranks: int) -> list[list[int]]:
+    """The leaves of each rank where none is lost."""
+    return [list(leaves_of_rank(num_leaves, RankShare(rank=r, ranks=ranks))) for r in range(ranks)]
+
+
+def deal_missing(num_leaves: int, held: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Which of the leaves that no rank holds each rank takes over: neighbouring ones, more where it holds fewer."""
+    missing = sorted(set(range(num_leaves)).difference(*held))
+    counts = [len(leaves) for leaves in held]
+    for _ in missing:
+        counts[counts.index(min(counts))] += 1
+    dealt, start = [], 0
+    for count, leaves in zip(counts, held, strict=True):
+        end = start + count - len(leaves)
+        dealt.append(missing[start:end])
+        start = end
+    return dealt
+
+
+def sum_in_tree(
+    own: LeafSums, *, leaves: Sequence[Sequence[int]], size: int, world: World
+) -> Tensor:
     """The sum of all leaves of all ranks, [size], equal on each; all ranks call it.
 
     Args:
         own: The nodes of this rank.
-        num_leaves: Number of leaves of all ranks.
+        leaves: Those of each rank, in the order in which it has added them.
         size: Length of each vector.
         world: The ranks.
     """
     if world.size == 1:
         return add_in_tree(dict(zip(own.nodes, own.vectors, strict=True)))
-    nodes_of = [
-        whole_nodes(leaves_of_rank(num_leaves, RankShare(rank=rank, ranks=world.size)))
-        for rank in range(world.size)
-    ]
+    nodes_of = [whole_nodes(one) for one in leaves]
     piece = -(-size // world.size)
     padded = [nn.functional.pad(vector, (0, piece * world.size - size)) for vector in own.vectors]
     sent = torch.cat([v.view(world.size, 1, piece) for v in padded], dim=1) if padded else None
@@ -123,6 +141,22 @@ def sum_in_tree(own: LeafSums, *, num_leaves: int, size: int, world: World) -> T
 
 
 @dataclass(kw_only=True)
+class _Work:
+    """What a rank has done of a step.
+
+    Attributes:
+        leaves: The micro-batches whose gradients it has, in the order in which they were added.
+        counted: What each of them counted.
+        by_rank: The leaves of each rank; None where that follows from their number.
+    """
+
+    leaves: list[int] = field(default_factory=list)
+    sums: LeafSums = field(default_factory=LeafSums)
+    counted: list[StepSums] = field(default_factory=list)
+    by_rank: list[list[int]] | None = None
+
+
+@dataclass(kw_only=True)
 class TreeStrategy:
     """Data ranks whose weights do not depend on how many they are.
 
@@ -139,29 +173,54 @@ class TreeStrategy:
     copies: int = 1
     readers: int = 1
     parts: Sequence[nn.Module] = field(init=False)
-    _sums: LeafSums = field(default_factory=LeafSums)
-    _counted: list[StepSums] = field(default_factory=list)
-    _num_leaves: int = 0
+    _work: _Work = field(default_factory=_Work)
+    _is_left: bool = False  # whether the step goes on that a lost rank has interrupted
 
     def __post_init__(self) -> None:
         self.parts = (self.model,)
+
+    def go_on(self) -> None:
+        """Read the rows of this rank among those that are left, from the next step on."""
+        self.share = replace(self.share, rank=self.world.rank, ranks=self.world.size)
+
+    def take_over(self, num_leaves: int) -> list[int]:
+        """Go on with an interrupted step without the ranks that are lost; all that are left call it.
+
+        What they hold is kept; `accumulate` adds to it.
+
+        Returns:
+            The micro-batches of the step that this rank does for the lost ones, and for those that were not done yet.
+        """
+        held = self.world.gather_values(self._work.leaves)
+        dealt = deal_missing(num_leaves, held)
+        self._work.by_rank = [[*old, *new] for old, new in zip(held, dealt, strict=True)]
+        self._is_left = True
+        return dealt[self.world.rank]
 
     def accumulate(
         self, batches: Iterator[Any], meter: LossMeter, *, backward_scale: float
     ) -> None:
         """See `Strategy`; each micro-batch has a gradient of its own."""
-        self._sums, self._counted = LeafSums(), []
+        if not self._is_left:
+            self._work = _Work()
+        self._is_left = False
         for batch in batches:
-            seed_microbatch(seed=self.seed, step=batch.step, microbatch=batch.number, data_rank=0)
-            for parameter in self.model.parameters():
-                parameter.grad = None
-            with self._precision():
-                sums = self.model(batch.content)
-            (sums.loss * backward_scale).backward()
-            count_losses(meter, sums, batch)
-            gradients = filled_gradients(self.parts).values()
-            self._sums.add(batch.number, torch.cat([one.reshape(-1) for one in gradients]))
-            self._counted.append(meter.take())
+            gradient = self._gradient(batch, meter, backward_scale=backward_scale)
+            self._work.sums.add(batch.number, gradient)
+            self._work.counted.append(meter.take())
+            self._work.leaves.append(batch.number)
+
+    def _gradient(self, batch: Any, meter: LossMeter, *, backward_scale: float) -> Tensor:
+        """The gradient of one micro-batch alone, as one vector."""
+        seed_microbatch(seed=self.seed, step=batch.step, microbatch=batch.number, data_rank=0)
+        for parameter in self.model.parameters():
+            parameter.grad = None
+        with self._precision():
+            sums = self.model(batch.content)
+        (sums.loss * backward_scale).backward()
+        count_losses(meter, sums, batch)
+        gradients = filled_gradients(self.parts).values()
+        return torch.cat([one.reshape(-1) for one in gradients])
 
     def evaluate(self, batch: Any) -> LossSums | None:
         with self._precision():
@@ -169,27 +228,40 @@ class TreeStrategy:
 
     def total(self, meter: LossMeter, *, stop_asked: bool) -> StepTotals:
         """See `Strategy`; sums of losses are added in the order of the leaves as well."""
-        world, own = self.world, [one.pack() for one in self._counted]
-        self._num_leaves = int(world.sum(torch.tensor([len(own)], device=world.device)))
-        most = -(-self._num_leaves // world.size)
+        world, own = self.world, [one.pack() for one in self._work.counted]
+        leaves = self._leaves_by_rank()
+        before = meter.take()
         nothing = meter.sums.pack()
-        votes = replace(meter.take(), stop_votes=torch.full_like(meter.sums.stop_votes, stop_asked))
-        for one in self._counted:
+        votes = replace(
+            meter.sums,
+            stop_votes=torch.full_like(before.stop_votes, stop_asked),
+            requests=before.requests,
+        )
+        rows = [votes.pack(), *own, *[nothing] * (max(map(len, leaves)) - len(own))]
+        for one in self._work.counted:
             meter.sums.add_(one)
-        rows = torch.stack([votes.pack(), *own, *[nothing] * (most - len(own))])
-        every = world.gather(rows.reshape(-1)).view(world.size, 1 + most, -1)
-        leaves = [
-            len(leaves_of_rank(self._num_leaves, RankShare(rank=rank, ranks=world.size)))
-            for rank in range(world.size)
-        ]
-        counted = [every[rank, 1 : 1 + count] for rank, count in enumerate(leaves)]
-        return meter.totals_of(torch.cat(counted).sum(0) + every[:, 0].sum(0))
+        every = world.gather(torch.stack(rows).reshape(-1)).view(world.size, len(rows), -1)
+        of_leaf = {
+            leaf: every[rank, 1 + number]
+            for rank, numbers in enumerate(leaves)
+            for number, leaf in enumerate(numbers)
+        }
+        in_order = torch.stack([of_leaf[leaf] for leaf in sorted(of_leaf)])
+        totals = meter.totals_of(in_order.sum(0) + every[:, 0].sum(0))
+        meter.take()  # where a rank is lost now, more micro-batches are counted, each from zero
+        return totals
+
+    def _leaves_by_rank(self) -> list[list[int]]:
+        if self._work.by_rank is None:
+            own = torch.tensor([len(self._work.leaves)], device=self.world.device)
+            self._work.by_rank = leaves_by_rank(int(self.world.sum(own)), self.world.size)
+        return self._work.by_rank
 
     def reduce_gradients(self, totals: StepTotals) -> ReducedGradients:
         gradients = filled_gradients(self.parts)
         sizes = [one.numel() for one in gradients.values()]
         whole = sum_in_tree(
-            self._sums, num_leaves=self._num_leaves, size=sum(sizes), world=self.world
+            self._work.sums, leaves=self._leaves_by_rank(), size=sum(sizes), world=self.world
         )
         for gradient, part in zip(gradients.values(), torch.split(whole, sizes), strict=True):
             gradient.copy_(part.view_as(gradient))

@@ -103,7 +103,7 @@ def _effective(time: EffectiveTime | None) -> str:
 
 
 def hosts_body(events: Sequence[Event]) -> str:
-    """Hosts that were judged, and ranks that were slow."""
+    """Hosts that were judged, ranks that were slow, and ranks whose rows others took over."""
     rows = [
         (
             str(event.get("host", "")),
@@ -122,6 +122,17 @@ def hosts_body(events: Sequence[Event]) -> str:
         )
         for event in events
         if event["kind"] == "straggler"
+    ]
+    rows += [
+        (
+            str(lost["host"]),
+            "a rank is lost",
+            f"rank {lost['rank']}, {lost['section']} of step {lost['step']}: {event['reason']}; "
+            f"{len(event['ranks'])} ranks took over its rows in the same step",
+        )
+        for event in events
+        if event["kind"] == "take_over"
+        for lost in event["lost"]
     ]
     if not rows:
         return ""

@@ -15,7 +15,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -37,7 +37,9 @@ Event = dict[str, Any]
 class Events(Protocol):
     """What a run notes; see `EventLog`."""
 
-    events: list[Event]
+    @property
+    def events(self) -> list[Event]:
+        """The chain so far."""
 
     def append(self, kind: str, *, step: int, **details: Any) -> None:
         """Note that something happened."""
@@ -57,6 +59,37 @@ class NoEvents:
 
     def restore(self, events: list[Event]) -> None:
         pass
+
+
+class FirstRankEvents:
+    """The events of a run as each of its ranks holds them: the first one alone reads and writes the file.
+
+    Which rank that is may change while the run goes on.
+    """
+
+    def __init__(self, path: Path, is_first: Callable[[], bool]) -> None:
+        self._path, self._is_first = path, is_first
+        self._log = EventLog(path) if is_first() else None
+
+    @property
+    def events(self) -> list[Event]:
+        log = self._opened()
+        return [] if log is None else log.events
+
+    def append(self, kind: str, *, step: int, **details: Any) -> None:
+        log = self._opened()
+        if log is not None:
+            log.append(kind, step=step, **details)
+
+    def restore(self, events: list[Event]) -> None:
+        log = self._opened()
+        if log is not None:
+            log.restore(events)
+
+    def _opened(self) -> EventLog | None:
+        if self._log is None and self._is_first():
+            self._log = EventLog(self._path)
+        return self._log
 
 
 class EventLog:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
+from train.distributed.world import World
+
 # Dense bf16 operations per second, from the makers' data sheets.
 _PEAKS = {
     "H200": 989e12,
@@ -25,23 +27,22 @@ class ModelSpeed:
 
     Attributes:
         flops_per_token: Operations of the model for one token, forward and backward; None for
-            models and ranks that cannot say.
+            models that cannot say.
         peak_flops: Operations of one rank in a second at most; None: as `peak_flops` finds them,
             when they are first asked for.
     """
 
     flops_per_token: float | None
     peak_flops: float | None
-    device: torch.device
-    ranks: int
+    world: World
 
     def mfu(self, tokens_per_second: float) -> float | None:
-        """Share of the peak of all ranks together; None where the operations are not known."""
-        if self.flops_per_token is None:
+        """Share of the peak of all ranks together; None where the operations are not known, and on all but the first."""
+        if self.flops_per_token is None or not self.world.is_first:
             return None
         if self.peak_flops is None:
-            self.peak_flops = peak_flops(self.device)
-        return tokens_per_second * self.flops_per_token / (self.peak_flops * self.ranks)
+            self.peak_flops = peak_flops(self.world.device)
+        return tokens_per_second * self.flops_per_token / (self.peak_flops * self.world.size)
 
 
 def peak_flops(device: torch.device) -> float:

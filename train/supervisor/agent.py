@@ -14,7 +14,7 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -105,7 +105,11 @@ class Agent:
                 case "sniff":
                     self._sniff()
                 case "learnt":
-                    self._pass_on(message["seconds"])
+                    self._pass_on(self._children, {"learnt": message["seconds"]})
+                case "regroup":
+                    left = [rank for rank in message["ranks"] if rank in self._children]
+                    said = {"generation": message["generation"], "ranks": message["ranks"]}
+                    self._pass_on(left, said)
                 case "end":
                     self._code = int(message["code"])
 
@@ -281,10 +285,10 @@ class Agent:
         for rank in list(self._children):
             self._signal_one(rank, number)
 
-    def _pass_on(self, seconds: dict[str, float]) -> None:
-        for child in self._children.values():
+    def _pass_on(self, ranks: Iterable[int], said: dict[str, Any]) -> None:
+        for rank in ranks:
             with suppress(OSError):
-                child.reports.send(json.dumps(seconds).encode())
+                self._children[rank].reports.send(json.dumps(said).encode())
 
 
 def _signal(pid: int, number: int) -> None:

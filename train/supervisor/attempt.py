@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from train.sections import TOLD_OF_GENERATION
 from train.supervisor.config import SupervisionConfig
 from train.supervisor.ends import RankEnd
 from train.supervisor.rank import stack_path
@@ -29,6 +30,7 @@ class RankState:
         stopped_at: Since when it is stopped.
         stayed_stopped_at: The same, where it was stopped for too long.
         sentenced: Whether the supervisor is ending it.
+        is_replaced: Whether the others have taken over what it did, and go on.
     """
 
     rank: int
@@ -50,6 +52,7 @@ class RankState:
     sentenced: bool = False
     is_hung: bool = False
     is_lost: bool = False
+    is_replaced: bool = False
     stops: int = 0
 
     @property
@@ -91,6 +94,8 @@ class Attempt:
         noticed_at: When the supervisor saw that a rank had failed.
         is_unsure: Whether all ranks wait at one point of the sections, so that only their stacks can tell
             which of them hangs.
+        generation: How often the others went on without a lost rank.
+        suspects: Hosts that were made suspect meanwhile.
         has_learnt: Whether a section took longer than any before, since this was last asked.
     """
 
@@ -103,6 +108,9 @@ class Attempt:
     noticed_at: float | None = None
     has_learnt: bool = False
     is_unsure: bool = False
+    generation: int = 0
+    suspects: list[str] = field(default_factory=list)
+    _replaced_last: list[RankState] = field(default_factory=list)
 
     @classmethod
     def begin(
@@ -165,11 +173,49 @@ class Attempt:
         """The newest step that a rank has come to; -1 before the first."""
         return max((rank.step for rank in self.ranks.values()), default=-1)
 
+    @property
+    def members(self) -> list[RankState]:
+        """The ranks that the attempt goes on with, or ended with."""
+        return [rank for rank in self.ranks.values() if not rank.is_replaced]
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all ranks go on that were told to go on without a lost one."""
+        return all(rank.told >= self.generation * TOLD_OF_GENERATION for rank in self.members)
+
+    def replace(self, left: Sequence[RankState], now: float) -> None:
+        """Go on with the ranks that are left; what they do from now on is measured from now on."""
+        self._replaced_last = [rank for rank in self.members if rank not in left]
+        self.generation += 1
+        for rank in self._replaced_last:
+            rank.is_replaced = True
+        for rank in left:
+            rank.since = now
+
+    def undo_replacing(self) -> None:
+        """Where the others could not go on, the lost ranks of before are the root of their ends."""
+        if not self.is_settled:
+            for rank in self._replaced_last:
+                rank.is_replaced = False
+
+    def failed(self) -> list[RankState]:
+        """The ranks that ended otherwise than well, or that do not go on."""
+        return [
+            rank
+            for rank in self.members
+            if rank.is_lost
+            or rank.is_hung
+            or rank.stayed_stopped_at is not None
+            or (not rank.is_alive and (rank.code != 0 or rank.words is not None))
+        ]
+
     def has_failed(self) -> bool:
         """Whether a rank ended otherwise than well."""
-        return any(
-            not rank.is_alive and (rank.code != 0 or rank.words) for rank in self.ranks.values()
-        )
+        return any(not rank.is_alive for rank in self.failed())
+
+    def has_lost(self) -> bool:
+        """Whether the host of a rank is gone."""
+        return any(rank.is_lost for rank in self.members)
 
     def stopped_longer(self, now: float, seconds: float) -> bool:
         """Mark the ranks that have been stopped for longer; returns whether there are any."""

@@ -44,4 +44,8 @@ class SupervisionConfig(Settings):
     max_backoff_seconds: float = Field(
         default=60.0, ge=0, description="longest pause before a restart: 0, 2, 4, 8 ... seconds"
     )
+    take_over: bool = Field(
+        default=True,
+        description="with parallel.reduction tree on CPUs the ranks that are left do the rows of a lost one in the same step",
+    )
     restarts: RetryBudget = RetryBudget()

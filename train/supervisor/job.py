@@ -19,6 +19,7 @@ class Job:
 
     Attributes:
         output: Folder of the run.
+        takes_over: Whether the ranks that are left can do what a lost one did in a step.
         phases: Folders of its phases before the last, each with checkpoints and events of its own.
         argv: Arguments of each rank.
         ranks_per_host: Ranks that each host holds.
@@ -34,6 +35,7 @@ class Job:
     config: SupervisionConfig
     refuse: Callable[[int], None] = lambda size: None
     phases: Sequence[Path] = ()
+    takes_over: bool = False
 
     @property
     def folders(self) -> list[Path]:

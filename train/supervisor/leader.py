@@ -17,9 +17,10 @@ from train.supervisor.attempt import Attempt, RankState
 from train.supervisor.ends import RankEnd, cause_of, root_end
 from train.supervisor.hosts import HostBook
 from train.supervisor.job import AskedToStop, Job
-from train.supervisor.ledger import attempt_end, failures_of, learnt_of
+from train.supervisor.ledger import attempt_end, failures_of, in_words, learnt_of, straggler_events
 from train.supervisor.links import AgentLinks
 from train.supervisor.stragglers import Flags
+from train.supervisor.take_over import take_over_event, taken_over
 from train.supervisor.verdict import (
     CAUSES,
     EXIT_CANCELLED,
@@ -36,6 +37,7 @@ logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS, _LAST_CALL_SECONDS, _STACK_SECONDS, _TERM_SECONDS = 0.1, 0.25, 0.3, 0.1
 _BURY_SECONDS, _STORE_SECONDS, _SNIFF_SECONDS, _SCORE_SECONDS = 10.0, 60.0, 60.0, 1.0
+_MEANWHILE_SECONDS = 0.02
 ATTEMPTS_NAME = "attempts"
 
 
@@ -79,9 +81,11 @@ class Supervisor:
         if attempt is None:
             return EXIT_FAILED if self.asked.number is None else self._code_of_stop()
         self._watch(attempt)
+        for host in attempt.suspects:
+            self._examine(host)
         asked = self.asked.number
         failed_at = time.monotonic()
-        ends = [rank.end(failed_at) for rank in attempt.ranks.values()]
+        ends = [rank.end(failed_at) for rank in attempt.members]
         root = root_end(ends)
         if asked is not None:
             return self._stopped(attempt, asked, ends)
@@ -229,18 +233,18 @@ class Supervisor:
             now = time.monotonic()
             if self.asked.number is not None and asked_at is None:
                 asked_at = now
-                self._signal(attempt, signal.SIGTERM)
+                self._signal(attempt.alive, signal.SIGTERM)
             is_late = self.asked.is_urgent or (
                 asked_at is not None and now - asked_at > config.stop_grace_seconds
             )
-            if any(rank.is_lost for rank in attempt.ranks.values()) or attempt.has_failed():
-                self._end_others(attempt, with_stacks=False)
-            elif (
+            has_died = attempt.has_lost() or attempt.has_failed()
+            stands_still = not has_died and (
                 is_late
                 or attempt.stopped_longer(now, config.stopped_seconds)
                 or attempt.find_hung(now)
-            ):
-                self._end_others(attempt, with_stacks=True)
+            )
+            if (has_died or stands_still) and (is_late or not self._take_over(attempt)):
+                self._end_others(attempt, with_stacks=stands_still)
             if now - scored_at > _SCORE_SECONDS:
                 scored_at = now
                 self._score(attempt)
@@ -248,53 +252,76 @@ class Supervisor:
             if host not in self.links.by_host:
                 self._replace(host)
 
+    def _take_over(self, attempt: Attempt) -> bool:
+        """Let the ranks that are left take over what the failed ones did; False where a new attempt must follow."""
+        if not self.job.takes_over or self.asked.number is not None or not self._stores:
+            return False
+        # The ranks of one host are lost one after the other.
+        self._pump_for(attempt, _MEANWHILE_SECONDS)
+        noticed_at = time.monotonic()
+        found = taken_over(attempt, noticed_at, refuse=self.job.refuse)
+        if found is None:
+            return False
+        root, left = found
+        failed = [rank for rank in attempt.alive if rank not in left]
+        self._end(attempt, failed, with_stacks=True)
+        fields = take_over_event(attempt, root, left, noticed_at)
+        attempt.replace(left, time.monotonic())
+        for host in {rank.host for rank in left}:
+            numbers = [rank.rank for rank in left]
+            self.links.send(host, "regroup", ranks=numbers, generation=attempt.generation)
+        self.ledger.append("take_over", step=max(root.step, 0), **fields)
+        logger.warning(
+            "attempt %d: rank %d on %s failed in %s of step %d: %s; the other %d take over its rows",
+            attempt.number, root.rank, root.host, root.section, root.step, fields["reason"], len(left),
+        )  # fmt: skip
+        blames = CAUSES[fields["cause"]].blames_host and not root.is_lost
+        if blames and self.hosts.note(root.host, noticed_at):
+            attempt.suspects.append(root.host)
+        return True
+
     def _end_others(self, attempt: Attempt, *, with_stacks: bool) -> None:
         """End the ranks that are left; those in a collective answer neither SIGTERM nor their peers."""
+        attempt.undo_replacing()
         attempt.noticed_at = attempt.noticed_at or time.monotonic()
         self._pump_for(attempt, _LAST_CALL_SECONDS)
-        if with_stacks:
+        self._end(attempt, attempt.alive, with_stacks=with_stacks)
+
+    def _end(self, attempt: Attempt, ranks: Sequence[RankState], *, with_stacks: bool) -> None:
+        """End some ranks, if asked with their stacks in the attempt's folder first."""
+        if with_stacks and ranks:
             for number in (signal.SIGUSR1, signal.SIGCONT):
-                self._signal(attempt, number)
+                self._signal(ranks, number)
             self._pump_for(attempt, _STACK_SECONDS)
             attempt.name_by_stacks(self.folder(attempt.number))
-        for rank in attempt.alive:
-            rank.sentenced = True
-        if with_stacks:
-            self._signal(attempt, signal.SIGTERM)
+        for rank in ranks:
+            rank.sentenced = rank.sentenced or rank.is_alive
+        if with_stacks and ranks:
+            self._signal(ranks, signal.SIGTERM)
             self._pump_for(attempt, _TERM_SECONDS)
-        self._signal(attempt, signal.SIGKILL)
+        self._signal(ranks, signal.SIGKILL)
         until = time.monotonic() + _BURY_SECONDS
-        while attempt.alive and time.monotonic() < until:
+        while any(rank.is_alive for rank in ranks) and time.monotonic() < until:
             self._pump(attempt, 0.02)
-        for rank in attempt.alive:  # not even the kernel can end it: its host does not answer
-            rank.ended_at, rank.is_lost = time.monotonic(), True
-            self._lose(rank.host)
+        for rank in ranks:
+            if rank.is_alive:  # not even the kernel can end it: its host does not answer
+                rank.ended_at, rank.is_lost = time.monotonic(), True
+                self._lose(rank.host)
 
     def _pump_for(self, attempt: Attempt, seconds: float) -> None:
         until = time.monotonic() + seconds
         while attempt.alive and (left := until - time.monotonic()) > 0:
             self._pump(attempt, left)
 
-    def _signal(self, attempt: Attempt, number: int) -> None:
-        for rank in attempt.alive:
-            self.links.send(rank.host, "signal", rank=rank.rank, number=int(number))
+    def _signal(self, ranks: Sequence[RankState], number: int) -> None:
+        for rank in ranks:
+            if rank.is_alive:
+                self.links.send(rank.host, "signal", rank=rank.rank, number=int(number))
 
     def _score(self, attempt: Attempt) -> None:
         """Note ranks that have become slow or fast again; pass on what was learnt."""
-        for score in attempt.meter.scores():
-            if not self._flags.changes(score):
-                continue
-            self.ledger.append(
-                "straggler",
-                step=attempt.last_step,
-                rank=score.rank,
-                host=attempt.ranks[score.rank].host,
-                section=score.section,
-                seconds=round(score.seconds, 4),
-                relative=round(score.relative, 3),
-                individual=round(score.individual, 3),
-                is_slow=score.is_flagged,
-            )
+        for fields in straggler_events(attempt, self._flags):
+            self.ledger.append("straggler", step=attempt.last_step, **fields)
         if attempt.has_learnt:
             attempt.has_learnt = False
             learnt = {name: round(value, 3) for name, value in attempt.rule.learnt().items()}
@@ -344,17 +371,7 @@ class Supervisor:
             **details,
         )
         if root is not None and verdict is not None and failure is not None:
-            logger.warning(
-                "attempt %d failed: rank %d on %s in %s of step %d: %s%s; %s",
-                attempt.number,
-                root.rank,
-                root.host,
-                root.section,
-                root.step,
-                verdict.reason,
-                f" ({root.words.kind}: {root.words.message})" if root.words else "",
-                f"starting again, {verdict.left} left" if verdict.restarts else "not started again",
-            )
+            logger.warning("attempt %d failed: %s", attempt.number, in_words(root, verdict))
 
     def _pause(self, seconds: float) -> None:
         until = time.monotonic() + seconds

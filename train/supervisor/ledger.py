@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from train.checkpoint.pointer import STATE_NAME
 from train.report.events import Event
 from train.supervisor.attempt import Attempt
 from train.supervisor.ends import RankEnd
+from train.supervisor.stragglers import Flags
 from train.supervisor.verdict import Failure, Verdict
 
 
@@ -68,6 +69,32 @@ def attempt_end(
             "exit_code": None if verdict.restarts else verdict.exit_code,
         }
     return fields
+
+
+def in_words(root: RankEnd, verdict: Verdict) -> str:
+    """What people are told of a failure: the first rank that failed, why, and what follows."""
+    words = root.words
+    said = f" ({words.kind}: {words.message})" if words else ""
+    follows = f"starting again, {verdict.left} left" if verdict.restarts else "not started again"
+    return (
+        f"rank {root.rank} on {root.host} in {root.section} of step {root.step}: "
+        f"{verdict.reason}{said}; {follows}"
+    )
+
+
+def straggler_events(attempt: Attempt, flags: Flags) -> Iterator[dict[str, Any]]:
+    """The fields of an event `straggler` for each rank that has become slow, or fast again."""
+    for score in attempt.meter.scores():
+        if flags.changes(score):
+            yield {
+                "rank": score.rank,
+                "host": attempt.ranks[score.rank].host,
+                "section": score.section,
+                "seconds": round(score.seconds, 4),
+                "relative": round(score.relative, 3),
+                "individual": round(score.individual, 3),
+                "is_slow": score.is_flagged,
+            }
 
 
 def _since(attempt: Attempt, at: float | None) -> float | None:

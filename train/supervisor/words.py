@@ -10,14 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from schemas.fingerprints import sha256_hex
+from train.distributed.broken import is_of_collective
 
 _OWN = Path(__file__).parents[1]
 _MAX_MESSAGE_CHARS = 2_000
-# Frames of a call that needs all ranks: where one of them is gone, it raises in the others.
-_COLLECTIVES = ("torch/distributed/distributed_c10d.py", "torch/distributed/rendezvous.py")
-_COLLECTIVE_ERRORS = frozenset(
-    {"RuntimeError", "DistError", "DistBackendError", "DistNetworkError", "DistStoreError"}
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +54,7 @@ class Words:
             frame=at,
             number=_number(error),
             entity=None if entity is None else str(entity),
-            is_collective=type(error).__name__ in _COLLECTIVE_ERRORS
-            and bool(str(error))
-            and any(frame.filename.endswith(_COLLECTIVES) for frame in frames),
+            is_collective=is_of_collective(error),
             is_unrecoverable=bool(getattr(error, "is_unrecoverable", False)),
         )
 

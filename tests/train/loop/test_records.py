@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from train.batch.losses import StepTotals
+from train.distributed.world import World
 from train.loop.plan import StepSpan
 from train.loop.records import step_record
 from train.loop.trainer import StepOutcome
@@ -35,8 +36,7 @@ def speed(flops_per_token: float | None, ranks: int = 1) -> ModelSpeed:
     return ModelSpeed(
         flops_per_token=flops_per_token,
         peak_flops=1000.0,
-        device=torch.device("cpu"),
-        ranks=ranks,
+        world=World(rank=0, size=ranks, device=torch.device("cpu")),
     )
 
 

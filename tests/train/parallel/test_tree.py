@@ -16,7 +16,7 @@ from tests.support.ranks import run_on_ranks
 from tests.train.loop.test_resume import losses, train, weights
 from tests.train.test_refusals import check
 from train.data.cursor import RankShare, leaves_of_rank, rank_samples
-from train.parallel.tree import LeafSums, Node, add_in_tree, whole_nodes
+from train.parallel.tree import LeafSums, Node, add_in_tree, deal_missing, whole_nodes
 
 TREE = {"parallel": {"reduction": "tree"}}
 
@@ -50,6 +50,28 @@ def test_any_division_of_the_leaves_gives_the_bits_of_the_tree(count: int) -> No
                 sums.add(leaf, leaves[leaf].clone())
             nodes |= dict(zip(sums.nodes, sums.vectors, strict=True))
         assert torch.equal(add_in_tree(nodes), expected)
+
+
+def test_missing_leaves_go_to_the_ranks_that_hold_fewer() -> None:
+    """Of eight leaves one rank has done all of its own, one a part; those of the third are lost."""
+    assert deal_missing(8, [[0, 1, 2], [3]]) == [[4], [5, 6, 7]]
+    assert deal_missing(8, [[], []]) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert deal_missing(3, [[0], [1], [2]]) == [[], [], []]
+
+
+@pytest.mark.parametrize("held", [[[2, 3, 4], [5, 6, 7]], [[0, 1], [2]], [[], [5]]])
+def test_leaves_that_were_taken_over_give_the_bits_of_the_tree(held: list[list[int]]) -> None:
+    generator = torch.Generator().manual_seed(1)
+    vectors = [torch.randn(64, generator=generator) * 10.0**i for i in range(8)]
+    nodes: dict[Node, torch.Tensor] = {}
+    for old, new in zip(held, deal_missing(8, held), strict=True):
+        sums = LeafSums()
+        for leaf in [*old, *new]:
+            sums.add(leaf, vectors[leaf].clone())
+        assert sums.nodes == whole_nodes([*old, *new])
+        nodes |= dict(zip(sums.nodes, sums.vectors, strict=True))
+
+    assert torch.equal(add_in_tree(nodes), reference(vectors))
 
 
 def test_a_leaf_that_is_not_there_is_not_zero() -> None:

@@ -49,7 +49,9 @@ def update(labels: float, seconds: float) -> Update:
 
 def test_updates_of_a_step_add_up_to_its_record_and_the_next_step_begins_empty() -> None:
     trainer, _ = trainer_with_items()
-    speed = ModelSpeed(flops_per_token=None, peak_flops=None, device=CPU, ranks=1)
+    speed = ModelSpeed(
+        flops_per_token=None, peak_flops=None, world=World(rank=0, size=1, device=CPU)
+    )
     counter = UpdateCounter(trainer, speed)
     started = time.perf_counter()
     counter.add(update(3, started + 1))

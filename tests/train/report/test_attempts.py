@@ -67,3 +67,10 @@ def test_hosts_are_shown_with_their_evidence() -> None:
 
     assert "disk /x: full" in body
     assert "rank 3, step, step 9: 2.0 s a step, 0.50 of the fastest" in body
+
+
+def test_a_rank_whose_rows_others_took_over_is_shown() -> None:
+    lost = {"rank": 1, "host": "d", "section": "reduce", "step": 7}
+    event = {"kind": "take_over", "reason": "a rank was killed", "ranks": [0, 2], "lost": [lost]}
+
+    assert "rank 1, reduce of step 7: a rank was killed; 2 ranks took over" in hosts_body([event])

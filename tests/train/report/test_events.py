@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import ContractError
-from train.report.events import EventLog, check_events, read_events
+from train.report.events import EventLog, FirstRankEvents, check_events, read_events
 
 
 def three_events(path: Path) -> EventLog:
@@ -160,3 +160,21 @@ def test_the_chain_begins_with_zeros(tmp_path: Path) -> None:
     assert json.loads(json.dumps(events)) == check_events(events, where="here")
     with pytest.raises(ContractError, match="here: line 1 was altered"):
         check_events(events[1:], where="here")
+
+
+def test_a_rank_that_becomes_the_first_goes_on_with_the_file(tmp_path: Path) -> None:
+    path, firsts = tmp_path / "events.jsonl", [False]
+    lost = EventLog(path)
+    lost.append("start", step=0)
+    events = FirstRankEvents(path, lambda: firsts[0])
+    events.append("spike", step=3)  # the first rank notes it
+    assert events.events == []
+
+    firsts[0] = True
+    events.append("stop", step=5)
+
+    assert [(event["kind"], event["step"]) for event in read_events(path)] == [
+        ("start", 0),
+        ("stop", 5),
+    ]
+    assert events.events == read_events(path)
