@@ -135,7 +135,7 @@ class CheckpointStore:
         self._pending, self._is_open, self._group = None, False, None
 
     def take_on(self) -> None:
-        """Publish from here on, in the place of a first rank that is lost."""
+        """Publish from here on: the first rank, which did, is lost."""
         latest = self.latest()
         if latest is not None:
             self.branch.begin(latest)
