@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from jobs.pipeline.arguments import add_run_arguments, output_of
+from jobs.pipeline.arguments import add_run_arguments, named_run
 from refinery.datasets.runs import read_manifest_of
 from refinery.publish import storage
 from refinery.publish.retention import Surplus, attempts_without_record, remove, superseded
@@ -45,7 +45,7 @@ def _kept(own: RunStages) -> set[tuple[str, str]]:
 
 def run(args: argparse.Namespace) -> int:
     """Take the tables' lock, so that a living run keeps its attempt, and remove the rest."""
-    run_stages = stages_of(output_of(args))
+    run_stages = stages_of(named_run(args).runtime.output)
     store = run_stages.store
     if not storage.exists(store.root):
         raise SettingsError(f"{store.root}: no tables there")

@@ -1,4 +1,4 @@
-"""`refinery export RECIPE --out FILE`: the kept documents for other programs.
+"""`refinery export RUN --out FILE`: the kept documents for other programs.
 
 As text with their origin (JSONL or Parquet, by the name's ending; a folder for the Hugging Face Hub), or as
 token ids (Megatron's `.bin` and `.idx`, numpy's `.npy`). Small tables are streamed in this process; text
@@ -13,7 +13,7 @@ import uuid
 from pathlib import Path
 
 from jobs.command.export_with_spark import export_with_spark, refuse_existing
-from jobs.pipeline.arguments import add_recipe_arguments, read_settings
+from jobs.pipeline.arguments import NamedRun, add_run_arguments, named_run
 from refinery.datasets.kept_texts import KeptTexts, find_kept_texts
 from refinery.datasets.publish import TOKENIZER_FOLDER, dataset_uri
 from refinery.export.rows import export_rows
@@ -27,7 +27,6 @@ from refinery.export.token_files import SPLITS, documents, write_megatron, write
 from refinery.publish import storage
 from refinery.publish.fetched import output_path
 from refinery.publish.runs import stages_of
-from refinery.recipe import RefineSettings
 from schemas.errors import ContractError, SettingsError
 
 SPARK_ABOVE_BYTES = 4_000_000_000
@@ -36,7 +35,7 @@ TOKEN_WRITERS = {"megatron": write_megatron, "npy": write_npy}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_recipe_arguments(parser)
+    add_run_arguments(parser)
     parser.add_argument(
         "--out",
         required=True,
@@ -70,16 +69,16 @@ def run(args: argparse.Namespace) -> int:
         raise SettingsError(f"--out {args.out}: expected a name that ends in {_or(TEXT_ENDINGS)}")
     if args.end_id is not None and args.format not in TOKEN_WRITERS:
         raise SettingsError(f"--end-id: only for {_or(tuple(TOKEN_WRITERS))}, not {args.format}")
-    settings = read_settings(args)
-    published = stages_of(settings.runtime.output, settings.runtime.tables)
+    named = named_run(args)
+    published = stages_of(named.runtime.output, named.runtime.tables)
     kept = find_kept_texts(published)
     with output_path(args.out) as out:
         if args.format in TOKEN_WRITERS:
-            count = _export_tokens(args, out, kept, settings)
+            count = _export_tokens(args, out, kept, named)
         elif args.format == "text" and kept.text_bytes > args.spark_above:
-            count = export_with_spark(settings, out, kept, args.compression)
+            count = export_with_spark(named.runtime, out, kept, args.compression)
         else:
-            count = _export_text(args, out, kept, settings.recipe.name)
+            count = _export_text(args, out, kept, named.name)
     if count != kept.num_documents:
         raise ContractError(
             f"{args.out}: {count} documents written, {kept.num_documents} were kept"
@@ -118,14 +117,12 @@ def _export_text(args: argparse.Namespace, out: Path, kept: KeptTexts, name: str
     return count
 
 
-def _export_tokens(
-    args: argparse.Namespace, out: Path, kept: KeptTexts, settings: RefineSettings
-) -> int:
+def _export_tokens(args: argparse.Namespace, out: Path, kept: KeptTexts, run: NamedRun) -> int:
     """A folder with a file, or a pair of them, for each split."""
     from refinery.tokenizers.identity import load_tokenizer
 
     refuse_existing(out)
-    uri = storage.join_uri(dataset_uri(settings.runtime.output), TOKENIZER_FOLDER)
+    uri = storage.join_uri(dataset_uri(run.runtime.output), TOKENIZER_FOLDER)
     if not storage.exists(uri):
         raise SettingsError(f"{uri}: no tokenizer there; ids are exported from a finished run")
     vocab_size = load_tokenizer(storage.local_copy(uri)).get_vocab_size(with_added_tokens=True)

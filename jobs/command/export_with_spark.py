@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from refinery.datasets.kept_texts import KeptTexts
-from refinery.recipe import RefineSettings
+from refinery.recipe import Runtime
 from schemas.errors import SettingsError
 
 
@@ -15,9 +15,7 @@ def refuse_existing(out: Path) -> None:
         raise SettingsError(f"--out {out}: is there already")
 
 
-def export_with_spark(
-    settings: RefineSettings, out: Path, kept: KeptTexts, compression: str
-) -> int:
+def export_with_spark(runtime: Runtime, out: Path, kept: KeptTexts, compression: str) -> int:
     """Let executors write parts into a folder; an existing one is refused."""
     refuse_existing(out)
     from jobs.spark.java import find_java  # Spark starts only for large tables
@@ -26,7 +24,7 @@ def export_with_spark(
     from jobs.spark.session import build_session
     from refinery.export.spark import kept_documents
 
-    spark = build_session("export", settings.runtime)
+    spark = build_session("export", runtime)
     rows = kept_documents(spark, kept)
     is_parquet = out.name.endswith(".parquet")
     kind = "parquet" if is_parquet else "json"

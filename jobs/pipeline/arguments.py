@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import argparse
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from refinery.publish import storage
 from refinery.publish.fetched import input_path
-from refinery.recipe import RefineSettings, load_recipe
+from refinery.recipe import RefineSettings, Runtime, load_recipe
 from schemas.errors import SettingsError
 from schemas.settings import closest
 
@@ -134,20 +135,30 @@ def read_settings(args: argparse.Namespace) -> RefineSettings:
     return load_recipe(recipe_path(args), tuple(args.overrides))
 
 
-def output_of(args: argparse.Namespace) -> str:
-    """The output of the run that the arguments name: a recipe's, or the folder or URI itself.
+@dataclass(frozen=True)
+class NamedRun:
+    """A run by its recipe, or by its output alone: then it has the name of that folder."""
+
+    name: str
+    runtime: Runtime
+
+
+def named_run(args: argparse.Namespace) -> NamedRun:
+    """The run that the arguments name: a recipe's, or that of the folder or URI itself.
 
     Raises:
-        SettingsError: Nothing is named, or `--set` is given without a recipe.
+        SettingsError: Nothing is named, or two runs are, or `--set` is given without a recipe.
     """
+    if args.recipe_option is not None and args.run is not None:
+        raise SettingsError(f"name one run; got {args.run} and {args.recipe_option}")
     if args.recipe_option is not None or is_settings_file(args.run):
-        named = args.recipe_option or input_path(args.run)
-        return load_recipe(named, tuple(args.overrides)).runtime.output
+        settings = load_recipe(args.recipe_option or input_path(args.run), tuple(args.overrides))
+        return NamedRun(settings.recipe.name, settings.runtime)
     if args.run is None:
         raise SettingsError("name a run: its recipe (YAML), or the folder of its output")
     if args.overrides:
         raise SettingsError(f"--set changes a recipe; {args.run} is an output, not a recipe")
-    return str(args.run)
+    return NamedRun(args.run.rstrip("/").rpartition("/")[2], Runtime(output=args.run))
 
 
 def output_named(text: str) -> str:

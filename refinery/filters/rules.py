@@ -38,6 +38,12 @@ def check_rules(config: RulesConfig) -> None:
     known, faults = rule_names(), []
     labels = set(checked_in_rules()) - {DEFAULT}
     flat, by_language = config.flat_bounds, config.language_bounds
+    turned = [name for name in by_language if name in known]
+    faults += [
+        f"bounds: the language comes first: {{{next(iter(by_language[name]), 'en')}: {{{name}: ...}}}}"
+        for name in turned
+    ]
+    by_language = {name: own for name, own in by_language.items() if name not in turned}
     for language in by_language:
         if not language.isalpha() or not 2 <= len(language) <= 3:
             label = re.split("[-_]", language)[0].lower()

@@ -83,8 +83,7 @@ def _folders(store: Store, stage: str) -> list[str]:
     names = [
         e["name"].rstrip("/") for e in system.ls(path, detail=True) if e["type"] == "directory"
     ]
-    scheme = "" if storage.is_local(store.root) else f"{store.root.partition('://')[0]}://"
-    return [f"{scheme}{name}" for name in names]
+    return [storage.uri_of(name, beside=store.root) for name in names]
 
 
 def _is_older(folder: str, hours: float) -> bool:
@@ -98,7 +97,10 @@ def _is_older(folder: str, hours: float) -> bool:
 
 def _changed(info: dict[str, object]) -> datetime | None:
     """When a file was written: a store's `LastModified`, a disk's `mtime`."""
-    moment = info.get("LastModified") or info.get("mtime")
+    moment = info.get("LastModified") or info.get("last_modified") or info.get("mtime")
+    milliseconds = info.get("modificationTime")
+    if moment is None and isinstance(milliseconds, int):  # WebHDFS
+        moment = milliseconds / 1000
     if isinstance(moment, int | float):
         return datetime.fromtimestamp(moment, UTC)
     return moment if isinstance(moment, datetime) else None

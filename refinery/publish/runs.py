@@ -156,5 +156,4 @@ def matching_outputs(pattern: str) -> list[str]:
     """The outputs with a `run.json` that a pattern names, sorted by name."""
     system, path = storage.file_system(pattern)
     found = sorted(str(name) for name in system.glob(f"{path.rstrip('/')}/{RUN_NAME}"))
-    scheme = "" if storage.is_local(pattern) else f"{pattern.partition('://')[0]}://"
-    return [scheme + name.removesuffix(f"/{RUN_NAME}") for name in found]
+    return [storage.uri_of(name.removesuffix(f"/{RUN_NAME}"), beside=pattern) for name in found]

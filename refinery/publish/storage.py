@@ -9,6 +9,7 @@ import hashlib
 import os
 import tempfile
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,23 +32,56 @@ def join_uri(base: str, *parts: str) -> str:
 
 
 class StoreNotReachedError(SettingsError, ImportError, ValueError):
-    """No client for a URI's scheme: fsspec does not know it, or lacks the package for it."""
-
-
-@functools.cache
-def _file_system(protocol: str) -> Any:
-    try:
-        return fsspec.filesystem(protocol)
-    except (ImportError, ValueError) as error:
-        raise StoreNotReachedError(f"{protocol}://: {error}") from error
+    """No client for a URI's scheme: fsspec does not know it, or lacks the package or library for it."""
 
 
 def file_system(uri: str) -> tuple[Any, str]:
-    """The fsspec file system of a URI and the path inside it."""
+    """The fsspec file system of a URI and the path inside it.
+
+    A bucket is part of the path; a host (`hdfs://namenode:8020/data`) is part of the file system.
+    """
     if is_local(uri):
-        return _file_system("file"), str(local_path(uri))
+        return fsspec.filesystem("file"), str(local_path(uri))
     protocol, _, path = uri.partition("://")
-    return _file_system("s3" if protocol in ("s3a", "s3n") else protocol), path
+    name = "s3" if protocol in ("s3a", "s3n") else protocol
+    try:
+        system, inside = fsspec.url_to_fs(f"{name}://{path}")
+    except (
+        ImportError,
+        ValueError,
+        OSError,
+    ) as error:  # OSError: libhdfs needs Java's and Hadoop's
+        said = str(error).split("\n", 1)[0]
+        raise StoreNotReachedError(f"{protocol}://: {said}") from error
+    return system, str(inside)
+
+
+def uri_of(path: str, *, beside: str) -> str:
+    """The URI of a path that the file system of `beside` gave, with the scheme and host of `beside`."""
+    if is_local(beside) or "://" in path:
+        return path
+    protocol, _, rest = beside.partition("://")
+    system, _ = file_system(beside)
+    has_host = "host" in system._get_kwargs_from_urls(beside)
+    root = f"{protocol}://{rest.partition('/')[0]}/" if has_host else f"{protocol}://"
+    return root + path.lstrip("/")
+
+
+# By what stores say that an object changed, the surest first.
+_CHANGES = (
+    "ETag",
+    "etag",
+    "generation",
+    "mtime",
+    "LastModified",
+    "last_modified",
+    "modificationTime",
+)
+
+
+def changed(info: Mapping[str, Any]) -> Any:
+    """What tells a version of an object from the next one: an ETag, else the time of its change."""
+    return next((info[key] for key in _CHANGES if info.get(key)), None)
 
 
 def exists(uri: str) -> bool:

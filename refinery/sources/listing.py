@@ -124,14 +124,12 @@ def _remote(system: Any, root: str, source: SourceConfig) -> Iterator[InputFile]
         objects, base = {root: system.info(root)}, root.rsplit("/", 1)[0]
     else:
         objects, base = system.find(root, detail=True), root.rstrip("/")
-    scheme = source.uri.partition("://")[0]
     for path, info in objects.items():
         if path.endswith("/") or not path[len(base) + 1 :]:
             continue
-        changed = str(info.get("ETag") or info.get("mtime") or info.get("LastModified") or "")
-        yield InputFile(
-            "", path[len(base) + 1 :], f"{scheme}://{path}", int(info["size"] or 0), changed
-        )
+        uri = storage.uri_of(path, beside=source.uri)
+        changed = str(storage.changed(info) or "")
+        yield InputFile("", path[len(base) + 1 :], uri, int(info["size"] or 0), changed)
 
 
 def _local(root: str) -> Iterator[InputFile]:

@@ -22,7 +22,7 @@ class StorePath:
         return storage.file_system(self.uri)[1].rstrip("/")
 
     def _of(self, inside: str) -> StorePath:
-        return StorePath(f"{self.uri.partition('://')[0]}://{inside.strip('/')}")
+        return StorePath(storage.uri_of(inside.rstrip("/"), beside=self.uri))
 
     @property
     def name(self) -> str:

@@ -60,18 +60,13 @@ def find_ledger(where: str) -> Ledger:
         return _of_run(where, open_run(output))
     if not parts:
         raise SettingsError(f"{where}: no ledger there: expected a run's folder or Parquet files")
-    return _with_run(where, tuple(_uri(where, file) for file in parts))
+    return _with_run(where, tuple(storage.uri_of(file, beside=where) for file in parts))
 
 
 def _is_part(file: str, folder: str) -> bool:
     """Whether a file is data; Spark's own and hidden ones below the folder are not."""
     below = file.removeprefix(folder).strip("/").split("/")
     return file.endswith(".parquet") and not any(part.startswith((".", "_")) for part in below)
-
-
-def _uri(where: str, file: str) -> str:
-    """The URI of a file that fsspec named below `where`."""
-    return file if storage.is_local(where) else f"{where.partition('://')[0]}://{file.lstrip('/')}"
 
 
 def _of_run(where: str, run: Run) -> Ledger:
@@ -82,7 +77,7 @@ def _of_run(where: str, run: Run) -> Ledger:
     system, path = storage.file_system(folder)
     files = [str(file) for file in system.find(path)] if system.exists(path) else []
     return Ledger(
-        files=tuple(_uri(folder, file) for file in files if _is_part(file, path)),
+        files=tuple(storage.uri_of(file, beside=folder) for file in files if _is_part(file, path)),
         config=_config(run),
         bytes_per_token=measured_ratios(run.manifest) if run.manifest is not None else {},
         stages=tuple(run.records),

@@ -119,7 +119,6 @@ def test_on_an_object_store_young_attempts_stay(monkeypatch: pytest.MonkeyPatch)
     with moto_store(monkeypatch):
         import s3fs
 
-        storage._file_system.cache_clear()
         s3fs.S3FileSystem.clear_instance_cache()
         s3fs.S3FileSystem().mkdir("clean-verb")
         store = fill("s3://clean-verb")
@@ -130,4 +129,3 @@ def test_on_an_object_store_young_attempts_stay(monkeypatch: pytest.MonkeyPatch)
 
         assert kept == [name for name in EVERYTHING if name not in OLD]
         assert left(store) == [name for name in kept if name != "clean/dead"]
-        storage._file_system.cache_clear()

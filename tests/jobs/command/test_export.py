@@ -68,6 +68,21 @@ def test_kept_text_is_written_with_its_edits(
     assert [path.name for path in out.parent.iterdir()] == ["kept.jsonl"]
 
 
+def test_a_run_is_named_by_its_output_too(tmp_path: Path) -> None:
+    recipe, output = write_run(tmp_path), str(tmp_path / "out")
+
+    assert main(["export", output, "--out", str(tmp_path / "a.jsonl")]) == 0
+
+    (line,) = (tmp_path / "a.jsonl").read_text("utf-8").splitlines()
+    assert json.loads(line)["text"] == "two"
+    for more, message in (
+        (["--recipe", recipe], "name one run"),
+        (["--set", "recipe.seed=1"], "--set changes a recipe"),
+    ):
+        with pytest.raises(SettingsError, match=message):
+            main(["export", output, *more, "--out", str(tmp_path / "b.jsonl")])
+
+
 def test_another_number_of_documents_is_an_error(tmp_path: Path) -> None:
     recipe = write_run(tmp_path, kept=2)
 

@@ -30,12 +30,10 @@ from tests.support.small_tokenizers import folder_of
 def store() -> Iterator[None]:
     """One server for all tests here: s3fs keeps the endpoint of its first connection."""
     with pytest.MonkeyPatch.context() as patch, moto_store(patch):
-        storage._file_system.cache_clear()
         fsspec.get_filesystem_class("s3").clear_instance_cache()
         try:
             yield
         finally:
-            storage._file_system.cache_clear()
             fsspec.get_filesystem_class("s3").clear_instance_cache()
 
 

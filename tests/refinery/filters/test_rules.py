@@ -156,6 +156,10 @@ def test_a_range_and_half_of_it_are_two_settings_and_survive_writing() -> None:
     ("bounds", "message"),
     [
         ({"zh": {"gopher:wrods": {"minimum": 1}}}, "did you mean 'gopher:words'"),
+        (
+            {"gopher:words": {"zh": {"minimum": 1}}},
+            r"rules: bounds: the language comes first: {zh: {gopher:words: \.\.\.}}$",
+        ),
         ({"zh-CN": {"gopher:words": {"minimum": 1}}}, "no language 'zh-CN'; did you mean 'zh'"),
         (
             {"gopher:words": {"minimum": 150_000}},

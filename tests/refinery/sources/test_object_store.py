@@ -18,13 +18,9 @@ from tests.support.object_store import moto_store
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     with moto_store(monkeypatch):
-        storage._file_system.cache_clear()
-        try:
-            system, _ = storage.file_system("s3://corpus")
-            system.makedirs("corpus", exist_ok=True)
-            yield "corpus"
-        finally:
-            storage._file_system.cache_clear()
+        system, _ = storage.file_system("s3://corpus")
+        system.makedirs("corpus", exist_ok=True)
+        yield "corpus"
 
 
 def test_files_of_a_bucket_are_listed_and_streamed(bucket: str) -> None:
