@@ -35,7 +35,7 @@
       const isSmooth = settings.smoothing > 0 && !line.markers;
       const base = {
         x: line.x[axis], name: line.name || data.title, type: "scatter",
-        mode: line.markers ? "lines+markers" : "lines",
+        mode: !line.joined ? "markers" : line.markers ? "lines+markers" : "lines",
         line: { color, width: 1.6, dash: line.dashed ? "dash" : "solid" }, marker: { color, size: 5 },
         hovertemplate: data.percent ? "%{y:.2%}" : "%{y:.5g}",
       };
@@ -142,6 +142,39 @@
     };
   };
 
+  const parallel = (data) => {
+    const GROUP_COLOURS = ["line-1", "line-0", "dim"];
+    const groups = data.names.map((name, group) => {
+      const x = [], y = [], text = [];
+      data.lines.forEach((line, n) => {
+        if (data.groups[n] !== group) return;
+        data.axes.forEach((axis, i) => { x.push(i); y.push(axis.values[n]); text.push(line); });
+        x.push(null); y.push(null); text.push("");
+      });
+      const color = colour(GROUP_COLOURS[group % GROUP_COLOURS.length]);
+      return {
+        type: "scatter", mode: "lines+markers", name, x, y, text, opacity: group ? 0.55 : 1,
+        line: { color, width: group ? 1 : 2.4 }, marker: { color, size: group ? 3 : 6 }, hovertemplate: "%{text}<extra></extra>",
+      };
+    });
+    return {
+      traces: groups.reverse(), // the first group is drawn last, above the others
+      layout: {
+        hovermode: "closest", showlegend: true, height: 380, margin: { l: 80, r: 64, t: 24, b: 90 },
+        legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0, traceorder: "reversed", font: { color: colour("ink") } },
+        xaxis: {
+          tickvals: data.axes.map((_, i) => i), ticktext: data.axes.map((axis) => axis.name),
+          range: [-0.15, data.axes.length - 0.6], showgrid: false, zeroline: false, tickangle: -20,
+        },
+        yaxis: { visible: false, range: [-0.06, 1.06] },
+        shapes: data.axes.map((_, i) => ({ type: "line", x0: i, x1: i, y0: 0, y1: 1, line: { color: colour("soft"), width: 1 } })),
+        annotations: data.axes.flatMap((axis, i) => axis.ticks.map(([y, text]) => ({
+          x: i, y, text, showarrow: false, xanchor: "left", xshift: 4, font: { color: colour("soft"), size: 11 },
+        }))),
+      },
+    };
+  };
+
   const mark = (x) => ({
     type: "line", x0: x, x1: x, y0: 0, y1: 1, yref: "paper",
     line: { color: colour("bad"), width: 1.2, dash: "dash" },
@@ -150,7 +183,7 @@
     x, y: 1, yref: "paper", yanchor: "bottom", text, showarrow: false, font: { color: colour("bad"), size: 11 },
   });
 
-  const KINDS = { lines, histogram, bars, intervals };
+  const KINDS = { lines, histogram, bars, intervals, parallel };
 
   const draw = (figure) => {
     const data = JSON.parse(figure.dataset.chart);

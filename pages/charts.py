@@ -36,6 +36,7 @@ class Series:
         markers: Whether each point is marked: for lines of few points.
         colour: Number of its colour; None: its position in the chart.
         dashed: Whether the line is broken, to tell two lines of one colour apart.
+        joined: Whether a line joins the points; else each stands alone.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Series:
     markers: bool = False
     colour: int | None = None
     dashed: bool = False
+    joined: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +131,38 @@ class Intervals:
     percent: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class ParallelAxis:
+    """An axis of a chart of parallel coordinates.
+
+    Attributes:
+        values: One for each line; None where a line has none.
+        ticks: What stands at some values, as (value, text).
+    """
+
+    name: str
+    values: Sequence[float | None]
+    ticks: Sequence[tuple[float, str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parallel:
+    """Lines over several axes side by side, coloured by group.
+
+    Attributes:
+        lines: Name of each line.
+        groups: Number of each line's group; lines of the first one are drawn above the others.
+        names: What the groups are called.
+    """
+
+    title: str
+    unit: str
+    axes: Sequence[ParallelAxis]
+    lines: Sequence[str]
+    groups: Sequence[int]
+    names: Sequence[str]
+
+
 def line_chart(chart: LineChart) -> str:
     """The figure of a chart; empty where no line has a point to draw."""
     lines = [line for line in chart.series if _drawable(line, logarithmic=chart.logarithmic)]
@@ -150,6 +184,7 @@ def line_chart(chart: LineChart) -> str:
                 "markers": line.markers or len(line.y) == 1,
                 "colour": number if line.colour is None else line.colour,
                 "dashed": line.dashed,
+                "joined": line.joined,
             }
             for number, line in enumerate(drawn)
         ],
@@ -247,6 +282,39 @@ def interval_chart(chart: Intervals) -> str:
     return _figure(chart.title, chart.unit, data, spoken=spoken, values=values, kind="broad")
 
 
+def parallel_chart(chart: Parallel) -> str:
+    """The figure of parallel coordinates; empty where there are not two axes and a line."""
+    if len(chart.axes) < 2 or not chart.lines:
+        return ""
+    data = {
+        "kind": "parallel",
+        "axes": [
+            {
+                "name": _name(axis.name),
+                "values": [_share(value, axis) for value in axis.values],
+                "ticks": [[_share(value, axis), _name(text)] for value, text in axis.ticks],
+            }
+            for axis in chart.axes
+        ],
+        "lines": [_name(line) for line in chart.lines],
+        "groups": list(chart.groups),
+        "names": [_name(name) for name in chart.names],
+    }
+    best = [line for line, group in zip(chart.lines, chart.groups, strict=True) if group == 0]
+    spoken = f"{len(chart.lines)} lines; {chart.names[0]}: {', '.join(best[:MOST_ROWS])}"
+    return _figure(chart.title, chart.unit, data, spoken=spoken, values="", kind="broad")
+
+
+def _share(value: float | None, axis: ParallelAxis) -> float | None:
+    """A value as a share of its axis, which reaches over all values and ticks."""
+    if value is None or not math.isfinite(value):
+        return None
+    known = [one for one in axis.values if one is not None and math.isfinite(one)]
+    known += [one for one, _ in axis.ticks]
+    low, high = min(known), max(known)
+    return _rounded((value - low) / (high - low), 6) if high > low else 0.5
+
+
 def _is_known(value: float | None) -> bool:
     return value is not None and math.isfinite(value)
 
@@ -323,6 +391,7 @@ def _thinned(line: Series, most: int, *, logarithmic: bool) -> Series:
         markers=line.markers,
         colour=line.colour,
         dashed=line.dashed,
+        joined=line.joined,
     )
 
 

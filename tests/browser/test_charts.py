@@ -14,11 +14,14 @@ from pages.charts import (
     Histogram,
     Intervals,
     LineChart,
+    Parallel,
+    ParallelAxis,
     Series,
     grouped_bars,
     histogram,
     interval_chart,
     line_chart,
+    parallel_chart,
 )
 from pages.frame import Page, PageSection
 from tests.browser.test_report_page import CHROMIUM
@@ -62,6 +65,18 @@ BODY = (
             percent=True,
         )
     )
+    + parallel_chart(
+        Parallel(
+            title="p",
+            unit="",
+            axes=[
+                ParallelAxis(name=n, values=(1.0, 2.0), ticks=((1.0, "<i>one</i>"),)) for n in "ab"
+            ],
+            lines=("x", "y"),
+            groups=(0, 1),
+            names=("best", "others"),
+        )
+    )
 )
 
 
@@ -94,11 +109,12 @@ def opened(tmp_path: Path, *, act: str = "", dark: bool = False) -> str:
 def test_all_kinds_are_drawn_and_names_stay_text(tmp_path: Path) -> None:
     body = opened(tmp_path)
 
-    assert body.count("js-plotly-plot") == 4
-    assert body.count('class="trace scatter') == 4
+    assert body.count("js-plotly-plot") == 5
+    assert body.count('class="trace scatter') == 6
     assert body.count('class="xerror"') == 1  # a row without a value has no interval
     assert "<img" not in body
     assert "<b onclick" not in body
+    assert "<i>one" not in body
     assert "onerror=document" in body  # as the text of the legend
     assert 'hidden=""' not in body.split("</form>")[0]
     assert "cloud" not in body  # no button sends a chart away
@@ -113,7 +129,7 @@ def test_smoothing_adds_a_line_and_another_axis_moves_it(tmp_path: Path) -> None
 
     body = opened(tmp_path, act=act)
 
-    assert body.count('class="trace scatter') == 6
+    assert body.count('class="trace scatter') == 8
     assert ">tokens</text>" in body
     assert ">0.90</output>" in body
 

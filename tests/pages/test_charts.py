@@ -14,11 +14,14 @@ from pages.charts import (
     Histogram,
     Intervals,
     LineChart,
+    Parallel,
+    ParallelAxis,
     Series,
     grouped_bars,
     histogram,
     interval_chart,
     line_chart,
+    parallel_chart,
 )
 from tests.support.figures import Figure
 
@@ -75,6 +78,40 @@ def test_a_chart_of_many_lines_is_no_larger_than_one_of_few() -> None:
 def test_a_line_of_one_point_is_marked() -> None:
     assert drawn(lines(1.0)).data["series"][0]["markers"]
     assert not drawn(lines(1.0, 2.0)).data["series"][0]["markers"]
+
+
+def test_points_may_stand_alone() -> None:
+    (alone,) = drawn(lines(1.0, 2.0, markers=True, joined=False)).data["series"]
+    (line,) = drawn(lines(1.0, 2.0)).data["series"]
+
+    assert (alone["joined"], line["joined"]) == (False, True)
+
+
+def _parallel(**changes: Any) -> Parallel:
+    rate = ParallelAxis(name="rate", values=[1.0, None, 3.0], ticks=[(1.0, "low"), (5.0, "<b>")])
+    same = ParallelAxis(name="<i>", values=[2.0, 2.0, 2.0], ticks=[])
+    plain: dict[str, Any] = {
+        "title": "t", "unit": "u", "axes": [rate, same], "lines": ["a", "<b>b</b>", "c"],
+        "groups": [0, 1, 1], "names": ["best", "others"],
+    }  # fmt: skip
+    return Parallel(**{**plain, **changes})
+
+
+def test_parallel_axes_are_shares_of_their_own_reach_and_names_stay_text() -> None:
+    figure = Figure(parallel_chart(_parallel()))
+
+    rate, same = figure.data["axes"]
+    assert rate["values"] == [0, None, 0.5]
+    assert rate["ticks"] == [[0, "low"], [1, "&lt;b&gt;"]]
+    assert same["values"] == [0.5, 0.5, 0.5]
+    assert same["name"] == "&lt;i&gt;"
+    assert figure.data["lines"][1] == "&lt;b&gt;b&lt;/b&gt;"
+    assert "b" not in figure.tags
+
+
+def test_one_axis_or_no_line_is_no_chart() -> None:
+    assert parallel_chart(_parallel(axes=_parallel().axes[:1])) == ""
+    assert parallel_chart(_parallel(lines=[], groups=[])) == ""
 
 
 def test_names_are_never_markup_nor_the_library_s_tags() -> None:

@@ -8,11 +8,14 @@ from pathlib import Path
 
 from schemas.plain_json import json_text
 from train.commands.arguments import existing_file
+from train.studies.found import FoundStudy
+from train.studies.found_search import FoundSearch
+from train.studies.page import PAGE_NAME
 from train.studies.plan import StudyPlan, plan_study
 from train.studies.search import SearchPlan, plan_search
-from train.studies.search_study import FoundSearch, read_search, run_search
+from train.studies.search_study import run_search, show_search
 from train.studies.settings import StudySettings, load_study
-from train.studies.study import FoundStudy, read_study, run_study
+from train.studies.study import read_study, run_study
 from train.studies.verdicts import ArmRow
 
 
@@ -41,20 +44,24 @@ def run(args: argparse.Namespace) -> int:
     plan_study(study)  # what is refused costs no second of torch
     from train.studies.execute import Executor
 
-    _print_table(run_study(study, Executor))
+    found = run_study(study, Executor)
+    _print_table(found)
+    print(found.plan.folder / PAGE_NAME)
     return 0
 
 
 def _search(study: StudySettings, args: argparse.Namespace) -> int:
-    plan = plan_search(study)
     if args.plan:
-        _print_search_plan(plan)
+        _print_search_plan(plan_search(study))
     elif args.show:
-        _print_search(read_search(plan, None))
+        _print_search(show_search(study))
     else:
+        plan_search(study)  # what is refused costs no second of torch
         from train.studies.execute import Executor
 
-        _print_search(run_search(study, Executor))
+        found = run_search(study, Executor)
+        _print_search(found)
+        print(found.plan.folder / PAGE_NAME)
     return 0
 
 

@@ -29,6 +29,13 @@ def curve_section(runs: Sequence[RunFiles]) -> str:
     return f'{CONTROLS}<div class="charts">{drawn}</div>' if drawn else ""
 
 
+def loss_section(runs: Sequence[RunFiles]) -> str:
+    """The controls, and the losses and rates of several runs in common charts."""
+    chosen = ("Training loss", "Held-out loss", "Learning rate")
+    drawn = "".join(line_chart(one) for one in _charts_of_many(runs) if one.title in chosen)
+    return f'{CONTROLS}<div class="charts">{drawn}</div>' if drawn else ""
+
+
 def _charts_of_one(run: RunFiles) -> list[LineChart]:
     sources = sorted({name for record in run.records for name in record["loss_by_source"]})
     loss = [_series(run, _field("loss"), name="training")]

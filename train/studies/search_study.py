@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from schemas.errors import SettingsError
 from schemas.plain_json import json_text
 from train.checkpoint.durable import replace_text
 from train.studies.claims import held
 from train.studies.folder import QUEUE_NAME, enter
+from train.studies.found import RESULT_NAME
+from train.studies.found_search import FOUND, FoundSearch, Trial, search_dict
 from train.studies.importance import importance
-from train.studies.journal import HOW, WHY, Ledger, open_ledger
+from train.studies.journal import HOW, JOURNAL_NAME, WHY, Ledger, open_ledger
 from train.studies.pilot import Forecast, forecast, pilot_runs, pilots_folder
 from train.studies.promotion import rung_steps
 from train.studies.sampling import best_trial
@@ -22,74 +26,16 @@ from train.studies.search import (
     search_identity,
     search_through,
 )
-from train.studies.settings import Changes, StudySettings
-from train.studies.study import RESULT_NAME, FoundStudy, MakeExecutor, as_dict, run_study
+from train.studies.search_page import write_search_page
+from train.studies.settings import StudySettings
+from train.studies.study import MakeExecutor, read_study, run_study
 from train.studies.work import work_through
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-CONFIRMATION_NAME, FOUND = "confirmation", "found"
+CONFIRMATION_NAME = "confirmation"
 _STATES = {"COMPLETE": "done", "PRUNED": "given up", "FAIL": "failed", "RUNNING": "not done"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trial:
-    """One trial as a row.
-
-    Attributes:
-        how: How its settings were chosen: `sampled`, or the law of a start value.
-        rungs: The measure at each rung that it reached.
-        value: At its end; None where it has none.
-        tokens: Packed tokens that it has read, over all seeds.
-        restarted_tokens: What it would have read if each rung began anew.
-        why: Why it was given up or failed.
-    """
-
-    number: int
-    how: str
-    settings: Changes
-    state: str
-    rungs: Mapping[int, float]
-    value: float | None
-    tokens: int
-    restarted_tokens: int
-    why: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class FoundSearch:
-    """A search as far as it is.
-
-    Attributes:
-        best: The best trial that came to its end; None where none did.
-        importance: Share of each setting in the spread of the trials' measure.
-        confirmation: The best trial beside the recipe with other seeds; None where there is none.
-        remark: Why there is no confirmation.
-    """
-
-    plan: SearchPlan
-    trials: tuple[Trial, ...]
-    best: Trial | None
-    importance: Mapping[str, float]
-    forecast: Forecast | None
-    confirmation: FoundStudy | None = None
-    remark: str = ""
-
-    @property
-    def sentence(self) -> str:
-        """The verdict in words."""
-        if self.best is None:
-            return "Nothing was found: no trial came to its end."
-        settings = ", ".join(f"{key} {_shown(value)}" for key, value in self.best.settings.items())
-        found = f"best of {len(self.trials)} trials: {settings} (trial {self.best.number}, {self.best.value:.4f})"
-        if self.confirmation is None:
-            return f"{found}; {self.remark}."
-        return f"{found}; with other seeds {FOUND} is {self.confirmation.table.sentence}"
-
-
-def _shown(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else json_text(value)
 
 
 def run_search(
@@ -118,8 +64,13 @@ def run_search(
     say(_in_words(plan, told))
     search_through(plan, execute)
     searched = read_search(plan, told)
-    confirmed, remark = _confirm(plan, searched.best, make_executor, say)
-    searched = replace(searched, confirmation=confirmed, remark=remark)
+    wanted = _confirmation(plan, searched.best)
+    if isinstance(wanted, str):
+        searched = replace(searched, remark=wanted)
+    else:
+        say(f"the best trial beside the recipe, with seeds {list(wanted.seeds)}")
+        confirmed = run_study(wanted, make_executor, say=lambda text: None)
+        searched = replace(searched, confirmation=confirmed)
     publish(searched)
     return searched
 
@@ -181,17 +132,14 @@ def _row(plan: SearchPlan, ledger: Ledger, trial: FrozenTrial) -> Trial:
     )
 
 
-def _confirm(
-    plan: SearchPlan, best: Trial | None, make_executor: MakeExecutor, say: Callable[[str], object]
-) -> tuple[FoundStudy | None, str]:
-    """The best trial beside the recipe, with seeds that no trial had; else why not."""
+def _confirmation(plan: SearchPlan, best: Trial | None) -> StudySettings | str:
+    """The study of the best trial beside the recipe, with seeds that no trial had; else why there is none."""
     seeds = plan.config.confirm
     if best is None or seeds is None:
-        return None, "not confirmed with other seeds"
+        return "not confirmed with other seeds"
     changes = found_changes(plan, best.settings)
     if plan.is_recipe(changes):
-        return None, "these are the recipe's own values"
-    say(f"the best trial and the recipe, {seeds} other seeds each")
+        return "these are the recipe's own values"
     first = max(plan.study.seeds) + 1
     settings = {
         "search": None,
@@ -201,8 +149,28 @@ def _confirm(
         "pilot": None,
         "output": str(plan.folder / CONFIRMATION_NAME),
     }
-    study = plan.study.model_copy(update=settings)
-    return run_study(study, make_executor, say=lambda text: None), ""
+    return plan.study.model_copy(update=settings)
+
+
+def show_search(study: StudySettings) -> FoundSearch:
+    """The search as far as it is, with its page; trains nothing.
+
+    Raises:
+        SettingsError: It has not begun.
+    """
+    plan = plan_search(study)
+    if not (plan.folder / JOURNAL_NAME).is_file():
+        raise SettingsError(f"{plan.folder}: no search has begun there; run it without --show")
+    found = read_search(plan, None)
+    wanted = _confirmation(plan, found.best)
+    if isinstance(wanted, str):
+        found = replace(found, remark=wanted)
+    elif Path(wanted.output).is_dir():
+        found = replace(found, confirmation=read_study(wanted))
+    else:
+        found = replace(found, remark="not confirmed with other seeds yet")
+    publish(found)
+    return found
 
 
 def publish(found: FoundSearch) -> None:
@@ -210,31 +178,4 @@ def publish(found: FoundSearch) -> None:
     folder = found.plan.folder
     with held(folder / QUEUE_NAME, "page"):
         replace_text(folder / RESULT_NAME, json_text(search_dict(found), indent=1) + "\n")
-
-
-def search_dict(found: FoundSearch) -> dict[str, Any]:
-    """The search as JSON: `table` is a function of the runs alone."""
-    confirmed = found.confirmation
-    return {
-        "question": found.plan.study.question,
-        "verdict": found.sentence,
-        "recipe": str(found.plan.base.path),
-        "measure": found.plan.measure.model_dump(mode="json"),
-        "table": [
-            {
-                "trial": one.number,
-                "how": one.how,
-                "settings": one.settings,
-                "state": one.state,
-                "rungs": {str(rung): value for rung, value in one.rungs.items()},
-                "value": one.value,
-                "tokens": one.tokens,
-                "why": one.why,
-            }
-            for one in found.trials
-        ],
-        "importance": dict(found.importance),
-        "tokens": sum(one.tokens for one in found.trials),
-        "restarted_tokens": sum(one.restarted_tokens for one in found.trials),
-        "confirmation": None if confirmed is None else as_dict(confirmed),
-    }
+        write_search_page(found)

@@ -157,13 +157,15 @@ class StudySettings(Settings):
     @classmethod
     def _known_parts(cls, parts: Any) -> Any:
         if isinstance(parts, list | tuple):
-            return {str(name): part_changes(str(name)) for name in parts}
-        if isinstance(parts, dict):
-            return {
-                name: part_changes(name) if changes is None else changes
-                for name, changes in parts.items()
-            }
-        return parts
+            parts = dict.fromkeys(map(str, parts))
+        if not isinstance(parts, dict):
+            return parts
+        return {
+            f"without {name}" if changes is None else name: part_changes(name)
+            if changes is None
+            else changes
+            for name, changes in parts.items()
+        }
 
     @model_validator(mode="after")
     def _works(self) -> Self:

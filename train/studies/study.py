@@ -3,43 +3,29 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
+from schemas.errors import SettingsError
 from schemas.plain_json import json_text
 from train.checkpoint.durable import replace_text
 from train.studies.budgets import hours_tokens
 from train.studies.claims import held
-from train.studies.folder import QUEUE_NAME, enter, identity_of
+from train.studies.folder import IDENTITY_NAME, QUEUE_NAME, enter, identity_of
+from train.studies.found import RESULT_NAME, FoundStudy, as_dict
 from train.studies.outcome import Outcome
+from train.studies.page import write_page
 from train.studies.pilot import Forecast, forecast, pilot_runs, pilots_folder, seconds_per_flop
 from train.studies.plan import StudyPlan, plan_study
+from train.studies.runs import StudyRun
 from train.studies.settings import MeasureConfig, StudySettings
-from train.studies.verdicts import ArmRow, StudyTable, study_table
+from train.studies.verdicts import study_table
 from train.studies.work import Execute, outcomes_of, work_through
 
 logger = logging.getLogger(__name__)
 
-RESULT_NAME = "study.json"
 # Makes what trains and measures a run: train/studies/execute.py, or a stand-in.
 MakeExecutor = Callable[[MeasureConfig], Execute]
-
-
-@dataclass(frozen=True, kw_only=True)
-class FoundStudy:
-    """A study as far as it is.
-
-    Attributes:
-        found: Outcomes by name of the run.
-        forecast: What the pilots said; None without pilots.
-    """
-
-    plan: StudyPlan
-    table: StudyTable
-    found: Mapping[str, Outcome]
-    forecast: Forecast | None
 
 
 def run_study(
@@ -73,11 +59,20 @@ def run_study(
 
 
 def read_study(study: StudySettings) -> FoundStudy:
-    """The study as far as its runs have outcomes; trains nothing."""
+    """The study as far as its runs have outcomes, with its page; trains nothing.
+
+    Raises:
+        SettingsError: It has not begun, or the folder is of another study.
+    """
     plan = plan_study(study)
+    if not (plan.folder / IDENTITY_NAME).is_file():
+        raise SettingsError(f"{plan.folder}: no study has begun there; run it without --show")
+    enter(plan.folder, identity_of(plan))
     pilots = pilot_runs(plan)
     known = outcomes_of(pilots, pilots_folder(plan))
-    told = forecast(plan, pilots, known) if pilots and len(known) == len(pilots) else None
+    told = None
+    if pilots and len(known) == len(pilots):
+        plan, told = _after_pilots(plan, pilots, known)
     return _publish(plan, outcomes_of(plan.runs, plan.folder), told)
 
 
@@ -85,7 +80,13 @@ def _with_pilots(plan: StudyPlan, execute: Execute) -> tuple[StudyPlan, Forecast
     pilots = pilot_runs(plan)
     if not pilots:
         return plan, None
-    found = work_through(pilots, pilots_folder(plan), execute)
+    return _after_pilots(plan, pilots, work_through(pilots, pilots_folder(plan), execute))
+
+
+def _after_pilots(
+    plan: StudyPlan, pilots: Sequence[StudyRun], found: Mapping[str, Outcome]
+) -> tuple[StudyPlan, Forecast]:
+    """The plan with the tokens that CPU hours are worth, without arms that are unstable."""
     hours = plan.study.budget.cpu_hours
     if hours is not None:
         of_reference = [run for run in pilots if run.arm == plan.reference.name]
@@ -109,48 +110,5 @@ def _publish(plan: StudyPlan, found: Mapping[str, Outcome], told: Forecast | Non
     study = FoundStudy(plan=plan, table=study_table(plan, found), found=found, forecast=told)
     with held(plan.folder / QUEUE_NAME, "page"):
         replace_text(plan.folder / RESULT_NAME, json_text(as_dict(study), indent=1) + "\n")
+        write_page(study)
     return study
-
-
-def as_dict(study: FoundStudy) -> dict[str, Any]:
-    """The study as JSON: `table` is a function of the runs alone, `costs` depends on the machines."""
-    table, plan = study.table, study.plan
-    return {
-        "question": plan.study.question,
-        "verdict": table.sentence,
-        "recipe": str(plan.base.path),
-        "measure": plan.measure.model_dump(mode="json"),
-        "deviation": table.deviation,
-        "freedom": table.freedom,
-        "table": [_row(plan, row) for row in table.rows],
-        "costs": [{"run": name, **asdict(one.costs)} for name, one in sorted(study.found.items())],
-        "forecast": None if study.forecast is None else asdict(study.forecast),
-    }
-
-
-def _row(plan: StudyPlan, row: ArmRow) -> dict[str, Any]:
-    changes = next(arm.changes for arm in plan.arms if arm.name == row.arm)
-    return {
-        "arm": row.arm,
-        "changes": changes,
-        "verdict": row.verdict,
-        "value": row.value,
-        "by_seed": {str(seed): value for seed, value in sorted(row.by_seed.items())},
-        "difference": _ends(row.difference),
-        "p_value": row.p_value,
-        "adjusted": row.adjusted,
-        "smallest": row.smallest,
-        "documents": _ends(row.documents),
-        "sizes": asdict(row.sizes),
-        "failures": dict(row.failures or {}),
-        "notes": list(row.notes),
-    }
-
-
-def _ends(estimate: Any) -> list[float] | None:
-    return None if estimate is None else [estimate.value, estimate.low, estimate.high]
-
-
-def rerun_command(folder: Path) -> str:
-    """The command that trains a run again, into a folder of its own."""
-    return f"python -m train pretrain --recipe {folder}/recipe.yaml --set output={folder}-again"

@@ -22,8 +22,9 @@ from train.objectives.config import parse_objective
 from train.report.run_files import read_metrics
 from train.studies import execute as module
 from train.studies.execute import Executor, StopAtStep
+from train.studies.found import RESULT_NAME
 from train.studies.plan import plan_study
-from train.studies.study import RESULT_NAME, run_study
+from train.studies.study import run_study
 from train.studies.work import AskedToStopError
 
 
@@ -101,7 +102,7 @@ def test_a_study_that_is_killed_and_started_again_ends_with_the_same_table(tmp_p
     command = [sys.executable, "-m", "train", "study", str(path)]
 
     worker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    checkpoint = folder / "study" / "runs" / "bias-seed-1" / "checkpoints" / "latest"
+    checkpoint = folder / "study" / "runs" / "without-bias-seed-1" / "checkpoints" / "latest"
     while not checkpoint.is_file() and worker.poll() is None:
         time.sleep(0.01)
     worker.send_signal(signal.SIGKILL)

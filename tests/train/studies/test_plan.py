@@ -54,10 +54,10 @@ def test_parts_are_removed_by_name_or_by_their_changes(tmp_path: Path) -> None:
     by_name = study_arms(make_study(tmp_path, ablate=["bias", "dropout"]))
     mixed = study_arms(make_study(tmp_path, ablate={"bias": None, "wide": {"model.mlp_width": 64}}))
 
-    assert [arm.name for arm in by_name] == ["base", "bias", "dropout"]
+    assert [arm.name for arm in by_name] == ["base", "without bias", "without dropout"]
     assert by_name[1].changes == {"model.bias": False}
     assert mixed[1:] == [
-        Arm(name="bias", changes={"model.bias": False}),
+        Arm(name="without bias", changes={"model.bias": False}),
         Arm(name="wide", changes={"model.mlp_width": 64}),
     ]
 

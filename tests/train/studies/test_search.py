@@ -11,6 +11,7 @@ import pytest
 
 from schemas.errors import PipelineError, SettingsError
 from tests.support.studies import FakeExecutor, make_study, noise
+from train.studies.found_search import FoundSearch, search_dict
 from train.studies.importance import importance
 from train.studies.journal import JOURNAL_NAME, open_ledger
 from train.studies.laws import LawFacts, start_values
@@ -21,7 +22,7 @@ from train.studies.runs import StudyRun
 from train.studies.sampling import best_trial
 from train.studies.search import plan_search, search_through
 from train.studies.search_settings import PruningConfig
-from train.studies.search_study import FoundSearch, run_search, search_dict
+from train.studies.search_study import run_search
 from train.studies.settings import MeasureConfig, StudySettings
 from train.studies.spaces import fitted, judge_space
 

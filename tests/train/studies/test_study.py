@@ -15,16 +15,17 @@ from schemas.yaml_files import dump_yaml
 from tests.support.studies import FakeExecutor, make_study, noise, study_data
 from train.commands import study as command
 from train.statistics.paired import detectable
+from train.studies.found import RESULT_NAME
 from train.studies.outcome import Documents, Outcome
 from train.studies.pilot import forecast, pilot_runs
 from train.studies.plan import plan_study
 from train.studies.runs import StudyRun
-from train.studies.study import RESULT_NAME, read_study, run_study
+from train.studies.study import read_study, run_study
 from train.studies.verdicts import documents_difference, study_table
 from train.studies.work import work_through
 
 ABLATE = ["bias", "dropout", "clipping"]
-EFFECTS = {"base": 0.0, "bias": 0.2, "dropout": 0.0, "clipping": -0.2}
+EFFECTS = {"base": 0.0, "without bias": 0.2, "without dropout": 0.0, "without clipping": -0.2}
 
 
 def _value(run: StudyRun) -> float:
@@ -45,7 +46,8 @@ def test_the_table_says_which_parts_pay_and_which_are_not_told_apart(tmp_path: P
         "", "worse", "not told apart", "better"
     ]  # fmt: skip
     assert found.table.sentence == (
-        "better than base: clipping; worse than base: bias; not told apart from base: dropout."
+        "better than base: without clipping; worse than base: without bias; not told apart from base: without "
+        "dropout."
     )
     assert found.table.freedom == 6  # (4 arms - 1)(3 seeds - 1): pooled over the table
     assert bias.difference is not None
@@ -72,7 +74,7 @@ def test_killed_at_any_run_and_started_again_the_table_is_the_same(tmp_path: Pat
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
     pilot = {"seeds": 2, "most_deviation": 0.5}
-    effects = {"base": 0.0, "bias": 0.1}
+    effects = {"base": 0.0, "without bias": 0.1}
 
     def value(run: StudyRun) -> float:
         return 2.0 + effects[run.arm] + 0.01 * noise(run)
@@ -97,7 +99,7 @@ def test_killed_at_any_run_and_started_again_the_table_is_the_same(tmp_path: Pat
 
 def test_failures_are_shown_with_their_reason_and_leave_the_rest_judged(tmp_path: Path) -> None:
     def value(run: StudyRun) -> float:
-        if run.arm == "clipping":
+        if run.arm == "without clipping":
             raise PipelineError(f"step {run.seed}: no number")
         return _value(run)
 
@@ -105,7 +107,7 @@ def test_failures_are_shown_with_their_reason_and_leave_the_rest_judged(tmp_path
 
     clipping = found.table.rows[3]
     assert clipping.verdict == "failed"
-    assert clipping.failures == {f"clipping-seed-{seed}": f"step {seed}: no number" for seed in (1, 2, 3)}  # fmt: skip
+    assert clipping.failures == {f"without-clipping-seed-{seed}": f"step {seed}: no number" for seed in (1, 2, 3)}  # fmt: skip
     assert found.table.rows[1].verdict == "worse"
     assert found.table.freedom == 4
 
@@ -173,7 +175,7 @@ def test_a_base_recipe_whose_pilots_are_unstable_is_refused(tmp_path: Path, kind
 
 def test_an_arm_whose_pilots_are_unstable_is_left_out(tmp_path: Path) -> None:
     def value(run: StudyRun) -> float:
-        return 2.0 + 0.001 * noise(run) + (0.5 * run.seed if run.arm == "clipping" else 0.0)
+        return 2.0 + 0.001 * noise(run) + (0.5 * run.seed if run.arm == "without clipping" else 0.0)
 
     study = make_study(tmp_path, ablate=ABLATE, pilot={"seeds": 2, "arms": "all"})
     worker = FakeExecutor(value)
@@ -181,9 +183,9 @@ def test_an_arm_whose_pilots_are_unstable_is_left_out(tmp_path: Path) -> None:
     found = run_study(study, worker.made, say=_silent)
 
     assert found.forecast is not None
-    assert list(found.forecast.unstable) == ["clipping"]
-    assert [row.arm for row in found.table.rows] == ["base", "bias", "dropout"]
-    assert sum(name.startswith("clipping") for name in worker.asked) == 2  # its pilots
+    assert list(found.forecast.unstable) == ["without clipping"]
+    assert [row.arm for row in found.table.rows] == ["base", "without bias", "without dropout"]
+    assert sum(name.startswith("without-clipping") for name in worker.asked) == 2  # its pilots
 
 
 def test_a_budget_of_hours_becomes_tokens_by_the_pilots_speed(tmp_path: Path) -> None:
@@ -232,6 +234,6 @@ def test_the_command_plans_without_training_and_shows_what_is_done(
     shown = capsys.readouterr().out
 
     assert "12 runs in" in planned
-    assert "clipping-seed-3" in planned
-    assert shown.splitlines()[-1].startswith("better than base: clipping; worse")
+    assert "without-clipping-seed-3" in planned
+    assert shown.splitlines()[-1].startswith("better than base: without clipping; worse")
     assert read_study(make_study(tmp_path, ablate=ABLATE)).table.freedom == 6
