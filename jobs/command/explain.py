@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     if args.html:
         from jobs.command.explain_page import render_page
 
-        storage.replace(args.html, render_page(rows).encode())
+        storage.replace(args.html, render_page(rows, config.extract).encode())
         print(f"wrote {args.html}", file=sys.stderr)
     return 0
 

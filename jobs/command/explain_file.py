@@ -55,11 +55,16 @@ class ExplainedRow(Verdict):
 
 @dataclass(frozen=True)
 class Explained:
-    """The JSON row of a file, and the document behind it where there is one."""
+    """The JSON row of a file, and the document behind it where there is one.
+
+    `mime` and `charset` are those that the payload was declared to have.
+    """
 
     row: ExplainedRow
     payload: bytes
     document: CleanDocument | None
+    mime: str = "text/plain"
+    charset: str | None = None
 
 
 def holds_many(name: str) -> bool:
@@ -105,11 +110,13 @@ def explain_file(
         mime = "text/html" if is_page else "text/plain"
         payload = Payload(data, mime, charset, url, document_id(url, data))
     result = next(iter(cleaner.clean([payload])))
+    row: ExplainedRow
     if isinstance(result, Rejected):
         verdict = _rejected(result.reason, result.message)
-        return Explained({"path": uri, "doc_id": payload.doc_id, **verdict}, payload.data, None)
-    row: ExplainedRow = {"path": uri, "doc_id": payload.doc_id, **_cleaned(result)}
-    return Explained(row, payload.data, result)
+        row = {"path": uri, "doc_id": payload.doc_id, **verdict}
+        return Explained(row, payload.data, None, payload.mime, payload.charset)
+    row = {"path": uri, "doc_id": payload.doc_id, **_cleaned(result)}
+    return Explained(row, payload.data, result, payload.mime, payload.charset)
 
 
 def _rejected(reason: str, message: str) -> Verdict:

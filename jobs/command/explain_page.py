@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from jobs.command.explain_blocks import BLOCK_STYLE, show_blocks
 from refinery.clean.pages import CleanDocument
+from refinery.extract.config import ExtractConfig
 from refinery.text.edits import merge_edits
 
 if TYPE_CHECKING:
@@ -33,17 +35,17 @@ summary{cursor:pointer}
 """
 
 
-def render_page(explained: Sequence[Explained]) -> str:
-    """One section per file."""
-    sections = "".join(map(_section, explained))
+def render_page(explained: Sequence[Explained], extract: ExtractConfig | None = None) -> str:
+    """One section per file; pages that the default engine reads are shown block by block."""
+    sections = "".join(_section(found, extract or ExtractConfig()) for found in explained)
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width"><title>refinery explain</title>'
-        f"<style>{_STYLE}</style><main><h1>What the clean stage does to these files</h1>{sections}</main></html>"
+        f"<style>{_STYLE}{BLOCK_STYLE}</style><main><h1>What the clean stage does to these files</h1>{sections}</main></html>"
     )
 
 
-def _section(found: Explained) -> str:
+def _section(found: Explained, extract: ExtractConfig) -> str:
     row = found.row
     verdict = (
         f'<span class="bad">{"rejected" if row["rejected"] else "dropped"}: '
@@ -53,11 +55,12 @@ def _section(found: Explained) -> str:
     )
     head = f"<h2>{escape(row['path'])}</h2><p>{verdict} <small>{row['doc_id'] or ''}</small></p>"
     if found.document is None:
-        return f"{head}<p>{escape(row['message'] or '')}</p>"
+        return f"{head}<p>{escape(row['message'] or '')}</p>{show_blocks(found, extract)}"
     facts = {"title": row["title"] or "", "lang": row["lang"], "lang_score": row["lang_score"]}
     return (
         head
         + _table("Facts", {**facts, **row["scores"]})
+        + show_blocks(found, extract)
         + "<h3>Text: masked and removed spans</h3>"
         + f'<div class="pre">{_with_edits(found.document)}</div>'
         + "<h3>What normalisation changed</h3>"

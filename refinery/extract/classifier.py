@@ -12,8 +12,9 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from refinery.extract.blocks import read_blocks
+from refinery.extract.blocks import Blocks, read_blocks
 from refinery.extract.config import Formulas, Style, Tables
 from refinery.extract.cut import choose_cut
 from refinery.extract.features import compute_features
@@ -82,10 +83,7 @@ def extract_main_text(
     blocks = read_blocks(html, image_text=image_text, formulas=formulas)
     text = ""
     if blocks.texts:
-        page = compute_features(blocks)
-        forest, judge = load_forests()
-        kept = choose_cut(forest.predict(page.rows), page.words, page.facts, judge)
-        kept = settle(blocks, kept, page.words)
+        kept = judge_blocks(blocks).kept
         text = render(blocks, np.flatnonzero(kept).tolist(), style, tables=tables)
     if len(text) < SHORT_CHARS:
         linked = linked_text(html)
@@ -97,6 +95,30 @@ def extract_main_text(
     if len(held) > HELD_FACTOR * len(text):
         return MainText(held, blocks.title, is_held=True)
     return MainText(text, blocks.title, wall=find_wall(html, blocks.texts, text))
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the models and the units say about the blocks of a page.
+
+    Attributes:
+        probabilities: [N] of being content, as the trees foretell.
+        cut: [N] whether the cut keeps a block.
+        kept: [N] the same once units are kept whole, and hidden parts and repeats left out.
+    """
+
+    probabilities: NDArray[np.float32]
+    cut: NDArray[np.bool_]
+    kept: NDArray[np.bool_]
+
+
+def judge_blocks(blocks: Blocks) -> Judgement:
+    """Judge the blocks of a page that has some."""
+    page = compute_features(blocks)
+    forest, judge = load_forests()
+    probabilities = forest.predict(page.rows)
+    cut = choose_cut(probabilities, page.words, page.facts, judge)
+    return Judgement(probabilities, cut, settle(blocks, cut, page.words))
 
 
 def all_text(html: str) -> str:

@@ -43,6 +43,8 @@ _PATTERNS = {name: re.compile(pattern, re.I | re.DOTALL) for name, pattern in _W
 _SCRIPT = re.compile(r"<script\b", re.I)
 _FRAME = re.compile(r"<i?frame\b", re.I)
 _EVIDENCE_CHARS = 120
+# The reasons that pages are rejected for.
+WALL_NAMES = tuple(f"page:{name}" for name in (*_WALLS, "frames", "empty"))
 
 
 @dataclass(frozen=True)
