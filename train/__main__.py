@@ -45,6 +45,10 @@ VERBS = {
     "generate": ("train.commands.generate", "text from a run, a checkpoint or a folder"),
     "export": ("train.commands.export", "any checkpoint as a Hugging Face folder"),
     "resume": ("train.commands.resume", "a branch of a run from one of its checkpoints"),
+    "check-transfer": (
+        "train.commands.check_transfer",
+        "whether rates of a small model hold at larger widths and depths (muP, CompleteP)",
+    ),
     "merge": ("train.commands.merge", "the average of a run's last checkpoints, as a checkpoint"),
     "swap": ("train.commands.swap", "change rate, optimizer or dropout of a run that goes on"),
     "tree": ("train.commands.tree", "checkpoints and branches of a run, and what changed between"),

@@ -16,7 +16,7 @@ _FIXED: dict[str, dict[str, Any]] = {
     "t5": {"positions": "relative", "norm": "rmsnorm", "norm_position": "pre", "bias": False},
     "bert": {"positions": "learned", "norm": "layernorm", "norm_position": "post", "bias": True},
 }
-_ALWAYS: dict[str, Any] = {"width_ratio": 1.0}
+_ALWAYS: dict[str, Any] = {"width_ratio": 1.0, "depth_ratio": 1.0}
 _ACTIVATIONS = {"gelu_tanh": "gelu_new", "gelu": "gelu", "relu": "relu"}
 
 

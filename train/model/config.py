@@ -12,7 +12,15 @@ from schemas.settings import Settings
 # Fields whose value follows from other fields where a recipe gives none, or null.
 DERIVED_FIELDS = ("num_kv_heads", "head_width", "mlp_width", "norm_position", "qkv_bias")
 # Fields that came later: where they say nothing new, a shape is what it was before.
-LATER_FIELDS = ("qkv_bias", "qk_norm", "rotary_scaling", "embedding_width", "plugin", "options")
+LATER_FIELDS = (
+    "qkv_bias",
+    "qk_norm",
+    "rotary_scaling",
+    "embedding_width",
+    "plugin",
+    "options",
+    "mup_base_depth",
+)
 
 
 class RotaryScaling(Settings):
@@ -149,6 +157,12 @@ class ModelConfig(Settings):
     mup_base_width: int | None = Field(
         default=None, gt=0, description="muP: the width at which learning rates were tuned"
     )
+    mup_base_depth: int | None = Field(
+        default=None,
+        gt=0,
+        description="CompleteP: the num_layers at which they were tuned; needs mup_base_width. Parts of a block "
+        "are added with the ratio of the depths as their weight",
+    )
     share_stacks: bool = Field(
         default=False,
         description="t5: the decoder's blocks use the encoder's weights, apart from the attention "
@@ -223,9 +237,10 @@ class ModelConfig(Settings):
                 "parallel_residual belongs to decoders with norms before the parts; got "
                 f"norm_position {self.norm_position} for a {self.family}"
             )
-        if self.mup_base_width is not None and self.family in ("t5", "bert"):
+        if self.mup_base_depth is not None and (self.mup_base_width is None or self.norm == "none"):
             raise ValueError(
-                f"mup_base_width {self.mup_base_width} is for decoders, not for a {self.family}"
+                f"mup_base_depth {self.mup_base_depth} needs mup_base_width and a norm; got "
+                f"mup_base_width {self.mup_base_width} and norm {self.norm}"
             )
         return self
 
@@ -243,6 +258,16 @@ class ModelConfig(Settings):
     def width_ratio(self) -> float:
         """Width over the base width of muP; 1 without muP."""
         return self.width / self.mup_base_width if self.mup_base_width else 1.0
+
+    @property
+    def base_width(self) -> float:
+        """The width at which learning rates were tuned; the width itself without muP."""
+        return self.width / self.width_ratio
+
+    @property
+    def depth_ratio(self) -> float:
+        """Layers over the base layers of CompleteP; 1 without it."""
+        return self.num_layers / self.mup_base_depth if self.mup_base_depth else 1.0
 
     @property
     def is_gated(self) -> bool:
@@ -331,5 +356,6 @@ def unsaid(config: ModelConfig) -> set[str]:
         "embedding_width": None,
         "plugin": None,
         "options": {},
+        "mup_base_depth": None,
     }
     return {name for name in LATER_FIELDS if getattr(config, name) == old[name]}

@@ -123,7 +123,8 @@ class Encoder(nn.Module):
 
     def pair_logits(self, hidden_BTD: Tensor) -> Tensor:
         """Scores [B, 2] that the second sentence follows the first, or does not, from [CLS]."""
-        return self.pair_head(torch.tanh(self.pooler(hidden_BTD[:, 0])))  # type: ignore[no-any-return]
+        pooled = torch.tanh(self.pooler(hidden_BTD[:, 0]))
+        return self.pair_head(self._for_head(pooled))  # type: ignore[no-any-return]
 
     def class_logits(self, batch: Batch) -> Tensor:
         """Scores [B, num_classes] at [CLS], or [B, T, num_classes] at tokens, as the batch says."""
@@ -135,7 +136,12 @@ class Encoder(nn.Module):
     def _class_features(self, hidden: Tensor, at: str) -> Tensor:
         """Hidden states as the class head reads them: pooled at [CLS] (Devlin et al. 2019, section 4)."""
         pooled = torch.tanh(self.pooler(hidden)) if at == "cls" else hidden
-        return self.dropout(pooled)  # type: ignore[no-any-return]
+        return self._for_head(self.dropout(pooled))
+
+    def _for_head(self, features: Tensor) -> Tensor:
+        """Features as a head takes them: muP divides them by the width ratio, as `Transformer.finish` does."""
+        ratio = self.config.width_ratio
+        return features if ratio == 1 else features / ratio
 
     def _class_head(self) -> nn.Linear:
         if self.class_head is None:
@@ -143,7 +149,7 @@ class Encoder(nn.Module):
         return self.class_head
 
     def _transformed(self, hidden: Tensor) -> Tensor:
-        return self.transform_norm(F.gelu(self.transform(hidden)))  # type: ignore[no-any-return]
+        return self._for_head(self.transform_norm(F.gelu(self.transform(hidden))))
 
 
 def partly_visible_mask(document_BT: Tensor, visible_BT: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from train.batch.batch import NO_LABEL, Batch, LossSums
 from train.model.config import ModelConfig
 from train.model.encoder import both_ways_mask
-from train.model.layers import MLP, Attention, LayerCache, make_after_norm
+from train.model.layers import MLP, Attention, LayerCache, make_after_norm, weighted_part
 from train.model.loss import cross_entropy_sums, penalties
 from train.model.norms import make_norm, set_real_tokens
 
@@ -40,6 +40,7 @@ class StackBlock(nn.Module):
     def __init__(self, config: ModelConfig, *, has_memory: bool) -> None:
         super().__init__()
         self.is_post_norm = config.norm_position == "post"
+        self.part_weight = 1 / config.depth_ratio
         self.attention_norm = make_norm(config)
         self.attention = Attention(config)
         self.attention_after = make_after_norm(config)
@@ -90,8 +91,10 @@ class StackBlock(nn.Module):
         assert norm is not None
         assert after is not None
         if self.is_post_norm:
-            return norm(x_BTD + self.dropout(part(x_BTD)))  # type: ignore[no-any-return]
-        return x_BTD + self.dropout(after(part(norm(x_BTD))))  # type: ignore[no-any-return]
+            added = weighted_part(self.dropout(part(x_BTD)), self.part_weight)
+            return norm(x_BTD + added)  # type: ignore[no-any-return]
+        added = weighted_part(self.dropout(after(part(norm(x_BTD)))), self.part_weight)
+        return x_BTD + added
 
 
 class Stack(nn.Module):
@@ -251,8 +254,15 @@ class EncoderDecoder(nn.Module):
         return self.scaled(hidden)
 
     def scaled(self, hidden_BUD: Tensor) -> Tensor:
-        """Hidden states as the head takes them: scaled by width^-1/2 where the head is tied."""
-        return hidden_BUD * self.config.width**-0.5 if self.config.tied_head else hidden_BUD
+        """Hidden states as the head takes them: scaled by width^-1/2 where the head is tied.
+
+        With muP, by base width^-1/2 and the ratio of the widths: rows of the table move along with the hidden states, so
+        their products grow with the width, not with its root.
+        """
+        config = self.config
+        factor = config.base_width**-0.5 if config.tied_head else 1.0
+        factor /= config.width_ratio
+        return hidden_BUD if factor == 1 else hidden_BUD * factor
 
     def logits(self, batch: Batch) -> Tensor:
         """Logits [B, U, V] of every target token."""

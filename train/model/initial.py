@@ -29,8 +29,10 @@ def init_weights(model: nn.Module, config: ModelConfig, generator: Generator) ->
         tfixup: Xavier, scaled by the depth (Huang et al. 2020), for models without norms and schedules
             without warm-up.
 
-    With `mup_base_width`, matrices between hidden units shrink by the root of the width ratio
-    (Yang et al. 2022, table 8); their learning rates do so in `train.optim.groups`.
+    With `mup_base_width`, matrices between hidden units start with a variance of one over the width ratio, and what is looked up
+    or gives logits starts as at the base width (Yang et al. 2022, table 8); `train.optim.groups` scales rates. With
+    `mup_base_depth`, what writes into the residual stream is divided by the root of twice the base layers: the sum itself
+    gives each part less (Dey et al. 2025).
     """
     scheme = config.init or {"t5": "t5", "bert": "normal"}.get(config.family, "gpt2")
     with torch.no_grad():
@@ -49,19 +51,20 @@ def init_weights(model: nn.Module, config: ModelConfig, generator: Generator) ->
                 case _:
                     std = _gaussian_std(name, config, shrinks=scheme == "gpt2")
                     parameter.normal_(0.0, std, generator=generator)
-            if not name.endswith((*_TABLES, "head.weight")):
+            # t5 and xavier follow the width by themselves, gpt2 and normal do not.
+            if scheme in ("gpt2", "normal") and not name.endswith((*_TABLES, "head.weight")):
                 parameter.mul_(config.width_ratio**-0.5)
 
 
 def _gaussian_std(name: str, config: ModelConfig, *, shrinks: bool) -> float:
     if shrinks and name.endswith(_RESIDUAL):
-        return config.init_std / math.sqrt(2 * config.num_layers)
+        return config.init_std / math.sqrt(2 * config.num_layers / config.depth_ratio)
     return config.init_std
 
 
 def _glorot(name: str, parameter: Tensor, config: ModelConfig, generator: Generator) -> None:
     if name.endswith(_TABLES):
-        parameter.normal_(0.0, config.width**-0.5, generator=generator)
+        parameter.normal_(0.0, config.base_width**-0.5, generator=generator)
     else:
         nn.init.xavier_uniform_(parameter, generator=generator)
 
@@ -91,5 +94,7 @@ def _t5_std(name: str, parameter: Tensor, config: ModelConfig) -> float:
     if name.endswith("query.weight"):
         return 1 / math.sqrt(config.width * config.head_width)
     if name.endswith("relative.weight"):
-        return 1 / math.sqrt(config.width)
+        return 1 / math.sqrt(config.base_width)
+    if name == "head.weight":
+        return 1 / math.sqrt(config.base_width)
     return 1 / math.sqrt(parameter.shape[1])

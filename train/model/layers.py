@@ -170,6 +170,11 @@ class MLP(nn.Module):
         return self.down(F.gelu(hidden, approximate=approximate))  # type: ignore[no-any-return]
 
 
+def weighted_part(part: Tensor, weight: float) -> Tensor:
+    """A part of a block times its weight in the sum (Dey et al. 2025, CompleteP: 1 over the depths' ratio)."""
+    return part if weight == 1 else part * weight
+
+
 def make_after_norm(config: ModelConfig) -> nn.Module:
     """The norm after a part in sandwich blocks (Ding et al. 2021, section 2.4); none elsewhere."""
     return make_norm(config) if config.norm_position == "sandwich" else nn.Identity()
@@ -185,6 +190,7 @@ class Block(nn.Module):
         super().__init__()
         self.is_post_norm = config.norm_position == "post"
         self.is_parallel = config.parallel_residual
+        self.part_weight = 1 / config.depth_ratio
         self.attention_norm = make_norm(config)
         self.attention = Attention(config)
         self.attention_after = make_after_norm(config)
@@ -201,14 +207,18 @@ class Block(nn.Module):
         cache: LayerCache | None = None,
     ) -> Tensor:
         if self.is_post_norm:
-            mixed = self.dropout(self.attention(x_BTD, mask, rotary, cache))
+            mixed = self._weighted(self.attention(x_BTD, mask, rotary, cache))
             x_BTD = self.attention_norm(x_BTD + mixed)
-            return self.mlp_norm(x_BTD + self.dropout(self.mlp(x_BTD)))  # type: ignore[no-any-return]
+            return self.mlp_norm(x_BTD + self._weighted(self.mlp(x_BTD)))  # type: ignore[no-any-return]
         mixed = self.attention_after(
             self.attention(self.attention_norm(x_BTD), mask, rotary, cache)
         )
         seen = x_BTD
-        x_BTD = x_BTD + self.dropout(mixed)
+        x_BTD = x_BTD + self._weighted(mixed)
         # Wang and Komatsuzaki 2021 (GPT-J): the MLP reads the block's input, as attention does.
         changed = self.mlp_after(self.mlp(self.mlp_norm(seen if self.is_parallel else x_BTD)))
-        return x_BTD + self.dropout(changed)  # type: ignore[no-any-return]
+        return x_BTD + self._weighted(changed)
+
+    def _weighted(self, part_BTD: Tensor) -> Tensor:
+        """What a part adds to the residual stream; with CompleteP, the less the deeper the model is."""
+        return weighted_part(self.dropout(part_BTD), self.part_weight)

@@ -118,7 +118,7 @@ class Transformer(nn.Module):
             x_BTD = x_BTD + self.position(positions_BT + self.config.position_offset)
         elif self.config.positions == "sinusoidal":
             # Vaswani et al. 2017, section 3.4: without the factor positions outweigh the tokens.
-            x_BTD = x_BTD * self.config.width**0.5 + sinusoids(positions_BT, self.config.width)
+            x_BTD = x_BTD * self.config.base_width**0.5 + sinusoids(positions_BT, self.config.width)
         return self.dropout(x_BTD)  # type: ignore[no-any-return]
 
     def _rotary(self, positions_BT: Tensor) -> tuple[Tensor, Tensor] | None:

@@ -13,6 +13,7 @@ from torch.distributed.tensor import DTensor
 
 from schemas.errors import SettingsError
 from schemas.own_code import load_own
+from train.model.config import ModelConfig
 from train.model.roles import Role, parameter_roles, role_of
 from train.optim.adafactor import Adafactor
 from train.optim.adamw import LocalAdamW
@@ -21,6 +22,7 @@ from train.optim.lion import Lion
 from train.optim.muon import Muon
 
 Groups = list[dict[str, Any]]
+ADAMW_EPS = 1e-8
 
 
 def build_optimizer(models: Iterable[nn.Module], config: OptimizerConfig) -> torch.optim.Optimizer:
@@ -32,17 +34,37 @@ def build_optimizer(models: Iterable[nn.Module], config: OptimizerConfig) -> tor
     parts = list(models)
     named = [item for model in parts for item in model.named_parameters()]
     roles = {name: role for model in parts for name, role in parameter_roles(model).items()}
-    groups = parameter_groups(named, config, roles=roles, width_ratio=_width_ratio(parts))
+    groups = parameter_groups(named, config, roles=roles, transfer=_transfer(parts))
     optimizer = _choose(groups, config)
     if config.l1 is not None or config.l2 is not None:
         optimizer.register_step_pre_hook(partial(_add_penalties, config=config))
     return optimizer
 
 
-def _width_ratio(parts: list[nn.Module]) -> float:
-    """muP's ratio of the width to the base width; one for all parts of a model."""
+@dataclass(frozen=True, kw_only=True)
+class Transfer:
+    """How much larger a model is than the one whose settings it takes over.
+
+    Attributes:
+        width: muP's ratio of the width to the base width.
+        depth: CompleteP's ratio of the layers to the base layers; None: muP alone, which scales neither decay nor
+            epsilon.
+    """
+
+    width: float = 1.0
+    depth: float | None = None
+
+    @classmethod
+    def of(cls, shape: ModelConfig) -> Transfer:
+        """That of one of our models."""
+        depth = None if shape.mup_base_depth is None else shape.depth_ratio
+        return cls(width=shape.width_ratio, depth=depth)
+
+
+def _transfer(parts: list[nn.Module]) -> Transfer:
+    """One for all parts of a model; nothing for models that are none of ours."""
     shapes = [getattr(part, "config", None) for part in parts]
-    return next((shape.width_ratio for shape in shapes if shape is not None), 1.0)
+    return next((Transfer.of(one) for one in shapes if isinstance(one, ModelConfig)), Transfer())
 
 
 @torch.no_grad()
@@ -69,7 +91,7 @@ def _choose(groups: Groups, config: OptimizerConfig) -> torch.optim.Optimizer:
                 groups,
                 lr=lr,
                 betas=config.betas or (0.9, 0.95),
-                eps=config.eps or 1e-8,
+                eps=config.eps or ADAMW_EPS,
                 fused=True,
             )
         case "adafactor":
@@ -110,20 +132,29 @@ class ParameterKind:
         decays: Whether weight decay and penalties are for them.
         lr_scale: Factor of the learning rate: with muP, one over the width ratio for matrices between
             hidden units (Yang et al. 2022, table 8, Adam).
+        decay_scale: Factor of the weight decay: CompleteP keeps rate times decay of hidden matrices.
+        eps_scale: Factor of Adam's epsilon: with CompleteP it shrinks as the gradients do (Dey et al. 2025,
+            table 1, with the correction of arXiv 2512.22382).
         is_orthogonal: Whether Muon makes their updates; AdamW makes those of the others.
     """
 
     decays: bool
     lr_scale: float
+    decay_scale: float = 1.0
+    eps_scale: float = 1.0
     is_orthogonal: bool = False
 
 
-def kind_of(name: str, role: Role, config: OptimizerConfig, width_ratio: float) -> ParameterKind:
+def kind_of(name: str, role: Role, config: OptimizerConfig, transfer: Transfer) -> ParameterKind:
     """How an optimizer treats a parameter."""
     is_hidden = role is Role.HIDDEN
+    is_completep = transfer.depth is not None
+    within = 1.0 if role in (Role.TABLE, Role.HEAD) else transfer.depth or 1.0
     return ParameterKind(
         decays=role.decays and not any(part in name for part in config.decay_exclude),
-        lr_scale=1.0 / width_ratio if is_hidden else 1.0,
+        lr_scale=1.0 / transfer.width if is_hidden else 1.0,
+        decay_scale=transfer.width if is_completep and is_hidden else 1.0,
+        eps_scale=1.0 / (transfer.width * within) if is_completep else 1.0,
         is_orthogonal=is_hidden and config.name == "muon",
     )
 
@@ -133,7 +164,7 @@ def parameter_groups(
     config: OptimizerConfig,
     *,
     roles: Mapping[str, Role] | None = None,
-    width_ratio: float = 1.0,
+    transfer: Transfer | None = None,
 ) -> Groups:
     """Group parameters by how the optimizer treats them, which their roles decide.
 
@@ -141,7 +172,7 @@ def parameter_groups(
         named: The parameters; those without a gradient are left out.
         config: The optimizer.
         roles: Their roles; None: those that the names of our models tell.
-        width_ratio: muP's ratio of the width to the base width.
+        transfer: How much larger the model is than the one whose rates it takes over; None: not at all.
     """
     members: dict[tuple[ParameterKind, object], list[tuple[str, nn.Parameter]]] = {}
     for name, parameter in named:
@@ -150,14 +181,19 @@ def parameter_groups(
         role = role_of(name, parameter) if roles is None else roles[name]
         # foreach kernels refuse plain tensors beside DTensors, and DTensors of two meshes.
         mesh = parameter.device_mesh if isinstance(parameter, DTensor) else None
-        kind = kind_of(name, role, config, width_ratio)
+        kind = kind_of(name, role, config, transfer or Transfer())
         members.setdefault((kind, mesh), []).append((name, parameter))
     return [
         {
             "params": chosen,
-            "weight_decay": config.weight_decay if kind.decays else 0.0,
+            "weight_decay": config.weight_decay * kind.decay_scale if kind.decays else 0.0,
             "decays": kind.decays,
             "lr_scale": kind.lr_scale,
+            **(
+                {"eps": (config.eps or ADAMW_EPS) * kind.eps_scale}
+                if config.name == "adamw" and config.plugin is None and kind.eps_scale != 1
+                else {}
+            ),
             **({"is_orthogonal": kind.is_orthogonal} if config.name == "muon" else {}),
         }
         for (kind, _), chosen in members.items()

@@ -13,7 +13,7 @@ from train.model.transformer import make_model
 from train.objectives.config import ObjectiveConfig
 from train.objectives.heads import unread_tensors
 from train.optim.config import OptimizerConfig
-from train.optim.groups import ParameterKind, kind_of
+from train.optim.groups import ParameterKind, Transfer, kind_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ def planned_groups(
     for name, parameter in named.items():
         if name in unread:
             continue
-        kind = kind_of(name, roles[name], optimizer, config.width_ratio)
+        kind = kind_of(name, roles[name], optimizer, Transfer.of(config))
         found.setdefault((roles[name], kind), []).append((name, parameter.numel()))
     made = [_group(role, kind, members) for (role, kind), members in found.items()]
     return sorted(made, key=lambda group: -group.parameters)

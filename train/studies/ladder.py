@@ -18,6 +18,7 @@ from schemas.settings import Settings, parse_settings
 from schemas.yaml_files import read_yaml
 from train.checkpoint.durable import replace_text
 from train.model.config import ModelConfig
+from train.model.sizes import with_size
 from train.scaling.points import PARAMETERS_OF_LAW
 from train.studies.arms import Arm, BaseRecipe, read_base
 from train.studies.folder import enter
@@ -184,7 +185,7 @@ def near_shape(shape: ModelConfig, parameters: float, *, counted: Counted) -> Mo
         heads = 0
         while True:
             heads += shape.num_heads // shape.num_kv_heads
-            tried = _with_size(shape, layers=layers, heads=heads)
+            tried = with_size(shape, layers=layers, heads=heads)
             size = counted_parameters(tried, counted)
             miss = abs(math.log(size / parameters))
             form = abs(math.log(tried.width / layers / (shape.width / shape.num_layers)))
@@ -200,19 +201,6 @@ def near_shape(shape: ModelConfig, parameters: float, *, counted: Counted) -> Mo
             f"{parameters:,.0f} parameters; give larger sizes, or a recipe with narrower heads or fewer ids"
         )
     return best[1]
-
-
-def _with_size(shape: ModelConfig, *, layers: int, heads: int) -> ModelConfig:
-    """The shape with so many layers and heads; all widths grow with the heads."""
-    width = shape.width * heads // shape.num_heads
-    changes = {
-        "num_layers": layers,
-        "num_heads": heads,
-        "num_kv_heads": heads * shape.num_kv_heads // shape.num_heads,
-        "width": width,
-        "mlp_width": max(1, shape.mlp_width * heads // shape.num_heads),
-    }
-    return shape.model_copy(update=changes)
 
 
 def shape_changes(shape: ModelConfig) -> Changes:
