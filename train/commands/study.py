@@ -6,6 +6,7 @@ import argparse
 import math
 from pathlib import Path
 
+from schemas.errors import SettingsError
 from schemas.plain_json import json_text
 from train.commands.arguments import existing_file
 from train.studies.found import FoundStudy
@@ -17,6 +18,7 @@ from train.studies.search_study import run_search, show_search
 from train.studies.settings import StudySettings, load_study
 from train.studies.study import read_study, run_study
 from train.studies.verdicts import ArmRow
+from train.studies.work import forget_failures
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     action.add_argument(
         "--show", action="store_true", help="the table of what is done so far; train nothing"
+    )
+    action.add_argument(
+        "--retry-failed", action="store_true", help="try runs again that failed before"
     )
 
 
@@ -41,7 +46,9 @@ def run(args: argparse.Namespace) -> int:
     if args.show:
         _print_table(read_study(study))
         return 0
-    plan_study(study)  # what is refused costs no second of torch
+    plan = plan_study(study)  # what is refused costs no second of torch
+    if args.retry_failed:
+        print(f"again: {', '.join(forget_failures(plan.folder)) or 'no run failed'}")
     from train.studies.execute import Executor
 
     found = run_study(study, Executor)
@@ -51,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _search(study: StudySettings, args: argparse.Namespace) -> int:
+    if args.retry_failed:
+        raise SettingsError("--retry-failed: a search goes around what failed; its trials stay")
     if args.plan:
         _print_search_plan(plan_search(study))
     elif args.show:

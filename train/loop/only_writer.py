@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from schemas.errors import PipelineError, SettingsError
+from schemas.errors import SettingsError
 from train.distributed.world import World
-from train.report.locks import take_lock
+from train.report.locks import InUseError, take_lock
 
 logger = logging.getLogger(__name__)
 
@@ -30,17 +30,17 @@ def only_writer(output: Path, world: World) -> Iterator[None]:
     no stale ones. Between hosts it holds where the file system passes locks on (NFS, Lustre with `flock`, GPFS).
 
     Raises:
-        PipelineError: Another run holds the folder; the message says which process on which host.
+        InUseError: Another run holds the folder; the message says which process on which host.
         SettingsError: The folder cannot be written.
     """
     refusal, files = None, []
     if world.is_first:
         try:
             files.append(_hold(output))
-        except PipelineError as error:
+        except InUseError as error:
             refusal = error
     if world.any(refusal is not None):
-        raise refusal or PipelineError()  # the first rank tells it
+        raise refusal or InUseError()  # the first rank tells it
     world.when_first(lambda: files.append(_hold(output)))
     try:
         yield
@@ -61,7 +61,7 @@ def _hold(output: Path) -> TextIO:
             file.seek(0)
             holder = file.read().strip() or "an unknown process"
             file.close()
-            raise PipelineError(f"{output}: in use by another run: {holder}")
+            raise InUseError(f"{output}: in use by another run: {holder}")
         time.sleep(_LOOK_SECONDS)
     try:
         file.truncate(0)

@@ -6,9 +6,14 @@ import fcntl
 import logging
 from typing import TextIO
 
+from schemas.errors import PipelineError
 from train.report.events import NO_LOCKS
 
 logger = logging.getLogger(__name__)
+
+
+class InUseError(PipelineError):
+    """Another process writes into the folder of a run."""
 
 
 def take_lock(file: TextIO) -> bool:

@@ -76,7 +76,7 @@ def read_base(study: StudySettings) -> BaseRecipe:
         SettingsError: It cannot be read, or the changes for all runs do not fit it.
     """
     path = find_recipe(Path(study.recipe), said_by="recipe")
-    check_changes({key: one for key, one in study.set.items() if key != "stop"}, "set")
+    check_changes(study.set, "set")
     data, _ = translate_recipe(read_yaml(path))
     unsaid = {key: value for key, value in _OF_STUDIES.items() if not _says(data, key)}
     data = changed(data, unsaid, "recipe")

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import fmean
 
 import torch
 
@@ -80,7 +81,7 @@ class Executor:
             value=value,
             documents=documents,
             tokens=read_tokens(run),
-            costs=_costs(output, time.process_time() - began),
+            costs=_costs(output, step_of(checkpoint), time.process_time() - began),
         )
 
     def _measure(self, checkpoint: Path, run: StudyRun) -> tuple[float, Documents | None]:
@@ -161,10 +162,14 @@ def read_tokens(run: StudyRun) -> int:
     return read
 
 
-def _costs(output: Path, cpu_seconds: float) -> Costs:
-    run = read_run(output)
+def _costs(output: Path, steps: int, cpu_seconds: float) -> Costs:
+    """What a run cost; of metrics that are written every so many steps, the mean step counts for all."""
+    try:
+        run = read_run(output)
+    except ContractError:  # a rung before the first line of metrics
+        return Costs(cpu_seconds=cpu_seconds)
     return Costs(
-        seconds=sum(record["seconds"] for record in run.records),
+        seconds=fmean(record["seconds"] for record in run.records) * steps,
         cpu_seconds=cpu_seconds,
         tokens_per_second=middle([record["tokens_per_second"] for record in run.records]),
         memory_bytes=run.peak_memory,

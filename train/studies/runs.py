@@ -77,6 +77,12 @@ class StudyRun:
         return self.sizes.tokens - left * last.seq_len
 
     @property
+    def passes(self) -> float:
+        """How often the last phase reads its data."""
+        last = plan_of(self.phases[-1])
+        return last.total_samples / last.rows_per_pass
+
+    @property
     def flops(self) -> float:
         """Operations until it ends or waits."""
         return self.sizes.flops * self.tokens / self.sizes.tokens

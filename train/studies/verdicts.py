@@ -157,6 +157,10 @@ def _row(
     ended = [found[run.name] for run in runs if run.name in found]
     speeds = sorted(one.costs.tokens_per_second for one in ended if one.is_done)
     left = len(runs) - len(ended)
+    notes = [f"{left} of {len(runs)} runs are not done"] if left else []
+    passes = runs[0].passes
+    if passes > 1:
+        notes.append(f"reads its data {passes:.2g} times")
     return ArmRow(
         arm=arm,
         by_seed=by_seed,
@@ -164,7 +168,7 @@ def _row(
         sizes=runs[0].sizes,
         tokens_per_second=speeds[len(speeds) // 2] if speeds else math.nan,
         failures={one.name: one.why or "" for one in ended if not one.is_done},
-        notes=(f"{left} of {len(runs)} runs are not done",) if left else (),
+        notes=tuple(notes),
         is_better_high=plan.measure.is_better_high,
     )
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from schemas.errors import ContractError, PipelineError
+from train.report.locks import InUseError
 from train.studies.claims import claim, holder
 from train.studies.outcome import Outcome, read_outcome, write_outcome
 from train.studies.runs import StudyRun
@@ -103,10 +104,11 @@ def outcome_or_failure(run: StudyRun, execute: Execute) -> Outcome:
 
     Raises:
         AskedToStopError: The worker was asked to end.
+        InUseError: Something that is no worker of the study writes into the run's folder.
     """
     try:
         return execute(run)
-    except AskedToStopError:
+    except (AskedToStopError, InUseError):
         raise
     except PipelineError as error:
         logger.warning("run %s failed: %s", run.name, error)
@@ -116,6 +118,17 @@ def outcome_or_failure(run: StudyRun, execute: Execute) -> Outcome:
             state="failed",
             why=str(error) or "no reason given",
         )
+
+
+def forget_failures(folder: Path) -> list[str]:
+    """Take away the outcomes of runs that failed, so that they are tried again; their names."""
+    forgotten = []
+    for path in sorted(folder.rglob(f"{OUTCOMES_NAME}/*.json")):
+        outcome = read_outcome(path)
+        if outcome is not None and not outcome.is_done:
+            path.unlink()
+            forgotten.append(outcome.name)
+    return forgotten
 
 
 def finished(runs: Sequence[StudyRun], found: Mapping[str, Outcome]) -> list[StudyRun]:

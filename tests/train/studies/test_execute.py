@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from schemas.errors import PipelineError, SettingsError
 from schemas.yaml_files import dump_yaml
 from tests.support.studies import make_study, study_data
 from train.distributed.world import World
@@ -23,7 +25,9 @@ from train.report.run_files import read_metrics
 from train.studies import execute as module
 from train.studies.execute import Executor, StopAtStep
 from train.studies.found import RESULT_NAME
+from train.studies.pilot import pilot_runs
 from train.studies.plan import plan_study
+from train.studies.settings import MeasureConfig
 from train.studies.study import run_study
 from train.studies.work import AskedToStopError
 
@@ -75,6 +79,18 @@ def test_a_run_that_waits_at_a_rung_ends_as_one_that_never_waited(tmp_path: Path
     assert steps == list(range(10))  # no step was done twice
 
 
+def test_a_rung_before_the_first_line_of_metrics_is_measured(tmp_path: Path) -> None:
+    plan = plan_study(make_study(tmp_path, seeds=1, set={"metrics.every_steps": 50}))
+    executor = Executor(plan.measure)
+
+    rung = executor(replace(plan.runs[0], until_step=1))
+    end = executor(plan.runs[0])
+
+    assert (rung.state, end.state) == ("done", "done")
+    assert math.isnan(rung.costs.seconds)
+    assert end.costs.seconds > 0  # the mean of the steps that were written, for all ten
+
+
 def test_a_worker_that_is_asked_to_stop_takes_no_other_run(tmp_path: Path) -> None:
     plan = plan_study(make_study(tmp_path, seeds=1))
     executor = Executor(plan.measure)
@@ -87,6 +103,29 @@ def test_a_worker_that_is_asked_to_stop_takes_no_other_run(tmp_path: Path) -> No
     executor._flag.is_set = False
     assert [flag.is_set for _ in range(3)] == [False, False, True]
     assert module.RECIPE_NAME == "recipe.yaml"
+
+
+def test_several_ranks_are_started_as_torchrun_starts_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ranks = {"parallel.dp_shard": 2, "batch.sequences": 4}
+    run = plan_study(make_study(tmp_path, seeds=1, set=ranks)).runs[0]
+    asked: list[list[str]] = []
+
+    def started(command: list[str], **more: object) -> subprocess.CompletedProcess[bytes]:
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 3)
+
+    monkeypatch.setattr(subprocess, "run", started)
+    with pytest.raises(PipelineError, match="its ranks ended with exit code 3"):
+        Executor(MeasureConfig(manifest=str(tmp_path / "data")))(run)
+
+    (command,) = asked
+    assert command[command.index("--nproc-per-node") + 1] == "2"
+    assert command[command.index("--recipe") + 1] == f"{run.settings.output}/recipe.yaml"
+    study = make_study(tmp_path, seeds=1, set=ranks, pilot={"seeds": 2})
+    with pytest.raises(SettingsError, match="lays out 2 ranks; set pilot: null"):
+        pilot_runs(plan_study(study))
 
 
 @pytest.mark.slow

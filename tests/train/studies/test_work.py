@@ -9,12 +9,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from schemas.errors import ContractError, PipelineError, SettingsError
 from tests.support.studies import FakeExecutor, make_study, noise
-from train.report.locks import take_lock
+from train.report.locks import InUseError, take_lock
 from train.studies.claims import claim, held, holder
 from train.studies.folder import enter, identity_of
 from train.studies.outcome import Costs, Documents, Outcome, read_outcome, write_outcome
@@ -23,6 +24,7 @@ from train.studies.runs import StudyRun
 from train.studies.work import (
     AskedToStopError,
     finished,
+    forget_failures,
     outcome_path,
     outcomes_of,
     work_through,
@@ -123,6 +125,72 @@ def test_the_outcome_of_another_recipe_is_not_taken(tmp_path: Path) -> None:
 
     with pytest.raises(ContractError, match=r"flat-seed-1\.json: is of a run with other settings"):
         outcomes_of(plan_study(other).runs, plan.folder)
+
+
+def test_a_folder_that_somebody_else_writes_into_is_no_failure_of_the_run(tmp_path: Path) -> None:
+    plan = plan_study(make_study(tmp_path, seeds=1))
+
+    def value(run: StudyRun) -> float:
+        raise InUseError(f"{run.name}: in use by another run")
+
+    with pytest.raises(InUseError):
+        work_through(plan.runs, plan.folder, FakeExecutor(value))
+    assert outcomes_of(plan.runs, plan.folder) == {}
+
+
+def test_failures_can_be_forgotten_and_tried_again(tmp_path: Path) -> None:
+    plan = plan_study(make_study(tmp_path, seeds=1))
+
+    def value(run: StudyRun) -> float:
+        if run.arm == "flat":
+            raise PipelineError("a disk that was full")
+        return 2.0
+
+    work_through(plan.runs, plan.folder, FakeExecutor(value))
+
+    assert forget_failures(plan.folder) == ["flat-seed-1"]
+    again = FakeExecutor(lambda run: 3.0)
+    found = work_through(plan.runs, plan.folder, again)
+    assert again.asked == ["flat-seed-1"]
+    assert (found["base-seed-1"].value, found["flat-seed-1"].value) == (2.0, 3.0)
+
+
+WORKER = (
+    "import sys, time\nfrom pathlib import Path\n"
+    "from tests.support.studies import FakeExecutor, make_study\n"
+    "from train.studies.study import run_study\nfrom train.studies.search_study import run_search\n"
+    "folder, search = Path(sys.argv[1]), eval(sys.argv[2])\n"
+    "def value(run):\n"
+    "    with (folder / 'asked').open('a') as log: log.write(run.name + '\\n')\n"
+    "    time.sleep(0.02)\n"
+    "    return 2.0 + (run.settings.schedule.peak_lr or 0)\n"
+    "study = make_study(folder, **search)\n"
+    "go = run_search if study.search else run_study\n"
+    "found = go(study, FakeExecutor(value).made, say=lambda text: None)\n"
+)
+ARMS = {"arms": {f"a{n}": {"schedule.peak_lr": 0.001 * n} for n in range(1, 5)}, "seeds": 2}
+SEARCH = {
+    "search": {"space": {"schedule.peak_lr": {"low": 0.001, "high": 0.1}}, "trials": 8, "confirm": None},
+    "seeds": 1,
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [ARMS, SEARCH], ids=["arms", "search"])
+def test_workers_share_a_study_and_none_does_what_another_has_done(
+    kind: dict[str, Any], tmp_path: Path
+) -> None:
+    make_study(tmp_path, **kind)
+    command = [sys.executable, "-c", WORKER, str(tmp_path), repr(kind)]
+    workers = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(3)]
+    errors = [worker.communicate(timeout=120)[1].decode() for worker in workers]
+
+    assert [worker.returncode for worker in workers] == [0, 0, 0], errors
+    asked = (tmp_path / "asked").read_text().split()
+    assert len(asked) == len(set(asked)) == (10 if kind is ARMS else 8)
+    found = json.loads((tmp_path / "study" / "study.json").read_text())
+    assert len(found["table"]) == (5 if kind is ARMS else 8)
+    assert {row.get("state", "done") for row in found["table"]} == {"done"}
 
 
 def test_an_outcome_is_read_as_it_was_written(tmp_path: Path) -> None:
