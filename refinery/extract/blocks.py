@@ -21,7 +21,7 @@ from refinery.extract.config import Formulas
 from refinery.extract.formulas import holds_formulas, write_scripts_as_formulas
 from refinery.extract.hidden import Hidden
 from refinery.extract.hints import Hints, read_hints
-from refinery.extract.inner_pages import write_inner_pages
+from refinery.extract.inner_pages import holds_inner_pages, write_inner_pages
 from refinery.extract.nesting import nest, number_paths
 from refinery.extract.scan.block_texts import (
     BOLD_CHARS,
@@ -117,8 +117,10 @@ def read_blocks(html: str, *, image_text: bool = False, formulas: Formulas = "te
     Of a formula, "tex" gives its TeX where the page holds it and what is drawn otherwise, "drawn"
     always what is drawn, "drop" nothing.
     """
-    html, has_scripts = write_inner_pages(html), False
-    scan = read_tags(html, SCANNED_WORDS)
+    scan, has_scripts = read_tags(html, SCANNED_WORDS), False
+    if holds_inner_pages(scan):
+        html = write_inner_pages(html)
+        scan = read_tags(html, SCANNED_WORDS)
     if holds_formulas(scan):
         html, has_scripts = write_scripts_as_formulas(html)
         scan = read_tags(html, SCANNED_WORDS)

@@ -19,6 +19,7 @@ from refinery.extract.config import Formulas, Style, Tables
 from refinery.extract.cut import choose_cut
 from refinery.extract.features import compute_features
 from refinery.extract.forest import Forest
+from refinery.extract.grids import Grids
 from refinery.extract.metadata import linked_text
 from refinery.extract.page_data import held_text
 from refinery.extract.structure import render
@@ -83,8 +84,10 @@ def extract_main_text(
     blocks = read_blocks(html, image_text=image_text, formulas=formulas)
     text = ""
     if blocks.texts:
-        kept = judge_blocks(blocks).kept
-        text = render(blocks, np.flatnonzero(kept).tolist(), style, tables=tables)
+        grids = Grids(blocks)
+        kept = judge_blocks(blocks, grids=grids).kept
+        shown = np.flatnonzero(kept).tolist()
+        text = render(blocks, shown, style, tables=tables, grids=grids)
     if len(text) < SHORT_CHARS:
         linked = linked_text(html)
         if len(linked) > LINKED_FACTOR * len(text):
@@ -112,13 +115,13 @@ class Judgement:
     kept: NDArray[np.bool_]
 
 
-def judge_blocks(blocks: Blocks) -> Judgement:
-    """Judge the blocks of a page that has some."""
+def judge_blocks(blocks: Blocks, *, grids: Grids | None = None) -> Judgement:
+    """Judge the blocks of a page that has some; its tables are read here where they are not given."""
     page = compute_features(blocks)
     forest, judge = load_forests()
     probabilities = forest.predict(page.rows)
     cut = choose_cut(probabilities, page.words, page.facts, judge)
-    return Judgement(probabilities, cut, settle(blocks, cut, page.words))
+    return Judgement(probabilities, cut, settle(blocks, cut, page.words, grids=grids))
 
 
 def all_text(html: str) -> str:

@@ -22,6 +22,7 @@ from refinery.extract.tags import Tags
 
 Ints = NDArray[np.int64]
 
+_BREAK = int(Kind.BREAK)
 _PRE, _ITEM, _CELLS = TAG_IDS["pre"], TAG_IDS["li"], (TAG_IDS["td"], TAG_IDS["th"])
 _CODE, _BUTTON = number_of("code"), number_of("button")
 _INLINE = (Kind.INLINE, Kind.BOLD, Kind.LINK, Kind.CLOSING, Kind.BREAK, Kind.IMAGE)
@@ -180,7 +181,7 @@ class _Layout:
             if is_border or (is_line and closed == tag - 1):
                 self._code.texts[tag] = "\n"
                 is_at_start = True
-            is_at_start = is_at_start or kinds[tag] == Kind.BREAK
+            is_at_start = is_at_start or kinds[tag] == _BREAK
             text = self._text_behind(tag)
             if tag in borders and tag + 1 in borders and text.isspace():
                 self._code.blanks.append(tag)

@@ -69,7 +69,7 @@ _IS_SURELY_TEX = re.compile(
 
 
 # An image of a formula has one of these somewhere in its tag.
-_IMAGE_SIGNS = ("tex", "math", "equation", "formula", "cht=tx", "\\", "_{", "^{", '"eq')
+_IMAGE_SIGN = re.compile(r'tex|math|equation|formula|cht=tx|\\|[_^]\{|"eq')
 
 
 def holds_formulas(scan: PageScan) -> bool:
@@ -120,7 +120,7 @@ def formula_of(markup: str) -> str:
 
 def formula_of_image(tag: str) -> str:
     """TeX of an image that shows a formula, between dollar signs; empty for any other image."""
-    if not any(sign in tag for sign in _IMAGE_SIGNS):
+    if not _IMAGE_SIGN.search(tag):
         return ""
     classes = set(value_of(tag, "class").split())
     address = plain_text(value_of(tag, "src")[:MOST_FORMULA_CHARS])

@@ -11,10 +11,9 @@ _ESCAPES = (
     ("&nbsp;", "\xa0"), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&"),
 )  # fmt: skip
 # By these words in class or address, forums, blogs and Chinese platforms mark emoji and stickers.
-_MARKS = (
-    "emoji", "emoticon", "smile", "smilie", "sticker", "biaoqing", "expression", "bbface",
-    "face-", "face_", "face/",
-)  # fmt: skip
+_MARK = re.compile("emoji|emoticon|smil(?:e|ie)|sticker|biaoqing|expression|bbface|face[-_/]")
+# An image that has a name, or a title instead.
+_NAMED = re.compile(r' (?:alt|title)="[^"]')
 # Names that tell a sticker by themselves: `:code:`, `[code]`, `/code`, or signs without letters.
 _CODE = re.compile(r":[\w+-]{1,40}:|\[[^\[\]]{1,20}\]|/[\u4e00-\u9fff]{1,4}|[^\w\s]{1,20}")
 
@@ -39,6 +38,8 @@ def value_of(tag: str, attribute: str) -> str:
 
 
 def _name_of(tag: str) -> str:
+    if not _NAMED.search(tag):
+        return ""
     name = value_of(tag, "alt") or value_of(tag, "title")
     return " ".join((plain_text(name) if "&" in name else name).split())
 
@@ -58,4 +59,4 @@ def _is_sticker(name: str, tag: str) -> bool:
     if not name[0].isalnum() and _CODE.fullmatch(name):
         return True
     marks = f"{value_of(tag, 'class')} {value_of(tag, 'src')}"[:MOST_MARK_CHARS].lower()
-    return any(mark in marks for mark in _MARKS)
+    return _MARK.search(marks) is not None

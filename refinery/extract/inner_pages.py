@@ -8,6 +8,8 @@ from __future__ import annotations
 import html as html_entities
 import re
 
+from refinery.extract.scan.read import PageScan
+
 MOST_INNER_PAGES = 1_000
 
 _FRAME = re.compile(
@@ -21,6 +23,12 @@ _NOT_DRAWN = re.compile(
     r"<(script|style|template)\b.*?</\1\s*>|<!--.*?-->|</?(?:html|body|head)\b[^>]*>|<!doctype[^>]*>",
     re.I | re.DOTALL,
 )
+
+
+def holds_inner_pages(scan: PageScan) -> bool:
+    """Whether a frame or a template of the page carries what is drawn."""
+    tags = (scan.page[first:end].lower() for first, end in scan.inner_tags)
+    return any(b"srcdoc" in tag or b"shadowroot" in tag for tag in tags)
 
 
 def write_inner_pages(html: str) -> str:

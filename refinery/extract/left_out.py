@@ -24,6 +24,7 @@ _MARKUP = re.compile(r"<[^>]*>")
 # What a link says that leads to its own heading, or back from a note.
 _LINK_MARKS = re.compile("[¶§#↩↑⤴⏎^🔗⚓∞\ufe0e\ufe0f\u200b\u2060 ]+")
 _LINK_MARKUP_BYTES = 12
+_IS_LETTER = np.array([byte < 128 and chr(byte).isalnum() for byte in range(256)])
 _EDITS = re.compile(
     r' class="(?:[^"]* )?(?:mw-editsection|editsection|viewcode-link|mw-cite-backlink)[ "]'
 )
@@ -60,8 +61,11 @@ def find_left_out(tags: Tags, kinds: Ints, signs: Signs) -> list[int]:
 def _links(tags: Tags, kinds: Ints) -> list[int]:
     """Links with so little inside that it may be a mark."""
     links = np.flatnonzero(kinds == Kind.LINK)
-    sizes = tags.firsts[tags.closings[links]] - tags.lasts[links] - 1
-    short: list[int] = links[(sizes > 0) & (sizes <= _LINK_MARKUP_BYTES)].tolist()
+    firsts = tags.lasts[links] + 1
+    sizes = tags.firsts[tags.closings[links]] - firsts
+    # Nearly all of them begin with a letter.
+    may_be = (sizes > 0) & (sizes <= _LINK_MARKUP_BYTES) & ~_IS_LETTER[tags.markup[firsts]]
+    short: list[int] = links[may_be].tolist()
     return short
 
 

@@ -53,21 +53,29 @@ class _Group(NamedTuple):
 
 
 def render(
-    blocks: Blocks, kept: Sequence[int], style: Style, *, tables: Tables | None = None
+    blocks: Blocks,
+    kept: Sequence[int],
+    style: Style,
+    *,
+    tables: Tables | None = None,
+    grids: Grids | None = None,
 ) -> str:
-    """Join the kept blocks, given by index in their order; None gives tables the style of the text."""
-    return _Renderer(blocks, style, tables or style).render(kept)
+    """Join the kept blocks, given by index in their order; None gives tables the style of the text.
+
+    The tables of the page are read here where they are not given.
+    """
+    return _Renderer(blocks, style, tables or style, grids or Grids(blocks)).render(kept)
 
 
 class _Renderer:
-    def __init__(self, blocks: Blocks, style: Style, tables: Tables) -> None:
+    def __init__(self, blocks: Blocks, style: Style, tables: Tables, grids: Grids) -> None:
         self._texts = blocks.texts
         self._elements: list[int] = blocks.elements.tolist()
         self._tags: list[int] = blocks.tag_ids.tolist()
         self._parents: list[int] = blocks.parents.tolist()
         self._is_markdown = style == "markdown"
         self._tables = tables
-        self._grids = Grids(blocks)
+        self._grids = grids
         self._marks = ListMarks(blocks)
         self._kept: set[int] = set()
         self._written: set[int] = set()
@@ -138,6 +146,8 @@ class _Renderer:
 
     def _border(self, before: _Group, after: _Group) -> str:
         """A line end between items, and between the parts of one; else an empty line, quoted where both are."""
+        if not before.path and not after.path:
+            return "\n" if self._stand_together(before, after, 0) else "\n\n"
         num = 0
         for one, other in zip(before.path, after.path, strict=False):
             if one != other:

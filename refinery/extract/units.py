@@ -31,10 +31,15 @@ _UNITS = [TAG_IDS["dl"], TAG_IDS["details"]]
 _FROM_ALL, _UNFOLDING = 1 << Hidden.FROM_ALL, 1 << Hidden.UNFOLDING
 
 
-def settle(blocks: Blocks, kept: Bools, words: NDArray[np.float32]) -> Bools:
-    """The blocks [N] to keep, from those that the cut keeps and the words of each."""
-    settled = kept.copy()
-    for unit in _units(blocks):
+def settle(
+    blocks: Blocks, kept: Bools, words: NDArray[np.float32], *, grids: Grids | None = None
+) -> Bools:
+    """The blocks [N] to keep, from those that the cut keeps and the words of each.
+
+    The tables of the page are read here where they are not given.
+    """
+    settled, grids = kept.copy(), grids or Grids(blocks)
+    for unit in _units(blocks, grids):
         if words[unit] @ kept[unit] * 2 >= words[unit].sum():
             settled[unit] = True
     _keep_questions(blocks, settled)
@@ -42,10 +47,10 @@ def settle(blocks: Blocks, kept: Bools, words: NDArray[np.float32]) -> Bools:
     for first, end in _hidden_parts(blocks):
         if words[first:end] @ settled[first:end] < MOST_HIDDEN_SHARE * total:
             settled[first:end] = False
-    return settled & ~_repeats(blocks, settled)
+    return settled & ~_repeats(blocks, grids, settled)
 
 
-def _repeats(blocks: Blocks, kept: Bools) -> Bools:
+def _repeats(blocks: Blocks, grids: Grids, kept: Bools) -> Bools:
     """Whether a kept block [N] has said the same before each one; the cells of a table may say it again.
 
     So may a page with code: its steps are the same for each language, and are meant to be.
@@ -54,21 +59,19 @@ def _repeats(blocks: Blocks, kept: Bools) -> Bools:
     if (blocks.tag_ids[blocks.elements[kept]] == _CODE).any():
         return repeats
     seen: set[str] = set()
-    grids: Grids | None = None
     for block in np.flatnonzero(kept).tolist():
         text = blocks.texts[block]
         if len(text) < REPEATED_CHARS:
             continue
         if text in seen:
-            grids = grids or Grids(blocks)
             repeats[block] = grids.table_of(block) < 0
         seen.add(text)
     return repeats
 
 
-def _units(blocks: Blocks) -> Iterator[NDArray[np.int64]]:
+def _units(blocks: Blocks, grids: Grids) -> Iterator[NDArray[np.int64]]:
     """The blocks of each table of data, of each list of terms, of each part with a summary."""
-    for table in Grids(blocks).data_tables():
+    for table in grids.data_tables():
         yield np.array(table, np.int64)
     for element in np.flatnonzero(np.isin(blocks.tag_ids, _UNITS)).tolist():
         yield np.arange(blocks.starts[element], blocks.ends[element])

@@ -56,7 +56,7 @@ A_NAME, A_INDEX, A_UNIQUE, A_VALUES = range(4)
 MARKER = -1
 MAX_DEPTH, MAX_ACTIVE = 10_000, 128
 # Kinds of spans of the source; their columns are kind, first offset and end.
-SCRIPT_SPAN, META_SPAN = range(2)
+SCRIPT_SPAN, META_SPAN, INNER_SPAN = range(3)
 MAX_SPANS = 4_000
 # Rows of `stack`: open elements, then active formatting elements, then spans of the source.
 ACTIVES = MAX_DEPTH + 1

@@ -18,6 +18,7 @@ from refinery.extract.scan.builder import (
     IN_COLUMNS,
     IN_FRAMES,
     IN_TEXT,
+    INNER_SPAN,
     MAX_SPANS,
     META_SPAN,
     MODE_OF,
@@ -66,6 +67,7 @@ from refinery.extract.scan.writing import add_names, write_closing, write_text
 
 _BODY, _HEAD, _HTML, _FRAMESET = map(number_of, ("body", "head", "html", "frameset"))
 _SCRIPT, _TEMPLATE, _TITLE, _META = map(number_of, ("script", "template", "title", "meta"))
+_IFRAME = number_of("iframe")
 _NOSCRIPT, _PRE, _LISTING, _TEXTAREA = map(number_of, ("noscript", "pre", "listing", "textarea"))
 _RAW, _RAW_TEXT, _ESCAPABLE = int(Rule.RAW), int(Rule.RAW_TEXT), int(Rule.ESCAPABLE)
 _PLAIN_TEXT, _HEAD_TRAIT = int(Rule.PLAIN_TEXT), int(Trait.HEAD)
@@ -112,6 +114,8 @@ def _read_raw(b: Builder, first: int, at: int, rule: int) -> int:
     if rule == _RAW:
         if name == _SCRIPT:
             _note_span(b, SCRIPT_SPAN, first, behind)
+        elif name == _TEMPLATE or name == _IFRAME:
+            _note_span(b, INNER_SPAN, first, at)
         return behind
     if name == _TITLE and b.state[TITLE] < 0:
         b.state[TITLE], b.state[TITLE_END] = at, end

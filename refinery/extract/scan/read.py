@@ -20,6 +20,7 @@ from refinery.extract.scan.builder import (
     END,
     FULL,
     IN_FRAMES,
+    INNER_SPAN,
     KIND,
     META_SPAN,
     NUMBER,
@@ -72,6 +73,7 @@ class PageScan:
         title: Text of its first <title>; empty for none.
         metas: The meta tags of its head.
         scripts: First and end offsets in `page` of its scripts.
+        inner_tags: Those of the opening tags of its frames and templates.
     """
 
     page: bytes
@@ -79,6 +81,7 @@ class PageScan:
     title: str
     metas: list[str]
     scripts: list[tuple[int, int]]
+    inner_tags: list[tuple[int, int]]
 
 
 def read_tags(html: str, name_words: tuple[str, ...]) -> PageScan:
@@ -100,6 +103,7 @@ def read_tags(html: str, name_words: tuple[str, ...]) -> PageScan:
         html_entities.unescape(title.decode("utf-8", "replace")),
         [page[first:end].decode() for kind, first, end in spans if kind == META_SPAN],
         [(first, end) for kind, first, end in spans if kind == SCRIPT_SPAN],
+        [(first, end) for kind, first, end in spans if kind == INNER_SPAN],
     )
 
 

@@ -130,3 +130,13 @@ def test_names_and_text_are_written_as_they_are_read() -> None:
     assert builder.out[:end].tobytes() == b"figcaptiona\nb&lt;"
     insert_void(builder, number_of("br"))
     assert builder.out[: builder.state[OUT]].tobytes() == b"<br>"
+
+
+def test_frames_and_templates_tell_where_their_opening_tags_are() -> None:
+    html = "<head><template a=1>x</template></head><body>é<iframe srcdoc='<p>y'></iframe><TEMPLATE>"
+
+    scan = read_tags(html, NAME_WORDS)
+
+    assert [scan.page[first:end] for first, end in scan.inner_tags] == [
+        b"<template a=1>", b"<iframe srcdoc='<p>y'>", b"<TEMPLATE>",
+    ]  # fmt: skip
