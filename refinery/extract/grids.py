@@ -98,6 +98,12 @@ class Grids:
         for grid in self._grids.values():
             yield [*grid.captions, *(block for blocks in grid.blocks.values() for block in blocks)]
 
+    def data_rows(self) -> Iterable[list[int]]:
+        """The blocks in the cells of each row of the tables of data."""
+        for grid in self._grids.values():
+            for cells in grid.rows.values():
+                yield [block for cell in cells for block in grid.blocks.get(cell, ())]
+
     def _is_data(self, grid: Grid) -> bool:
         """Whether a table shows data, and does not lay out a page."""
         if grid.has_inner or max(map(len, grid.rows.values()), default=0) < 2:

@@ -1,7 +1,7 @@
 """Settle what belongs together after the cut: units are kept whole, hidden parts and repeats are left out.
 
-Each block is judged by itself, so a table may lose its head and a question its answer. A unit of
-which half is kept is kept whole. A page that is laid out for several widths, or that shows its teasers
+Each block is judged by itself, so a table may lose its head, a row its label and a question its answer.
+A unit of which half is kept is kept whole, and so is a row of a table. A page that is laid out for several widths, or that shows its teasers
 and quotes twice, gives each text once.
 Shapes: N blocks, E elements.
 """
@@ -23,6 +23,9 @@ Bools = NDArray[np.bool_]
 # A hidden part that holds more of the text that is kept is the page itself, shown once it is loaded.
 MOST_HIDDEN_SHARE = 0.25
 
+# Fewer words of a row, the smaller part of it, are a number without what it counts.
+FEWEST_ROW_WORDS = 4
+
 # Shorter texts are said twice on purpose.
 REPEATED_CHARS = 40
 
@@ -42,6 +45,12 @@ def settle(
     for unit in _units(blocks, grids):
         if words[unit] @ kept[unit] * 2 >= words[unit].sum():
             settled[unit] = True
+    for row in grids.data_rows():
+        left = words[row] @ settled[row]
+        if settled[row].any() and left * 2 >= words[row].sum():
+            settled[row] = True
+        elif left < FEWEST_ROW_WORDS:
+            settled[row] = False
     _keep_questions(blocks, settled)
     total = float(words @ settled)
     for first, end in _hidden_parts(blocks):

@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterator
 
 import pyarrow as pa
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
@@ -45,10 +46,16 @@ def open_table(spark: SparkSession, source: SourceConfig) -> DataFrame:
             return opened.options(dbtable=reader.options.get("dbtable", source.uri)).load()
         return opened.load(source.uri)
     except PySparkException as error:
-        said = str(error).split("\n", 1)[0]
-        raise SettingsError(
-            f"source '{source.name}': Spark cannot read {source.uri}: {said}"
-        ) from error
+        raise _unreadable(source, str(error)) from error
+    except (
+        Py4JJavaError
+    ) as error:  # what Spark does not translate: a driver or a database's refusal
+        raise _unreadable(source, str(error.java_exception)) from error
+
+
+def _unreadable(source: SourceConfig, said: str) -> SettingsError:
+    first = said.split("\n", 1)[0]
+    return SettingsError(f"source '{source.name}': Spark cannot read {source.uri}: {first}")
 
 
 def list_table(spark: SparkSession, source: SourceConfig) -> list[InputFile]:

@@ -15,6 +15,11 @@ def kept_texts(page: str, kept: list[str]) -> list[str]:
 
 
 TABLE = "<table><tr><th>year<th>rain<tr><td>2001<td>seven<tr><td>2002<td>nine</table>"
+WIDE = "<table><tr><th>bay<th>first<th>last<tr><td>a<td>ten<td>fifty<tr><td>b<td>thirty<td>seventy</table>"
+LONG = (
+    "<table><tr><th>bay<th>seen<tr><td>a calm and shallow bay"
+    "<td>by five of us on a morning in May of last year</table>"
+)
 ANSWER = "<details><summary>Why?</summary><p>Because the lake froze early.</p></details>"
 TERMS = "<dl><dt>varve<dd>a layer of one year</dl>"
 PROSE = "<p>" + "The lake was calm in the morning of that day. " * 4 + "</p>"
@@ -31,8 +36,13 @@ PROSE_TEXT = ("The lake was calm in the morning of that day. " * 4).strip()
         ),
         (ANSWER, ["Because the lake froze early."], ["Why?", "Because the lake froze early."]),
         (TERMS, ["a layer of one year"], ["varve", "a layer of one year"]),
-        # Less than half: the cut decides.
-        (TABLE, ["nine"], ["nine"]),
+        # Less than half of a table: its rows are units, so that no value loses its label.
+        (TABLE, ["nine"], ["2002", "nine"]),
+        (WIDE, ["thirty"], []),
+        (WIDE, ["thirty", "seventy"], ["b", "thirty", "seventy"]),
+        # A text is kept even where the cut left out most of its row.
+        (LONG, ["a calm and shallow bay"], ["a calm and shallow bay"]),
+        # Less than half of the others: the cut decides.
         (ANSWER, ["Why?"], ["Why?"]),
     ],
 )

@@ -91,3 +91,33 @@ def test_a_table_that_is_not_there_is_one_line(spark: SparkSession) -> None:
 def test_a_reader_of_spark_belongs_to_its_format() -> None:
     with pytest.raises(ValueError, match="only for format: spark"):
         SourceConfig(name="s", uri="x", format="text", spark=SparkReaderConfig(format="orc"))
+
+
+def test_rows_of_a_database_are_read_by_jdbc(spark: SparkSession, tmp_path: Path) -> None:
+    driver = "org.apache.derby.iapi.jdbc.AutoloadedDriver"  # its jar comes with Spark
+    jvm: Any = spark._jvm
+    jvm.java.lang.System.setProperty("derby.system.home", str(tmp_path))
+    options = {"url": "jdbc:derby:pages", "driver": driver}
+    created = {**options, "url": f"{options['url']};create=true"}
+    rows = spark.createDataFrame(ROWS, DDL).drop("extra")
+    rows.write.format("jdbc").options(dbtable="PAGES", **created).save()
+    source = SourceConfig(
+        name="s", uri="PAGES", format="spark", fields=FIELDS,
+        spark=SparkReaderConfig(format="jdbc", options=options),
+    )  # fmt: skip
+
+    found = read(spark, source)
+
+    texts = [bytes(row["payload"]).decode() for row in found if row["table"] == "fetches"]
+    assert sorted(texts) == ["one", "one", "数据"]
+    assert [row["reason"] for row in found if row["table"] == "rejects"] == ["row:no_text"]
+    for wrong, said in (
+        ({"uri": "PAGEZ"}, "Spark cannot read PAGEZ: .*PAGEZ"),
+        (
+            {"spark": SparkReaderConfig(format="jdbc", options={**options, "driver": "no.Driver"})},
+            "Spark cannot read PAGES: .*no.Driver",
+        ),
+    ):
+        with pytest.raises(SettingsError, match=said) as raised:
+            open_table(spark, source.model_copy(update=wrong))
+        assert "\n" not in str(raised.value)
