@@ -1,6 +1,7 @@
 """Run a study of fine-tuning: choose the rate on dev, train every seed, report test once.
 
-What is finished stays in `cells/`, one file for each run; a study that was stopped goes on behind them.
+What is finished stays in `cells/`, one file for each run; a study that was stopped goes on behind them, and several
+workers that run the same command share it (train/studies/claims.py).
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import numpy as np
 from schemas.errors import ContractError
 from schemas.fingerprints import canonical_json, sha256_hex
 from schemas.plain_json import json_text
+from train.checkpoint.durable import replace_text
 from train.checkpoint.pointer import find_checkpoint
 from train.data.config import LoaderConfig
 from train.data.loader import SplitReader, open_split, shard_files
@@ -43,11 +45,13 @@ from train.finetune.verdict import (
 from train.generation.open_model import open_weights
 from train.loop.run import pretrain
 from train.objectives.config import parse_objective
+from train.phases import read_end
 from train.settings import TrainSettings
+from train.studies.claims import AskedToStopError, held, share
 
 logger = logging.getLogger(__name__)
 RESULT_NAME = "finetune.json"
-_CELLS = "cells"
+_CELLS, _QUEUE = "cells", "queue"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,17 +81,18 @@ def run_study(
         ContractError: A dataset has other rows than the study says, or dev and training share rows.
     """
     _check(study)
-    tried = {cell: _outcome(study, cell, train, reports=False) for cell in selection_cells(study)}
+    tried = _outcomes(study, selection_cells(study), train, reports=False)
     scores = {cell: outcome.dev for cell, outcome in tried.items()}
     rate = choose_rate(study, scores)
-    outcomes = [_outcome(study, cell, train, reports=True) for cell in final_cells(study, rate)]
+    outcomes = list(_outcomes(study, list(final_cells(study, rate)), train, reports=True).values())
     line = _majority(study)
     bags = {labels: _bag(study, name) for labels, name in study.train.items()}
     rows = rows_of(outcomes, bags)
     result = as_dict(rows, rate, line, scores)
     folder = Path(study.output)
-    (folder / RESULT_NAME).write_text(json_text(result, indent=1) + "\n", encoding="utf-8")
-    page = write_page(folder, rows, result)
+    with held(folder / _QUEUE, "page"):
+        replace_text(folder / RESULT_NAME, json_text(result, indent=1) + "\n")
+        page = write_page(folder, rows, result)
     return Study(rows=tuple(rows), rate=rate, majority=line, page=page)
 
 
@@ -126,26 +131,59 @@ def _open(manifest: str) -> SplitReader:
     )
 
 
-def _outcome(
+def _outcomes(
+    study: FinetuneSettings,
+    cells: Sequence[Cell],
+    train: Callable[[TrainSettings], int],
+    *,
+    reports: bool,
+) -> dict[Cell, Outcome]:
+    """The outcomes of all runs, each read again where it is finished, else trained and asked by one worker."""
+    by_name = {cell.name: cell for cell in cells}
+    share(
+        list(by_name),
+        Path(study.output) / _QUEUE,
+        lambda name: _known(study, by_name[name], reports=reports) is not None,
+        lambda name: _make(study, by_name[name], train, reports=reports),
+    )
+    known = {cell: _known(study, cell, reports=reports) for cell in cells}
+    return {cell: outcome for cell, outcome in known.items() if outcome is not None}
+
+
+def _target(study: FinetuneSettings, cell: Cell, *, reports: bool) -> Path:
+    return Path(study.output) / _CELLS / f"{cell.name}{'' if reports else '-dev'}.json"
+
+
+def _known(study: FinetuneSettings, cell: Cell, *, reports: bool) -> Outcome | None:
+    """The outcome of a run that was finished with these settings and data."""
+    target = _target(study, cell, reports=reports)
+    if not target.is_file():
+        return None
+    found = json.loads(target.read_text("utf-8"))
+    if found.get("asked") != _question(study, cell_settings(study, cell), reports=reports):
+        return None
+    return Outcome(
+        cell=cell,
+        dev=found["dev"],
+        most_given=found["most_given"],
+        test=found["test"],
+        correct=tuple(bool(one) for one in found["correct"]),
+    )
+
+
+def _make(
     study: FinetuneSettings, cell: Cell, train: Callable[[TrainSettings], int], *, reports: bool
-) -> Outcome:
-    """The outcome of a run: read again where it is finished, else trained and asked."""
+) -> None:
+    """Train a run, ask it, and keep its answers.
+
+    Raises:
+        AskedToStopError: SIGTERM; the work is saved.
+    """
     settings = cell_settings(study, cell)
-    question = _question(study, settings, reports=reports)
-    target = Path(study.output) / _CELLS / f"{cell.name}{'' if reports else '-dev'}.json"
-    if target.is_file():
-        found = json.loads(target.read_text("utf-8"))
-        if found.get("asked") == question:
-            correct = tuple(bool(one) for one in found["correct"])
-            return Outcome(
-                cell=cell,
-                dev=found["dev"],
-                most_given=found["most_given"],
-                test=found["test"],
-                correct=correct,
-            )
     logger.info("fine-tuning: %s", cell.name)
     train(settings)
+    if read_end(settings) is None:
+        raise AskedToStopError(f"{cell.name}: asked to stop; the same command goes on")
     dev = _answers(settings, study.dev)
     test = _answers(settings, study.test) if reports else None
     outcome = Outcome(
@@ -155,10 +193,10 @@ def _outcome(
         test=None if test is None else accuracy(test),
         correct=() if test is None else tuple(test.correct),
     )
-    _store(target, question, outcome)
+    question = _question(study, settings, reports=reports)
+    _store(_target(study, cell, reports=reports), question, outcome)
     # The weights have been asked; those of dozens of runs would fill the disk.
     shutil.rmtree(settings.output)
-    return outcome
 
 
 def _store(target: Path, question: str, outcome: Outcome) -> None:
@@ -170,9 +208,7 @@ def _store(target: Path, question: str, outcome: Outcome) -> None:
         "test": outcome.test,
         "correct": [int(one) for one in outcome.correct],
     }
-    aside = target.with_suffix(".part")
-    aside.write_text(json.dumps(found) + "\n", encoding="utf-8")
-    aside.replace(target)
+    replace_text(target, json.dumps(found) + "\n")
 
 
 def _question(study: FinetuneSettings, settings: TrainSettings, *, reports: bool) -> str:

@@ -6,17 +6,26 @@ hosts it holds where the file system passes locks on (NFS 4, Lustre with `flock`
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from schemas.errors import PipelineError
 from train.report.locks import take_lock, wait_for_lock
 
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
 _SUFFIX = ".lock"
+
+
+class AskedToStopError(PipelineError):
+    """The worker was asked to end (SIGTERM); what it worked on is saved and is taken up again."""
 
 
 @contextmanager
@@ -43,6 +52,41 @@ def held(folder: Path, name: str) -> Iterator[None]:
         yield
     finally:
         file.close()
+
+
+def share(
+    names: Sequence[str],
+    folder: Path,
+    is_done: Callable[[str], bool],
+    do: Callable[[str], object],
+    *,
+    look_seconds: float = LOOK_SECONDS,
+) -> None:
+    """Do all pieces of work, each by one worker, together with whoever else does them; ends when all are done.
+
+    Args:
+        names: In the order in which they are taken.
+        folder: Of the locks.
+        is_done: Whether a piece has its result.
+        do: Does a piece; afterwards it is done.
+        look_seconds: Pause between two looks at pieces that others hold.
+    """
+    while left := [name for name in names if not is_done(name)]:
+        if not any(_take(name, folder, is_done, do) for name in left):
+            held_by = holder(folder, left[0]) or "a worker that ended"
+            logger.info("%d left, held by others, %s by %s", len(left), left[0], held_by)
+            time.sleep(look_seconds)
+
+
+def _take(
+    name: str, folder: Path, is_done: Callable[[str], bool], do: Callable[[str], object]
+) -> bool:
+    """Do a piece unless somebody else does or has; says whether it was done here."""
+    with claim(folder, name) as is_mine:
+        if not is_mine or is_done(name):
+            return False
+        do(name)
+    return True
 
 
 def holder(folder: Path, name: str) -> str | None:

@@ -19,11 +19,11 @@ from train.checkpoint.pointer import CHECKPOINTS_NAME, latest_checkpoint, step_o
 from train.loop.run import pretrain
 from train.loop.signals import AsksToStop, StopFlag
 from train.report.run_files import middle, read_run
+from train.studies.claims import AskedToStopError
 from train.studies.measure import measure_heldout, read_task
 from train.studies.outcome import Costs, Documents, Outcome
 from train.studies.runs import StudyRun, plan_of
 from train.studies.settings import MeasureConfig
-from train.studies.work import AskedToStopError
 
 RECIPE_NAME = "recipe.yaml"
 

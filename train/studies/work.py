@@ -8,13 +8,12 @@ from its last checkpoint.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from schemas.errors import ContractError, PipelineError
 from train.report.locks import InUseError
-from train.studies.claims import claim, holder
+from train.studies.claims import LOOK_SECONDS, AskedToStopError, share
 from train.studies.outcome import Outcome, read_outcome, write_outcome
 from train.studies.runs import StudyRun
 
@@ -23,11 +22,6 @@ logger = logging.getLogger(__name__)
 # Trains a run to its end, or to the step where it waits, and measures it.
 Execute = Callable[[StudyRun], Outcome]
 QUEUE_NAME, OUTCOMES_NAME = "queue", "outcomes"
-_LOOK_SECONDS = 1.0
-
-
-class AskedToStopError(PipelineError):
-    """The worker was asked to end (SIGTERM); what it worked on is saved and is taken up again."""
 
 
 def work_through(
@@ -35,7 +29,7 @@ def work_through(
     folder: Path,
     execute: Execute,
     *,
-    look_seconds: float = _LOOK_SECONDS,
+    look_seconds: float = LOOK_SECONDS,
 ) -> dict[str, Outcome]:
     """Do all runs, together with whoever else does; returns when the last one has its outcome.
 
@@ -49,17 +43,22 @@ def work_through(
         AskedToStopError: This worker was asked to end.
         ContractError: An outcome is there of a run with other settings.
     """
-    while True:
-        found = outcomes_of(runs, folder)
-        left = [run for run in runs if run.name not in found]
-        if not left:
-            return found
-        if not any(_take(run, folder, execute) for run in left):
-            held = {run.name: holder(folder / QUEUE_NAME, run.name) for run in left}
-            logger.info(
-                "%d runs are held by other workers: %s", len(left), next(iter(held.items()))
-            )
-            time.sleep(look_seconds)
+    by_name = {run.name: run for run in runs}
+
+    def do(name: str) -> None:
+        logger.info("run %s", name)
+        outcome = outcome_or_failure(by_name[name], execute)
+        write_outcome(outcome_path(folder, name), outcome)
+
+    outcomes_of(runs, folder)  # refuses what is of other settings before anything is trained
+    share(
+        list(by_name),
+        folder / QUEUE_NAME,
+        lambda name: outcome_path(folder, name).is_file(),
+        do,
+        look_seconds=look_seconds,
+    )
+    return outcomes_of(runs, folder)
 
 
 def outcomes_of(runs: Sequence[StudyRun], folder: Path) -> dict[str, Outcome]:
@@ -86,17 +85,6 @@ def outcomes_of(runs: Sequence[StudyRun], folder: Path) -> dict[str, Outcome]:
 def outcome_path(folder: Path, name: str) -> Path:
     """The file of a run's outcome."""
     return folder / OUTCOMES_NAME / f"{name}.json"
-
-
-def _take(run: StudyRun, folder: Path, execute: Execute) -> bool:
-    """Do a run unless somebody else does or has; says whether it was done here."""
-    with claim(folder / QUEUE_NAME, run.name) as is_mine:
-        if not is_mine or outcome_path(folder, run.name).is_file():
-            return False
-        logger.info("run %s", run.name)
-        outcome = outcome_or_failure(run, execute)
-        write_outcome(outcome_path(folder, run.name), outcome)
-    return True
 
 
 def outcome_or_failure(run: StudyRun, execute: Execute) -> Outcome:

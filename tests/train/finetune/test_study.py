@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from refinery.vocabulary.config import VocabularyConfig
 from refinery.vocabulary.train.byte_level_bpe import train_bpe, write_tokenizer
 from schemas.errors import ContractError
 from schemas.settings import parse_settings
+from tests.support.stopping import StopAfter
 from train.__main__ import main
 from train.commands.finetune import add_arguments
 from train.data.config import LoaderConfig
@@ -27,6 +29,7 @@ from train.finetune.settings import FinetuneSettings
 from train.finetune.study import RESULT_NAME, run_study
 from train.loop.run import pretrain
 from train.settings import TrainSettings
+from train.studies.claims import AskedToStopError
 
 WORDS = ("calm", "river", "stone", "green", "paper", "north", "seven", "glass")
 MODEL = {
@@ -129,6 +132,27 @@ def test_a_study_chooses_the_rate_that_learns_and_resumes(data: Path, tmp_path: 
     again = run_study(study, train=lambda settings: pytest.fail(settings.output))
     assert again.rate == found.rate
     assert again.rows[0].by_seed == found.rows[0].by_seed
+
+
+@pytest.mark.slow
+def test_a_run_that_is_asked_to_stop_is_not_measured_and_goes_on(
+    data: Path, tmp_path: Path
+) -> None:
+    study = _study(
+        data, tmp_path / "stopped", rates=[5e-3], train={40: str(data / "train-40")}, select_at=40
+    )
+
+    def stopped(settings: TrainSettings) -> int:
+        return pretrain(settings, stop_flag=partial(StopAfter, 2))
+
+    with pytest.raises(AskedToStopError, match=r"labels-40-rate-0\.005-seed-1: asked to stop"):
+        run_study(study, train=stopped)
+    assert not list((tmp_path / "stopped").glob("cells/*.json"))
+
+    whole = run_study(
+        _study(data, tmp_path / "whole", rates=[5e-3], train=study.train, select_at=40)
+    )
+    assert run_study(study).rows[0].by_seed == whole.rows[0].by_seed
 
 
 def test_smaller_datasets_are_parts_of_larger_ones(data: Path) -> None:

@@ -23,13 +23,13 @@ from train.generation.open_model import open_weights
 from train.objectives.config import parse_objective
 from train.report.run_files import read_metrics
 from train.studies import execute as module
+from train.studies.claims import AskedToStopError
 from train.studies.execute import Executor, StopAtStep
 from train.studies.found import RESULT_NAME
 from train.studies.pilot import pilot_runs
 from train.studies.plan import plan_study
 from train.studies.settings import MeasureConfig
 from train.studies.study import run_study
-from train.studies.work import AskedToStopError
 
 
 def test_a_run_is_measured_document_by_document(tmp_path: Path) -> None:

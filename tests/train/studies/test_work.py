@@ -16,13 +16,12 @@ import pytest
 from schemas.errors import ContractError, PipelineError, SettingsError
 from tests.support.studies import FakeExecutor, make_study, noise
 from train.report.locks import InUseError, take_lock
-from train.studies.claims import claim, held, holder
+from train.studies.claims import AskedToStopError, claim, held, holder
 from train.studies.folder import enter, identity_of
 from train.studies.outcome import Costs, Documents, Outcome, read_outcome, write_outcome
 from train.studies.plan import plan_study
 from train.studies.runs import StudyRun
 from train.studies.work import (
-    AskedToStopError,
     finished,
     forget_failures,
     outcome_path,
