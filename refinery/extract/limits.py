@@ -8,7 +8,11 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
+from refinery.compiled import bare_kernel
 from refinery.extract.config import PageLimits
+
+Ints = NDArray[np.int64]
+Bytes = NDArray[np.uint8]
 
 _QUOTED = re.compile(rb"=\s*(?:\"[^\"]*\"|'[^']*')")
 _TAG = re.compile(rb"<(/?)([a-zA-Z][a-zA-Z0-9]*)([^<>]*)>")
@@ -29,6 +33,7 @@ _SIGNATURES = {
 }  # fmt: skip
 _ANY_TAG = re.compile(rb"<[a-zA-Z/!?]")
 _HEAD_BYTES = 1024
+_SLASH, _MORE = ord("/"), ord(">")
 # Style sheets and scripts have a brace or a semicolon every few dozen bytes; prose has none.
 _CODE_BYTES_PER_MARK = 30
 _BREAKS = np.isin(np.arange(256), np.frombuffer(b" \t\n\r\f\v\0<>", np.uint8))
@@ -79,7 +84,7 @@ def check_page(payload: bytes, limits: PageLimits) -> None:
         _require("tag_bytes", _longest_tag(payload), limits.max_tag_bytes)
     _check_runs(payload, limits)
     # Only pages that could break a bound are scanned tag by tag.
-    if len(opens) > limits.max_depth and _depth_at_most(data, opens) > limits.max_depth:
+    if len(opens) > limits.max_depth and _may_be_deeper(data, opens, limits.max_depth):
         _require("depth", _depth(payload, limits.max_depth), limits.max_depth)
     # An attribute takes two bytes at least.
     long = np.flatnonzero(np.diff(opens, append=len(data)) > 2 * limits.max_attributes)
@@ -119,24 +124,37 @@ def _depth(payload: bytes, most: int) -> int:
     return deepest
 
 
-def _depth_at_most(data: NDArray[np.uint8], opens: NDArray[np.int64]) -> int:
-    """An upper bound on `_depth`, from the first two bytes of each tag's name, for all tags at once.
+@bare_kernel
+def depth_at_most(data: Bytes, opens: Ints, adds: Ints, closes: Ints) -> int:
+    """An upper bound on `_depth`, from the first two bytes of the name behind each "<".
 
     Two bytes do not tell all names apart. Every doubt is counted as depth: a name opens if any name
     with these bytes does, and closes only if all of them do.
     """
-    padded = np.concatenate([data, np.zeros(4, np.uint8)])
-    closing = padded[opens + 1] == ord("/")
-    name = opens + 1 + closing
-    # Setting bit 5 makes ASCII letters small.
-    code = ((padded[name] | 32).astype(np.int64) << 8) | (padded[name + 1] | 32)
-    steps = np.where(closing, -_closes()[code], _adds()[code])
-    # A closing tag with another "<" before its ">" is none.
-    ends = np.flatnonzero(data == ord(">"))
-    nearest = np.append(ends, len(data))[np.searchsorted(ends, opens)]
-    steps[closing & (nearest >= np.append(opens[1:], len(data)))] = 0
-    sums = np.cumsum(steps)
-    return int((sums - np.minimum(np.minimum.accumulate(sums), 0)).max())
+    num, depth, deepest = len(data), 0, 0
+    for k in range(len(opens)):
+        at = int(opens[k]) + 1
+        end = int(opens[k + 1]) if k + 1 < len(opens) else num
+        is_closing = at < num and data[at] == _SLASH
+        at += is_closing
+        # Setting bit 5 makes ASCII letters small.
+        first = int(data[at]) | 32 if at < num else 32
+        second = int(data[at + 1]) | 32 if at + 1 < num else 32
+        code = first << 8 | second
+        if not is_closing:
+            depth += adds[code]
+            deepest = max(deepest, depth)
+            continue
+        # A closing tag with another "<" before its ">" is none.
+        while at < end and data[at] != _MORE:
+            at += 1
+        if at < end:
+            depth = max(0, depth - closes[code])
+    return deepest
+
+
+def _may_be_deeper(data: Bytes, opens: Ints, most: int) -> bool:
+    return depth_at_most(data, opens, _adds(), _closes()) > most
 
 
 @functools.cache
