@@ -37,6 +37,7 @@ VERBS = {
     ),
     "plan": ("train.commands.plan", "steps, tokens and learning rates of a recipe"),
     "ladder": ("train.commands.ladder", "what a larger run will reach, from runs of several sizes"),
+    "probe": ("train.commands.probe", "which data pays in the cool-down of a trunk"),
     "selftest": ("train.commands.selftest", "every parallel strategy against one process"),
     "report": ("train.commands.report", "one offline page with the curves of a run"),
     "trace": ("train.commands.trace", "the documents that a step read"),

@@ -67,6 +67,26 @@ def run(args: argparse.Namespace) -> int:
     return pretrain(settings)
 
 
+def branch_settings(
+    run: Path, output: Path, overrides: list[str]
+) -> tuple[TrainSettings, list[str]]:
+    """The settings of a branch, and a sentence for each that differs from the run's.
+
+    Raises:
+        SettingsError: A change cannot work.
+    """
+    stored = read_yaml(run / _SETTINGS_NAME)
+    data, _ = translate_recipe(stored, [*overrides, f"output={output}"])
+    settings = parse_settings(TrainSettings, data, where=f"{run / _SETTINGS_NAME} with --set")
+    before = parse_settings(TrainSettings, stored, where=str(run / _SETTINGS_NAME))
+    differences = differing(before.model_dump(mode="json"), settings.model_dump(mode="json"))
+    changed = {key.split(".")[0] for key, _, _ in differences}
+    accepted = sorted(changed.intersection(CHANGEABLE) | {*settings.checkpoint.accept_changes})
+    keeps = settings.checkpoint.model_copy(update={"accept_changes": tuple(accepted)})
+    sentences = [f"{key}: {old} -> {new}" for key, old, new in differences if key != "output"]
+    return settings.model_copy(update={"checkpoint": keeps}), sentences
+
+
 def share(text: str) -> float:
     """A number above 0, at most 1."""
     try:
@@ -135,20 +155,11 @@ def make_branch(run: Path, output: Path, *, step: int, overrides: list[str]) -> 
     if output.exists() and any(output.iterdir()):
         raise SettingsError(f"{output}: is not empty; give another --output")
     verify_checkpoint(chosen)
-    stored = read_yaml(run / _SETTINGS_NAME)
-    data, _ = translate_recipe(stored, [*overrides, f"output={output}"])
-    settings = parse_settings(TrainSettings, data, where=f"{run / _SETTINGS_NAME} with --set")
-    before = parse_settings(TrainSettings, stored, where=str(run / _SETTINGS_NAME))
-    differences = differing(before.model_dump(mode="json"), settings.model_dump(mode="json"))
-    changed = {key.split(".")[0] for key, _, _ in differences}
-    accepted = sorted(changed.intersection(CHANGEABLE) | {*settings.checkpoint.accept_changes})
-    keeps = settings.checkpoint.model_copy(update={"accept_changes": tuple(accepted)})
-    settings = settings.model_copy(update={"checkpoint": keeps})
+    settings, sentences = branch_settings(run, output, overrides)
     target = output / CHECKPOINTS_NAME / chosen.name
     shutil.copytree(chosen, target)
     (target.parent / LATEST_NAME).write_text(chosen.name, encoding="utf-8")
     (output / _SETTINGS_NAME).write_text(dump_yaml(settings.model_dump(mode="json")), "utf-8")
-    sentences = [f"{key}: {old} -> {new}" for key, old, new in differences if key != "output"]
     log = EventLog(output / EVENTS_NAME)
     log.restore(read_state(chosen).get("events", []))
     log.append("branch", step=step, run=str(run), changes=sentences)

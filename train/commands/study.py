@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         _print_plan(plan_study(study))
         return 0
     if args.show:
-        _print_table(read_study(study))
+        print_table(read_study(study))
         return 0
     plan = plan_study(study)  # what is refused costs no second of torch
     if args.retry_failed:
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     from train.studies.execute import Executor
 
     found = run_study(study, Executor)
-    _print_table(found)
+    print_table(found)
     print(found.plan.folder / PAGE_NAME)
     return 0
 
@@ -91,7 +91,7 @@ def _print_search(found: FoundSearch) -> None:
             f"{one.number:<7}{one.how:<13}{one.state:<10}{last:>14.4f}  {json_text(one.settings)}"
         )
     if found.confirmation is not None:
-        _print_table(found.confirmation)
+        print_table(found.confirmation)
     print(found.sentence)
 
 
@@ -107,7 +107,8 @@ def _print_plan(plan: StudyPlan) -> None:
         )
 
 
-def _print_table(study: FoundStudy) -> None:
+def print_table(study: FoundStudy) -> None:
+    """Print each arm with its difference from the reference, its interval and its verdict."""
     figure, level = study.plan.measure.figure, study.plan.study.level
     print(f"{'arm':<32}{figure:>14}{'difference':>12}{f'{level:.0%}':>24}{'finds':>9}  verdict")
     for row in study.table.rows:

@@ -18,6 +18,9 @@ class DataSpan(Settings):
         gt=0,
         description="packed tokens of the run, counted from its start; null: to its end",
     )
+    seed: int | None = Field(
+        default=None, description="of the order of this manifest's rows; null: the run's seed"
+    )
 
 
 class LoaderConfig(Settings):

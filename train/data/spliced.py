@@ -114,8 +114,9 @@ def open_spans(
     for span, span_files, manifest in zip(spans, files, manifests, strict=True):
         _check_alike(span, manifest, manifests[0])
         data = open_split(
-            span_files, manifest, config, split="train", seed=seed, sources=sources, order=order
-        )
+            span_files, manifest, config, split="train", sources=sources, order=order,
+            seed=seed if span.seed is None else span.seed,
+        )  # fmt: skip
         if data.num_rows == 0:
             raise SettingsError(f"{span.manifest}: its train split holds no row")
         # Only the first part continues what an earlier phase of the recipe began.

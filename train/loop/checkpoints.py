@@ -38,6 +38,10 @@ from train.stability.config import ActionConfig
 logger = logging.getLogger(__name__)
 
 
+# Parts of a run's identity that are lists by first samples.
+_OF_SPANS = ("spans", "order_seeds")
+
+
 class ManifestSpan(NamedTuple):
     """A manifest of a run, and the first sample of the run that it gives."""
 
@@ -83,8 +87,16 @@ def run_identity(
             "total_steps": plan.total_steps if schedule.needs_end else None,
         },
         "objective": _identity_of(settings.objective),
+        "order_seeds": [
+            [one.first_sample, span.seed] for one, span in zip(spans, settings.spans, strict=True)
+        ],
         **_order_of_sums(settings),
     }
+
+
+def _read_before(spans: list[Any], consumed: int) -> list[Any]:
+    """Those of a list by first samples that a run has read of: the first one always."""
+    return [span for span in spans if span[0] < max(consumed, 1)]
 
 
 def _order_of_sums(settings: TrainSettings) -> dict[str, Any]:
@@ -293,12 +305,12 @@ class RunCheckpoints:
     def _refuse_other_run(self, path: Path, state: dict[str, Any]) -> list[str]:
         """Refuse the checkpoint of another run; returns the accepted changes.
 
-        Manifests that are still to come may change; those that were read may not.
+        Manifests that are still to come may change, one that begins at this checkpoint too; those that were read may not.
         """
         consumed = int(state["consumed_samples"])
         expected, found = (
-            {**one, "spans": [span for span in one.get("spans", []) if span[0] <= consumed]}
-            for one in (self.identity, state["identity"])
+            {**one, **{key: _read_before(one[key], consumed) for key in _OF_SPANS if key in one}}
+            for one in (self.identity, {"spans": [], **state["identity"]})
         )
         accepted = self.store.config.accept_changes
         return refuse_other_run(path, {**state, "identity": found}, expected, accepted=accepted)

@@ -58,6 +58,12 @@ def run_study(
     return _publish(plan, found, told)
 
 
+def finish_plan(plan: StudyPlan, execute: Execute) -> FoundStudy:
+    """Do the runs of a plan that was made otherwise than by settings, and write its table and page."""
+    enter(plan.folder, identity_of(plan))
+    return _publish(plan, work_through(plan.runs, plan.folder, execute), None)
+
+
 def read_study(study: StudySettings) -> FoundStudy:
     """The study as far as its runs have outcomes, with its page; trains nothing.
 
