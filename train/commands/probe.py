@@ -13,11 +13,12 @@ from train.commands.resume import branch_settings, cooldown, make_branch, share
 from train.commands.study import print_table
 from train.report.events import EVENTS_NAME
 from train.settings import TrainSettings
+from train.studies.found import FoundStudy
 from train.studies.outcome import Outcome
 from train.studies.plan import StudyPlan
 from train.studies.probe import LEVEL, Probe, plan_probe
 from train.studies.runs import StudyRun
-from train.studies.study import FoundStudy, finish_plan
+from train.studies.study import finish_plan
 from train.studies.work import Execute
 
 
