@@ -22,8 +22,8 @@ from train.model.sizes import with_size
 from train.scaling.points import PARAMETERS_OF_LAW
 from train.studies.arms import Arm, BaseRecipe, read_base
 from train.studies.folder import enter
+from train.studies.judging import judged_by
 from train.studies.outcome import Outcome
-from train.studies.plan import judged_by
 from train.studies.runs import StudyRun, make_run
 from train.studies.settings import Budget, Changes, MeasureConfig, StudySettings
 from train.studies.work import Execute, work_through

@@ -10,9 +10,9 @@ from typing import Any
 from schemas.errors import SettingsError
 from schemas.fingerprints import canonical_json
 from train.optim.betas import half_life_beta2
-from train.settings import differing
 from train.studies.arms import Arm, BaseRecipe, read_base, study_arms
 from train.studies.budgets import check_equal, equal_tokens, flops_tokens
+from train.studies.judging import judged_by
 from train.studies.runs import StudyRun, make_run
 from train.studies.settings import BASE, Changes, MeasureConfig, StudySettings
 
@@ -157,56 +157,3 @@ def sized_arms(
     budget = study.budget.tokens or tokens or _PROVISIONAL_TOKENS  # CPU hours, before the pilot
     step_tokens = {name: run.sizes.step_tokens for name, run in firsts.items()}
     return dict.fromkeys(firsts, equal_tokens(budget, step_tokens))
-
-
-def judged_by(measure: MeasureConfig, firsts: dict[str, StudyRun]) -> MeasureConfig:
-    """The measure with its manifest, if all arms can be compared by it.
-
-    Raises:
-        SettingsError: Arms would be judged by their own losses, by other tokens, or on nothing.
-    """
-    runs = list(firsts.values())
-    reference = runs[0]
-    manifest = measure.manifest or reference.phases[-1].settings.manifest
-    if measure.is_task:
-        _check_task(measure, reference)
-        return measure
-    for run in runs:
-        _check_same_vocabulary(reference, run)
-        if measure.objective is None:
-            _check_same_objective(reference, run)
-    held_out = reference.phases[-1].facts.manifest
-    if measure.manifest is None and held_out is not None and not held_out.heldout.rows:
-        raise SettingsError(
-            f"measure: {manifest} holds no rows out; give measure.manifest one that does"
-        )
-    return measure.model_copy(update={"manifest": manifest})
-
-
-def _check_task(measure: MeasureConfig, reference: StudyRun) -> None:
-    evaluation = reference.phases[-1].settings.evaluation
-    if evaluation is None or evaluation.tasks is None:
-        raise SettingsError(
-            f"measure.figure {measure.figure}: the recipe scores no tasks; give set: "
-            "{evaluation.tasks: {at_end: [{task: ...}]}}"
-        )
-
-
-def _check_same_vocabulary(first: StudyRun, other: StudyRun) -> None:
-    sides = [run.phases[-1].facts.manifest for run in (first, other)]
-    known = [one.tokenizer.sha256 for one in sides if one is not None]
-    if len(set(known)) > 1:
-        raise SettingsError(
-            f"arms '{first.arm}' and '{other.arm}' have other tokenizers ({known[0][:12]} and {known[1][:12]}): their "
-            "losses are of other tokens; measure TASK/METRIC instead"
-        )
-
-
-def _check_same_objective(first: StudyRun, other: StudyRun) -> None:
-    sides = [dict(run.phases[-1].settings.objective) for run in (first, other)]
-    plain = [{key: value for key, value in one.items() if key != "augment"} for one in sides]
-    if differing(plain[0], plain[1]):
-        raise SettingsError(
-            f"arms '{first.arm}' and '{other.arm}' end with other objectives ({plain[0]} and {plain[1]}): each would be "
-            "judged by its own loss; give measure.objective one for both, or a last phase that they share"
-        )

@@ -15,9 +15,10 @@ from train.studies.arms import Arm, BaseRecipe, read_base
 from train.studies.claims import claim
 from train.studies.folder import QUEUE_NAME, identity_of
 from train.studies.journal import WHY, Ledger, open_ledger
+from train.studies.judging import judged_by
 from train.studies.laws import LawFacts, start_values
 from train.studies.outcome import Outcome
-from train.studies.plan import StudyPlan, comparable, judged_by, plan_of_base, study_run
+from train.studies.plan import StudyPlan, comparable, plan_of_base, study_run
 from train.studies.promotion import promotable, rung_steps
 from train.studies.pruning import is_worse
 from train.studies.runs import StudyRun, plan_of

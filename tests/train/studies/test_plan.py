@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from schemas.errors import ContractError, SettingsError
+from schemas.manifest import manifest_root, read_manifest
 from schemas.yaml_files import dump_yaml
 from tests.support.datasets import DatasetShape, write_dataset
 from tests.support.studies import make_study, study_data, write_base
 from train.optim.betas import beta2_half_life, half_life_beta2
 from train.studies.arms import Arm, changed, read_base, study_arms
 from train.studies.budgets import equal_tokens
+from train.studies.judging import judged_by
 from train.studies.parts import PARTS, part_changes
 from train.studies.plan import plan_study
 from train.studies.runs import make_run
@@ -33,6 +35,7 @@ def test_runs_are_whole_recipes_in_folders_of_their_own_seed_by_seed(tmp_path: P
     assert flat.checkpoint.every_steps == 2  # what the recipe says stays
     assert flat.checkpoint.keep_last == 1
     assert plan.measure.manifest == str(tmp_path / "data")
+    assert judged_by(plan.measure, {"base": plan.runs[0]}) == plan.measure
 
 
 def test_a_matrix_is_every_combination_and_the_first_is_the_reference(tmp_path: Path) -> None:
@@ -146,19 +149,56 @@ def test_arms_are_not_judged_by_losses_of_their_own(tmp_path: Path) -> None:
         plan_study(make_study(tmp_path, arms=other))
 
 
-def test_losses_of_other_tokens_are_not_compared(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("shape", "measure", "words"),
+    [
+        ({"heldout_rows": 0}, {}, "holds no rows out"),
+        ({"seq_len": 128}, {}, "rows have 128 tokens, the model of arm 'base' has 64 positions"),
+        ({}, {"objective": {"name": "masked"}}, "arm 'base' cannot be judged"),
+        ({}, {"figure": "bits_per_byte", "max_rows": 3}, "the whole split, not causal and 3 rows"),
+    ],
+)
+def test_what_could_not_be_measured_at_the_end_is_refused_before_the_beginning(
+    shape: dict[str, Any], measure: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    write_dataset(tmp_path / "held", DatasetShape(rows_per_shard=(30,), **shape))
+    study = make_study(tmp_path, measure={"manifest": str(tmp_path / "held"), **measure})
+
+    with pytest.raises(SettingsError, match=words):
+        plan_study(study)
+
+
+def test_a_measure_of_other_tokens_is_refused_with_both_tokenizers(tmp_path: Path) -> None:
+    write_base(tmp_path)
+    write_dataset(tmp_path / "held", DatasetShape(rows_per_shard=(30,)))
+    path = tmp_path / "held" / "manifest.json"
+    manifest = read_manifest(path)
+    other = manifest.model_copy(
+        update={"tokenizer": manifest.tokenizer.model_copy(update={"sha256": "f" * 64})}
+    )
+    other = other.model_copy(update={"root": manifest_root(other)})
+    path.write_text(other.model_dump_json())
+    known = manifest.tokenizer.sha256[:12]
+
+    with pytest.raises(
+        SettingsError, match=f"its tokenizer is {'f' * 12}, that of arm 'base' is {known}"
+    ):
+        plan_study(make_study(tmp_path, measure={"manifest": str(tmp_path / "held")}))
+    with pytest.raises(
+        SettingsError, match=f"'base' and 'new' have other tokenizers .{known} and {'f' * 12}"
+    ):
+        plan_study(make_study(tmp_path, arms={"new": {"manifest": str(tmp_path / "held")}}))
+
+
+def test_data_is_an_arm_as_any_other_and_judged_on_the_bases_documents(tmp_path: Path) -> None:
     write_base(tmp_path)
     write_dataset(tmp_path / "other", DatasetShape(rows_per_shard=(60,), seed=3))
-    text = (tmp_path / "other" / "manifest.json").read_text()
-    known = make_study(tmp_path, arms={"new": {"manifest": str(tmp_path / "other")}})
-    assert [run.settings.manifest for run in plan_study(known).runs[:2]] == [
+    plan = plan_study(make_study(tmp_path, arms={"new": {"manifest": str(tmp_path / "other")}}))
+
+    assert [run.settings.manifest for run in plan.runs[:2]] == [
         str(tmp_path / "data"), str(tmp_path / "other"),
     ]  # fmt: skip
-    sha256 = text.split('"sha256": "')[1][:64]
-    (tmp_path / "other" / "manifest.json").write_text(text.replace(sha256, "f" * 64, 1))
-
-    with pytest.raises((SettingsError, ContractError), match=r"tokenizers|root"):
-        plan_study(known)
+    assert plan.measure.manifest == str(tmp_path / "data")
 
 
 def test_the_memory_of_adam_is_kept_in_tokens(tmp_path: Path) -> None:
