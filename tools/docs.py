@@ -18,10 +18,12 @@ from tools.api_page import api_page
 from tools.published_forms_page import published_forms_page
 from tools.rules_page import rules_page
 from tools.settings_page import Section, read_sources, settings_page
+from train.finetune.settings import FinetuneSettings
 from train.generation.config import GenerationConfig
 from train.model.config import ModelConfig
 from train.objectives.config import ObjectiveConfig
 from train.settings import TrainSettings
+from train.studies.settings import StudySettings
 
 DOCS = Path("docs")
 
@@ -97,6 +99,22 @@ def training_sections() -> list[Section]:
     return [recipe, *objectives, generation]
 
 
+def studies_page() -> str:
+    """Every setting of a study, and of a study of fine-tuning."""
+    opening = [
+        "# Settings of studies",
+        "",
+        "Made by `python -m tools.docs` from the settings' classes. How to use them: [studies.md](studies.md), and for",
+        "fine-tuning [evaluation.md](evaluation.md). Keys of changes and of spaces are those of the",
+        "[training recipe](training_settings.md).",
+    ]
+    roots = [
+        Section(key="", heading="A study", model=StudySettings),
+        Section(key="", heading="A study of fine-tuning", model=FinetuneSettings),
+    ]
+    return settings_page(roots, opening=opening)
+
+
 def main(argv: list[str]) -> int:
     argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -162,6 +180,7 @@ PAGES = {
     "recipes.md": recipes_page,
     "rules.md": rules_page,
     "training_settings.md": training_page,
+    "study_settings.md": studies_page,
     "api.md": api_page,
     "published_models.md": published_forms_page,
 }

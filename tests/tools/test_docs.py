@@ -47,14 +47,14 @@ def test_the_example_of_a_section_is_one(title: str, text: str) -> None:
     SECTIONS[title].model.model_validate(example)
 
 
-@pytest.mark.parametrize("name", ["recipes.md", "training_settings.md"])
+@pytest.mark.parametrize("name", ["recipes.md", "training_settings.md", "study_settings.md"])
 def test_no_word_of_python_is_shown_to_who_writes_yaml(name: str) -> None:
     page = (DOCS / name).read_text("utf-8")
 
     assert [word for word in ("Literal[", "tuple", "| None", "None:", "`()`") if word in page] == []
 
 
-@pytest.mark.parametrize("name", ["recipes.md", "training_settings.md"])
+@pytest.mark.parametrize("name", ["recipes.md", "training_settings.md", "study_settings.md"])
 def test_every_setting_has_a_meaning(name: str) -> None:
     lines = (DOCS / name).read_text("utf-8").splitlines()
 
