@@ -124,5 +124,5 @@ def _as_read(context: StageContext, files: Sequence[InputFile]) -> list[InputFil
 
 
 STAGE = Stage(
-    name="ingest", version=4, settings=_settings, contents=_contents, run=_run, facts=IngestFacts
+    name="ingest", version=5, settings=_settings, contents=_contents, run=_run, facts=IngestFacts
 )

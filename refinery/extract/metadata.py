@@ -121,12 +121,19 @@ def _bodies(data: Any, depth: int) -> Iterator[str]:
         for entry in data[:200]:
             yield from _bodies(entry, depth + 1)
     elif isinstance(data, dict):
-        texts = [data[name] for name in _TEXT_FIELDS if isinstance(data.get(name), str)]
+        texts = [text for name in _TEXT_FIELDS if (text := _said(data.get(name)))]
         if texts:
             yield max(texts, key=len)
         for value in data.values():
             if isinstance(value, dict | list):
                 yield from _bodies(value, depth + 1)
+
+
+def _said(value: Any) -> str:
+    """A field's text, which may be a list of paragraphs."""
+    if isinstance(value, list):
+        return "\n".join(part for part in value[:200] if isinstance(part, str))
+    return value if isinstance(value, str) else ""
 
 
 def _plain(text: str) -> str:

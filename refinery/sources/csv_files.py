@@ -18,6 +18,8 @@ from refinery.sources.text_lines import decode_line, plain_stream
 # same bytes in all charsets of files, and each row is decoded by itself.
 _BYTES = "latin-1"
 CELLS = "row:cells"
+# Between cells that are decoded together; a NUL, which no cell has, would look like UTF-16.
+_SEPARATORS = "\n\v\f\x1e\0"
 
 
 def read_csv(
@@ -38,7 +40,8 @@ def read_csv(
         # Without a bound, a few bytes of gzip would become one line of gigabytes.
         lines = iter(lambda: text.readline(4 * max_bytes), "")
         rows = csv.reader((line.replace("\0", "") for line in lines), delimiter=delimiter)
-        header = _decoded(next(rows, []), 0, encoding)[0]
+        first = next((cells for cells in rows if cells), [])
+        header = [name.strip() for name in _decoded(first, 0, encoding)[0]]
         for cells in rows:
             if not cells:
                 continue
@@ -60,8 +63,9 @@ def _decoded(
     cells: list[str], number: int, encoding: str | None
 ) -> tuple[list[str], tuple[str, str] | None, dict[str, str]]:
     """Cells as text, decoded together: one row has one charset."""
-    joined = "\0".join(cells)
+    separator = next(sign for sign in _SEPARATORS if not any(sign in cell for cell in cells))
+    joined = separator.join(cells)
     if joined.isascii():
         return cells, None, {}
     line = decode_line(joined.encode(_BYTES), number, encoding)
-    return line.text.split("\0"), line.fault, line.note
+    return line.text.split(separator), line.fault, line.note

@@ -2,7 +2,8 @@
 
 One entry per line: a domain (its subdomains are meant, too), the start of an address, with its scheme
 or without; a line of a hosts file (`0.0.0.0 ads.example`); a rule of a blocker (`||ads.example^`);
-`*.ads.example`. What stands behind # or in a line that begins with ! or [ is a comment.
+`*.ads.example` or `.ads.example`; several hosts with commas between them. What stands behind # or in a
+line that begins with ! or [ is a comment; exceptions of a blocker (`@@`) are left out.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from refinery.publish import storage
 from refinery.sources.urls import host_of, names_of
 
-URL_LISTS_VERSION = 1
+URL_LISTS_VERSION = 2
 
 _HOSTS_LINE = re.compile(
     r"^(?:0\.0\.0\.0|127\.\d+\.\d+\.\d+|::1?|fe80::1(?:%\w+)?|255\.255\.255\.255)\s+(.+)$"
@@ -26,6 +27,7 @@ _OF_MACHINES = {
 }  # fmt: skip
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 _FRAGMENT = re.compile(r"#.*$")
+_OPTIONS = re.compile(r"\^\$.*$")  # of a blocker's rule: for which requests it counts
 
 
 @functools.cache
@@ -38,17 +40,20 @@ def parse_list(data: bytes) -> Iterator[str]:
     """Names of a list's entries, in their normal form."""
     for line in data.decode("utf-8-sig", "replace").splitlines():
         text = _COMMENT.sub("", line).strip()
-        if not text or text[0] in "![":
+        if not text or text[0] in "![" or text.startswith("@@"):
             continue
         if found := _HOSTS_LINE.match(text):
             yield from _names(host for host in found[1].split() if host not in _OF_MACHINES)
         else:
-            yield from _names([text.split()[0]])
+            entry = _OPTIONS.sub("", text.split()[0])
+            # An address may have commas, a host has none.
+            yield from _names([entry] if "/" in entry else entry.split(","))
 
 
 def _names(entries: Iterable[str]) -> Iterator[str]:
     for entry in entries:
-        plain = _FRAGMENT.sub("", entry).removeprefix("||").removeprefix("*.").strip("|^")
+        plain = _FRAGMENT.sub("", entry).strip("\"'").removeprefix("||").removeprefix("*")
+        plain = plain.lstrip(".").strip("|^")
         if name := entry_name(plain):
             yield name
 

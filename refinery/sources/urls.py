@@ -119,5 +119,11 @@ def _split_any(text: str) -> SplitResult | None:
 
 
 def _escaped(path: str) -> str:
-    """A path or query with all that is not ASCII as escapes, and escapes in capitals."""
-    return _ESCAPE.sub(lambda found: found[0].upper(), quote(path, safe=_SAFE))
+    """A path or query with all that is not ASCII as escapes, and escapes in one form (RFC 3986, 6.2.2)."""
+    return _ESCAPE.sub(_one_escape, quote(path, safe=_SAFE))
+
+
+def _one_escape(found: re.Match[str]) -> str:
+    sign = chr(int(found[0][1:], 16))
+    is_plain = sign.isascii() and (sign.isalnum() or sign in "-._~")
+    return sign if is_plain else found[0].upper()

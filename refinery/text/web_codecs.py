@@ -94,6 +94,8 @@ def _of_seven_bits(payload: bytes) -> str | None:
 
 _HIGH = bytes(byte | 0x80 for byte in range(256))
 _LEAST_CHINESE = 0.3
+# Charsets of pairs of bytes: short texts in them, read two bytes at a time, may look like Chinese.
+_PAIRS = ("gb18030", "big5", "cp932", "euc_jp", "euc_kr")
 
 
 def _wide(head: bytes) -> str | None:
@@ -125,8 +127,11 @@ def wide_by_text(payload: bytes) -> str | None:
         key=lambda encoding: plausibility(even_length.decode(encoding, "replace")),
     )
     text = even_length.decode(best, "replace")
-    has_no_controls = not re.search(r"[\x00-\x08\x0e-\x1f]", text)
-    return best if has_no_controls and plausibility(text) >= _LEAST_CHINESE else None
+    says = plausibility(text)
+    if says < _LEAST_CHINESE or re.search(r"[\x00-\x08\x0e-\x1f]", text):
+        return None
+    says_less = all(plausibility(head.decode(pairs, "replace")) <= says for pairs in _PAIRS)
+    return best if says_less else None
 
 
 def _read_japanese(error: UnicodeError) -> tuple[str, int]:

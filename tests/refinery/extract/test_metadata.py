@@ -58,6 +58,14 @@ def test_broken_data_is_no_text() -> None:
 BODY = "The lake was calm. " * 20
 
 
+def test_paragraphs_in_a_list_are_a_body() -> None:
+    script = f'{{"@type": ["Article"], "articleBody": ["{BODY}", 7, "Second part."]}}'
+
+    page = f'<script type="application/ld+json">{script}</script>'
+
+    assert linked_text(page) == f"{BODY.strip()}\nSecond part."
+
+
 @pytest.mark.parametrize(
     "script",
     [

@@ -134,6 +134,24 @@ def test_a_truncated_parquet_file_is_one_reject() -> None:
     assert outcome.reason == "archive:broken"
 
 
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("big5", "今天天氣很好，我們去公園"), ("gb18030", "今天天气很好，我们去公园"), ("cp932", "早春に研究会が開かれました"),
+        ("euc_kr", "오늘은 날씨가 좋아서 공원에 갔다"), ("utf-16", "今天天气很好"), ("cp1251", "Сегодня хорошая погода"),
+    ],
+)  # fmt: skip
+def test_short_cells_of_a_short_csv_keep_its_charset(encoding: str, text: str) -> None:
+    data = f'\n id , text \n1,"{text}\n{text}"\n2,{text}\n'.encode(encoding)
+
+    rows = list(read_csv(io.BytesIO(data), delimiter=",", fields=FieldMapping(), max_bytes=999))
+
+    assert [row.payload.decode() for row in rows if isinstance(row, Fetch)] == [
+        f"{text}\n{text}", text,
+    ]  # fmt: skip
+    assert len(rows) == 2
+
+
 def test_csv_cells_may_hold_line_ends_and_delimiters() -> None:
     data = '\ufefftext,url\n"one,\nmore",http://a/\n'.encode()
 

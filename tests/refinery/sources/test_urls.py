@@ -55,6 +55,12 @@ https://a.example/Bad/page#part   # a reason\r
 www.three.example.\r
 例.cn\r
 http://q.example/x?y=1\r
+||tracker.example^$third-party,script\r
+@@||allowed.example^\r
+.dot.example\r
+"quoted.example"\r
+left.example,right.example\r
+http://t.example/%7Eann/a%2fb,c\r
 \r
 """.encode()
 
@@ -63,6 +69,8 @@ def test_lists_have_many_forms() -> None:
     assert list(parse_list(LIST)) == [
         "blocked.example", "a.example/bad/page", "wild.example", "ads.example", "one.example",
         "two.example", "three.example", "xn--fsq.cn", "q.example/x?y=1",
+        "tracker.example", "dot.example", "quoted.example", "left.example", "right.example",
+        "t.example/~ann/a%2fb,c",
     ]  # fmt: skip
 
 
@@ -72,6 +80,8 @@ def test_lists_have_many_forms() -> None:
         ("https://x.blocked.example/", True), ("https://notblocked.example/", False),
         ("http://www.a.example:8080/bad/page/2", True), ("http://a.example/bad/pages", False),
         ("http://q.example/x?y=1", True), ("http://q.example/x", False), (None, False),
+        ("https://a.dot.example/", True), ("https://allowed.example/", False),
+        ("https://t.example/~ann/a%2Fb,c", True), ("https://t.example/~ann/a/b,c", False),
     ],
 )  # fmt: skip
 def test_an_address_is_listed_by_host_domain_or_start(url: str | None, listed: bool) -> None:  # noqa: FBT001

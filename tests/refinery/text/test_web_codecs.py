@@ -59,6 +59,14 @@ def test_wide_characters_need_no_mark(encoding: str, text: str) -> None:
     assert b"\0" not in payload or is_wide(payload)
 
 
+@pytest.mark.parametrize(
+    "text", ["今天", "他說好。", "上海的天氣很好\n上海", "id,text\n1,今天天氣很好,\n我們去"]
+)
+def test_short_texts_of_double_byte_charsets_are_not_wide(text: str) -> None:
+    assert wide_by_text(text.encode("big5")) is None
+    assert wide_by_text(text.encode("utf-16-le")) == "utf-16-le"
+
+
 def test_binary_bytes_are_not_wide() -> None:
     assert not is_wide(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\1\0\0\0\1\0\x08\x06\0\0\0")
     assert not is_wide(bytes(range(256)) * 4)
