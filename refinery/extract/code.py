@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refinery.extract.inline import plain_text
-from refinery.extract.scan.names import number_of
+from refinery.extract.scan.names import hash_name, number_of
 from refinery.extract.signs import Signs
 from refinery.extract.tag_kinds import HEADING_IDS, TAG_IDS, Kind
 from refinery.extract.tags import Tags
@@ -41,6 +41,11 @@ _GUTTER = re.compile(
     r' class="[^"]*(?<![a-z])(?:line-?no|line-?num|gutter|pre-numbering|blob-num|crayon-num|ln-num|hljs-ln-n)'
 )
 _MARKUP = re.compile(r"<[^>]*>")
+_LINE_BREAK = re.compile(r"<(?:br|/?(?:div|li|p|tr|pre))\b[^>]*>")
+# Names of numbers that are too short to look for, as Chroma writes them; the hashes are the scan's.
+_GUTTER_CLASSES = (hash_name("ln") | 1, hash_name("lnt") | 1)
+# A column of numbers without a name stands directly before what it numbers: fewer tags are between them.
+_BESIDE_TAGS = 10
 _COPIES = re.compile(
     r"(?i)(?:copy|copied!?|copy (?:code|to clipboard)|复制(?:代码)?|複製(?:程式碼)?|コピー(?:する)?|복사)"
 )
@@ -69,20 +74,19 @@ def read_code(tags: Tags, kinds: Ints, tag_ids: Ints, signs: Signs) -> Code:
     elements = _elements(tags, kinds, tag_ids, signs)
     if not elements:
         return code
-    code.left_out = [
-        tag
-        for tag in signs.find_named(_GUTTER, "line", "gutter", "num")
-        if _is_number(tags, tag, least=0)
-    ]
+    named = signs.find_named(_GUTTER, "line", "gutter", "num")
+    named += np.flatnonzero(np.isin(tags.classes, _GUTTER_CLASSES) & tags.is_opening).tolist()
+    code.left_out = [tag for tag in sorted(set(named)) if _counts(tags, tag, least=0)]
     gutters = tags.covered(np.array(code.left_out, np.int64))
     buttons = np.array(_copy_buttons(tags, signs), np.int64)
     lines = np.array(signs.find_named(_LINE, "line"), np.int64)
     end = -1
-    for tag in elements:
+    for tag, behind in zip(elements, [*elements[1:], len(kinds) + _BESIDE_TAGS], strict=True):
         closing = int(tags.closings[tag])
         if tag < end or gutters[tag]:
             continue
-        if tag_ids[tag] == _PRE and _is_number(tags, tag, least=2):
+        is_beside = behind - closing < _BESIDE_TAGS
+        if tag_ids[tag] == _PRE and is_beside and _counts(tags, tag, least=2):
             code.left_out.append(tag)
             continue
         end = closing
@@ -128,9 +132,11 @@ def _has_lines(tags: Tags, kinds: Ints, tag: int) -> bool:
     return bool(is_broken and np.isin(inner, _INLINE).all())
 
 
-def _is_number(tags: Tags, tag: int, *, least: int) -> bool:
-    """Whether an element holds only whole numbers that follow each other, `least` of them or more."""
-    numbers = plain_text(_MARKUP.sub(" ", tags.inside_of(tag))).split()
+def _counts(tags: Tags, tag: int, *, least: int) -> bool:
+    """Whether an element holds only whole numbers that follow each other, one on a line, `least` or more."""
+    inside = _LINE_BREAK.sub("\n", tags.inside_of(tag))
+    lines = plain_text(_MARKUP.sub("", inside)).split("\n")
+    numbers = [line.strip() for line in lines if line.strip()]
     if len(numbers) < least or not all(number.isascii() and number.isdigit() for number in numbers):
         return False
     first = int(numbers[0]) if numbers else 0

@@ -18,6 +18,8 @@ def texts(body: str) -> list[str]:
         # A list of numbers that do not count is no gutter, nor is one without a neighbour that says so.
         ("<pre>3\n1\n2</pre>", ["3\n1\n2"]),
         ("<pre>7</pre>", ["7"]),
+        ("<pre>1\n2\n3</pre><p>x</p>", ["1\n2\n3", "x"]),
+        ("<pre>1 2 3\n4 5 6</pre><pre>x</pre>", ["1 2 3\n4 5 6", "x"]),
         ('<p>The <span class="gutter">12</span> cores</p>', ["The 12 cores"]),
         ('<pre><span class="lineno">x1</span> = 2</pre>', ["x1 = 2"]),
         # One line of code, however it is wrapped in the source, stays in its sentence.
