@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from pathlib import Path
 
 from schemas.errors import SettingsError
@@ -37,6 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Work on a study until it is done, alone or beside other workers, and print its table."""
+    if "RANK" in os.environ:
+        raise SettingsError(
+            "study: each worker is one process, which starts the ranks that its recipe lays out; run it without torchrun"
+        )
     study = load_study(Path(args.study))
     if study.search is not None:
         return _search(study, args)

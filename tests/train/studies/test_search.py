@@ -60,7 +60,7 @@ def test_every_sampler_searches_and_killed_it_finds_the_same_trials(
         "grid": {"schedule.peak_lr": [0.001, 0.03], "model.dropout": [0.0, 0.5]},
     }
     space = spaces.get(sampler, SPACE)
-    trials = {"gp": 4, "cmaes": 12}.get(sampler, 8)
+    trials = {"gp": 4, "cmaes": 9}.get(sampler, 8)
 
     class KilledError(Exception):
         pass

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from schemas.errors import PipelineError, QualityGateError
+from schemas.errors import PipelineError, QualityGateError, SettingsError
 from schemas.yaml_files import dump_yaml
 from tests.support.studies import FakeExecutor, make_study, noise, study_data
 from train.commands import study as command
@@ -237,3 +237,21 @@ def test_the_command_plans_without_training_and_shows_what_is_done(
     assert "without-clipping-seed-3" in planned
     assert shown.splitlines()[-1].startswith("better than base: without clipping; worse")
     assert read_study(make_study(tmp_path, ablate=ABLATE)).table.freedom == 6
+
+
+def test_under_torchrun_a_worker_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(dump_yaml(study_data(tmp_path)))
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    monkeypatch.setenv("RANK", "0")
+
+    with pytest.raises(SettingsError, match="run it without torchrun"):
+        command.run(parser.parse_args([str(path)]))
+
+
+def test_a_study_that_has_not_begun_has_nothing_to_show(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no study has begun there"):
+        read_study(make_study(tmp_path))
