@@ -14,7 +14,8 @@ from train.data.loader import shard_files
 from train.data.remote import open_manifest
 from train.settings import TrainSettings
 from train.studies.arms import Arm, BaseRecipe
-from train.studies.plan import StudyPlan, judged_by
+from train.studies.judging import judged_by
+from train.studies.plan import StudyPlan
 from train.studies.runs import RUNS_NAME, StudyRun, judge_arm, plan_of, sizes_of
 from train.studies.settings import BASE, Budget, MeasureConfig, StudySettings
 
