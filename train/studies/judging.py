@@ -6,9 +6,12 @@ from collections.abc import Mapping
 
 from schemas.errors import SettingsError
 from schemas.manifest import Manifest
+from schemas.settings import nearest
 from train.data.config import LoaderConfig
 from train.data.loader import shard_files
 from train.data.remote import open_manifest
+from train.evaluation.open_tasks import is_plain, task_path
+from train.evaluation.task import read_task
 from train.objectives.config import parse_objective
 from train.objectives.requirements import ObjectiveContext, objective_faults
 from train.settings import differing
@@ -54,6 +57,18 @@ def _check_task(measure: MeasureConfig, reference: StudyRun) -> None:
         raise SettingsError(
             f"measure.figure {measure.figure}: the recipe scores no tasks; give set: "
             "{evaluation.tasks: {at_end: [{task: ...}]}}"
+        )
+    paths = [
+        task_path(choice.task)
+        for choice in (*evaluation.tasks.at_checkpoints, *evaluation.tasks.at_end)
+    ]
+    if any(is_plain(path) for path in paths):
+        return  # files of questions are named when they are read
+    known = {read_task(path).name for path in paths}
+    task = measure.figure.rpartition("/")[0]
+    if task not in known:
+        raise SettingsError(
+            f"measure.figure {measure.figure}: the recipe does not score {task}{nearest(task, known)}"
         )
 
 

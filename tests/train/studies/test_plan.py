@@ -122,6 +122,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"measure": {"figure": "loss"}}, "expected heldout_loss"),
     ({"measure": {"figure": "blimp/acc"}}, "scores no tasks"),
+    (
+        {"measure": {"figure": "blmp/acc"}, "set": {"evaluation.tasks": {"at_end": [{"task": "blimp"}]}}},
+        "does not score blmp; did you mean 'blimp'",
+    ),
     ({"recipe": "gpt-smal"}, "did you mean 'gpt-small'"),
     ({"arms": {"x": {"model.bias": False}}, "matrix": {"model.bias": [True]}}, "exactly one of arms"),
     ({"budget": {"tokens": 20}}, "warmup 2: longer than the run of 1 steps"),
