@@ -45,17 +45,32 @@ def find_left_out(tags: Tags, kinds: Ints, signs: Signs) -> list[int]:
     for tag in signs.find_named(_PAGE, "pagen", "page-n"):
         if kinds[tag] in _LINES and _PAGE_NUMBER.fullmatch(_text_of(tags, tag)):
             found.append(tag)
-    heard = ("sr-only", "visually", "screen-reader", "screenreader", "offscreen", "assistive")
-    for tag in signs.find_named(_HEARD, *heard):
-        # The stroke of a fraction and the like is needed by those who copy the line.
-        is_in_line = (
-            kinds[tag] in _LINES and not (kinds[tag : tags.closings[tag]] == Kind.BLOCK).any()
-        )
-        if is_in_line and _SAYS.search(_text_of(tags, tag)):
-            found.append(tag)
+    found += _heard(tags, kinds, signs)
     buttons = np.flatnonzero((tags.name_ids == _BUTTON) & tags.is_opening).tolist()
     found += [tag for tag in buttons if is_copy_button(tags, tag)]
     return found
+
+
+def _heard(tags: Tags, kinds: Ints, signs: Signs) -> list[int]:
+    """Remarks for those who hear the page; one that is all the text of its block stands for an icon, and is kept."""
+    words = ("sr-only", "visually", "screen-reader", "screenreader", "offscreen", "assistive")
+    remarks = []
+    for tag in signs.find_named(_HEARD, *words):
+        is_in_line = (
+            kinds[tag] in _LINES and not (kinds[tag : tags.closings[tag]] == Kind.BLOCK).any()
+        )
+        # The stroke of a fraction and the like is needed by those who copy the line.
+        if is_in_line and _SAYS.search(_text_of(tags, tag)):
+            remarks.append(tag)
+    if not remarks:
+        return []
+    blocks = np.flatnonzero(kinds == Kind.BLOCK)
+    is_border = (kinds == Kind.BLOCK) | (kinds == Kind.VOID)
+    is_border[tags.closings[blocks]] = True
+    runs = np.cumsum(is_border)
+    is_seen = ~tags.is_blank & ~tags.covered(np.array(remarks, np.int64)) & (kinds != Kind.SKIP)
+    seen_runs = set(runs[is_seen].tolist())
+    return [tag for tag in remarks if int(runs[tag]) in seen_runs]
 
 
 def _links(tags: Tags, kinds: Ints) -> list[int]:

@@ -21,6 +21,9 @@ from refinery.extract.tag_texts import Drawing, read_tag_texts
         ('<p>1<span class="sr-only">/</span>2</p>', "1/2"),
         ('<p><span class="credit-editsections">Ann</span></p>', "Ann"),
         ("<p>x <span hidden class='sr-only'>y</span></p>", "x"),
+        # The cell shows an icon, which says what the remark says.
+        ('<table><td>x <span class="sr-only">y</span></table>', "x"),
+        ('<table><td><svg></svg><span class="sr-only">Yes</span></table>', "Yes"),
     ],
 )
 def test_only_marks_beside_the_text_are_left_out(body: str, text: str) -> None:
