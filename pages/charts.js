@@ -160,11 +160,11 @@
     return {
       traces: groups.reverse(), // the first group is drawn last, above the others
       layout: {
-        hovermode: "closest", showlegend: true, height: 380, margin: { l: 80, r: 64, t: 24, b: 90 },
+        hovermode: "closest", showlegend: true, height: 420, margin: { l: 72, r: 64, t: 24, b: 130 },
         legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0, traceorder: "reversed", font: { color: colour("ink") } },
         xaxis: {
           tickvals: data.axes.map((_, i) => i), ticktext: data.axes.map((axis) => axis.name),
-          range: [-0.15, data.axes.length - 0.6], showgrid: false, zeroline: false, tickangle: -20,
+          range: [-0.15, data.axes.length - 0.6], showgrid: false, zeroline: false, tickangle: -40,
         },
         yaxis: { visible: false, range: [-0.06, 1.06] },
         shapes: data.axes.map((_, i) => ({ type: "line", x0: i, x1: i, y0: 0, y1: 1, line: { color: colour("soft"), width: 1 } })),
