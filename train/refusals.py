@@ -102,7 +102,7 @@ def _asynchronous_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[s
         ),
         f"model.mup_base_width {facts.model.mup_base_width}: muP has a rate for each kind of "
         "matrix, servers have one for all; leave mup_base_width out": (
-            facts.model.width_ratio != 1.0
+            facts.model.width_ratio != 1.0 or facts.model.mup_base_depth is not None
         ),
         **_degrees_beyond_one(settings.parallel, "a worker holds the whole model"),
         f"parallel.dp_replicate {settings.parallel.dp_replicate}: asynchronous.workers says how "
@@ -357,10 +357,10 @@ def _microbatch_faults(settings: TrainSettings, data_ranks: int) -> Iterator[str
 def _rate_faults(settings: TrainSettings, facts: RunFacts) -> Iterator[str]:
     """A peak that the recipe leaves open and nobody has published."""
     model, schedule = facts.model, settings.schedule
-    if schedule.peak_lr is None and model.width_ratio != 1.0:
+    if schedule.peak_lr is None and (model.width_ratio, model.depth_ratio) != (1.0, 1.0):
         yield (
             f"schedule.peak_lr: with model.mup_base_width {model.mup_base_width} it is the rate of the model "
-            "of that width; give a number"
+            "of that width (and of mup_base_depth, where that is given); give a number"
         )
         return
     try:

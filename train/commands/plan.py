@@ -164,7 +164,7 @@ def _show_groups(console: Console, settings: TrainSettings, facts: RunFacts) -> 
             f"{group.tensors:,}",
             f"{group.parameters:,}",
             "adamw" if is_other else optimizer.name,
-            f"{optimizer.weight_decay:g}" if group.kind.decays else "none",
+            f"{optimizer.weight_decay * group.kind.decay_scale:g}" if group.kind.decays else "none",
             f"x {group.kind.lr_scale:g}",
             group.example,
         )

@@ -20,6 +20,8 @@ from train.model.sizes import with_size
 from train.model.transformer import build_model
 from train.optim.config import OptimizerConfig
 from train.optim.groups import Transfer, build_optimizer, kind_of
+from train.recipe_facts import judge_recipe
+from train.settings import load_train_settings
 from train.transfer import page
 from train.transfer.coordinates import CheckConfig, check_coordinates, made_batch
 
@@ -208,3 +210,25 @@ def test_a_layer_that_does_not_move_is_a_fault() -> None:
     assert not still.transfers
     assert add_arguments is not None
     assert page.NAMES == {"width": "muP", "depth": "CompleteP"}
+
+
+def test_a_deeper_model_needs_the_rate_that_was_tuned(tmp_path: Path) -> None:
+    settings = load_train_settings(
+        write_recipe(tmp_path, width=64, num_heads=4, mup_base_width=64, mup_base_depth=1)
+    )
+
+    with pytest.raises(SettingsError, match=r"schedule\.peak_lr: with model\.mup_base_width 64"):
+        judge_recipe(settings, 1)
+
+
+def test_a_plan_shows_the_decay_and_rate_of_hidden_matrices(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = write_recipe(tmp_path, width=64, num_heads=4, mup_base_width=32, mup_base_depth=2)
+    changes = ["--set", "schedule.peak_lr=0.01", "--set", "optimizer.weight_decay=0.125"]
+
+    main(["plan", "--recipe", str(recipe), *changes])
+
+    row = next(line for line in capsys.readouterr().out.splitlines() if " matrix " in line)
+    assert "0.25" in row
+    assert "x 0.5" in row
