@@ -12,7 +12,7 @@ from refinery.sources.files import DECODE_ERRORS
 from refinery.sources.members import BROKEN
 from refinery.sources.record import Broken, Outcome, short_message
 from refinery.sources.rows import row_outcome
-from refinery.sources.text_lines import decode_line, plain_stream
+from refinery.sources.text_lines import decode_line, first_line, plain_stream
 
 # Cells are divided as Latin-1, which gives every byte back: delimiters, quotes and line ends are the
 # same bytes in all charsets of files, and each row is decoded by itself.
@@ -36,6 +36,7 @@ def read_csv(
     number = 0
     try:
         plain, encoding = plain_stream(stream, charset)
+        delimiter = delimiter_of(first_line(plain).decode(_BYTES), delimiter)
         text = io.TextIOWrapper(plain, encoding=_BYTES, newline="")
         # Without a bound, a few bytes of gzip would become one line of gigabytes.
         lines = iter(lambda: text.readline(4 * max_bytes), "")
@@ -57,6 +58,11 @@ def read_csv(
             number += 1
     except (*DECODE_ERRORS, csv.Error) as error:
         yield Broken(offset=number, reason=BROKEN, message=short_message(error))
+
+
+def delimiter_of(header: str, usual: str) -> str:
+    """What divides a header line: the usual sign where it is in it, else that of other programs."""
+    return next((sign for sign in (usual, ";", "\t", "|", ",") if sign in header), usual)
 
 
 def _decoded(

@@ -13,9 +13,11 @@ import pyarrow.orc as orc
 import pyarrow.parquet as pq
 
 from refinery.sources.config import Format
+from refinery.sources.csv_files import delimiter_of
 from refinery.sources.files import DECODE_ERRORS, open_compressed
 from refinery.sources.formats import format_of
 from refinery.sources.forms import form_of
+from refinery.sources.text_lines import charset_of_file
 
 HEAD_BYTES = 1 << 16
 MOST_ROW_BYTES = 8 << 20
@@ -90,16 +92,13 @@ def _json_rows(stream: BinaryIO) -> Iterator[dict[str, Any]]:
 
 def _csv_rows(stream: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
     data = stream.read(MOST_ROW_BYTES)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode(
-            "gb18030", errors="replace"
-        )  # columns and lengths are all that is looked at
-    delimiter = "\t" if format_of(name).variant == "tsv" else ","
-    for number, row in enumerate(
-        csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    ):
+    text = data.decode(charset_of_file(data, None) or "utf-8", "replace").lstrip("\ufeff\r\n")
+    usual = "\t" if format_of(name).variant == "tsv" else ","
+    header, _, rest = text.partition("\n")
+    delimiter = delimiter_of(header, usual)
+    names = [cell.strip() for cell in next(csv.reader([header], delimiter=delimiter), [])]
+    rows = csv.DictReader(io.StringIO(rest, newline=""), fieldnames=names, delimiter=delimiter)
+    for number, row in enumerate(rows):
         if number == ROWS:
             return
         row.pop(None, None)

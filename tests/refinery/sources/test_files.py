@@ -9,6 +9,7 @@ import pytest
 import zstandard
 from fastwarc.stream_io import Lz4Writer
 
+from refinery.sources import peek
 from refinery.sources.config import FieldMapping, ReadLimits, SourceConfig
 from refinery.sources.csv_files import read_csv
 from refinery.sources.files import open_compressed, read_whole, read_zip
@@ -150,6 +151,18 @@ def test_short_cells_of_a_short_csv_keep_its_charset(encoding: str, text: str) -
         f"{text}\n{text}", text,
     ]  # fmt: skip
     assert len(rows) == 2
+
+
+@pytest.mark.parametrize("sign", [";", "\t", "|", ","])
+def test_a_header_shows_what_divides_the_cells(sign: str) -> None:
+    data = f'id{sign}text\n1{sign}"Grüße, aus; Köln | heute"\n'.encode()
+
+    (row,) = read_csv(io.BytesIO(data), delimiter=",", fields=FieldMapping(), max_bytes=99)
+
+    assert isinstance(row, Fetch)
+    assert row.payload.decode() == "Grüße, aus; Köln | heute"
+    (seen,) = peek._csv_rows(io.BytesIO(data), "a.csv")
+    assert seen == {"id": "1", "text": "Grüße, aus; Köln | heute"}
 
 
 def test_csv_cells_may_hold_line_ends_and_delimiters() -> None:
