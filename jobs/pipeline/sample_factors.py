@@ -5,6 +5,7 @@ A source of one file is in the sample whole; its documents are there already, wh
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -81,8 +82,9 @@ def measure_factors(
         (stage, table): weighted(found, factors, in_bytes)
         for (stage, table), found in _rows_by_source(*published).items()
     }
-    splits = (manifest.train, manifest.heldout)
-    texts = {name: float(s.text_bytes) for split in splits for name, s in split.sources.items()}
+    texts: Counter[str] = Counter()
+    for split in (manifest.train, manifest.heldout):
+        texts.update({name: source.text_bytes for name, source in split.sources.items()})
     text = weighted(texts, factors, in_bytes)
     return Factors(
         bytes=in_bytes,
