@@ -117,7 +117,7 @@ _SINCE_0_2 = {
     "precision": ("tf32",),
     "checkpoint": ("max_failed_saves", "retry_seconds"),
     "metrics": ("sinks",),
-    "parallel": ("reduction",),
+    "parallel": ("reduction", "sentinel_every_steps"),
     "evaluation": ("tasks",),
 }
 _BLOCKS_SINCE_0_2 = ("stability",)  # null in a recipe that says nothing of them

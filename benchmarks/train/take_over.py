@@ -20,11 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 import torch.distributed as dist
 
 from benchmarks.record import argument_parser, record
 from benchmarks.train.chaos import state_sha256
-from benchmarks.train.chaos_faults import PLAN_VARIABLE, strike
+from benchmarks.train.chaos_faults import FAULTS, PLAN_VARIABLE, strike
 from tests.support.datasets import DatasetShape, write_dataset
 from train import sections
 from train.parallel.tree import TreeStrategy
@@ -37,6 +38,7 @@ from train.supervisor.links import AgentLinks
 
 HOST = "host-0"
 STEPS, STRUCK_STEP = 6, 3
+FLIP = "lowest bit of a gradient"  # at the place "backward"; at step 3 the sentinel looks at micro-batch 5
 PLACES = (
     "data",
     "forward-backward",
@@ -68,7 +70,7 @@ class Bench:
             "model": {"preset": "gpt2-test", "dropout": 0.1},
             "optimizer": {"max_grad_norm": 0.5},
             "batch": {"sequences": 15, "microbatch": 2},
-            "parallel": {"reduction": "tree"},
+            "parallel": {"reduction": "tree", "sentinel_every_steps": 1},
             "evaluation": None,
             "checkpoint": {"every_steps": STEPS, "export": False, "retry_seconds": 0.1},
             "metrics": {"tensorboard": False, "peak_flops": 1e12},
@@ -106,12 +108,12 @@ class Bench:
             assert self.run(self.recipe(output.name), 1) == 0
         return state_sha256(output)
 
-    def kill(self, place: str, *, ranks: int, rank: int) -> dict[str, Any]:
-        """Kill one rank at a place of a step; what became of the run."""
-        name = f"{place.replace(' ', '-')}-{rank}-of-{ranks}"
+    def kill(self, place: str, *, ranks: int, rank: int, fault: str = "SIGKILL") -> dict[str, Any]:
+        """Let a fault strike one rank at a place of a step; what became of the run."""
+        name = f"{fault}-{place}-{rank}-of-{ranks}".replace(" ", "-")
         recipe, plan = self.recipe(name), self.folder / "plan.json"
         fields = {
-            "fault": "SIGKILL",
+            "fault": fault,
             "rank": rank,
             "section": place,
             "step": STRUCK_STEP,
@@ -129,6 +131,7 @@ class Bench:
         found = {
             "exit_code": code,
             "attempts": sum(event["kind"] == "attempt" for event in events),
+            "causes": [event["cause"] for event in events if event["kind"] == "take_over"],
             "taken_over_by": [event["ranks"] for event in events if event["kind"] == "take_over"],
             "steps_written": [one["step"] for one in records],
             "seconds_until_the_step_was_done": round(after - struck, 3),
@@ -156,6 +159,7 @@ def strike_within_steps() -> None:
 
     def with_gradient(*args: Any, **more: Any) -> Any:
         found = gradient(*args, **more)
+        FAULTS[FLIP] = lambda: found[:1].view(torch.int32).bitwise_xor_(1)
         strike("backward", step)
         return found
 

@@ -29,6 +29,7 @@ from train.loop.plan import StepSpan
 from train.loop.records import step_record
 from train.loop.replays import NOT_FINITE
 from train.loop.rollback import roll_back
+from train.loop.sentinel import sentinel_of
 from train.loop.signals import AsksToStop, StopFlag
 from train.loop.sinks import METRICS_NAME, Sink, open_sinks
 from train.loop.swaps import SwapQueue, swaps_of_run, with_swap
@@ -108,7 +109,7 @@ def _run_phase(
     while True:
         run = open_run(swapped, world)
         run.trainer.has_request = lambda: world.is_first and swaps.has_request()
-        run.trainer.take_over = take_over_of(run)
+        run.trainer.take_over, run.trainer.check = take_over_of(run), sentinel_of(run)
         run.tasks.check()
         run.checkpoints.resume(is_fresh=is_fresh)
         if world.is_first:

@@ -150,6 +150,7 @@ class Trainer:
         consumed: What the steps have read so far.
         has_request: Whether this rank sees a request for other settings.
         take_over: Goes on without a lost rank; None: the step fails.
+        check: Looks for wrong bits before gradients are added, with the factor of each loss; None: nobody does.
         step: The next step to do.
     """
 
@@ -166,6 +167,7 @@ class Trainer:
     consumed: Consumed = field(default_factory=Consumed)
     has_request: Callable[[], bool] = lambda: False
     take_over: TakesOver | None = None
+    check: Callable[[StepSpan, float], None] | None = None
     step: int = 0
 
     def take_course(self, interventions: Interventions) -> None:
@@ -217,12 +219,15 @@ class Trainer:
     ) -> _Summed:
         """Forward, backward and the sums over all ranks, also where one is lost meanwhile."""
         scale, readers, summed = self._backward_scale(span), self.strategy.readers, None
+        check = self.check
         while True:
             counted = (item.counted(meter, readers=readers) for item in items)
             try:
                 with section("forward-backward", step=self.step):
                     self.strategy.accumulate(counted, meter, backward_scale=scale)
                 with section("reduce", step=self.step):
+                    if check is not None:
+                        check(span, scale)
                     summed = self._reduce(meter, scale, stop_asked=stop_asked)
                     if self.take_over is not None:
                         self.world.barrier()  # nobody makes the update before all have its sums
@@ -233,6 +238,7 @@ class Trainer:
                 more = self.take_over(span, error, has_sums=summed is not None)
             if more is None and summed is not None:
                 return summed
+            check = None  # who was lost may have been named
             items = more or iter(())
 
     def _reduce(self, meter: LossMeter, backward_scale: float, *, stop_asked: bool) -> _Summed:

@@ -46,6 +46,21 @@ class ParallelConfig(Settings):
         description="how data ranks add their gradients; tree: the same bits for any number of them, in an "
         "order that micro-batches have",
     )
+    sentinel_every_steps: int | None = Field(
+        default=None,
+        gt=0,
+        description="every so many steps another rank computes a random micro-batch too, and all compare their weights: "
+        "who has other bits is named and leaves; needs reduction tree; null: never",
+    )
+
+    @model_validator(mode="after")
+    def _sentinel_needs_tree(self) -> Self:
+        if self.sentinel_every_steps is not None and self.reduction != "tree":
+            raise ValueError(
+                "sentinel_every_steps compares bits of one micro-batch, which reduction: tree alone keeps "
+                f"apart; reduction is {self.reduction}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _sequence_needs_tensor(self) -> Self:

@@ -9,7 +9,8 @@ the number is minus zero.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -140,6 +141,12 @@ def sum_in_tree(
     return whole[:size]
 
 
+def digest_of(vector: Tensor) -> str:
+    """SHA-256 of the bytes of a tensor."""
+    data = vector.detach().reshape(-1).contiguous().cpu().view(torch.uint8).numpy()
+    return hashlib.sha256(data).hexdigest()
+
+
 @dataclass(kw_only=True)
 class _Work:
     """What a rank has done of a step.
@@ -148,12 +155,14 @@ class _Work:
         leaves: The micro-batches whose gradients it has, in the order in which they were added.
         counted: What each of them counted.
         by_rank: The leaves of each rank; None where that follows from their number.
+        digest: SHA-256 of the gradient of the watched leaf, on the rank that has it.
     """
 
     leaves: list[int] = field(default_factory=list)
     sums: LeafSums = field(default_factory=LeafSums)
     counted: list[StepSums] = field(default_factory=list)
     by_rank: list[list[int]] | None = None
+    digest: str | None = None
 
 
 @dataclass(kw_only=True)
@@ -163,6 +172,7 @@ class TreeStrategy:
     Attributes:
         autocast: The type that forward passes compute in; None: that of the weights.
         share: Which leaves this rank reads; `block` is the number of rows of one.
+        watched: The leaf of a step whose digest is kept, because another rank computes it too.
     """
 
     model: nn.Module
@@ -173,6 +183,7 @@ class TreeStrategy:
     copies: int = 1
     readers: int = 1
     parts: Sequence[nn.Module] = field(init=False)
+    watched: Callable[[int], int | None] = lambda step: None
     _work: _Work = field(default_factory=_Work)
     _is_left: bool = False  # whether the step goes on that a lost rank has interrupted
 
@@ -206,9 +217,24 @@ class TreeStrategy:
         self._is_left = False
         for batch in batches:
             gradient = self._gradient(batch, meter, backward_scale=backward_scale)
+            if batch.number == self.watched(batch.step):
+                self._work.digest = digest_of(gradient)
             self._work.sums.add(batch.number, gradient)
             self._work.counted.append(meter.take())
             self._work.leaves.append(batch.number)
+
+    @property
+    def digest(self) -> str | None:
+        """SHA-256 of the gradient of the watched leaf of this step; None on ranks that did not compute it."""
+        return self._work.digest
+
+    def digest_again(self, batch: Any, meter: LossMeter, *, backward_scale: float) -> str:
+        """Compute a micro-batch of another rank, for its digest alone; nothing that is trained changes."""
+        kept = [buffer.clone() for buffer in self.model.buffers()]
+        gradient = self._gradient(batch, meter, backward_scale=backward_scale)
+        for buffer, before in zip(self.model.buffers(), kept, strict=True):
+            buffer.copy_(before)
+        return digest_of(gradient)
 
     def _gradient(self, batch: Any, meter: LossMeter, *, backward_scale: float) -> Tensor:
         """The gradient of one micro-batch alone, as one vector."""
@@ -229,7 +255,7 @@ class TreeStrategy:
     def total(self, meter: LossMeter, *, stop_asked: bool) -> StepTotals:
         """See `Strategy`; sums of losses are added in the order of the leaves as well."""
         world, own = self.world, [one.pack() for one in self._work.counted]
-        leaves = self._leaves_by_rank()
+        leaves = self.leaves_by_rank()
         before = meter.take()
         nothing = meter.sums.pack()
         votes = replace(
@@ -238,8 +264,6 @@ class TreeStrategy:
             requests=before.requests,
         )
         rows = [votes.pack(), *own, *[nothing] * (max(map(len, leaves)) - len(own))]
-        for one in self._work.counted:
-            meter.sums.add_(one)
         every = world.gather(torch.stack(rows).reshape(-1)).view(world.size, len(rows), -1)
         of_leaf = {
             leaf: every[rank, 1 + number]
@@ -247,11 +271,16 @@ class TreeStrategy:
             for number, leaf in enumerate(numbers)
         }
         in_order = torch.stack([of_leaf[leaf] for leaf in sorted(of_leaf)])
+        for (
+            one
+        ) in self._work.counted:  # not before: where a rank is lost meanwhile, more are counted
+            meter.sums.add_(one)
         totals = meter.totals_of(in_order.sum(0) + every[:, 0].sum(0))
-        meter.take()  # where a rank is lost now, more micro-batches are counted, each from zero
+        meter.take()
         return totals
 
-    def _leaves_by_rank(self) -> list[list[int]]:
+    def leaves_by_rank(self) -> list[list[int]]:
+        """The leaves of each rank in this step; all of them call it."""
         if self._work.by_rank is None:
             own = torch.tensor([len(self._work.leaves)], device=self.world.device)
             self._work.by_rank = leaves_by_rank(int(self.world.sum(own)), self.world.size)
@@ -261,7 +290,7 @@ class TreeStrategy:
         gradients = filled_gradients(self.parts)
         sizes = [one.numel() for one in gradients.values()]
         whole = sum_in_tree(
-            self._work.sums, leaves=self._leaves_by_rank(), size=sum(sizes), world=self.world
+            self._work.sums, leaves=self.leaves_by_rank(), size=sum(sizes), world=self.world
         )
         for gradient, part in zip(gradients.values(), torch.split(whole, sizes), strict=True):
             gradient.copy_(part.view_as(gradient))

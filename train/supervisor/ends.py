@@ -100,6 +100,7 @@ def _cause_of_words(words: Words, end: RankEnd) -> str:
     by_class = (
         ("settings", "SettingsError"),
         ("not_finite", "NotFiniteError"),
+        ("bit_flip", "BitFlipError"),
         ("damaged_checkpoint", "CheckpointDamageError"),
         ("memory", "MemoryError"),
         ("device_memory", "OutOfMemoryError"),

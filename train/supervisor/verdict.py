@@ -60,6 +60,7 @@ CAUSES: dict[str, Cause] = {
     "stopped": Cause("general", "a rank was stopped and not continued", True),
     "hang": Cause("general", "a rank did not go on", True),
     "collective": Cause("general", "ranks lost each other, and nothing failed before", True),
+    "bit_flip": Cause("general", "a rank has other bits than the others", True),
     "host_lost": Cause("general", "a host is gone", True),
     "asked_from_outside": Cause("general", "a rank was asked to stop, the supervisor was not"),
 }

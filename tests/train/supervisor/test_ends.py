@@ -11,6 +11,7 @@ import pytest
 
 from schemas.errors import ContractError, PipelineError, SettingsError
 from train.checkpoint.index import CheckpointDamageError
+from train.loop.sentinel import BitFlipError
 from train.loop.trainer import NotFiniteError
 from train.supervisor.ends import RankEnd, cause_of, root_end
 from train.supervisor.words import Words, fingerprint
@@ -63,6 +64,7 @@ class HopelessError(PipelineError):
         ({"code": 1, "words": raised(PermissionError(errno.EACCES, "no"))}, "read_only"),
         ({"code": 2, "words": raised(SettingsError("no such preset"))}, "settings"),
         ({"code": 1, "words": raised(NotFiniteError("nan", entity="step 3"))}, "not_finite"),
+        ({"code": 1, "words": raised(BitFlipError("rank 1 differs"))}, "bit_flip"),
         ({"code": 3, "words": raised(ContractError("cut", entity="a.parquet"))}, "bad_data"),
         ({"code": 3, "words": raised(ContractError("of another run"))}, "contract"),
         ({"code": 3, "section": "data", "words": raised(ContractError("torn"))}, "bad_data"),

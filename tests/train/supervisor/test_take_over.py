@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.train.take_over import Bench
+from benchmarks.train.take_over import FLIP, Bench
 from schemas.errors import SettingsError
 from train.sections import TOLD_OF_GENERATION
 from train.supervisor.attempt import Attempt, RankState
@@ -125,7 +125,19 @@ def test_the_weights_are_those_of_a_run_on_one_rank_that_nothing_struck(
     found = bench.kill(place, ranks=3, rank=rank)
 
     others = [number for number in range(3) if number != rank]
+    assert found["causes"] == ["killed"]
     assert (found["exit_code"], found["attempts"]) == (0, 1)
     assert found["taken_over_by"] == [others]
     assert found["steps_written"] == [0, 1, 2, 3, 4, 5]  # also where the writer is lost
     assert found["is_equal"]
+
+
+@pytest.mark.slow
+@pytest.mark.distributed
+def test_a_rank_with_a_flipped_bit_is_named_and_the_others_end_with_the_right_weights(
+    bench: Bench,
+) -> None:
+    found = bench.kill("backward", ranks=3, rank=2, fault=FLIP)
+
+    assert (found["causes"], found["taken_over_by"]) == (["bit_flip"], [[0, 1]])
+    assert (found["exit_code"], found["attempts"], found["is_equal"]) == (0, 1, True)

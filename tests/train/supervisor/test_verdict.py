@@ -30,7 +30,7 @@ def failure(
         ("full_disk", 1, 93), ("port_in_use", 1, 93), ("device_memory", 1, 93),
         ("kernel_memory", 3, 1), ("memory", 3, 1), ("killed", 3, 1), ("signal", 3, 1), ("crash", 3, 1),
         ("exit", 3, 1), ("exception", 3, 1), ("stopped", 3, 1), ("hang", 3, 1), ("collective", 3, 1),
-        ("host_lost", 3, 1), ("asked_from_outside", 3, 1),
+        ("host_lost", 3, 1), ("bit_flip", 3, 1), ("asked_from_outside", 3, 1),
     ],
 )  # fmt: skip
 def test_each_cause_is_tried_again_as_often_as_its_rule_says(
@@ -46,7 +46,7 @@ def test_each_cause_is_tried_again_as_often_as_its_rule_says(
 
 
 def test_the_table_above_names_every_cause() -> None:
-    assert len(CAUSES) == 23
+    assert len(CAUSES) == 24
 
 
 def test_two_entities_in_turn_stop_at_the_general_ceiling() -> None:
