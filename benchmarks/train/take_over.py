@@ -159,7 +159,11 @@ def strike_within_steps() -> None:
 
     def with_gradient(*args: Any, **more: Any) -> Any:
         found = gradient(*args, **more)
-        FAULTS[FLIP] = lambda: found[:1].view(torch.int32).bitwise_xor_(1)
+
+        def flip() -> None:
+            found[:1].view(torch.int32).bitwise_xor_(1)
+
+        FAULTS[FLIP] = flip
         strike("backward", step)
         return found
 

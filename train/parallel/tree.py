@@ -144,7 +144,7 @@ def sum_in_tree(
 def digest_of(vector: Tensor) -> str:
     """SHA-256 of the bytes of a tensor."""
     data = vector.detach().reshape(-1).contiguous().cpu().view(torch.uint8).numpy()
-    return hashlib.sha256(data).hexdigest()
+    return hashlib.sha256(data.tobytes()).hexdigest()
 
 
 @dataclass(kw_only=True)
