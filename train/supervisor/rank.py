@@ -14,6 +14,7 @@ from pathlib import Path
 
 from schemas.errors import run_main
 from train import sections
+from train.distributed.broken import is_of_collective
 from train.supervisor.words import Words
 
 _PR_SET_PDEATHSIG = 1
@@ -69,7 +70,9 @@ def live(run_rank: Callable[[list[str]], int], argv: list[str], *, stack: Path) 
         run_main(told, argv)
     except SystemExit as leaving:
         return int(leaving.code or 0)
-    except BaseException:
-        traceback.print_exc()
+    except BaseException as error:
+        # That ranks lost each other follows from what one of them met, and people should read that one.
+        traceback.print_exc(file=file if is_of_collective(error) else sys.stderr)
+        file.flush()
         sys.stderr.flush()
     return 1

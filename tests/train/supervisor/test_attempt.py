@@ -131,6 +131,30 @@ def test_a_rank_ends_with_the_code_of_its_run(tmp_path: Path, left: int, code: i
     assert (tmp_path / "attempt" / "rank.stack").exists()
 
 
+@pytest.mark.parametrize("is_collective", [False, True])
+def test_only_what_a_rank_met_itself_is_printed(
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_collective: bool,
+) -> None:
+    """A rank that lost its peers leaves its traceback beside its stack."""
+    stack = tmp_path / "rank.stack"
+    monkeypatch.setattr("train.supervisor.rank.is_of_collective", lambda error: is_collective)
+
+    def fail(argv: list[str]) -> int:
+        raise RuntimeError("met")
+
+    pid = os.fork()
+    if pid == 0:
+        os._exit(live(fail, [], stack=stack))
+    os.waitpid(pid, 0)
+
+    printed, kept = capfd.readouterr().err, stack.read_text(encoding="utf-8")
+    assert ("Traceback" in printed, "Traceback" in kept) == (not is_collective, is_collective)
+
+
 def test_progress_counts_the_steps_of_all_phases(tmp_path: Path) -> None:
     job = Job(output=tmp_path / "run", argv=[], ranks_per_host=1, session="s",
               config=SupervisionConfig(), phases=[tmp_path / "first"])  # fmt: skip
