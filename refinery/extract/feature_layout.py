@@ -19,7 +19,7 @@ from refinery.extract.hidden import Hidden
 from refinery.extract.hints import NUM_HINTS
 from refinery.extract.tag_kinds import NAME_WORDS
 
-FEATURES_VERSION = 5
+FEATURES_VERSION = 6
 
 # Names of elements that a block may stand in; a flag each.
 ANCESTORS = (

@@ -24,7 +24,7 @@ from refinery.extract.hints import NUM_HINTS
 from schemas.fingerprints import sha256_hex
 
 NAMES_SHA256 = "540faa4a4e970c3df0d9f8c83bdf51596fc9e4b20b5a9a1b5f28d92e93bcefc7"
-WEIGHTS_SHA256 = "973304002a7ccf650661cb8037d4f388e064b78ff1fcaa4addf6bd7c7d3ec16f"
+WEIGHTS_SHA256 = "257875395c51cab75b1734fb7dd66125d098cf38a393a097c197ebf4555dae37"
 
 
 def test_the_order_of_features_is_that_of_the_shipped_weights() -> None:
@@ -35,7 +35,7 @@ def test_the_order_of_features_is_that_of_the_shipped_weights() -> None:
     )
     assert weights_sha256() == WEIGHTS_SHA256
     card = importlib.resources.files("refinery.extract.weights").joinpath("blocks.json")
-    assert json.loads(card.read_text())["features_version"] == FEATURES_VERSION == 5
+    assert json.loads(card.read_text())["features_version"] == FEATURES_VERSION == 6
 
 
 @pytest.mark.parametrize(
