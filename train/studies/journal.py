@@ -20,6 +20,7 @@ from train.studies.spaces import as_params, as_values, distributions
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
 JOURNAL_NAME, QUEUE_NAME = "search.journal", "queue"
@@ -42,12 +43,15 @@ class Ledger:
     """The trials of a search; values are as the measure has them, lower being better where `sign` is 1.
 
     Args:
-        study: Optuna's.
+        storage: Optuna's, of one study.
         config: The search.
     """
 
-    def __init__(self, study: optuna.Study, config: SearchConfig) -> None:
-        self.study, self._config = study, config
+    def __init__(self, storage: BaseStorage, config: SearchConfig) -> None:
+        import optuna
+
+        self.study: optuna.Study = optuna.load_study(study_name=_STUDY, storage=storage)
+        self._storage, self._config = storage, config
 
     def trials(self) -> list[FrozenTrial]:
         """All trials by their numbers."""
@@ -83,11 +87,11 @@ class Ledger:
 
     def report(self, trial: FrozenTrial, rung: int, value: float) -> None:
         """The measure of a trial at a rung."""
-        self.study._storage.set_trial_intermediate_value(trial._trial_id, rung, value)
+        self._storage.set_trial_intermediate_value(self._id(trial), rung, value)
 
     def note(self, trial: FrozenTrial, why: str) -> None:
         """Why a trial will be given up when its measure is reported."""
-        self.study._storage.set_trial_user_attr(trial._trial_id, WHY, why)
+        self._storage.set_trial_user_attr(self._id(trial), WHY, why)
 
     def complete(self, trial: FrozenTrial, value: float) -> None:
         """A trial came to its end."""
@@ -99,7 +103,11 @@ class Ledger:
 
         self.note(trial, why)
         state = TrialState.FAIL if failed else TrialState.PRUNED
-        self.study._storage.set_trial_state_values(trial._trial_id, state)
+        self._storage.set_trial_state_values(self._id(trial), state)
+
+    def _id(self, trial: FrozenTrial) -> int:
+        study_id = self._storage.get_study_id_from_name(_STUDY)
+        return self._storage.get_trial_id_from_study_id_trial_number(study_id, trial.number)
 
 
 @contextmanager
@@ -109,7 +117,7 @@ def open_ledger(folder: Path, config: SearchConfig) -> Iterator[Ledger]:
         yield Ledger(_open(folder), config)
 
 
-def _open(folder: Path) -> optuna.Study:
+def _open(folder: Path) -> BaseStorage:
     quiet_optuna()
     import optuna
     from optuna.storages import JournalStorage
@@ -118,10 +126,9 @@ def _open(folder: Path) -> optuna.Study:
     path = folder / JOURNAL_NAME
     _cut_torn_line(path)
     backend = JournalFileBackend(str(path), lock_obj=_HeldElsewhere())  # type: ignore[arg-type]
-    study: optuna.Study = optuna.create_study(
-        study_name=_STUDY, storage=JournalStorage(backend), load_if_exists=True
-    )
-    return study
+    storage = JournalStorage(backend)
+    optuna.create_study(study_name=_STUDY, storage=storage, load_if_exists=True)
+    return storage
 
 
 def _cut_torn_line(path: Path) -> None:
