@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -81,24 +81,24 @@ def identify(texts: list[str], config: LanguageConfig) -> list[Language]:
     """
     systems = [SYSTEMS[int(best)] for best in system_weights(texts).argmax(axis=1)]
     samples = [sample_of(text, config.sample_chars) for text in texts]
-    first = _predict(samples, config, labels=1)
+    chances = _predict(samples, config)
     found = [
-        Language(*chances[0]) if sample and chances else Language(UNKNOWN, 0.0)
-        for sample, chances in zip(samples, first, strict=True)
+        own.best() if sample and own else Language(UNKNOWN, 0.0)
+        for sample, own in zip(samples, chances, strict=True)
     ]
     again = [
-        (doc, form)
+        doc
         for doc, sample in enumerate(samples)
         if sample and not _is_plain(found[doc], systems[doc], texts[doc])
-        for form in sorted({sample, sample.lower()})
     ]
-    better: dict[int, Language] = {}
-    forms = _predict([form for _, form in again], config, labels=_LABELS_TRIED)
-    for (doc, _), chances in zip(again, forms, strict=True):
-        language = _among(systems[doc], texts[doc], chances)
-        if doc not in better or language.score > better[doc].score:
-            better[doc] = language
-    return [better.get(doc, language) for doc, language in enumerate(found)]
+    lower = {doc: samples[doc].lower() for doc in again}
+    changed = [doc for doc in again if lower[doc] != samples[doc]]
+    in_lower = dict(zip(changed, _predict([lower[doc] for doc in changed], config), strict=True))
+    for doc in again:
+        forms = {samples[doc]: chances[doc], lower[doc]: in_lower.get(doc, chances[doc])}
+        judged = [_among(systems[doc], texts[doc], forms[form]) for form in sorted(forms)]
+        found[doc] = max(judged, key=lambda language: language.score)
+    return found
 
 
 def _is_plain(found: Language, system: str, text: str) -> bool:
@@ -111,29 +111,39 @@ def _may_be(label: str, system: str, text: str) -> bool:
     return writes(label, system)
 
 
-def _predict(
-    samples: Sequence[str], config: LanguageConfig, *, labels: int
-) -> list[list[tuple[str, float]]]:
-    """The model's likeliest labels for each sample, with their chances."""
+@dataclass(frozen=True)
+class _Chances:
+    """The likeliest labels of a sample as the model writes them, and their chances; the likeliest first."""
+
+    names: Sequence[str]
+    scores: Sequence[float]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[Language]:
+        for name, score in zip(self.names, self.scores, strict=True):
+            yield Language(name.removeprefix(_PREFIX), min(1.0, float(score)))
+
+    def best(self) -> Language:
+        return next(iter(self))
+
+
+def _predict(samples: Sequence[str], config: LanguageConfig) -> list[_Chances]:
     if not samples:
         return []
-    names, scores = load_model(model_path(config)).predict(list(samples), k=labels)
-    return [
-        [
-            (name.removeprefix(_PREFIX), min(1.0, float(score)))
-            for name, score in zip(own, chances, strict=True)
-        ]
-        for own, chances in zip(names, scores, strict=True)
-    ]
+    names, scores = load_model(model_path(config)).predict(list(samples), k=_LABELS_TRIED)
+    return list(map(_Chances, names, scores))
 
 
-def _among(system: str, text: str, chances: list[tuple[str, float]]) -> Language:
+def _among(system: str, text: str, chances: _Chances) -> Language:
     """The likeliest label among the languages that are written in a system, given that it is one of them."""
     if not chances:
         return Language(UNKNOWN, 0.0)
-    if not any(label in OWN_LABELS for label, _ in chances):
-        return Language(*chances[0])  # a model with labels that the table of systems does not know
-    written = {label: chance for label, chance in chances if _may_be(label, system, text)}
+    if not any(one.label in OWN_LABELS for one in chances):
+        # A model with labels that the table of systems does not know.
+        return chances.best()
+    written = {one.label: one.score for one in chances if _may_be(one.label, system, text)}
     total = sum(written.values())
     if not total:  # the model never saw such letters; one language alone may still write them
         only = sorted(LABELS.get(system, ()))

@@ -16,6 +16,9 @@ import unicodedata
 import numpy as np
 from numpy.typing import NDArray
 
+from refinery.compiled import Matrix, kernel
+from refinery.text.batch import Codes, Indices
+
 # First and last code points of the letters of each system; marks on them belong to it.
 _RANGES: dict[str, tuple[tuple[int, int], ...]] = {
     "Latn": (
@@ -103,6 +106,7 @@ OWN_LABELS = frozenset[str]().union(*LABELS.values())
 
 
 Weights = NDArray[np.float64]
+Table = NDArray[np.uint8]
 
 
 def writes(label: str, system: str) -> bool:
@@ -113,7 +117,7 @@ def writes(label: str, system: str) -> bool:
 
 
 @functools.cache
-def _table() -> NDArray[np.uint8]:
+def _table() -> Table:
     """[0x110000] the number of each code point's system, 0 for what is no letter and no mark."""
     table = np.zeros(0x110000, np.uint8)
     for name, ranges in _RANGES.items():
@@ -129,10 +133,8 @@ def system_weights(texts: list[str]) -> Weights:
     Kana counts as Han, and Han among Hangul counts as Hangul.
     """
     codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
-    docs = np.repeat(np.arange(len(texts)), [len(text) for text in texts])
-    cells = docs * len(SYSTEMS) + _table().take(codes)
-    counts = np.bincount(cells, minlength=len(texts) * len(SYSTEMS))
-    weights = counts.reshape(len(texts), len(SYSTEMS)) * _WEIGHTS
+    bounds = np.cumsum([0, *map(len, texts)], dtype=np.int64)
+    weights = count_systems(codes, bounds, _table(), len(SYSTEMS)) * _WEIGHTS
     weights[:, 0] = 0
     weights[:, _HANI] += weights[:, _KANA]
     weights[:, _KANA] = 0
@@ -141,6 +143,21 @@ def system_weights(texts: list[str]) -> Weights:
     weights[korean, _HANG] += weights[korean, _HANI]
     weights[korean, _HANI] = 0
     return weights
+
+
+@kernel
+def count_systems(
+    codes_C: Codes, bounds_D: Indices, table: Table, num_systems: int
+) -> Matrix[Indices]:
+    """[D, S] code points of each system in each document."""
+    counts_D = np.zeros((len(bounds_D) - 1, num_systems), np.int64)
+    for document in range(len(bounds_D) - 1):
+        own_C = codes_C[bounds_D[document] : bounds_D[document + 1]]
+        for char in range(len(own_C)):
+            code = own_C[char]
+            if code < len(table):
+                counts_D[document, table[code]] += 1
+    return counts_D
 
 
 def lines_by_system(text: str) -> dict[str, list[str]]:
@@ -170,20 +187,21 @@ def japanese_share(text: str) -> float:
     systems = _table().take(codes)
     num_kana = int((systems == _KANA).sum())
     han = codes[systems == _HANI]
-    own = han[np.isin(han, _japanese_only())]
+    own = han[_japanese_only().take(han)]
     num_own = len(own) if len(np.unique(own)) > 1 else 0
     return (num_kana + num_own) / max(1, num_kana + len(han))
 
 
 @functools.cache
-def _japanese_only() -> NDArray[np.uint32]:
-    han = [chr(point) for point in range(0x4E00, 0xA000)]
-    own = [
-        ord(char)
-        for char in han
-        if encodes(char, "shift_jis") and not encodes(char, "gb2312") and not encodes(char, "big5")
-    ]
-    return np.array(own, np.uint32)
+def _japanese_only() -> NDArray[np.bool_]:
+    """[0x110000] whether a code point is a kanji that is only Japanese."""
+    table = np.zeros(0x110000, np.bool_)
+    for point in range(0x4E00, 0xA000):
+        char = chr(point)
+        table[point] = (
+            encodes(char, "shift_jis") and not encodes(char, "gb2312") and not encodes(char, "big5")
+        )
+    return table
 
 
 def encodes(char: str, codec: str) -> bool:
