@@ -18,13 +18,15 @@ MOST_DATA_CHARS = 2_000_000
 _LANGUAGE = re.compile(
     r"<html\b[^>]{0,500}?\blang\s*=\s*[\"']?([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)", re.I
 )
+# Each kind with a word of it, by which a head without any is known at once.
 _DATES = (
-    re.compile(r'"datePublished"\s*:\s*"([^"]{8,40})"'),
-    re.compile(r"article:published_time[\"'][^>]{0,80}?content\s*=\s*[\"']([^\"']{8,40})"),
-    re.compile(r"content\s*=\s*[\"']([^\"']{8,40})[\"'][^>]{0,80}?article:published_time"),
-    re.compile(r"itemprop\s*=\s*[\"']datePublished[\"'][^>]{0,80}?(?:content|datetime)\s*=\s*[\"']([^\"']{8,40})"),
-    re.compile(r"<time\b[^>]{0,200}?\bdatetime\s*=\s*[\"']([^\"']{8,40})"),
+    ("datePublished", r'"datePublished"\s*:\s*"([^"]{8,40})"'),
+    ("article:published_time", r"article:published_time[\"'][^>]{0,80}?content\s*=\s*[\"']([^\"']{8,40})"),
+    ("article:published_time", r"content\s*=\s*[\"']([^\"']{8,40})[\"'][^>]{0,80}?article:published_time"),
+    ("datePublished", r"itemprop\s*=\s*[\"']datePublished[\"'][^>]{0,80}?(?:content|datetime)\s*=\s*[\"']([^\"']{8,40})"),
+    ("<time", r"<time\b[^>]{0,200}?\bdatetime\s*=\s*[\"']([^\"']{8,40})"),
 )  # fmt: skip
+_DATE_PATTERNS = tuple((word, re.compile(pattern)) for word, pattern in _DATES)
 _ISO_DATE = re.compile(r"((?:19|20)\d\d)[-/.]?([01]\d)[-/.]?([0-3]\d)")
 _LINKED_DATA = re.compile(
     r"<script\b[^>]{0,300}?application/ld\+json[^>]{0,300}?>(.*?)</script", re.DOTALL | re.I
@@ -58,8 +60,8 @@ def read_facts(html: str) -> PageFacts:
 
 def _published(head: str) -> date | None:
     """The first date of the kinds in `_DATES` that is a day of the calendar."""
-    for pattern in _DATES:
-        value = pattern.search(head)
+    for word, pattern in _DATE_PATTERNS:
+        value = pattern.search(head) if word in head else None
         day = _ISO_DATE.match(value[1].strip()) if value else None
         if day is not None:
             try:

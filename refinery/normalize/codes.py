@@ -292,4 +292,7 @@ def _may_hold_code(text: str) -> bool:
         return True
     if "/" in text and _SLASH.search(text):
         return True
-    return text.count(":") > 1 and any(m[0] in _shortcodes() for m in _SHORTCODE.finditer(text))
+    if text.count(":") < 2:
+        return False
+    known = _shortcodes()
+    return any(match[0] in known for match in _SHORTCODE.finditer(text))

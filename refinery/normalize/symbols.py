@@ -33,11 +33,13 @@ _ARROW = re.compile(f"[{''.join(_ARROWS)}]")
 _STYLES = "\U0001d400-\U0001d7ff\U0001f130-\U0001f149\u24b6-\u24e9"
 _STYLED = re.compile(f"[{_STYLES}]")
 _STYLED_WORD = re.compile(f"[{_STYLES}]{{3}}")
+_DRAWN = re.compile("[\u2500-\u257f]")
 # Lines that draw a frame, a table or a tree. In running text they are dashes (──) and stay.
 _DRAWN_EDGE = re.compile("^[ \t]*[\u2500-\u257f]+(?:[ \t]*[\u2500-\u257f]+)*|[\u2500-\u257f]+[ \t]*$", re.M)  # fmt: skip
 _DRAWN_BAR = re.compile("(?<=[ \t])[\u2502\u2503\u2551]+(?=[ \t])")
 # Private characters, mostly of icon fonts: only the page's own font knows what they show. Between two
 # Han characters one is a rare character of a name, whose loss nobody would see.
+_PRIVATE_USE = re.compile("[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]")
 _PRIVATE = re.compile(
     "(?<![\u3400-\u9fff])[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]+"
     "|[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]+(?![\u3400-\u9fff])"
@@ -50,10 +52,14 @@ def replace_symbols(text: str) -> tuple[str, int]:
     text, num_arrows = _ARROW.subn(lambda match: _ARROWS[match[0]], text)
     text, num_styled = _replace_styled(text)
     # As wide as before: what stands behind the branches of a tree is indented by them.
-    text, num_edges = _DRAWN_EDGE.subn(lambda match: " " * len(match[0]), text)
-    text, num_bars = _DRAWN_BAR.subn("|", text)
-    text, num_private = _PRIVATE.subn("", text)
-    return text, num_marks + num_arrows + num_styled + num_edges + num_bars + num_private
+    num_drawn = num_private = 0
+    if _DRAWN.search(text):
+        text, num_edges = _DRAWN_EDGE.subn(lambda match: " " * len(match[0]), text)
+        text, num_bars = _DRAWN_BAR.subn("|", text)
+        num_drawn = num_edges + num_bars
+    if _PRIVATE_USE.search(text):
+        text, num_private = _PRIVATE.subn("", text)
+    return text, num_marks + num_arrows + num_styled + num_drawn + num_private
 
 
 def _replace_marks(text: str) -> tuple[str, int]:
@@ -76,7 +82,7 @@ def _replace_marks(text: str) -> tuple[str, int]:
 
 def _replace_styled(text: str) -> tuple[str, int]:
     """Styled letters of lines in which words are written with them."""
-    if not _STYLED_WORD.search(text):
+    if not (_STYLED.search(text) and _STYLED_WORD.search(text)):
         return text, 0
     lines, count = [], 0
     for line in text.split("\n"):
