@@ -33,7 +33,7 @@ def spark_progress(session: SparkSession, name: str, console: Console) -> Iterat
             while not done.wait(POLL_SECONDS):
                 try:
                     finished, known = _count_tasks(session.sparkContext)
-                except Py4JError:  # the JVM ended; what it was working on says so
+                except (Py4JError, OSError):  # the JVM ended; what it was working on says so
                     return
                 progress.update(bar, completed=finished, total=known or None)
 
