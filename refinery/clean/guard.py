@@ -30,7 +30,7 @@ DocumentT = TypeVar("DocumentT")
 ResultT = TypeVar("ResultT")
 
 # More pages in one message are megabytes, whose memory both processes ask for anew each time: with
-# sixteen the guard cost a tenth of the work, with two a twentieth (benchmarks/refinery/guard.py).
+# sixteen the guard cost about twice as much (benchmarks/refinery/guard.py).
 MESSAGE_DOCUMENTS = 2
 POLL_SECONDS = 0.2
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")

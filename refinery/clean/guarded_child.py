@@ -109,9 +109,8 @@ def start_child(function: Function, limits: Limits) -> tuple[Child, Connection]:
     command = [sys.executable, "-c", _PROGRAM, str(number), *sys.path]
     child = _Started(subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(number,)))
     theirs.close()
-    with contextlib.suppress(
-        EOFError, OSError
-    ):  # where it could not start, the guard finds it gone
+    # Where it could not start, the guard finds it gone.
+    with contextlib.suppress(EOFError, OSError):
         pipe.send((function, limits))
         pipe.recv()
     return child, pipe
