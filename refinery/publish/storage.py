@@ -44,16 +44,16 @@ def file_system(uri: str) -> tuple[Any, str]:
         return fsspec.filesystem("file"), str(local_path(uri))
     protocol, _, path = uri.partition("://")
     name = "s3" if protocol in ("s3a", "s3n") else protocol
+    url = f"{name}://{path}"
     try:
-        system, inside = fsspec.url_to_fs(f"{name}://{path}")
-    except (
-        ImportError,
-        ValueError,
-        OSError,
-    ) as error:  # OSError: libhdfs needs Java's and Hadoop's
+        # Not fsspec's url_to_fs: "::" in the name of a stranger's object would lead to another store.
+        kind = fsspec.get_filesystem_class(name)
+        system = fsspec.filesystem(name, **kind._get_kwargs_from_urls(url))
+    except (ImportError, ValueError, OSError) as error:
+        # OSError: libhdfs needs Java's and Hadoop's libraries, or the host does not answer.
         said = str(error).split("\n", 1)[0]
         raise StoreNotReachedError(f"{protocol}://: {said}") from error
-    return system, str(inside)
+    return system, str(kind._strip_protocol(url))
 
 
 def uri_of(path: str, *, beside: str) -> str:
@@ -69,14 +69,8 @@ def uri_of(path: str, *, beside: str) -> str:
 
 # By what stores say that an object changed, the surest first.
 _CHANGES = (
-    "ETag",
-    "etag",
-    "generation",
-    "mtime",
-    "LastModified",
-    "last_modified",
-    "modificationTime",
-)
+    "ETag", "etag", "generation", "mtime", "LastModified", "last_modified", "modificationTime",
+)  # fmt: skip
 
 
 def changed(info: Mapping[str, Any]) -> Any:

@@ -101,3 +101,12 @@ def test_runs_and_ledgers_are_found(
     assert find_ledger(f"{host}/ledger").files == (f"{host}/ledger/part.parquet",)
     assert main(["whatif", f"{host}/ledger", "--set", "language.min_score=0.5"]) == 0
     assert "web" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["a::b.txt", "a::file://b.txt"])
+def test_two_colons_in_a_name_lead_to_no_other_object(name: str) -> None:
+    """fsspec's own reading of URIs takes them for a chain of stores."""
+    system, path = storage.file_system(f"s3a://bucket/folder/{name}")
+
+    assert "s3" in system.protocol
+    assert path == f"bucket/folder/{name}"
