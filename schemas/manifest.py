@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
-from typing import Final, Literal
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Final, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from schemas.errors import ContractError, run_main
 from schemas.fingerprints import canonical_json, sha256_hex
@@ -22,6 +22,26 @@ MANIFEST_NAME = "manifest.json"
 SCHEMA_PATH = Path(__file__).with_name("manifest.schema.json")
 
 Sha256 = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+def is_below(path: str) -> bool:
+    """Whether a path with forward slashes stays below the folder that it is relative to.
+
+    What a stranger's manifest or store names is not followed elsewhere: up, from the root, or by "::",
+    which fsspec reads as a chain of stores.
+    """
+    parts = PurePosixPath(path).parts
+    return bool(parts) and parts[0] != "/" and ".." not in parts and "::" not in path
+
+
+def _below(path: str) -> str:
+    if not is_below(path):
+        raise ValueError(f"expected a path below the manifest, got '{path}'")
+    return path
+
+
+# A file or folder of a dataset, relative to its manifest.
+Below = Annotated[str, AfterValidator(_below)]
 
 
 class SpecialIds(Settings):
@@ -41,7 +61,7 @@ class SpecialIds(Settings):
 class TokenizerIdentity(Settings):
     """The tokenizer whose files lie beside the shards."""
 
-    path: str = Field(description="folder of the tokenizer, relative to the manifest")
+    path: Below = Field(description="folder of the tokenizer, relative to the manifest")
     sha256: str = Sha256
     vocab_size: int = Field(gt=0, description="number of ids, gaps and special tokens included")
     special_ids: SpecialIds
@@ -50,7 +70,7 @@ class TokenizerIdentity(Settings):
 class Shard(Settings):
     """One Parquet file of packed rows."""
 
-    path: str = Field(description="relative to the manifest, slashes forward")
+    path: Below = Field(description="relative to the manifest, slashes forward")
     rows: int = Field(ge=0)
     tokens: int = Field(ge=0, description="tokens of documents and end marks, without padding")
     padding: int = Field(ge=0)

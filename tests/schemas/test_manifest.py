@@ -98,3 +98,19 @@ def test_unknown_field_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(ContractError, match="seqlen: unknown key; did you mean 'seq_len'"):
         read_manifest(path)
+
+
+@pytest.mark.parametrize(
+    "path", ["../other", "a/../../b", "/etc/passwd", "", "a::file:///etc/passwd"]
+)
+def test_a_path_that_leads_elsewhere_is_refused(tmp_path: Path, path: str) -> None:
+    file = write_dataset(tmp_path)
+    data = json.loads(file.read_text())
+
+    for place in (data["tokenizer"], data["train"]["shards"][0]):
+        kept = place["path"]
+        place["path"] = path
+        file.write_text(json.dumps(data))
+        with pytest.raises(ContractError, match=r"expected a path below the manifest, got '"):
+            read_manifest(file)
+        place["path"] = kept

@@ -20,6 +20,7 @@ from train.studies.ladder import (
     load_ladder,
     plan_ladder,
 )
+from train.studies.outcome import exit_code
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,12 +77,13 @@ def run(args: argparse.Namespace) -> int:
         return 0
     from train.studies.execute import Executor  # torch starts only now
 
-    for name, outcome in climb(plan, Executor(plan.measure)).items():
+    found = climb(plan, Executor(plan.measure))
+    for name, outcome in found.items():
         if not outcome.is_done:
             print(f"{name} failed: {outcome.why}")
     counted = COUNTED_WORDS[plan.settings.counted]
     _print_verdict(read_points(plan.folder / POINTS_NAME, counted=counted), args)
-    return 0
+    return exit_code(found)
 
 
 def _print_plan(plan: LadderPlan) -> None:

@@ -14,7 +14,7 @@ from train.commands.study import print_table
 from train.report.events import EVENTS_NAME
 from train.settings import TrainSettings
 from train.studies.found import FoundStudy
-from train.studies.outcome import Outcome
+from train.studies.outcome import Outcome, exit_code
 from train.studies.plan import StudyPlan
 from train.studies.probe import LEVEL, Probe, plan_probe
 from train.studies.runs import StudyRun
@@ -60,9 +60,10 @@ def run(args: argparse.Namespace) -> int:
         return 0
     from train.studies.execute import Executor  # torch starts only now
 
-    print_table(do_probe(probe, plan, Executor(plan.measure)))
+    done = do_probe(probe, plan, Executor(plan.measure))
+    print_table(done)
     print(plan.folder)
-    return 0
+    return exit_code(done.found)
 
 
 def _probe(args: argparse.Namespace) -> Probe:

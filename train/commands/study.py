@@ -7,11 +7,12 @@ import math
 import os
 from pathlib import Path
 
-from schemas.errors import SettingsError
+from schemas.errors import PipelineError, SettingsError
 from schemas.plain_json import json_text
 from train.commands.arguments import existing_file
 from train.studies.found import FoundStudy
 from train.studies.found_search import FoundSearch
+from train.studies.outcome import exit_code
 from train.studies.page import PAGE_NAME
 from train.studies.plan import StudyPlan, plan_study
 from train.studies.search import SearchPlan, plan_search
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     found = run_study(study, Executor)
     print_table(found)
     print(found.plan.folder / PAGE_NAME)
-    return 0
+    return exit_code(found.found)
 
 
 def _search(study: StudySettings, args: argparse.Namespace) -> int:
@@ -76,6 +77,9 @@ def _search(study: StudySettings, args: argparse.Namespace) -> int:
         found = run_search(study, Executor)
         _print_search(found)
         print(found.plan.folder / PAGE_NAME)
+        # A search goes around single trials that fail.
+        if all(one.state == "failed" for one in found.trials):
+            return PipelineError.exit_code
     return 0
 
 

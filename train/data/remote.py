@@ -10,7 +10,7 @@ from pathlib import Path
 import fsspec
 
 from schemas.errors import ContractError
-from schemas.manifest import MANIFEST_NAME, Manifest, read_manifest
+from schemas.manifest import MANIFEST_NAME, Manifest, is_below, read_manifest
 
 
 class ShardFiles:
@@ -113,7 +113,12 @@ def local_tokenizer(files: ShardFiles) -> Path:
         raise ContractError(_no_tokenizer(files, relative))
     target = files.folder(relative)
     for name in names:
-        local = target / name.removeprefix(f"{path.rstrip('/')}/")
+        inside = name.removeprefix(f"{path.rstrip('/')}/")
+        if not is_below(inside):
+            raise ContractError(
+                f"{files.base}/{relative}: '{inside}' is no name of a file below it"
+            )
+        local = target / inside
         local.parent.mkdir(parents=True, exist_ok=True)
         system.get_file(name, str(local))
     return target

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from schemas.errors import ContractError
+from schemas.errors import ContractError, PipelineError
 from schemas.plain_json import json_text
 from train.checkpoint.durable import replace_text
 
@@ -78,6 +79,11 @@ class Outcome:
     def is_done(self) -> bool:
         """Whether there is a measure."""
         return self.state == "done"
+
+
+def exit_code(found: Mapping[str, Outcome]) -> int:
+    """0 where every run came to its end; what a failed one would say is missing from the answer."""
+    return 0 if all(one.is_done for one in found.values()) else PipelineError.exit_code
 
 
 def write_outcome(path: Path, outcome: Outcome) -> None:

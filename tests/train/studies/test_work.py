@@ -18,7 +18,14 @@ from tests.support.studies import FakeExecutor, make_study, noise
 from train.report.locks import InUseError, take_lock
 from train.studies.claims import AskedToStopError, claim, held, holder
 from train.studies.folder import enter, identity_of
-from train.studies.outcome import Costs, Documents, Outcome, read_outcome, write_outcome
+from train.studies.outcome import (
+    Costs,
+    Documents,
+    Outcome,
+    exit_code,
+    read_outcome,
+    write_outcome,
+)
 from train.studies.plan import plan_study
 from train.studies.runs import StudyRun
 from train.studies.work import (
@@ -80,6 +87,8 @@ def test_every_run_is_done_once_and_a_failure_is_an_outcome(tmp_path: Path) -> N
     assert again.asked == []
     failed = found["flat-seed-2"]
     assert (failed.state, failed.why) == ("failed", "step 3: the gradient is no number")
+    assert exit_code(found) == 1
+    assert exit_code({name: one for name, one in found.items() if one.is_done}) == 0
     assert [run.name for run in finished(plan.runs, found)] == [
         name for name in worker.asked if name != "flat-seed-2"
     ]
