@@ -45,7 +45,7 @@ def _body(check: Coordinates) -> str:
         )
         for scaled, plain in zip(check.scaled, check.standard, strict=True)
     ]  # fmt: skip
-    head = ("layer", f"slope with {NAMES[check.config.axis]}", "slope without", "")
+    head = ("layer", f"slope with {NAMES[check.config.axis]}", "slope without", "verdict")
     return f'<div class="charts">{"".join(charts)}</div>' + table("Slopes", head, rows)
 
 
