@@ -3,7 +3,7 @@
 Pages write code in <pre>, but the lines inside it may be blocks, list items, rows of a table, or elements
 that a style sheet parts; some have no <pre> at all. All of them become one block. Numbers of lines and
 buttons to copy it are no code.
-Shapes: T tags, opening and closing ones, in order.
+Shapes: U bytes of the markup, T tags, opening and closing ones, in order; C some of them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from refinery.compiled import Filled, bare_kernel
 from refinery.extract.inline import plain_text
 from refinery.extract.scan.names import hash_name, number_of
 from refinery.extract.signs import Signs
@@ -21,6 +22,8 @@ from refinery.extract.tag_kinds import HEADING_IDS, TAG_IDS, Kind
 from refinery.extract.tags import Tags
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Bytes = NDArray[np.uint8]
 
 _BREAK = int(Kind.BREAK)
 _PRE, _ITEM, _CELLS = TAG_IDS["pre"], TAG_IDS["li"], (TAG_IDS["td"], TAG_IDS["th"])
@@ -51,6 +54,9 @@ _COPIES = re.compile(
 )
 _COPY_NAME = re.compile(r'(?i)<button|="[^"]*(?:copy|btn|button|clipboard)')
 _COPY_MARKUP_BYTES = 300
+# Three bytes of the words for it: "cop" in small letters, 复, 複, コ, 복.
+_COP = int.from_bytes(b"cop", "big")
+_COPY_SIGNS = tuple(int.from_bytes(word.encode(), "big") for word in "复複コ복")
 
 
 @dataclass
@@ -110,16 +116,17 @@ def _between(rising: Ints, first: int, end: int) -> list[int]:
 def _elements(tags: Tags, kinds: Ints, tag_ids: Ints, signs: Signs) -> list[int]:
     """Opening tags of what may be code, in order."""
     is_pre = (tag_ids == _PRE) & (kinds == Kind.BLOCK)
-    found = np.flatnonzero(is_pre).tolist()
+    found: list[int] = np.flatnonzero(is_pre).tolist()
     end = -1
-    for tag in signs.find_named(_CONTAINER, "line", "syntaxhighlighter", "fragment", "crayon"):
+    for tag in signs.find_named(_CONTAINER, "file-line", "syntaxhighlighter", "fragment", "crayon"):
         if tag < end or kinds[tag] == Kind.SKIP:
             continue
         end = int(tags.closings[tag])
         # Slides have fragments, too.
         if _HOLDS_LINES.search(tags.inside_of(tag)):
             found.append(tag)
-    codes = np.flatnonzero((tags.name_ids == _CODE) & (kinds == Kind.INLINE))
+    codes = tags.named(_CODE)
+    codes = codes[kinds[codes] == Kind.INLINE]
     found += [tag for tag in codes[:_MOST_ELEMENTS].tolist() if _has_lines(tags, kinds, tag)]
     return sorted(set(found))[:_MOST_ELEMENTS]
 
@@ -144,9 +151,33 @@ def _counts(tags: Tags, tag: int, *, least: int) -> bool:
 
 
 def _copy_buttons(tags: Tags, signs: Signs) -> list[int]:
-    named = set(signs.find("copy", "btn", "clip"))
-    named.update(np.flatnonzero((tags.name_ids == _BUTTON) & tags.is_opening).tolist())
-    return [tag for tag in sorted(named) if is_copy_button(tags, tag)]
+    named = {*signs.find("copy", "btn", "clip"), *tags.named(_BUTTON).tolist()}
+    chosen = np.array(sorted(named), np.int64)
+    return [tag for tag in may_copy(tags, chosen) if is_copy_button(tags, tag)]
+
+
+@bare_kernel
+def find_copies(markup_U: Bytes, firsts_C: Ints, ends_C: Ints, may_copy_C: Filled[Bools]) -> None:
+    """Tell which pieces of markup hold a word for "copy": "cop", 复, 複, コ or 복, in a few hundred bytes."""
+    for n in range(len(firsts_C)):
+        first, end = int(firsts_C[n]), int(ends_C[n])
+        may_copy_C[n] = False
+        if end - first >= _COPY_MARKUP_BYTES:
+            continue
+        for i in range(first, end - 2):
+            word = int(markup_U[i]) << 16 | int(markup_U[i + 1]) << 8 | int(markup_U[i + 2])
+            if word | 0x202020 == _COP or word in _COPY_SIGNS:
+                may_copy_C[n] = True
+                break
+
+
+def may_copy(tags: Tags, chosen: Ints) -> list[int]:
+    """Those of some elements that may be buttons to copy what stands beside them."""
+    is_chosen = np.empty(len(chosen), np.bool_)
+    firsts, ends = tags.lasts[chosen] + 1, tags.firsts[tags.closings[chosen]]
+    find_copies(tags.markup, firsts, ends, is_chosen)
+    found: list[int] = chosen[is_chosen].tolist()
+    return found
 
 
 def is_copy_button(tags: Tags, tag: int) -> bool:

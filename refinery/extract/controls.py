@@ -20,6 +20,7 @@ _INPUT, _SELECT, _OPTION = map(number_of, ("input", "select", "option"))
 _DIALOG, _NOSCRIPT, _BUTTON = map(number_of, ("dialog", "noscript", "button"))
 _P, _LI = number_of("p"), number_of("li")
 _SVG = number_of("svg")
+_BLOCK, _INLINE = int(Kind.BLOCK), int(Kind.INLINE)
 _MOST_CHOICE_CHARS, _MOST_DRAWING_CHARS = 60, 4_000
 _TEXT = re.compile(r"<text\b[^>]*>(.*?)</text>", re.DOTALL)
 _MARKUP = re.compile(r"<[^>]*>")
@@ -27,54 +28,52 @@ _MARKUP = re.compile(r"<[^>]*>")
 
 def open_windows(tags: Tags, kinds: Ints) -> None:
     """Windows that stand open are parts of the page."""
-    for tag in np.flatnonzero((tags.name_ids == _DIALOG) & tags.is_opening).tolist():
+    for tag in tags.named(_DIALOG).tolist():
         if " open=" in tags.markup_of(tag):
-            kinds[tag] = Kind.BLOCK
+            kinds[tag] = _BLOCK
 
 
 def join_lines(tags: Tags, kinds: Ints) -> None:
     """What parts no line: spare images for readers without scripts, buttons inside a sentence."""
-    is_text = np.append(~tags.is_blank[:-1], False)
-    num_texts = np.cumsum(is_text)
-    openings = np.flatnonzero((kinds == Kind.BLOCK) & (tags.name_ids == _NOSCRIPT))
+    openings = _of_kind(kinds, tags.named(_NOSCRIPT), _BLOCK)
     if len(openings):
+        is_text = np.append(~tags.is_blank[:-1], False)
+        num_texts = np.cumsum(is_text)
         before = num_texts[openings] - is_text[openings]
         empty = openings[num_texts[tags.closings[openings] - 1] == before]
-        kinds[empty] = Kind.INLINE
-    buttons = np.flatnonzero((kinds == Kind.BLOCK) & (tags.name_ids == _BUTTON))
+        kinds[empty] = _INLINE
+    buttons = _of_kind(kinds, tags.named(_BUTTON), _BLOCK)
+    buttons = buttons[tags.covered(tags.named(_P))[buttons]] if len(buttons) else buttons
     if len(buttons):
-        in_paragraph = tags.covered(_openings(tags, _P))[buttons]
-        num_blocks = np.cumsum(kinds == Kind.BLOCK)
+        num_blocks = np.cumsum(kinds == _BLOCK)
         is_leaf = num_blocks[tags.closings[buttons]] == num_blocks[buttons]
-        kinds[buttons[in_paragraph & is_leaf]] = Kind.INLINE
+        kinds[buttons[is_leaf]] = _INLINE
 
 
 def read_controls(tags: Tags, kinds: Ints, signs: Signs) -> dict[int, str]:
     """What boxes of lists of tasks, choices and drawings inside a sentence say, by index of the tag."""
     texts: dict[int, str] = {}
-    inputs = np.flatnonzero((tags.name_ids == _INPUT) & (kinds == Kind.INLINE))
+    inputs = _of_kind(kinds, tags.named(_INPUT), _INLINE)
+    inputs = inputs[tags.covered(tags.named(_LI))[inputs]] if len(inputs) else inputs
     if len(inputs):
-        in_item = tags.covered(_openings(tags, _LI))[inputs]
         in_task = tags.covered(np.array(signs.find("task"), np.int64))[inputs]
-        for tag, is_task in zip(inputs[in_item].tolist(), in_task[in_item].tolist(), strict=True):
+        for tag, is_task in zip(inputs.tolist(), in_task.tolist(), strict=True):
             markup = tags.markup_of(tag)
             if 'type="checkbox"' in markup and (is_task or " disabled=" in markup):
                 texts[tag] = "[x] " if " checked=" in markup else "[ ] "
-    svgs = np.flatnonzero((tags.name_ids == _SVG) & tags.is_opening)
-    if len(svgs):
-        in_paragraph = tags.covered(_openings(tags, _P))[svgs]
-        for tag in svgs[in_paragraph].tolist():
+    svgs, selects = tags.named(_SVG), tags.named(_SELECT)
+    if len(svgs) or len(selects):
+        in_paragraph = tags.covered(tags.named(_P))
+        for tag in svgs[in_paragraph[svgs]].tolist():
             texts[tag] = _letters(tags, tag)
-    selects = np.flatnonzero((tags.name_ids == _SELECT) & tags.is_opening)
-    if len(selects):
-        in_paragraph = tags.covered(_openings(tags, _P))[selects]
-        for tag in selects[in_paragraph].tolist():
+        for tag in selects[in_paragraph[selects]].tolist():
             texts[tag] = _chosen(tags, tag)
     return texts
 
 
-def _openings(tags: Tags, name: int) -> Ints:
-    return np.flatnonzero((tags.name_ids == name) & tags.is_opening)
+def _of_kind(kinds: Ints, chosen: Ints, kind: int) -> Ints:
+    """Those of some tags that are of one kind."""
+    return chosen[kinds[chosen] == kind] if len(chosen) else chosen
 
 
 def _letters(tags: Tags, drawing: int) -> str:

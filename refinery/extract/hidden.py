@@ -14,17 +14,11 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from refinery.extract.scan.attributes import HAS_STYLE, IS_ARIA_HIDDEN
+from refinery.extract.scan.attributes import IS_ARIA_HIDDEN, IS_HIDDEN, KEEPS_LINES
 from refinery.extract.tags import Tags
 
 Ints = NDArray[np.int64]
 
-_STYLE = re.compile(
-    r" style=\"[^\"]*?(?:display\s*:\s*none|visibility\s*:\s*hidden)|"
-    r" hidden=\"(?!until-found)",
-    re.I,
-)
-_KEEPS_LINES = re.compile(r" style=\"[^\"]*?white-space\s*:\s*(?:pre|break-spaces)", re.I)
 # Words in class, id or role of what a reader can unfold.
 _UNFOLDS = re.compile(
     r"(?:class|id|role|data-\w+)=\"[^\"]*(?:accordion|collaps|tab|panel|toggle|spoiler|faq|answer|"
@@ -58,21 +52,19 @@ class HiddenElements:
 
 def find_line_keepers(tags: Tags) -> Ints:
     """Opening tags of the elements whose style keeps the line ends of the source; <pre> apart."""
-    may_keep = np.flatnonzero(tags.attribute_bits & HAS_STYLE).tolist()
-    found = [tag for tag in may_keep if _KEEPS_LINES.search(tags.markup_of(tag))]
-    return np.array(found, np.int64)
+    return np.flatnonzero(tags.attribute_bits & KEEPS_LINES)
 
 
 def find_hidden(tags: Tags) -> HiddenElements:
     """Find the tags of a body that hide their element."""
     found = HiddenElements()
-    bits = tags.attribute_bits
-    for tag in np.flatnonzero(bits & (HAS_STYLE | IS_ARIA_HIDDEN)).tolist():
-        markup = tags.markup_of(tag) if bits[tag] & HAS_STYLE else ""
-        if _STYLE.search(markup):
-            found.hidden.append(tag)
-            if _UNFOLDS.search(markup):
-                found.unfolding.append(tag)
-        elif bits[tag] & IS_ARIA_HIDDEN:
+    bits = tags.attribute_bits & (IS_HIDDEN | IS_ARIA_HIDDEN)
+    chosen = np.flatnonzero(bits)
+    for tag, own in zip(chosen.tolist(), bits[chosen].tolist(), strict=True):
+        if not own & IS_HIDDEN:
             found.aria.append(tag)
+            continue
+        found.hidden.append(tag)
+        if _UNFOLDS.search(tags.markup_of(tag)):
+            found.unfolding.append(tag)
     return found

@@ -10,7 +10,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from refinery.extract.code import is_copy_button
+from refinery.extract.code import is_copy_button, may_copy
 from refinery.extract.inline import plain_text
 from refinery.extract.scan.names import number_of
 from refinery.extract.signs import Signs
@@ -19,7 +19,7 @@ from refinery.extract.tags import Tags
 
 Ints = NDArray[np.int64]
 
-_BUTTON = number_of("button")
+_BUTTON, _LINK = number_of("button"), number_of("a")
 _MARKUP = re.compile(r"<[^>]*>")
 # What a link says that leads to its own heading, or back from a note.
 _LINK_MARKS = re.compile("[¶§#↩↑⤴⏎^🔗⚓∞\ufe0e\ufe0f\u200b\u2060 ]+")
@@ -46,8 +46,7 @@ def find_left_out(tags: Tags, kinds: Ints, signs: Signs) -> list[int]:
         if kinds[tag] in _LINES and _PAGE_NUMBER.fullmatch(_text_of(tags, tag)):
             found.append(tag)
     found += _heard(tags, kinds, signs)
-    buttons = np.flatnonzero((tags.name_ids == _BUTTON) & tags.is_opening).tolist()
-    found += [tag for tag in buttons if is_copy_button(tags, tag)]
+    found += [tag for tag in may_copy(tags, tags.named(_BUTTON)) if is_copy_button(tags, tag)]
     return found
 
 
@@ -75,13 +74,14 @@ def _heard(tags: Tags, kinds: Ints, signs: Signs) -> list[int]:
 
 def _links(tags: Tags, kinds: Ints) -> list[int]:
     """Links with so little inside that it may be a mark."""
-    links = np.flatnonzero(kinds == Kind.LINK)
+    links = tags.named(_LINK)
     firsts = tags.lasts[links] + 1
     sizes = tags.firsts[tags.closings[links]] - firsts
     # Nearly all of them begin with a letter.
     may_be = (sizes > 0) & (sizes <= _LINK_MARKUP_BYTES) & ~_IS_LETTER[tags.markup[firsts]]
-    short: list[int] = links[may_be].tolist()
-    return short
+    short = links[may_be]
+    found: list[int] = short[kinds[short] == Kind.LINK].tolist()
+    return found
 
 
 def _is_mark(tags: Tags, tag: int) -> bool:

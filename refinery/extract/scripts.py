@@ -15,9 +15,9 @@ from refinery.extract.tags import Tags
 
 # So much of the markup before a tag is looked at for the characters that it stands behind.
 BASE_MARKUP_CHARS = 200
+MOST_UTF8_BYTES = 4
 # A longer inside is a remark that is set small, no exponent.
 MOST_SCRIPT_CHARS = 30
-MARKED_NAMES = ("sup", "sub", "rt", "q")
 
 _MARKUP = re.compile(r"<[^>]*>")
 _READING_BEFORE = re.compile(r"</rtc?>\s*(?:<rtc[^>]*>)?\s*$")
@@ -55,11 +55,10 @@ def script_marks(tags: Tags, chosen: Iterable[tuple[int, str]]) -> dict[int, str
     `chosen` gives the index and the name of each, in order; nothing is written where no mark is
     needed.
     """
-    text, written = tags.text, {}
-    num_quotes, quote_ends = 0, [len(tags.starts)]
+    written: dict[int, str] = {}
+    num_quotes, quote_ends = 0, [len(tags.firsts)]
     for tag, name in chosen:
         closing = int(tags.closings[tag])
-        start, inside = int(tags.starts[tag]), int(tags.ends[tag]) + 1
         if name == "q":
             while quote_ends[-1] < tag:
                 quote_ends.pop()
@@ -68,18 +67,17 @@ def script_marks(tags: Tags, chosen: Iterable[tuple[int, str]]) -> dict[int, str
             quote_ends.append(closing)
             num_quotes += 1
         elif name == "rt":
-            before, after = _reading_marks(text, start, int(tags.ends[closing]) + 1)
+            before, after = _reading_marks(_before(tags, tag), _behind(tags, closing))
         else:
-            end = int(tags.starts[closing])
-            if end - inside > BASE_MARKUP_CHARS:
+            markup = tags.inside_of(tag)
+            if len(markup) > BASE_MARKUP_CHARS:
                 continue
-            markup = text[inside:end]
-            base = _base_of(text[max(0, start - BASE_MARKUP_CHARS) : start])
+            line = _before(tags, tag)
             script = plain_text(_MARKUP.sub("", markup)).strip()
-            behind = text[int(tags.ends[closing]) + 1 :][:8]
-            is_note = "<a " in markup or (text.endswith(">", 0, start) and _opens_link(text, start))
+            is_note = "<a " in markup or (line.endswith(">") and _opens_link(tags, tag))
             mark = mark_superscript if name == "sup" else mark_subscript
-            before, after = mark(base, script, behind=behind, is_note=is_note)
+            behind = _behind(tags, closing)[:8]
+            before, after = mark(_base_of(line), script, behind=behind, is_note=is_note)
         if before:
             written[tag] = before
         if after:
@@ -87,18 +85,32 @@ def script_marks(tags: Tags, chosen: Iterable[tuple[int, str]]) -> dict[int, str
     return written
 
 
-def _reading_marks(text: str, start: int, end: int) -> tuple[str, str]:
+def _before(tags: Tags, tag: int) -> str:
+    """So much of the markup before a tag as its meaning may depend on."""
+    end = int(tags.firsts[tag])
+    written = tags.markup[max(0, end - MOST_UTF8_BYTES * BASE_MARKUP_CHARS) : end]
+    return written.tobytes().decode("utf-8", "replace")[-BASE_MARKUP_CHARS:]
+
+
+def _behind(tags: Tags, tag: int) -> str:
+    """As much of the markup behind a tag."""
+    first = int(tags.lasts[tag]) + 1
+    written = tags.markup[first : first + MOST_UTF8_BYTES * BASE_MARKUP_CHARS]
+    return written.tobytes().decode("utf-8", "replace")[:BASE_MARKUP_CHARS]
+
+
+def _reading_marks(before: str, behind: str) -> tuple[str, str]:
     """Brackets around a reading that has none of its own; readings side by side share them."""
-    if text.endswith("</rp>", 0, start):
+    if before.endswith("</rp>"):
         return "", ""
-    is_next = _READING_BEFORE.search(text[max(0, start - BASE_MARKUP_CHARS) : start])
-    goes_on = _READING_BEHIND.match(text[end : end + BASE_MARKUP_CHARS])
+    is_next = _READING_BEFORE.search(before)
+    goes_on = _READING_BEHIND.match(behind)
     return " " if is_next else "(", "" if goes_on else ")"
 
 
-def _opens_link(text: str, start: int) -> bool:
-    """Whether the tag that ends at this offset opens a link."""
-    return text.startswith("<a ", text.rfind("<", 0, start))
+def _opens_link(tags: Tags, tag: int) -> bool:
+    """Whether a link opens directly before a tag."""
+    return tag > 0 and tags.markup_of(tag - 1).startswith("<a ")
 
 
 def _base_of(markup: str) -> str:

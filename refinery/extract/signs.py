@@ -5,6 +5,7 @@ The scan notes them as bits behind those of NAME_WORDS, so a page without them c
 
 from __future__ import annotations
 
+import functools
 import re
 
 import numpy as np
@@ -19,7 +20,7 @@ SIGN_WORDS = (
     "line", "fragment", "syntaxhighlighter", "gutter", "num", "editsection", "viewcode",
     "sr-only", "visually", "screen-reader", "screenreader", "offscreen", "assistive", "pagen", "page-n",
     "stanza", "verse", "strophe", "listitem", "columnheader", "rowheader", "gridcell", "heading", "task",
-    "poem", "poet", "backlink", "crayon", "copy", "btn", "clip",
+    "poem", "poet", "backlink", "crayon", "copy", "btn", "clip", "file-line", "line-group", "linegroup",
 )  # fmt: skip
 SCANNED_WORDS = (*NAME_WORDS, *SIGN_WORDS)
 NAME_BITS = (1 << len(NAME_WORDS)) - 1
@@ -30,7 +31,10 @@ class Signs:
 
     def __init__(self, tags: Tags) -> None:
         self._tags = tags
-        self._bits = np.where(tags.is_opening, tags.name_bits >> len(NAME_WORDS), 0)
+        bits = tags.name_bits >> len(NAME_WORDS)
+        # Few elements have any sign. Closing tags have no names.
+        self._chosen = np.flatnonzero(bits)
+        self._bits = bits[self._chosen]
         self._all = int(np.bitwise_or.reduce(self._bits)) if len(self._bits) else 0
 
     def has(self, *words: str) -> bool:
@@ -42,7 +46,7 @@ class Signs:
         mask = _mask(words)
         if not self._all & mask:
             return []
-        found: list[int] = np.flatnonzero(self._bits & mask).tolist()
+        found: list[int] = self._chosen[self._bits & mask != 0].tolist()
         return found
 
     def find_named(self, pattern: re.Pattern[str], *words: str) -> list[int]:
@@ -50,5 +54,6 @@ class Signs:
         return [tag for tag in self.find(*words) if pattern.search(self._tags.markup_of(tag))]
 
 
+@functools.cache
 def _mask(words: tuple[str, ...]) -> int:
     return sum(1 << SIGN_WORDS.index(word) for word in words)

@@ -10,7 +10,6 @@ from enum import IntEnum
 import numpy as np
 
 from refinery.extract.scan.names import BUILDER_NAMES
-from refinery.extract.scripts import MARKED_NAMES
 
 
 class Kind(IntEnum):
@@ -66,6 +65,8 @@ NAME_WORDS = (
 )  # fmt: skip
 # Attributes that name an element beside its classes.
 NAME_ATTRIBUTES = ("id", "role", "itemprop")
+# Names whose elements may need a mark around them, as `scripts.py` gives it.
+MARKED_NAMES = ("sup", "sub", "rt", "q")
 _CONTROLS = ("input", "button", "select", "textarea", "svg", "label", "form")
 # Names without a meaning of their own here, but that browsers know: like those without a number they
 # stay inside the line, unless they hold a block.
@@ -83,6 +84,3 @@ IS_UNKNOWN = np.array([True, *(name not in _KNOWN for name in BUILDER_NAMES)])
 _TAG_OF = {**TAG_IDS, **dict.fromkeys(("listing", "plaintext", "xmp"), TAG_IDS["pre"])}
 TAG_ID_OF = np.array([0, *(_TAG_OF.get(name, 0) for name in BUILDER_NAMES)])
 IS_CONTROL = np.array([False, *(name in _CONTROLS for name in BUILDER_NAMES)])
-# Names that `scripts.py` gives marks, by number of the name; empty for all others.
-MARKED_OF = ["", *(name if name in MARKED_NAMES else "" for name in BUILDER_NAMES)]
-IS_MARKED = np.array([bool(name) for name in MARKED_OF])

@@ -17,11 +17,14 @@ from refinery.extract.controls import join_lines, open_windows, read_controls
 from refinery.extract.formulas import formula_of_image, read_formulas
 from refinery.extract.hidden import HiddenElements, find_hidden, find_line_keepers
 from refinery.extract.inline import image_names, sticker_names
+from refinery.extract.kinds import fill_kinds, lay_out_unknown, skip_inside
 from refinery.extract.left_out import find_left_out
 from refinery.extract.roles import read_roles
+from refinery.extract.scan.attributes import MAY_SPEAK
+from refinery.extract.scan.names import number_of
 from refinery.extract.scripts import script_marks
 from refinery.extract.signs import Signs
-from refinery.extract.tag_kinds import IS_MARKED, IS_UNKNOWN, KIND_OF, MARKED_OF, TAG_ID_OF, Kind
+from refinery.extract.tag_kinds import IS_UNKNOWN, KIND_OF, MARKED_NAMES, TAG_ID_OF, Kind
 from refinery.extract.tags import Tags
 from refinery.extract.verse import lay_out_verse
 
@@ -29,9 +32,11 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 _LETTER = re.compile(r' alt="([^\W\d_])"')
-
-
-_IN_LINE = (Kind.INLINE, Kind.LINK, Kind.BOLD)
+_BLOCK, _INLINE, _IMAGE, _SKIP = (
+    int(kind) for kind in (Kind.BLOCK, Kind.INLINE, Kind.IMAGE, Kind.SKIP)
+)
+_IN_LINE = (_INLINE, int(Kind.LINK), int(Kind.BOLD))
+_MARKED = tuple((name, number_of(name)) for name in MARKED_NAMES)
 
 
 @dataclass(frozen=True)
@@ -72,67 +77,69 @@ class TagTexts:
 
 def read_tag_texts(tags: Tags, drawing: Drawing) -> TagTexts:
     """Tell the kinds of tags apart, and read what is drawn otherwise than as text."""
-    kinds = _kinds_of(tags)
-    tag_ids: Ints = TAG_ID_OF[tags.name_ids]
+    kinds, tag_ids = _kinds_of(tags)
     signs = Signs(tags)
-    is_skipped = tags.covered(np.flatnonzero(kinds == Kind.SKIP))
-    kinds[is_skipped] = Kind.SKIP
+    is_skipped = np.empty(len(kinds), np.bool_)
+    skip_inside(tags.closings, kinds, is_skipped)
     controls = read_controls(tags, kinds, signs)
     read_roles(tags, kinds, tag_ids, signs)
     code = read_code(tags, kinds, tag_ids, signs)
     lay_out_verse(tags, kinds, tag_ids, signs)
     for tag in [*code.left_out, *find_left_out(tags, kinds, signs)]:
-        kinds[tag + 1 : tags.closings[tag]] = Kind.SKIP
+        kinds[tag + 1 : tags.closings[tag]] = _SKIP
         is_skipped[tag : tags.closings[tag]] = True
     is_skipped[code.blanks] = True
     formulas = read_formulas(tags, drawing.formulas, has_scripts=drawing.has_scripts)
-    formula_texts = {tag: text for tag, text in formulas.texts.items() if kinds[tag] != Kind.SKIP}
+    formula_texts = {tag: text for tag, text in formulas.texts.items() if kinds[tag] != _SKIP}
     texts = {**code.texts, **formula_texts}
     for tag, closing in formulas.covered:
-        kinds[tag + 1 : closing] = Kind.SKIP
+        kinds[tag + 1 : closing] = _SKIP
         is_skipped[tag:closing] = True
     hidden = find_hidden(tags)
     remarks = _remarks(tags, kinds, hidden, list(formula_texts))
     if len(remarks):
         inside = tags.covered(remarks)
-        kinds[inside] = Kind.SKIP
+        kinds[inside] = _SKIP
         is_skipped |= inside
-    texts.update(_images(tags, np.flatnonzero(kinds == Kind.IMAGE), drawing))
-    marked = np.flatnonzero(IS_MARKED[tags.name_ids] & (kinds == Kind.INLINE))
-    names = (MARKED_OF[number] for number in tags.name_ids[marked].tolist())
+    texts.update(_images(tags, kinds, drawing))
     # What a drawing or a choice says is not said again inside of a formula or of what is left out.
     texts.update({tag: text for tag, text in controls.items() if not is_skipped[tag - 1]})
-    texts.update(script_marks(tags, zip(marked.tolist(), names, strict=True)))
+    texts.update(script_marks(tags, _marked(tags, kinds)))
     return TagTexts(
         kinds, tag_ids, is_skipped, tags.covered(find_line_keepers(tags)), texts, hidden
     )
 
 
-def _kinds_of(tags: Tags) -> Ints:
-    kinds: Ints = KIND_OF[tags.name_ids]
-    kinds[~tags.is_opening] = Kind.CLOSING
-    # Whatever its name says, the body is the block that holds all others.
-    kinds[0] = Kind.BLOCK
+def _kinds_of(tags: Tags) -> tuple[Ints, Ints]:
+    """The kind of each tag [T], and what it is by its name."""
+    kinds, tag_ids, num_blocks = np.empty((3, len(tags.firsts)), np.int64)
+    fill_kinds(tags.name_ids, tags.is_opening, KIND_OF, TAG_ID_OF, kinds, tag_ids)
     open_windows(tags, kinds)
     join_lines(tags, kinds)
-    # Browsers draw an element that they do not know inside the line. One that holds a block is laid
-    # out by the page's own style, as the parts of most web components are.
-    unknown = np.flatnonzero(IS_UNKNOWN[tags.name_ids] & (kinds == Kind.INLINE))
-    num_blocks = np.cumsum(kinds == Kind.BLOCK)
-    holding = num_blocks[tags.closings[unknown]] > num_blocks[unknown]
-    kinds[unknown[holding]] = Kind.BLOCK
-    return kinds
+    lay_out_unknown(tags.name_ids, tags.closings, IS_UNKNOWN, num_blocks, kinds)
+    return kinds, tag_ids
+
+
+def _marked(tags: Tags, kinds: Ints) -> list[tuple[int, str]]:
+    """The elements in a line that may need marks around them, in order, with their names."""
+    chosen = [(tag, name) for name, number in _MARKED for tag in tags.named(number).tolist()]
+    return [(tag, name) for tag, name in sorted(chosen) if kinds[tag] == _INLINE]
 
 
 def _remarks(tags: Tags, kinds: Ints, hidden: HiddenElements, formulas: list[int]) -> Ints:
     """Hidden elements inside a line: they hold neither a block nor a formula, and do not unfold."""
-    unfolding = set(hidden.unfolding)
+    unfolding, own_kinds = set(hidden.unfolding), kinds[hidden.hidden].tolist()
     chosen = np.array(
-        [tag for tag in hidden.hidden if tag not in unfolding and kinds[tag] in _IN_LINE], np.int64
+        [
+            tag
+            for tag, kind in zip(hidden.hidden, own_kinds, strict=True)
+            if kind in _IN_LINE and tag not in unfolding
+        ],
+        np.int64,
     )
     if not len(chosen):
         return chosen
-    is_more = kinds == Kind.BLOCK
+    is_more = kinds == _BLOCK
     is_more[formulas] = True
     num_more = np.cumsum(is_more)
     remarks: Ints = chosen[num_more[tags.closings[chosen]] == num_more[chosen]]
@@ -149,14 +156,19 @@ def _letter_of(tags: Tags, image: int, markup: str) -> str:
     return letter[1] if is_in_word else ""
 
 
-def _images(tags: Tags, images: Ints, drawing: Drawing) -> dict[int, str]:
-    markup = [tags.markup_of(image) for image in images.tolist()]
-    name_images = image_names if drawing.image_text else sticker_names
-    names = name_images(markup)
-    for index, tag in enumerate(markup):
+def _images(tags: Tags, kinds: Ints, drawing: Drawing) -> dict[int, str]:
+    """What images say, by index of the tag; most of them say nothing, and their tags are not looked at."""
+    is_image = kinds == _IMAGE
+    if not drawing.image_text:
+        is_image &= tags.attribute_bits & MAY_SPEAK != 0
+    images = np.flatnonzero(is_image).tolist()
+    markup = [tags.markup_of(image) for image in images]
+    names = (image_names if drawing.image_text else sticker_names)(markup)
+    texts: dict[int, str] = {}
+    for image, tag, name in zip(images, markup, names, strict=True):
         formula = formula_of_image(tag)
         if formula:
-            names[index] = "" if drawing.formulas == "drop" else formula
-        elif not names[index]:
-            names[index] = _letter_of(tags, int(images[index]), tag)
-    return dict(zip(images.tolist(), names, strict=True))
+            texts[image] = "" if drawing.formulas == "drop" else formula
+        else:
+            texts[image] = name or _letter_of(tags, image, tag)
+    return texts

@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refinery.compiled import Filled, bare_kernel
+from refinery.extract.kinds import cover, sort_by_name
 from refinery.extract.scan.attributes import note_attributes
+from refinery.extract.scan.builder import MOST_NAMES
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -113,12 +115,23 @@ class Tags:
         written = self.markup[int(self.firsts[tag]) : int(self.lasts[tag]) + 1]
         return written.tobytes().decode("utf-8", "replace")
 
+    def named(self, number: int) -> Ints:
+        """Opening tags of one name, in order."""
+        bounds, sorted_tags = self._by_name
+        return sorted_tags[bounds[number] : bounds[number + 1]]
+
+    @functools.cached_property
+    def _by_name(self) -> tuple[list[int], Ints]:
+        bounds = np.empty(MOST_NAMES + 1, np.int64)
+        sorted_tags = np.empty(len(self.firsts), np.int64)
+        sort_by_name(self.name_ids, self.is_opening, bounds, sorted_tags)
+        return bounds.tolist(), sorted_tags
+
     def covered(self, chosen: Ints) -> Bools:
-        """Whether one of these elements is open behind each tag [T]; opening tags are given by index."""
-        size = len(self.firsts)
-        change = np.bincount(chosen, minlength=size)
-        change -= np.bincount(self.closings[chosen], minlength=size)
-        return np.cumsum(change) > 0
+        """Whether one of these elements is open behind each tag [T]; opening tags are given by rising index."""
+        is_covered = np.empty(len(self.firsts), np.bool_)
+        cover(self.closings, chosen, is_covered)
+        return is_covered
 
     def index_at(self, offset: int) -> int:
         """Index of the tag that begins at this offset of the text, or is the last one before it."""

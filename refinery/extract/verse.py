@@ -19,12 +19,13 @@ _STANZA = re.compile(
 )
 # TEI's element of that name, as e-books write it; too short a word to look for. The hash is the scan's.
 _LINE_GROUP = hash_name("lg") | 1
+_SIGNS = ("stanza", "strophe", "verse", "line-group", "linegroup", "poem", "poet")
 _LINES = (TAG_IDS["div"], TAG_IDS["p"], TAG_IDS["other"])
 
 
 def lay_out_verse(tags: Tags, kinds: Ints, tag_ids: Ints, signs: Signs) -> None:
     """Make the lines of each stanza part of one block; `kinds` [T] are set so."""
-    stanzas = signs.find_named(_STANZA, "stanza", "strophe", "verse", "line", "poem", "poet")
+    stanzas = signs.find_named(_STANZA, *_SIGNS)
     stanzas += np.flatnonzero((tags.classes == _LINE_GROUP) & tags.is_opening).tolist()
     for stanza in stanzas:
         closing = int(tags.closings[stanza])

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from refinery.extract.scan.attributes import (
-    HAS_STYLE,
     IS_ARIA_HIDDEN,
+    IS_HIDDEN,
+    KEEPS_LINES,
     MAY_BE_FORMULA,
+    MAY_SPEAK,
     note_attributes,
 )
 
@@ -30,12 +32,39 @@ def bits_of(*tags: bytes) -> list[int]:
         (b"<p>", 0),
         (b"<a >", 0),
         (b'<p class="style hidden">', 0),
-        (b'<p id="a" style="display:none">', HAS_STYLE),
-        (b'<p hidden="">', HAS_STYLE),
+        (b'<p id="a" style="display:none">', IS_HIDDEN),
+        (b'<p style="color:red;DISPLAY :\n none!important">', IS_HIDDEN),
+        (b'<p style="display:block;visibility:hidden">', IS_HIDDEN),
+        (b'<p style="display:block;overflow:hidden">', 0),
+        (b'<p style="display:">', 0),
+        (b'<p title="display:none">', 0),
+        (b'<p style="white-space: pre-line">', KEEPS_LINES),
+        (b'<p style="white-space:break-spaces;display:none">', KEEPS_LINES | IS_HIDDEN),
+        (b'<p style="white-space:nowrap">', 0),
+        (b'<p hidden="">', IS_HIDDEN),
+        (b'<p hidden="until-found">', 0),
         (b'<i aria-hidden="true">', IS_ARIA_HIDDEN),
         (b'<i aria-hidden="TRUE">', IS_ARIA_HIDDEN),
         (b'<i aria-hidden="false">', 0),
-        (b'<i aria-hidden="true" style="x">', IS_ARIA_HIDDEN | HAS_STYLE),
+        (b'<i aria-hidden="true" style="display:none">', IS_ARIA_HIDDEN | IS_HIDDEN),
+        (b'<img alt="A house" src="house.jpg">', 0),
+        (b'<img alt="" src="a.jpg">', 0),
+        (b'<img alt="T" src="t.png">', MAY_SPEAK),
+        ('<img alt="é">'.encode(), MAY_SPEAK),
+        ('<img alt="房子">'.encode(), 0),
+        ('<img alt="房">'.encode(), MAY_SPEAK),
+        (b'<img alt=":smile:">', MAY_SPEAK),
+        (b'<img title="[ok]">', MAY_SPEAK),
+        ('<img alt="😀">'.encode(), MAY_SPEAK),
+        (b'<img alt="laughs" class="Emoji">', MAY_SPEAK),
+        (b'<img alt="laughs" src="/face/1.gif">', MAY_SPEAK),
+        (b'<img alt="we" src="facebook.png">', 0),
+        (b'<img alt="a sum" src="/math/render/1">', MAY_SPEAK),
+        (b'<img alt="a sum" src="form.png">', 0),
+        (b'<img alt="a sum" class="formulaInl">', MAY_SPEAK),
+        (b'<img alt="x_{1}">', MAY_SPEAK),
+        (b'<img alt="a\\b">', MAY_SPEAK),
+        (b'<image alt=":smile:">', 0),
         (b"<math>", MAY_BE_FORMULA),
         (b"<mjx-container>", MAY_BE_FORMULA),
         (b'<span class="a katex-display">', MAY_BE_FORMULA),
@@ -62,5 +91,5 @@ def test_any_markup_is_read_within_its_bounds() -> None:
 
         (bits,) = bits_of(tag)
 
-        assert not bits & HAS_STYLE or re.search(rb"style|hidden", inside)
+        assert not bits & IS_HIDDEN or re.search(rb"hidden", inside)
         assert not bits & IS_ARIA_HIDDEN

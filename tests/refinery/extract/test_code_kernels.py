@@ -1,0 +1,21 @@
+"""The kernel that tells which pieces of markup may be a button to copy."""
+
+from refinery.extract.code import may_copy
+from refinery.extract.scan.names import number_of
+from refinery.extract.scan.read import read_tags
+from refinery.extract.signs import SCANNED_WORDS
+
+
+def test_buttons_are_looked_at_where_they_hold_a_word_for_copying() -> None:
+    words = ["Copy", "COPIED!", "复制", "複製", "コピー", "복사", "Share", "分享", ""]
+    tags = read_tags("".join(f"<button>{word}</button>" for word in words), SCANNED_WORDS).tags
+    assert tags is not None
+
+    assert may_copy(tags, tags.named(number_of("button"))) == [1 + 2 * i for i in range(6)]
+
+
+def test_long_elements_are_no_buttons() -> None:
+    tags = read_tags("<button>" + "copy " * 80 + "</button>", SCANNED_WORDS).tags
+    assert tags is not None
+
+    assert may_copy(tags, tags.named(number_of("button"))) == []
