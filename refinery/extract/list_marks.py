@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
+
+import numpy as np
 
 from refinery.extract.blocks import Blocks
 from refinery.extract.tag_kinds import TAG_IDS
 
 _ITEM, _ORDERED = TAG_IDS["li"], TAG_IDS["ol"]
 _LISTS = {TAG_IDS["ul"], _ORDERED}
-# An item with more is a post or a part of the page: no mark stands before it.
-MOST_ITEM_CHARS, MOST_ITEM_BLOCKS = 800, 3
 _ROMAN = (
     (1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl"),
     (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"),
@@ -22,27 +23,12 @@ class ListMarks:
 
     def __init__(self, blocks: Blocks) -> None:
         self._blocks = blocks
-        self._tags: list[int] = blocks.tag_ids.tolist()
-        self._parents: list[int] = blocks.parents.tolist()
-        self._items: dict[int, list[int]] = defaultdict(list)
-        if _ITEM in self._tags:
-            for element, tag in enumerate(self._tags):
-                if tag == _ITEM:
-                    self._items[self._parents[element]].append(element)
         self._marks: dict[int, str] = {}
-        self._has_marks: dict[int, bool] = {}
-
-    def has_mark(self, item: int) -> bool:
-        """Whether an item is one of a list that is read as such; lists lay out threads of posts, too."""
-        parent = self._parents[item]
-        if parent not in self._has_marks:
-            self._has_marks[parent] = not any(map(self._is_part, self._items[parent]))
-        return self._has_marks[parent]
 
     def mark(self, item: int) -> str:
         """What stands before an item, with the blanks that set it in."""
-        parent = self._parents[item]
-        if self._tags[parent] != _ORDERED:
+        parent = int(self._blocks.parents[item])
+        if self._blocks.tag_ids[parent] != _ORDERED:
             return "- "
         if item not in self._marks:
             self._number(parent)
@@ -50,13 +36,20 @@ class ListMarks:
 
     def indent(self, item: int) -> str:
         """Blanks before the mark of an item, beside those of the items around it."""
-        parent = self._parents[item]
-        return "  " if parent > 0 and self._tags[self._parents[parent]] in _LISTS else ""
+        parents, tag_ids = self._blocks.parents, self._blocks.tag_ids
+        parent = int(parents[item])
+        return "  " if parent > 0 and int(tag_ids[parents[parent]]) in _LISTS else ""
 
-    def _is_part(self, item: int) -> bool:
-        first, end = int(self._blocks.starts[item]), int(self._blocks.ends[item])
-        texts = self._blocks.texts[first:end]
-        return len(texts) > MOST_ITEM_BLOCKS and sum(map(len, texts)) > MOST_ITEM_CHARS
+    @functools.cached_property
+    def _items(self) -> dict[int, list[int]]:
+        """By element, the items in it."""
+        items: dict[int, list[int]] = defaultdict(list)
+        of_all = np.flatnonzero(self._blocks.tag_ids == _ITEM)
+        for item, parent in zip(
+            of_all.tolist(), self._blocks.parents[of_all].tolist(), strict=True
+        ):
+            items[parent].append(item)
+        return items
 
     def _number(self, parent: int) -> None:
         items, given = self._items[parent], self._blocks.numbers

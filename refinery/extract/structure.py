@@ -1,44 +1,26 @@
 """Write kept blocks as text with its headings, lists, tables and code: plain, or as markdown.
 
-Tables may have a form of their own, or be left out. Elements and blocks go by number here: the
-arrays of `Blocks` are turned into lists, which Python reads faster one by one.
+Tables may have a form of their own, or be left out. Elements and blocks go by number here.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from refinery.extract.blocks import Blocks
 from refinery.extract.config import Style, Tables
+from refinery.extract.forms import read_forms
 from refinery.extract.grids import Grids
 from refinery.extract.list_marks import ListMarks
 from refinery.extract.tag_kinds import HEADING_IDS, TAG_IDS
 
 _HEADINGS = {tag_id: level for level, tag_id in enumerate(HEADING_IDS, 1)}
-_CELLS = {TAG_IDS["td"], TAG_IDS["th"]}
 _ITEM, _PRE, _QUOTE, _TERM, _MEANING = (
     TAG_IDS[name] for name in ("li", "pre", "blockquote", "dt", "dd")
 )
-_NAMED = {*_HEADINGS, *_CELLS, _ITEM, _PRE, _TERM, _MEANING}
-# Items and quotes inside each other; deeper ones are set in no further.
-MOST_DEPTH = 20
 _FENCES = re.compile(r"^ {0,3}(`{3,})", re.M)
-
-
-class _Piece(NamedTuple):
-    """Text of one block, its element, the one that gives it its form, that one's tag, and its table of data.
-
-    -1 stands for no element, tag or table.
-    """
-
-    text: str
-    element: int
-    form: int
-    tag: int
-    table: int
 
 
 class _Group(NamedTuple):
@@ -69,80 +51,60 @@ def render(
 
 class _Renderer:
     def __init__(self, blocks: Blocks, style: Style, tables: Tables, grids: Grids) -> None:
-        self._texts = blocks.texts
-        self._elements: list[int] = blocks.elements.tolist()
+        self._blocks = blocks
         self._tags: list[int] = blocks.tag_ids.tolist()
-        self._parents: list[int] = blocks.parents.tolist()
         self._is_markdown = style == "markdown"
         self._tables = tables
         self._grids = grids
+        self._forms = read_forms(blocks, keeps_quotes=self._is_markdown)
         self._marks = ListMarks(blocks)
         self._kept: set[int] = set()
         self._written: set[int] = set()
-        self._forms: dict[int, int] = {}
-        self._paths: dict[int, tuple[int, ...]] = {0: ()}
+        self._paths: dict[int, tuple[int, ...]] = {-1: ()}
 
     def render(self, kept: Sequence[int]) -> str:
         self._kept = set(kept)
-        pieces = [self._piece(block) for block in kept]
         lines: list[str] = []
         before: _Group | None = None
-        for _, group in groupby(pieces, key=self._group_of):
-            members = list(group)
-            text = self._group_text(members)
+        for texts, tag, table, holder in self._members(kept):
+            text = self._table(table) if table >= 0 else self._group_text(texts, tag)
             if not text:
                 continue
-            piece = members[0]
-            element = piece.table if piece.table >= 0 else piece.element
-            after = _Group(text, piece.tag, self._path_of(element))
+            after = _Group(text, tag, self._path_of(holder))
             if before is not None:
                 lines.append(self._border(before, after))
-            lines.append(self._set_in(after))
+            lines.append(self._set_in(after) if after.path else text)
             before = after
         return "".join(lines)
 
-    def _piece(self, block: int) -> _Piece:
-        element = self._elements[block]
-        form = self._forms.get(element)
-        if form is None:
-            form = self._forms[element] = self._form_of(element)
-        tag = self._tags[form] if form >= 0 else -1
-        return _Piece(self._texts[block], element, form, tag, self._grids.table_of(block))
-
-    def _form_of(self, element: int) -> int:
-        """The nearest element, from this one up, whose tag gives a form to text; -1 for none."""
-        while element > 0:
-            tag = self._tags[element]
-            if tag in _NAMED and (tag != _ITEM or self._marks.has_mark(element)):
-                return element
-            element = self._parents[element]
-        return -1
-
-    def _path_of(self, element: int) -> tuple[int, ...]:
-        """Items of lists, and in markdown quotes, around an element and this one too, the outermost first."""
-        inner = []
-        while element not in self._paths:
-            inner.append(element)
-            element = self._parents[element]
-        path = self._paths[element]
-        for element in reversed(inner):
-            tag = self._tags[element]
-            is_quote = tag == _QUOTE and self._is_markdown
-            if is_quote or (tag == _ITEM and self._marks.has_mark(element)):
-                path = (*path, element)[:MOST_DEPTH]
-            self._paths[element] = path
-        return path
-
-    def _group_of(self, piece: _Piece) -> tuple[str, int]:
-        """Key of the blocks that are written together.
+    def _members(self, kept: Sequence[int]) -> Iterator[tuple[list[str], int, int, int]]:
+        """Blocks that are written together: their texts, tag, table of data, and the item or quote around them.
 
         They belong to one table, or to one piece of code; any other block stands alone.
         """
-        if piece.table >= 0:
-            return "table", piece.table
-        if piece.tag == _PRE:
-            return "code", piece.form
-        return "p", id(piece)
+        elements = self._blocks.elements[list(kept)]
+        forms = self._forms.forms[elements].tolist()
+        holders = self._forms.holders[elements].tolist()
+        group: tuple[list[str], int, int, int] = ([], -1, -1, -1)
+        before = -1
+        for block, form, holder in zip(kept, forms, holders, strict=True):
+            table, tag = self._grids.table_of(block), self._tags[form] if form >= 0 else -1
+            unit = table if table >= 0 else form if tag == _PRE else -1
+            if unit >= 0 and unit == before:
+                group[0].append(self._blocks.texts[block])
+                continue
+            if group[0]:
+                yield group
+            around = int(self._forms.holders[table]) if table >= 0 else holder
+            group, before = ([self._blocks.texts[block]], tag, table, around), unit
+        if group[0]:
+            yield group
+
+    def _path_of(self, holder: int) -> tuple[int, ...]:
+        """An item or quote behind those around it, the outermost first."""
+        if holder not in self._paths:
+            self._paths[holder] = (*self._path_of(int(self._forms.outer[holder])), holder)
+        return self._paths[holder]
 
     def _border(self, before: _Group, after: _Group) -> str:
         """A line end between items, and between the parts of one; else an empty line, quoted where both are."""
@@ -190,11 +152,8 @@ class _Renderer:
             text = "\n".join([first + begin, *(line and behind + line for line in following)])
         return text
 
-    def _group_text(self, members: list[_Piece]) -> str:
-        tag = members[0].tag
-        if members[0].table >= 0:
-            return self._table(members[0].table)
-        text = "\n".join(piece.text for piece in members)
+    def _group_text(self, texts: list[str], tag: int) -> str:
+        text = "\n".join(texts)
         if not self._is_markdown:
             return text
         if tag == _PRE:

@@ -4,8 +4,9 @@ import pytest
 
 from refinery.extract.blocks import read_blocks
 from refinery.extract.controls import open_windows
+from refinery.extract.forms import read_lists
 from refinery.extract.inner_pages import write_inner_pages
-from refinery.extract.list_marks import ListMarks, write_number
+from refinery.extract.list_marks import write_number
 from refinery.extract.roles import read_roles
 from refinery.extract.scan.read import read_tags
 from refinery.extract.signs import SCANNED_WORDS, Signs
@@ -92,4 +93,5 @@ def test_posts_of_a_thread_are_no_items() -> None:
 
     assert text.startswith("The lake was calm")
     assert text.endswith("nobody went out.\n\nYes.")
-    assert not ListMarks(blocks).has_mark(int(blocks.parents[blocks.elements[0]]))
+    item = blocks.parents[blocks.elements[0]]
+    assert not read_lists(blocks)[blocks.parents[item]]
