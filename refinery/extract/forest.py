@@ -5,6 +5,7 @@ Shapes: T trees, d their depth, F features, N rows to judge (blocks of a page, o
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -105,6 +106,12 @@ class Forest:
     thresholds: NDArray[np.float32]
     leaves: NDArray[np.float32]
 
+    @functools.cached_property
+    def _asked(self) -> tuple[Numbers, int]:
+        """The features as the loop reads them, and the last one of them."""
+        features = np.ascontiguousarray(self.features, np.uint16)
+        return features, int(features.max(initial=0))
+
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[np.generic]], prefix: str) -> Forest:
         """Read one of the forests in a file of weights: arrays whose names begin with `prefix`."""
@@ -139,12 +146,10 @@ class Forest:
         return self._walk(rows, [len(self.features)], np.inf)
 
     def _walk(self, rows: NDArray[np.float32], stops: list[int], sure: float) -> Scores:
-        features = np.ascontiguousarray(self.features, np.uint16)
         # The loop reads without looking at bounds: what it is handed is checked once, here.
-        if features.max(initial=0) >= rows.shape[1]:
-            raise ValueError(
-                f"the trees ask for feature {features.max()}, the rows have {rows.shape[1]}"
-            )
+        features, last = self._asked
+        if last >= rows.shape[1]:
+            raise ValueError(f"the trees ask for feature {last}, the rows have {rows.shape[1]}")
         scores = np.zeros(len(rows))
         rows = np.ascontiguousarray(rows, np.float32)
         add_leaves(rows, features, self.thresholds, self.leaves, np.array(stops), sure, scores)
