@@ -26,6 +26,7 @@ from schemas.errors import run_main
 from train import sections
 from train.commands import supervise
 from train.parallel.gradients import GradientSums
+from train.parallel.tree import TreeStrategy
 
 PLAN_VARIABLE = "CHAOS_PLAN"
 _HOG_BYTES, _GROUP_BYTES, _SMALL_FILE = 16 << 20, 64 << 20, 2_000
@@ -141,8 +142,17 @@ def _make_nan(flat: torch.Tensor) -> None:
     flat[0] = float("nan")
 
 
-def _flip_bit(flat: torch.Tensor) -> None:
-    flat.view(torch.int32)[0] ^= 1 << 22
+def _flip_weight() -> None:
+    """Flip a bit of the first weight of this rank before its next forward pass."""
+    accumulate = TreeStrategy.accumulate
+
+    def with_flip(self: TreeStrategy, *args: Any, **more: Any) -> Any:
+        TreeStrategy.accumulate = accumulate  # type: ignore[method-assign]
+        weight = next(parameter for part in self.parts for parameter in part.parameters())
+        weight.detach().view(-1)[:1].view(torch.int32).bitwise_xor_(1 << 22)
+        return accumulate(self, *args, **more)
+
+    TreeStrategy.accumulate = with_flip  # type: ignore[method-assign]
 
 
 FAULTS: dict[str, Callable[[], None]] = {
@@ -162,7 +172,7 @@ FAULTS: dict[str, Callable[[], None]] = {
     "dead host": _kill_host,
     "slow host": _slow_down,
     "NaN in a gradient": _poison(_make_nan),
-    "flipped bit": _poison(_flip_bit),
+    "flipped bit": _flip_weight,
 }
 
 

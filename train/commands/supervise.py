@@ -12,32 +12,35 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from schemas.errors import PipelineError, SettingsError
 from train.commands import pretrain
 from train.commands.arguments import add_recipe_arguments, not_negative, positive, settings_of
 from train.phases import split_phases
 from train.recipe_facts import judge_recipe, ranks_of
-from train.settings import TrainSettings
+from train.settings import TrainSettings, differing
+from train.supervisor.door import (
+    TOKEN_VARIABLE,
+    Door,
+    address_of,
+    join_leader,
+    token_of_environment,
+)
 from train.supervisor.hosts import HostBook
 from train.supervisor.job import AskedToStop, Job
 from train.supervisor.leader import Supervisor
-from train.supervisor.links import (
-    TOKEN_VARIABLE,
-    AgentLinks,
-    address_of,
-    await_hosts,
-    join_leader,
-)
+from train.supervisor.links import AgentLinks
 from train.supervisor.wire import Wire
 
 logger = logging.getLogger(__name__)
 
 SESSION_VARIABLE, LOCK_NAME = "TRAIN_SESSION", ".supervisor.lock"
-_SPARE_SECONDS = 10.0
+_SPARE_SECONDS, _KEYS_SHOWN = 10.0, 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -122,7 +125,7 @@ def _lead(
 
     try:
         start_own(own)
-        _gather(args, settings, links, [*program, *arguments])
+        absent = _gather(args, settings, links, [*program, *arguments], stack)
         supervisor = Supervisor(
             job=Job(
                 output=Path(settings.output),
@@ -139,6 +142,8 @@ def _lead(
             restart_agent=start_own,
             asked=asked,
         )
+        for index, evidence in absent.items():
+            supervisor.roster.note_absent(f"number {index}", evidence)
         code = supervisor.run()
     except BaseException:
         links.end(1)
@@ -158,29 +163,64 @@ _MEANINGS = {
 
 
 def _gather(
-    args: argparse.Namespace, settings: TrainSettings, links: AgentLinks, program: Sequence[str]
-) -> None:
-    """Wait for the agents of the other hosts, where there are some."""
+    args: argparse.Namespace,
+    settings: TrainSettings,
+    links: AgentLinks,
+    program: Sequence[str],
+    stack: ExitStack,
+) -> dict[int, str]:
+    """Wait for the agents of the other hosts, where there are some; the door stays open as long as the stack.
+
+    Returns:
+        By number, why the run begins without a host that was to stand by.
+
+    Raises:
+        PipelineError: Fewer hosts came than are to work.
+    """
     wanted, count = args.hosts, args.hosts + args.spares
     if not args.simulate and count == 1:
-        return
-    address = ("127.0.0.1", 0) if args.simulate else ("", address_of(args.leader)[1])
-    with socket.create_server(address) as server:
-        if args.simulate:
-            _simulate(links, server.getsockname()[1], count, program)
-        seconds = settings.supervision.start_floor_seconds
-        await_hosts(links, server, count=wanted, seconds=seconds)
-        if len(links.by_host) < wanted:
-            raise PipelineError(
-                f"{len(links.by_host)} of {wanted} hosts came within {seconds:.0f} s: "
-                f"{', '.join(links.by_host)}"
-            )
-        await_hosts(links, server, count=count, seconds=_SPARE_SECONDS)
-        if len(links.by_host) < count:
-            logger.warning(
-                "%d of %d spare hosts are here; the run begins without the others",
-                len(links.by_host) - wanted, args.spares,
-            )  # fmt: skip
+        return {}
+    name, port = address_of(args.leader) if args.leader else ("127.0.0.1", 0)
+    address = ("127.0.0.1" if args.simulate else "", port)
+    try:
+        server = stack.enter_context(socket.create_server(address))
+    except OSError as error:
+        raise PipelineError(f"--leader: cannot listen on port {port}: {error.strerror}") from error
+    judge = partial(_other_recipe, settings.model_dump(mode="json"))
+    links.open(Door(server=server, token=token_of_environment(), judge=judge))
+    if args.simulate:
+        _simulate(links, server.getsockname()[1], count, program)
+    numbers = range(1, count + 1) if args.simulate else range(count)
+    seconds = settings.supervision.start_floor_seconds
+    links.await_hosts(wanted, seconds)
+    here = ", ".join(f"{link.index}: {host}" for host, link in links.by_host.items()) or "none"
+    if len(links.by_host) < wanted:
+        raise PipelineError(
+            f"{len(links.by_host)} of {wanted} hosts came within {seconds:.0f} s to {name}:{server.getsockname()[1]}; "
+            f"here: {here}"
+        )
+    links.await_hosts(count, _SPARE_SECONDS)
+    there = {link.index for link in links.by_host.values()}
+    absent = [number for number in numbers if number not in there]
+    evidence = (
+        f"did not come within {_SPARE_SECONDS:.0f} s to {name}:{server.getsockname()[1]}; here: {here}; "
+        "the run begins without it and takes it in when it comes"
+    )
+    for number in absent:
+        logger.warning("the host number %d %s", number, evidence)
+    return dict.fromkeys(absent, evidence)
+
+
+def _other_recipe(own: Mapping[str, Any], told: Mapping[str, Any]) -> str | None:
+    """Why the settings of a host are not the run's, with both sides; None where they are."""
+    found = differing(dict(own), dict(told))
+    if not found:
+        return None
+    shown = "; ".join(
+        f"{key} is {there} there, {here} here" for key, here, there in found[:_KEYS_SHOWN]
+    )
+    more = f" and {len(found) - _KEYS_SHOWN} more" if len(found) > _KEYS_SHOWN else ""
+    return f"its recipe is another one: {shown}{more}"
 
 
 def _simulate(links: AgentLinks, port: int, count: int, program: Sequence[str]) -> None:
@@ -214,6 +254,7 @@ def _be_agent(args: argparse.Namespace, settings: TrainSettings) -> int:
             index=args.host_index,
             seconds=settings.supervision.start_floor_seconds,
             own=args.host_name,
+            recipe=settings.model_dump(mode="json"),
         )
     scratch = args.scratch or Path(settings.output)
     gc.freeze()  # what is imported stays shared between the ranks

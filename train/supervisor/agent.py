@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 import torch
 from torch.distributed import TCPStore  # type: ignore[attr-defined] # public, not in __all__
 
+from schemas.errors import PipelineError
 from train.distributed.world import leave_process
 from train.sections import MAX_BYTES, SOCKET_VARIABLE
 from train.supervisor.kernel import kernel_kills
@@ -70,6 +71,7 @@ class Agent:
 
         Raises:
             ConnectionError: The supervisor is gone; the ranks are ended.
+            PipelineError: The supervisor does not take this host.
         """
         woken, wake = socket.socketpair()
         for end in (woken, wake):
@@ -112,6 +114,8 @@ class Agent:
                     self._pass_on(left, said)
                 case "end":
                     self._code = int(message["code"])
+                case "refuse":
+                    raise PipelineError(f"the leader refuses this host: {message['reason']}")
 
     def _spawn(self, message: Message) -> None:
         self._kills_before = kernel_kills()
@@ -125,12 +129,13 @@ class Agent:
             theirs.close()
             ours.setblocking(False)
             child = _Child(rank=rank, pid=pid, pidfd=os.pidfd_open(pid), reports=ours)
-            self._children[rank] = child
-            self._selector.register(
-                child.pidfd, selectors.EVENT_READ, lambda c=child: self._bury(c)
-            )
-            self._selector.register(ours, selectors.EVENT_READ, lambda c=child: self._hear(c))
+            self._watch(child)
             self._tell("spawned", rank=rank, pid=pid)
+
+    def _watch(self, child: _Child) -> None:
+        self._children[child.rank] = child
+        self._selector.register(child.pidfd, selectors.EVENT_READ, lambda: self._bury(child))
+        self._selector.register(child.reports, selectors.EVENT_READ, lambda: self._hear(child))
 
     def _become_rank(
         self, message: Message, rank: int, local_rank: int, reports: socket.socket, parent: int
@@ -228,7 +233,8 @@ class Agent:
 
     def _hear(self, child: _Child) -> None:
         """Pass on what a rank reports."""
-        while True:
+        # Its end may have been seen in the same look as this report, and before it.
+        while child.reports.fileno() >= 0:
             try:
                 data = child.reports.recv(MAX_BYTES)
             except (BlockingIOError, ConnectionError):

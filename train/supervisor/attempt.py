@@ -96,6 +96,8 @@ class Attempt:
             which of them hangs.
         generation: How often the others went on without a lost rank.
         suspects: Hosts that were made suspect meanwhile.
+        short_since_step: Step of the newest published checkpoint when it began, or was last left by a rank.
+        makes_room: Whether its ranks were asked to save and leave, so that the next attempt has more of them.
         has_learnt: Whether a section took longer than any before, since this was last asked.
     """
 
@@ -110,6 +112,8 @@ class Attempt:
     is_unsure: bool = False
     generation: int = 0
     suspects: list[str] = field(default_factory=list)
+    short_since_step: int | None = None
+    makes_room: bool = False
     _replaced_last: list[RankState] = field(default_factory=list)
 
     @classmethod
@@ -182,6 +186,14 @@ class Attempt:
     def is_settled(self) -> bool:
         """Whether all ranks go on that were told to go on without a lost one."""
         return all(rank.told >= self.generation * TOLD_OF_GENERATION for rank in self.members)
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether all its ranks step, and none was asked to leave."""
+        is_whole = all(rank.is_alive for rank in self.members)
+        return (
+            not self.makes_room and self.first_step_at is not None and is_whole and self.is_settled
+        )
 
     def replace(self, left: Sequence[RankState], now: float) -> None:
         """Go on with the ranks that are left; what they do from now on is measured from now on."""

@@ -15,14 +15,15 @@ class HostBook:
     """What is known of each host.
 
     Attributes:
-        hosts: By preference: those that work first, then the spares.
+        hosts: By preference: those that work first, then the spares; who comes later is the last.
         wanted: Number of hosts that the run is to have.
     """
 
-    hosts: Sequence[str]
+    hosts: list[str]
     wanted: int
     states: dict[str, HostState] = field(default_factory=dict)
     _failures: list[tuple[str | None, float]] = field(default_factory=list)
+    _losses: list[tuple[str, float]] = field(default_factory=list)
 
     def state(self, host: str) -> HostState:
         return self.states.get(host, "works")
@@ -55,6 +56,29 @@ class HostBook:
             self._failures = [(one, at) for one, at in self._failures if one != host]
         return self.state(host)
 
-    def lost(self, host: str) -> None:
-        """The host's agent is gone."""
+    def lost(self, host: str, at: float) -> None:
+        """The host's agent is gone.
+
+        Args:
+            at: Seconds of the monotonic clock.
+        """
         self.states[host] = "lost"
+        self._losses.append((host, at))
+
+    def joined(self, host: str) -> bool:
+        """Take in a host that came late, or came back; returns whether it is new to the run.
+
+        It stands behind the others: whoever stands in for it goes on.
+        """
+        if host in self.hosts and self.state(host) != "lost":
+            return False
+        if host in self.hosts:
+            self.hosts.remove(host)
+        self.hosts.append(host)
+        self.states[host] = "works"
+        return True
+
+    def is_steady(self, host: str, at: float) -> bool:
+        """Whether it has not come and gone again and again: for such a one no attempt is left."""
+        losses = sum(one == host and at - then <= _RECENT_SECONDS for one, then in self._losses)
+        return losses < _SUSPECT_FAILURES

@@ -19,6 +19,7 @@ from train.supervisor.hosts import HostBook
 from train.supervisor.job import AskedToStop, Job
 from train.supervisor.ledger import attempt_end, failures_of, in_words, learnt_of, straggler_events
 from train.supervisor.links import AgentLinks
+from train.supervisor.roster import Roster
 from train.supervisor.stragglers import Flags
 from train.supervisor.take_over import take_over_event, taken_over
 from train.supervisor.verdict import (
@@ -36,7 +37,7 @@ from train.supervisor.words import fingerprint
 logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS, _LAST_CALL_SECONDS, _STACK_SECONDS, _TERM_SECONDS = 0.1, 0.25, 0.3, 0.1
-_BURY_SECONDS, _STORE_SECONDS, _SNIFF_SECONDS, _SCORE_SECONDS = 10.0, 60.0, 60.0, 1.0
+_BURY_SECONDS, _STORE_SECONDS, _SCORE_SECONDS = 10.0, 60.0, 1.0
 _MEANWHILE_SECONDS = 0.02
 ATTEMPTS_NAME = "attempts"
 
@@ -46,6 +47,8 @@ class Supervisor:
     """Keeps one run going over its attempts.
 
     Attributes:
+        hosts: What is known of each host.
+        roster: Who works and who could, by that.
         restart_agent: Starts the agent of a host of this machine anew; returns False for other hosts.
     """
 
@@ -55,13 +58,21 @@ class Supervisor:
     restart_agent: Callable[[str], bool]
     asked: AskedToStop = field(default_factory=AskedToStop)
     ledger: EventLog = field(init=False)
+    roster: Roster = field(init=False)
     _stores: dict[str, int] = field(default_factory=dict)
-    _sniffed: dict[str, list[str]] = field(default_factory=dict)
     _flags: Flags = field(default_factory=Flags)
     _goes_back: bool = False
 
     def __post_init__(self) -> None:
         self.ledger = EventLog(self.job.output / EVENTS_NAME)
+        self.roster = Roster(
+            book=self.hosts,
+            links=self.links,
+            ledger=self.ledger,
+            job=self.job,
+            restart_agent=self.restart_agent,
+            pump=lambda: self._pump(None),
+        )
 
     def run(self) -> int:
         """Train to the end, or until the verdict is to stop; returns the exit code."""
@@ -82,13 +93,16 @@ class Supervisor:
             return EXIT_FAILED if self.asked.number is None else self._code_of_stop()
         self._watch(attempt)
         for host in attempt.suspects:
-            self._examine(host)
+            self.roster.examine(host)
         asked = self.asked.number
         failed_at = time.monotonic()
         ends = [rank.end(failed_at) for rank in attempt.members]
         root = root_end(ends)
         if asked is not None:
             return self._stopped(attempt, asked, ends)
+        if root is None and attempt.makes_room and self._was_left():
+            self._note_end(attempt, outcome="more hosts")
+            return None
         if root is None and not self._was_left():
             self._note_end(attempt, outcome="finished")
             return EXIT_DONE
@@ -110,7 +124,7 @@ class Supervisor:
         self._note_end(attempt, outcome="failed", root=root, failure=failure, verdict=verdict)
         self._goes_back = cause == "damaged_checkpoint"
         if CAUSES[cause].blames_host and root is not None and self.hosts.note(root.host, failed_at):
-            self._examine(root.host)
+            self.roster.examine(root.host)
         if not verdict.restarts:
             return verdict.exit_code
         self._pause(verdict.pause_seconds)
@@ -120,7 +134,10 @@ class Supervisor:
 
     def _start(self, number: int) -> Attempt | None:
         """Fork the ranks of an attempt on the hosts that are left; None where there are none."""
-        hosts = self._ready_hosts()
+        hosts = self.roster.ready(
+            seconds=self.job.config.start_floor_seconds,
+            is_asked=lambda: self.asked.number is not None,
+        )
         if self.asked.number is not None:
             return None
         size = len(hosts) * self.job.ranks_per_host
@@ -132,6 +149,7 @@ class Supervisor:
         port = self._store_on(hosts[0])
         learnt = learnt_of(self.job.newest_checkpoint())
         attempt = Attempt.begin(number, self.job.config, learnt, time.monotonic())
+        attempt.short_since_step = self.job.published_steps()
         self.ledger.append(
             "attempt",
             step=self.job.published_steps() or 0,
@@ -154,7 +172,7 @@ class Supervisor:
                 folder=str(self.folder(number)),
                 environment={
                     "WORLD_SIZE": size,
-                    "MASTER_ADDR": self._address(hosts[0]),
+                    "MASTER_ADDR": self.roster.address(hosts[0]),
                     "MASTER_PORT": port,
                     # The names that torchrun has for them: ranks read one set of variables.
                     "TORCHELASTIC_USE_AGENT_STORE": True,
@@ -168,43 +186,17 @@ class Supervisor:
         """Where the stacks of an attempt lie."""
         return self.job.output / ATTEMPTS_NAME / f"{number:04d}"
 
-    def _ready_hosts(self) -> list[str]:
-        """The hosts of the next attempt, their agents ready; one that does not become ready is lost."""
-        while True:
-            hosts = self.hosts.usable()
-            until = time.monotonic() + self.job.config.start_floor_seconds
-            while time.monotonic() < until and self.asked.number is None:
-                waiting = [
-                    h for h in hosts if (link := self.links.by_host.get(h)) and not link.is_ready
-                ]
-                if not waiting:
-                    break
-                self._pump(None)
-            missing = [
-                host
-                for host in hosts
-                if (link := self.links.by_host.get(host)) is None or not link.is_ready
-            ]
-            if not missing or self.asked.number is not None:
-                return hosts
-            for host in missing:
-                self._lose(host)
-
     def _store_on(self, host: str) -> int:
         """Port of the store; it outlives the ranks, and each attempt has its own prefix in it."""
         if host not in self._stores:
             self._stores.clear()
-            self.links.send(host, "store", address=self._address(host))
+            self.links.send(host, "store", address=self.roster.address(host))
             until = time.monotonic() + _STORE_SECONDS
             while host not in self._stores and time.monotonic() < until:
                 self._pump(None)
         if host not in self._stores:
             raise PipelineError(f"host {host}: the store did not open")
         return self._stores[host]
-
-    def _address(self, host: str) -> str:
-        link = self.links.by_host.get(host)
-        return "127.0.0.1" if link is None else link.address
 
     # Watching
 
@@ -213,15 +205,21 @@ class Supervisor:
         for link, message in self.links.receive(seconds):
             if message is None:
                 self._stores.pop(link.host, None)
-                for rank in attempt.alive if attempt else ():
-                    if rank.host == link.host:
-                        rank.ended_at, rank.is_lost = time.monotonic(), True
+                ranks = (
+                    [rank for rank in attempt.alive if rank.host == link.host] if attempt else []
+                )
+                for rank in ranks:
+                    rank.ended_at, rank.is_lost = time.monotonic(), True
+                if not ranks:
+                    self.roster.replace(link.host)  # it stood by
                 continue
             match message.get("tell"):
+                case "ready":
+                    self.roster.welcome(link)
                 case "store" if message["port"] is not None:
                     self._stores[link.host] = message["port"]
                 case "sniffed":
-                    self._sniffed[link.host] = message["faults"]
+                    self.roster.sniffed[link.host] = message["faults"]
                 case _ if attempt is not None:
                     attempt.take(message, message["at"] + link.offset)
 
@@ -248,9 +246,18 @@ class Supervisor:
             if now - scored_at > _SCORE_SECONDS:
                 scored_at = now
                 self._score(attempt)
+                if asked_at is None and attempt.is_under_way and self.roster.allows_more(attempt):
+                    logger.info(
+                        "attempt %d saves itself: the next one has more hosts", attempt.number
+                    )
+                    attempt.makes_room = True
+                    self._signal(attempt.alive, signal.SIGTERM)
+        self._replace_gone(attempt)
+
+    def _replace_gone(self, attempt: Attempt) -> None:
         for host in {rank.host for rank in attempt.ranks.values()}:
             if host not in self.links.by_host:
-                self._replace(host)
+                self.roster.replace(host)
 
     def _take_over(self, attempt: Attempt) -> bool:
         """Let the ranks that are left take over what the failed ones did; False where a new attempt must follow."""
@@ -267,6 +274,8 @@ class Supervisor:
         self._end(attempt, failed, with_stacks=True)
         fields = take_over_event(attempt, root, left, noticed_at)
         attempt.replace(left, time.monotonic())
+        attempt.short_since_step = self.job.published_steps()
+        self._replace_gone(attempt)
         for host in {rank.host for rank in left}:
             numbers = [rank.rank for rank in left]
             self.links.send(host, "regroup", ranks=numbers, generation=attempt.generation)
@@ -306,7 +315,7 @@ class Supervisor:
         for rank in ranks:
             if rank.is_alive:  # not even the kernel can end it: its host does not answer
                 rank.ended_at, rank.is_lost = time.monotonic(), True
-                self._lose(rank.host)
+                self.roster.lose(rank.host)
 
     def _pump_for(self, attempt: Attempt, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -377,33 +386,3 @@ class Supervisor:
         until = time.monotonic() + seconds
         while self.asked.number is None and (left := until - time.monotonic()) > 0:
             self._pump(None, min(left, _LOOK_SECONDS))
-
-    # Hosts
-
-    def _examine(self, host: str) -> None:
-        """Examine a suspect; only a fault that is shown takes it out."""
-        self.ledger.append("host", step=0, host=host, state="suspect")
-        self._sniffed.pop(host, None)
-        self.links.send(host, "sniff")
-        until = time.monotonic() + _SNIFF_SECONDS
-        while host not in self._sniffed and host in self.links.by_host and time.monotonic() < until:
-            self._pump(None)
-        faults = self._sniffed.get(host, [f"did not answer within {_SNIFF_SECONDS:.0f} s"])
-        state = self.hosts.examined(host, faults)
-        self.ledger.append("host", step=0, host=host, state=state, evidence=faults)
-        if state == "excluded":
-            logger.warning("host %s is taken out: %s", host, "; ".join(faults))
-
-    def _lose(self, host: str) -> None:
-        link = self.links.by_host.get(host)
-        if link is not None:
-            self.links.drop(link)
-        self._replace(host)
-
-    def _replace(self, host: str) -> None:
-        """Start the agent anew where that is in our hands; else the host is lost."""
-        if self.restart_agent(host):
-            return
-        self.hosts.lost(host)
-        self.ledger.append("host", step=0, host=host, state="lost")
-        logger.warning("host %s is lost", host)

@@ -1,10 +1,8 @@
-"""The agents of all hosts: started here, or come over the network with the run's token."""
+"""The agents of all hosts: started here, or come in through the door."""
 
 from __future__ import annotations
 
-import hmac
 import logging
-import os
 import selectors
 import socket
 import subprocess
@@ -14,13 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.errors import PipelineError, SettingsError
+from train.supervisor.door import HELLO_SECONDS, Door, Stranger
 from train.supervisor.wire import Message, Wire
 
 logger = logging.getLogger(__name__)
-
-TOKEN_VARIABLE = "TRAIN_SUPERVISOR_TOKEN"
-_HELLO_SECONDS = 10.0
 
 
 @dataclass(kw_only=True)
@@ -33,6 +28,7 @@ class AgentLink:
         offset: What to add to the agent's clock to have the supervisor's.
         process: The agent, where this process started it.
         is_ready: Whether it has imported everything and waits.
+        first: What it said together with its name.
     """
 
     host: str
@@ -42,6 +38,7 @@ class AgentLink:
     offset: float = 0.0
     process: subprocess.Popen[bytes] | None = None
     is_ready: bool = False
+    first: Sequence[Message] = ()
 
     def note(self, message: Message) -> None:
         """Learn that the agent is ready, and how its clock differs."""
@@ -60,6 +57,20 @@ class AgentLinks:
     by_host: dict[str, AgentLink] = field(default_factory=dict)
     simulated: list[subprocess.Popen[bytes]] = field(default_factory=list)
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
+    _door: Door | None = None
+    _strangers: list[Stranger] = field(default_factory=list)
+
+    def open(self, door: Door) -> None:
+        """Let agents of other hosts in from now on, whenever `receive` is called."""
+        self._door = door
+        self._selector.register(door, selectors.EVENT_READ, door)
+
+    def await_hosts(self, count: int, seconds: float) -> None:
+        """Let agents in until there are so many, or the time is over."""
+        until = time.monotonic() + seconds
+        while len(self.by_host) < count and (left := until - time.monotonic()) > 0:
+            for _ in self.receive(left):
+                pass
 
     def in_order(self) -> list[str]:
         """Names of the hosts by their numbers."""
@@ -90,10 +101,19 @@ class AgentLinks:
 
     def receive(self, seconds: float) -> Iterator[tuple[AgentLink, Message | None]]:
         """What agents say within that time; None from one that is lost."""
+        if self._strangers:
+            soonest = min(stranger.until for stranger in self._strangers)
+            seconds = max(min(seconds, soonest - time.monotonic()), 0.0)
         for key, _ in self._selector.select(seconds):
-            link: AgentLink = key.data
+            if isinstance(key.data, Door):
+                self._open_to(key.data)
+                continue
+            found = self._greet(key.data) if isinstance(key.data, Stranger) else None
+            link: AgentLink | None = key.data if isinstance(key.data, AgentLink) else found
+            if link is None:
+                continue
             try:
-                messages = link.wire.receive()
+                messages = link.first if found else link.wire.receive()
             except OSError:
                 self.drop(link)
                 yield link, None
@@ -101,6 +121,62 @@ class AgentLinks:
             for message in messages:
                 link.note(message)
                 yield link, message
+        for stranger in [one for one in self._strangers if one.until <= time.monotonic()]:
+            self._send_away(stranger, f"it said nothing within {HELLO_SECONDS:.0f} s", name="")
+
+    def _open_to(self, door: Door) -> None:
+        stranger = door.accept()
+        if stranger is not None:
+            self._strangers.append(stranger)
+            self._selector.register(stranger.wire, selectors.EVENT_READ, stranger)
+
+    def _greet(self, stranger: Stranger) -> AgentLink | None:
+        """Let in who says the right things; None where it has not, or was sent away."""
+        try:
+            messages = stranger.wire.receive()
+        except OSError:
+            self._forget(stranger)
+            return None
+        if not messages:
+            return None
+        hello, *more = messages
+        name = str(hello.get("host", ""))
+        assert self._door is not None
+        refusal = self._door.refusal(hello)
+        if refusal is None and name in self.by_host:
+            refusal = f"a host of the name {name} is here, from {self.by_host[name].address}"
+        if refusal is not None:
+            self._send_away(stranger, refusal, name=name)
+            return None
+        self._strangers.remove(stranger)
+        self._selector.unregister(stranger.wire)
+        index = hello.get("index", 0)
+        link = AgentLink(
+            host=name,
+            wire=stranger.wire,
+            address=stranger.address,
+            index=index if isinstance(index, int) else 0,
+            first=more,
+        )
+        self.add(link)
+        logger.info("host %s joined", name)
+        return link
+
+    def _send_away(self, stranger: Stranger, reason: str, *, name: str) -> None:
+        logger.warning("an agent of %s (%s) was sent away: %s", name[:64] or "nowhere", stranger.address, reason)  # fmt: skip
+        with suppress(OSError):
+            stranger.wire.send(do="refuse", reason=reason)
+        self._forget(stranger)
+
+    def _forget(self, stranger: Stranger) -> None:
+        self._strangers.remove(stranger)
+        self._selector.unregister(stranger.wire)
+        stranger.wire.close()
+
+    def refuse(self, link: AgentLink, reason: str) -> None:
+        """Send an agent away that came in."""
+        self.send(link.host, "refuse", reason=reason)
+        self.drop(link)
 
     def drop(self, link: AgentLink) -> None:
         """Forget an agent, and end it where this process started it."""
@@ -118,116 +194,10 @@ class AgentLinks:
             self.send(host, "end", code=code)
             if link.process is not None:
                 with suppress(subprocess.TimeoutExpired):
-                    link.process.wait(_HELLO_SECONDS)
+                    link.process.wait(HELLO_SECONDS)
             self.drop(link)
         for process in self.simulated:
             try:
-                process.wait(_HELLO_SECONDS)
+                process.wait(HELLO_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
-
-
-def token_of_environment() -> str:
-    """What proves that an agent belongs to the run: a variable, or the scheduler's number of the job.
-
-    Raises:
-        SettingsError: There is none.
-    """
-    for name in (TOKEN_VARIABLE, "SLURM_JOB_ID"):
-        if os.environ.get(name):
-            return os.environ[name]
-    raise SettingsError(
-        f"several hosts need a token that they share: set {TOKEN_VARIABLE} to the same value on each"
-    )
-
-
-def address_of(text: str) -> tuple[str, int]:
-    """Host and port of `HOST:PORT`.
-
-    Raises:
-        SettingsError: It is neither.
-    """
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise SettingsError(f"--leader {text}: expected HOST:PORT, as node-1:29400")
-    return host, int(port)
-
-
-def await_hosts(links: AgentLinks, server: socket.socket, *, count: int, seconds: float) -> None:
-    """Let agents in until there are so many, or the time is over; those without the token are sent away.
-
-    Agents that come later than the time are left out, where at least one is there.
-    """
-    token, until = token_of_environment(), time.monotonic() + seconds
-    while len(links.by_host) < count and time.monotonic() < until:
-        server.settimeout(max(until - time.monotonic(), 0.01))
-        try:
-            end, (address, *_) = server.accept()
-        except TimeoutError:
-            break
-        wire = Wire(end)
-        hello, *more = _hello(wire)
-        name = str(hello.get("host", ""))
-        if not hmac.compare_digest(str(hello.get("token", "")).encode(), token.encode()):
-            logger.warning(
-                "an agent of %s without the run's token was sent away", name or "nowhere"
-            )
-            wire.close()
-        elif not name or name in links.by_host:
-            logger.warning("a second agent of the host %s was sent away", name)
-            wire.close()
-        else:
-            link = AgentLink(
-                host=name, wire=wire, address=address, index=int(hello.get("index", 0))
-            )
-            links.add(link)
-            for message in more:  # it came in the same packet
-                link.note(message)
-            logger.info("host %s joined", name)
-
-
-def _hello(wire: Wire) -> list[Message]:
-    """The first messages of an agent; an empty one where there are none."""
-    until = time.monotonic() + _HELLO_SECONDS
-    while time.monotonic() < until:
-        try:
-            messages = wire.receive()
-        except OSError:
-            break
-        if messages:
-            return messages
-        time.sleep(0.01)
-    return [{}]
-
-
-def join_leader(
-    leader: str, host: str, *, index: int, seconds: float, own: str | None = None
-) -> Wire:
-    """Connect to the supervisor of another host.
-
-    Args:
-        leader: Its HOST:PORT.
-        host: Name of this host.
-        index: Its number.
-        seconds: How long to try.
-        own: Address to come from; None: what the network chooses.
-
-    Raises:
-        PipelineError: It did not answer in time.
-    """
-    address, token = address_of(leader), token_of_environment()
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            end = socket.create_connection(
-                address, timeout=5.0, source_address=(own, 0) if own else None
-            )
-            break
-        except OSError as error:
-            if time.monotonic() > until:
-                raise PipelineError(f"the leader {leader} did not answer: {error}") from error
-            time.sleep(0.5)
-    end.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    wire = Wire(end)
-    wire.send(tell="hello", host=host, index=index, token=token)
-    return wire

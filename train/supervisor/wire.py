@@ -65,7 +65,7 @@ class Wire:
 def _parsed(line: bytes) -> Message:
     try:
         message = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConnectionError("the other end sends no messages") from error
     if not isinstance(message, dict):
         raise ConnectionError("the other end sends no messages")

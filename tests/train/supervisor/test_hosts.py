@@ -52,8 +52,40 @@ def test_a_suspect_with_a_fault_is_out_and_the_spare_is_in() -> None:
     assert book.examined("a", ["disk /x: Input/output error"]) == "excluded"
     assert book.usable() == ["b", "c"]
 
-    book.lost("b")
+    book.lost("b", 0)
     assert book.usable() == ["c"]  # without spares the others go on
+
+
+def test_a_host_that_comes_back_stands_behind_the_one_that_stood_in_for_it() -> None:
+    book = HostBook(hosts=["a", "b", "c"], wanted=2)
+    book.lost("a", 0)
+    assert book.usable() == ["b", "c"]
+
+    assert book.joined("a")
+    assert book.usable() == ["b", "c"]
+    assert not book.joined("a")  # it is here
+
+    book.lost("c", 1)
+    assert book.usable() == ["b", "a"]
+
+
+def test_a_host_that_was_taken_out_does_not_come_back() -> None:
+    book = HostBook(hosts=["a", "b"], wanted=1)
+    assert [book.note("a", at) for at in range(3)][-1]
+    book.examined("a", ["clock"])
+
+    assert not book.joined("a")
+    assert book.usable() == ["b"]
+
+
+def test_a_host_that_comes_and_goes_is_not_steady() -> None:
+    book = HostBook(hosts=["a"], wanted=1)
+    for at in (0, 10, 20):
+        book.lost("a", at)
+        book.joined("a")
+
+    assert not book.is_steady("a", 30)
+    assert book.is_steady("a", 700)
 
 
 def test_a_healthy_host_has_no_faults(tmp_path: Path) -> None:
