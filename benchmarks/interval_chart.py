@@ -1,0 +1,78 @@
+"""Differences with their intervals as one small SVG file, in groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+WIDTH, LABELS, RIGHT, TOP, ROW = 720, 260, 20, 30, 22
+COLOUR, ZERO, TEXT = "#0b6e99", "#c0392b", "#222"
+TICKS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A value between two ends."""
+
+    label: str
+    value: float
+    low: float
+    high: float
+
+
+def write_intervals(path: Path, groups: Mapping[str, Sequence[Interval]], *, x: str) -> None:
+    """Write dots with their intervals below the title of each group, and a line at zero.
+
+    Args:
+        path: The file.
+        groups: At least one interval in all; groups without one are left out.
+        x: What the axis counts.
+
+    Raises:
+        ValueError: There is no interval.
+    """
+    shown = {title: rows for title, rows in groups.items() if rows}
+    ends = [end for rows in shown.values() for row in rows for end in (row.low, row.high)]
+    if not ends:
+        raise ValueError("no interval to draw")
+    low, high = min(0.0, *ends), max(0.0, *ends)
+    margin = 0.04 * ((high - low) or 1.0)
+    low, high = low - margin, high + margin
+    lines = sum(len(rows) + 1 for rows in shown.values())
+    bottom = TOP + ROW * lines
+    height = bottom + 44
+
+    def across(value: float) -> float:
+        return LABELS + (value - low) / (high - low) * (WIDTH - LABELS - RIGHT)
+
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
+        f'font-family="sans-serif" font-size="12" fill="{TEXT}" role="img" aria-label="{escape(x)}">'
+        '<rect width="100%" height="100%" fill="white"/>'
+    ]
+    for number in range(TICKS + 1):
+        value = low + (high - low) * number / TICKS
+        parts.append(
+            f'<line x1="{across(value):.1f}" x2="{across(value):.1f}" y1="{TOP - 8}" y2="{bottom}" stroke="#ddd"/>'
+            f'<text x="{across(value):.1f}" y="{bottom + 16}" text-anchor="middle">{value:+.3g}</text>'
+        )
+    parts.append(
+        f'<line x1="{across(0):.1f}" x2="{across(0):.1f}" y1="{TOP - 8}" y2="{bottom}" stroke="{ZERO}"/>'
+    )
+    level = TOP
+    for title, rows in shown.items():
+        parts.append(f'<text x="8" y="{level + 5}" font-weight="bold">{escape(title)}</text>')
+        level += ROW
+        for row in rows:
+            parts.append(
+                f'<text x="{LABELS - 10}" y="{level + 4}" text-anchor="end">{escape(row.label)}</text>'
+                f'<line x1="{across(row.low):.1f}" x2="{across(row.high):.1f}" y1="{level}" y2="{level}" '
+                f'stroke="{COLOUR}" stroke-width="2"/>'
+                f'<circle cx="{across(row.value):.1f}" cy="{level}" r="4" fill="{COLOUR}"/>'
+            )
+            level += ROW
+    middle = (LABELS + WIDTH - RIGHT) / 2
+    parts.append(f'<text x="{middle}" y="{bottom + 36}" text-anchor="middle">{escape(x)}</text></svg>')  # fmt: skip
+    path.write_text("\n".join(parts) + "\n", encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Studies of the founding text, rerun small: objectives, architectures, schedules, initialisation for depth."""

@@ -1,0 +1,202 @@
+"""Finished runs as lines of a file in the repository: a fresh machine takes them as they are and trains the others.
+
+A line is a run; lines that name documents stand before the first run that was measured on them. What a run's
+result depends on is a hash of its recipe and seed as its study's files say them, of its data and of how it is
+judged: another recipe makes another key, and the run is trained again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.record import conditions
+from schemas.errors import ContractError
+from schemas.fingerprints import canonical_json, sha256_hex
+from schemas.plain_json import json_text
+from train.report.locks import wait_for_lock
+from train.studies.outcome import Costs, Documents, Outcome, State
+from train.studies.plan import StudyPlan
+from train.studies.runs import StudyRun
+
+_DIGITS = 4  # of a document's summed loss, in nats; its labels are hundreds
+_KEY_CHARS = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """A run that came to its end, or failed.
+
+    Attributes:
+        study: Name of the study.
+        key: What its result depends on, as a hash.
+        value: The measure; None where the run failed.
+        why: What ended it, where it failed.
+        parameters: Of its model.
+        tokens: Packed tokens that it read.
+        cpu_seconds: Of training, measuring and fine-tuning together.
+        figures: What stands beside the measure, by name.
+        documents: Hash of the documents that it was measured on; None where there are none.
+        losses: Their summed losses, in nats.
+        conditions: When, where and of which commit.
+    """
+
+    study: str
+    run: str
+    arm: str
+    seed: int
+    key: str
+    state: State
+    value: float | None
+    why: str | None
+    parameters: int
+    tokens: int
+    cpu_seconds: float
+    figures: dict[str, float]
+    documents: str | None
+    losses: tuple[float, ...]
+    conditions: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Records:
+    """All lines of the file.
+
+    Attributes:
+        runs: By study and name; a later line replaces an earlier one.
+        documents: By hash: the root of the split, names and numbers of labels.
+    """
+
+    runs: Mapping[tuple[str, str], RunRecord]
+    documents: Mapping[str, Documents]
+
+    def of_study(self, study: str) -> list[RunRecord]:
+        """The runs of one study in the order of the file."""
+        return [one for (name, _), one in self.runs.items() if name == study]
+
+    def losses_of(self, record: RunRecord) -> Documents | None:
+        """A run's losses with the names of their documents."""
+        if record.documents is None:
+            return None
+        known = self.documents[record.documents]
+        return Documents(
+            root=known.root, names=known.names, labels=known.labels, losses=record.losses
+        )
+
+
+def read_records(path: Path) -> Records:
+    """The lines of a file; none where there is no file.
+
+    Raises:
+        ContractError: A line is none of ours.
+    """
+    runs: dict[tuple[str, str], RunRecord] = {}
+    documents: dict[str, Documents] = {}
+    lines = path.read_text("utf-8").splitlines() if path.is_file() else []
+    for number, line in enumerate(lines, start=1):
+        try:
+            found = json.loads(line)
+            if "names" in found:
+                count = len(found["names"])
+                documents[found["documents"]] = Documents(
+                    root=found["root"], names=tuple(found["names"]), labels=tuple(found["labels"]), losses=(0.0,) * count
+                )  # fmt: skip
+                continue
+            record = RunRecord(**{**found, "losses": tuple(found["losses"])})
+            if record.documents is not None and record.documents not in documents:
+                raise KeyError(record.documents)
+        except (ValueError, TypeError, KeyError) as error:
+            raise ContractError(
+                f"{path}:{number}: no line of a finished run ({error}); take it away to run it again",
+                entity=str(path),
+            ) from error
+        runs[record.study, record.run] = record
+    return Records(runs=runs, documents=documents)
+
+
+def append_record(path: Path, record: RunRecord, documents: Documents | None) -> None:
+    """Add a run to the file, with its documents' names where they are new; other workers wait meanwhile."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        wait_for_lock(file)
+        if documents is not None and record.documents not in read_records(path).documents:
+            named = {
+                "documents": record.documents, "root": documents.root, "names": documents.names, "labels": documents.labels,
+            }  # fmt: skip
+            file.write(json_text(named) + "\n")
+        file.write(json_text(asdict(record)) + "\n")
+
+
+def record_of(
+    study: str, key: str, run: StudyRun, outcome: Outcome, *, cpu_seconds: float
+) -> RunRecord:
+    """A run's outcome as a line."""
+    documents = outcome.documents
+    facts = conditions()
+    return RunRecord(
+        study=study,
+        run=run.name,
+        arm=run.arm,
+        seed=run.seed,
+        key=key,
+        state=outcome.state,
+        value=round(outcome.value, 6) if math.isfinite(outcome.value) else None,
+        why=outcome.why,
+        parameters=run.sizes.parameters,
+        tokens=outcome.tokens,
+        cpu_seconds=round(cpu_seconds, 1),
+        figures={name: round(value, 6) for name, value in outcome.figures.items()},
+        documents=None if documents is None else _documents_hash(documents),
+        losses=() if documents is None else tuple(round(one, _DIGITS) for one in documents.losses),
+        conditions={name: facts[name] for name in ("date", "commit", "changed", "cpu", "packages")},
+    )
+
+
+def outcome_of(run: StudyRun, record: RunRecord, records: Records) -> Outcome:
+    """A line as the outcome of a run of this machine's study."""
+    return Outcome(
+        name=run.name,
+        fingerprint=run.fingerprint,
+        state=record.state,
+        why=record.why,
+        value=math.nan if record.value is None else record.value,
+        documents=records.losses_of(record),
+        tokens=record.tokens,
+        costs=Costs(cpu_seconds=record.cpu_seconds),
+        figures=dict(record.figures),
+    )
+
+
+def run_keys(plan: StudyPlan, beside: Mapping[str, Any], roots: Sequence[str]) -> dict[str, str]:
+    """The key of each run, by its name.
+
+    Of the files as they are written, so that a setting which the trainer gains later changes no key.
+
+    Args:
+        plan: The study.
+        beside: What else is done with each run.
+        roots: Of the data; paths do not count.
+    """
+    base = {key: value for key, value in plan.base.data.items() if key not in ("manifest", "data")}
+    measure = plan.measure.model_dump(mode="json", exclude={"manifest"}, exclude_defaults=True)
+    budget = plan.study.budget.model_dump(mode="json", exclude_none=True)
+    shared = {"base": base, "measure": measure, "budget": budget, "beside": dict(beside)}
+    arms = {arm.name: arm for arm in plan.arms}
+    return {
+        run.name: _hash(
+            {**shared, "changes": arms[run.arm].changes, "seed": run.seed, "roots": list(roots)}
+        )
+        for run in plan.runs
+    }
+
+
+def _documents_hash(documents: Documents) -> str:
+    return _hash({"root": documents.root, "names": documents.names, "labels": documents.labels})
+
+
+def _hash(value: Mapping[str, Any]) -> str:
+    return sha256_hex(canonical_json(value))[:_KEY_CHARS]
