@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib.resources import as_file, files
 from importlib.util import find_spec
@@ -28,12 +28,7 @@ def main(argv: list[str]) -> int:
     """Run in this process; errors and exit codes are those of the job."""
     settings, args = parse_recipe_arguments(argv, local_parser("refine"))
     check_settings(settings, packs=args.until in (None, "pack"))
-    if find_spec("pyspark") is None:
-        raise SettingsError("pyspark is not installed: pip install -e '.[refinery]'")
-    log = _log_path(settings.runtime.output)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with as_file(files("jobs").joinpath("log4j2.properties")) as log_settings:
-        os.environ.update(launcher_environment(log, log_settings, with_ui=args.ui, conf=args.conf))
+    with local_spark(settings.runtime.output, with_ui=args.ui, conf=args.conf):
         from jobs.spark.session import build_session
 
         if not storage.exists(storage.join_uri(settings.runtime.output, "dataset", MANIFEST_NAME)):
@@ -42,6 +37,22 @@ def main(argv: list[str]) -> int:
         from jobs import refine  # reads its modules while the JVM starts
 
         return refine.run(settings, first=args.first, last=args.until)
+
+
+@contextmanager
+def local_spark(output: str, *, with_ui: bool, conf: Sequence[str]) -> Iterator[None]:
+    """What a JVM that the block starts is started with; its log lies beside the results.
+
+    Raises:
+        SettingsError: pyspark is not installed.
+    """
+    if find_spec("pyspark") is None:
+        raise SettingsError("pyspark is not installed: pip install -e '.[refinery]'")
+    log = _log_path(output)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with as_file(files("jobs").joinpath("log4j2.properties")) as log_settings:
+        os.environ.update(launcher_environment(log, log_settings, with_ui=with_ui, conf=conf))
+        yield
 
 
 def _log_path(output: str) -> Path:

@@ -25,6 +25,7 @@ VERBS = {
     "explain": "show what happens to single files, without Spark",
     "query": "ask the tables of a run in SQL, or by ready questions",
     "whatif": "answer 'what if the threshold were X' from a ledger",
+    "ablate": "make a dataset without each decision, and a study that says which pay",
     "report": "write the HTML report of a run again",
     "gate": "fail where a report's figures are beyond bounds",
     "verify": "check a dataset against its manifest",

@@ -91,6 +91,15 @@ def _run(context: StageContext) -> CleanFacts:
         _write_best(context, cleaned)
     else:
         context.write_many(cleaned)
+    return finish(context)
+
+
+def finish(context: StageContext) -> CleanFacts:
+    """Count and check what an attempt has written; returns the stage's facts.
+
+    Raises:
+        ContractError: Documents were lost.
+    """
     _check(context)
     facts = CleanFacts(address_entries=count_matches(context))
     context.warnings.extend(facts.warnings)

@@ -16,6 +16,9 @@ from refinery.tokenizers.tokenise import TOKENISE_VERSION, tokenise
 from schemas.errors import ContractError
 from schemas.tables import TABLES
 
+# What `run_with` takes of a known document as it is.
+TAKEN = ("input_ids", "num_tokens", "num_bytes", "word_starts", "sentence_starts")
+
 
 def compute_fates(context: StageContext) -> DataFrame:
     """The fate of every document, from the tables published so far."""
@@ -41,7 +44,18 @@ def _collect_edits(context: StageContext) -> DataFrame:
     return reduce(DataFrame.unionByName, (context.read("edits", stage=name) for name in stages))
 
 
-def _run(context: StageContext) -> None:
+def run_with(context: StageContext, *, known: DataFrame | None = None) -> None:
+    """Write the stage's tables.
+
+    Args:
+        context: Of the attempt.
+        known: Rows of `tokens` with `edits`, of any documents, by the same tokenizer: the ids of a kept
+            document with the same edits are taken from there.
+
+    Raises:
+        NothingNew: Earlier runs leave no document.
+        ContractError: None is kept, or documents were lost.
+    """
     recipe = context.recipe
     context.write("fates", compute_fates(context))
     fates = context.read_back("fates")
@@ -54,7 +68,15 @@ def _run(context: StageContext) -> None:
             raise NothingNew(f"no document is new and kept: {told or 'there are none'}")
         raise ContractError("no document is kept; see `fates.reason` and `ledger.reasons`")
     texts = split_texts(context, fates)
+    if known is not None:
+        # Null edits are equal, too: documents that nothing edits.
+        same = (texts["doc_id"] == known["doc_id"]) & texts["edits"].eqNullSafe(known["edits"])
+        taken = texts.drop("text").join(known, same, how="inner")
+        taken = taken.select(texts["doc_id"], "source", "is_heldout", *TAKEN)
+        texts = texts.join(known, same, how="left_anti")
     rows = tokenise(texts, context.artefact_uri("vocabulary", "tokenizer"), recipe.packing.marks)
+    if known is not None:
+        rows = rows.unionByName(taken)
     split = F.when(F.col("is_heldout"), "heldout").otherwise("train")
     tokens = rows.withColumn("split", split).select(*TABLES["tokens"].column_names)
     context.write("tokens", tokens)
@@ -74,5 +96,5 @@ STAGE = Stage(
     version=1,
     inputs=("clean", "dedup", "decontaminate", "vocabulary"),
     settings=_settings,
-    run=_run,
+    run=run_with,
 )

@@ -13,7 +13,9 @@ Legend: C code points, D documents, K tokens, L lines.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,28 +45,52 @@ INSIDE_SENTENCE = "。？！”’」』）"
 Floats = NDArray[np.float64]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Counts:
+    """What several families of values are made from.
+
+    Attributes:
+        words: [D, ...] counts over words.
+        chars: [D, ...] counts over code points.
+    """
+
+    lines: Lines
+    words: Indices
+    chars: Indices
+
+    @classmethod
+    def of(cls, batch: TextBatch) -> _Counts:
+        words = counting.count_words(
+            batch.classes,
+            batch.token_starts,
+            batch.token_ends,
+            batch.token_hashes,
+            batch.token_bounds,
+            *_word_hashes(("lorem", "ipsum")),
+        )
+        chars = counting.count_chars(batch.codes, batch.classes, batch.starts)
+        return cls(lines=batch.lines(), words=words, chars=chars)
+
+
 def compute_values(batch: TextBatch) -> dict[str, Floats]:
     """All values [D] by name."""
-    lines = batch.lines()
-    words = counting.count_words(
-        batch.classes,
-        batch.token_starts,
-        batch.token_ends,
-        batch.token_hashes,
-        batch.token_bounds,
-        *_word_hashes(("lorem", "ipsum")),
-    )
-    is_long = lines.ends - lines.starts >= LONG_LINE_CHARS
-    chars = counting.count_chars(batch.codes, batch.classes, batch.starts)
-    return {
-        **_word_values(batch, words, chars),
-        **_line_values(batch, lines, chars[:, counting.NEWLINES]),
-        "curly_brackets": chars[:, counting.CURLY_BRACKETS].astype(np.float64),
-        "lorem_ipsum": words[:, counting.LOREM_IPSUM].astype(np.float64),
-        "long_lines": _count(lines.doc[is_long], batch.num_texts),
-        "sentences": count_sentences(batch, lines),
-        **_repetition_values(batch, words[:, counting.CHARS]),
-    }
+    counts = _Counts.of(batch)
+    return {name: column for family in FAMILIES for name, column in family(batch, counts).items()}
+
+
+def seconds_by_family(texts: list[str]) -> list[tuple[float, frozenset[str]]]:
+    """CPU seconds for the values that are computed together, and their names, on one batch of texts.
+
+    What all of them are made from (words, lines, counts) is not in any.
+    """
+    batch = TextBatch.of(texts)
+    counts = _Counts.of(batch)
+    found = []
+    for family in FAMILIES:
+        began = time.process_time()
+        names = frozenset(family(batch, counts))
+        found.append((time.process_time() - began, names))
+    return found
 
 
 def measure_parts(values: dict[str, Floats], parts: Mapping[int, str]) -> None:
@@ -92,7 +118,8 @@ def share(part: Floats | Indices, whole: Floats | Indices) -> Floats:
     return quotient
 
 
-def _word_values(batch: TextBatch, counts: Indices, chars: Indices) -> dict[str, Floats]:
+def _word_values(batch: TextBatch, both: _Counts) -> dict[str, Floats]:
+    counts, chars = both.words, both.chars
     words = batch.num_tokens.astype(np.float64)
     hashes, slots = _word_slots((*STOP_WORDS, *STOP_CHARS))
     stops = counting.count_distinct(
@@ -126,7 +153,8 @@ def _word_slots(words: tuple[str, ...]) -> tuple[Hashes, Classes]:
     return hashes, slots
 
 
-def _line_values(batch: TextBatch, lines: Lines, newlines: Indices) -> dict[str, Floats]:
+def _line_values(batch: TextBatch, both: _Counts) -> dict[str, Floats]:
+    lines, newlines = both.lines, both.chars[:, counting.NEWLINES]
     size = batch.num_texts
     first, last = batch.codes[lines.starts], batch.codes[lines.ends - 1]
     dotted = counting.end_in_dots(batch.codes, lines.starts, lines.ends)
@@ -179,8 +207,24 @@ def code_points(text: str) -> NDArray[np.uint32]:
     return np.array([ord(char) for char in text], np.uint32)
 
 
-def _repetition_values(batch: TextBatch, chars: Indices) -> dict[str, Floats]:
+def _sign_values(batch: TextBatch, both: _Counts) -> dict[str, Floats]:
+    """Signs of code and of filler text, and long lines."""
+    lines = both.lines
+    is_long = lines.ends - lines.starts >= LONG_LINE_CHARS
+    return {
+        "curly_brackets": both.chars[:, counting.CURLY_BRACKETS].astype(np.float64),
+        "lorem_ipsum": both.words[:, counting.LOREM_IPSUM].astype(np.float64),
+        "long_lines": _count(lines.doc[is_long], batch.num_texts),
+    }
+
+
+def _sentence_values(batch: TextBatch, both: _Counts) -> dict[str, Floats]:
+    return {"sentences": count_sentences(batch, both.lines)}
+
+
+def _repetition_values(batch: TextBatch, both: _Counts) -> dict[str, Floats]:
     """Shares of characters inside n-grams that repeat within their document."""
+    chars = both.words[:, counting.CHARS]
     top, inside = repeated_chars(batch)
     return {
         **{
@@ -192,3 +236,13 @@ def _repetition_values(batch: TextBatch, chars: Indices) -> dict[str, Floats]:
             for n, column in zip(DUPLICATE_NGRAMS, inside.T, strict=True)
         },
     }
+
+
+# Values that one pass gives; the order is that of the ledger.
+FAMILIES: tuple[Callable[[TextBatch, _Counts], dict[str, Floats]], ...] = (
+    _word_values,
+    _line_values,
+    _sign_values,
+    _sentence_values,
+    _repetition_values,
+)

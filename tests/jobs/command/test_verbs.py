@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 
 from jobs.command import (
+    ablate,
     benchmarks,
     check,
     clean,
@@ -34,7 +35,7 @@ from schemas.errors import SettingsError
 MODULES = {
     module.__name__.rsplit(".", 1)[1]: module
     for module in (
-        benchmarks, check, clean, doctor, estimate, explain, export, gate, init, plan, query, refine, report,
+        ablate, benchmarks, check, clean, doctor, estimate, explain, export, gate, init, plan, query, refine, report,
         rules, trace, verify, vocabulary, whatif,
     )
 }  # fmt: skip
