@@ -12,7 +12,6 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from typing import Generic, TypeVar
 
 from refinery.clean.guarded_child import (
@@ -25,13 +24,13 @@ from refinery.clean.guarded_child import (
     fork_child,
     memory_of,
 )
+from refinery.clean.line import Line
 
 DocumentT = TypeVar("DocumentT")
 ResultT = TypeVar("ResultT")
 
-# More pages in one message are megabytes, whose memory both processes ask for anew each time: with
-# sixteen the guard cost about twice as much (benchmarks/refinery/guard.py).
-MESSAGE_DOCUMENTS = 2
+# The child does not wait for its next page while the guard reads its last answer.
+MESSAGE_DOCUMENTS = 8
 POLL_SECONDS = 0.2
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -62,7 +61,7 @@ class Guard(Generic[DocumentT, ResultT]):
         self._limits = limits
         self._start = start
         self._child: Child | None = None
-        self._pipe: Connection | None = None
+        self._line: Line | None = None
 
     def map(self, documents: Sequence[DocumentT]) -> Iterator[ResultT | Killed | Failed]:
         """Results in the order of the documents."""
@@ -72,8 +71,7 @@ class Guard(Generic[DocumentT, ResultT]):
     def _run(self, documents: Sequence[DocumentT]) -> Iterator[ResultT | Killed | Failed]:
         done, tried_again = 0, -1
         while done < len(documents):
-            pipe = self._connect()
-            results, killed = self._converse(pipe, documents[done:])
+            results, killed = self._converse(self._connect(), documents[done:])
             yield from results
             done += len(results)
             if killed is not None:
@@ -85,31 +83,38 @@ class Guard(Generic[DocumentT, ResultT]):
                 done += 1
 
     def _converse(
-        self, pipe: Connection, documents: Sequence[DocumentT]
+        self, line: Line, documents: Sequence[DocumentT]
     ) -> tuple[list[ResultT | Killed | Failed], Killed | None]:
         """Send documents, collect results one by one; the first document without one was fatal."""
         results: list[ResultT | Killed | Failed] = []
         try:
-            pipe.send(documents)
+            line.send_documents(documents)
             while len(results) < len(documents):
-                fatal = self._wait(pipe)
+                fatal = self._wait(line)
                 if fatal is not None:
                     return results, fatal
-                results.append(pipe.recv())
+                results.append(line.receive())
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return results, self._post_mortem()
         return results, None
 
-    def _wait(self, pipe: Connection) -> Killed | None:
-        """Wait for the next result, and look at what the child takes meanwhile."""
+    def _wait(self, line: Line) -> Killed | None:
+        """Wait for the next result, and look at what the child takes meanwhile.
+
+        What it had taken before is read where a limit asks for it to the moment. Else it is read once the
+        document has taken longer than nearly all do, which leaves it that much more.
+        """
         assert self._child is not None
-        pid = self._child.pid or 0
-        before = _Usage.of(pid)
-        while not pipe.poll(POLL_SECONDS):
-            beyond = _beyond(self._limits, before, _Usage.of(pid))
+        pid, limits = self._child.pid or 0, self._limits
+        is_timed = limits.wall_seconds is not None or limits.resident_bytes is not None
+        before = _Usage.of(pid) if is_timed else None
+        while not line.has_answer(POLL_SECONDS):
+            now = _Usage.of(pid)
+            before = before or now
+            beyond = _beyond(limits, before, now)
             if beyond is not None:
                 return beyond
-            if not self._child.is_alive() and not pipe.poll():
+            if not self._child.is_alive() and not line.has_answer(0):
                 return self._post_mortem()
         return None
 
@@ -124,19 +129,19 @@ class Guard(Generic[DocumentT, ResultT]):
             return Killed("guard:memory", told if self._limits.address_bytes else "out of memory")
         return Killed("guard:crash", f"the parser's process ended with code {code}")
 
-    def _connect(self) -> Connection:
-        if self._pipe is None:
-            self._child, self._pipe = self._start(self._function, self._limits)
-        return self._pipe
+    def _connect(self) -> Line:
+        if self._line is None:
+            self._child, self._line = self._start(self._function, self._limits)
+        return self._line
 
     def close(self) -> None:
         if self._child is not None:
             self._child.kill()
             self._child.join()
             self._child = None
-        if self._pipe is not None:
-            self._pipe.close()
-            self._pipe = None
+        if self._line is not None:
+            self._line.close()
+            self._line = None
 
     def __enter__(self) -> Guard[DocumentT, ResultT]:
         return self

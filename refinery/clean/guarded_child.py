@@ -23,6 +23,8 @@ from itertools import pairwise
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
+from refinery.clean.line import Line, shared_memory
+
 MEMORY_EXIT = 77
 MESSAGE_CHARS = 300
 PR_SET_PDEATHSIG = 1
@@ -89,21 +91,23 @@ class Child(Protocol):
     def kill(self) -> None: ...
 
 
-Start = Callable[[Function, Limits], tuple[Child, Connection]]
+Start = Callable[[Function, Limits], tuple[Child, Line]]
 
 
-def fork_child(function: Function, limits: Limits) -> tuple[Child, Connection]:
-    """A copy of this process that answers through the pipe."""
+def fork_child(function: Function, limits: Limits) -> tuple[Child, Line]:
+    """A copy of this process that answers through its line."""
     context = multiprocessing.get_context("fork")
     pipe, theirs = context.Pipe()
-    child = context.Process(target=_serve_forked, args=(theirs, function, limits), daemon=True)
+    shared = shared_memory()
+    line = Line(theirs, shared)
+    child = context.Process(target=_serve_forked, args=(line, function, limits), daemon=True)
     child.start()
     theirs.close()
-    return child, pipe
+    return child, Line(pipe, shared)
 
 
-def start_child(function: Function, limits: Limits) -> tuple[Child, Connection]:
-    """A fresh interpreter that answers through the pipe, once it is ready; the function is pickled."""
+def start_child(function: Function, limits: Limits) -> tuple[Child, Line]:
+    """A fresh interpreter that answers through its line, once it is ready; the function is pickled."""
     pipe, theirs = multiprocessing.Pipe()
     number = theirs.fileno()
     command = [sys.executable, "-c", _PROGRAM, str(number), *sys.path]
@@ -113,7 +117,7 @@ def start_child(function: Function, limits: Limits) -> tuple[Child, Connection]:
     with contextlib.suppress(EOFError, OSError):
         pipe.send((function, limits))
         pipe.recv()
-    return child, pipe
+    return child, Line(pipe)
 
 
 class _Started:
@@ -143,17 +147,17 @@ def serve_fresh(number: int) -> None:
     pipe = Connection(number)
     function, limits = pipe.recv()
     pipe.send(None)
-    _serve(pipe, function, limits)
+    _serve(Line(pipe), function, limits)
 
 
-def _serve_forked(pipe: Connection, function: Function, limits: Limits) -> None:
-    _close_inherited(pipe)
+def _serve_forked(line: Line, function: Function, limits: Limits) -> None:
+    _close_inherited(line)
     # What the worker had loaded is never garbage here: left alone, its memory pages stay shared.
     gc.freeze()
-    _serve(pipe, function, limits)
+    _serve(line, function, limits)
 
 
-def _serve(pipe: Connection, function: Function, limits: Limits) -> None:
+def _serve(line: Line, function: Function, limits: Limits) -> None:
     """Run in the child: read documents, write results, and leave without exit handlers.
 
     `os._exit`, because a fork holds copies of the worker's sockets to the JVM.
@@ -164,8 +168,8 @@ def _serve(pipe: Connection, function: Function, limits: Limits) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
     with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
         while True:
-            for document in pipe.recv():
-                pipe.send(_outcome(function, document))
+            for document in line.receive_documents():
+                line.send(_outcome(function, document))
     os._exit(0)
 
 
@@ -194,9 +198,9 @@ def _described(error: BaseException) -> str:
     return f"{type(error).__name__}: {message}{at}"
 
 
-def _close_inherited(pipe: Connection) -> None:
-    """Close the worker's sockets in the child; our pipe stays, and what code prints to."""
-    kept = {0, 1, 2, pipe.fileno()}
+def _close_inherited(line: Line) -> None:
+    """Close the worker's sockets in the child; our line stays, and what code prints to."""
+    kept = {0, 1, 2, line.fileno()}
     for stream in (sys.stdout, sys.stderr):  # some other file where output is captured
         with contextlib.suppress(OSError, ValueError, AttributeError):
             kept.add(stream.fileno())

@@ -104,7 +104,9 @@ def _clean_batches(
     rows = UnionRows(TABLES_WRITTEN)
     with Cleaner(config, local_models(models), verdicts=_verdicts(verdicts_uri)) as cleaner:
         for batch in batches:
-            read = batch.filter(pc.invert(batch.column("is_excluded")))
+            is_excluded = batch.column("is_excluded")
+            # A filter copies all pages.
+            read = batch.filter(pc.invert(is_excluded)) if pc.any(is_excluded).as_py() else batch
             results = cleaner.clean(_payloads(read))
             for head in batch.drop_columns(["payload"]).to_pylist():
                 if head["is_excluded"]:

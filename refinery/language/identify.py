@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -121,12 +121,13 @@ class _Chances:
     def __len__(self) -> int:
         return len(self.names)
 
-    def __iter__(self) -> Iterator[Language]:
-        for name, score in zip(self.names, self.scores, strict=True):
-            yield Language(name.removeprefix(_PREFIX), min(1.0, float(score)))
+    def labels(self) -> dict[str, float]:
+        """The chance of each label."""
+        labels = (name.removeprefix(_PREFIX) for name in self.names)
+        return dict(zip(labels, map(float, self.scores), strict=True))
 
     def best(self) -> Language:
-        return next(iter(self))
+        return Language(self.names[0].removeprefix(_PREFIX), min(1.0, float(self.scores[0])))
 
 
 def _predict(samples: Sequence[str], config: LanguageConfig) -> list[_Chances]:
@@ -140,10 +141,13 @@ def _among(system: str, text: str, chances: _Chances) -> Language:
     """The likeliest label among the languages that are written in a system, given that it is one of them."""
     if not chances:
         return Language(UNKNOWN, 0.0)
-    if not any(one.label in OWN_LABELS for one in chances):
+    labels = chances.labels()
+    if OWN_LABELS.isdisjoint(labels):
         # A model with labels that the table of systems does not know.
         return chances.best()
-    written = {one.label: one.score for one in chances if _may_be(one.label, system, text)}
+    written = {
+        label: min(1.0, chance) for label, chance in labels.items() if _may_be(label, system, text)
+    }
     total = sum(written.values())
     if not total:  # the model never saw such letters; one language alone may still write them
         only = sorted(LABELS.get(system, ()))

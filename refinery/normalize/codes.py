@@ -18,7 +18,7 @@ import emoji
 
 from refinery.normalize.emoji_words import VS16, names, spaced
 from refinery.normalize.gate import FACE_CHARS, CharGroup, Scan, is_pair
-from refinery.normalize.talk import Block, split_blocks
+from refinery.normalize.talk import Block, may_change, split_blocks
 from schemas.settings import Settings
 from schemas.yaml_files import read_list
 
@@ -268,6 +268,9 @@ def replace_codes(text: str, seen: Scan) -> tuple[str, int]:
     """
     typed = _typed(text, seen)
     if typed is None and not _may_hold_code(text):
+        return text, 0
+    patterns = [_BRACKET, _SLASH, _SHORTCODE, *([typed] if typed else [])]
+    if not may_change(text, typed, lambda part: any(one.search(part) for one in patterns)):
         return text, 0
     done, count = [], 0
     for block in split_blocks(text, typed):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from refinery.normalize.emoji_words import language_of
@@ -58,6 +58,27 @@ class Block:
         return language_of(self.text)
 
 
+def may_change(text: str, faces: re.Pattern[str] | None, holds: Callable[[str], bool]) -> bool:
+    """Whether a block that is no code holds what is looked for.
+
+    Most texts that hold it have it in code alone, or between two blocks; they need not be told line by line.
+    """
+    return any(
+        holds("".join(lines)) and not _FENCE.match(lines[0]) and not any(_flags(lines, faces))
+        for lines in _runs(text)
+    )
+
+
+def _flags(lines: list[str], faces: re.Pattern[str] | None) -> Iterator[bool]:
+    """Whether each line of a block that is no blank is code; what `faces` matches is no sign of it."""
+    filled = [line for line in lines if line.strip()]
+    if filled and all(map(_INDENTED.match, filled)):
+        yield from [True] * len(filled)
+        return
+    for line in filled:
+        yield _is_code(line if faces is None else faces.sub(" ", line))
+
+
 def split_blocks(text: str, faces: re.Pattern[str] | None) -> list[Block]:
     """The blocks of a text in order; what `faces` matches is no sign of code."""
     blocks, num_lines, num_code = [], 0, 0
@@ -67,11 +88,7 @@ def split_blocks(text: str, faces: re.Pattern[str] | None) -> list[Block]:
             # No line of a source file: fences are what prose has around its listings.
             blocks.append(Block(whole, is_code=True, is_talk=False))
             continue
-        filled = [line for line in lines if line.strip()]
-        if filled and all(map(_INDENTED.match, filled)):
-            flags = [True] * len(filled)
-        else:
-            flags = [_is_code(line if faces is None else faces.sub(" ", line)) for line in filled]
+        flags = list(_flags(lines, faces))
         num_lines += len(flags)
         num_code += sum(flags)
         is_code = any(flags)

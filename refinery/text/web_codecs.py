@@ -77,12 +77,14 @@ def unmarked_encoding(payload: bytes) -> str | None:
 
 
 def _of_seven_bits(payload: bytes) -> str | None:
-    if b"\x1b" in payload and payload.isascii():
+    if not payload.isascii():
+        return None
+    if b"\x1b" in payload:
         if _KOREAN_ESCAPE in payload:
             return "iso2022_kr"
         if _JAPANESE_ESCAPE.search(payload):
             return "iso2022_jp_ext"
-    if b"~{" in payload and payload.isascii():
+    if b"~{" in payload:
         runs = _HZ.findall(payload)
         # Chinese in HZ, not a tilde before a brace of some program.
         if len(runs) * 2 >= len(_HZ_STARTS.findall(payload)):

@@ -85,8 +85,11 @@ WORD_FIRSTS = NUM_WORDS + 1
 # Of each name word, in the order of their first letters, its bit; by letter, the first word that begins with it.
 WORD_BITS = WORD_FIRSTS + MOST_WORDS + 1
 LETTERS = WORD_BITS + MOST_WORDS
+# By first letter: bits of the second letters of name words, and of the lengths of attributes' names.
+SECONDS = LETTERS + 33
+LENGTHS = SECONDS + 32
 # Behind all of them, the bytes of names and of values.
-TEXTS = LETTERS + 33
+TEXTS = LENGTHS + 32
 
 
 class Builder(NamedTuple):
@@ -144,6 +147,10 @@ def build_table(name_words: tuple[str, ...]) -> Ints:
     put(WORD_BITS, by_letter)
     firsts = [ord(name_words[bit][0]) & 31 for bit in by_letter]
     put(LETTERS, np.searchsorted(firsts, np.arange(33)).tolist())
+    for word in name_words:
+        table[SECONDS + (ord(word[0]) & 31)] |= 1 << (ord(word[1]) & 31)
+    for name in attributes:
+        table[LENGTHS + (ord(name[0]) & 31)] |= 1 << len(name)
     bytes_behind = np.frombuffer(bytes(texts_behind), np.uint8).astype(np.int64)
     # Read-only, as the kernels expect it.
     return np.frombuffer(np.concatenate([table, bytes_behind]).tobytes(), np.int64)

@@ -9,6 +9,7 @@ from refinery.extract.scan.builder import (
     HAS_ATTRIBUTES,
     HASH,
     IS_EMPTY,
+    LENGTHS,
     MOST_VALUES,
     NAME,
     NAME_HASHES,
@@ -36,7 +37,7 @@ _OPEN = attribute_of("open")
 MOST_ADDRESS_BYTES, MOST_DATA_BYTES = 2_000, 400
 # Values for scripts leave room for all others.
 MOST_DATA_VALUES = 8
-_SHORTEST, _LONGEST = 2, 13
+_LONGEST = 13
 _LESS, _MORE, _SLASH, _EQUALS, _DASH, _BANG, _D = 60, 62, 47, 61, 45, 33, 100
 
 
@@ -69,8 +70,8 @@ def _belongs_to(name: int, attribute: int) -> bool:
 @inner_kernel
 def _attribute_to_keep(b: Builder, first: int, end: int, value: int, value_end: int) -> int:
     """Number of the attribute with this name, if its value may say something; else 0."""
-    attribute = 0
-    if end - first >= _SHORTEST and end - first <= _LONGEST:
+    attribute, letter = 0, int(b.source[first]) & 31
+    if end - first <= _LONGEST and b.table[LENGTHS + letter] >> (end - first) & 1:
         hashed = hash_small(b.source, first, end)
         attribute = find_number(b.table, AT_VALUES, VALUE_SLOTS, VALUE_HASHES, hashed)
     name = b.state[NAME]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from refinery.compiled import inner_kernel
-from refinery.extract.scan.builder import LETTERS, WORD_BITS, WORD_FIRSTS, Bytes, Ints
+from refinery.extract.scan.builder import LETTERS, SECONDS, WORD_BITS, WORD_FIRSTS, Bytes, Ints
 from refinery.extract.scan.references import FNV_MASK, FNV_OFFSET, FNV_PRIME
 
 MOST_DIGITS = 4
@@ -59,8 +59,11 @@ def find_number(table: Ints, slots: int, num_slots: int, hashes: int, value: int
 def word_bits(table: Ints, source: Bytes, first: int, end: int) -> int:
     """Bits of the name words that a value holds."""
     found = 0
-    for i in range(first, end):
+    for i in range(first, end - 1):
         byte = int(source[i]) | 32
+        # Few pairs of letters begin a word.
+        if not table[SECONDS + (byte & 31)] >> (int(source[i + 1]) & 31) & 1:
+            continue
         if byte < 97 or byte > 122:
             continue
         letter = LETTERS + (byte & 31)

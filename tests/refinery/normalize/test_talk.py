@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from refinery.normalize.talk import split_blocks
+from refinery.normalize.talk import may_change, split_blocks
 
 
 def test_blocks_make_up_the_whole_text() -> None:
@@ -37,3 +37,20 @@ def test_other_prose_is_neither(line: str) -> None:
     assert [(block.is_code, block.is_talk) for block in split_blocks(line, None)] == [
         (False, False)
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_found"),
+    [
+        ("thanks [ok]\n", True),
+        ("x = a[ok];\n", False),
+        ("x = 1;\nthanks [ok]\n", False),
+        ("x = 1;\n\nthanks [ok]\n", True),
+        ("```\nthanks [ok]\n```\n", False),
+        ("    thanks [ok]\n", False),
+        ("thanks\n", False),
+        ("", False),
+    ],
+)
+def test_only_what_stands_in_no_code_may_change(text: str, *, is_found: bool) -> None:
+    assert may_change(text, None, lambda part: "[ok]" in part) == is_found
