@@ -17,6 +17,7 @@ from train.checkpoint.pointer import CHECKPOINTS_NAME, LATEST_NAME, step_of, who
 from train.checkpoint.state_file import read_state, verify_checkpoint
 from train.commands.arguments import existing_folder, not_negative
 from train.loop.plan import RunPlan
+from train.optim.config import COOLS_DOWN
 from train.optim.peaks import ModelSize, with_peak
 from train.optim.schedules import learning_rate, warmup_length
 from train.recipe_facts import judge_recipe, ranks_of
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cooldown",
         type=share,
         metavar="SHARE",
-        help="let the rate fall to schedule.min_lr over this share of the steps so far, and end there (wsd)",
+        help="let the rate fall to schedule.min_lr over this share of the steps so far, and end there; linearly, or with --set schedule.lr_scheduler_type=wsd_sqrt",
     )
     parser.add_argument(
         "--prepare-only",
@@ -107,9 +108,9 @@ def cooldown(run: Path, *, step: int, share: float) -> list[str]:
     path = run / _SETTINGS_NAME
     settings = parse_settings(TrainSettings, translate_recipe(read_yaml(path))[0], where=str(path))
     schedule = settings.schedule
-    if schedule.plugin is not None or schedule.lr_scheduler_type not in ("constant", "wsd"):
+    if schedule.plugin is not None or schedule.lr_scheduler_type not in ("constant", *COOLS_DOWN):
         raise SettingsError(
-            f"{path}: --cooldown branches from a trunk at its peak rate, schedule constant or wsd, not "
+            f"{path}: --cooldown branches from a trunk at its peak rate, schedule constant, wsd or wsd_sqrt, not "
             f"{schedule.plugin or schedule.lr_scheduler_type}"
         )
     if step < 1:
@@ -127,6 +128,7 @@ def cooldown(run: Path, *, step: int, share: float) -> list[str]:
             "after the warm-up and before the trunk's own decay"
         )
     steps = max(1, round(step * share))
+    form = schedule.lr_scheduler_type if schedule.lr_scheduler_type in COOLS_DOWN else "wsd"
     # What the trunk said in shares of its own length is behind it.
     warmup = warmup_length(
         schedule,
@@ -134,7 +136,7 @@ def cooldown(run: Path, *, step: int, share: float) -> list[str]:
     )
     return [
         f"stop={{steps: {step + steps}}}",
-        "schedule.lr_scheduler_type=wsd",
+        f"schedule.lr_scheduler_type={form}",
         f"schedule.decay_fraction={steps / (step + steps)!r}",
         f"schedule.warmup={warmup}",
     ]

@@ -11,8 +11,15 @@ from schemas.own_code import IMPORT_PATH
 from schemas.settings import Settings
 
 ScheduleName = Literal[
-    "linear_warmup_cosine_lr", "linear_warmup_step_lr", "inverse_sqrt", "wsd", "constant"
+    "linear_warmup_cosine_lr",
+    "linear_warmup_step_lr",
+    "inverse_sqrt",
+    "wsd",
+    "wsd_sqrt",
+    "constant",
 ]
+# Stable at the peak, then a cool-down: linear, or by one minus a root.
+COOLS_DOWN = ("wsd", "wsd_sqrt")
 _LAVIS_SPELLINGS = {
     "linearwarmupcosinelr": "linear_warmup_cosine_lr",
     "linearwarmupsteplr": "linear_warmup_step_lr",
@@ -28,7 +35,8 @@ class ScheduleConfig(Settings):
 
     lr_scheduler_type: ScheduleName = Field(
         default="linear_warmup_cosine_lr",
-        description="shape of the curve; the first two are LAVIS's",
+        description="shape of the curve; the first two are LAVIS's, wsd stays at the peak and cools down: linearly, wsd_sqrt by "
+        "one minus the root of the share that is done",
     )
     peak_lr: float | None = Field(
         default=None,
@@ -48,7 +56,7 @@ class ScheduleConfig(Settings):
         default=None,
         ge=0,
         description="length of the warm-up in `unit`; null: warmup_fraction of the run where the curve ends "
-        "with it (cosine, wsd), else none",
+        "with it (cosine, wsd, wsd_sqrt), else none",
     )
     warmup_fraction: float = Field(
         default=0.01,
@@ -68,7 +76,7 @@ class ScheduleConfig(Settings):
         default=0.1,
         gt=0,
         le=1,
-        description="wsd: share of the run, at its end, in which the rate falls",
+        description="wsd, wsd_sqrt: share of the run, at its end, in which the rate falls",
     )
     epochwise: bool = Field(
         default=False,
@@ -99,7 +107,7 @@ class ScheduleConfig(Settings):
         """Whether the curve depends on the length of the run."""
         return self.plugin is not None or self.lr_scheduler_type in (
             "linear_warmup_cosine_lr",
-            "wsd",
+            *COOLS_DOWN,
         )
 
     @field_validator("lr_scheduler_type", mode="before")

@@ -131,7 +131,7 @@ class ParameterKind:
     Attributes:
         decays: Whether weight decay and penalties are for them.
         lr_scale: Factor of the learning rate: with muP, one over the width ratio for matrices between
-            hidden units (Yang et al. 2022, table 8, Adam).
+            hidden units (Yang et al. 2022, table 8, Adam), and over its root where Muon moves them.
         decay_scale: Factor of the weight decay: CompleteP keeps rate times decay of hidden matrices.
         eps_scale: Factor of Adam's epsilon: with CompleteP it shrinks as the gradients do (Dey et al. 2025,
             table 1, with the correction of arXiv 2512.22382).
@@ -150,12 +150,16 @@ def kind_of(name: str, role: Role, config: OptimizerConfig, transfer: Transfer) 
     is_hidden = role is Role.HIDDEN
     is_completep = transfer.depth is not None
     within = 1.0 if role in (Role.TABLE, Role.HEAD) else transfer.depth or 1.0
+    is_orthogonal = is_hidden and config.name == "muon"
+    # Muon's update has the norm 0.2 sqrt(width): the rate over the root of the ratio gives all widths the
+    # spectral norm of the base (Yang et al. 2023, "A spectral condition for feature learning", condition 1).
+    slower = transfer.width**0.5 if is_orthogonal else transfer.width
     return ParameterKind(
         decays=role.decays and not any(part in name for part in config.decay_exclude),
-        lr_scale=1.0 / transfer.width if is_hidden else 1.0,
-        decay_scale=transfer.width if is_completep and is_hidden else 1.0,
+        lr_scale=1.0 / slower if is_hidden else 1.0,
+        decay_scale=slower if is_completep and is_hidden else 1.0,
         eps_scale=1.0 / (transfer.width * within) if is_completep else 1.0,
-        is_orthogonal=is_hidden and config.name == "muon",
+        is_orthogonal=is_orthogonal,
     )
 
 

@@ -2,7 +2,8 @@
 
 `linear_warmup_cosine_lr` and `linear_warmup_step_lr` carry LAVIS's names (lavis/common/optims.py);
 with `epochwise` they are its published rule, which changes once per pass and warms up in the first
-one only. `wsd` is warm-up, stable, decay (MiniCPM, Hu et al. 2024); `inverse_sqrt` is T5's
+one only. `wsd` is warm-up, stable, decay (MiniCPM, Hu et al. 2024), `wsd_sqrt` the same with the cool-down 1 - sqrt(share
+that is done) of Hägele et al. 2024, which falls fast at first; `inverse_sqrt` is T5's
 (Raffel et al. 2020): 1/sqrt(max(t, warm-up)), scaled to be `peak_lr` where the warm-up ends.
 """
 
@@ -108,11 +109,18 @@ def _inverse_sqrt(now: int, total: int, progress: Progress, config: ScheduleConf
 
 
 def _wsd(now: int, total: int, progress: Progress, config: ScheduleConfig) -> float:
+    return config.min_lr + (config.peak - config.min_lr) * _cooldown_left(now, total, config)
+
+
+def _wsd_sqrt(now: int, total: int, progress: Progress, config: ScheduleConfig) -> float:
+    kept = 1 - math.sqrt(1 - _cooldown_left(now, total, config))
+    return config.min_lr + (config.peak - config.min_lr) * kept
+
+
+def _cooldown_left(now: int, total: int, config: ScheduleConfig) -> float:
+    """Share of the cool-down that is to come; 1 before it."""
     begin = total - config.decay_fraction * total
-    if now < begin:
-        return config.peak
-    left = max(total - now, 0) / max(total - begin, 1)
-    return config.min_lr + (config.peak - config.min_lr) * left
+    return 1.0 if now < begin else max(total - now, 0) / max(total - begin, 1)
 
 
 def _constant(now: int, total: int, progress: Progress, config: ScheduleConfig) -> float:
@@ -124,6 +132,7 @@ _RULES: dict[str, Callable[[int, int, Progress, ScheduleConfig], float]] = {
     "linear_warmup_step_lr": _steps,
     "inverse_sqrt": _inverse_sqrt,
     "wsd": _wsd,
+    "wsd_sqrt": _wsd_sqrt,
     "constant": _constant,
 }
 

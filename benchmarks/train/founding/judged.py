@@ -24,12 +24,12 @@ FINETUNED, BAG, MAJORITY = "sst2", "sst2_bag_of_words", "sst2_majority"
 # One rate and length for all: the table compares what they start from. AdamW, linear up and down.
 FINE_TUNING: dict[str, Any] = {
     "protocol": "mosbach",
-    "rates": [1e-3],
+    "rates": [3e-3],
     "objective": {"name": "text_to_text"},
     "select_at": 1,
     "seeds": 1,
     "recipe": {
-        "stop": {"epochs": 4},
+        "stop": {"epochs": 6},
         "batch": {"sequences": 16},
         "metrics": {"every_steps": 100, "tensorboard": False},
         "checkpoint": {"keep_last": 1, "export": False, "every_steps": 100000},

@@ -37,7 +37,7 @@ of this size tell large effects apart and say nothing of large models: an order 
 |---|---|
 | objectives, architectures | 614,400 tokens by each arm's own objective, then 153,600 tokens by one that all share (spans of all lengths and densities, and suffixes; no arm trained on just that), then the loss of that objective on held-out documents |
 | schedules, depth | one objective, so held-out bits per byte are compared |
-| beside it, all | fine-tuning what was pretrained on 1,000 sentences of SST-2 (4 passes, one rate), accuracy on 1,000 others; two seeds of one arm may differ by 3 points by chance of the sentences alone |
+| beside it, all | fine-tuning what was pretrained on 1,000 sentences of SST-2 (6 passes, one rate), accuracy on 1,000 others; two seeds of one arm may differ by 3 points by chance of the sentences alone |
 | intervals | 95 %, pairs of equal seeds, the variance of a run pooled over the study; probabilities adjusted over all comparisons of a study (Benjamini and Hochberg); `finds` is the smallest true difference that is found four times of five |
 | over documents | how exactly these very runs were measured, which says nothing of other seeds |
 

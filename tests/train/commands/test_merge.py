@@ -175,6 +175,16 @@ def test_two_cooldowns_of_one_trunk_fall_from_its_peak_to_the_floor(
     assert rates[8] == pytest.approx([0.01, 0.00775, 0.0055, 0.00325])
 
 
+def test_a_trunk_whose_own_end_is_a_root_cools_down_by_a_root(trunk: Path, tmp_path: Path) -> None:
+    settings = yaml.safe_load((trunk / "settings.yaml").read_text())
+    settings["schedule"] |= {"lr_scheduler_type": "wsd_sqrt", "decay_fraction": 0.01}
+    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(settings))
+
+    changes = cooldown(tmp_path, step=4, share=0.5)
+
+    assert "schedule.lr_scheduler_type=wsd_sqrt" in changes
+
+
 @pytest.mark.parametrize(
     ("schedule", "step", "message"),
     [

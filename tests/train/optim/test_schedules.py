@@ -42,6 +42,12 @@ def test_wsd_stays_and_then_falls_linearly() -> None:
     assert found == pytest.approx([1, 1, 1, 1, 1, 1, 1, 0.75, 0.5, 0.25])
 
 
+def test_wsd_sqrt_falls_fast_at_first() -> None:
+    found = rates(10, lr_scheduler_type="wsd_sqrt", peak_lr=1.0, decay_fraction=0.4)
+
+    assert found == pytest.approx([1] * 7 + [0.5, 1 - math.sqrt(0.5), 1 - math.sqrt(0.75)])
+
+
 def test_inverse_sqrt_is_one_over_the_root_after_the_warm_up() -> None:
     found = rates(17, lr_scheduler_type="inverse_sqrt", peak_lr=1.0, warmup=4)
 
@@ -146,19 +152,20 @@ def test_inverse_sqrt_is_that_of_transformers() -> None:
     assert found == pytest.approx(expected, rel=1e-9)
 
 
-def test_wsd_is_that_of_transformers() -> None:
+@pytest.mark.parametrize(("kind", "theirs"), [("wsd", "linear"), ("wsd_sqrt", "1-sqrt")])
+def test_cooldowns_are_those_of_transformers(kind: str, theirs: str) -> None:
     expected = stepped(
         lambda o: transformers.get_wsd_schedule(
             o,
             num_warmup_steps=WARMUP,
             num_decay_steps=10,
             num_training_steps=TOTAL,
-            decay_type="linear",
+            decay_type=theirs,
             min_lr_ratio=MIN / INIT,
         )
     )
 
-    fields = {"lr_scheduler_type": "wsd", "decay_fraction": 0.25}
+    fields = {"lr_scheduler_type": kind, "decay_fraction": 0.25}
     # Its warm-up begins at the floor.
     found = rates(TOTAL, peak_lr=INIT, min_lr=MIN, warmup_start_lr=MIN, warmup=WARMUP, **fields)
 
@@ -176,7 +183,15 @@ def test_epochwise_steps_are_the_published_rule() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["linear_warmup_cosine_lr", "linear_warmup_step_lr", "inverse_sqrt", "wsd", "constant"]
+    "kind",
+    [
+        "linear_warmup_cosine_lr",
+        "linear_warmup_step_lr",
+        "inverse_sqrt",
+        "wsd",
+        "wsd_sqrt",
+        "constant",
+    ],
 )
 def test_no_schedule_goes_below_its_floor_after_the_warm_up(kind: str) -> None:
     fields = {"lr_decay_rate": 0.5, "decay_every": 3, "lr_scheduler_type": kind}

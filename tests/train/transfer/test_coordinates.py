@@ -122,6 +122,47 @@ def test_completep_scales_rate_decay_and_epsilon_by_table_1() -> None:
     assert not norm.decays
 
 
+def test_under_muon_a_matrix_of_any_width_moves_by_the_spectral_norm_of_the_base() -> None:
+    norms = {}
+    for heads in (2, 8):
+        shape = with_size(ModelConfig(**BASE, **FAMILIES["llama"]), layers=2, heads=heads)
+        model = build_model(shape.model_copy(update={"mup_base_width": 32}), seed=0)
+        optimizer = build_optimizer([model], OptimizerConfig(name="muon", weight_decay=0.0))
+        matrix = model.get_parameter("blocks.1.attention.output.weight")
+        before = matrix.detach().clone()
+        model(made_batch(shape, seed=0)).loss.backward()
+        for group in optimizer.param_groups:
+            group["lr"] = 0.01 * group["lr_scale"]
+        optimizer.step()
+        norms[heads] = float(torch.linalg.matrix_norm(matrix.detach() - before, 2))
+
+    # 0.2 x root of the width x rate, give or take what Newton and Schulz leave: singular values of .7 to 1.2.
+    assert norms[2] == pytest.approx(0.2 * 32**0.5 * 0.01, rel=0.35)
+    assert norms[8] == pytest.approx(norms[2], rel=0.15)
+
+
+def test_muons_matrices_take_the_root_of_the_ratio_and_completep_keeps_rate_times_decay() -> None:
+    transfer, config = Transfer(width=4, depth=3), OptimizerConfig(name="muon")
+
+    hidden = kind_of("blocks.0.mlp.up.weight", Role.HIDDEN, config, transfer)
+    table = kind_of("embedding.weight", Role.TABLE, config, transfer)
+
+    assert (hidden.lr_scale, hidden.decay_scale) == (0.5, 2.0)
+    assert table.lr_scale == 1.0
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_under_muon_no_activation_moves_more_or_less_in_a_wider_model(family: str) -> None:
+    config = CheckConfig(axis="width", factors=(1, 4), steps=3, seeds=1)
+    shape = ModelConfig(**BASE, **FAMILIES[family])
+
+    found = check_coordinates(shape, OptimizerConfig(name="muon"), config)
+
+    # With Adam's factor T5's layers move with slopes down to -0.29.
+    slopes = {one.layer: one.slope for one in found.scaled if one.layer != "logits"}
+    assert {name: slope for name, slope in slopes.items() if abs(slope) > 0.2} == {}
+
+
 def test_mup_alone_leaves_decay_and_epsilon_as_earlier_runs_had_them() -> None:
     shape = ModelConfig(**BASE, mup_base_width=16)
     model = build_model(shape, seed=0)
