@@ -21,6 +21,7 @@ from refinery.quality.config import (
     HeadSource,
     PythonScorerConfig,
     QualityTrainingConfig,
+    TableScoresConfig,
 )
 from refinery.recipe_names import misspelt_names
 from refinery.sources.config import ExcludeConfig, ReadLimits, SourceConfig
@@ -74,7 +75,13 @@ class Recipe(Settings):
     @property
     def given_heads(self) -> dict[str, GivenModelConfig | PythonScorerConfig]:
         """Heads that need no training, by the name of their score."""
-        return {n: h for n, h in self.heads.items() if not isinstance(h, QualityTrainingConfig)}
+        others = (QualityTrainingConfig, TableScoresConfig)
+        return {n: h for n, h in self.heads.items() if not isinstance(h, others)}
+
+    @property
+    def table_heads(self) -> dict[str, TableScoresConfig]:
+        """Heads whose scores a table has by document, by the name of their score."""
+        return {n: h for n, h in self.heads.items() if isinstance(h, TableScoresConfig)}
 
     @property
     def own_code(self) -> tuple[str, ...]:
@@ -90,6 +97,11 @@ class Recipe(Settings):
             if name.startswith(DOMAIN_HEAD):
                 raise ValueError(
                     f"heads: '{name}': names with '{DOMAIN_HEAD}' are those of domains"
+                )
+        for name in self.table_heads:
+            if name in self.clean.heads and self.clean.heads[name].action != "drop":
+                raise ValueError(
+                    f"clean.heads.{name}: a table has scores of whole documents, so it drops or notes them; leave out action"
                 )
         if self.clean.domain_prefix is not None and self.domains is None:
             raise ValueError("clean.domain_prefix needs labels: name sources in recipe.domains")

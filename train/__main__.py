@@ -56,6 +56,10 @@ VERBS = {
     "diff-env": ("train.commands.diff_env", "what differs between two environments"),
     "audit": ("train.commands.audit", "random past steps again, compared bit for bit"),
     "triage": ("train.commands.triage", "why a step spiked, and the documents that did it"),
+    "score-documents": (
+        "train.commands.score_documents",
+        "early, late and final loss of each training document, for the refinery",
+    ),
     "simulate-policies": (
         "train.commands.simulate_policies",
         "false alarms and recall of spike detectors on recorded curves",

@@ -13,8 +13,8 @@ from pyspark.sql import DataFrame
 
 from jobs.pipeline.stage import Stage, StageContext
 from jobs.stages import clean, tokenise
-from refinery.ablation.rejudge import rejudged
 from refinery.clean.facts import CleanFacts
+from refinery.clean.rejudging import rejudged
 from refinery.fates import ordered_edits
 from refinery.publish.facts import StageFacts
 from refinery.publish.records import StageRecord

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-
-from pyspark.sql import DataFrame
-
 from jobs.pipeline.own_code import ship_own_code
 from jobs.pipeline.stage import Contents, Stage, StageContext
 from jobs.stages.address_matches import count_matches
+from jobs.stages.joined_scores import write_twice
 from refinery.clean.cleaner import CLEAN_VERSIONS
 from refinery.clean.facts import CleanFacts
-from refinery.clean.rows import TABLES_WRITTEN, clean_documents
+from refinery.clean.rows import clean_documents
 from refinery.extract.classifier import weights_sha256
 from refinery.filters.rules import check_rules
 from refinery.language.identify import model_path
 from refinery.publish import storage
 from refinery.publish.store import Store
 from refinery.quality.classifier import ModelFiles, card_name, model_name
-from refinery.quality.config import GivenModelConfig, PythonScorerConfig
+from refinery.quality.config import GivenModelConfig, PythonScorerConfig, TableScoresConfig
 from refinery.quality.scorers import HeadModel
-from refinery.quality.top_fraction import TOP_FRACTION_VERSION, mark_beyond
+from refinery.quality.top_fraction import TOP_FRACTION_VERSION
 from refinery.recipe import Recipe
 from refinery.sources.exclusions import is_excluded
 from refinery.sources.selection import documents, sample_documents
@@ -37,16 +32,21 @@ def _settings(recipe: Recipe) -> dict[str, object]:
     return {
         "clean": recipe.clean,
         "exclude": recipe.exclude,
-        "heads": {head: _without_file(given) for head, given in recipe.given_heads.items()},
+        "heads": {
+            head: _without_file(given)
+            for head, given in (*recipe.given_heads.items(), *recipe.table_heads.items())
+        },
         "sample_fraction": recipe.sample_fraction,
         "seed": recipe.seed,
         "versions": (*CLEAN_VERSIONS, TOP_FRACTION_VERSION, URL_LISTS_VERSION),
     }
 
 
-def _without_file(given: GivenModelConfig | PythonScorerConfig) -> dict[str, object]:
+def _without_file(
+    given: GivenModelConfig | PythonScorerConfig | TableScoresConfig,
+) -> dict[str, object]:
     """Settings of a head without the path of its file, which counts by content."""
-    return given.model_dump(mode="json", exclude={"model"})
+    return given.model_dump(mode="json", exclude={"model", "table"})
 
 
 def _contents(recipe: Recipe, store: Store) -> Contents:
@@ -69,6 +69,10 @@ def _contents(recipe: Recipe, store: Store) -> Contents:
             for head, given in recipe.given_heads.items()
             if isinstance(given, GivenModelConfig)
         ),
+        *(
+            (f"scores {head}", sha256_file(storage.local_copy(given.table)))
+            for head, given in recipe.table_heads.items()
+        ),
     ]
 
 
@@ -87,8 +91,8 @@ def _run(context: StageContext) -> CleanFacts:
     ship_own_code(context.spark, recipe.own_code)
     rows = rows.withColumn("is_excluded", is_excluded(recipe.exclude))
     cleaned = clean_documents(rows, recipe.clean, models, verdicts_uri=context.verdicts_uri)
-    if recipe.clean.top_fractions:
-        _write_best(context, cleaned)
+    if recipe.clean.top_fractions or recipe.table_heads:
+        write_twice(context, cleaned)
     else:
         context.write_many(cleaned)
     return finish(context)
@@ -104,28 +108,6 @@ def finish(context: StageContext) -> CleanFacts:
     facts = CleanFacts(address_entries=count_matches(context))
     context.warnings.extend(facts.warnings)
     return facts
-
-
-@contextmanager
-def _aside(context: StageContext, name: str) -> Iterator[StageContext]:
-    """A context that writes to a folder inside this attempt; the folder is removed at the end."""
-    uri = storage.join_uri(context.attempt_uri, f"_{name}")
-    yield replace(context, attempt_uri=uri)
-    system, path = storage.file_system(uri)
-    if system.exists(path):
-        system.rm(path, recursive=True)
-
-
-def _write_best(context: StageContext, cleaned: DataFrame) -> None:
-    """Write aside, then rank: who is among the best is known only when all have a score."""
-    with _aside(context, "unranked") as unranked:
-        unranked.write_many(cleaned)
-        ledger = unranked.read_back("ledger")
-        configs = context.recipe.clean.top_fractions
-        for table in TABLES_WRITTEN:
-            rows = unranked.read_back(table)
-            is_judged = table in ("cleaned", "ledger")
-            context.write(table, mark_beyond(rows, ledger, configs) if is_judged else rows)
 
 
 def _check(context: StageContext) -> None:

@@ -12,10 +12,12 @@ from schemas.settings import Settings
 class ScoreWeights(Settings):
     """Give documents more or fewer copies by a score of cleaning, within each source.
 
-    The factor is linear in the score (0..1); the tokens that a source gives stay as planned.
+    The factor is linear in the score between `low` and `high`; the tokens that a source gives stay as planned.
     """
 
     score: str = Field(description="name in `cleaned.scores`, e.g. quality, or of a trained head")
+    low: float = Field(default=0.0, description="score that counts as 0, and so do smaller ones")
+    high: float = Field(default=1.0, description="score that counts as 1, and so do larger ones")
     at_zero: float = Field(default=0.0, ge=0, le=100, description="factor where the score is 0")
     at_one: float = Field(default=2.0, ge=0, le=100, description="factor where the score is 1")
 
@@ -23,6 +25,8 @@ class ScoreWeights(Settings):
     def _differs(self) -> Self:
         if self.at_zero == self.at_one:
             raise ValueError(f"at_zero and at_one are both {self.at_one}: nothing to weight by")
+        if not self.low < self.high:
+            raise ValueError(f"need low < high, got {self.low} and {self.high}")
         return self
 
 

@@ -28,7 +28,10 @@ def with_factor(training: DataFrame, scores: DataFrame, config: ScoreWeights | N
         return training.withColumn("factor", F.lit(MICRO).cast("bigint"))
     micro = F.floor(F.try_element_at("scores", F.lit(config.score)) * MICRO).cast("bigint")
     zero, one = round(config.at_zero * MICRO), round(config.at_one * MICRO)
-    bounded = F.least(F.greatest(micro, F.lit(0)), F.lit(MICRO))
+    low, span = round(config.low * MICRO), round((config.high - config.low) * MICRO)
+    ends_of_score = F.least(F.greatest(micro, F.lit(low)), F.lit(low + span))
+    # Of whole numbers below 2**53, so every machine rounds the quotient alike.
+    bounded = F.floor((ends_of_score - F.lit(low)) * F.lit(MICRO) / F.lit(span)).cast("bigint")
     ends = (F.lit(MICRO) - bounded) * F.lit(zero) + bounded * F.lit(one)
     scaled = F.floor(ends / F.lit(MICRO)).cast("bigint")
     # `least` and `greatest` skip nulls, so a missing score has to be asked for apart.

@@ -20,6 +20,7 @@ from refinery.preflight.output import check_output
 from refinery.preflight.runs import check_runs
 from refinery.publish import storage
 from refinery.quality.scorers import check_scorer
+from refinery.quality.table_scores import check_table
 from refinery.recipe import Recipe, RefineSettings
 from refinery.sources.config import SourceConfig
 from refinery.sources.listing import is_empty
@@ -55,6 +56,7 @@ def find_mistakes(settings: RefineSettings, *, packs: bool = True) -> list[Pipel
         lambda: check_languages(recipe.clean.language),
         lambda: check_rules(recipe.clean.rules),
         *_own_code_checks(recipe),
+        *(partial(check_table, head, table) for head, table in recipe.table_heads.items()),
         *_benchmark_checks(recipe),
         lambda: _check_earlier(recipe),
         lambda: check_vocabulary(recipe),

@@ -230,9 +230,12 @@ def is_outside(score: float, config: HeadConfig) -> bool:
 
 
 def head_reasons(scores: Mapping[str, float], configs: Mapping[str, HeadConfig]) -> list[str]:
-    """Reasons to drop a document for its scores by `recipe.heads`, in the order of the recipe."""
+    """Reasons to drop a document for its scores by `recipe.heads`, in the order of the recipe.
+
+    A head without a score of the document, as a table's may be, gives none.
+    """
     return [
         head_reason(head)
         for head, config in configs.items()
-        if config.action == "drop" and is_outside(scores[head], config)
+        if config.action == "drop" and head in scores and is_outside(scores[head], config)
     ]

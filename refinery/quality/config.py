@@ -74,6 +74,15 @@ class PythonScorerConfig(Settings):
     )
 
 
+class TableScoresConfig(Settings):
+    """Scores that a table has by document, e.g. the losses of `python -m train score-documents`."""
+
+    table: str = Field(description="Parquet file or URI with a column doc_id")
+    column: str = Field(
+        description="column of numbers that is the score; a document without a row has none"
+    )
+
+
 def _kind_of_head(value: object) -> str:
     keys = (
         set(value)
@@ -82,14 +91,16 @@ def _kind_of_head(value: object) -> str:
         if isinstance(value, Settings)
         else set()
     )
-    return "_given" if "model" in keys else "_python" if "python" in keys else "_trained"
+    kinds = {"model": "_given", "python": "_python", "table": "_table"}
+    return next((kind for key, kind in kinds.items() if key in keys), "_trained")
 
 
-# What gives a head its score: a classifier to train, a model that exists, a function.
+# What gives a head its score: a classifier to train, a model that exists, a function, a table.
 HeadSource = Annotated[
     Annotated[QualityTrainingConfig, Tag("_trained")]
     | Annotated[GivenModelConfig, Tag("_given")]
-    | Annotated[PythonScorerConfig, Tag("_python")],
+    | Annotated[PythonScorerConfig, Tag("_python")]
+    | Annotated[TableScoresConfig, Tag("_table")],
     Discriminator(_kind_of_head),
 ]
 

@@ -22,6 +22,8 @@ SHOWN_RULES = 9
 LENGTH_RULE = "gopher:words"
 LANGUAGE = "language confidence"
 SHARE_EDGES = np.linspace(0, 1, 26)
+# Of scores from tables, which are losses in nats more often than shares.
+NAT_EDGES = np.linspace(-2, 12, 57)
 COUNT_EDGES = np.concatenate(([0.0], np.logspace(0, 6, 25)))
 
 
@@ -47,16 +49,17 @@ def ledger_numbers(tables: Tables) -> LedgerNumbers:
     """Counts in SQL; shapes in one pass over the ledger, and in a second one for those of the rules."""
     chars = np.zeros(len(COUNT_EDGES) - 1, np.int64)
     shares: dict[str, NDArray[np.int64]] = {LANGUAGE: np.zeros(len(SHARE_EDGES) - 1, np.int64)}
+    edges = dict.fromkeys(_table_scores(tables), NAT_EDGES)
     for batch in tables.batches("clean", "ledger", ("lang_score", "num_chars", "scores")):
         chars += _histogram(_floats(batch.column("num_chars")), COUNT_EDGES)
         scores = {LANGUAGE: _floats(batch.column("lang_score"))}
         scores |= {f"score: {n}": s for n, s in map_columns(batch.column("scores")).items()}
         for name, values in scores.items():
-            counts = _histogram(values, SHARE_EDGES)
+            counts = _histogram(values, edges.get(name, SHARE_EDGES))
             shares[name] = shares[name] + counts if name in shares else counts
     marks = _score_marks(clean_settings(tables))
     histograms = {"length": _made(COUNT_EDGES, chars, (), "characters")} | {
-        name: _made(SHARE_EDGES, shares[name], marks.get(name, ()), "score")
+        name: _made(edges.get(name, SHARE_EDGES), shares[name], marks.get(name, ()), "score")
         for name in sorted(shares)
     }
 
@@ -71,6 +74,13 @@ def ledger_numbers(tables: Tables) -> LedgerNumbers:
         histograms=histograms,
         rule_histograms=rule_histograms(tables),
     )
+
+
+def _table_scores(tables: Tables) -> list[str]:
+    """Names of the scores that tables gave, as their histograms are named."""
+    record = tables.records.get("clean")
+    heads = record.settings.get("heads", {}) if record is not None else {}
+    return [f"score: {name}" for name, head in heads.items() if "column" in head]
 
 
 def _score_marks(config: CleanConfig | None) -> dict[str, tuple[float, ...]]:

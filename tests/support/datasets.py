@@ -31,7 +31,12 @@ _PAD_AND_END = SpecialIds(pad=0, eos=1)
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetShape:
-    """Sizes of a synthetic dataset."""
+    """Sizes of a synthetic dataset.
+
+    Attributes:
+        copied_every: Of so many rows the second one has the same text, each time under another id: copies that
+            dedup missed. None: no row has.
+    """
 
     rows_per_shard: Sequence[int] = (40, 25, 31)
     heldout_rows: int = 12
@@ -44,6 +49,7 @@ class DatasetShape:
     layout: str = "concat"
     columns: tuple[str, ...] = ()
     special: SpecialIds = _PAD_AND_END
+    copied_every: int | None = None
 
 
 def write_dataset(folder: Path, shape: DatasetShape = DatasetShape()) -> Path:
@@ -117,6 +123,8 @@ def _row(name: str, number: int, shape: DatasetShape, rng: np.random.Generator) 
     ids = np.zeros(length, dtype=np.int32)
     start = int(rng.integers(2, shape.vocab_size))
     ids[:real] = 2 + (start + np.arange(real) + rng.integers(0, 2, real)) % (shape.vocab_size - 2)
+    if is_copy(number, shape):
+        ids[:real] = np.random.default_rng(7).integers(2, shape.vocab_size, real)
     cut = real // 2 if number % 3 == 0 else real
     bounds = [(0, cut)] if cut == real else [(0, cut), (cut, real)]
     segments = [
@@ -139,6 +147,11 @@ def _row(name: str, number: int, shape: DatasetShape, rng: np.random.Generator) 
         "next_token": -1,
         **{name: _optional(name, number, shape) for name in shape.columns},
     }
+
+
+def is_copy(number: int, shape: DatasetShape) -> bool:
+    """Whether a row of a shard has the text that others have, too."""
+    return shape.copied_every is not None and number % shape.copied_every == 1
 
 
 def _optional(name: str, number: int, shape: DatasetShape) -> Any:

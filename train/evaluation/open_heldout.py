@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from schemas.errors import ContractError, PipelineError
 from schemas.manifest import Manifest
@@ -41,12 +41,14 @@ class HeldoutRequest:
         objective: What is predicted; its augmentation is left out.
         max_rows: Rows that are read, from every source its share; None: the whole split.
         seed: Of what the objective draws; None: that of the run.
+        split: The split that is read; the training split in the order of its shards.
     """
 
     manifest: str
     objective: ObjectiveConfig
     max_rows: int | None = None
     seed: int | None = None
+    split: Literal["heldout", "train"] = "heldout"
 
 
 @dataclass(kw_only=True)
@@ -107,7 +109,9 @@ def open_heldout(weights: OpenWeights, request: HeldoutRequest) -> OpenHeldout:
     seed = request.seed
     if seed is None:
         seed = 0 if weights.state is None else int(weights.state["settings"].get("seed", 0))
-    data = open_split(files, manifest, LoaderConfig(), split="heldout", seed=0)
+    data = open_split(
+        files, manifest, LoaderConfig(), split=request.split, seed=0, order="by_shard"
+    )
     rows = None
     if request.max_rows is not None:
         rows = choose_rows(data.reader.tokens_by_source(), request.max_rows)

@@ -14,8 +14,8 @@ import torch
 from schemas.errors import ContractError, SettingsError
 from schemas.fingerprints import canonical_json, sha256_hex
 from schemas.settings import nearest
-from train.data.loader import SplitReader
 from train.distributed.world import open_world
+from train.evaluation.documents import shown_segments
 from train.evaluation.open_heldout import (
     MICROBATCH,
     HeldoutRequest,
@@ -87,9 +87,9 @@ def _documents(split: OpenHeldout, heard: Sequence[Any], root: str) -> Documents
     samples = np.arange(total, dtype=np.int64) if split.rows is None else split.rows
     batches = -(-len(samples) // MICROBATCH)
     names = [
-        name
+        "" if one is None else one.doc_id
         for start in range(0, len(samples), MICROBATCH)
-        for name in _segment_names(split, samples[start : start + MICROBATCH])
+        for one in shown_segments(split.data, split.batches, samples[start : start + MICROBATCH])
     ]
     losses = torch.cat([one.loss_by_segment for one in heard[:batches]]).tolist()
     labels = torch.cat([one.labels_by_segment for one in heard[:batches]]).tolist()
@@ -107,24 +107,6 @@ def _documents(split: OpenHeldout, heard: Sequence[Any], root: str) -> Documents
         losses=tuple(loss for loss, _ in sums.values()),
         labels=tuple(int(count) for _, count in sums.values()),
     )
-
-
-def _segment_names(split: OpenHeldout, samples: np.ndarray[Any, np.dtype[np.int64]]) -> list[str]:
-    """Ids of the documents of a batch's segments; empty for a mark that the objective puts before a row."""
-    rows = split.data.read(samples)
-    causal = split.batches.causal
-    shown = rows if causal is None else causal.with_room_used(rows)
-    marks = np.bincount(shown.segment_row, minlength=len(samples)) - np.bincount(
-        rows.segment_row, minlength=len(samples)
-    )
-    names = []
-    for sample, extra in zip(samples.tolist(), marks.tolist(), strict=True):
-        names += [""] * extra + _row_names(split.data, sample)
-    return names
-
-
-def _row_names(data: SplitReader, sample: int) -> list[str]:
-    return [one.doc_id for one in data.origin(sample).segments]
 
 
 def read_task(run: StudyRun, config: MeasureConfig) -> float:

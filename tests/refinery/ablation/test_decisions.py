@@ -15,8 +15,8 @@ from refinery.ablation.decisions import (
     check_names,
     decisions_of,
 )
-from refinery.ablation.rejudge import reasons_under
 from refinery.clean.config import CleanConfig
+from refinery.clean.rejudging import reasons_under
 from refinery.recipe import RefineSettings
 from schemas.errors import SettingsError
 from schemas.settings import parse_settings

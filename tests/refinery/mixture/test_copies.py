@@ -57,6 +57,24 @@ def test_factor_is_linear_in_the_score(spark: SparkSession) -> None:
     }
 
 
+def test_a_score_in_nats_counts_between_its_ends(spark: SparkSession) -> None:
+    rows = [
+        (name, {"late": loss}) for name, loss in (("a", 0.1), ("b", 1.5), ("c", 2.5), ("d", 9.0))
+    ]
+    scores = spark.createDataFrame(rows, "doc_id string, scores map<string,double>")
+    config = ScoreWeights(score="late", low=0.5, high=4.5, at_zero=0.0, at_one=2.0)
+
+    found = with_factor(scores.select("doc_id"), scores, config).collect()
+
+    factors = {row["doc_id"]: row["factor"] / 1_000_000 for row in found}
+    assert factors == {"a": 0.0, "b": 0.5, "c": 1.0, "d": 2.0}
+
+
+def test_ends_of_a_score_are_in_their_order() -> None:
+    with pytest.raises(ValueError, match="need low < high"):
+        ScoreWeights(score="late", low=2.0, high=2.0)
+
+
 def test_rehydration_follows_the_size_of_the_group(spark: SparkSession) -> None:
     training = spark.createDataFrame(
         [("alone", 500_000), ("pair", 500_000), ("boilerplate", 500_000)],
