@@ -20,7 +20,7 @@ from refinery.preflight.output import check_output
 from refinery.preflight.runs import check_runs
 from refinery.publish import storage
 from refinery.quality.scorers import check_scorer
-from refinery.quality.table_scores import check_table
+from refinery.quality.table_file import check_table
 from refinery.recipe import Recipe, RefineSettings
 from refinery.sources.config import SourceConfig
 from refinery.sources.listing import is_empty

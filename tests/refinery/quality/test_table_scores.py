@@ -15,7 +15,8 @@ from jobs.pipeline.runner import run_stages
 from jobs.stages import clean, ingest
 from jobs.stages.joined_scores import write_twice
 from refinery.quality.config import TableScoresConfig
-from refinery.quality.table_scores import check_table
+from refinery.quality.table_file import check_table
+from refinery.quality.table_scores import ID
 from refinery.recipe import RefineSettings
 from refinery.report.shapes import NAT_EDGES, ledger_numbers
 from refinery.report.tables import Tables
@@ -110,3 +111,4 @@ def test_losses_bound_documents_and_stand_in_the_ledger(
     assert len(shown.edges) == len(NAT_EDGES)
     assert (sum(shown.counts), shown.marks) == (2, (0.5,))
     assert write_twice.__doc__
+    assert ID in ds.dataset(uri).schema.names
