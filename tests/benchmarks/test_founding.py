@@ -16,8 +16,8 @@ from benchmarks.train.founding.__main__ import main, plan_text, run_founding
 from benchmarks.train.founding.comparisons import STUDIES, FoundingStudy
 from benchmarks.train.founding.corpus import BOOKS, CHINESE, Corpus, Sizes, write_corpus
 from benchmarks.train.founding.page import write_page
-from benchmarks.train.founding.records import Records, RunRecord, append_record, read_records
 from benchmarks.train.founding.tables import NOT_RUN, figure_tables
+from benchmarks.train.run_records import Records, RunRecord, append_record, read_records
 from schemas.errors import ContractError
 from train.statistics.paired import NOT_TOLD_APART
 from train.studies.arms import study_arms

@@ -219,7 +219,7 @@ def climb(plan: LadderPlan, execute: Execute) -> dict[str, Outcome]:
     Raises:
         SettingsError: The folder is of another ladder.
     """
-    enter(plan.folder, _identity(plan))
+    enter(plan.folder, ladder_identity(plan))
     found = work_through(plan.runs, plan.folder, execute)
     return write_points(plan, found)
 
@@ -243,7 +243,7 @@ def write_points(plan: LadderPlan, found: dict[str, Outcome]) -> dict[str, Outco
     return found
 
 
-def _identity(plan: LadderPlan) -> dict[str, Any]:
+def ladder_identity(plan: LadderPlan) -> dict[str, Any]:
     """What the runs of a ladder's folder share; sizes, durations and seeds may be added later."""
     settings = plan.settings
     shared = {

@@ -13,7 +13,7 @@ import argparse
 import math
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -24,10 +24,16 @@ from benchmarks.corpora.text_files import DATA
 from benchmarks.record import RESULTS, ROOT, argument_parser
 from benchmarks.train.founding.comparisons import STUDIES, FoundingStudy
 from benchmarks.train.founding.corpus import Corpus, write_corpus
-from benchmarks.train.founding.judged import FINE_TUNING, JudgedExecutor, fine_tuned
+from benchmarks.train.founding.judged import FINE_TUNING, fine_tuned
 from benchmarks.train.founding.page import write_page
-from benchmarks.train.founding.records import Records, outcome_of, read_records, run_keys
 from benchmarks.train.founding.tables import FigureTables, figure_tables
+from benchmarks.train.run_records import (
+    RecordedExecutor,
+    Records,
+    read_records,
+    run_key,
+    take_recorded,
+)
 from schemas.errors import PipelineError
 from schemas.manifest import read_manifest
 from train.statistics.paired import detectable
@@ -35,11 +41,9 @@ from train.studies.arms import study_arms
 from train.studies.claims import AskedToStopError
 from train.studies.execute import Executor
 from train.studies.folder import enter, identity_of
-from train.studies.outcome import write_outcome
 from train.studies.plan import StudyPlan, plan_study
 from train.studies.settings import StudySettings, load_study
 from train.studies.study import run_study
-from train.studies.work import outcome_path
 
 RECORD = RESULTS / "founding_studies.jsonl"
 PAGE = ROOT / "docs" / "founding_studies.md"
@@ -132,41 +136,29 @@ def run_founding(
     )
     plan = plan_study(settings)
     pairs = [read_manifest(folder).root for folder in corpus.pairs.values()]
-    keys = run_keys(plan, FINE_TUNING, [corpus.root, *pairs])
+    keys = _keys(plan, [corpus.root, *pairs])
     enter(plan.folder, identity_of(plan))
     records = read_records(path)
-    taken = _take_recorded(plan, keys, records, study.name)
+    taken = take_recorded(plan.runs, plan.folder, keys, records, study.name)
     print(f"{study.name}: {taken} of {len(plan.runs)} runs are recorded", flush=True)
-    executors: list[JudgedExecutor] = []
-
-    def make(measure: object) -> JudgedExecutor:
-        executors.append(
-            JudgedExecutor(
-                study=study.name, keys=keys, path=path, corpus=corpus, inner=Executor(plan.measure),
-                tune=fine_tuned, left=most_runs,
-            )
-        )  # fmt: skip
-        return executors[0]
-
-    run_study(settings, make, say=lambda text: None)
-    return executors[0].left
+    executor = RecordedExecutor(
+        study=study.name, keys=keys, path=path, inner=Executor(plan.measure), left=most_runs,
+        beside=lambda run: fine_tuned(run, corpus),
+    )  # fmt: skip
+    run_study(settings, lambda measure: executor, say=lambda text: None)
+    return executor.left
 
 
-def _take_recorded(plan: StudyPlan, keys: Mapping[str, str], records: Records, study: str) -> int:
-    """Write the outcomes of runs that are recorded; how many there are."""
-    taken = 0
-    for run in plan.runs:
-        record = records.runs.get((study, run.name))
-        if record is None:
-            continue
-        if record.key != keys[run.name]:
-            print(f"{run.name}: recorded of another recipe or data; it is trained again")
-            continue
-        taken += 1
-        target = outcome_path(plan.folder, run.name)
-        if not target.is_file():
-            write_outcome(target, outcome_of(run, record, records))
-    return taken
+def _keys(plan: StudyPlan, roots: Sequence[str]) -> dict[str, str]:
+    changes = {arm.name: arm.changes for arm in plan.arms}
+    budget = plan.study.budget.model_dump(mode="json", exclude_none=True)
+    return {
+        run.name: run_key(
+            base=plan.base.data, measure=plan.measure, budget=budget, changes=changes[run.arm], seed=run.seed,
+            beside=FINE_TUNING, roots=roots,
+        )
+        for run in plan.runs
+    }  # fmt: skip
 
 
 def plan_text(chosen: Sequence[FoundingStudy], records: Records) -> str:

@@ -24,6 +24,7 @@ from schemas.manifest import read_manifest
 SENTINELS = 100
 SEQ_LEN, PAIR_TOKENS = 256, 64
 BOOKS, CHINESE = "books-en.jsonl.gz", ("docs-zh.jsonl.gz", "history-zh.jsonl.gz")
+_TOKENIZER = "tokenizer"
 _PIECE_CHARS = {BOOKS: 3000, **dict.fromkeys(CHINESE, 1500)}
 _HELDOUT_BOOKS = 3
 # Files of SST-2 in the order of the splits: sentence, tab, 0 or 1.
@@ -71,8 +72,20 @@ def write_corpus(folder: Path, *, texts: Path, sst2: Path, sizes: Sizes | None =
         OSError: A file of the texts is not there.
     """
     sizes = sizes or Sizes()
-    text, tokenizer = folder / "text", folder / "tokenizer"
+    text = write_text(folder, texts=texts, sizes=sizes)
     pairs = {split: folder / split for split in _PAIRS}
+    for (split, out), count in zip(pairs.items(), sizes.pairs, strict=True):
+        _write_pairs(sst2 / _PAIRS[split], out, folder / _TOKENIZER, count)
+    return Corpus(text=text, pairs=pairs, root=read_manifest(text).root)
+
+
+def write_text(folder: Path, *, texts: Path, sizes: Sizes) -> Path:
+    """Write tokenizer and text, unless they are there; the folder of the text.
+
+    Raises:
+        OSError: A file of the texts is not there.
+    """
+    text, tokenizer = folder / "text", folder / _TOKENIZER
     if not (text / "packed.json").is_file():
         train, heldout = _split(texts, sizes)
         config = VocabularyConfig(size=sizes.vocabulary, sentinels=SENTINELS)
@@ -80,9 +93,7 @@ def write_corpus(folder: Path, *, texts: Path, sst2: Path, sizes: Sizes | None =
         write_dataset(
             text, name="text", train=train, heldout=heldout, tokenizer=tokenizer, seq_len=SEQ_LEN
         )
-    for (split, out), count in zip(pairs.items(), sizes.pairs, strict=True):
-        _write_pairs(sst2 / _PAIRS[split], out, tokenizer, count)
-    return Corpus(text=text, pairs=pairs, root=read_manifest(text).root)
+    return text
 
 
 def _split(texts: Path, sizes: Sizes) -> tuple[list[str], list[str]]:

@@ -10,13 +10,13 @@ from statistics import fmean
 from benchmarks.interval_chart import Interval, write_intervals
 from benchmarks.train.founding.comparisons import STUDIES, FoundingStudy
 from benchmarks.train.founding.judged import BAG, FINETUNED, MAJORITY
-from benchmarks.train.founding.records import Records, RunRecord
 from benchmarks.train.founding.tables import (
     ArmLine,
     ComparisonTable,
     FigureTables,
     figure_tables,
 )
+from benchmarks.train.run_records import Records, RunRecord
 from train.statistics.paired import NOT_TOLD_APART
 from train.studies.arms import study_arms
 from train.studies.settings import BASE, StudySettings, load_study

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from benchmarks.train.founding.comparisons import Comparison, FoundingStudy
-from benchmarks.train.founding.records import Records, RunRecord
+from benchmarks.train.run_records import Records, RunRecord
 from train.statistics.blocks import block_differences, run_deviation
 from train.statistics.families import benjamini_hochberg
 from train.statistics.intervals import LEVEL, Estimate

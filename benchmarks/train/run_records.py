@@ -1,4 +1,4 @@
-"""Finished runs as lines of a file in the repository: a fresh machine takes them as they are and trains the others.
+"""Finished runs of studies as lines of a file in the repository: a fresh machine takes them as they are and trains the others.
 
 A line is a run; lines that name documents stand before the first run that was measured on them. What a run's
 result depends on is a hash of its recipe and seed as its study's files say them, of its data and of how it is
@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,17 @@ from benchmarks.record import conditions
 from schemas.errors import ContractError
 from schemas.fingerprints import canonical_json, sha256_hex
 from schemas.plain_json import json_text
+from train.checkpoint.durable import replace_text
 from train.report.locks import wait_for_lock
-from train.studies.outcome import Costs, Documents, Outcome, State
-from train.studies.plan import StudyPlan
+from train.studies.claims import AskedToStopError
+from train.studies.outcome import Costs, Documents, Outcome, State, write_outcome
 from train.studies.runs import StudyRun
+from train.studies.settings import MeasureConfig
+from train.studies.work import Execute, outcome_or_failure, outcome_path
 
 _DIGITS = 4  # of a document's summed loss, in nats; its labels are hundreds
 _KEY_CHARS = 16
+_SPENT_NAME = "spent.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,27 +176,117 @@ def outcome_of(run: StudyRun, record: RunRecord, records: Records) -> Outcome:
     )
 
 
-def run_keys(plan: StudyPlan, beside: Mapping[str, Any], roots: Sequence[str]) -> dict[str, str]:
-    """The key of each run, by its name.
+def run_key(
+    *,
+    base: Mapping[str, Any],
+    measure: MeasureConfig,
+    budget: Mapping[str, Any],
+    changes: Mapping[str, Any],
+    seed: int,
+    beside: Mapping[str, Any],
+    roots: Sequence[str],
+) -> str:
+    """What a run's result depends on.
 
     Of the files as they are written, so that a setting which the trainer gains later changes no key.
 
     Args:
-        plan: The study.
-        beside: What else is done with each run.
-        roots: Of the data; paths do not count.
+        base: The base recipe; its manifest does not count.
+        measure: How the run is measured; its manifest does not count.
+        budget: What the run gets.
+        changes: What the run does otherwise than the base recipe.
+        seed: Of the run.
+        beside: What else is done with it.
+        roots: Of the data.
     """
-    base = {key: value for key, value in plan.base.data.items() if key not in ("manifest", "data")}
-    measure = plan.measure.model_dump(mode="json", exclude={"manifest"}, exclude_defaults=True)
-    budget = plan.study.budget.model_dump(mode="json", exclude_none=True)
-    shared = {"base": base, "measure": measure, "budget": budget, "beside": dict(beside)}
-    arms = {arm.name: arm for arm in plan.arms}
-    return {
-        run.name: _hash(
-            {**shared, "changes": arms[run.arm].changes, "seed": run.seed, "roots": list(roots)}
-        )
-        for run in plan.runs
-    }
+    return _hash(
+        {
+            "base": {key: value for key, value in base.items() if key not in ("manifest", "data")},
+            "measure": measure.model_dump(mode="json", exclude={"manifest"}, exclude_defaults=True),
+            "budget": dict(budget),
+            "beside": dict(beside),
+            "changes": dict(changes),
+            "seed": seed,
+            "roots": list(roots),
+        }
+    )
+
+
+@dataclass
+class RecordedExecutor:
+    """Trains and measures runs, does what stands beside it, and records each before the next one begins.
+
+    Attributes:
+        study: Name of the study.
+        keys: Of each run, by name.
+        path: The file of finished runs.
+        inner: Trains and measures a run.
+        beside: What stands beside the measure of a run, by name.
+        left: Runs until this worker ends; None: all.
+    """
+
+    study: str
+    keys: Mapping[str, str]
+    path: Path
+    inner: Execute
+    beside: Callable[[StudyRun], dict[str, float]]
+    left: int | None = None
+
+    def __call__(self, run: StudyRun) -> Outcome:
+        """The outcome of a run, recorded.
+
+        Raises:
+            AskedToStopError: This worker has done as many runs as it was asked for, or got SIGTERM.
+        """
+        if self.left == 0:
+            raise AskedToStopError("as many runs as were asked for are done")
+        folder = Path(run.settings.output)
+        folder.mkdir(parents=True, exist_ok=True)
+        began = time.process_time()
+        try:
+            outcome = outcome_or_failure(run, self._outcome)
+        except AskedToStopError:
+            _write_spent(folder, _spent(folder) + time.process_time() - began)
+            raise
+        spent = _spent(folder) + time.process_time() - began
+        record = record_of(self.study, self.keys[run.name], run, outcome, cpu_seconds=spent)
+        append_record(self.path, record, outcome.documents)
+        if self.left is not None:
+            self.left -= 1
+        return replace(outcome, costs=replace(outcome.costs, cpu_seconds=spent))
+
+    def _outcome(self, run: StudyRun) -> Outcome:
+        outcome = self.inner(run)
+        return replace(outcome, figures=self.beside(run)) if outcome.is_done else outcome
+
+
+def take_recorded(
+    runs: Sequence[StudyRun], folder: Path, keys: Mapping[str, str], records: Records, study: str
+) -> int:
+    """Write the outcomes of runs that are recorded into a study's folder; how many there are."""
+    taken = 0
+    for run in runs:
+        record = records.runs.get((study, run.name))
+        if record is None:
+            continue
+        if record.key != keys[run.name]:
+            print(f"{run.name}: recorded of another recipe or data; it is trained again")
+            continue
+        taken += 1
+        target = outcome_path(folder, run.name)
+        if not target.is_file():
+            write_outcome(target, outcome_of(run, record, records))
+    return taken
+
+
+def _spent(folder: Path) -> float:
+    """CPU seconds of workers that were stopped within this run."""
+    path = folder / _SPENT_NAME
+    return float(path.read_text("utf-8")) if path.is_file() else 0.0
+
+
+def _write_spent(folder: Path, seconds: float) -> None:
+    replace_text(folder / _SPENT_NAME, f"{seconds}\n")
 
 
 def _documents_hash(documents: Documents) -> str:
