@@ -25,7 +25,8 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Bytes = NDArray[np.uint8]
 
-_BREAK = int(Kind.BREAK)
+_BREAK, _INLINE_KIND = int(Kind.BREAK), int(Kind.INLINE)
+_NEW_LINE, _LESS, _B, _R = 10, 60, 98, 114
 _PRE, _ITEM, _CELLS = TAG_IDS["pre"], TAG_IDS["li"], (TAG_IDS["td"], TAG_IDS["th"])
 _CODE, _BUTTON = number_of("code"), number_of("button")
 _INLINE = (Kind.INLINE, Kind.BOLD, Kind.LINK, Kind.CLOSING, Kind.BREAK, Kind.IMAGE)
@@ -126,9 +127,41 @@ def _elements(tags: Tags, kinds: Ints, tag_ids: Ints, signs: Signs) -> list[int]
         if _HOLDS_LINES.search(tags.inside_of(tag)):
             found.append(tag)
     codes = tags.named(_CODE)
-    codes = codes[kinds[codes] == Kind.INLINE]
-    found += [tag for tag in codes[:_MOST_ELEMENTS].tolist() if _has_lines(tags, kinds, tag)]
+    codes = codes[kinds[codes] == _INLINE_KIND][:_MOST_ELEMENTS]
+    found += [tag for tag in may_have_lines(tags, codes) if _has_lines(tags, kinds, tag)]
     return sorted(set(found))[:_MOST_ELEMENTS]
+
+
+@bare_kernel
+def find_broken(
+    markup_U: Bytes, firsts_C: Ints, ends_C: Ints, num_least: int, is_broken_C: Filled[Bools]
+) -> None:
+    """Tell which pieces of markup hold at least so many line ends, or "<br"."""
+    for n in range(len(firsts_C)):
+        first, end = int(firsts_C[n]), int(ends_C[n])
+        num = 0
+        for i in range(first, end):
+            if markup_U[i] == _NEW_LINE:
+                num += 1
+            elif (
+                markup_U[i] == _LESS
+                and i + 2 < end
+                and markup_U[i + 1] == _B
+                and markup_U[i + 2] == _R
+            ):
+                num = num_least
+        is_broken_C[n] = num >= num_least
+
+
+def may_have_lines(tags: Tags, chosen: Ints) -> list[int]:
+    """Those of some elements that hold line ends or breaks; most code inside a line holds none."""
+    if not len(chosen):
+        return []
+    is_chosen = np.empty(len(chosen), np.bool_)
+    firsts, ends = tags.lasts[chosen] + 1, tags.firsts[tags.closings[chosen]]
+    find_broken(tags.markup, firsts, ends, _CODE_LINE_ENDS, is_chosen)
+    found: list[int] = chosen[is_chosen].tolist()
+    return found
 
 
 def _has_lines(tags: Tags, kinds: Ints, tag: int) -> bool:
@@ -173,6 +206,8 @@ def find_copies(markup_U: Bytes, firsts_C: Ints, ends_C: Ints, may_copy_C: Fille
 
 def may_copy(tags: Tags, chosen: Ints) -> list[int]:
     """Those of some elements that may be buttons to copy what stands beside them."""
+    if not len(chosen):
+        return []
     is_chosen = np.empty(len(chosen), np.bool_)
     firsts, ends = tags.lasts[chosen] + 1, tags.firsts[tags.closings[chosen]]
     find_copies(tags.markup, firsts, ends, is_chosen)

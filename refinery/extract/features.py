@@ -38,13 +38,13 @@ from refinery.extract.position_rows import (
 )
 from refinery.extract.text_rows import (
     CHARS,
+    NUM_COUNTS,
     NUM_EQUAL,
     SAID_MATCH,
     TITLE_MATCH,
     count_characters,
     fields_of_kinds,
     kinds_of_characters,
-    new_counts,
     write_texts,
 )
 
@@ -65,9 +65,8 @@ def compute_features(blocks: Blocks) -> PageFeatures:
     """Fill all features of a page that has blocks; a wide (CJK) character is a word."""
     num, page = len(blocks.texts), arrays_of(blocks)
     rows, words = np.empty((num, NUM_FEATURES), np.float32), np.empty(num, np.float32)
-    counts = new_counts(blocks.texts)
-    text = np.frombuffer("\n".join(blocks.texts).encode("utf-8", "replace"), np.uint8)
-    count_characters(text, kinds_of_characters(), fields_of_kinds(), counts)
+    counts = np.empty((num, NUM_COUNTS), np.int64)
+    count_characters(blocks.utf8, blocks.bounds, kinds_of_characters(), fields_of_kinds(), counts)
     write_texts(page, counts, _matches(blocks, counts[:, CHARS]), words, rows)
     _write_elements(page, words, rows)
     of_page = _facts_of_page(blocks, words, rows)

@@ -109,7 +109,8 @@ class _Renderer:
     def _border(self, before: _Group, after: _Group) -> str:
         """A line end between items, and between the parts of one; else an empty line, quoted where both are."""
         if not before.path and not after.path:
-            return "\n" if self._stand_together(before, after, 0) else "\n\n"
+            is_plain = before.tag not in (_TERM, _MEANING)
+            return "\n\n" if is_plain or not self._stand_together(before, after, 0) else "\n"
         num = 0
         for one, other in zip(before.path, after.path, strict=False):
             if one != other:

@@ -84,29 +84,26 @@ def _kinds_at(text: Bytes, at: int, kinds: Bytes) -> tuple[int, int]:
 
 @bare_kernel
 def count_characters(
-    text_U: Bytes, kinds: Bytes, fields: Fields, counts_NC: Matrix[Filled[Ints]]
-) -> None:
-    """Count the characters of texts that stand one behind another, a line end between two.
-
-    The column CHARS says how many each one has; the others are filled.
-    """
-    at = 0
+    text_U: Bytes, bounds_N2: Matrix[Ints], kinds: Bytes, fields: Fields,
+    counts_NC: Matrix[Filled[Ints]],
+) -> None:  # fmt: skip
+    """Count the characters of texts that stand between these offsets, by kind."""
     for n in range(len(counts_NC)):
-        counts = counts_NC[n]
-        left = int(counts[CHARS])
+        counts, at, end = counts_NC[n], int(bounds_N2[n, 0]), int(bounds_N2[n, 1])
         counts[_FIRST] = kind = _kinds_at(text_U, at, kinds)[0]
         for number in range(_NUM_KINDS):
             counts[number] = 0
-        while left > 0:
-            stretch, packed = min(left, _STRETCH), np.uint64(0)
-            for _ in range(stretch):
+        counts[CHARS] = 0
+        while at < end:
+            stretch, packed = 0, np.uint64(0)
+            while at < end and stretch < _STRETCH:
                 kind, at = _kinds_at(text_U, at, kinds)
                 packed += fields[kind]
+                stretch += 1
             for number in range(_NUM_KINDS):
                 counts[number] += int(packed >> np.uint64(_FIELD_BITS * number) & _FIELD)
-            left -= stretch
+            counts[CHARS] += stretch
         counts[_LAST] = kind
-        at += 1
 
 
 @bare_kernel
@@ -142,10 +139,3 @@ def write_texts(
         row[_SAID_MATCH] = matches_N3[n, SAID_MATCH]
         row[_NUM_EQUAL_BLOCKS] = matches_N3[n, NUM_EQUAL]
         row[_NUM_IMAGES], row[_NUM_CONTROLS] = page.num_images[n], page.num_controls[n]
-
-
-def new_counts(texts: list[str]) -> Ints:
-    """Counts of these texts, for `count_characters` to fill."""
-    counts = np.empty((len(texts), NUM_COUNTS), np.int64)
-    counts[:, CHARS] = np.fromiter(map(len, texts), np.int64, len(texts))
-    return counts

@@ -59,12 +59,13 @@ def find_number(table: Ints, slots: int, num_slots: int, hashes: int, value: int
 def word_bits(table: Ints, source: Bytes, first: int, end: int) -> int:
     """Bits of the name words that a value holds."""
     found = 0
+    if first < 0 or first >= end:
+        return 0
+    behind = int(source[first])
     for i in range(first, end - 1):
-        byte = int(source[i]) | 32
+        byte, behind = behind | 32, int(source[i + 1])
         # Few pairs of letters begin a word.
-        if not table[SECONDS + (byte & 31)] >> (int(source[i + 1]) & 31) & 1:
-            continue
-        if byte < 97 or byte > 122:
+        if not table[SECONDS + (byte & 31)] >> (behind & 31) & 1 or byte < 97 or byte > 122:
             continue
         letter = LETTERS + (byte & 31)
         for word in range(table[letter], table[letter + 1]):

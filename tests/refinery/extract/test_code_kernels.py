@@ -1,6 +1,8 @@
 """The kernel that tells which pieces of markup may be a button to copy."""
 
-from refinery.extract.code import may_copy
+import pytest
+
+from refinery.extract.code import may_copy, may_have_lines
 from refinery.extract.scan.names import number_of
 from refinery.extract.scan.read import read_tags
 from refinery.extract.signs import SCANNED_WORDS
@@ -19,3 +21,21 @@ def test_long_elements_are_no_buttons() -> None:
     assert tags is not None
 
     assert may_copy(tags, tags.named(number_of("button"))) == []
+
+
+@pytest.mark.parametrize(
+    ("inside", "may_be"),
+    [
+        ("a", False),
+        ("a\nb", False),
+        ("a\nb\nc", True),
+        ("a<br>b", True),
+        ("<i>a</i><b>b</b>", False),
+        ("", False),
+    ],
+)
+def test_code_with_lines_is_looked_at(inside: str, *, may_be: bool) -> None:
+    tags = read_tags(f"<code>{inside}</code>", SCANNED_WORDS).tags
+    assert tags is not None
+
+    assert bool(may_have_lines(tags, tags.named(number_of("code")))) == may_be

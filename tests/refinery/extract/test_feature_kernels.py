@@ -14,10 +14,10 @@ from refinery.extract.page_arrays import arrays_of
 from refinery.extract.position_rows import write_windows
 from refinery.extract.tag_kinds import TAG_IDS, TAGS
 from refinery.extract.text_rows import (
+    NUM_COUNTS,
     count_characters,
     fields_of_kinds,
     kinds_of_characters,
-    new_counts,
 )
 
 NAMES = feature_names()
@@ -39,9 +39,12 @@ def column(rows: np.ndarray, name: str) -> list[float]:
 
 
 def counts_of(texts: list[str]) -> np.ndarray:
-    counts = new_counts(texts)
-    text = np.frombuffer("\n".join(texts).encode(), np.uint8)
-    count_characters(text, kinds_of_characters(), fields_of_kinds(), counts)
+    counts = np.empty((len(texts), NUM_COUNTS), np.int64)
+    encoded = [text.encode() for text in texts]
+    ends = np.cumsum([len(text) for text in encoded])
+    bounds = np.stack([ends - [len(text) for text in encoded], ends], axis=1)
+    text = np.frombuffer(b"".join(encoded), np.uint8)
+    count_characters(text, bounds, kinds_of_characters(), fields_of_kinds(), counts)
     return counts
 
 
@@ -64,10 +67,10 @@ def test_characters_of_every_width_are_counted_by_kind() -> None:
 
 def test_text_that_breaks_off_is_not_read_beyond() -> None:
     for text in (b"", b"\xe6", b"\xf0\x9f", b"a\xc3"):
-        counts = new_counts(["abcd", "e"])
+        counts, bounds = np.empty((1, NUM_COUNTS), np.int64), np.array([[0, len(text)]])
 
         count_characters(
-            np.frombuffer(text, np.uint8), kinds_of_characters(), fields_of_kinds(), counts
+            np.frombuffer(text, np.uint8), bounds, kinds_of_characters(), fields_of_kinds(), counts
         )
 
         assert counts[:, :7].sum() == 0
