@@ -171,17 +171,7 @@ def _batch(family: str, chain: Tensor, draw: torch.Generator) -> tuple[Batch, in
     else:
         labels = ids.roll(-1, 1)
         labels[:, -1] = NO_LABEL
-    batch = Batch(
-        input_ids=ids,
-        labels=labels,
-        document=torch.ones_like(ids),
-        positions=torch.arange(ids.shape[1]).expand(ROWS, -1),
-        segment=torch.zeros_like(labels),
-        segment_source=torch.zeros(1, dtype=torch.long),
-        num_sources=1,
-        is_whole=True,
-        decoder_ids=decoder_ids,
-    )
+    batch = Batch.of_whole_rows(ids, labels, decoder_ids=decoder_ids)
     return batch, int((labels != NO_LABEL).sum())
 
 

@@ -54,6 +54,30 @@ class Batch:
     visible: Tensor | None = None
     classes_at: str | None = None
 
+    @classmethod
+    def of_whole_rows(
+        cls, input_ids: Tensor, labels: Tensor, *, decoder_ids: Tensor | None = None
+    ) -> Batch:
+        """Rows that are one document each, without padding, all of one source.
+
+        Args:
+            input_ids: [B, T].
+            labels: [B, T], or [B, U] with a decoder's.
+            decoder_ids: [B, U] what a decoder reads; None: there is none.
+        """
+        rows, tokens = input_ids.shape
+        return cls(
+            input_ids=input_ids,
+            labels=labels,
+            document=torch.ones_like(input_ids),
+            positions=torch.arange(tokens).expand(rows, tokens),
+            segment=torch.arange(rows)[:, None].expand_as(labels),
+            segment_source=torch.zeros(rows, dtype=torch.long),
+            num_sources=1,
+            is_whole=True,
+            decoder_ids=decoder_ids,
+        )
+
     def to(self, device: torch.device) -> Batch:
         """The batch on another device."""
         tensors = {

@@ -142,14 +142,4 @@ def any_batch(rows: int, seq_len: int, vocab_size: int) -> Batch:
     rng = np.random.default_rng(0)
     ids = torch.from_numpy(rng.integers(0, vocab_size, (rows, seq_len)))
     # A decoder of its own reads at most as many tokens.
-    return Batch(
-        input_ids=ids,
-        labels=ids,
-        document=torch.ones_like(ids),
-        positions=torch.arange(seq_len).expand(rows, -1),
-        segment=torch.arange(rows)[:, None].expand(-1, seq_len),
-        segment_source=torch.zeros(rows, dtype=torch.int64),
-        num_sources=1,
-        is_whole=True,
-        decoder_ids=ids,
-    )
+    return Batch.of_whole_rows(ids, ids, decoder_ids=ids)

@@ -227,14 +227,4 @@ def made_batch(shape: ModelConfig, *, seed: int) -> Batch:
         labels = torch.where(torch.arange(_TOKENS) % 4 == 0, ids, NO_LABEL)
     else:
         labels[:, -1] = NO_LABEL
-    return Batch(
-        input_ids=ids,
-        labels=labels,
-        document=torch.ones_like(ids),
-        positions=torch.arange(_TOKENS).expand(_ROWS, _TOKENS),
-        segment=torch.zeros_like(labels),
-        segment_source=torch.zeros(1, dtype=torch.long),
-        num_sources=1,
-        is_whole=True,
-        decoder_ids=decoder_ids,
-    )
+    return Batch.of_whole_rows(ids, labels, decoder_ids=decoder_ids)

@@ -11,6 +11,7 @@ import yaml
 
 from schemas.errors import ContractError, SettingsError
 from tests.support.datasets import write_dataset
+from tests.support.trunks import make_trunk
 from train.__main__ import main
 from train.checkpoint.index import WEIGHTS_NAME, read_index
 from train.checkpoint.merge import Average, chosen_checkpoints, merge_checkpoints
@@ -22,31 +23,12 @@ from train.commands.resume import cooldown, make_branch, share
 from train.generation.open_model import open_weights
 from train.loop.run import pretrain
 from train.report.run_files import read_metrics
-from train.settings import TrainSettings
-
-
-def make_trunk(folder: Path, **changes: Any) -> Path:
-    """A run of 8 steps at a constant rate with a checkpoint at each second one."""
-    recipe = {
-        "manifest": str(write_dataset(folder / "data").parent),
-        "output": str(folder / "run"),
-        "model": {"preset": "gpt2-test"},
-        "batch": {"sequences": 4, "microbatch": 4},
-        "stop": {"steps": 8},
-        "schedule": {"lr_scheduler_type": "constant", "peak_lr": 0.01, "warmup": 2},
-        "checkpoint": {"every_steps": 2, "keep_last": 20, "export": False},
-        "metrics": {"tensorboard": False},
-        "evaluation": None,
-        "threads": 1,
-        **changes,
-    }
-    pretrain(TrainSettings.model_validate(recipe))
-    return folder / "run"
 
 
 @pytest.fixture(scope="module")
 def trunk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_trunk(tmp_path_factory.mktemp("trunk"))
+    folder = tmp_path_factory.mktemp("trunk")
+    return make_trunk(folder, write_dataset(folder / "data").parent)
 
 
 def tensors(checkpoint: Path) -> dict[str, torch.Tensor]:
@@ -132,7 +114,7 @@ def test_a_checkpoint_that_the_run_left_behind_is_none_of_its_last(
 
 
 def test_a_damaged_checkpoint_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
-    run = make_trunk(tmp_path, stop={"steps": 4})
+    run = make_trunk(tmp_path, write_dataset(tmp_path / "data").parent, stop={"steps": 4})
     weights = at(run, 2) / WEIGHTS_NAME
     index = read_index(weights, sha256=index_sha256(at(run, 2)))
     chunk = index.tensors["model.embedding.weight"].chunks[0]

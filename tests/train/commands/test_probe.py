@@ -14,20 +14,17 @@ import yaml
 from schemas.errors import ContractError, SettingsError
 from tests.support.datasets import DatasetShape, write_dataset
 from tests.support.studies import FakeExecutor
+from tests.support.trunks import TRUNK_STEPS, make_trunk
 from train.__main__ import main
 from train.commands.probe import do_probe, trunk_step
 from train.commands.resume import branch_settings, cooldown
-from train.loop.run import pretrain
 from train.report.run_files import read_metrics
-from train.settings import TrainSettings
 from train.statistics.paired import NOT_TOLD_APART
 from train.studies.outcome import Outcome
 from train.studies.plan import StudyPlan
 from train.studies.probe import Probe, plan_probe
 from train.studies.runs import StudyRun
 from train.studies.verdicts import study_table
-
-STEPS = 8
 
 
 @pytest.fixture(scope="module")
@@ -37,28 +34,15 @@ def trunk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_dataset(folder / "data", shape)
     shutil.copytree(folder / "data", folder / "same")
     write_dataset(folder / "other", replace(shape, rows_per_shard=(30, 30)))
-    recipe = {
-        "manifest": str(folder / "data"),
-        "output": str(folder / "run"),
-        "model": {"preset": "gpt2-test"},
-        "batch": {"sequences": 4, "microbatch": 4},
-        "stop": {"steps": STEPS},
-        "schedule": {"lr_scheduler_type": "constant", "peak_lr": 0.01, "warmup": 2},
-        "checkpoint": {"every_steps": 4, "keep_last": 20, "export": False},
-        "metrics": {"tensorboard": False},
-        "evaluation": None,
-        "threads": 1,
-    }
-    pretrain(TrainSettings.model_validate(recipe))
-    return folder / "run"
+    return make_trunk(folder, folder / "data")
 
 
 def planned(trunk: Path, output: Path, **changes: Any) -> tuple[Probe, StudyPlan]:
     probe = Probe(
         **{
-            "trunk": trunk, "step": STEPS, "seeds": (1, 2), "output": output,
+            "trunk": trunk, "step": TRUNK_STEPS, "seeds": (1, 2), "output": output,
             "candidates": (str(trunk.parent / "same"), str(trunk.parent / "other")),
-            "overrides": tuple(cooldown(trunk, step=STEPS, share=0.5)),
+            "overrides": tuple(cooldown(trunk, step=TRUNK_STEPS, share=0.5)),
             **changes,
         }
     )  # fmt: skip
@@ -78,7 +62,7 @@ def test_cooldowns_differ_in_their_data_alone_and_start_where_the_trunk_was(
         assert run.settings.model_dump(mode="json", exclude={"output", "data"}) == first
         before, own = run.settings.spans
         assert before.manifest == str(trunk.parent / "data")
-        assert before.until_tokens == STEPS * 4 * 16
+        assert before.until_tokens == TRUNK_STEPS * 4 * 16
         assert own.seed == run.seed
         assert run.sizes.steps == 12
     assert not (tmp_path / "probe").exists()
@@ -88,7 +72,7 @@ def test_a_probe_trains_each_cooldown_from_the_checkpoint_and_an_equal_dataset_t
     trunk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "probe"
-    arguments = ["--trunk", f"{trunk}@{STEPS}", "--candidates", str(trunk.parent / "same")]
+    arguments = ["--trunk", f"{trunk}@{TRUNK_STEPS}", "--candidates", str(trunk.parent / "same")]
 
     main(["probe", *arguments, "--cooldown", "0.25", "--seeds", "2", "--output", str(output)])
 
@@ -182,7 +166,7 @@ def test_the_plan_is_printed_without_training(
     output = tmp_path / "probe"
     arguments = ["--candidates", str(trunk.parent / "other"), "--output", str(output), "--plan"]
 
-    assert main(["probe", "--trunk", f"{trunk}@{STEPS}", *arguments]) == 0
+    assert main(["probe", "--trunk", f"{trunk}@{TRUNK_STEPS}", *arguments]) == 0
 
     assert "other-seed-3" in capsys.readouterr().out
     assert not output.exists()

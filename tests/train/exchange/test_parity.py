@@ -36,16 +36,7 @@ def greedy(model: Model, prompt: list[int], new_tokens: int) -> list[int]:
     ids = list(prompt)
     for _ in range(new_tokens):
         row = torch.tensor([ids])
-        batch = Batch(
-            input_ids=row,
-            labels=row,
-            document=torch.ones_like(row),
-            positions=torch.arange(len(ids))[None],
-            segment=torch.zeros_like(row),
-            segment_source=torch.zeros(1, dtype=torch.long),
-            num_sources=1,
-            is_whole=True,
-        )
+        batch = Batch.of_whole_rows(row, row)
         ids.append(int(model.logits(batch)[0, -1].argmax()))
     return ids[len(prompt) :]
 

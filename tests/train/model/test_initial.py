@@ -76,16 +76,7 @@ def activation_size(width: int, base: int | None, steps: int) -> float:
     ids = torch.randint(0, 64, (4, 16), generator=draw)
     labels = ids.roll(-1, 1)
     labels[:, -1] = NO_LABEL
-    batch = Batch(
-        input_ids=ids,
-        labels=labels,
-        document=torch.ones_like(ids),
-        positions=torch.arange(16).expand(4, 16),
-        segment=torch.zeros_like(ids),
-        segment_source=torch.zeros(1, dtype=torch.long),
-        num_sources=1,
-        is_whole=True,
-    )
+    batch = Batch.of_whole_rows(ids, labels)
     start = model.logits(batch).detach()
     for _ in range(steps):
         optimizer.zero_grad()

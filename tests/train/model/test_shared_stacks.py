@@ -36,17 +36,8 @@ def _batch() -> Batch:
     generator = torch.Generator().manual_seed(1)
     ids = torch.randint(1, 61, (3, 12), generator=generator)
     labels = torch.randint(1, 61, (3, 7), generator=generator)
-    return Batch(
-        input_ids=ids,
-        labels=labels,
-        document=torch.ones_like(ids),
-        positions=torch.arange(12).expand(3, 12),
-        segment=torch.arange(3)[:, None].expand(3, 7),
-        segment_source=torch.zeros(3, dtype=torch.long),
-        num_sources=1,
-        is_whole=True,
-        decoder_ids=torch.cat([torch.zeros(3, 1, dtype=torch.long), labels[:, :-1]], dim=1),
-    )
+    decoder_ids = torch.cat([torch.zeros(3, 1, dtype=torch.long), labels[:, :-1]], dim=1)
+    return Batch.of_whole_rows(ids, labels, decoder_ids=decoder_ids)
 
 
 def test_it_computes_what_equal_stacks_compute_and_learns_from_both() -> None:

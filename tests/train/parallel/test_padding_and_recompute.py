@@ -22,16 +22,8 @@ VOCABULARY = 50
 
 def batch(tokens: int) -> Batch:
     ids = torch.arange(2 * tokens).view(2, tokens) % (VOCABULARY - 5) + 5
-    return Batch(
-        input_ids=ids,
-        labels=ids.roll(-1, 1).index_fill(1, torch.tensor([tokens - 1]), NO_LABEL),
-        document=torch.ones_like(ids),
-        positions=torch.arange(tokens).expand(2, tokens).contiguous(),
-        segment=torch.zeros_like(ids),
-        segment_source=torch.tensor([0]),
-        num_sources=1,
-        is_whole=True,
-    )
+    labels = ids.roll(-1, 1).index_fill(1, torch.tensor([tokens - 1]), NO_LABEL)
+    return Batch.of_whole_rows(ids, labels)
 
 
 def model(preset: str = "gpt2-test") -> Model:

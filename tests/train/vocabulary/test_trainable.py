@@ -27,20 +27,10 @@ def _config(preset: str, **changes: Any) -> ModelConfig:
 def _batch(config: ModelConfig, seed: int) -> Batch:
     generator = torch.Generator().manual_seed(seed)
     ids = torch.randint(0, STOP, (2, 12), generator=generator)
-    ones = torch.ones_like(ids)
     labels = torch.randint(0, STOP, (2, 12), generator=generator)
     labels[0, :3] = NO_LABEL
-    return Batch(
-        input_ids=ids,
-        labels=labels,
-        document=ones,
-        positions=torch.arange(12).expand(2, 12),
-        segment=torch.arange(2)[:, None].expand(2, 12),
-        segment_source=torch.zeros(2, dtype=torch.int64),
-        num_sources=1,
-        is_whole=True,
-        decoder_ids=ids.flip(1) if config.family == "t5" else None,
-    )
+    decoder_ids = ids.flip(1) if config.family == "t5" else None
+    return Batch.of_whole_rows(ids, labels, decoder_ids=decoder_ids)
 
 
 CASES = [

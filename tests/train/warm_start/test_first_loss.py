@@ -17,16 +17,7 @@ ROWS, START = 60, 50
 
 def _batch(low: int, high: int) -> Batch:
     ids = torch.randint(low, high, (1, 12), generator=torch.Generator().manual_seed(0))
-    return Batch(
-        input_ids=ids,
-        labels=ids.roll(-1, 1),
-        document=torch.ones_like(ids),
-        positions=torch.arange(12)[None],
-        segment=torch.zeros_like(ids),
-        segment_source=torch.zeros(1, dtype=torch.int64),
-        num_sources=1,
-        is_whole=True,
-    )
+    return Batch.of_whole_rows(ids, ids.roll(-1, 1))
 
 
 def _model() -> Model:
