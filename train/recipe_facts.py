@@ -14,7 +14,8 @@ from train.data.loader import shard_files
 from train.data.remote import ShardFiles, local_tokenizer, open_manifest
 from train.model.config import ModelConfig
 from train.phases import split_phases
-from train.refusals import RunFacts, recipe_faults, refusals
+from train.refusals.facts import RunFacts
+from train.refusals.refuse import recipe_faults, refusals
 from train.settings import TrainSettings
 from train.warm_start.shape import changed_shape, new_shape
 

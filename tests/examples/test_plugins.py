@@ -23,7 +23,8 @@ from train.model.config import ModelConfig
 from train.model.transformer import build_model
 from train.optim.config import ScheduleConfig
 from train.optim.schedules import Progress, learning_rate
-from train.refusals import RunFacts, refusals
+from train.refusals.facts import RunFacts
+from train.refusals.refuse import refusals
 from train.settings import TrainSettings
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "plugins"

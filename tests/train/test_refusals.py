@@ -15,7 +15,8 @@ from tests.support.pair_runs import run_servers, run_share, run_together
 from tests.support.ranks import free_ports, run_on_ranks
 from train.model.presets import resolve_model
 from train.recipe_facts import judge_recipe
-from train.refusals import RunFacts, refusals, refuse
+from train.refusals.facts import RunFacts
+from train.refusals.refuse import refusals, refuse
 from train.settings import TrainSettings
 
 

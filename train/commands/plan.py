@@ -20,7 +20,7 @@ from train.objectives.config import parse_objective
 from train.optim.peaks import ModelSize, published_peak, with_peak
 from train.optim.schedules import learning_rate
 from train.recipe_facts import DataSizes, JudgedPhase, judge_recipe, ranks_of
-from train.refusals import RunFacts
+from train.refusals.facts import RunFacts
 from train.settings import TrainSettings
 
 _LINES, _DRAWN = 12, 400

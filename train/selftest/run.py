@@ -17,7 +17,8 @@ from train.objectives.build import build_objective
 from train.objectives.config import parse_objective
 from train.optim.groups import build_optimizer
 from train.parallel.compose import build_strategy
-from train.refusals import RunFacts, refusals
+from train.refusals.facts import RunFacts
+from train.refusals.refuse import refusals
 from train.selftest.cases import (
     ROWS,
     SEQ_LEN,

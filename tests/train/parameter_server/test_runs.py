@@ -33,7 +33,8 @@ from train.parallel.config import AsynchronousConfig
 from train.parameter_server.messages import Tally
 from train.parameter_server.run import pretrain_asynchronous
 from train.parameter_server.work import compute_gradient
-from train.refusals import RunFacts, refuse
+from train.refusals.facts import RunFacts
+from train.refusals.refuse import refuse
 from train.settings import TrainSettings
 
 

@@ -1,0 +1,1 @@
+"""What settings cannot do together, asked before anything is started or written."""
