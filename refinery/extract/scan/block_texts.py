@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from refinery.compiled import Filled, Matrix, bare_kernel, inner_kernel
+from refinery.compiled import Filled, Matrix, bare_kernel, copied_kernel, inner_kernel
 from refinery.extract.tag_kinds import Kind
 
 Ints = NDArray[np.int64]
@@ -122,7 +122,7 @@ def new_written(source: Source, most_blocks: int) -> Written:
     )
 
 
-@inner_kernel
+@copied_kernel
 def _read_sign(text: Bytes, i: int, end: int, is_markup: bool) -> tuple[int, int]:
     """The code point that begins here, and the offset behind it; markup holds the escapes of a parser."""
     lead = int(text[i])
@@ -168,13 +168,13 @@ def _put(w: Written, point: int) -> None:
     w.state[_AT] = at + 2
 
 
-@inner_kernel
+@copied_kernel
 def _are_wide(before: int, after: int) -> bool:
     """Whether a line end of the source between two characters is no space: both are wide, or one and its quote."""
     return before != 0 and after != 0 and (before | after) & _IS_WIDE_CHARACTER != 0
 
 
-@inner_kernel
+@copied_kernel
 def _part(w: Written, wide: int) -> None:
     """Write what parts the next visible character from the one before."""
     if w.state[_AT] > w.state[_BEGIN]:
@@ -190,7 +190,7 @@ def _part(w: Written, wide: int) -> None:
     w.state[_BLANKS], w.state[_ENDS], w.state[_IS_WIDE] = _NONE, 0, wide
 
 
-@inner_kernel
+@copied_kernel
 def _add_blank(w: Written, point: int) -> None:
     blanks = w.state[_BLANKS]
     if blanks == _NONE or blanks == _SAME_LINE:
@@ -200,7 +200,7 @@ def _add_blank(w: Written, point: int) -> None:
             w.state[_BLANKS] = _LINE_END if point == _NEW_LINE else _OTHER
 
 
-@inner_kernel
+@copied_kernel
 def _copy_plain(w: Written, text: Bytes, i: int, end: int) -> int:
     """Write visible ASCII up to what is none; returns the offset behind it."""
     _part(w, 0)
@@ -216,7 +216,7 @@ def _copy_plain(w: Written, text: Bytes, i: int, end: int) -> int:
     return i
 
 
-@inner_kernel
+@copied_kernel
 def _write_line(
     w: Written, signs: Bytes, text: Bytes, first: int, end: int, is_markup: bool, keeps_lines: bool
 ) -> int:
@@ -244,7 +244,7 @@ def _write_line(
     return size if is_visible else 0
 
 
-@inner_kernel
+@copied_kernel
 def _write_code(
     w: Written, signs: Bytes, text: Bytes, first: int, end: int, is_markup: bool
 ) -> int:
@@ -264,7 +264,7 @@ def _write_code(
     return size if is_visible else 0
 
 
-@inner_kernel
+@copied_kernel
 def _count(s: Source, w: Written, node: int, size: int) -> None:
     """Count a piece of text that is not blank; the first one of a run begins a block."""
     state, tag = w.state, node >> 1
@@ -290,7 +290,7 @@ def _count(s: Source, w: Written, node: int, size: int) -> None:
         block[BOLD_CHARS] += size
 
 
-@inner_kernel
+@copied_kernel
 def _end_run(w: Written) -> None:
     """End the block of a run; a run without one leaves nothing."""
     state, out = w.state, w.out
@@ -307,7 +307,7 @@ def _end_run(w: Written) -> None:
     state[_IS_OPEN] = state[_BREAKS] = state[_IS_BROKEN] = 0
 
 
-@inner_kernel
+@copied_kernel
 def _write_piece(
     s: Source, w: Written, node: int, text: Bytes, first: int, end: int, is_markup: bool
 ) -> None:  # fmt: skip
@@ -320,7 +320,7 @@ def _write_piece(
         _count(s, w, node, size)
 
 
-@inner_kernel
+@copied_kernel
 def _note_changes(s: Source, w: Written) -> None:
     """Note at each tag what opens or closes there."""
     for tag in range(len(s.kinds)):
@@ -335,7 +335,7 @@ def _note_changes(s: Source, w: Written) -> None:
             w.changes[closing, _BOLD_CHANGE] -= 1
 
 
-@inner_kernel
+@copied_kernel
 def _write_break(w: Written) -> None:
     w.state[_BREAKS] += 1
     if w.state[_CODE] > 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refinery.compiled import bare_kernel, inner_kernel
+from refinery.compiled import bare_kernel, copied_kernel, inner_kernel
 from refinery.extract.scan.builder import (
     AFTER_HEAD,
     DEPTH,
@@ -130,7 +130,7 @@ def _read_raw(b: Builder, first: int, at: int, rule: int) -> int:
     return behind
 
 
-@inner_kernel
+@copied_kernel
 def _start(b: Builder) -> None:
     """Treat the start tag that was read, by what holds it."""
     if b.state[PHASE] != IN_BODY:
@@ -151,7 +151,7 @@ def _start(b: Builder) -> None:
         start_in_body(b)
 
 
-@inner_kernel
+@copied_kernel
 def _end(b: Builder) -> None:
     """Treat the closing tag that was read."""
     name = b.state[NAME]
@@ -171,7 +171,7 @@ def _end(b: Builder) -> None:
         end_in_body(b)
 
 
-@inner_kernel
+@copied_kernel
 def _read_start(b: Builder, first: int, at: int) -> int:
     """Treat the start tag between these offsets; returns where to go on."""
     name = int(b.state[NAME])
@@ -204,7 +204,7 @@ def _read_start(b: Builder, first: int, at: int) -> int:
     return at
 
 
-@inner_kernel
+@copied_kernel
 def _read_text(b: Builder, first: int, end: int) -> None:
     """Treat text: blanks do not begin a body, nor leave a table."""
     at = first
@@ -244,7 +244,7 @@ def _read_mark(b: Builder, at: int) -> int:
     return min(end + 3, len(source))
 
 
-@inner_kernel
+@copied_kernel
 def _text_end(source: Bytes, at: int) -> int:
     """Offset of the first "<" from here on that begins a tag or a comment; the page's end without one."""
     num = len(source)

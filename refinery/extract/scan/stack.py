@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refinery.compiled import inner_kernel
+from refinery.compiled import copied_kernel, inner_kernel
 from refinery.extract.scan.builder import (
     A_INDEX,
     A_NAME,
@@ -65,13 +65,13 @@ LEFT = -2
 _MOST_EQUAL = 3
 
 
-@inner_kernel
+@copied_kernel
 def count_cell(name: int, hashed: int) -> int:
     """Cell of `state` that counts the open elements of this name."""
     return COUNTS + (name if name else 256 + hashed % NUM_UNKNOWN)
 
 
-@inner_kernel
+@copied_kernel
 def top(b: Builder, column: int) -> int:
     """What the innermost open element has in a column of the stack."""
     return int(b.stack[b.state[DEPTH] - 1, column])
@@ -100,14 +100,14 @@ def open_element(
     b.state[DEPTH] = depth + 1
 
 
-@inner_kernel
+@copied_kernel
 def insert(b: Builder) -> None:
     """Open the element whose tag was read, as HTML."""
     name = int(b.state[NAME])
     open_element(b, name, False, SAME_MODE, 0, int(b.table[TRAITS + name]))
 
 
-@inner_kernel
+@copied_kernel
 def insert_named(b: Builder, name: int, mode: int, is_implied: bool) -> None:
     """Open an element of this name; one that the page implies has no attributes."""
     open_element(b, name, is_implied, mode, 0, int(b.table[TRAITS + name]))
@@ -163,11 +163,14 @@ def pop_implied(b: Builder, name: int) -> None:
         pop(b)
 
 
-@inner_kernel
+@copied_kernel
 def index_in_scope(b: Builder, name: int, borders: int) -> int:
     """Index in the stack of the innermost element of this name before a border; -1 for none."""
-    if b.state[COUNTS + name] == 0:
-        return -1
+    return -1 if b.state[COUNTS + name] == 0 else _search_scope(b, name, borders)
+
+
+@inner_kernel
+def _search_scope(b: Builder, name: int, borders: int) -> int:
     index = int(b.state[DEPTH]) - 1
     while index >= 0:
         row = b.stack[index]
@@ -187,7 +190,7 @@ def close_paragraph(b: Builder) -> None:
         pop_until(b, _P)
 
 
-@inner_kernel
+@copied_kernel
 def is_open(b: Builder, entry: int) -> bool:
     """Whether a formatting element is among the open elements."""
     index = int(b.stack[ACTIVES + entry, A_INDEX])
@@ -254,14 +257,18 @@ def remember(b: Builder) -> None:
     b.state[ACTIVE] += 1
 
 
-@inner_kernel
+@copied_kernel
 def reopen(b: Builder) -> None:
     """Open formatting elements anew that the end of another element closed."""
     entry = int(b.state[ACTIVE]) - 1
     if entry < 0 or b.state[IS_PLAIN]:
         return
-    if b.stack[ACTIVES + entry, A_NAME] == MARKER or is_open(b, entry):
-        return
+    if b.stack[ACTIVES + entry, A_NAME] != MARKER and not is_open(b, entry):
+        _reopen(b, entry)
+
+
+@inner_kernel
+def _reopen(b: Builder, entry: int) -> None:
     while (
         entry > 0 and b.stack[ACTIVES + entry - 1, A_NAME] != MARKER and not is_open(b, entry - 1)
     ):
@@ -351,11 +358,15 @@ def begin_foster(b: Builder) -> None:
         b.state[FOSTER_TAG], b.state[FOSTER_OUT] = b.state[TAGS], b.state[OUT]
 
 
-@inner_kernel
+@copied_kernel
 def settle_foster(b: Builder) -> None:
     """Move what belongs before a table there, once it is written."""
-    if b.state[FOSTER_DEPTH] < 0 or b.state[DEPTH] > b.state[FOSTER_DEPTH]:
-        return
+    if b.state[FOSTER_DEPTH] >= 0 and b.state[DEPTH] <= b.state[FOSTER_DEPTH]:
+        _settle(b)
+
+
+@inner_kernel
+def _settle(b: Builder) -> None:
     table = int(b.state[FOSTER_DEPTH]) - 1
     b.state[FOSTER_DEPTH] = -1
     while table > 0 and b.stack[table, NUMBER_OF] != _TABLE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refinery.compiled import inner_kernel
+from refinery.compiled import copied_kernel, inner_kernel
 from refinery.extract.scan.builder import (
     AT_VALUES,
     FIRST,
@@ -41,7 +41,7 @@ _LONGEST = 13
 _LESS, _MORE, _SLASH, _EQUALS, _DASH, _BANG, _D = 60, 62, 47, 61, 45, 33, 100
 
 
-@inner_kernel
+@copied_kernel
 def _is_data(source: Bytes, first: int, end: int) -> bool:
     return (
         end - first > 5
@@ -53,7 +53,7 @@ def _is_data(source: Bytes, first: int, end: int) -> bool:
     )
 
 
-@inner_kernel
+@copied_kernel
 def _belongs_to(name: int, attribute: int) -> bool:
     """Whether an attribute that only some elements have means something on this one; formulas' have no number."""
     if attribute == _TYPE:
@@ -67,7 +67,7 @@ def _belongs_to(name: int, attribute: int) -> bool:
     return name == 0 or (attribute == _OPEN and name == _DIALOG)
 
 
-@inner_kernel
+@copied_kernel
 def _attribute_to_keep(b: Builder, first: int, end: int, value: int, value_end: int) -> int:
     """Number of the attribute with this name, if its value may say something; else 0."""
     attribute, letter = 0, int(b.source[first]) & 31
@@ -92,7 +92,7 @@ def _attribute_to_keep(b: Builder, first: int, end: int, value: int, value_end: 
     return attribute
 
 
-@inner_kernel
+@copied_kernel
 def _keep_value(b: Builder, first: int, end: int, value: int, value_end: int) -> None:
     """Note an attribute of the tag that is read; of equal names the first one counts."""
     b.state[HAS_ATTRIBUTES] = 1
@@ -112,7 +112,7 @@ def _keep_value(b: Builder, first: int, end: int, value: int, value_end: int) ->
     b.state[NUM_ATTRIBUTES] = num + 1
 
 
-@inner_kernel
+@copied_kernel
 def _read_value(source: Bytes, i: int) -> tuple[int, int, int]:
     """First offset and end of the value behind "=", and where to read on; -1 at the page's end."""
     num = len(source)
@@ -133,7 +133,7 @@ def _read_value(source: Bytes, i: int) -> tuple[int, int, int]:
     return first, i, i
 
 
-@inner_kernel
+@copied_kernel
 def read_tag(b: Builder, first: int) -> int:
     """Read a tag whose name begins here; returns the offset behind its ">", or -1 where it has none."""
     source, state = b.source, b.state

@@ -5,7 +5,7 @@ Each kernel treats the tags of one state of the parser; names in comments are th
 
 from __future__ import annotations
 
-from refinery.compiled import inner_kernel
+from refinery.compiled import copied_kernel, inner_kernel
 from refinery.extract.scan.builder import (
     DEPTH,
     FORM,
@@ -96,7 +96,7 @@ def _start_item(b: Builder, rule: int) -> None:
     insert(b)
 
 
-@inner_kernel
+@copied_kernel
 def _start_block(b: Builder, rule: int) -> None:
     """Tags that close an open paragraph."""
     if rule == _FORM_RULE and b.state[FORM] >= 0:
@@ -112,7 +112,7 @@ def _start_block(b: Builder, rule: int) -> None:
         b.state[FORM] = top(b, UNIQUE_OF)
 
 
-@inner_kernel
+@copied_kernel
 def _start_formatting(b: Builder, name: int, rule: int) -> None:
     """Links and formatting elements, which are opened anew behind the end of what holds them."""
     if rule == _LINK_RULE or (rule == _NOBR_RULE and index_in_scope(b, name, _SCOPE) >= 0):
@@ -124,7 +124,7 @@ def _start_formatting(b: Builder, name: int, rule: int) -> None:
         remember(b)
 
 
-@inner_kernel
+@copied_kernel
 def _start_in_line(b: Builder, name: int, rule: int) -> None:
     """Tags inside a line: formatting that an earlier end closed is opened anew before them."""
     if rule == _BUTTON_RULE and index_in_scope(b, name, _SCOPE) >= 0:
@@ -151,7 +151,7 @@ def _start_in_line(b: Builder, name: int, rule: int) -> None:
         add_marker(b)
 
 
-@inner_kernel
+@copied_kernel
 def start_in_body(b: Builder) -> None:
     """The tag that was read, where no part of a table or drawing holds the text."""
     name = int(b.state[NAME])
@@ -280,7 +280,7 @@ def _end_heading(b: Builder) -> None:
         pop_to(b, index)
 
 
-@inner_kernel
+@copied_kernel
 def end_in_body(b: Builder) -> None:
     """The closing tag that was read, where no part of a table or drawing holds the text."""
     name = int(b.state[NAME])

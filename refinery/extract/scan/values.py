@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from refinery.compiled import inner_kernel
+from refinery.compiled import copied_kernel, inner_kernel
 from refinery.extract.scan.builder import LETTERS, SECONDS, WORD_BITS, WORD_FIRSTS, Bytes, Ints
 from refinery.extract.scan.references import FNV_MASK, FNV_OFFSET, FNV_PRIME
 
 MOST_DIGITS = 4
 
 
-@inner_kernel
+@copied_kernel
 def lower(byte: int) -> int:
     """A byte with ASCII letters made small."""
     return byte + 32 if byte >= 65 and byte <= 90 else byte
 
 
-@inner_kernel
+@copied_kernel
 def is_blank(byte: int) -> bool:
     """Whether a byte is a blank of HTML."""
     return byte == 32 or (byte >= 9 and byte <= 13 and byte != 11)

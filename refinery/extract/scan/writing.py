@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refinery.compiled import inner_kernel
+from refinery.compiled import copied_kernel, inner_kernel
 from refinery.extract.scan.builder import (
     CLASSES,
     CLOSES,
@@ -42,7 +42,7 @@ _AMP, _LESS, _MORE, _QUOTE, _SLASH, _EQUALS, _SPACE = 38, 60, 62, 34, 47, 61, 32
 _LINE_END, _RETURN = 10, 13
 
 
-@inner_kernel
+@copied_kernel
 def has_room(b: Builder, num_bytes: int) -> bool:
     """Whether so many bytes and two tags can still be written; else the page is read anew, with more."""
     if b.state[OUT] + num_bytes <= len(b.out) and b.state[TAGS] + 2 <= len(b.tags):
@@ -51,7 +51,7 @@ def has_room(b: Builder, num_bytes: int) -> bool:
     return False
 
 
-@inner_kernel
+@copied_kernel
 def add_tag(b: Builder, start: int, name: int, kind: int) -> int:
     """Note a tag that was written from `start` up to here; returns its index."""
     tag = int(b.state[TAGS])
@@ -64,7 +64,7 @@ def add_tag(b: Builder, start: int, name: int, kind: int) -> int:
     return tag
 
 
-@inner_kernel
+@copied_kernel
 def copy_text(b: Builder, first: int, end: int, at: int, is_value: bool, is_raw: bool) -> int:
     """Write these bytes of the source at an offset, which is returned behind them.
 
@@ -96,7 +96,7 @@ def write_text(b: Builder, first: int, end: int, is_raw: bool) -> None:
         b.state[OUT] = copy_text(b, first, end, int(b.state[OUT]), False, is_raw)
 
 
-@inner_kernel
+@copied_kernel
 def copy_name(b: Builder, name: int, at: int) -> int:
     """Write a name from our tables, or the one that was read; returns the offset behind it."""
     if name:
@@ -117,7 +117,7 @@ def copy_name(b: Builder, name: int, at: int) -> int:
     return at
 
 
-@inner_kernel
+@copied_kernel
 def _copy_value(b: Builder, row: int, tag: int, at: int) -> int:
     """Write one attribute of the tag that was read, and note what its value says."""
     attribute, first, end = (
@@ -146,7 +146,7 @@ def _copy_value(b: Builder, row: int, tag: int, at: int) -> int:
     return at + 1
 
 
-@inner_kernel
+@copied_kernel
 def write_opening(b: Builder, name: int, kind: int, is_implied: bool) -> int:
     """Write an opening or void tag; one that the page implies has no attributes. -1 without room."""
     values = 0 if is_implied else int(b.state[NUM_ATTRIBUTES])
@@ -183,7 +183,7 @@ def add_names(b: Builder, tag: int) -> None:
             b.tags[tag, WORDS] |= word_bits(b.table, b.source, first, end)
 
 
-@inner_kernel
+@copied_kernel
 def write_closing(b: Builder, opening: int, length: int, closes: bool) -> None:
     """Write the closing tag of an opening one, whose name has `length` bytes.
 
