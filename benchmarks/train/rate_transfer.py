@@ -1,6 +1,6 @@
 """Is the best learning rate of a small model that of a wider and a deeper one, with muP and CompleteP and without?
 
-    python -m benchmarks.train.rate_transfer [--families gpt2 bert t5] [--steps 100] [--seeds 3] [--plan]
+    python -m benchmarks.train.rate_transfer [--families gpt2 bert t5] [--steps 100] [--seeds 3] [--plan | --table]
 
 Models of 2 layers of 32, four times as wide, and four times as deep learn sequences of a random first-order chain over 64 tokens, in steps of
 16 rows of 32 at a constant rate: a GPT the next token, a BERT at each token another draw of what may follow it, a T5 the second half of each row
@@ -80,7 +80,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--plan", action="store_true", help="say what is left; train nothing")
+    parser.add_argument(
+        "--table", action="store_true", help="print the result as docs/transfer.md has it"
+    )
     args = parser.parse_args()
+    if args.table:
+        print(table_text(json.loads((RESULTS / f"{NAME}.json").read_text("utf-8"))["found"]))
+        return
     trials = planned(args.families, steps=args.steps, seeds=args.seeds)
     if args.plan:
         known = read_lines(LINES)
@@ -227,6 +233,31 @@ def _beside_base(curves: Sequence[list[float]], of_base: Sequence[list[float]]) 
         "shift_octaves": _interval(shifts),
         "cost_of_base_rate_nats": _interval(costs),
     }
+
+
+def table_text(found: Mapping[str, Any]) -> str:
+    """The table of the page, from the result's figures."""
+    lines = [
+        "| family | larger by | way | best rate, in octaves from the small model's | nats that the small model's best rate costs |",
+        "|---|---|---|---|---|",
+    ]
+    for family, ways in found.items():
+        for size in [one for one in SIZES if one != "base"]:
+            for way in WAYS:
+                one = ways[way][size]
+                name = (
+                    "standard" if way == "standard" else ("muP" if "width" in size else "CompleteP")
+                )
+                shift, cost = one["shift_octaves"], one["cost_of_base_rate_nats"]
+                lines.append(
+                    f"| {family} | {size} | {name} | {_shown(shift, '+.2f')} | {_shown(cost, '.3f')} |"
+                )
+    return "\n".join(lines)
+
+
+def _shown(figure: Mapping[str, Any], form: str) -> str:
+    ends = f" ({figure['low']:{form}} to {figure['high']:{form}})" if "low" in figure else ""
+    return f"{figure['mean']:{form}}{ends}"
 
 
 def _interval(values: Sequence[float]) -> dict[str, Any]:

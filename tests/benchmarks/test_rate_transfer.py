@@ -16,6 +16,7 @@ from benchmarks.train.rate_transfer import (
     planned,
     read_lines,
     summary,
+    table_text,
     train_all,
 )
 
@@ -38,6 +39,7 @@ def test_shifts_and_costs_are_those_of_known_curves() -> None:
     cost = found["standard"]["width x 4"]["cost_of_base_rate_nats"]["by_seed"][0]
     assert cost == pytest.approx(0.01 * (1.25**2 - 0.25**2), abs=1e-4)
     assert set(found["standard"]) == set(SIZES)
+    assert "| gpt2 | width x 4 | standard | -1.50 (-1.50 to -1.50) |" in table_text({"gpt2": found})
 
 
 def test_the_base_is_trained_once_for_both_ways_and_nothing_twice(
