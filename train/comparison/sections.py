@@ -12,6 +12,7 @@ from train.comparison.compare import CONTROL, ONE_SEED, Recipe, Row
 from train.comparison.examples import example_article, won_and_lost
 from train.comparison.results import BITS, EvaluatedTask, Evaluation
 from train.comparison.words import ABOUT, HEADS, amount, cells, interval_of, is_share, notes, title
+from train.evaluation.table import heldout_interval
 
 CHANCE = "chance"
 # Phenomena of a task that are drawn; BLiMP has 13, MMLU 57 subjects.
@@ -265,11 +266,12 @@ def heldout(models: Sequence[Evaluation]) -> str:
     rows = [
         (
             model.name, source, f"{part['loss']:.4f}",
-            amount(part.get("bits_per_byte"), BITS), f"{part['labels']:,}",
+            amount(part.get("bits_per_byte"), BITS), heldout_interval(part), f"{part['labels']:,}",
+            f"{part['documents']:,}" if "documents" in part else "",
         )
         for model in models
         if model.heldout is not None
         for source, part in [*sorted(model.heldout["sources"].items()), ("all", model.heldout)]
     ]  # fmt: skip
-    head = ("model", "source", "loss", "bits per byte", "labels")
+    head = ("model", "source", "loss", "bits per byte", "95 %", "labels", "documents")
     return table("Held-out split", head, map(escaped, rows), words=2) if rows else ""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from schemas.settings import Settings
 from train.evaluation.items import Reading
+
+ProbeName = Literal["heldout", "copy"]
 
 
 class TaskChoiceConfig(Settings):
@@ -36,14 +38,19 @@ class TasksConfig(Settings):
     at_checkpoints: tuple[TaskChoiceConfig, ...] = Field(
         default=(), description="scored at every checkpoint, the last one too"
     )
+    probes: tuple[ProbeName, ...] = Field(
+        default=(),
+        description="measured at every checkpoint too; heldout: loss and bits per byte by source with intervals over "
+        "documents; copy: loss of random strings where they stand again (decoders)",
+    )
     at_end: tuple[TaskChoiceConfig, ...] = Field(
         default=(), description="scored at the end of the run only"
     )
 
     @model_validator(mode="after")
     def _asks_for_some(self) -> Self:
-        if not (self.at_checkpoints or self.at_end):
-            raise ValueError("give tasks in at_checkpoints, at_end or both")
+        if not (self.at_checkpoints or self.at_end or self.probes):
+            raise ValueError("give tasks in at_checkpoints, at_end or both, or probes")
         for tier in (self.at_checkpoints, self.at_end):
             names = [choice.task for choice in tier]
             doubled = sorted({name for name in names if names.count(name) > 1})

@@ -22,7 +22,7 @@ from typing import Any
 from schemas.errors import ContractError
 from train.evaluation.borders import cut_at_border, is_unspaced
 from train.evaluation.items import Candidate
-from train.evaluation.scoring import CandidateRows, ScoredRow, too_long
+from train.evaluation.rows import CandidateRows, ScoredRow, shared_length, too_long
 
 Ids = list[int]
 
@@ -235,8 +235,8 @@ class EncoderDecoderRows:
             first = len(self.encode(before + candidates[0].context))
             last = 0
         else:
-            first = _shared(whole)
-            last = min(_shared([ids[::-1] for ids in whole]), min(map(len, whole)) - first)
+            first = shared_length(whole)
+            last = min(shared_length([ids[::-1] for ids in whole]), min(map(len, whole)) - first)
         return [
             self._row(ids[:first], ids[first : len(ids) - last], ids[len(ids) - last :], one, where)
             for ids, one in zip(whole, candidates, strict=True)
@@ -265,16 +265,6 @@ class EncoderDecoderRows:
             wanted=wanted,
         )
         return CandidateRows(rows=(row,), tokens=len(wanted), cut_tokens=cut)
-
-
-def _shared(whole: Sequence[Sequence[int]]) -> int:
-    """How many first tokens all have in common."""
-    count = 0
-    for tokens in zip(*whole, strict=False):
-        if len(set(tokens)) > 1:
-            break
-        count += 1
-    return count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -314,7 +304,7 @@ class EncoderRows:
         merged = any(ids[:size] != own for (size, ids, _), own in zip(split, contexts, strict=True))
         if merged:
             shared = min(
-                _shared([own, ids]) for (_, ids, _), own in zip(split, contexts, strict=True)
+                shared_length([own, ids]) for (_, ids, _), own in zip(split, contexts, strict=True)
             )
             split = [(shared, ids, words) for _, ids, words in split]
         rows = [

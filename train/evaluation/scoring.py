@@ -1,9 +1,10 @@
 """Log-likelihoods of candidates, whatever the family of the model.
 
-A family (`train.evaluation.families`) turns a candidate into rows; here rows of one padded length run
-together. What a row gives depends on nothing but itself: lengths are padded to multiples of eight,
-rows too (with copies), and the head sees blocks of equal size, so neither the batch size nor the order of the
-items changes a bit in fp32.
+A family (`train.evaluation.families`) turns a candidate into rows; a decoder reads the candidates of an item
+as one row where they begin alike (`train.evaluation.branches`). Rows of one padded length run together. What a row
+gives depends on nothing but itself: its padded length follows from its own, batches have so many tokens that
+the library takes one path for all of them, and the head sees blocks of equal size. So neither the batch size nor the
+order of the items changes a bit in fp32.
 
 Shapes: B rows, T tokens, D width, P tokens of a shared prefix, N scored tokens.
 """
@@ -18,61 +19,23 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from schemas.errors import ContractError, PipelineError
+from schemas.errors import PipelineError
 from train.batch.batch import NO_LABEL, Batch
+from train.evaluation.branches import branch_mask, joined, joined_positions
 from train.evaluation.items import Candidate, Item, ItemScore
+from train.evaluation.rows import CandidateRows, ScoredRow
 from train.model.layers import LayerCache
 from train.model.transformer import Model, Transformer
 
-# Products of matrices with another number of rows take another path through the library, whose sums
-# have other last bits.
-_ROWS = 8
+# Products of matrices with few rows take another path through the library, whose sums have other last bits. With
+# AVX-512 the paths part below 16 rows, with AVX2 below 56 (MKL 2024, SmolLM2's widths).
+_FEWEST_TOKENS = 64
 _HEAD_ROWS = 64
+_SHORTEST_STEP = 2
 _TOKENS_PER_BATCH = 2048
 _MAX_ROWS = 64
 # Items whose rows are in memory at once.
 _CHUNK_ITEMS = 1024
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScoredRow:
-    """What one row of a batch reads and predicts.
-
-    Attributes:
-        read: Ids that the model reads; behind the shared prefix where it is `behind_prefix`.
-        at: Positions in `read` (in `written`, where there is one) that predict.
-        wanted: The id to predict at each of them.
-        written: Ids that a decoder over an encoder reads; None in other families.
-        visible: Number of ids at the beginning that all others see.
-        behind_prefix: Whether the shared prefix stands before it.
-    """
-
-    read: tuple[int, ...]
-    at: tuple[int, ...]
-    wanted: tuple[int, ...]
-    written: tuple[int, ...] | None = None
-    visible: int = 0
-    behind_prefix: bool = False
-
-    @property
-    def inputs(self) -> tuple[object, ...]:
-        """What the model sees; rows of equal inputs are computed once."""
-        return self.read, self.written, self.visible, self.behind_prefix
-
-
-@dataclass(frozen=True, kw_only=True)
-class CandidateRows:
-    """The rows of a candidate, over which its log-likelihood is summed.
-
-    Attributes:
-        cut_tokens: Tokens at the context's beginning that did not fit.
-        merged: Whether a token lay over the border of context and candidate.
-    """
-
-    rows: tuple[ScoredRow, ...]
-    tokens: int
-    cut_tokens: int = 0
-    merged: bool = False
 
 
 class Family(Protocol):
@@ -155,8 +118,9 @@ class RowScorer:
             prefix = prefixes[text]
             candidates = self.family.rows(item.candidates, text, f"item {item.id}")
             made.append(candidates)
-            sums = by_prefix.setdefault(prefix, _Sums())
-            owners.append([(sums, sums.add(one.rows, prefix)) for one in candidates])
+            sums = by_prefix.setdefault(prefix, _Sums(joins=isinstance(self.model, Transformer)))
+            numbers = sums.add([one.rows for one in candidates], prefix)
+            owners.append([(sums, number) for number in numbers])
         for prefix, sums in by_prefix.items():
             self._run(sums, prefix)
         return [
@@ -186,46 +150,56 @@ class RowScorer:
     def _read(self, hidden_BTD: Tensor, rows: Sequence[_Waiting], sums: _Sums) -> None:
         """Add up the log-likelihoods of all scored tokens of a batch."""
         width = hidden_BTD.shape[1]
-        at: list[int] = []
-        wanted: list[int] = []
-        owner: list[int] = []
+        scored_at: dict[int, list[tuple[int, int]]] = {}  # wanted id and owner, by place in [B * T]
         for index, waiting in enumerate(rows):
-            for scored, who in waiting.scored:
-                at += [index * width + position for position in scored.at]
-                wanted += scored.wanted
-                owner += [who] * len(scored.wanted)
+            for scored, owner in waiting.scored:
+                for position, wanted in zip(scored.at, scored.wanted, strict=True):
+                    place = index * width + position
+                    scored_at.setdefault(place, []).append((wanted, owner))
+        places = list(scored_at)
         flat_ND = hidden_BTD.flatten(0, 1)
-        for start in range(0, len(at), _HEAD_ROWS):
-            picked = at[start : start + _HEAD_ROWS]
+        for start in range(0, len(places), _HEAD_ROWS):
+            picked = places[start : start + _HEAD_ROWS]
             filled = picked + picked[:1] * (_HEAD_ROWS - len(picked))
             logits = self.model.head_logits(flat_ND[torch.tensor(filled, device=flat_ND.device)])
-            logits = logits.float()[: len(picked)]
-            target = torch.tensor(wanted[start : start + _HEAD_ROWS], device=logits.device)
-            likelihoods = logits.log_softmax(-1).gather(1, target[:, None]).squeeze(1)
-            greedy = logits.argmax(-1) == target
-            sums.count(
-                owner[start : start + _HEAD_ROWS], likelihoods.double().tolist(), greedy.tolist()
-            )
+            likelihoods = logits.float().log_softmax(-1)
+            slots = [slot for slot, place in enumerate(picked) for _ in scored_at[place]]
+            asked = [one for place in picked for one in scored_at[place]]
+            target = torch.tensor([wanted for wanted, _ in asked], device=logits.device)
+            chosen = likelihoods[torch.tensor(slots, device=logits.device), target]
+            greedy = logits.argmax(-1)[slots] == target
+            sums.count([owner for _, owner in asked], chosen.double().tolist(), greedy.tolist())
 
     def _hidden(
         self, rows: Sequence[ScoredRow], prefix: tuple[int, ...], caches: Sequence[LayerCache]
     ) -> Tensor:
-        filled = [*rows, *[rows[0]] * (-len(rows) % _ROWS)]
-        if not rows[0].behind_prefix:
+        filled = [*rows, *[rows[0]] * (_fewest_rows(rows[0]) - len(rows))]
+        if not rows[0].behind_prefix and not rows[0].branches:
             return self.model.encode(self._batch(filled).to(self.device))
-        assert isinstance(self.model, Transformer), "only decoders have a shared prefix"
+        assert isinstance(self.model, Transformer), "others have no prefix and no branches"
         ids, _ = _padded([row.read for row in filled], self.pad)
-        width, before = ids.shape[1], len(prefix)
-        positions = self._positions(torch.arange(before, before + width)).expand_as(ids)
-        mask = torch.ones(width, before + width, dtype=torch.bool).tril(before)[None, None]
-        own = [cache.copies(len(filled)) for cache in caches]
+        width = ids.shape[1]
+        before = len(prefix) if rows[0].behind_prefix else 0
+        if rows[0].branches:
+            branches = [row.branches for row in filled]
+            positions = joined_positions(branches, width)
+            mask = branch_mask(branches, width, before=before)
+        else:
+            positions = torch.arange(width).expand_as(ids)
+            mask = torch.ones(width, before + width, dtype=torch.bool).tril(before)[None, None]
+        own = self.model.empty_caches()
+        if before:
+            own = [cache.copies(len(filled)) for cache in caches]
         return self.model.states(
-            ids.to(self.device), positions.to(self.device), mask.to(self.device), own
+            ids.to(self.device),
+            self._positions(positions + before).to(self.device),
+            mask.to(self.device),
+            own,
         )
 
     def _encode_prefix(self, prefix: tuple[int, ...]) -> list[LayerCache]:
         assert isinstance(self.model, Transformer), "only decoders have a shared prefix"
-        caches = [LayerCache() for _ in self.model.blocks]
+        caches = self.model.empty_caches()
         ids = torch.tensor([prefix], device=self.device)
         size = len(prefix)
         positions = torch.arange(size, device=self.device)[None]
@@ -299,35 +273,52 @@ class _Waiting:
 
 @dataclass
 class _Sums:
-    """Rows that wait, by what they read, and the sums of each owner."""
+    """Rows that wait, by what they read, and the sums of each owner.
 
+    Attributes:
+        joins: Whether candidates that begin alike are read as one row.
+    """
+
+    joins: bool = False
     waiting: dict[tuple[object, ...], _Waiting] = field(default_factory=dict)
     parts: list[list[float]] = field(default_factory=list)
     greedy: list[bool] = field(default_factory=list)
 
-    def add(self, rows: Sequence[ScoredRow], prefix: tuple[int, ...]) -> int:
-        """Take the rows of a candidate; returns its number."""
-        owner = len(self.parts)
-        self.parts.append([])
-        self.greedy.append(True)
-        for row in rows:
-            own = _behind(row, prefix) if prefix else row
-            self.waiting.setdefault(own.inputs, _Waiting(own, [])).scored.append((own, owner))
-        return owner
+    def add(self, candidates: Sequence[Sequence[ScoredRow]], prefix: tuple[int, ...]) -> list[int]:
+        """Take the rows of the candidates of an item; returns the number of each candidate."""
+        owners = range(len(self.parts), len(self.parts) + len(candidates))
+        self.parts += [[] for _ in owners]
+        self.greedy += [True] * len(owners)
+        rows = [
+            (_behind(row, prefix) if prefix else row, owner)
+            for owner, own in zip(owners, candidates, strict=True)
+            for row in own
+        ]
+        one_each = self.joins and len(rows) == len(owners)
+        whole = joined([row for row, _ in rows], rounded) if one_each else None
+        if whole is not None:
+            read, parts = whole
+            own = list(zip(parts, owners, strict=True))
+            self.waiting.setdefault(read.inputs, _Waiting(read, [])).scored.extend(own)
+            return list(owners)
+        for row, owner in rows:
+            self.waiting.setdefault(row.inputs, _Waiting(row, [])).scored.append((row, owner))
+        return list(owners)
 
     def batches(self, max_rows: int) -> Iterator[list[_Waiting]]:
         """Rows of one padded length at a time."""
-        by_size: dict[tuple[int, int, bool], list[_Waiting]] = {}
+        by_size: dict[tuple[int, int, bool, bool], list[_Waiting]] = {}
         for one in self.waiting.values():
             size = (
-                _rounded(len(one.row.read)),
-                _rounded(len(one.row.written or ())),
+                rounded(len(one.row.read)),
+                rounded(len(one.row.written or ())),
                 one.row.behind_prefix,
+                bool(one.row.branches),
             )
             by_size.setdefault(size, []).append(one)
-        for (read, written, _), rows in sorted(by_size.items(), key=lambda pair: pair[0]):
+        for (read, written, _, _), rows in sorted(by_size.items(), key=lambda pair: pair[0]):
             fitting = _TOKENS_PER_BATCH // max(read + written, 1)
-            count = max(_ROWS, min(fitting, max_rows) // _ROWS * _ROWS)
+            count = max(1, min(fitting, max_rows))
             for start in range(0, len(rows), count):
                 yield rows[start : start + count]
 
@@ -359,20 +350,22 @@ def _behind(row: ScoredRow, prefix: tuple[int, ...]) -> ScoredRow:
     )
 
 
-def _rounded(length: int) -> int:
-    return -(-length // _ROWS) * _ROWS
+def rounded(length: int) -> int:
+    """The padded length of a row: a function of its own length alone, at most an eighth more than it from 16 on."""
+    step = _SHORTEST_STEP
+    while 16 * step < length:
+        step *= 2
+    return -(-length // step) * step
+
+
+def _fewest_rows(row: ScoredRow) -> int:
+    """Batches of fewer rows are filled up with copies, so that no product is of few tokens."""
+    shorter = min(rounded(len(row.read)), rounded(len(row.written or row.read)))
+    return -(-_FEWEST_TOKENS // shorter)
 
 
 def _padded(rows: Sequence[Sequence[int]], filler: int) -> tuple[Tensor, Tensor]:
-    width = _rounded(max(len(row) for row in rows))
+    width = rounded(max(len(row) for row in rows))
     values = torch.tensor([[*row, *[filler] * (width - len(row))] for row in rows])
     real = torch.arange(width) < torch.tensor([len(row) for row in rows])[:, None]
     return values, real
-
-
-def too_long(where: str, text: str, tokens: int, limit: int) -> ContractError:
-    """The error for a candidate that leaves no room for any context."""
-    return ContractError(
-        f"{where}: the candidate {text[:40]!r} has {tokens:,} tokens, the model reads {limit:,} with what "
-        "stands before; shorten it, or take a model with more positions"
-    )

@@ -25,6 +25,16 @@ def print_results(results: dict[str, dict[str, Any]]) -> None:
                 highlight=False,
                 soft_wrap=True,
             )
+    for name, result in results.items():
+        if copied := result.get("copy"):
+            saved = copied["saved"]
+            console.print(
+                f"{f'{name}: ' if several else ''}copy: {copied['first']['value']:.3f} nats per random token, "
+                f"{copied['second']['value']:.3f} where the string stands again: {saved['value']:.3f} less "
+                f"({saved['low']:.3f} to {saved['high']:.3f})",
+                highlight=False,
+                soft_wrap=True,
+            )
     tasks = [(name, task) for name, result in results.items() for task in result.get("tasks", [])]
     if tasks:
         console.print(_tasks_table(tasks, several=several))
@@ -35,10 +45,17 @@ def print_results(results: dict[str, dict[str, Any]]) -> None:
                 console.print(f"{name}: {task['name']}: {warning}", highlight=False, soft_wrap=True)
 
 
+def heldout_interval(row: dict[str, Any]) -> str:
+    """The interval over documents: of bits per byte where there are some, else of the loss."""
+    ends = row.get("bits_per_byte_interval") or row.get("loss_interval")
+    return "" if ends is None else f"{ends[0]:.3f} to {ends[1]:.3f}"
+
+
 def _heldout_table(heldout: dict[str, dict[str, Any]], *, several: bool) -> Table:
     table = Table(
-        *(["model"] if several else []), "held out", "loss", "perplexity", "bits per byte", "labels"
-    )
+        *(["model"] if several else []), "held out", "loss", "perplexity", "bits per byte", "95 %",
+        "labels", "documents",
+    )  # fmt: skip
     for model, figures in heldout.items():
         for name, row in [*sorted(figures["sources"].items()), ("all", figures)]:
             cells = [
@@ -46,7 +63,9 @@ def _heldout_table(heldout: dict[str, dict[str, Any]], *, several: bool) -> Tabl
                 f"{row['loss']:.4f}",
                 f"{row['perplexity']:.1f}",
                 "" if row["bits_per_byte"] is None else f"{row['bits_per_byte']:.3f}",
+                heldout_interval(row),
                 f"{row['labels']:,}",
+                f"{row['documents']:,}" if "documents" in row else "",
             ]
             table.add_row(*([model] if several else []), *cells)
     return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +93,10 @@ def cell_settings(study: FinetuneSettings, cell: Cell) -> TrainSettings:
     if study.source is not None:
         recipe["warm_start"] = {"source": study.source, "first_loss_rows": None}
         recipe["model"] = {"preset": None, **recipe.get("model", {})}
+    if study.min_steps is not None and "epochs" in recipe["stop"]:
+        steps = math.ceil(recipe["stop"]["epochs"] * cell.labels / recipe["batch"]["sequences"])
+        if steps < study.min_steps:
+            recipe["stop"] = {"steps": study.min_steps}
     if "microbatch" not in recipe["batch"]:
         recipe["batch"]["microbatch"] = recipe["batch"]["sequences"]
     return parse_settings(TrainSettings, recipe, where=f"{study.output}: {cell.name}")

@@ -41,6 +41,12 @@ class FinetuneSettings(Settings):
     )
     select_seeds: int = Field(default=1, gt=0, description="seeds of each rate that is tried")
     seeds: int = Field(default=5, gt=0, description="seeds of each number of labels")
+    min_steps: int | None = Field(
+        default=None,
+        gt=0,
+        description="steps of a run whose epochs would end sooner: with few labels, how many updates there are decides "
+        "more than how many epochs; null: as the protocol says",
+    )
     recipe: dict[str, Any] = Field(
         default_factory=dict, description="other settings of the training recipe, as it has them"
     )

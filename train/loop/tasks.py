@@ -18,10 +18,11 @@ from schemas.plain_json import json_text
 from train.checkpoint.durable import replace_text
 from train.checkpoint.store import CheckpointStore
 from train.distributed.world import World
-from train.evaluation.config import TaskChoiceConfig, TasksConfig
+from train.evaluation.config import ProbeName, TaskChoiceConfig, TasksConfig
 from train.evaluation.load import LoadedTask, choose_items, choose_shots
 from train.evaluation.open_scorer import open_scorer, weights_hash
 from train.evaluation.open_tasks import TaskRequest, open_tasks
+from train.evaluation.probes import probe_checkpoint
 from train.evaluation.run_task import Scores, TaskChoice
 from train.evaluation.stored import StoredEvaluation
 from train.generation.open_model import open_weights, with_tokenizer
@@ -80,20 +81,25 @@ class TaskEvaluation:
             publish: Waits until the checkpoint is on disk.
         """
         due = self._due(done, is_last=is_last)
-        if not due:
+        if not due and not self._probes(done, is_last=is_last):
             return {}
         publish()
-        return self._evaluate(done, due)
+        return self._evaluate(done, due, is_last=is_last)
 
     def catch_up(self, done: int, *, is_last: bool) -> None:
         """Score the checkpoint that a run resumes from, where it was ended before that was done."""
-        if done and (due := self._due(done, is_last=is_last)):
-            self._evaluate(done, due)
+        due = self._due(done, is_last=is_last)
+        if done and (due or self._probes(done, is_last=is_last)):
+            self._evaluate(done, due, is_last=is_last)
 
     def _due(self, done: int, *, is_last: bool) -> Sequence[_Due]:
         if is_last:
             return [*self._at_checkpoints, *self._at_end]
         return self._at_checkpoints if done % self.store.config.every_steps == 0 else ()
+
+    def _probes(self, done: int, *, is_last: bool) -> Sequence[ProbeName]:
+        is_due = is_last or done % self.store.config.every_steps == 0
+        return self.config.probes if self.config is not None and is_due else ()
 
     @cached_property
     def _at_checkpoints(self) -> tuple[_Due, ...]:
@@ -120,7 +126,7 @@ class TaskEvaluation:
             ]
         return tuple(due)
 
-    def _evaluate(self, done: int, due: Sequence[_Due]) -> dict[str, Any]:
+    def _evaluate(self, done: int, due: Sequence[_Due], *, is_last: bool) -> dict[str, Any]:
         assert self.config is not None, "nothing is due without settings"
         path, reading = self.store.path(done), self.config.read
         evaluation = StoredEvaluation(
@@ -130,11 +136,17 @@ class TaskEvaluation:
             open_scorer=lambda: self._scorer(path),
         )
         results = [evaluation.of(one.loaded, one.choice, one.documents) for one in due]
+        probed: dict[str, Any] = {}
+        probes = self._probes(done, is_last=is_last)
+        if probes and self.world.is_first:
+            folder = self.output / "evaluation"
+            probed = probe_checkpoint(path, probes, folder, self.world.device)
         self.world.barrier()
         if not self.world.is_first:
             return {}
-        self._write(done, results)
-        return {"tasks": {result["name"]: _figures(result) for result in results}}
+        self._write(done, results, probed)
+        figures = {"tasks": {result["name"]: _figures(result) for result in results}}
+        return {**figures, "probes": probed} if probed else figures
 
     def _scorer(self, path: Path) -> Scores:
         assert self.config is not None, "nothing is due without settings"
@@ -146,15 +158,22 @@ class TaskEvaluation:
             weights, with_tokenizer(weights), objective=objective, reading=self.config.read
         )
 
-    def _write(self, done: int, results: Sequence[dict[str, Any]]) -> None:
+    def _write(self, done: int, results: Sequence[dict[str, Any]], probed: dict[str, Any]) -> None:
         """The results of a step as one line; a line of the same step is replaced."""
         path = self.output / TASKS_NAME
         lines = path.read_text("utf-8").splitlines() if path.is_file() else []
         kept = [line for line in lines if json.loads(line)["step"] != done]
-        kept.append(json_text({"step": done, "tasks": list(results)}))
+        more = {"probes": probed} if probed else {}
+        kept.append(json_text({"step": done, "tasks": list(results), **more}))
         replace_text(path, "".join(line + "\n" for line in kept))
         for result in results:
             logger.info("step %d, %s: %s", done, result["name"], _figures(result))
+        if copied := probed.get("copy"):
+            saved = copied["saved"]
+            logger.info(
+                "step %d, copy: %.3f nats per token less where a string stands again (%.3f to %.3f)",
+                done, saved["value"], saved["low"], saved["high"],
+            )  # fmt: skip
 
 
 def _figures(result: dict[str, Any]) -> dict[str, float]:

@@ -110,6 +110,10 @@ class Transformer(nn.Module):
             x_BTD = block(x_BTD, mask, rotary, cache[layer])
         return self.finish(x_BTD)
 
+    def empty_caches(self) -> list[LayerCache]:
+        """A cache for each block that holds no token yet."""
+        return [LayerCache() for _ in self.blocks]
+
     def _embedded(self, ids_BT: Tensor, positions_BT: Tensor) -> Tensor:
         x_BTD = self.embedding(ids_BT)
         if self.project_in is not None:

@@ -8,16 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
 from schemas.errors import ContractError, SettingsError
 from schemas.fingerprints import canonical_json, sha256_hex
 from schemas.settings import nearest
 from train.distributed.world import open_world
-from train.evaluation.documents import shown_segments
+from train.evaluation.heldout_documents import sums_by_document
 from train.evaluation.open_heldout import (
-    MICROBATCH,
     HeldoutRequest,
     OpenHeldout,
     heldout_of_weights,
@@ -82,31 +78,10 @@ def _labels_identity(request: HeldoutRequest, split: OpenHeldout) -> str:
 
 
 def _documents(split: OpenHeldout, heard: Sequence[Any], root: str) -> Documents | None:
-    """Sums by document; the batches behind those of the rows hold first tokens alone."""
-    total = split.data.manifest.heldout.rows
-    samples = np.arange(total, dtype=np.int64) if split.rows is None else split.rows
-    batches = -(-len(samples) // MICROBATCH)
-    names = [
-        "" if one is None else one.doc_id
-        for start in range(0, len(samples), MICROBATCH)
-        for one in shown_segments(split.data, split.batches, samples[start : start + MICROBATCH])
-    ]
-    losses = torch.cat([one.loss_by_segment for one in heard[:batches]]).tolist()
-    labels = torch.cat([one.labels_by_segment for one in heard[:batches]]).tolist()
-    if not len(names) == len(losses) == len(labels):
+    found = sums_by_document(split, heard)
+    if found is None:
         return None
-    sums: dict[str, list[float]] = {}
-    for name, loss, count in zip(names, losses, labels, strict=True):
-        if count:
-            both = sums.setdefault(name, [0.0, 0.0])
-            both[0] += loss
-            both[1] += count
-    return Documents(
-        root=root,
-        names=tuple(sums),
-        losses=tuple(loss for loss, _ in sums.values()),
-        labels=tuple(int(count) for _, count in sums.values()),
-    )
+    return Documents(root=root, names=found.names, losses=found.losses, labels=found.labels)
 
 
 def read_task(run: StudyRun, config: MeasureConfig) -> float:

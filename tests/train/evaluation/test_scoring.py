@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from schemas.errors import ContractError, PipelineError, SettingsError
+from train.evaluation.branches import branch_mask, joined, joined_positions
 from train.evaluation.items import Candidate, Item, ItemScore
 from train.evaluation.readings import TextMarks, make_scorer
+from train.evaluation.rows import ScoredRow
 from train.evaluation.scoring import RowScorer
 from train.exchange.compare import load_in_transformers
 from train.model.presets import resolve_model
@@ -387,3 +389,54 @@ def test_letters_after_one_prompt_are_read_off_one_row() -> None:
     scorer(model).score([item("Answer:", *"ABCDEFGHIJ", delimiter="")])
 
     assert rows == [8]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("preset", ["gpt2-test", "llama-test", "neox-test"])
+def test_choices_behind_one_context_are_one_row_and_score_as_apart(preset: str) -> None:
+    model = model_of(preset)
+    theirs = load_in_transformers(model)
+    texts = ("opens wide", "opens", "is long and slow", "opening")
+    whole: list[tuple[int, ...]] = []
+    states = model.states
+    model.states = lambda ids, *more: whole.append(tuple(ids.shape)) or states(ids, *more)  # type: ignore
+
+    (found,) = scorer(model, max_tokens=64).score([item("The river at the old bridge", *texts)])
+
+    wanted = [
+        decoder_reference(theirs, ids("The river at the old bridge"), ids(f" {text}"))
+        for text in texts
+    ]
+    assert found.log_likelihoods == pytest.approx(wanted, rel=1e-5, abs=1e-4)
+    ((_, tokens),) = whole
+    # 27 of the context, then " opens wid", " is long and slo" and " openin" behind " opens" where they part.
+    assert tokens < 4 * 27
+
+
+def test_a_token_sees_the_shared_beginning_and_its_own_branch() -> None:
+    rows = [
+        ScoredRow(read=(5, 6, 7, 8), at=(1, 3), wanted=(7, 1)),
+        ScoredRow(read=(5, 6, 9), at=(1, 2), wanted=(9, 1)),
+    ]
+
+    made = joined(rows, lambda length: length)
+
+    assert made is not None
+    whole, (first, second) = made
+    assert (whole.read, whole.branches) == ((5, 6, 7, 8, 9), (0, 0, 1, 1, 2))
+    assert (first.at, second.at) == ((1, 3), (1, 4))
+    assert joined_positions([whole.branches], 6)[0, :5].tolist() == [0, 1, 2, 3, 2]
+    mask = branch_mask([whole.branches], 6, before=1)[0, 0].int().tolist()
+    assert mask[3] == [1, 1, 1, 1, 1, 0, 0]
+    assert mask[4] == [1, 1, 1, 0, 0, 1, 0]
+    assert all(any(row) for row in mask)  # padding sees something, for softmax over none is NaN
+
+
+def test_candidates_that_share_too_little_stay_apart() -> None:
+    rows = [
+        ScoredRow(read=(5, *range(20, 40)), at=(20,), wanted=(1,)),
+        ScoredRow(read=(5, *range(50, 70)), at=(20,), wanted=(1,)),
+    ]
+
+    assert joined(rows, lambda length: length) is None
+    assert joined(rows[:1] * 2, lambda length: length) is None  # one text

@@ -111,6 +111,15 @@ def test_the_recipe_of_a_study_changes_the_protocol_key_by_key() -> None:
     assert (settings.batch.sequences, settings.batch.microbatch) == (32, 8)
 
 
+@pytest.mark.parametrize(("labels", "stop"), [(100, (50, None)), (1000, (None, 3.0))])
+def test_few_labels_get_the_fewest_steps(
+    labels: int, stop: tuple[int | None, float | None]
+) -> None:
+    settings = cell_settings(_study(min_steps=50), Cell(labels=labels, rate=1e-5, seed=1))
+
+    assert (settings.stop.steps, settings.stop.epochs) == stop  # 1,000 labels: 94 steps of 32
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

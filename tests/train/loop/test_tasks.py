@@ -184,3 +184,23 @@ def test_settings_of_tasks_are_strict(tasks: dict[str, Any], message: str) -> No
 
     with pytest.raises(SettingsError, match=message):
         parse_settings(TasksConfig, tasks, where="tasks")
+
+
+def test_probes_are_measured_at_checkpoints_and_kept(tmp_path: Path) -> None:
+    write_two_datasets(tmp_path)
+    settings = recipe(tmp_path, probes=["heldout", "copy"])
+
+    pretrain(settings)
+
+    by_step = lines(tmp_path / "run" / "tasks.jsonl")
+    assert [line["step"] for line in by_step] == [2, 4]
+    last = by_step[-1]["probes"]
+    whole = json.loads((tmp_path / "run" / "evaluation.json").read_text("utf-8"))["heldout"]
+    low, high = last["heldout"]["loss_interval"]
+    assert low < last["heldout"]["loss"] < high
+    # The run computes as it trains, in bf16 where the hardware has it; the checkpoint is read in fp32.
+    assert last["heldout"]["loss"] == pytest.approx(whole["loss"], rel=1e-3)
+    assert last["copy"]["saved"]["low"] <= last["copy"]["saved"]["value"]
+    records = {one["step"]: one.get("probes") for one in lines(tmp_path / "run" / "metrics.jsonl")}
+    assert records[3] == last
+    assert records[0] is None
