@@ -60,8 +60,12 @@ def read_facts(html: str) -> PageFacts:
 
 def _published(head: str) -> date | None:
     """The first date of the kinds in `_DATES` that is a day of the calendar."""
+    absent: set[str] = set()
     for word, pattern in _DATE_PATTERNS:
-        value = pattern.search(head) if word in head else None
+        if word in absent or word not in head:
+            absent.add(word)
+            continue
+        value = pattern.search(head)
         day = _ISO_DATE.match(value[1].strip()) if value else None
         if day is not None:
             try:

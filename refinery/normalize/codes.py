@@ -29,6 +29,10 @@ _SHORTCODE = re.compile(
 # Behind a letter, digit, bracket or quote stands an index, a reference or a link.
 _BRACKET = re.compile(r"(?<![A-Za-z0-9_)}\"'`.\\/\-])\[([^\[\]\s]{1,8})\](?![(:：=\w]*[(:：=])")
 _SLASH = re.compile("(?<![\\w/.:])/([\u4e00-\u9fff]{1,4})(?![\\w]*[a-z/])")
+# The same without what stands around them: these begin with a sign that is found fast.
+_SHORTCODE_LIKE = re.compile(r":(?=([a-z][a-z0-9_+\-]+:))")
+_BRACKET_LIKE = re.compile(r"\[([^\[\]\s]{1,8})\]")
+_SLASH_LIKE = re.compile("/[\u4e00-\u9fff]")
 _ENDS_SENTENCE = '。！？!?.,，~～…"'
 # Names of emoji that are names of fields and roles first: at a line's start they are no emoji.
 _FIELDS = frozenset(
@@ -269,8 +273,7 @@ def replace_codes(text: str, seen: Scan) -> tuple[str, int]:
     typed = _typed(text, seen)
     if typed is None and not _may_hold_code(text):
         return text, 0
-    patterns = [_BRACKET, _SLASH, _SHORTCODE, *([typed] if typed else [])]
-    if not may_change(text, typed, lambda part: any(one.search(part) for one in patterns)):
+    if not may_change(text, typed, functools.partial(_holds_code, typed)):
         return text, 0
     done, count = [], 0
     for block in split_blocks(text, typed):
@@ -288,14 +291,25 @@ def replace_codes(text: str, seen: Scan) -> tuple[str, int]:
     return ("".join(done), count) if count else (text, 0)
 
 
+def _holds_code(typed: re.Pattern[str] | None, part: str) -> bool:
+    """Whether a block holds what has the form of a code."""
+    return bool(
+        (_BRACKET_LIKE.search(part) and _BRACKET.search(part))
+        or (_SLASH_LIKE.search(part) and _SLASH.search(part))
+        or (_SHORTCODE_LIKE.search(part) and _SHORTCODE.search(part))
+        or (typed is not None and typed.search(part))
+    )
+
+
 def _may_hold_code(text: str) -> bool:
     """Whether any known code stands anywhere; most texts end here, before they are split."""
-    codes = _codes()
-    if "[" in text and any(m[1].lower() in codes for m in _BRACKET.finditer(text)):
+    codes, known = _codes(), _shortcodes()
+    if any(match[1].lower() in codes for match in _BRACKET_LIKE.finditer(text)) and any(
+        match[1].lower() in codes for match in _BRACKET.finditer(text)
+    ):
         return True
-    if "/" in text and _SLASH.search(text):
+    if _SLASH_LIKE.search(text) and _SLASH.search(text):
         return True
-    if text.count(":") < 2:
-        return False
-    known = _shortcodes()
-    return any(match[0] in known for match in _SHORTCODE.finditer(text))
+    return any(f":{match[1]}" in known for match in _SHORTCODE_LIKE.finditer(text)) and any(
+        match[0] in known for match in _SHORTCODE.finditer(text)
+    )

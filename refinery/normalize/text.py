@@ -114,7 +114,11 @@ def _round(text: str, config: NormalizeConfig, counters: Counter[str]) -> tuple[
 
 def _repair(text: str, groups: CharGroup, config: NormalizeConfig, counters: Counter[str]) -> str:
     if config.repair_encoding and CharGroup.MOJIBAKE in groups and _MOJIBAKE.search(text):
-        repaired = ftfy.fix_text(text, _REPAIR)
+        # By line, as ftfy does it; of ASCII it repairs nothing, as it is set here.
+        lines = text.split("\n")
+        repaired = "\n".join(
+            [line if line.isascii() else ftfy.fix_text(line, _REPAIR) for line in lines]
+        )
         counters["repaired"] += repaired != text
         text = repaired
     if config.unicode_form and not unicodedata.is_normalized(config.unicode_form, text):
