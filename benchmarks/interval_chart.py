@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-WIDTH, LABELS, RIGHT, TOP, ROW = 720, 260, 20, 30, 22
+WIDTH, RIGHT, TOP, ROW = 720, 30, 30, 22
+CHAR_WIDTH = 6.4  # of the labels, about
 COLOUR, ZERO, TEXT = "#0b6e99", "#c0392b", "#222"
-TICKS = 4
+MOST_TICKS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,21 +44,21 @@ def write_intervals(path: Path, groups: Mapping[str, Sequence[Interval]], *, x: 
     low, high = low - margin, high + margin
     lines = sum(len(rows) + 1 for rows in shown.values())
     bottom = TOP + ROW * lines
+    labels = 20 + CHAR_WIDTH * max(len(row.label) for rows in shown.values() for row in rows)
     height = bottom + 44
 
     def across(value: float) -> float:
-        return LABELS + (value - low) / (high - low) * (WIDTH - LABELS - RIGHT)
+        return labels + (value - low) / (high - low) * (WIDTH - labels - RIGHT)
 
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
         f'font-family="sans-serif" font-size="12" fill="{TEXT}" role="img" aria-label="{escape(x)}">'
         '<rect width="100%" height="100%" fill="white"/>'
     ]
-    for number in range(TICKS + 1):
-        value = low + (high - low) * number / TICKS
+    for value in _ticks(low, high):
         parts.append(
             f'<line x1="{across(value):.1f}" x2="{across(value):.1f}" y1="{TOP - 8}" y2="{bottom}" stroke="#ddd"/>'
-            f'<text x="{across(value):.1f}" y="{bottom + 16}" text-anchor="middle">{value:+.3g}</text>'
+            f'<text x="{across(value):.1f}" y="{bottom + 16}" text-anchor="middle">{f"{value:+.10g}" if value else 0}</text>'
         )
     parts.append(
         f'<line x1="{across(0):.1f}" x2="{across(0):.1f}" y1="{TOP - 8}" y2="{bottom}" stroke="{ZERO}"/>'
@@ -67,12 +69,23 @@ def write_intervals(path: Path, groups: Mapping[str, Sequence[Interval]], *, x: 
         level += ROW
         for row in rows:
             parts.append(
-                f'<text x="{LABELS - 10}" y="{level + 4}" text-anchor="end">{escape(row.label)}</text>'
+                f'<text x="{labels - 10:.1f}" y="{level + 4}" text-anchor="end">{escape(row.label)}</text>'
                 f'<line x1="{across(row.low):.1f}" x2="{across(row.high):.1f}" y1="{level}" y2="{level}" '
                 f'stroke="{COLOUR}" stroke-width="2"/>'
                 f'<circle cx="{across(row.value):.1f}" cy="{level}" r="4" fill="{COLOUR}"/>'
             )
             level += ROW
-    middle = (LABELS + WIDTH - RIGHT) / 2
-    parts.append(f'<text x="{middle}" y="{bottom + 36}" text-anchor="middle">{escape(x)}</text></svg>')  # fmt: skip
+    middle = (labels + WIDTH - RIGHT) / 2
+    parts.append(f'<text x="{middle:.1f}" y="{bottom + 36}" text-anchor="middle">{escape(x)}</text></svg>')  # fmt: skip
     path.write_text("\n".join(parts) + "\n", encoding="utf-8")
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Round numbers between two ends, zero among them where it lies there."""
+    power = 10.0 ** math.floor(math.log10(high - low))
+    step = next(
+        unit * power
+        for unit in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+        if (high - low) / (unit * power) <= MOST_TICKS
+    )
+    return [number * step for number in range(math.ceil(low / step), math.floor(high / step) + 1)]

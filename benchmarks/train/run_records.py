@@ -263,11 +263,16 @@ class RecordedExecutor:
 def take_recorded(
     runs: Sequence[StudyRun], folder: Path, keys: Mapping[str, str], records: Records, study: str
 ) -> int:
-    """Write the outcomes of runs that are recorded into a study's folder; how many there are."""
+    """Write the outcomes of runs that are recorded into a study's folder; how many there are.
+
+    An outcome that is not recorded, of the study's file run by itself, is taken away: its run is measured again from
+    its last checkpoint, and recorded.
+    """
     taken = 0
     for run in runs:
         record = records.runs.get((study, run.name))
         if record is None:
+            outcome_path(folder, run.name).unlink(missing_ok=True)
             continue
         if record.key != keys[run.name]:
             print(f"{run.name}: recorded of another recipe or data; it is trained again")

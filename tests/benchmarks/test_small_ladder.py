@@ -14,7 +14,7 @@ from tests.support.datasets import DatasetShape, write_dataset
 from tests.support.studies import FakeExecutor, noise
 from train.scaling.law import ScalingLaw
 from train.studies.claims import AskedToStopError
-from train.studies.ladder import LadderPlan, load_ladder
+from train.studies.ladder import LadderPlan, climb, load_ladder
 from train.studies.runs import StudyRun
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,6 +79,19 @@ def test_runs_of_other_text_are_trained_again(
 
     assert len(again.asked) == 16
     assert "recorded of another recipe or data" in capsys.readouterr().out
+
+
+def test_an_outcome_that_is_not_recorded_is_measured_again(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = _plan(text, tmp_path / "here")
+    climb(plan, _executor(plan))  # as `train ladder` does it, without a record
+    fake = _executor(plan)
+    monkeypatch.setattr(module, "Executor", fake.made)
+
+    climb_recorded(plan, text, tmp_path / "runs.jsonl")
+
+    assert len(fake.asked) == 16
 
 
 def test_a_plan_says_what_is_left(text: Path, tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ STUDIES = (
         name="depth",
         base="pre-norm, GPT-2's values, warm-up",
         control=None,
-        seconds=65,
+        seconds=100,
         comparisons=(
             Comparison(title="Initialisation and norm"),
             Comparison(

@@ -220,6 +220,7 @@ def _write_chart(
             if line.difference is not None and math.isfinite(line.difference.low)
         ]
         for table in tables.tables
+        if table.lines[0].arm != study.control  # a gate, whose differences are of another size
     }
     if not any(groups.values()):
         return False
