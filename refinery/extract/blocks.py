@@ -56,6 +56,7 @@ Bytes = NDArray[np.uint8]
 _SPACES = re.compile(r"\s+")
 _LIST_TYPE = re.compile(r' type="([aAiI1])"')
 MAX_BLOCKS = 20_000
+_BLOCK, _ORDERED, _PRE = int(Kind.BLOCK), TAG_IDS["ol"], TAG_IDS["pre"]
 
 
 def _no_ints() -> Ints:
@@ -157,7 +158,7 @@ class _Reading:
     def read(self, blocks: Blocks) -> None:
         """Fill the blocks: their texts first, then the elements around them."""
         kinds, tags = self._kinds, self._tags
-        openings = np.flatnonzero(kinds == Kind.BLOCK)
+        openings = np.flatnonzero(kinds == _BLOCK)
         first_nodes = self._read_texts(blocks)
         nesting = nest(openings, tags.closings[openings], first_nodes, len(kinds))
         blocks.elements = nesting.holders
@@ -181,7 +182,7 @@ class _Reading:
     def _list_types(self, openings: Ints) -> dict[int, str]:
         """By element, how the items of a list with numbers are counted, where its tag says so."""
         types: dict[int, str] = {}
-        for element in np.flatnonzero(self._tag_ids[openings] == TAG_IDS["ol"]).tolist():
+        for element in np.flatnonzero(self._tag_ids[openings] == _ORDERED).tolist():
             markup = self._tags.markup_of(int(openings[element]))
             kind = _LIST_TYPE.search(markup)
             said = (kind[1] if kind else "1") + ("-" if " reversed=" in markup else "")
@@ -216,7 +217,7 @@ class _Reading:
     def _source(self) -> Source:
         tags, said = self._tags, sorted(self._tag_texts.items())
         texts = [text.encode("utf-8", "replace") for _, text in said]
-        is_code = self._tag_ids == TAG_IDS["pre"]
+        is_code = self._tag_ids == _PRE
         arrays: tuple[Any, ...] = (
             tags.markup, tags.firsts, tags.lasts, self._kinds, tags.closings, tags.is_blank,
             self._is_skipped, is_code, self._keeps_lines, IS_CONTROL[tags.name_ids] & tags.is_opening,

@@ -18,18 +18,25 @@ from refinery.compiled import Filled, bare_kernel
 from refinery.extract.inline import plain_text
 from refinery.extract.scan.names import hash_name, number_of
 from refinery.extract.signs import Signs
-from refinery.extract.tag_kinds import HEADING_IDS, TAG_IDS, Kind
+from refinery.extract.tag_kinds import HEADING_IDS, TAG_IDS, TAGS, Kind
 from refinery.extract.tags import Tags
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Bytes = NDArray[np.uint8]
 
-_BREAK, _INLINE_KIND = int(Kind.BREAK), int(Kind.INLINE)
+_BREAK, _INLINE_KIND, _BLOCK, _VOID = (
+    int(kind) for kind in (Kind.BREAK, Kind.INLINE, Kind.BLOCK, Kind.VOID)
+)
+_SKIP = int(Kind.SKIP)
 _NEW_LINE, _LESS, _B, _R = 10, 60, 98, 114
 _PRE, _ITEM, _CELLS = TAG_IDS["pre"], TAG_IDS["li"], (TAG_IDS["td"], TAG_IDS["th"])
 _CODE, _BUTTON = number_of("code"), number_of("button")
-_INLINE = (Kind.INLINE, Kind.BOLD, Kind.LINK, Kind.CLOSING, Kind.BREAK, Kind.IMAGE)
+# By kind of a tag, and by tag: what may stand inside code of a line, and what is a heading.
+_IS_INLINE = np.zeros(len(Kind), np.bool_)
+_IS_INLINE[[Kind.INLINE, Kind.BOLD, Kind.LINK, Kind.CLOSING, Kind.BREAK, Kind.IMAGE]] = True
+_IS_HEADING = np.zeros(len(TAGS), np.bool_)
+_IS_HEADING[list(HEADING_IDS)] = True
 # So many line ends inside <code> are no chance of how the source was wrapped.
 _CODE_LINE_ENDS = 2
 # More code elements than this are no page for readers.
@@ -82,7 +89,7 @@ def read_code(tags: Tags, kinds: Ints, tag_ids: Ints, signs: Signs) -> Code:
     if not elements:
         return code
     named = signs.find_named(_GUTTER, "line", "gutter", "num")
-    named += np.flatnonzero(np.isin(tags.classes, _GUTTER_CLASSES) & tags.is_opening).tolist()
+    named += np.flatnonzero(_is_gutter(tags.classes) & tags.is_opening).tolist()
     code.left_out = [tag for tag in sorted(set(named)) if _counts(tags, tag, least=0)]
     gutters = tags.covered(np.array(code.left_out, np.int64))
     buttons = np.array(_copy_buttons(tags, signs), np.int64)
@@ -97,13 +104,19 @@ def read_code(tags: Tags, kinds: Ints, tag_ids: Ints, signs: Signs) -> Code:
             code.left_out.append(tag)
             continue
         end = closing
-        inner = kinds[tag + 1 : closing] == Kind.BLOCK
-        if np.isin(tag_ids[tag + 1 : closing][inner], HEADING_IDS).any():
+        inner = kinds[tag + 1 : closing] == _BLOCK
+        if _IS_HEADING[tag_ids[tag + 1 : closing][inner]].any():
             continue
-        kinds[tag], tag_ids[tag] = Kind.BLOCK, _PRE
+        kinds[tag], tag_ids[tag] = _BLOCK, _PRE
         code.left_out += _between(buttons, tag, closing)
         _Layout(tags, kinds, tag_ids, code).write(tag, _between(lines, tag, closing))
     return code
+
+
+def _is_gutter(classes: Ints) -> Bools:
+    first, second = _GUTTER_CLASSES
+    is_gutter: Bools = (classes == first) | (classes == second)
+    return is_gutter
 
 
 def _between(rising: Ints, first: int, end: int) -> list[int]:
@@ -116,11 +129,11 @@ def _between(rising: Ints, first: int, end: int) -> list[int]:
 
 def _elements(tags: Tags, kinds: Ints, tag_ids: Ints, signs: Signs) -> list[int]:
     """Opening tags of what may be code, in order."""
-    is_pre = (tag_ids == _PRE) & (kinds == Kind.BLOCK)
+    is_pre = (tag_ids == _PRE) & (kinds == _BLOCK)
     found: list[int] = np.flatnonzero(is_pre).tolist()
     end = -1
     for tag in signs.find_named(_CONTAINER, "file-line", "syntaxhighlighter", "fragment", "crayon"):
-        if tag < end or kinds[tag] == Kind.SKIP:
+        if tag < end or kinds[tag] == _SKIP:
             continue
         end = int(tags.closings[tag])
         # Slides have fragments, too.
@@ -168,8 +181,8 @@ def _has_lines(tags: Tags, kinds: Ints, tag: int) -> bool:
     """Whether code outside of <pre> has lines of its own, and holds nothing but text."""
     closing = int(tags.closings[tag])
     inner = kinds[tag + 1 : closing]
-    is_broken = tags.inside_of(tag).count("\n") >= _CODE_LINE_ENDS or (inner == Kind.BREAK).any()
-    return bool(is_broken and np.isin(inner, _INLINE).all())
+    is_broken = tags.inside_of(tag).count("\n") >= _CODE_LINE_ENDS or (inner == _BREAK).any()
+    return bool(is_broken and _IS_INLINE[inner].all())
 
 
 def _counts(tags: Tags, tag: int, *, least: int) -> bool:
@@ -234,13 +247,13 @@ class _Layout:
         tags, kinds = self._tags, self._kinds
         closing = int(tags.closings[element])
         inner = kinds[element + 1 : closing]
-        blocks = element + 1 + np.flatnonzero((inner == Kind.BLOCK) | (inner == Kind.VOID))
+        blocks = element + 1 + np.flatnonzero((inner == _BLOCK) | (inner == _VOID))
         if not len(blocks) and not lines:
             return
         closings = dict(zip(tags.closings[blocks].tolist(), blocks.tolist(), strict=True))
         borders = {*blocks.tolist(), *closings}
         parts = {tag for tag in blocks.tolist() if self._tag_ids[tag] not in _CELLS}
-        opened = parts.union(tag for tag in lines if kinds[tag] == Kind.INLINE)
+        opened = parts.union(tag for tag in lines if kinds[tag] == _INLINE_KIND)
         left_out = {tag: int(tags.closings[tag]) for tag in self._code.left_out if tag > element}
         is_at_start, tag = True, element
         while tag < closing:
@@ -260,7 +273,7 @@ class _Layout:
             elif text:
                 is_at_start = text.endswith("\n")
             tag += 1
-        kinds[blocks] = Kind.INLINE
+        kinds[blocks] = _INLINE_KIND
 
     def _text_behind(self, tag: int) -> str:
         written = self._tags.markup[

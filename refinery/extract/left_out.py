@@ -35,7 +35,9 @@ _HEARD = re.compile(
     r'assistive-text)[ "]'
 )
 _SAYS = re.compile(r"\w")
-_LINES = (Kind.INLINE, Kind.LINK, Kind.BOLD)
+_BLOCK, _VOID, _SKIP = int(Kind.BLOCK), int(Kind.VOID), int(Kind.SKIP)
+_LINK_KIND = int(Kind.LINK)
+_LINES = (int(Kind.INLINE), _LINK_KIND, int(Kind.BOLD))
 
 
 def find_left_out(tags: Tags, kinds: Ints, signs: Signs) -> list[int]:
@@ -55,19 +57,17 @@ def _heard(tags: Tags, kinds: Ints, signs: Signs) -> list[int]:
     words = ("sr-only", "visually", "screen-reader", "screenreader", "offscreen", "assistive")
     remarks = []
     for tag in signs.find_named(_HEARD, *words):
-        is_in_line = (
-            kinds[tag] in _LINES and not (kinds[tag : tags.closings[tag]] == Kind.BLOCK).any()
-        )
+        is_in_line = kinds[tag] in _LINES and not (kinds[tag : tags.closings[tag]] == _BLOCK).any()
         # The stroke of a fraction and the like is needed by those who copy the line.
         if is_in_line and _SAYS.search(_text_of(tags, tag)):
             remarks.append(tag)
     if not remarks:
         return []
-    blocks = np.flatnonzero(kinds == Kind.BLOCK)
-    is_border = (kinds == Kind.BLOCK) | (kinds == Kind.VOID)
+    blocks = np.flatnonzero(kinds == _BLOCK)
+    is_border = (kinds == _BLOCK) | (kinds == _VOID)
     is_border[tags.closings[blocks]] = True
     runs = np.cumsum(is_border)
-    is_seen = ~tags.is_blank & ~tags.covered(np.array(remarks, np.int64)) & (kinds != Kind.SKIP)
+    is_seen = ~tags.is_blank & ~tags.covered(np.array(remarks, np.int64)) & (kinds != _SKIP)
     seen_runs = set(runs[is_seen].tolist())
     return [tag for tag in remarks if int(runs[tag]) in seen_runs]
 
@@ -80,7 +80,7 @@ def _links(tags: Tags, kinds: Ints) -> list[int]:
     # Nearly all of them begin with a letter.
     may_be = (sizes > 0) & (sizes <= _LINK_MARKUP_BYTES) & ~_IS_LETTER[tags.markup[firsts]]
     short = links[may_be]
-    found: list[int] = short[kinds[short] == Kind.LINK].tolist()
+    found: list[int] = short[kinds[short] == _LINK_KIND].tolist()
     return found
 
 

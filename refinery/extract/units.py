@@ -30,7 +30,7 @@ FEWEST_ROW_WORDS = 4
 REPEATED_CHARS = 40
 
 _CODE, _BUTTON = TAG_IDS["pre"], TAG_IDS["button"]
-_UNITS = [TAG_IDS["dl"], TAG_IDS["details"]]
+_TERMS, _DETAILS = TAG_IDS["dl"], TAG_IDS["details"]
 _FROM_ALL, _UNFOLDING = 1 << Hidden.FROM_ALL, 1 << Hidden.UNFOLDING
 
 
@@ -82,7 +82,8 @@ def _units(blocks: Blocks, grids: Grids) -> Iterator[NDArray[np.int64]]:
     """The blocks of each table of data, of each list of terms, of each part with a summary."""
     for table in grids.data_tables():
         yield np.array(table, np.int64)
-    for element in np.flatnonzero(np.isin(blocks.tag_ids, _UNITS)).tolist():
+    is_unit = (blocks.tag_ids == _TERMS) | (blocks.tag_ids == _DETAILS)
+    for element in np.flatnonzero(is_unit).tolist():
         yield np.arange(blocks.starts[element], blocks.ends[element])
 
 
