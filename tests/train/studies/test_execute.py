@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from schemas.errors import PipelineError, SettingsError
-from schemas.yaml_files import dump_yaml
+from schemas.yaml_files import dump_yaml, read_yaml
 from tests.support.studies import make_study, study_data
 from train.distributed.world import World
 from train.evaluation.open_heldout import HeldoutRequest, heldout_of_weights, open_heldout
@@ -28,6 +28,7 @@ from train.studies.execute import Executor, StopAtStep
 from train.studies.found import RESULT_NAME
 from train.studies.pilot import pilot_runs
 from train.studies.plan import plan_study
+from train.studies.search_study import run_search
 from train.studies.settings import MeasureConfig
 from train.studies.study import run_study
 
@@ -151,3 +152,27 @@ def test_a_study_that_is_killed_and_started_again_ends_with_the_same_table(tmp_p
     found = json.loads((folder / "study" / RESULT_NAME).read_text())["table"]
     assert found == json.loads((tmp_path / "whole" / "study" / RESULT_NAME).read_text())["table"]
     assert found[1]["by_seed"]["1"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", ["gp", "cmaes"])
+def test_samplers_with_a_model_search_over_real_runs(sampler: str, tmp_path: Path) -> None:
+    space = {
+        "schedule.peak_lr": {"low": 1e-4, "high": 3.0, "log": True},
+        "optimizer.weight_decay": {"low": 0.0, "high": 0.5},
+    }
+    search = {"space": space, "sampler": sampler, "trials": 4, "confirm": None, "start": ["recipe"]}
+    study = make_study(tmp_path, search=search, seeds=1, budget={"tokens": 128})
+
+    found = run_search(study, Executor, say=lambda text: None)
+
+    assert [one.state for one in found.trials] == ["done"] * 4
+    values = [one.value for one in found.trials if one.value is not None]
+    assert len(set(values)) == 4
+    assert found.best is not None
+    assert found.best.value == min(values)
+    assert found.trials[0].settings["schedule.peak_lr"] == 0.01
+    for one in found.trials:  # each is a run with its own rate
+        recipe = tmp_path / "study" / "runs" / f"trial-{one.number:04d}-seed-1" / "recipe.yaml"
+        rate = read_yaml(recipe)["schedule"]["peak_lr"]
+        assert rate == pytest.approx(one.settings["schedule.peak_lr"])
