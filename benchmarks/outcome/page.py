@@ -1,0 +1,296 @@
+"""The published form: docs/outcome.md, and one HTML page that works without a network; both from records alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from benchmarks.outcome.studies import STUDIES, OutcomeStudy
+from benchmarks.outcome.tables import OutcomeTable, outcome_table
+from benchmarks.record import ROOT
+from benchmarks.train.founding.tables import NOT_RUN, ArmLine
+from benchmarks.train.run_records import Records
+from pages.charts import Dots, Intervals, interval_chart
+from pages.frame import Page, PageSection
+from pages.tables import escaped, table
+from train.statistics.paired import NOT_TOLD_APART
+from train.studies.verdicts import BETTER, WORSE
+
+PAGE = ROOT / "docs" / "outcome.md"
+KINDS = {"labelled": "marked main content of unseen domains", "books": "English books", "history": "Chinese histories"}  # fmt: skip
+MEASURES = {"bits_per_byte": "held-out bits per byte", "heldout_loss": "held-out infilling, nats per label"}  # fmt: skip
+HEAD = (
+    "arm",
+    "mean",
+    "difference",
+    "95 %",
+    "finds",
+    "verdict",
+    "over documents",
+    "seeds",
+    "passes",
+)
+_INTRODUCTION = """# Does refining help?
+
+Made from [recorded runs](../benchmarks/results/outcome.jsonl) by `python -m benchmarks.outcome page`; no figure or verdict is written by hand.
+
+One raw corpus, refined in several ways; a model is trained on each at **equal tokens**, with one tokenizer (trained on the raw text), and judged on texts that no arm has. Models of a third of a million to a million
+parameters tell raw text from refined text; most single rules are smaller than what they can tell apart, and that is then the result. Nothing here says what a model of a billion parameters would gain.
+
+| | |
+|---|---|
+| corpus | labelled web pages of three quarters of the domains, and Debian's manuals in English and Chinese, as WARC (`benchmarks.corpora.web_and_manuals`); nothing of it is in the repository |
+| *raw* | all text of the pages, every document |
+| *datatrove* | trafilatura, the filters of Gopher, C4 and FineWeb with English settings, MinHash: its published defaults, as in [the race](../benchmarks/races/pipeline_datatrove.py) |
+| *ours* | the defaults of a recipe: the classifier of blocks, language, rules, dedup |
+| *ours, all text* | ours on all text of the pages: filters without extraction |
+| *without ...* | ours without a decision, by [`refinery ablate`](ablation.md); `without rules+language+dedup` is extraction alone |
+| judged on | main content that people marked on pages of the other domains, English books, Chinese histories; documents of whose shingles one page holds half are left out |
+| runs | steps of 512 tokens, warm-up 15 %, cosine; rate 6e-3 (0.3 M), 4e-3 (1 M) |
+| intervals | 95 % over seeds, the variance of a run pooled over the study, pairs of equal seeds; probabilities adjusted over a study (Benjamini and Hochberg); *finds* is the smallest true difference that is found four times of five |
+| over documents | paired by evaluation document: how exactly these very runs were measured, which says nothing of other seeds |
+
+**What is not fair, and how.** Our classifier of blocks was trained on the labels of these very pages, evaluation domains among them, so its extraction is a little better here than on pages that it has not seen (its F1 by
+folds is in [extraction.md](extraction.md)); the arm *ours, all text* does without it. datatrove's filters are for English, and drop Chinese text that our rules judge by Chinese bounds.
+
+"""
+_AGAIN = """## How do I repeat it, on my own corpus?
+
+On your own corpus it is three commands ([ablation.md](ablation.md)):
+
+```bash
+refinery refine recipe.yaml
+refinery ablate recipe.yaml --without dedup --without rules --without language --without rules+language+dedup
+python -m train study runs/mine/ablation/study.yaml && refinery ablate recipe.yaml --show
+```
+
+These very figures:
+
+```bash
+python -m benchmarks.corpora.web_and_manuals CORPUS --manuals MANUALS     # its help says which packages
+python -m benchmarks.outcome arms --corpus CORPUS --work WORK --peer PEER/bin/python
+python -m benchmarks.outcome run --work WORK      # prints cost and the smallest effect first; goes on where it stopped
+python -m benchmarks.outcome page
+```
+"""
+
+
+def write_page(records: Records, facts: Mapping[str, Any], *, html: Path) -> Path:
+    """Write docs/outcome.md and the page in HTML.
+
+    Args:
+        records: The runs that are done.
+        facts: What `arms` wrote of the corpus and the arms; empty where it has not run.
+        html: File of the page.
+    """
+    PAGE.write_text(markdown(records, facts), encoding="utf-8")
+    html.parent.mkdir(parents=True, exist_ok=True)
+    html.write_text(render(records, facts), encoding="utf-8")
+    return PAGE
+
+
+def markdown(records: Records, facts: Mapping[str, Any]) -> str:
+    """The text of docs/outcome.md."""
+    parts = [_INTRODUCTION, *_corpus(facts)]
+    for study in STUDIES:
+        whole = outcome_table(study, records, facts.get("evaluation", {}))
+        parts += [f"## {study.question}\n\n", f"{sentence(study, whole, records)}\n\n"]
+        if any(line.by_seed for line in whole.lines):
+            parts += _rows(HEAD, _cells(study, whole, facts))
+            parts += _by_kind(study, records, facts)
+    return "".join([*parts, _AGAIN])
+
+
+def sentence(study: OutcomeStudy, found: OutcomeTable, records: Records) -> str:
+    """The verdict, and what it rests on."""
+    done = [run for run in records.of_study(study.name) if run.state == "done"]
+    asked = len(study.arms) * study.seeds
+    size = f"{done[0].parameters:,} parameters, " if done else ""
+    rest = (
+        f"{MEASURES[study.figure]}, {size}{study.tokens:,} tokens a run, {len(done)} of {asked} runs, "
+        f"{found.cpu_hours:.2f} CPU hours"
+    )
+    if not done:
+        return f"Not run yet ({rest}); about {asked * study.cpu_seconds / 3600:.1f} CPU hours."
+    words = []
+    for verdict in (BETTER, WORSE, NOT_TOLD_APART, NOT_RUN):
+        names = [line.arm for line in found.lines if line.verdict == verdict]
+        if names:
+            words.append(f"{_phrase(verdict, study.arms[0])}: {', '.join(f'*{n}*' for n in names)}")
+    noise = ""
+    if math.isfinite(found.deviation):
+        noise = f"; a run deviates by {found.deviation:.4f} ({found.freedom} degrees of freedom)"
+    return f"**{'; '.join(words) or 'no other arm yet'}.** {rest}{noise}."
+
+
+def _phrase(verdict: str, reference: str) -> str:
+    beside = {BETTER: f"better than {reference}", WORSE: f"worse than {reference}", NOT_TOLD_APART: f"not told apart from {reference}"}  # fmt: skip
+    return beside.get(verdict, verdict)
+
+
+def _cells(
+    study: OutcomeStudy, found: OutcomeTable, facts: Mapping[str, Any]
+) -> Iterator[list[str]]:
+    arms = facts.get("arms", {})
+    for line in found.lines:
+        passes = ""
+        if line.arm in arms:
+            passes = f"{study.tokens / arms[line.arm]['packed_tokens']:.2f}"
+        yield [
+            line.arm,
+            "" if math.isnan(line.value) else f"{line.value:.4f}",
+            *_spans(line),
+            line.verdict or "reference",
+            "" if line.documents is None else f"{line.documents.low:+.4f} to {line.documents.high:+.4f}",
+            str(len(line.by_seed)),
+            passes,
+        ]  # fmt: skip
+
+
+def _spans(line: ArmLine) -> list[str]:
+    one = line.difference
+    if one is None:
+        return ["", "", ""]
+    has_ends = math.isfinite(one.low)
+    return [
+        f"{one.value:+.4f}",
+        f"{one.low:+.4f} to {one.high:+.4f}" if has_ends else "not known",
+        f"{line.smallest:.4f}" if math.isfinite(line.smallest) else "",
+    ]
+
+
+def _by_kind(study: OutcomeStudy, records: Records, facts: Mapping[str, Any]) -> Iterator[str]:
+    """The differences by evaluation text; only bits per byte can be compared so."""
+    kinds = facts.get("evaluation", {})
+    if study.figure != "bits_per_byte" or not kinds:
+        return
+    tables = {kind: outcome_table(study, records, kinds, kind=kind) for kind in KINDS}
+    yield "By evaluation text:\n\n"
+    rows = []
+    for number, arm in enumerate(study.arms):
+        cells = [arm]
+        for found in tables.values():
+            line = found.lines[number]
+            value = "" if math.isnan(line.value) else f"{line.value:.4f}"
+            change, span, _ = _spans(line)
+            cells.append(f"{value} {change} ({span})" if change else value)
+        rows.append(cells)
+    yield from _rows(("arm", *KINDS.values()), rows)
+
+
+def _corpus(facts: Mapping[str, Any]) -> Iterator[str]:
+    if not facts:
+        yield "The arms have not been built yet.\n\n"
+        return
+    counts = facts["corpus"]
+    pages = sum(one.get("pages", 0) for one in counts.values())
+    text = sum(one["text_bytes"] for one in counts.values() if "pages" in one)
+    yield f"{pages:,} pages, {text / 1e6:.1f} MB of text. What each arm keeps of it:\n\n"
+    rows = [
+        [arm, f"{one['documents']:,}", f"{one['text_bytes'] / 1e6:.2f}", f"{one['tokens']:,}"]
+        for arm, one in facts["arms"].items()
+    ]
+    yield from _rows(("arm", "documents", "MB of text", "tokens"), rows)
+    decisions = [one for one in facts.get("decisions", ()) if one["arm"] != "base"]
+    if decisions:
+        yield "What each decision removes, and its cost in the run:\n\n"
+        yield from _rows(
+            ("decision", "documents", "tokens", "kept instead", "rows shared", "CPU s", "cost of"),
+            (
+                [
+                    one["arm"], f"{one['more_documents']:,}", f"{one['more_tokens']:,}",
+                    f"{one['fewer_documents']:,}", f"{one['shared_rows'] / max(one['rows'], 1):.0%}",
+                    "" if one["cpu_seconds"] is None else f"{one['cpu_seconds']:.1f}", one["cost_of"],
+                ]
+                for one in decisions
+            ),
+        )  # fmt: skip
+
+
+def _rows(
+    head: tuple[str, ...], rows: Iterator[list[str]] | list[list[str]] | Any
+) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |\n|---|{'---:|' * (len(head) - 1)}\n"
+    for row in rows:
+        yield f"| {' | '.join(row)} |\n"
+    yield "\n"
+
+
+def render(records: Records, facts: Mapping[str, Any]) -> str:
+    """The HTML: the verdicts first, then a table and a chart for each study, and what each decision removes."""
+    kinds = facts.get("evaluation", {})
+    found = {study.name: outcome_table(study, records, kinds) for study in STUDIES}
+    verdicts = "".join(
+        f"<li><a href='#{study.name}'>{escape(study.question)}</a> "
+        f"{escape(sentence(study, found[study.name], records)).replace('*', '')}</li>"
+        for study in STUDIES
+    )
+    sections = [
+        PageSection(
+            key=study.name, title=study.question, body=_section(study, found[study.name], records, facts)
+        )
+        for study in STUDIES
+    ]  # fmt: skip
+    return Page(
+        title="Does refining help?",
+        kind="outcome",
+        head=f"<ul class=verdicts>{verdicts}</ul>",
+        sections=[
+            *sections,
+            PageSection(key="arms", title="What each arm keeps", body=_arms(facts)),
+        ],
+        footer="<p>The same as text, with what is not fair and how to repeat it: docs/outcome.md.</p>",
+    ).render()
+
+
+def _section(
+    study: OutcomeStudy, found: OutcomeTable, records: Records, facts: Mapping[str, Any]
+) -> str:
+    notice = f'<p class="notice">{escape(sentence(study, found, records)).replace("*", "")}</p>'
+    others = [line for line in found.lines if line.difference is not None]
+    if not others:
+        return notice
+    tables = {"all texts": others}
+    kinds = facts.get("evaluation", {})
+    if study.figure == "bits_per_byte" and kinds:
+        names = {line.arm for line in others}
+        for kind, words in KINDS.items():
+            lines = outcome_table(study, records, kinds, kind=kind).lines
+            tables[words] = [line for line in lines if line.arm in names]
+    chart = interval_chart(
+        Intervals(
+            title=f"{MEASURES[study.figure]}: arm minus {study.arms[0]}",
+            unit="less is better; 95 % over seeds",
+            labels=[line.arm for line in others],
+            dots=[
+                Dots(
+                    name=words,
+                    values=[_end(line, "value") for line in lines],
+                    lows=[_end(line, "low") for line in lines],
+                    highs=[_end(line, "high") for line in lines],
+                )
+                for words, lines in tables.items()
+            ],
+            zero=True,
+        )
+    )
+    rows = (escaped(row) for row in _cells(study, found, facts))
+    return notice + chart + table(f"Arms, {study.arms[0]} the reference", HEAD, rows, pinned=True)
+
+
+def _end(line: ArmLine, name: str) -> float | None:
+    value = math.nan if line.difference is None else float(getattr(line.difference, name))
+    return value if math.isfinite(value) else None
+
+
+def _arms(facts: Mapping[str, Any]) -> str:
+    rows = (
+        escaped((arm, f"{one['documents']:,}", f"{one['text_bytes'] / 1e6:.2f}", f"{one['tokens']:,}"))
+        for arm, one in facts.get("arms", {}).items()
+    )  # fmt: skip
+    return table(
+        "Documents and tokens once each", ("arm", "documents", "MB of text", "tokens"), rows
+    )

@@ -1,0 +1,68 @@
+"""Train what is not recorded, and record each run when it ends: a fresh machine goes on where another one stopped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.outcome.arms import Work
+from benchmarks.outcome.studies import OutcomeStudy, keys, plan
+from benchmarks.outcome.tables import Kinds
+from benchmarks.record import RESULTS, conditions
+from benchmarks.train.run_records import RecordedExecutor, read_records, take_recorded
+from train.studies.execute import Executor
+from train.studies.folder import enter, identity_of
+from train.studies.work import work_through
+
+RECORD = RESULTS / "outcome.jsonl"
+FACTS = RESULTS / "outcome_arms.json"
+
+
+def run_outcome(
+    study: OutcomeStudy, work: Work, *, path: Path = RECORD, most_runs: int | None = None
+) -> int | None:
+    """Train what no line of the file has; how many of `most_runs` are left.
+
+    Raises:
+        AskedToStopError: So many runs are done, or SIGTERM.
+    """
+    planned = plan(study, work)
+    own = keys(planned, work)
+    enter(planned.folder, identity_of(planned))
+    take_recorded(planned.runs, planned.folder, own, read_records(path), study.name)
+    executor = RecordedExecutor(
+        study=study.name,
+        keys=own,
+        path=path,
+        inner=Executor(planned.measure),
+        beside=lambda run: {},
+        left=most_runs,
+    )
+    work_through(planned.runs, planned.folder, executor)
+    return executor.left
+
+
+def write_facts(facts: Mapping[str, Any]) -> None:
+    """Write what the arms are, with when and of which commit; paths are no part of it."""
+    known = conditions()
+    about = {name: known[name] for name in ("date", "commit", "changed", "cpu", "packages")}
+    whole = {"benchmark": FACTS.stem, "record": about, **facts}
+    FACTS.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_facts() -> dict[str, Any]:
+    """What `arms` wrote down of the corpus and the arms; nothing where it has not run.
+
+    Raises:
+        OSError: The file is there and cannot be read.
+    """
+    found: dict[str, Any] = json.loads(FACTS.read_text("utf-8")) if FACTS.is_file() else {}
+    return found
+
+
+def known_kinds() -> Kinds:
+    """The evaluation documents by id, with the text that each is of and its size."""
+    kinds: Kinds = read_facts().get("evaluation", {})
+    return kinds
