@@ -1,11 +1,12 @@
 """Tokenising as the job does it against the library alone, in CPU seconds of one thread.
 
     python -m benchmarks.refinery.tokenise [--text FILE.jsonl.gz ...] [--megabytes 50] [--rounds 3]
+        [--tokenizer FOLDER ...]
 
 Both sides see the same text, warm, alternating. The library's side is `encode_batch_fast` with its
 results thrown away; the job's side is the whole Arrow function: strings from Arrow, edits, ids to
 an Arrow list column; and once more through Spark, warm, from Parquet to Parquet, without and with the
-marks of word and sentence starts.
+marks of word and sentence starts. Published tokenizers are measured without Spark, and every id compared.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ from jobs.spark.class_archive import jvm_options
 from jobs.spark.java import find_java
 from jobs.spark.session import build_session
 from refinery.recipe import Runtime
-from refinery.tokenizers.cached_bpe import PieceEncoder
+from refinery.tokenizers.encoder import Encoder
 from refinery.tokenizers.identity import load_tokenizer
+from refinery.tokenizers.recipe_tokenizer import complete_tokenizer_folder
 from refinery.tokenizers.tokenise import MARKS, tokenise, tokenise_batch
 from refinery.vocabulary.config import VocabularyConfig
 from refinery.vocabulary.train.byte_level_bpe import train_bpe, write_tokenizer
@@ -104,6 +106,8 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cores", type=int, default=2)
+    published = sorted((DATA / "tokenizers").glob("*"))
+    parser.add_argument("--tokenizer", nargs="*", type=Path, default=published)
     args = parser.parse_args()
     texts = read_repeated(args.text, args.megabytes << 20)
     size = sum(len(text.encode()) for text in texts)
@@ -111,14 +115,51 @@ def main() -> None:
         scratch = Path(name)
         config = VocabularyConfig(size=50_000)
         write_tokenizer(train_bpe(texts[::7], config), scratch / "tokenizer", config.sentinels)
-        record("tokenise", {**measure(texts, scratch, args), "megabytes": round(size / 2**20, 1)})
+        figures = measure(texts, scratch, args)
+        figures["published"] = {
+            path.name: measure_published(path, texts, scratch / path.name, args.rounds)
+            for path in args.tokenizer
+        }
+        record("tokenise", {**figures, "megabytes": round(size / 2**20, 1)})
+
+
+def measure_published(
+    path: Path, texts: list[str], scratch: Path, rounds: int
+) -> dict[str, float | int]:
+    """The library and the Arrow function with a published tokenizer, alternating; counts unequal texts."""
+    tokenizer = load_tokenizer(complete_tokenizer_folder(path, scratch))
+    encoder = Encoder(tokenizer)
+    batches = batches_of(texts)
+    library: list[float] = []
+    job: list[float] = []
+    unequal = 0
+    for _ in range(rounds):
+        unequal, seconds = 0, [0.0, 0.0]
+        for batch in batches:
+            column = batch.column("text").to_pylist()
+            clock = time.process_time()
+            encodings = tokenizer.encode_batch_fast(column, add_special_tokens=False)
+            seconds[0] += time.process_time() - clock
+            clock = time.process_time()
+            found = tokenise_batch(batch, encoder).column("input_ids")
+            seconds[1] += time.process_time() - clock
+            expected = [encoding.ids for encoding in encodings]
+            unequal += sum(a != b for a, b in zip(found.to_pylist(), expected, strict=True))
+        library.append(seconds[0])
+        job.append(seconds[1])
+    return {
+        "library_cpu_seconds": round(min(library), 2),
+        "job_cpu_seconds": round(job[0], 2),
+        "ratio": round(min(library) / job[0], 2),
+        "unequal_texts": unequal,
+    }
 
 
 def measure(texts: list[str], scratch: Path, args: argparse.Namespace) -> dict[str, Any]:
     """The library, the Arrow function, and the job in Spark without and with marks."""
     tokenizer = load_tokenizer(scratch / "tokenizer")
     batches = batches_of(texts)
-    encoder = PieceEncoder(tokenizer)
+    encoder = Encoder(tokenizer)
     plain = [batch.column("text").to_pylist() for batch in batches]
     for warm in plain[:2]:
         tokenizer.encode_batch_fast(warm, add_special_tokens=False)

@@ -46,6 +46,19 @@ def guard_special_tokens(definition: dict[str, Any]) -> dict[str, Any]:
     return {**definition, "pre_tokenizer": {"type": "Sequence", "pretokenizers": steps}}
 
 
+def guarding_splits(definition: Mapping[str, Any]) -> dict[str, str]:
+    """Every pattern that may guard a special token or byte piece, with what a text that it splits has in it."""
+    texts = [*special_token_texts(definition), *_byte_pieces(definition)]
+    return {_split_pattern(text): _shared_part(text) for text in texts if text}
+
+
+def _shared_part(text: str) -> str:
+    """What all spellings that a split guards have in common."""
+    if _BYTE.fullmatch(text):
+        return "<0x"
+    return "<extra_id_" if re.fullmatch(r"<extra_id_\d+>", text) else text
+
+
 def _reached_by_text(definition: Mapping[str, Any]) -> list[str]:
     texts = [*special_token_texts(definition), *_byte_pieces(definition)]
     if not texts:

@@ -10,19 +10,17 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from refinery.publish import storage
-from refinery.text.batch import spans_of_groups
 from refinery.text.boundaries import sentence_starts, tokens_at, word_starts
-from refinery.text.edits import apply_edits, edits_of
+from refinery.text.edited import edited
 from refinery.text.list_columns import Ints, join_lists
-from refinery.tokenizers.cached_bpe import PieceEncoder, cached_encoder
+from refinery.text.utf8 import Texts
+from refinery.tokenizers.encoder import Encoder, cached_encoder
 
 TOKENISE_VERSION = 3
 OUTPUT_DDL = (
     "doc_id string, source string, is_heldout boolean, input_ids array<int>, num_tokens int, "
     "num_bytes bigint, word_starts array<int>, sentence_starts array<int>"
 )
-# An encoding holds ten times the bytes of its text: those of a whole batch would be 200 MB and more.
-GROUP_CHARS = 1 << 19
 # Columns that `tokenise` can fill beside the ids, with the function that finds starts in a text.
 MARKS = {"word_starts": word_starts, "sentence_starts": sentence_starts}
 
@@ -50,24 +48,22 @@ def _tokenise_batches(
 
 
 def tokenise_batch(
-    batch: pa.RecordBatch, encoder: PieceEncoder, marks: tuple[str, ...] = ()
+    batch: pa.RecordBatch, encoder: Encoder, marks: tuple[str, ...] = ()
 ) -> pa.RecordBatch:
-    """Edit and encode one batch; lists of ids reach Arrow as one array, never as Python objects."""
-    texts = edited_texts(batch)
-    ids: list[Ints] = []
+    """Edit and encode one batch; texts and ids stay in Arrow's arrays, unless starts are asked for."""
+    texts = edited(Texts.of_column(batch.column("text")), batch.column("edits"))
     starts: dict[str, list[Ints]] = {name: [] for name in marks}
-    for span in spans_of_groups(texts, GROUP_CHARS):
-        group = texts[span]
-        if not marks:
-            ids += encoder.encode(group)
-            continue
-        for text, (tokens, ends) in zip(group, encoder.encode_with_ends(group), strict=True):
-            ids.append(tokens)
+    if marks:
+        found = encoder.encode_with_ends(texts)
+        encoded = found.encoded
+        for document in range(len(encoded)):
+            text, ends = texts.text(document), found.ends(document)
             for name in marks:
                 starts[name].append(tokens_at(MARKS[name](text), ends))
-    lists = join_lists(ids)
-    sizes = [len(text.encode()) for text in texts]
-    nothing = pa.nulls(len(texts), pa.list_(pa.int32()))
+    else:
+        encoded = encoder.encode(texts)
+    lists = encoded.column()
+    nothing = pa.nulls(len(lists), pa.list_(pa.int32()))
     return pa.RecordBatch.from_arrays(
         [
             batch.column("doc_id"),
@@ -75,17 +71,8 @@ def tokenise_batch(
             batch.column("is_heldout"),
             lists,
             lists.value_lengths(),
-            pa.array(sizes, pa.int64()),
+            pa.array(np.diff(texts.bounds_D), pa.int64()),
             *(join_lists(starts[name]) if name in marks else nothing for name in MARKS),
         ],
         ["doc_id", "source", "is_heldout", "input_ids", "num_tokens", "num_bytes", *MARKS],
     )
-
-
-def edited_texts(batch: pa.RecordBatch) -> list[str]:
-    """Texts of a batch with `text` and `edits`, the edits applied."""
-    texts: list[str] = batch.column("text").to_pylist()
-    spans = batch.column("edits")
-    for row in np.flatnonzero(spans.is_valid().to_numpy(zero_copy_only=False)).tolist():
-        texts[row] = apply_edits(texts[row], edits_of(spans[row].as_py()))
-    return texts

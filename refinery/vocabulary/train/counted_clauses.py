@@ -17,7 +17,8 @@ import regex
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from refinery.tokenizers.tokenise import edited_texts
+from refinery.text.edited import edited
+from refinery.text.utf8 import Texts
 from refinery.vocabulary.config import TrainConfig
 
 MAX_CLAUSE_CHARS = 16
@@ -65,8 +66,10 @@ def _count_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch
     counts: Counter[str] = Counter()
     for batch in batches:
         has_edits = "edits" in batch.schema.names
-        texts = edited_texts(batch) if has_edits else batch.column("text").to_pylist()
-        for text in texts:
+        texts = Texts.of_column(batch.column("text"))
+        if has_edits:
+            texts = edited(texts, batch.column("edits"))
+        for text in texts.strings():
             counts.update(_CLAUSE.findall(text))
         if len(counts) > _FLUSH:
             yield _batch(counts)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from refinery.packing.noise import DropoutBpe, generator
-from refinery.tokenizers.cached_bpe import PieceEncoder
+from refinery.tokenizers.encoder import Encoder
 from refinery.tokenizers.identity import identify_tokenizer, load_tokenizer
 from refinery.tokenizers.recipe_tokenizer import complete_tokenizer_folder
 from refinery.tokenizers.tokenise import tokenise_batch
@@ -35,9 +35,9 @@ def test_published_forms_tokenise_with_marks(name: str, size: int, tmp_path: Pat
         }
     )
 
-    row = tokenise_batch(
-        batch, PieceEncoder(tokenizer), ("word_starts", "sentence_starts")
-    ).to_pylist()[0]
+    row = tokenise_batch(batch, Encoder(tokenizer), ("word_starts", "sentence_starts")).to_pylist()[
+        0
+    ]
 
     assert identity.vocab_size == size
     ids, starts = row["input_ids"], row["sentence_starts"]

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from refinery.packing.split import with_split
-from refinery.tokenizers.cached_bpe import PieceEncoder
+from refinery.tokenizers.encoder import Encoder
 from refinery.tokenizers.identity import load_tokenizer
 from refinery.tokenizers.tokenise import MARKS, tokenise, tokenise_batch
 from refinery.vocabulary.config import SplitConfig, VocabularyConfig
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 TEXTS = {"a": "one two <eos> three", "b": "数据👍质量", "c": "", "d": "plain words only"}
 EDITS = {"a": [(4, 8, "")], "b": [(2, 3, "好"), (3, 5, "!")]}
 EDITED = {"a": "one <eos> three", "b": "数据好!", "c": "", "d": "plain words only"}
+SPANS = pa.list_(
+    pa.struct([("start", pa.int32()), ("end", pa.int32()), ("replacement", pa.string())])
+)
 DDL = (
     "doc_id string, source string, is_heldout boolean, text string, "
     "edits array<struct<rank: int, start: int, end: int, replacement: string>>"
@@ -83,7 +86,7 @@ def test_sample_fills_the_budget_and_is_nested(spark: SparkSession) -> None:
     assert len(sample(10**9)) == 400
 
 
-def test_groups_of_texts_change_no_row(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slices_of_a_batch_change_no_row(folder: Path) -> None:
     texts = [*TEXTS.values(), "One. Two words. 三。"]
     batch = pa.RecordBatch.from_arrays(
         [
@@ -91,16 +94,18 @@ def test_groups_of_texts_change_no_row(folder: Path, monkeypatch: pytest.MonkeyP
             pa.array(["web"] * len(texts)),
             pa.array([False] * len(texts)),
             pa.array(texts),
-            pa.nulls(len(texts)),
+            pa.nulls(len(texts), SPANS),
         ],
         ["doc_id", "source", "is_heldout", "text", "edits"],
     )
     tokenizer = load_tokenizer(folder)
-    whole = tokenise_batch(batch, PieceEncoder(tokenizer), tuple(MARKS))
+    whole = tokenise_batch(batch, Encoder(tokenizer), tuple(MARKS))
 
-    monkeypatch.setattr("refinery.tokenizers.tokenise.GROUP_CHARS", 5)
-    parts = tokenise_batch(batch, PieceEncoder(tokenizer), tuple(MARKS))
+    encoder = Encoder(tokenizer)
+    parts = [
+        tokenise_batch(batch.slice(row, 1), encoder, tuple(MARKS)) for row in range(len(texts))
+    ]
 
-    assert whole.to_pylist() == parts.to_pylist()
+    assert whole.to_pylist() == [row for part in parts for row in part.to_pylist()]
     expected = [tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
-    assert parts.column("input_ids").to_pylist() == expected
+    assert whole.column("input_ids").to_pylist() == expected
