@@ -73,7 +73,7 @@ def main() -> None:
             continue
         known = {"dataset": described(dataset), "tokens_seen": args.tokens, **known}
         if not known.get("curve"):
-            known |= _curve(args.data / "benchmarks", dataset, run)
+            known |= _curve(args.data / "benchmarks", dataset, run, family)
             record(NAME, known, case=family)
         for name in missing if args.until == STAGES[2] else []:
             tuned = _tune(args, family, name, dataset, run)
@@ -94,17 +94,19 @@ def _check_same(known: dict[str, Any], dataset: Path, family: str) -> None:
         sys.exit(f"{family}: recorded of the dataset {known['dataset']['root']}, here is {root}")
 
 
-def _curve(benchmarks: Path, dataset: Path, run: Path) -> dict[str, Any]:
+def _curve(benchmarks: Path, dataset: Path, run: Path, family: str) -> dict[str, Any]:
     """Figures of each checkpoint, and the last one pair by pair beside the 5-gram."""
     checkpoints = sorted((run / "checkpoints").glob("step-*"))
     points = []
     for checkpoint in checkpoints:
-        is_last = checkpoint == checkpoints[-1]
-        found = _evaluated(benchmarks, dataset, checkpoint, with_control=is_last)
+        asked = ["--control"] if checkpoint == checkpoints[-1] else []
+        asked += ["--copy"] if family == "decoder" else []
+        found = _evaluated(benchmarks, dataset, checkpoint, asked)
         points.append(
             {
                 "step": int(checkpoint.name.partition("-")[2]),
                 "heldout": found["heldout"],
+                "copy": found.get("copy"),
                 "tasks": [_short(task) for task in found["tasks"]],
             }
         )
@@ -121,12 +123,12 @@ def _curve(benchmarks: Path, dataset: Path, run: Path) -> dict[str, Any]:
     return {"curve": points, "control": control, "beside_control": beside}
 
 
-def _evaluated(benchmarks: Path, dataset: Path, checkpoint: Path, *, with_control: bool) -> Any:
+def _evaluated(benchmarks: Path, dataset: Path, checkpoint: Path, asked: list[str]) -> Any:
     target = checkpoint.parents[1] / "curve" / f"{checkpoint.name}.json"
     command = [
         sys.executable, "-m", "train", "evaluate", "--model", str(checkpoint), "--output", str(target),
         "--manifest", str(dataset), "--tasks", "blimp", "zhoblimp", "--data", str(benchmarks),
-        "--per-cluster", str(PER_PARADIGM), *(["--control"] if with_control else []),
+        "--per-cluster", str(PER_PARADIGM), *asked,
     ]  # fmt: skip
     target.parent.mkdir(exist_ok=True)
     subprocess.run(command, check=True)
