@@ -16,7 +16,7 @@ from benchmarks.train.founding.__main__ import main, plan_text, run_founding
 from benchmarks.train.founding.comparisons import STUDIES, FoundingStudy
 from benchmarks.train.founding.corpus import BOOKS, CHINESE, Corpus, Sizes, write_corpus
 from benchmarks.train.founding.page import write_page
-from benchmarks.train.founding.tables import NOT_RUN, figure_tables
+from benchmarks.train.founding.tables import NOISE_UNKNOWN, NOT_RUN, figure_tables
 from benchmarks.train.run_records import Records, RunRecord, append_record, read_records
 from schemas.errors import ContractError
 from train.statistics.paired import NOT_TOLD_APART
@@ -157,6 +157,16 @@ def test_each_round_has_its_own_reference_and_the_noise_of_the_whole_study() -> 
     assert base.difference.value == pytest.approx(-0.5)
     assert base.documents is not None
     assert base.documents.value == pytest.approx(-0.5)
+
+
+def test_one_seed_tells_nothing() -> None:
+    runs = {("objectives", a): _record(a, 1, v) for a, v in (("base", 5.0), ("10 %", 9.0))}
+
+    found = figure_tables(OBJECTIVES, _arms(), Records(runs=runs, documents={"d": DOCUMENTS}))
+
+    density = found.tables[3].lines
+    assert density[1].arm == "10 %"
+    assert density[1].verdict == NOISE_UNKNOWN
 
 
 def test_more_of_a_figure_beside_the_measure_is_better() -> None:

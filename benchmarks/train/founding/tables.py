@@ -20,7 +20,7 @@ from train.statistics.paired import NOT_TOLD_APART, detectable
 from train.studies.outcome import Outcome
 from train.studies.verdicts import BETTER, FAILED, WORSE, documents_difference
 
-NOT_RUN = "not run yet"
+NOT_RUN, NOISE_UNKNOWN = "not run yet", "noise not known yet"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,9 @@ class ArmLine:
             return FAILED if self.failed else NOT_RUN
         if self.difference is None:
             return ""
-        if math.isnan(self.adjusted) or self.adjusted > 1 - self.difference.level:
+        if math.isnan(self.adjusted):
+            return NOISE_UNKNOWN
+        if self.adjusted > 1 - self.difference.level:
             return NOT_TOLD_APART
         return BETTER if (self.difference.value > 0) == self.is_better_high else WORSE
 
