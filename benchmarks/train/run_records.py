@@ -251,6 +251,7 @@ class RecordedExecutor:
         spent = _spent(folder) + time.process_time() - began
         record = record_of(self.study, self.keys[run.name], run, outcome, cpu_seconds=spent)
         append_record(self.path, record, outcome.documents)
+        print(f"{self.study}: {run.name}: {outcome.value:.4f} in {spent:.0f} CPU s", flush=True)
         if self.left is not None:
             self.left -= 1
         return replace(outcome, costs=replace(outcome.costs, cpu_seconds=spent))

@@ -33,6 +33,7 @@ from benchmarks.train.run_records import (
 )
 from schemas.errors import PipelineError
 from schemas.manifest import read_manifest
+from train.commands.arguments import positive
 from train.scaling.fit import Question, fit_ladder, ladder_lines
 from train.scaling.law import Allocation
 from train.scaling.points_file import read_points
@@ -63,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Plan the ladder, or train what is not recorded and fit the law; the exit code."""
     parser = argument_parser(__doc__)
     parser.add_argument("--plan", action="store_true", help="what is left and what it costs")
-    parser.add_argument("--most-runs", type=int, help="end after so many runs; default: all")
+    parser.add_argument("--most-runs", type=positive, help="end after so many runs; default: all")
     parser.add_argument("--work", type=Path, default=Path("runs") / NAME)
     parser.add_argument("--texts", type=Path, default=DATA / "text")
     args = parser.parse_args(argv)

@@ -36,6 +36,7 @@ from benchmarks.train.run_records import (
 )
 from schemas.errors import PipelineError
 from schemas.manifest import read_manifest
+from train.commands.arguments import positive
 from train.statistics.paired import detectable
 from train.studies.arms import study_arms
 from train.studies.claims import AskedToStopError
@@ -69,12 +70,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argument_parser(__doc__)
+    parser.prog = "python -m benchmarks.train.founding"
     parser.add_argument("studies", nargs="*", metavar="STUDY", help=", ".join(_BY_NAME))
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--plan", action="store_true", help="what is left and what it costs")
     action.add_argument("--table", action="store_true", help="the tables of what is recorded")
     action.add_argument("--page", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
-    parser.add_argument("--most-runs", type=int, help="end after so many runs; default: all")
+    parser.add_argument("--most-runs", type=positive, help="end after so many runs; default: all")
     parser.add_argument("--work", type=Path, default=Path("runs/founding"))
     parser.add_argument("--texts", type=Path, default=DATA / "text")
     parser.add_argument("--sst2", type=Path, default=DATA / "benchmarks" / "sst2" / "data" / "SST2")

@@ -198,7 +198,11 @@ def _sentence(table: ComparisonTable, study: FoundingStudy) -> str:
         if names:
             how = f"**{verdict}** {'from' if verdict == NOT_TOLD_APART else 'than'}"
             words.append(f"{how} {_name(reference.arm, study)}: {', '.join(names)}")
-    return "; ".join(words) + "." if words else "No other arm is done."
+    if words:
+        return "; ".join(words) + "."
+    if any(line.by_seed for line in others):
+        return "With one seed nothing can be said: how far runs differ is not known yet."
+    return "No other arm is done."
 
 
 def _name(arm: str, study: FoundingStudy) -> str:
