@@ -39,6 +39,7 @@ _IS_HEADING = np.zeros(len(TAGS), np.bool_)
 _IS_HEADING[list(HEADING_IDS)] = True
 # So many line ends inside <code> are no chance of how the source was wrapped.
 _CODE_LINE_ENDS = 2
+_MOST_READINGS = 4
 # More code elements than this are no page for readers.
 _MOST_ELEMENTS = 5_000
 _CONTAINER = re.compile(
@@ -149,20 +150,24 @@ def _elements(tags: Tags, kinds: Ints, tag_ids: Ints, signs: Signs) -> list[int]
 def find_broken(
     markup_U: Bytes, firsts_C: Ints, ends_C: Ints, num_least: int, is_broken_C: Filled[Bools]
 ) -> None:
-    """Tell which pieces of markup hold at least so many line ends, or "<br"."""
+    """Tell which pieces of markup hold at least so many line ends, or "<br".
+
+    Pieces may lie in each other: beyond a few times the markup, the rest is said to hold them unread.
+    """
+    left = _MOST_READINGS * len(markup_U)
     for n in range(len(firsts_C)):
         first, end = int(firsts_C[n]), int(ends_C[n])
-        num = 0
-        for i in range(first, end):
-            if markup_U[i] == _NEW_LINE:
-                num += 1
-            elif (
+        left -= end - first
+        num, i = 0 if left >= 0 else num_least, first
+        while i < end and num < num_least:
+            is_break = (
                 markup_U[i] == _LESS
                 and i + 2 < end
                 and markup_U[i + 1] == _B
                 and markup_U[i + 2] == _R
-            ):
-                num = num_least
+            )
+            num += num_least if is_break else int(markup_U[i] == _NEW_LINE)
+            i += 1
         is_broken_C[n] = num >= num_least
 
 

@@ -39,3 +39,14 @@ def test_code_with_lines_is_looked_at(inside: str, *, may_be: bool) -> None:
     assert tags is not None
 
     assert bool(may_have_lines(tags, tags.named(number_of("code")))) == may_be
+
+
+def test_code_in_code_is_read_a_few_times_at_most() -> None:
+    tags = read_tags("<code>" * 30 + "a" * 400, SCANNED_WORDS).tags
+    assert tags is not None
+    codes = tags.named(number_of("code"))
+
+    found = may_have_lines(tags, codes)
+
+    assert 0 < len(found) < 30
+    assert found == codes[-len(found) :].tolist()
