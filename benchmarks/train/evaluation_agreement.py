@@ -78,7 +78,11 @@ def main() -> None:
                 continue
             ours = _ours(args, model, name, shots)
             theirs = _theirs(args, model, name, shots)
-            rows[name] = {"items": args.items, **compare(ours, theirs)}
+            rows[name] = {
+                "items": args.items,
+                **compare(ours, theirs),
+                "beside_fp64": _own_errors(ours, theirs, model),
+            }
             result = {"shots": shots, **versions, "tasks": rows, "speed": _speed(rows)}
             record(NAME, result, case=f"{shots}-shot")
 
@@ -147,9 +151,7 @@ def _ours(args: argparse.Namespace, model: Path, name: str, shots: int) -> dict[
     import torch
 
     from train.evaluation.load import choose_items, choose_shots, load_task
-    from train.evaluation.readings import TextMarks, make_scorer
     from train.evaluation.task import find_task, read_task
-    from train.generation.open_model import open_weights, with_tokenizer
 
     torch.set_num_threads(1)
     task = read_task(find_task(name)).model_copy(update={"pmi": False})
@@ -158,20 +160,7 @@ def _ours(args: argparse.Namespace, model: Path, name: str, shots: int) -> dict[
     pool = replace(loaded, splits=loaded.splits or loaded.items)
     examples = choose_shots(pool, items, shots, seed=1234)
     _write_task(args.work, loaded.rows, name, [item.id for item in items], examples.ids.get("", ()))
-    opened = with_tokenizer(open_weights(model))
-    scorer = make_scorer(
-        opened.model,
-        opened.tokenizer,
-        TextMarks(
-            pad=0,
-            start=0,
-            end=min(opened.ends),
-            before=opened.before,
-            first=opened.tokenizer.bos_token_id,
-        ),
-        objective=None,
-        max_tokens=opened.model.config.max_positions,
-    )
+    scorer = _scorer(model)
     before = [examples.before(item) for item in items]
     started = time.process_time()
     cached = scorer.score(items, before=before)
@@ -181,6 +170,8 @@ def _ours(args: argparse.Namespace, model: Path, name: str, shots: int) -> dict[
         plain = replace(scorer, min_prefix=None).score(items, before=before)
     return {
         "seconds": seconds,
+        "items": items,
+        "before": before,
         "scores": plain,
         "cached": cached,
         "strings": [
@@ -188,6 +179,57 @@ def _ours(args: argparse.Namespace, model: Path, name: str, shots: int) -> dict[
             for item, text in zip(items, before, strict=True)
         ],
     }
+
+
+def _scorer(model: Path, *, double: bool = False) -> Any:
+    """Our scorer of the model, in fp32 or in fp64."""
+    from train.evaluation.readings import TextMarks, make_scorer
+    from train.generation.open_model import open_weights, with_tokenizer
+
+    opened = with_tokenizer(open_weights(model))
+    if double:
+        opened.model.double()
+    marks = TextMarks(
+        pad=0,
+        start=0,
+        end=min(opened.ends),
+        before=opened.before,
+        first=opened.tokenizer.bos_token_id,
+    )
+    return make_scorer(
+        opened.model,
+        opened.tokenizer,
+        marks,
+        objective=None,
+        max_tokens=opened.model.config.max_positions,
+    )
+
+
+def _own_errors(
+    ours: dict[str, Any], theirs: dict[str, Any], model: Path
+) -> dict[str, float] | None:
+    """Largest error of each side against fp64, over the items that differ by more than 1e-4; None without any."""
+    given = [sample["likelihoods"] for sample in theirs["samples"]]
+    scores = [score.log_likelihoods for score in ours["scores"]]
+    apart = [
+        index
+        for index, (a, b) in enumerate(zip(scores, given, strict=True))
+        if max(abs(x - y) for x, y in zip(a, b, strict=True)) > NEAR
+    ]
+    if not apart:
+        return None
+    exact = _scorer(model, double=True).score(
+        [ours["items"][index] for index in apart], before=[ours["before"][index] for index in apart]
+    )
+    errors = {
+        side: max(
+            abs(x - y)
+            for index, right in zip(apart, exact, strict=True)
+            for x, y in zip(values[index], right.log_likelihoods, strict=True)
+        )
+        for side, values in (("ours", scores), ("theirs", given))
+    }
+    return {"items": len(apart), **errors}
 
 
 def _write_task(

@@ -166,7 +166,9 @@ class RowScorer:
             slots = [slot for slot, place in enumerate(picked) for _ in scored_at[place]]
             slot = torch.tensor(slots, device=logits.device)
             target = torch.tensor([wanted for wanted, _ in asked], device=logits.device)
-            chosen = logits.float().log_softmax(-1)[slot, target]
+            # fp32 at least: weights of fp64 keep their digits.
+            chosen = logits.to(torch.promote_types(logits.dtype, torch.float32))
+            chosen = chosen.log_softmax(-1)[slot, target]
             greedy = _are_greedy(logits, slot, target)
             sums.count([owner for _, owner in asked], chosen.double().tolist(), greedy.tolist())
 
