@@ -27,13 +27,13 @@ import torch
 from torch import Tensor
 
 from benchmarks.record import RESULTS, argument_parser, record
+from benchmarks.whole_lines import append_lines, read_whole_lines
 from train.batch.batch import NO_LABEL, Batch
 from train.model.config import ModelConfig
 from train.model.sizes import with_size
 from train.model.transformer import build_model
 from train.optim.config import OptimizerConfig
 from train.optim.groups import build_optimizer
-from train.report.locks import wait_for_lock
 from train.statistics.intervals import mean_interval
 
 NAME = "rate_transfer"
@@ -130,9 +130,8 @@ def train_all(trials: Sequence[Trial], path: Path) -> dict[Trial, float]:
 
 def read_lines(path: Path) -> dict[Trial, float]:
     """The models that are trained, with their losses."""
-    lines = path.read_text("utf-8").splitlines() if path.is_file() else []
     found = {}
-    for line in lines:
+    for line in read_whole_lines(path):
         fields = json.loads(line)
         loss = fields.pop("loss")
         fields.pop("cpu_seconds")
@@ -141,10 +140,8 @@ def read_lines(path: Path) -> dict[Trial, float]:
 
 
 def _add_line(path: Path, trial: Trial, loss: float, seconds: float) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        wait_for_lock(file)
-        line = {**trial.__dict__, "loss": round(loss, 5), "cpu_seconds": round(seconds, 2)}
-        file.write(json.dumps(line) + "\n")
+    line = {**vars(trial), "loss": round(loss, 5), "cpu_seconds": round(seconds, 2)}
+    append_lines(path, lambda: [json.dumps(line)])
 
 
 def _draw(seed: int) -> torch.Generator:

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.record import conditions
+from benchmarks.whole_lines import append_lines, read_whole_lines
 from schemas.errors import ContractError
 from schemas.fingerprints import canonical_json, sha256_hex
 from schemas.plain_json import json_text
 from train.checkpoint.durable import replace_text
-from train.report.locks import wait_for_lock
 from train.studies.claims import AskedToStopError
 from train.studies.outcome import Costs, Documents, Outcome, State, write_outcome
 from train.studies.runs import StudyRun
@@ -94,15 +94,14 @@ class Records:
 
 
 def read_records(path: Path) -> Records:
-    """The lines of a file; none where there is no file.
+    """The whole lines of a file; none where there is no file. What a killed worker left of a line is none.
 
     Raises:
         ContractError: A line is none of ours.
     """
     runs: dict[tuple[str, str], RunRecord] = {}
     documents: dict[str, Documents] = {}
-    lines = path.read_text("utf-8").splitlines() if path.is_file() else []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(read_whole_lines(path), start=1):
         try:
             found = json.loads(line)
             if "names" in found:
@@ -125,15 +124,17 @@ def read_records(path: Path) -> Records:
 
 def append_record(path: Path, record: RunRecord, documents: Documents | None) -> None:
     """Add a run to the file, with its documents' names where they are new; other workers wait meanwhile."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        wait_for_lock(file)
+
+    def lines() -> list[str]:
+        found = [json_text(asdict(record))]
         if documents is not None and record.documents not in read_records(path).documents:
             named = {
                 "documents": record.documents, "root": documents.root, "names": documents.names, "labels": documents.labels,
             }  # fmt: skip
-            file.write(json_text(named) + "\n")
-        file.write(json_text(asdict(record)) + "\n")
+            found.insert(0, json_text(named))
+        return found
+
+    append_lines(path, lines)
 
 
 def record_of(

@@ -199,9 +199,22 @@ def test_the_file_holds_names_of_documents_once_and_a_later_line_replaces(tmp_pa
     assert documents.names == ("x", "y", "z")
 
 
-def test_a_torn_line_is_named(tmp_path: Path) -> None:
+def test_what_a_killed_worker_left_of_a_line_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "runs.jsonl"
-    path.write_text('{"study": "objectives"', encoding="utf-8")
+    append_record(path, _record("base", 1, 5.0), DOCUMENTS)
+    with path.open("a", encoding="utf-8") as file:
+        file.write('{"study": "objectives", "run": "其')
+
+    assert len(read_records(path).runs) == 1
+    append_record(path, _record("base", 2, 5.1), DOCUMENTS)
+
+    assert [run.seed for run in read_records(path).of_study("objectives")] == [1, 2]
+    assert len(path.read_text("utf-8").splitlines()) == 3
+
+
+def test_a_line_of_something_else_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "runs.jsonl"
+    path.write_text('{"study": "objectives"}\n', encoding="utf-8")
 
     with pytest.raises(ContractError, match=r"runs\.jsonl:1: no line of a finished run"):
         read_records(path)
