@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -97,6 +97,21 @@ class MetricsConfig(Settings):
     )
 
 
+class ActivationBlendConfig(Settings):
+    """An activation that takes the place of the one before over some steps; `train swap` writes it."""
+
+    before: Literal["gelu_tanh", "gelu", "relu", "swiglu", "geglu"] = Field(
+        description="the activation that gives way to model.activation"
+    )
+    from_step: int = Field(gt=0, description="the first step in which the new one takes part")
+    steps: int = Field(ge=0, description="steps until it is alone; 0: at once")
+
+    @property
+    def until_step(self) -> int:
+        """The first step with the new activation alone, or the one after `from_step`."""
+        return self.from_step + max(self.steps, 1)
+
+
 class TrainSettings(Settings):
     """One run of training. Paths are relative to the working directory."""
 
@@ -131,6 +146,9 @@ class TrainSettings(Settings):
     objective: dict[str, Any] = Field(
         default_factory=lambda: {"name": "causal"},
         description="name of the objective, and its settings (see below)",
+    )
+    activation_blend: ActivationBlendConfig | None = Field(
+        default=None, description="null: model.activation is that of every step"
     )
     batch: BatchConfig = BatchConfig()
     stop: StopConfig

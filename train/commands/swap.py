@@ -9,8 +9,11 @@ from schemas.errors import ContractError, SettingsError
 from schemas.settings import parse_settings
 from schemas.yaml_files import read_yaml
 from train.aliases import translate_recipe
+from train.checkpoint.pointer import CHECKPOINTS_NAME, latest_checkpoint
+from train.checkpoint.state_file import read_state
 from train.commands.arguments import existing_folder, not_negative
-from train.loop.swaps import FRESH_WARMUP_STEPS, Swap, run_of, with_swap, write_request
+from train.loop.swap_settings import BLEND_STEPS, FRESH_WARMUP_STEPS, Moment, with_swap
+from train.loop.swaps import Swap, run_of, write_request
 from train.report.events import EVENTS_NAME, read_events
 from train.settings import TrainSettings
 
@@ -22,12 +25,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--set", dest="overrides", action="append", required=True, metavar="KEY=VALUE",
-        help="a setting of schedule or optimizer, or model.dropout; may be repeated",
+        help="a setting of schedule or optimizer, model.dropout, model.activation, batch.sequences, or manifest; may be repeated",
     )  # fmt: skip
     parser.add_argument(
         "--rewarm",
         type=not_negative,
         help=f"steps in which the rate climbs again; by default {FRESH_WARMUP_STEPS} for another optimizer, else 0",
+    )
+    parser.add_argument(
+        "--blend",
+        type=not_negative,
+        help=f"steps in which a new activation takes the place of the old one; default {BLEND_STEPS}",
     )
 
 
@@ -52,11 +60,36 @@ def checked_swap(args: argparse.Namespace, run: str) -> Swap:
     file: Path = args.run / "settings.yaml"
     data, _ = translate_recipe(read_yaml(file), [])
     before = parse_settings(TrainSettings, data, where=str(file))
-    after = with_swap(before, args.overrides)
     at = None if args.at == "next" else int(args.at)
+    is_blended = any(one.startswith("model.activation=") for one in args.overrides)
+    if args.blend is not None and not is_blended:
+        raise SettingsError("--blend: only a new model.activation is blended")
+    blend = (BLEND_STEPS if args.blend is None else args.blend) if is_blended else 0
+    moment = Moment(
+        step=max(at or 1, 1),
+        tokens=1,
+        activation=_activation(args.run),
+        total_steps=before.stop.steps,
+    )
+    after = with_swap(before, args.overrides, moment, blend_steps=blend)
     if at is not None and before.stop.steps is not None and at >= before.stop.steps:
         raise SettingsError(f"--at {at}: the run ends after {before.stop.steps} steps")
     rewarm = args.rewarm
     if rewarm is None:
         rewarm = FRESH_WARMUP_STEPS if after.optimizer.name != before.optimizer.name else 0
-    return Swap(at=at, overrides=tuple(args.overrides), rewarm_steps=rewarm, run=run)
+    return Swap(
+        at=at,
+        overrides=tuple(args.overrides),
+        rewarm_steps=rewarm,
+        run=run,
+        blend_steps=blend,
+    )
+
+
+def _activation(run: Path) -> str | None:
+    """The activation at the newest checkpoint of a run; None where it has none yet."""
+    path = latest_checkpoint(run / CHECKPOINTS_NAME)
+    if path is None:
+        return None
+    activation = read_state(path)["identity"]["model"].get("activation")
+    return None if activation is None else str(activation)

@@ -52,6 +52,13 @@ class BatchRamp(Settings):
     quantum: int = Field(gt=0, description="every batch is a multiple of so many rows")
 
 
+class BatchChange(Settings):
+    """Another size of the batch from a step on."""
+
+    from_step: int = Field(gt=0, description="the first step of that size, counted from 0")
+    sequences: int = Field(gt=0, description="rows of its batches on all ranks together")
+
+
 class BatchConfig(Settings):
     """The global batch, and the micro-batches that fit into memory."""
 
@@ -62,6 +69,16 @@ class BatchConfig(Settings):
     )
     microbatch: int = Field(default=8, gt=0, description="rows of a forward pass on one rank")
     ramp: BatchRamp | None = Field(default=None, description="null: the batch has one size")
+    changes: tuple[BatchChange, ...] = Field(
+        default=(), description="other sizes from later steps on, in their order; they end a ramp"
+    )
+
+    @model_validator(mode="after")
+    def _changes_follow(self) -> Self:
+        steps = [change.from_step for change in self.changes]
+        if steps != sorted(set(steps)):
+            raise ValueError(f"changes: from_step must grow, got {steps}")
+        return self
 
     @model_validator(mode="after")
     def _quantum_divides(self) -> Self:

@@ -71,7 +71,8 @@ def run_identity(
         "first_sample": settings.first_sample,
         "seed": settings.seed,
         "diloco": None if diloco is None else diloco.model_dump(mode="json"),
-        "batch": settings.batch.model_dump(mode="json", exclude={"microbatch"}),
+        "batch": settings.batch.model_dump(mode="json", exclude={"microbatch", "changes"}),
+        "batch_changes": [[one.from_step, one.sequences] for one in settings.batch.changes],
         # What a null stands for: a default that another version has is another run.
         "optimizer": {
             **without_plugin(settings.optimizer.model_dump(mode="json")),
@@ -307,13 +308,22 @@ class RunCheckpoints:
 
         Manifests that are still to come may change, one that begins at this checkpoint too; those that were read may not.
         """
-        consumed = int(state["consumed_samples"])
+        consumed, step = int(state["consumed_samples"]), int(state["step"])
+        before = dict.fromkeys(_OF_SPANS, consumed) | {"batch_changes": step}
+        here = {**self.identity, "model": self._model_at(step)}
         expected, found = (
-            {**one, **{key: _read_before(one[key], consumed) for key in _OF_SPANS if key in one}}
-            for one in (self.identity, {"spans": [], **state["identity"]})
+            {**one, **{key: _read_before(one[key], to) for key, to in before.items() if key in one}}
+            for one in (here, {"spans": [], "batch_changes": [], **state["identity"]})
         )
         accepted = self.store.config.accept_changes
         return refuse_other_run(path, {**state, "identity": found}, expected, accepted=accepted)
+
+    def _model_at(self, step: int) -> dict[str, Any]:
+        """The model's fields after so many updates: before a swap it had another activation."""
+        model, blend = self.identity["model"], self.recipe.get("activation_blend")
+        if blend is None or step > blend["from_step"]:
+            return model  # type: ignore[no-any-return]
+        return {**model, "activation": blend["before"]}
 
     def _load(self, path: Path, state: dict[str, Any]) -> None:
         """Fill the step, the model, the optimizer and, where there are some, momenta and scale."""

@@ -31,6 +31,7 @@ from train.loop.scaler import LossScaler
 from train.loop.stream import RowSource
 from train.loop.tasks import TaskEvaluation
 from train.loop.trainer import Trainer
+from train.model.blend import ActivationBlend
 from train.optim.config import ScheduleConfig
 from train.optim.groups import build_optimizer
 from train.optim.peaks import ModelSize, with_peak
@@ -190,6 +191,9 @@ def open_run(settings: TrainSettings, world: World, *, holds_momentum: bool = Fa
         scaler=_scaler(settings.precision, world.device),
         guard=SpikeGuard(config=settings.stability, events=events) if settings.stability else None,
     )
+    if settings.activation_blend is not None:
+        blend = ActivationBlend.of(settings.activation_blend, strategy.parts, world.device)
+        trainer.before_step = blend.go_to
     return TrainingRun(
         settings=settings,
         manifest=manifest,

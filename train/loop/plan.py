@@ -84,10 +84,24 @@ class RunPlan:
         """The samples of a step, counted from the beginning of the data's order."""
         start = self.trained_samples(step)
         skipped = sum(skip.count for skip in self.skips if skip.at <= start)
-        return StepSpan(step, self.first_sample + skipped + start, self.batch_at(start))
+        return StepSpan(step, self.first_sample + skipped + start, self._batch_of(step, start))
+
+    def _batch_of(self, step: int, start: int) -> int:
+        changed = [one.sequences for one in self.batch.changes if one.from_step <= step]
+        return changed[-1] if changed else self.batch_at(start)
 
     def trained_samples(self, step: int) -> int:
         """Number of rows of the steps before this one: without those that were jumped over."""
+        changes = [one for one in self.batch.changes if one.from_step < step]
+        borders = [one.from_step for one in changes] + [step]
+        rows = sum(
+            one.sequences * (end - one.from_step)
+            for one, end in zip(changes, borders[1:], strict=True)
+        )
+        return self._unchanged_samples(borders[0]) + rows
+
+    def _unchanged_samples(self, step: int) -> int:
+        """Number of rows of the steps before this one, if the batch had no changes."""
         ramp = self._ramp_starts
         if step < len(ramp):
             return ramp[step]
@@ -115,13 +129,15 @@ class RunPlan:
             samples = -(-self.stop.tokens // self.seq_len)
         else:
             samples = int((self.stop.epochs or 0) * self.rows_per_pass)
-        ramp = self._ramp_starts
-        inside = sum(start < samples for start in ramp[:-1])
-        after = max(0, -(-(samples - ramp[-1]) // self.batch.sequences))
-        steps = inside + after
-        if steps == 0:
+        if samples <= 0:
             raise SettingsError(f"stop: {self.stop} leaves no step of {self.batch.sequences} rows")
-        return steps
+        low, high = 0, 1
+        while self.trained_samples(high) < samples:
+            low, high = high, 2 * high
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self.trained_samples(middle) >= samples else (middle, high)
+        return high
 
     @property
     def total_samples(self) -> int:

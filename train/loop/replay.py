@@ -6,6 +6,7 @@ last bits, except with `parallel.reduction: tree`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ from schemas.errors import ContractError, SettingsError
 from train.checkpoint.branch import ancestry
 from train.checkpoint.pointer import step_of
 from train.distributed.world import World
+from train.loop.interventions import SWAP
 from train.loop.open_run import TrainingRun, open_run
-from train.loop.swaps import swaps_of_run, with_swap
+from train.loop.swap_settings import knows_its_step
+from train.loop.swaps import SwapQueue, swaps_of_run
 from train.loop.trainer import StepOutcome
 from train.report.events import EVENTS_NAME, NoEvents, read_events
 from train.settings import TrainSettings
@@ -92,20 +95,21 @@ def open_replay(settings: TrainSettings, world: World) -> Iterator[Replay]:
     if settings.asynchronous is not None or settings.diloco is not None:
         raise SettingsError("replays need ranks that take every step together")
     output = Path(settings.output)
-    made = world.tell(swaps_of_run(output) if world.is_first else None)
-    for event in made:
-        settings = with_swap(settings, event["overrides"])
+    noted = world.tell(swaps_of_run(output) if world.is_first else None)
+    made = [event for event in noted if event["kind"] == SWAP]
+    settings = SwapQueue(output=output).replay(settings, made, step=sys.maxsize)
     run = open_run(settings.model_copy(update={"evaluation": None}), world)
-    events, noted = NoEvents(), output / EVENTS_NAME
-    if world.is_first and noted.is_file():
-        events.events = read_events(noted)  # what was decided since a checkpoint stands there
+    events, path = NoEvents(), output / EVENTS_NAME
+    if world.is_first and path.is_file():
+        events.events = read_events(path)  # what was decided since a checkpoint stands there
     run.events = events
     if run.trainer.guard is not None:
         run.trainer.guard.events = run.events
     newest = run.store.latest()
     if newest is None:
         raise ContractError(f"{run.store.folder}: no checkpoint to replay from")
-    # Before the last swap the run had other settings than it is opened with.
-    since = max((event["step"] for event in made), default=0)
+    # Before the last swap of these the run had other settings than it is opened with; batch, mixture and
+    # activation know their steps.
+    since = max((event["step"] for event in made if not knows_its_step(event)), default=0)
     kept = [path for path in ancestry(newest)[::-1] if step_of(path) >= since]
     yield Replay(run=run, checkpoints=kept)

@@ -9,28 +9,24 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-from schemas.errors import ContractError, SettingsError
+from schemas.errors import ContractError, PipelineError, SettingsError
 from schemas.fingerprints import canonical_json, sha256_hex
 from schemas.plain_json import json_text
-from schemas.settings import parse_settings
-from train.aliases import translate_recipe
-from train.checkpoint.config import CHANGEABLE
 from train.checkpoint.durable import replace_text
 from train.loop.interventions import SWAP
+from train.loop.swap_settings import Moment, with_swap
 from train.report.events import EVENTS_NAME, Event, Events, read_events
 from train.settings import TrainSettings
 
 logger = logging.getLogger(__name__)
 
 REQUEST_NAME, REFUSED_NAME = "swap.json", "swap.refused.json"
-SWAPPABLE = ("schedule.", "optimizer.", "model.dropout")
-# Without a warm-up a fresh AdamW's first steps raise the loss by a quarter of a nat (a prototype's figure).
-FRESH_WARMUP_STEPS = 20
+ACCEPTED, REFUSED = "swap_accepted", "swap_refused"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +37,7 @@ class Swap:
         at: Updates after which it holds; None: after the next one.
         overrides: `dotted.key=value`, as `--set` takes them.
         rewarm_steps: Over how many steps the rate climbs again; 0: it does not.
+        blend_steps: Over how many steps another activation takes the place of the one before; 0: at once.
         run: SHA-256 of the first event of the run that is meant.
     """
 
@@ -48,10 +45,18 @@ class Swap:
     overrides: tuple[str, ...]
     rewarm_steps: int
     run: str
+    blend_steps: int = 0
+
+    def body(self) -> dict[str, Any]:
+        """What a request file and an event hold of it."""
+        fields = {**asdict(self), "overrides": list(self.overrides)}
+        if not self.blend_steps:
+            del fields["blend_steps"]  # events of earlier versions have the hash of the others
+        return fields
 
     @property
     def sha256(self) -> str:
-        return sha256_hex(canonical_json({**asdict(self), "overrides": list(self.overrides)}))
+        return sha256_hex(canonical_json(self.body()))
 
     @classmethod
     def of(cls, body: dict[str, Any]) -> Self:
@@ -60,42 +65,15 @@ class Swap:
             at=body["at"],
             overrides=tuple(map(str, body["overrides"])),
             rewarm_steps=int(body["rewarm_steps"]),
+            blend_steps=int(body.get("blend_steps", 0)),
             run=str(body["run"]),
         )
-
-
-def with_swap(settings: TrainSettings, overrides: Sequence[str]) -> TrainSettings:
-    """The settings of a run after a swap.
-
-    Raises:
-        SettingsError: A key cannot be changed while a run goes on, or its value cannot work.
-    """
-    for override in overrides:
-        key = override.split("=", 1)[0]
-        if not key.startswith(SWAPPABLE):
-            raise SettingsError(
-                f"{key}: cannot be swapped while a run goes on, only {', '.join(SWAPPABLE)} can; "
-                "train resume --at-step opens a branch"
-            )
-    before = settings.model_dump(mode="json")
-    data, _ = translate_recipe(before, overrides)
-    found = parse_settings(TrainSettings, data, where="swap")
-    keys = {override.split("=", 1)[0] for override in overrides}
-    is_new_sgd = found.optimizer.name == "sgd" != settings.optimizer.name
-    if is_new_sgd and "schedule.peak_lr" not in keys:
-        raise SettingsError(
-            "optimizer.name sgd: the rate of another optimizer is none of sgd's; give schedule.peak_lr too"
-        )
-    changed = {key.split(".")[0] for key in keys}.intersection(CHANGEABLE)
-    accepted = tuple(sorted(changed | {*found.checkpoint.accept_changes}))
-    keeps = found.checkpoint.model_copy(update={"accept_changes": accepted})
-    return found.model_copy(update={"checkpoint": keeps})
 
 
 def write_request(run: Path, swap: Swap) -> Path:
     """Ask a run for a swap; replaces a request that it has not taken up yet."""
     path = run / REQUEST_NAME
-    replace_text(path, json_text({**asdict(swap), "sha256": swap.sha256}, indent=1) + "\n")
+    replace_text(path, json_text({**swap.body(), "sha256": swap.sha256}, indent=1) + "\n")
     return path
 
 
@@ -111,17 +89,26 @@ class SwapQueue:
     Attributes:
         output: Folder of the run.
         pending: By step, in their order.
+        made_at: Steps of those that were made.
     """
 
     output: Path
     pending: list[Swap] = field(default_factory=list)
+    made_at: list[int] = field(default_factory=list)
 
     def has_request(self) -> bool:
         """Whether somebody asks for one; the first rank looks at each step."""
         return (self.output / REQUEST_NAME).exists()
 
-    def take_request(self, events: Events, *, step: int) -> dict[str, Any] | None:
+    def take_request(
+        self, events: Events, *, step: int, check: Callable[[Swap], None]
+    ) -> dict[str, Any] | None:
         """Read the request; the first rank calls it. What cannot be meant is put aside and noted.
+
+        Args:
+            events: Of the run.
+            step: Updates that were made.
+            check: Raises where the run cannot make the swap.
 
         Returns:
             The swap as JSON; None where it was refused.
@@ -138,14 +125,17 @@ class SwapQueue:
                 )
             if swap.at is not None and swap.at < step:
                 raise ContractError(f"is for step {swap.at}, the run is at {step}")
-        except (OSError, ValueError, KeyError, TypeError, ContractError) as error:
+            check(swap)
+        except (OSError, ValueError, KeyError, TypeError, PipelineError) as error:
             logger.warning("%s: %s; the run goes on without it", path, error)
-            events.append("swap_refused", step=step, reason=str(error))
+            events.append(REFUSED, step=step, reason=str(error))
             path.replace(self.output / REFUSED_NAME)
             return None
-        path.unlink()
         at = step if swap.at is None else swap.at
-        return {**asdict(swap), "at": at}
+        accepted = replace(swap, at=at)
+        events.append(ACCEPTED, step=step, sha=accepted.sha256, **accepted.body())
+        path.unlink()  # from here on its event holds it, also for a run that is killed before its step
+        return accepted.body()
 
     def add(self, body: dict[str, Any]) -> None:
         """Queue a swap that all ranks know."""
@@ -155,32 +145,76 @@ class SwapQueue:
         """Whether a swap is to be made before this step."""
         return bool(self.pending) and (self.pending[0].at or 0) <= step
 
-    def make(self, settings: TrainSettings, events: Events, *, step: int) -> TrainSettings:
-        """The settings from this step on; each swap is noted."""
+    def make(self, settings: TrainSettings, events: Events, moment: Moment) -> TrainSettings:
+        """The settings from this moment on; each swap is noted."""
+        step = moment.step
         while self.is_due(step):
             swap = self.pending.pop(0)
             try:
-                found = with_swap(settings, swap.overrides)
+                found = with_swap(settings, swap.overrides, moment, blend_steps=swap.blend_steps)
             except SettingsError as error:
                 logger.warning("the swap at step %d is refused: %s", step, error)
-                events.append("swap_refused", step=step, reason=str(error))
+                events.append(REFUSED, step=step, reason=str(error), sha=swap.sha256)
                 continue
             is_fresh = found.optimizer.name != settings.optimizer.name
-            is_known = any(
-                one["kind"] == SWAP and one["sha"] == swap.sha256 for one in events.events
-            )
-            if not is_known:
-                events.append(
-                    SWAP, step=step, overrides=list(swap.overrides), sha=swap.sha256, run=swap.run,
-                    at=swap.at, rewarm_steps=swap.rewarm_steps, fresh_optimizer=is_fresh,
-                )  # fmt: skip
+            noted = {
+                **swap.body(), "sha": swap.sha256, "fresh_optimizer": is_fresh,
+                "tokens": moment.tokens, "activation": moment.activation,
+            }  # fmt: skip
+            # A run that went back further meets it again, where batches were jumped over at other tokens.
+            if not any(
+                one["kind"] == SWAP
+                and (one["sha"], one.get("tokens")) == (swap.sha256, moment.tokens)
+                for one in events.events
+            ):
+                events.append(SWAP, step=step, **noted)
             logger.info("step %d: swapped %s", step, ", ".join(swap.overrides))
             settings = found
+            self.made_at.append(step)
+        return settings
+
+    def has_made_after(self, step: int) -> bool:
+        """Whether the settings are those after a swap that a run at this step has not met yet."""
+        return any(made > step for made in self.made_at)
+
+    def replay(
+        self, settings: TrainSettings, events: Sequence[Event], *, step: int
+    ) -> TrainSettings:
+        """The settings of a run at a step, from its recipe and its events; what comes later is queued.
+
+        Args:
+            settings: The recipe.
+            events: `swaps_of_run`.
+            step: Updates that were made.
+        """
+        self.pending, self.made_at = [], []
+        made = {event["sha"]: event for event in events if event["kind"] == SWAP}
+        for event in sorted(made.values(), key=lambda one: one["step"]):
+            if event["step"] <= step:
+                settings = with_made_swap(settings, event)
+                self.made_at.append(event["step"])
+        settled = {event["sha"] for event in events if event["kind"] == REFUSED and "sha" in event}
+        settled |= {sha for sha, event in made.items() if event["step"] <= step}
+        asked = {event["sha"]: event for event in events if event["kind"] in (ACCEPTED, SWAP)}
+        for sha, event in asked.items():
+            if sha not in settled:
+                self.add(
+                    {**event, "at": event["at"] if event["kind"] == ACCEPTED else event["step"]}
+                )
         return settings
 
 
 def swaps_of_run(output: Path) -> list[Event]:
-    """The swaps that a run has made, by its events."""
+    """What the events of a run say of swaps: those that were accepted, made and refused."""
     path = output / EVENTS_NAME
     events = read_events(path) if path.is_file() else []
-    return [event for event in events if event["kind"] == SWAP]
+    return [event for event in events if event["kind"] in (ACCEPTED, SWAP, REFUSED)]
+
+
+def with_made_swap(settings: TrainSettings, event: Event) -> TrainSettings:
+    """The settings after a swap that an event tells of."""
+    moment = Moment(
+        step=event["step"], tokens=event.get("tokens") or 0, activation=event.get("activation")
+    )
+    blend_steps = event.get("blend_steps", 0)
+    return with_swap(settings, event["overrides"], moment, blend_steps=blend_steps)

@@ -151,6 +151,7 @@ class Trainer:
         has_request: Whether this rank sees a request for other settings.
         take_over: Goes on without a lost rank; None: the step fails.
         check: Looks for wrong bits before gradients are added, with the factor of each loss; None: nobody does.
+        before_step: Prepares the model for a step, where it is not the same in every one.
         step: The next step to do.
     """
 
@@ -168,6 +169,7 @@ class Trainer:
     has_request: Callable[[], bool] = lambda: False
     take_over: TakesOver | None = None
     check: Callable[[StepSpan, float], None] | None = None
+    before_step: Callable[[int], None] = lambda step: None
     step: int = 0
 
     def take_course(self, interventions: Interventions) -> None:
@@ -181,6 +183,7 @@ class Trainer:
         """Do one optimizer step on the global batch of `step`."""
         started = time.perf_counter()
         span = self.plan.span(self.step)
+        self.before_step(self.step)
         rate = learning_rate(self.plan.progress(self.step), self.schedule)
         rate *= self.interventions.rate_factor(self.step)
         for group in self.optimizer.param_groups:

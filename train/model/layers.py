@@ -5,6 +5,8 @@ Shapes: B rows, T tokens, D width, N heads, K heads of keys and values, H head w
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -144,12 +146,28 @@ class Attention(nn.Module):
         return heads.transpose(1, 2)
 
 
+@dataclass
+class Mixture:
+    """What all MLPs of a model look at while another activation gives way (train/model/blend.py).
+
+    Attributes:
+        before: The activation that gives way.
+        share: Of the new one, as a tensor without dimensions, so that a compiled model stays the same.
+        is_done: Whether the new one is alone.
+    """
+
+    before: str
+    share: Tensor
+    is_done: bool = False
+
+
 class MLP(nn.Module):
     """Two matrices with an activation between; a gated MLP multiplies two projections first."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.activation = config.activation
+        self.mixture: Mixture | None = None
         self.up = nn.Linear(config.width, config.mlp_width, bias=config.bias)
         self.gate: nn.Linear | None = None
         if config.is_gated:
@@ -158,16 +176,28 @@ class MLP(nn.Module):
 
     def forward(self, x_BTD: Tensor) -> Tensor:
         if self.gate is not None:
-            gate = self.gate(x_BTD)
-            active = (
-                F.silu(gate) if self.activation == "swiglu" else F.gelu(gate, approximate="tanh")
-            )
-            return self.down(active * self.up(x_BTD))  # type: ignore[no-any-return]
-        hidden = self.up(x_BTD)
-        if self.activation == "relu":
-            return self.down(F.relu(hidden))  # type: ignore[no-any-return]
-        approximate = "tanh" if self.activation == "gelu_tanh" else "none"
-        return self.down(F.gelu(hidden, approximate=approximate))  # type: ignore[no-any-return]
+            return self.down(self._active(self.gate(x_BTD)) * self.up(x_BTD))  # type: ignore[no-any-return]
+        return self.down(self._active(self.up(x_BTD)))  # type: ignore[no-any-return]
+
+    def _active(self, hidden_BTH: Tensor) -> Tensor:
+        now, mixture = activate(self.activation, hidden_BTH), self.mixture
+        if mixture is None or mixture.is_done:
+            return now
+        before = activate(mixture.before, hidden_BTH)
+        return before * (1 - mixture.share) + now * mixture.share
+
+
+def activate(name: str, hidden: Tensor) -> Tensor:
+    """The activation of a name, value by value; of a gated MLP, that of its gate."""
+    match name:
+        case "relu":
+            return F.relu(hidden)
+        case "swiglu":
+            return F.silu(hidden)
+        case "gelu":
+            return F.gelu(hidden)
+        case _:
+            return F.gelu(hidden, approximate="tanh")
 
 
 def weighted_part(part: Tensor, weight: float) -> Tensor:

@@ -24,7 +24,8 @@ from train.distributed.world import World
 from train.loop import open_run as open_module
 from train.loop.replay import open_replay
 from train.loop.run import pretrain
-from train.loop.swaps import REFUSED_NAME, REQUEST_NAME, Swap, run_of, with_swap, write_request
+from train.loop.swap_settings import Moment, with_swap
+from train.loop.swaps import REFUSED_NAME, REQUEST_NAME, Swap, run_of, write_request
 from train.report.events import read_events
 
 ALONE = World(rank=0, size=1, device=torch.device("cpu"))
@@ -39,9 +40,14 @@ def start(data: str, output: str, count: int = 100) -> None:
         pretrain(config, stop_flag=partial(StopAfter, count))
 
 
-def ask(run: Path, at: int | None, *overrides: str, rewarm_steps: int = 0) -> None:
+def ask(
+    run: Path, at: int | None, *overrides: str, rewarm_steps: int = 0, blend_steps: int = 0
+) -> None:
     name = run_of(read_events(run / "events.jsonl"))
-    write_request(run, Swap(at=at, overrides=overrides, rewarm_steps=rewarm_steps, run=name))
+    swap = Swap(
+        at=at, overrides=overrides, rewarm_steps=rewarm_steps, run=name, blend_steps=blend_steps
+    )
+    write_request(run, swap)
 
 
 def kinds(run: Path) -> list[str]:
@@ -142,7 +148,9 @@ def test_a_request_that_cannot_be_meant_is_put_aside_and_the_run_goes_on(
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("batch.sequences=4", "batch.sequences: cannot be swapped while a run goes on"),
+        ("batch.microbatch=4", "batch.microbatch: cannot be swapped while a run goes on"),
+        ("batch.sequences=none", "batch.changes.0.sequences"),
+        ("model.activation=swiglu", "relu is not gated, swiglu is gated: they have other weights"),
         ("schedule.paek_lr=1", "did you mean 'peak_lr'"),
         ("optimizer.name=sgd", "give schedule.peak_lr too"),
     ],
@@ -151,7 +159,7 @@ def test_what_cannot_be_swapped_is_refused_before_it_is_asked_for(
     tmp_path: Path, override: str, message: str
 ) -> None:
     with pytest.raises(SettingsError, match=message):
-        with_swap(settings(tmp_path, tmp_path), [override])
+        with_swap(settings(tmp_path, tmp_path), [override], Moment(step=2, activation="relu"))
 
 
 def test_the_command_asks_with_a_warm_up_for_another_optimizer(
