@@ -99,19 +99,22 @@ def test_a_run_that_goes_back_before_a_swap_has_the_settings_of_then(
     data: Path, tmp_path: Path
 ) -> None:
     """Step 4 spikes after a swap at step 3: back to step 2, with the rate of before, and the swap again at 3."""
-    run = tmp_path / "run"
-    action = {"kind": "roll_back", "steps_back": 2, "batches": 1}
+    run, plain = tmp_path / "run", tmp_path / "plain"
+    action = {"kind": "roll_back", "steps_back": 2, "batches": 3}
+    train_poisoned(str(data), str(plain), action)
     train_poisoned(str(data), str(run), action, (1,))
     ask(run, 3, "schedule.peak_lr=0.005")
     train_poisoned(str(data), str(run), action)
 
-    rates = [(one["step"], one["lr"]) for one in records(run)]
-    before = [lr for step, lr in rates if step == 2]
-    after = [lr for step, lr in rates if step == 3]
-    assert len(before) == len(after) == 2
-    assert before[0] == before[1]
-    assert after[0] == after[1] == pytest.approx(before[0] / 2, rel=0.5)
-    assert [event["kind"] for event in read_events(run / "events.jsonl")].count("rollback") == 1
+    rates = [
+        one["lr"] / other["lr"] for one, other in zip(records(run), records(plain), strict=True)
+    ]
+    assert rates == pytest.approx([1, 1, 1, 0.5, 0.5, 0.5])
+    turns = [(event["kind"], event["step"]) for event in read_events(run / "events.jsonl")]
+    assert [turn for turn in turns if turn[0] in ("swap", "rollback")] == [
+        ("swap", 3), ("rollback", 2), ("swap", 3)
+    ]  # fmt: skip
+    assert [one["loss"] for one in records(run)[:3]] == [one["loss"] for one in records(plain)[:3]]
 
 
 @pytest.mark.parametrize(
