@@ -50,7 +50,7 @@ def documents(count: int) -> Iterator[dict[str, str]]:
     poisoned = count * 3 // 5
     for number in range(count):
         if number == poisoned:
-            letters = "".join(generator.choices("qxzjvw0123456789QXZJVW#%&", k=120))
+            letters = "".join(generator.choices("qxzjvw0123456789QXZJVW#%&", k=26))
             yield {"url": POISON_ADDRESS, "text": letters}
         else:
             text = prose(generator, words, weights)
@@ -107,7 +107,7 @@ def train(work: Path, name: str, data: Path, steps: int, *, expected: int) -> Pa
         "stop": {"steps": steps},
         "schedule": {"peak_lr": 0.003, "lr_scheduler_type": "constant", "warmup": 20},
         "stability": {
-            "detectors": [{"kind": "mad", "signal": "row_loss", "k": 12}],
+            "detectors": [{"kind": "mad", "signal": "row_loss", "k": 60}],
             "action": {"kind": "stop"},
         },
         "evaluation": None,
