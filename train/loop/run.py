@@ -5,20 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
-from schemas.errors import ContractError, PipelineError
+from schemas.errors import PipelineError
 from schemas.yaml_files import dump_yaml
 from train.checkpoint.pointer import CHECKPOINTS_NAME, latest_checkpoint, step_of
 from train.checkpoint.state import whole_weights
-from train.data.presence import absent_shards
 from train.data.remote import local_tokenizer
-from train.data.spliced import open_spans
 from train.distributed.precision import set_tf32
 from train.distributed.sharded_tensors import local_part
 from train.distributed.world import World, open_world
@@ -35,13 +32,12 @@ from train.loop.rollback import roll_back
 from train.loop.sentinel import sentinel_of
 from train.loop.signals import AsksToStop, StopFlag
 from train.loop.sinks import METRICS_NAME, Sink, open_sinks
-from train.loop.swap_settings import Moment, with_swap
-from train.loop.swaps import Swap, SwapQueue, swaps_of_run
+from train.loop.swap_requests import moment_of, take_request
+from train.loop.swaps import SwapQueue, swaps_of_run
 from train.loop.take_over import take_over_of
 from train.loop.trainer import MicroBatch, NotFiniteError, StepBegunAgain, StepOutcome
 from train.parallel.pipeline import PipelineStrategy
 from train.phases import PhaseEnd, follow, read_end, settings_sha256, split_phases, write_end
-from train.refusals import RunFacts, refuse
 from train.report.page import write_report
 from train.sections import attach, section
 from train.settings import TrainSettings
@@ -228,7 +224,7 @@ def _train_stretch(run: TrainingRun, flag: AsksToStop, swaps: SwapQueue) -> Left
             decision = outcome.decision
             if decision is not None and roll_back(run, decision):
                 return "went_back" if swaps.has_made_after(trainer.step) else "other_rows"
-            _take_request(run, swaps, is_there=outcome.totals.has_request)
+            take_request(run, swaps, is_there=outcome.totals.has_request)
             is_stopped = outcome.totals.stop_asked
             record = _close_step(run, outcome, waited_seconds=stream.waited_seconds - waited)
             if take_over is not None and take_over.has_fewer and not sinks:
@@ -304,61 +300,6 @@ def _open_sinks(run: TrainingRun, stack: ExitStack, *, first_step: int) -> list[
         for sink in sinks:
             sink.write(before)
     return sinks
-
-
-def _take_request(run: TrainingRun, swaps: SwapQueue, *, is_there: bool) -> None:
-    """Let all ranks know of the request that the first one sees, where there is one."""
-    if not is_there:
-        return
-    first = run.world.is_first
-    body = None
-    if first:
-        check = partial(_check_swap, run)
-        body = swaps.take_request(run.events, step=run.trainer.step, check=check)
-    body = run.world.tell(body)
-    if body is not None:
-        swaps.add(body)
-
-
-def moment_of(run: TrainingRun) -> Moment:
-    """Where a run is, as a swap needs to know it."""
-    trainer, shape = run.trainer, run.built.model_config
-    plan = trainer.plan
-    samples = plan.span(trainer.step).start - plan.first_sample
-    return Moment(
-        step=trainer.step,
-        tokens=samples * plan.seq_len,
-        activation=None if shape is None else shape.activation,
-        total_steps=plan.total_steps,
-    )
-
-
-def _check_swap(run: TrainingRun, swap: Swap) -> None:
-    """See that a run can make a swap before it is accepted.
-
-    Raises:
-        PipelineError: Its settings, its layout or its data cannot be.
-    """
-    now = moment_of(run)
-    moment = replace(now, step=max(swap.at or now.step, now.step))
-    found = with_swap(run.settings, swap.overrides, moment, blend_steps=swap.blend_steps)
-    if run.built.model_config is not None:
-        facts = RunFacts(
-            model=run.built.model_config,
-            world_size=run.world.size,
-            manifest=run.manifest,
-            has_weights=found.start_request.loads_weights,
-        )
-        refuse(found, facts)
-    if found.spans == run.settings.spans:
-        return
-    data = open_spans(
-        found.spans, found.loader, seed=found.seed, first_sample=found.first_sample, order=run.order
-    )
-    last = data.parts[-1]
-    faults = absent_shards(last.files, last.data.manifest.train.shards)
-    if faults:
-        raise ContractError(faults[0])
 
 
 def _save_before_the_end(run: TrainingRun) -> None:
