@@ -16,7 +16,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -77,16 +77,23 @@ def refine(work: Path, name: str, **changes: Any) -> Path:
         path = work / f"{name}.yaml"
         path.write_text(json.dumps(recipe), encoding="utf-8")
         environment = {"JAVA_HOME": str(find_java().home), "SPARK_LOCAL_IP": "127.0.0.1"}
-        call([sys.executable, "-m", "jobs.refine", "--recipe", str(path)], **environment)
+        call([sys.executable, "-m", "jobs.refine", "--recipe", str(path)], environment=environment)
     return output / "dataset"
 
 
-def call(command: list[str], *, expected: int = 0, **environment: str) -> str:
+def call(
+    command: list[str], *, expected: int = 0, environment: Mapping[str, str] | None = None
+) -> str:
     """Run a program to its end; what it printed."""
     done = subprocess.run(
         command,
         cwd=ROOT,
-        env={"OMP_NUM_THREADS": "1", **os.environ, **environment, "PYTHONPATH": str(ROOT)},
+        env={
+            "OMP_NUM_THREADS": "1",
+            **os.environ,
+            **(environment or {}),
+            "PYTHONPATH": str(ROOT),
+        },
         capture_output=True,
         text=True,
         check=False,

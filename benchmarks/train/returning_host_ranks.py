@@ -1,4 +1,9 @@
-"""Ranks for `returning_host`: `python -m train supervise` whose steps last a little, and whose host may die in one."""
+"""The agent of a run whose steps last a little, and whose host dies in one where the file that CHAOS_PLAN names says so.
+
+    python -m benchmarks.train.returning_host_ranks AGENT_ARGUMENTS
+
+is `python -m train supervise` for `benchmarks.train.returning_host`, which starts it.
+"""
 
 from __future__ import annotations
 

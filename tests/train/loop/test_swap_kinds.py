@@ -16,9 +16,12 @@ from tests.train.loop.test_resume import settings, weights
 from tests.train.loop.test_spikes import records
 from tests.train.loop.test_spikes import train as train_poisoned
 from tests.train.loop.test_swaps import ALONE, ask, kinds, start
+from train.loop.interventions import Interventions
+from train.loop.open_run import open_run
 from train.loop.plan import RunPlan
 from train.loop.replay import open_replay
 from train.loop.run import pretrain
+from train.loop.swap_requests import moment_of
 from train.loop.swap_settings import Moment, with_swap
 from train.loop.swaps import swaps_of_run
 from train.model.blend import ActivationBlend
@@ -157,6 +160,17 @@ def test_a_mixture_leaves_the_ranges_of_both_in_the_certificate(data: Path, tmp_
     assert len({one["root"] for one in body["manifests"]}) == 2
     (event,) = [e for e in read_events(run / "events.jsonl") if e["kind"] == "swap"]
     assert (event["step"], event["tokens"]) == (SWAP_STEP, 36 * 16)
+
+
+def test_the_moment_of_a_run_counts_what_was_jumped_over(data: Path, tmp_path: Path) -> None:
+    run = open_run(real(data, tmp_path / "run"), ALONE)
+    skip = run.trainer.plan.skip_batches(1, 2)
+    run.trainer.take_course(Interventions(skips=(skip,)))
+    run.trainer.step = 3
+
+    assert moment_of(run) == Moment(
+        step=3, tokens=5 * 12 * 16, activation="gelu_tanh", total_steps=6
+    )
 
 
 def plan(batch: dict[str, Any], **stop: int) -> RunPlan:
