@@ -310,20 +310,25 @@ class RunCheckpoints:
         """
         consumed, step = int(state["consumed_samples"]), int(state["step"])
         before = dict.fromkeys(_OF_SPANS, consumed) | {"batch_changes": step}
-        here = {**self.identity, "model": self._model_at(step)}
         expected, found = (
             {**one, **{key: _read_before(one[key], to) for key, to in before.items() if key in one}}
-            for one in (here, {"spans": [], "batch_changes": [], **state["identity"]})
+            for one in (
+                self._identity_at(step),
+                {"spans": [], "batch_changes": [], **state["identity"]},
+            )
         )
         accepted = self.store.config.accept_changes
         return refuse_other_run(path, {**state, "identity": found}, expected, accepted=accepted)
 
-    def _model_at(self, step: int) -> dict[str, Any]:
-        """The model's fields after so many updates: before a swap it had another activation."""
-        model, blend = self.identity["model"], self.recipe.get("activation_blend")
+    def _identity_at(self, step: int) -> dict[str, Any]:
+        """What the run was after so many updates: before a swap it had another activation."""
+        blend = self.recipe.get("activation_blend")
         if blend is None or step > blend["from_step"]:
-            return model  # type: ignore[no-any-return]
-        return {**model, "activation": blend["before"]}
+            return self.identity
+        return {
+            **self.identity,
+            "model": {**self.identity["model"], "activation": blend["before"]},
+        }
 
     def _load(self, path: Path, state: dict[str, Any]) -> None:
         """Fill the step, the model, the optimizer and, where there are some, momenta and scale."""
