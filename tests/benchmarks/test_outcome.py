@@ -28,9 +28,10 @@ from refinery.recipe import RefineSettings
 from refinery.vocabulary.config import VocabularyConfig
 from refinery.vocabulary.train.byte_level_bpe import train_bpe, write_tokenizer
 from schemas.settings import parse_settings
+from train.statistics.paired import NOT_TOLD_APART
 from train.studies.claims import AskedToStopError
 from train.studies.outcome import Documents
-from train.studies.verdicts import BETTER, NOT_TOLD_APART
+from train.studies.verdicts import BETTER
 
 WORDS = [f"{a}{b}{c}" for a in "bdfglmnprst" for b in "aeiou" for c in ("n", "sk", "l", "m")]
 
