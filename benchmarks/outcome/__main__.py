@@ -24,6 +24,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from benchmarks.outcome.arms import Work, arm_facts, build_arms
+from benchmarks.outcome.contamination import RECORD as DOSES_RECORD
 from benchmarks.outcome.page import write_page
 from benchmarks.outcome.runs import FACTS, RECORD, known_kinds, read_facts, run_outcome, write_facts
 from benchmarks.outcome.studies import STUDIES, OutcomeStudy
@@ -53,7 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(table_text(study, read_records(RECORD)))
     elif args.action == "page":
         html = work.folder / "outcome.html"
-        print(write_page(read_records(RECORD), read_facts(), html=html), html)
+        print(
+            write_page(read_records(RECORD), read_facts(), read_records(DOSES_RECORD), html=html),
+            html,
+        )
     else:
         return _train(chosen, work, args.most_runs)
     return 0

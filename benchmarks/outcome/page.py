@@ -8,12 +8,21 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from benchmarks.outcome.contamination import (
+    CUT,
+    DOSES,
+    ITEMS,
+    PAIRS,
+    PLANTED,
+    responses,
+)
+from benchmarks.outcome.contamination import FIGURES as DOSE_FIGURES
 from benchmarks.outcome.studies import STUDIES, OutcomeStudy
 from benchmarks.outcome.tables import OutcomeTable, outcome_table
 from benchmarks.record import ROOT
 from benchmarks.train.founding.tables import NOT_RUN, ArmLine
 from benchmarks.train.run_records import Records
-from pages.charts import Dots, Intervals, interval_chart
+from pages.charts import Dots, Intervals, LineChart, Series, interval_chart, line_chart
 from pages.frame import Page, PageSection
 from pages.tables import escaped, table
 from train.statistics.paired import NOT_TOLD_APART
@@ -33,6 +42,8 @@ HEAD = (
     "seeds",
     "passes",
 )
+DOSE_QUESTION = "What do copies of a benchmark's items in the training text buy?"
+DOSE_HEAD = ("figure", "copies", "planted", "after our search cut what it found")
 _INTRODUCTION = """# Does refining help?
 
 Made from [recorded runs](../benchmarks/results/outcome.jsonl) by `python -m benchmarks.outcome page`; no figure or verdict is written by hand.
@@ -78,21 +89,22 @@ python -m benchmarks.outcome page
 """
 
 
-def write_page(records: Records, facts: Mapping[str, Any], *, html: Path) -> Path:
+def write_page(records: Records, facts: Mapping[str, Any], planted: Records, *, html: Path) -> Path:
     """Write docs/outcome.md and the page in HTML.
 
     Args:
         records: The runs that are done.
         facts: What `arms` wrote of the corpus and the arms; empty where it has not run.
+        planted: The runs with planted benchmark items that are done.
         html: File of the page.
     """
-    PAGE.write_text(markdown(records, facts), encoding="utf-8")
+    PAGE.write_text(markdown(records, facts, planted), encoding="utf-8")
     html.parent.mkdir(parents=True, exist_ok=True)
-    html.write_text(render(records, facts), encoding="utf-8")
+    html.write_text(render(records, facts, planted), encoding="utf-8")
     return PAGE
 
 
-def markdown(records: Records, facts: Mapping[str, Any]) -> str:
+def markdown(records: Records, facts: Mapping[str, Any], planted: Records) -> str:
     """The text of docs/outcome.md."""
     parts = [_INTRODUCTION, *_corpus(facts)]
     for study in STUDIES:
@@ -101,7 +113,35 @@ def markdown(records: Records, facts: Mapping[str, Any]) -> str:
         if any(line.by_seed for line in whole.lines):
             parts += _rows(HEAD, _cells(study, whole, facts))
             parts += _by_kind(study, records, facts)
+    parts.append(f"## {DOSE_QUESTION}\n\n{dose_sentence(planted)}\n\n")
+    if rows := list(_dose_rows(planted)):
+        parts += _rows(DOSE_HEAD, rows)
     return "".join([*parts, _AGAIN])
+
+
+def dose_sentence(planted: Records) -> str:
+    """What the runs with planted items are, and how many there are."""
+    done = sum(run.state == "done" for run in planted.runs.values())
+    hours = sum(run.cpu_seconds for run in planted.runs.values()) / 3600
+    return (
+        f"{ITEMS} questions of ARC-Easy, planted 0, 1, 2, 4 or 8 times with their answers; each figure is held against "
+        f"questions without a copy in the same run, for the form alone is learnt as well. {done} of {2 * PAIRS} runs, "
+        f"{hours:.2f} CPU hours; intervals over pairs of runs."
+    )
+
+
+def _dose_rows(planted: Records) -> Iterator[list[str]]:
+    found = {arm: responses(planted, arm) for arm in (PLANTED, CUT)}
+    for figure, name in DOSE_FIGURES.items():
+        for dose in DOSES[1:]:
+            cells = [name, str(dose)]
+            for by_figure in found.values():
+                one = by_figure[figure][dose] if by_figure else None
+                value = "" if one is None else f"{one.value:+.4f}"
+                has_ends = one is not None and math.isfinite(one.low)
+                cells.append(f"{value} ({one.low:+.4f} to {one.high:+.4f})" if one and has_ends else value)  # fmt: skip
+            if any(found.values()):
+                yield cells
 
 
 def sentence(study: OutcomeStudy, found: OutcomeTable, records: Records) -> str:
@@ -219,7 +259,7 @@ def _rows(
     yield "\n"
 
 
-def render(records: Records, facts: Mapping[str, Any]) -> str:
+def render(records: Records, facts: Mapping[str, Any], planted: Records) -> str:
     """The HTML: the verdicts first, then a table and a chart for each study, and what each decision removes."""
     kinds = facts.get("evaluation", {})
     found = {study.name: outcome_table(study, records, kinds) for study in STUDIES}
@@ -230,7 +270,7 @@ def render(records: Records, facts: Mapping[str, Any]) -> str:
     )
     sections = [
         PageSection(
-            key=study.name, title=study.question, body=_section(study, found[study.name], records, facts)
+            key=study.name, title=study.title, body=_section(study, found[study.name], records, facts)
         )
         for study in STUDIES
     ]  # fmt: skip
@@ -240,6 +280,7 @@ def render(records: Records, facts: Mapping[str, Any]) -> str:
         head=f"<ul class=verdicts>{verdicts}</ul>",
         sections=[
             *sections,
+            PageSection(key="doses", title="Dose and response", body=_doses(planted)),
             PageSection(key="arms", title="What each arm keeps", body=_arms(facts)),
         ],
         footer="<p>The same as text, with what is not fair and how to repeat it: docs/outcome.md.</p>",
@@ -279,6 +320,38 @@ def _section(
     )
     rows = (escaped(row) for row in _cells(study, found, facts))
     return notice + chart + table(f"Arms, {study.arms[0]} the reference", HEAD, rows, pinned=True)
+
+
+def _doses(planted: Records) -> str:
+    """The table of planted items, and a curve of each figure over the copies, for both runs of the pairs."""
+    notice = f'<p class="notice">{escape(dose_sentence(planted))}</p>'
+    found = {arm: responses(planted, arm) for arm in (PLANTED, CUT)}
+    if not any(found.values()):
+        return notice
+    charts = [
+        line_chart(
+            LineChart(
+                title=f"{name}: with copies minus without",
+                unit="over copies in the training text; dashed: ends of the intervals",
+                series=[
+                    Series(
+                        name=arm if end == "value" else f"{arm}, {end} end",
+                        x={"copies": [0.0, *map(float, by_figure[figure])]},
+                        y=[0.0, *(getattr(one, end) for one in by_figure[figure].values())],
+                        colour=number,
+                        dashed=end != "value",
+                        markers=end == "value",
+                    )
+                    for number, (arm, by_figure) in enumerate(found.items())
+                    if by_figure
+                    for end in ("value", "low", "high")
+                ],
+            )
+        )
+        for figure, name in DOSE_FIGURES.items()
+    ]
+    rows = map(escaped, _dose_rows(planted))
+    return notice + "".join(charts) + table("Dose and response", DOSE_HEAD, rows, pinned=True)
 
 
 def _end(line: ArmLine, name: str) -> float | None:

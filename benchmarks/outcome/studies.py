@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from benchmarks.outcome.arms import ALL_TEXT, DATATROVE, OURS, RAW, SOFT, WITHOUT, Work
@@ -53,6 +54,7 @@ class OutcomeStudy:
     """One table.
 
     Attributes:
+        title: In a page's navigation.
         question: As people ask it.
         arms: The reference first.
         recipe: Of all runs, but for the data.
@@ -62,6 +64,7 @@ class OutcomeStudy:
     """
 
     name: str
+    title: str
     question: str
     arms: tuple[str, ...]
     recipe: Mapping[str, Any]
@@ -73,61 +76,80 @@ class OutcomeStudy:
 
 STUDIES = (
     OutcomeStudy(
-        name="pilot", question="How far do seeds differ, and does refined text differ more?",
+        name="pilot", title="Pilot", question="How far do seeds differ, and does refined text differ more?",
         arms=(RAW, OURS), recipe=SMALL, tokens=300_032, seeds=4, cpu_seconds=20,
     ),
     OutcomeStudy(
-        name="race", question="Does refined text train a better model than raw text and than datatrove's, at equal tokens?",
+        name="race", title="Race", question="Does refined text train a better model than raw text and than datatrove's, at equal tokens?",
         arms=(RAW, DATATROVE, OURS, ALL_TEXT, "without rules+language+dedup"), recipe=SMALL, tokens=3_000_320,
         seeds=8, cpu_seconds=160,
     ),
     OutcomeStudy(
-        name="race-1m", question="The same with a million parameters and five million tokens?",
+        name="race-1m", title="Race, a million parameters", question="The same with a million parameters and five million tokens?",
         arms=(RAW, DATATROVE, OURS), recipe=LARGER, tokens=5_000_192, seeds=5, cpu_seconds=560,
     ),
     OutcomeStudy(
-        name="race-t5", question="The same for a T5 that fills in spans?",
+        name="race-t5", title="Race, T5", question="The same for a T5 that fills in spans?",
         arms=(RAW, DATATROVE, OURS), recipe=T5, tokens=3_000_320, seeds=5, figure="heldout_loss", cpu_seconds=240,
     ),
     OutcomeStudy(
-        name="rules", question="Which of our decisions pays, at equal tokens?",
+        name="rules", title="Decisions", question="Which of our decisions pays, at equal tokens?",
         arms=(OURS, *WITHOUTS), recipe=SMALL, tokens=2_000_384, seeds=8, cpu_seconds=110,
     ),
     OutcomeStudy(
-        name="soft", question="Removing duplicates, keeping them, or giving the copied more copies?",
+        name="soft", title="Duplicates", question="Removing duplicates, keeping them, or giving the copied more copies?",
         arms=(OURS, "without dedup", *SOFT), recipe=SMALL, tokens=3_000_320, seeds=8, cpu_seconds=160,
     ),
 )  # fmt: skip
 
 
 def plan(study: OutcomeStudy, work: Work) -> StudyPlan:
-    """The study's runs; nothing is trained.
+    """The study's runs over the arms of a folder; nothing is trained.
 
     Raises:
         SettingsError: The arms cannot be compared.
         ContractError: An arm has no dataset yet.
     """
+    manifests = {arm: work.manifest(arm) for arm in study.arms}
+    return plan_over(study, manifests, evaluation=work.evaluation, folder=work.folder / "studies")
+
+
+def plan_over(
+    study: OutcomeStudy, manifests: Mapping[str, Path], *, evaluation: Path, folder: Path
+) -> StudyPlan:
+    """The same over datasets that are given.
+
+    Args:
+        study: Which one.
+        manifests: Folder of the dataset of each arm.
+        evaluation: Folder of the dataset whose held-out split judges all arms.
+        folder: Of all studies.
+
+    Raises:
+        SettingsError: The arms cannot be compared.
+        ContractError: A dataset is missing.
+    """
+    first, *others = study.arms
+    arms = [Arm(name=first, changes={})]
+    arms += [Arm(name=arm, changes={"manifest": str(manifests[arm])}) for arm in others]
     settings = parse_settings(
         StudySettings,
         {
             "question": study.question,
             "recipe": study.name,
-            "output": str(work.folder / "studies" / study.name),
+            "output": str(folder / study.name),
             "seeds": study.seeds,
             "budget": {"tokens": study.tokens},
-            "measure": {"figure": study.figure, "manifest": str(work.evaluation)},
+            "measure": {"figure": study.figure, "manifest": str(evaluation)},
             "pilot": None,
-            "arms": {arm: {"manifest": str(work.manifest(arm))} for arm in study.arms[1:]},
+            "arms": {arm.name: arm.changes for arm in arms[1:]},
         },
         where=study.name,
     )
-    first, *others = study.arms
-    data = {"evaluation": None, **study.recipe, "manifest": str(work.manifest(first))}
+    data = {"evaluation": None, **study.recipe, "manifest": str(manifests[first])}
     data["checkpoint"] = {**data["checkpoint"], "keep_last": 1, "export": False}
     data["metrics"] = {**data["metrics"], "tensorboard": False}
-    base = BaseRecipe(path=work.folder / f"{study.name}.yaml", data=data)
-    arms = [Arm(name=first, changes={})]
-    arms += [Arm(name=arm, changes={"manifest": str(work.manifest(arm))}) for arm in others]
+    base = BaseRecipe(path=folder / f"{study.name}.yaml", data=data)
     firsts = first_runs(settings, base, arms)
     measure = judged_by(settings.measure, firsts)
     sized = sized_arms(settings, firsts, None)
