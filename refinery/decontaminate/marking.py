@@ -21,7 +21,9 @@ from refinery.decontaminate.index_file import open_index
 from refinery.decontaminate.spans import joined_spans
 from refinery.tables import UnionRows, arrow_schema, union_ddl
 from refinery.text.batch import GROUP_CHARS, TextBatch, spans_of_groups
-from refinery.text.edits import Edit, EditMap, apply_edits, edits_of, merge_edits
+from refinery.text.edited import edited
+from refinery.text.edits import Edit, EditMap, edits_of, merge_edits
+from refinery.text.utf8 import Texts
 
 TABLES_WRITTEN = ("contamination", "edits")
 NGRAM_CHARS = 300
@@ -82,17 +84,16 @@ def _match_batches(
     mapped = index()
     schema = arrow_schema(MATCH_COLUMNS)
     for batch in batches:
-        originals = batch.column("text").to_pylist()
-        edits = [edits_of(spans) for spans in batch.column("spans").to_pylist()]
-        texts = [apply_edits(t, e) if e else t for t, e in zip(originals, edits, strict=True)]
+        originals, spans = batch.column("text"), batch.column("spans")
+        texts = list(edited(Texts.of_column(originals), spans).strings())
         rows = []
         for row, match in _matches(mapped, texts):
-            start, end = EditMap(edits[row]).to_original(match.start, match.end)
+            start, end = EditMap(edits_of(spans[row].as_py())).to_original(match.start, match.end)
             rows.append(
                 {
                     "doc_id": batch.column("doc_id")[row].as_py(),
                     "source": batch.column("source")[row].as_py(),
-                    "num_chars": len(originals[row]),
+                    "num_chars": len(originals[row].as_py()),
                     "item": match.item,
                     "gram": match.gram,
                     "start": start,

@@ -14,7 +14,8 @@ from pyspark.sql import functions as F
 from refinery.dedup.config import DedupConfig
 from refinery.dedup.signatures import ShingleSets, hash_bands, sign_sets
 from refinery.text.batch import GROUP_CHARS, TextBatch, spans_of_groups
-from refinery.text.edits import apply_edits, edits_of
+from refinery.text.edited import edited
+from refinery.text.utf8 import Texts
 
 SIGNED_COLUMNS = ("doc_id", "source", "text_sha256", "num_shingles", "bands", "shingles")
 SIGNED_DDL = (
@@ -49,10 +50,7 @@ def _sign_batches(
     batches: Iterator[pa.RecordBatch], *, config: DedupConfig
 ) -> Iterator[pa.RecordBatch]:
     for batch in batches:
-        texts = batch.column("text").to_pylist()
-        if batch.column("spans").null_count < len(texts):
-            spans = batch.column("spans").to_pylist()
-            texts = [apply_edits(t, edits_of(s)) for t, s in zip(texts, spans, strict=True)]
+        texts = list(edited(Texts.of_column(batch.column("text")), batch.column("spans")).strings())
         for span in spans_of_groups(texts, GROUP_CHARS):
             rows = batch.slice(span.start, span.stop - span.start)
             yield from _sign_texts(

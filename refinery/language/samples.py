@@ -7,9 +7,20 @@ import re
 import unicodedata
 
 import numpy as np
-from numpy.typing import NDArray
 
-from refinery.text.batch import CJK, KIND, LETTER, SMALL, SPACE, UPPER, WORD, class_table
+from refinery.compiled import kernel
+from refinery.text.batch import (
+    CJK,
+    KIND,
+    LETTER,
+    SMALL,
+    SPACE,
+    UPPER,
+    WORD,
+    Classes,
+    Codes,
+    class_table,
+)
 
 _LETTERS = re.compile(r"[^\W\d_]+(?:['’\u200c\u200d][^\W\d_]+)*")
 # Full-width letters, letters as symbols (bold, in circles), and small capitals of phonetics.
@@ -18,6 +29,9 @@ _STYLED = re.compile(
 )
 # Further on than this nothing is looked for that letters might be made of.
 _REACH = 5
+_ZERO, _NINE = ord("0"), ord("9")
+# What `count_kinds` counts, in its order.
+_IN_WORDS, _VISIBLE, _NUM_LETTERS, _CAPITALS, _SMALL_LETTERS = range(5)
 
 
 def sample_of(text: str, num_chars: int) -> str:
@@ -27,28 +41,43 @@ def sample_of(text: str, num_chars: int) -> str:
     taken, and from further on. Where most letters are capitals, it is in small letters.
     """
     sample = " ".join(text[:num_chars].split())
-    kinds = _classes(sample)
-    # Marks of Thai or Devanagari are no letters; with them, tokens are of the kinds WORD and CJK.
-    kind, codes = kinds & KIND, _codes(sample)
-    is_digit = (codes >= ord("0")) & (codes <= ord("9"))
-    in_words = ((kind == WORD) | (kind == CJK)) & ~is_digit
-    if 2 * np.count_nonzero(in_words) < np.count_nonzero(kind != SPACE):
+    counts = _counts(sample)
+    is_changed = 2 * counts[_IN_WORDS] < counts[_VISIBLE]
+    if is_changed:
         sample = " ".join(_LETTERS.findall(text[: _REACH * num_chars]))[:num_chars]
     if not sample.isascii() and _STYLED.search(sample):
         sample = sample.translate(_plain_letters())
-    kinds = _classes(sample)
-    if not np.any(kinds & LETTER):
+        is_changed = True
+    if is_changed:
+        counts = _counts(sample)
+    if not counts[_NUM_LETTERS]:
         return ""
-    num_capitals, num_small = (np.count_nonzero(kinds & bit) for bit in (UPPER, SMALL))
-    return sample.lower() if num_capitals > num_small else sample
+    return sample.lower() if counts[_CAPITALS] > counts[_SMALL_LETTERS] else sample
 
 
-def _classes(text: str) -> NDArray[np.uint8]:
-    return np.asarray(class_table().take(_codes(text)))
+def _counts(text: str) -> tuple[int, int, int, int, int]:
+    codes_C = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    return count_kinds(codes_C, class_table())
 
 
-def _codes(text: str) -> NDArray[np.uint32]:
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+@kernel
+def count_kinds(codes_C: Codes, classes: Classes) -> tuple[int, int, int, int, int]:
+    """How many code points of a text are in words and no digits, visible, letters, capitals and small letters.
+
+    Marks of Thai or Devanagari are no letters; with them, tokens are of the kinds WORD and CJK.
+    """
+    in_words = visible = letters = capitals = small = 0
+    for char in range(len(codes_C)):
+        code = codes_C[char]
+        found = classes[code] if code < len(classes) else np.uint8(0)
+        kind = found & KIND
+        is_digit = _ZERO <= code <= _NINE
+        in_words += (kind == WORD or kind == CJK) and not is_digit  # noqa: SIM109
+        visible += kind != SPACE
+        letters += found & LETTER != 0
+        capitals += found & UPPER != 0
+        small += found & SMALL != 0
+    return in_words, visible, letters, capitals, small
 
 
 @functools.cache

@@ -39,6 +39,8 @@ def edited(texts: Texts, edits: pa.ListArray) -> Texts:
     Raises:
         ValueError: An edit reaches beyond its text.
     """
+    if edits.null_count == len(edits):
+        return texts
     lengths = edits.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
     bounds_D = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     if not bounds_D[-1]:
