@@ -25,6 +25,7 @@ from train.evaluation.stored import StoredEvaluation
 from train.evaluation.task import GenerationTask
 from train.generation.config import GenerationConfig
 from train.generation.open_model import OpenModel, OpenWeights, open_weights, with_tokenizer
+from train.model.transformer import Transformer
 from train.objectives.config import ObjectiveConfig, parse_objective
 
 _OF_FAMILY = {"t5": "span_corruption", "bert": "masked"}
@@ -41,6 +42,9 @@ def evaluate_model(args: argparse.Namespace, path: Path, folder: Path) -> dict[s
     tasks = open_tasks(task_request(args))
     with open_world(timeout_seconds=600) as world:
         weights = open_weights(path)
+        if args.copy and not isinstance(weights.model, Transformer):
+            family = weights.source.config.family
+            raise SettingsError(f"--copy: {path} is a {family}; only decoders read left to right")
         weights.model.to(world.device)
         result: dict[str, Any] = {"checkpoint": str(weights.source.path)}
         manifest = files = None
@@ -59,12 +63,7 @@ def evaluate_model(args: argparse.Namespace, path: Path, folder: Path) -> dict[s
                 "heldout": heldout_with_intervals(weights, request, world),
             }
         if args.copy:
-            copied = copy_of_weights(weights, with_tokenizer(weights, args.tokenizer))
-            if copied is None:
-                raise SettingsError(
-                    f"--copy: {path} is a {weights.source.config.family}; only decoders read from left to right"
-                )
-            result["copy"] = copied
+            result["copy"] = copy_of_weights(weights, with_tokenizer(weights, args.tokenizer))
         if tasks:
             opened = with_tokenizer(weights, args.tokenizer)
             known = objective if weights.state is not None or args.objective else None

@@ -42,6 +42,7 @@ def render(recipes: Sequence[Recipe], rows: Sequence[Row]) -> str:
         PageSection(key="checkpoints", title="Over checkpoints", body=curves(models)),
         PageSection(key="clean", title="Whole and clean", body=parts.clean_subsets(models)),
         PageSection(key="heldout", title="Held-out split", body=parts.heldout(models)),
+        PageSection(key="copying", title="Copying", body=parts.copying(models)),
         PageSection(key="answers", title="Answers to read", body=parts.answers(recipes)),
         *_training(models),
     ]

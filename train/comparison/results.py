@@ -152,6 +152,7 @@ class Evaluation:
         name: What the model is called on a page.
         path: The JSON file.
         control: Tasks that the n-gram control was measured on.
+        copy: How much a decoder saves where a random string stands again; None where that was not asked.
     """
 
     name: str
@@ -159,6 +160,7 @@ class Evaluation:
     heldout: dict[str, Any] | None
     tasks: dict[str, EvaluatedTask]
     control: dict[str, EvaluatedTask]
+    copy: dict[str, Any] | None = None
 
 
 def read_evaluation(path: Path, name: str) -> Evaluation:
@@ -179,8 +181,8 @@ def read_evaluation(path: Path, name: str) -> Evaluation:
     at_checkpoints = file.parent / CHECKPOINT_TASKS
     if isinstance(found, dict) and "asked" not in found and at_checkpoints.is_file():
         # The run itself scored tasks at its end; `train evaluate` was not asked since.
-        last = at_checkpoints.read_text("utf-8").splitlines()[-1]
-        found |= {"asked": {}, "tasks": json.loads(last)["tasks"]}
+        last = json.loads(at_checkpoints.read_text("utf-8").splitlines()[-1])
+        found |= {"asked": {}, "tasks": last["tasks"], **last.get("probes", {})}
     if not isinstance(found, dict) or "asked" not in found:
         raise ContractError(
             f"{file}: no evaluation of tasks there, at most the held-out loss of the run's end; run "
@@ -193,6 +195,7 @@ def read_evaluation(path: Path, name: str) -> Evaluation:
         heldout=found.get("heldout"),
         tasks=_tasks(found.get("tasks", []), folder, file),
         control=_tasks(found.get("control", {}).get("tasks", []), folder, file),
+        copy=found.get("copy"),
     )
 
 

@@ -275,3 +275,18 @@ def heldout(models: Sequence[Evaluation]) -> str:
     ]  # fmt: skip
     head = ("model", "source", "loss", "bits per byte", "95 %", "labels", "documents")
     return table("Held-out split", head, map(escaped, rows), words=2) if rows else ""
+
+
+def copying(models: Sequence[Evaluation]) -> str:
+    """What a random string costs where it stands first and where it stands again, by model."""
+    rows = [
+        (
+            model.name, f"{model.copy['first']['value']:.3f}", f"{model.copy['second']['value']:.3f}",
+            f"{saved['value']:.3f}", f"{saved['low']:.3f} to {saved['high']:.3f}",
+        )
+        for model in models
+        if model.copy is not None and (saved := model.copy["saved"])
+    ]  # fmt: skip
+    head = ("model", "first", "again", "saved", "95 %")
+    caption = "Nats per token of random strings"
+    return table(caption, head, map(escaped, rows), words=1) if rows else ""

@@ -48,6 +48,25 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     )
 
 
+def test_held_out_figures_show_their_documents_and_what_a_decoder_copies(
+    folders: tuple[Path, Path],
+) -> None:
+    file = folders[0] / "evaluation.json"
+    row = {
+        "loss": 2.0, "bits_per_byte": 1.5, "bits_per_byte_interval": [1.25, 1.75], "labels": 90, "documents": 7,
+    }  # fmt: skip
+    saved = {"value": 0.5, "low": 0.25, "high": 0.75}
+    copied = {"first": {"value": 9.0}, "second": {"value": 8.5}, "saved": saved}
+    found = json.loads(file.read_text("utf-8"))
+    file.write_text(json.dumps({**found, "heldout": {**row, "sources": {}}, "copy": copied}))
+
+    page = render(read_recipes([[folders[0]]]), [])
+
+    assert "1.250 to 1.750" in page
+    assert "0.250 to 0.750" in page
+    assert '<section id="copying"' not in render(read_recipes([[folders[1]]]), [])
+
+
 def test_the_page_shows_every_part_and_runs_no_text(folders: tuple[Path, Path]) -> None:
     recipes = read_recipes([[folder] for folder in folders])
 
