@@ -12,6 +12,8 @@ from typing import Any
 from pages.tables import escaped, table
 from train.report.events import Event
 
+_OUTCOMES = {"more hosts": "it saved itself: the next attempt has more hosts"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class StepTimes:
@@ -106,6 +108,7 @@ def hosts_body(events: Sequence[Event]) -> str:
     """Hosts that were judged, ranks that were slow, and ranks whose rows others took over."""
     rows = [
         (
+            event["time"],
             str(event.get("host", "")),
             event["state"],
             "; ".join(event.get("evidence", [])),
@@ -115,6 +118,7 @@ def hosts_body(events: Sequence[Event]) -> str:
     ]
     rows += [
         (
+            event["time"],
             str(event["host"]),
             "slow" if event["is_slow"] else "no longer slow",
             f"rank {event['rank']}, {event['section']}, step {event['step']}: {event['seconds']} s a step, "
@@ -125,6 +129,7 @@ def hosts_body(events: Sequence[Event]) -> str:
     ]
     rows += [
         (
+            event["time"],
             str(lost["host"]),
             "a rank is lost",
             f"rank {lost['rank']}, {lost['section']} of step {lost['step']}: {event['reason']}; "
@@ -136,8 +141,13 @@ def hosts_body(events: Sequence[Event]) -> str:
     ]
     if not rows:
         return ""
-    head = ("host", "state", "evidence")
-    return table("Hosts and slow ranks", head, map(escaped, rows), ends_in_words=True)
+    head = ("at (UTC)", "host", "state", "evidence")
+    shown = [(_at(at), *words) for at, *words in sorted(rows, key=lambda row: row[0])]
+    return table("Hosts and slow ranks", head, map(escaped, shown), ends_in_words=True)
+
+
+def _at(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%m-%d %H:%M:%S")
 
 
 def lost_seconds(end: Event) -> float | None:
@@ -153,7 +163,7 @@ def lost_seconds(end: Event) -> float | None:
 
 
 def _row(begin: Event, end: Event | None) -> tuple[str, ...]:
-    began = datetime.fromtimestamp(begin["time"], UTC).strftime("%m-%d %H:%M:%S")
+    began = _at(begin["time"])
     number = str(begin["attempt"])
     if end is None:
         return (number, began, "", "", "", "", "", "it runs, or its supervisor was killed")
@@ -172,15 +182,18 @@ def _row(begin: Event, end: Event | None) -> tuple[str, ...]:
 
 def _reason(end: Event) -> str:
     if end.get("cause") is None:
-        return str(end["outcome"])
+        return _OUTCOMES.get(end["outcome"], str(end["outcome"]))
     first = end.get("first")
-    at = (
-        f"; rank {first['rank']} on {first['host']}, {first['section']} of step {first['step']}"
-        if first
-        else ""
-    )
+    at = f"; rank {first['rank']} on {first['host']}, {_position(first)}" if first else ""
     entity = f" ({end['entity']})" if end.get("entity") else ""
     return f"{end['cause']}: {end['reason']}{entity}{at}"
+
+
+def _position(first: Event) -> str:
+    """Where in the run a rank was; between two sections it is in that of the start again."""
+    if first["section"] != "start":
+        return f"{first['section']} of step {first['step']}"
+    return "its start" if first["step"] < 0 else f"between the sections of step {first['step']}"
 
 
 def _verdict(end: Event) -> str:

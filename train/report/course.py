@@ -53,8 +53,10 @@ def _turn(event: Event) -> tuple[str, str, str] | None:
             return "no return", "the update was left out", "there was no checkpoint to go to"
         case "swap":
             rewarm = event["rewarm_steps"]
-            climbs = f"the rate climbs for {rewarm:,} steps" if rewarm else "at once"
-            return "swap", ", ".join(event["overrides"]), climbs
+            slowly = [f"the rate climbs for {rewarm:,} steps"] if rewarm else []
+            if event.get("blend_steps"):
+                slowly.append(f"blended over {event['blend_steps']:,} steps")
+            return "swap", ", ".join(event["overrides"]), ", ".join(slowly) or "at once"
         case "swap_refused":
             return "swap refused", "the run went on without it", str(event["reason"])
         case "branch":

@@ -128,7 +128,7 @@ def judge(failures: Sequence[Failure], budget: RetryBudget, *, max_pause: float)
             left=0,
             # Another allocation may be luckier with what has no known position; the rest meets itself again.
             exit_code=EXIT_FAILED if rule == "general" else EXIT_NO_REQUEUE,
-            reason=f"{cause.meaning}: {count} times in a row, {allowed} are tried again ({rule})",
+            reason=f"{cause.meaning}: {count} times in a row; tried again: {allowed} ({rule})",
         )
     return Verdict(
         restarts=True,

@@ -59,18 +59,21 @@ def test_a_run_without_supervisor_has_no_attempts() -> None:
 def test_hosts_are_shown_with_their_evidence() -> None:
     body = hosts_body(
         [
-            {"kind": "host", "host": "b", "state": "excluded", "evidence": ["disk /x: full"]},
-            {"kind": "straggler", "host": "c", "rank": 3, "section": "step", "step": 9, "seconds": 2.0,
+            {"kind": "host", "time": 20.0, "host": "b", "state": "excluded", "evidence": ["disk /x: full"]},
+            {"kind": "straggler", "time": 10.0, "host": "c", "rank": 3, "section": "step", "step": 9, "seconds": 2.0,
              "relative": 0.5, "individual": 0.9, "is_slow": True},
         ]
     )  # fmt: skip
 
     assert "disk /x: full" in body
+    assert body.index("01-01 00:00:10") < body.index("01-01 00:00:20")  # as they happened
     assert "rank 3, step, step 9: 2.0 s a step, 0.50 of the fastest" in body
 
 
 def test_a_rank_whose_rows_others_took_over_is_shown() -> None:
     lost = {"rank": 1, "host": "d", "section": "reduce", "step": 7}
-    event = {"kind": "take_over", "reason": "a rank was killed", "ranks": [0, 2], "lost": [lost]}
+    event = {
+        "kind": "take_over", "time": 0.0, "reason": "a rank was killed", "ranks": [0, 2], "lost": [lost],
+    }  # fmt: skip
 
     assert "rank 1, reduce of step 7: a rank was killed; 2 ranks took over" in hosts_body([event])
