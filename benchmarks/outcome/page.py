@@ -17,6 +17,7 @@ from benchmarks.outcome.contamination import (
     responses,
 )
 from benchmarks.outcome.contamination import FIGURES as DOSE_FIGURES
+from benchmarks.outcome.runs import PAIR_TASKS
 from benchmarks.outcome.studies import STUDIES, OutcomeStudy
 from benchmarks.outcome.tables import OutcomeTable, outcome_table
 from benchmarks.record import ROOT
@@ -113,6 +114,7 @@ def markdown(records: Records, facts: Mapping[str, Any], planted: Records) -> st
         if any(line.by_seed for line in whole.lines):
             parts += _rows(HEAD, _cells(study, whole, facts))
             parts += _by_kind(study, records, facts)
+            parts += _pairs(study, records)
     parts.append(f"## {DOSE_QUESTION}\n\n{dose_sentence(planted)}\n\n")
     if rows := list(_dose_rows(planted)):
         parts += _rows(DOSE_HEAD, rows)
@@ -219,6 +221,28 @@ def _by_kind(study: OutcomeStudy, records: Records, facts: Mapping[str, Any]) ->
             cells.append(f"{value} {change} ({span})" if change else value)
         rows.append(cells)
     yield from _rows(("arm", *KINDS.values()), rows)
+
+
+def _pairs(study: OutcomeStudy, records: Records) -> Iterator[str]:
+    """Minimal pairs: the share whose good sentence is the likelier one, by language."""
+    tables = {name: outcome_table(study, records, {}, figure=name) for name in PAIR_TASKS}
+    if not any(line.by_seed for found in tables.values() for line in found.lines):
+        return
+    yield "Minimal pairs, share whose good sentence is the likelier one; more is better:\n\n"
+    rows = []
+    for number, arm in enumerate(study.arms):
+        cells = [arm]
+        for found in tables.values():
+            line = found.lines[number]
+            change, span, _ = _spans(line)
+            value = "" if math.isnan(line.value) else f"{line.value:.4f}"
+            cells += [
+                f"{value} {change} ({span})" if change else value,
+                line.verdict or "reference",
+            ]
+        rows.append(cells)
+    head = ("arm", *(cell for name in PAIR_TASKS for cell in (name, "verdict")))
+    yield from _rows(head, rows)
 
 
 def _corpus(facts: Mapping[str, Any]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.corpora.text_files import DATA
 from benchmarks.outcome.arms import Work
 from benchmarks.outcome.studies import OutcomeStudy, keys, plan
 from benchmarks.outcome.tables import Kinds
@@ -14,14 +15,39 @@ from benchmarks.record import RESULTS, conditions
 from benchmarks.train.run_records import RecordedExecutor, read_records, take_recorded
 from train.studies.execute import Executor
 from train.studies.folder import enter, identity_of
+from train.studies.runs import StudyRun
 from train.studies.work import work_through
 
 RECORD = RESULTS / "outcome.jsonl"
+PAIR_TASKS = ("blimp", "zhoblimp")
 FACTS = RESULTS / "outcome_arms.json"
 
 
+def minimal_pairs(run: StudyRun, *, data: Path, pairs: int) -> dict[str, float]:
+    """Share of minimal pairs whose good sentence a run finds likelier, by language.
+
+    Args:
+        run: At its end.
+        data: Folder of benchmarks with `minimal_pairs`.
+        pairs: Of each paradigm, the same for all runs.
+    """
+    from train.__main__ import main
+
+    output = Path(run.settings.output)
+    main(
+        ["evaluate", "--model", str(output), "--data", str(data), "--per-cluster", str(pairs), "--tasks", *PAIR_TASKS]
+    )  # fmt: skip
+    tasks = json.loads((output / "evaluation.json").read_text("utf-8"))["tasks"]
+    return {one["name"]: one["metrics"]["acc"]["value"] for one in tasks}
+
+
 def run_outcome(
-    study: OutcomeStudy, work: Work, *, path: Path = RECORD, most_runs: int | None = None
+    study: OutcomeStudy,
+    work: Work,
+    *,
+    path: Path = RECORD,
+    data: Path = DATA / "benchmarks",
+    most_runs: int | None = None,
 ) -> int | None:
     """Train what no line of the file has; how many of `most_runs` are left.
 
@@ -29,7 +55,7 @@ def run_outcome(
         AskedToStopError: So many runs are done, or SIGTERM.
     """
     planned = plan(study, work)
-    own = keys(planned, work)
+    own = keys(planned, work, pairs=study.pairs)
     enter(planned.folder, identity_of(planned))
     take_recorded(planned.runs, planned.folder, own, read_records(path), study.name)
     executor = RecordedExecutor(
@@ -37,7 +63,9 @@ def run_outcome(
         keys=own,
         path=path,
         inner=Executor(planned.measure),
-        beside=lambda run: {},
+        beside=lambda run: (
+            {} if study.pairs is None else minimal_pairs(run, data=data, pairs=study.pairs)
+        ),
         left=most_runs,
     )
     work_through(planned.runs, planned.folder, executor)

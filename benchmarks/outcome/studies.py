@@ -61,6 +61,7 @@ class OutcomeStudy:
         tokens: Packed tokens of each run.
         figure: As `measure.figure` of a study.
         cpu_seconds: Of one run, as the prototype's speed and the first runs say.
+        pairs: Minimal pairs of each paradigm that are scored beside the measure; None: none are.
     """
 
     name: str
@@ -72,6 +73,7 @@ class OutcomeStudy:
     seeds: int
     figure: str = "bits_per_byte"
     cpu_seconds: float = 150.0
+    pairs: int | None = None
 
 
 STUDIES = (
@@ -82,11 +84,11 @@ STUDIES = (
     OutcomeStudy(
         name="race", title="Race", question="Does refined text train a better model than raw text and than datatrove's, at equal tokens?",
         arms=(RAW, DATATROVE, OURS, ALL_TEXT, "without rules+language+dedup"), recipe=SMALL, tokens=3_000_320,
-        seeds=8, cpu_seconds=160,
+        seeds=8, cpu_seconds=160, pairs=20,
     ),
     OutcomeStudy(
         name="race-1m", title="Race, a million parameters", question="The same with a million parameters and five million tokens?",
-        arms=(RAW, DATATROVE, OURS), recipe=LARGER, tokens=5_000_192, seeds=5, cpu_seconds=560,
+        arms=(RAW, DATATROVE, OURS), recipe=LARGER, tokens=5_000_192, seeds=5, cpu_seconds=560, pairs=20,
     ),
     OutcomeStudy(
         name="race-t5", title="Race, T5", question="The same for a T5 that fills in spans?",
@@ -161,7 +163,7 @@ def plan_over(
     return StudyPlan(study=settings, base=base, arms=tuple(arms), runs=tuple(runs), measure=measure)
 
 
-def keys(plan: StudyPlan, work: Work) -> dict[str, str]:
+def keys(plan: StudyPlan, work: Work, *, pairs: int | None = None) -> dict[str, str]:
     """What each run's result depends on, as a hash: datasets count by their roots, never by their paths."""
     roots = {arm.name: read_manifest(work.manifest(arm.name)).root for arm in plan.arms}
     base = {key: value for key, value in plan.base.data.items() if key != "manifest"}
@@ -172,7 +174,7 @@ def keys(plan: StudyPlan, work: Work) -> dict[str, str]:
             budget=plan.study.budget.model_dump(mode="json", exclude_none=True),
             changes={},
             seed=run.seed,
-            beside={},
+            beside={} if pairs is None else {"minimal_pairs": pairs},
             roots=[roots[run.arm], read_manifest(work.evaluation).root],
         )
         for run in plan.runs

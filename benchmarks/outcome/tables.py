@@ -46,20 +46,26 @@ class OutcomeTable:
 
 
 def outcome_table(
-    study: OutcomeStudy, records: Records, kinds: Kinds, *, kind: str | None = None
+    study: OutcomeStudy,
+    records: Records,
+    kinds: Kinds,
+    *,
+    kind: str | None = None,
+    figure: str | None = None,
 ) -> OutcomeTable:
-    """The table of a study; less is better in all measures.
+    """The table of a study; less is better in all measures, more in figures beside them.
 
     Args:
         study: Which one.
         records: All that is recorded.
         kinds: The evaluation documents.
         kind: One evaluation text; None: all of them, by the runs' own measure.
+        figure: Name of a figure beside the measure, as `blimp`, instead of it.
     """
     runs = records.of_study(study.name)
     found: dict[str, dict[int, Outcome]] = {arm: {} for arm in study.arms}
     for run in runs:
-        outcome = _outcome(run, records, kinds, kind)
+        outcome = _outcome(run, records, kinds, kind) if figure is None else _beside(run, figure)
         if outcome is not None and run.arm in found:
             found[run.arm][run.seed] = outcome
     values = {arm: {seed: one.value for seed, one in own.items()} for arm, own in found.items()}
@@ -68,7 +74,9 @@ def outcome_table(
     lines, chances = [], []
     for arm in study.arms:
         failed = sum(run.arm == arm and run.state == "failed" for run in runs)
-        line = ArmLine(arm=arm, by_seed=values[arm], failed=failed)
+        line = ArmLine(
+            arm=arm, by_seed=values[arm], failed=failed, is_better_high=figure is not None
+        )
         block = blocks.get(arm)
         if block is not None:
             pairs = [
@@ -111,6 +119,13 @@ def _outcome(run: RunRecord, records: Records, kinds: Kinds, kind: str | None) -
     return Outcome(
         name=run.run, fingerprint=run.key, state=run.state, value=value, documents=documents
     )
+
+
+def _beside(run: RunRecord, figure: str) -> Outcome | None:
+    """A figure of a run that stands beside its measure; None where it has none."""
+    if run.state != "done" or figure not in run.figures:
+        return None
+    return Outcome(name=run.run, fingerprint=run.key, state=run.state, value=run.figures[figure])
 
 
 def _of_kind(documents: Documents, kinds: Kinds, kind: str) -> Documents:

@@ -230,6 +230,24 @@ def test_an_arm_is_judged_on_all_texts_and_on_each(kind: str | None) -> None:
     assert found.cpu_hours == pytest.approx(8 * 36 / 3600)
 
 
+def test_more_minimal_pairs_are_better() -> None:
+    runs = {
+        key: replace(run, figures={"blimp": 0.5 + (run.arm == OURS) * 0.1 + 0.001 * run.seed})
+        for key, run in APART.runs.items()
+    }
+    records = replace(APART, runs=runs)
+
+    found = outcome_table(STUDIES[0], records, KINDS, figure="blimp")
+
+    assert found.lines[1].difference is not None
+    assert found.lines[1].difference.value == pytest.approx(0.1)
+    assert found.lines[1].verdict == BETTER
+    text = markdown(records, FACTS, NONE)
+    assert "| ours | 0.6025 +0.1000 (" in text
+    assert "zhoblimp" in text
+    assert "Minimal pairs" not in markdown(APART, FACTS, NONE)
+
+
 def test_noise_alone_is_not_told_apart() -> None:
     noise = _records(
         *((RAW, seed, 2.6 + one) for seed, one in enumerate(NOISE, 1)),
