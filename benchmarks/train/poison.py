@@ -114,7 +114,7 @@ def train(work: Path, name: str, data: Path, steps: int, *, expected: int) -> Pa
         "stop": {"steps": steps},
         "schedule": {"peak_lr": 0.003, "lr_scheduler_type": "constant", "warmup": 20},
         "stability": {
-            "detectors": [{"kind": "mad", "signal": "row_loss", "k": 60}],
+            "detectors": [{"kind": "mad", "signal": "row_loss", "k": 20}],
             "action": {"kind": "stop"},
         },
         "evaluation": None,

@@ -58,12 +58,12 @@ def run(args: argparse.Namespace) -> int:
     print(json_text(found.as_dict()))
     for segment in found.worst[: args.most]:
         print(json_text(asdict(segment)))
-    if found.losses.verdict() in ("data", "interaction") and found.worst:
+    if found.verdict() in ("data", "interaction") and found.worst:
         middle = statistics.median(one.loss for one in found.worst)
         spread = statistics.median(abs(one.loss - middle) for one in found.worst)
         wild = [one for one in found.worst if one.loss > middle + _WILD * max(spread, 0.01)]
         path = args.quarantine or Path(settings.output) / QUARANTINE_NAME
-        about = {"step": found.step, "verdict": found.losses.verdict()}
+        about = {"step": found.step, "verdict": found.verdict()}
         write_quarantine(path, [{**asdict(one), **about} for one in wild or found.worst[:1]])
         print(path)
     return 0

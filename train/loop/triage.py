@@ -24,6 +24,8 @@ from train.loop.replay import Replay
 Verdict = Literal["data", "state", "interaction", "none"]
 # Median deviations from the neighbours' median that count as high, and the least deviation (nats) that is believed.
 _HIGH, _LEAST = 8.0, 0.01
+# The loss of a shorter piece says little of it.
+_LEAST_LABELS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +89,8 @@ class Triage:
     """What was found.
 
     Attributes:
+        segment_losses: The same as `losses` of the worst segment of each batch: one wild row of many is weak in
+            the mean and plain by itself. None for models that do not keep segments.
         worst: The segments of the batch with the highest losses, the highest first.
         state_step, earlier_step: Updates that the two states had seen.
     """
@@ -95,17 +99,27 @@ class Triage:
     state_step: int
     earlier_step: int
     losses: BatchLosses
+    segment_losses: BatchLosses | None
     worst: list[SegmentLoss]
+
+    def verdict(self) -> Verdict:
+        """That of the mean; where it sees nothing, that of the worst segment, if it is the data's."""
+        by_mean = self.losses.verdict()
+        if by_mean != "none" or self.segment_losses is None:
+            return by_mean
+        by_segment = self.segment_losses.verdict()
+        return by_segment if by_segment in ("data", "interaction") else "none"
 
     def as_dict(self) -> dict[str, Any]:
         """The verdict with the numbers that say so."""
         return {
             "step": self.step,
-            "verdict": self.losses.verdict(),
+            "verdict": self.verdict(),
             "state_step": self.state_step,
             "earlier_step": self.earlier_step,
             "noise": self.losses.noise(),
             **vars(self.losses),
+            "worst_segments": None if self.segment_losses is None else vars(self.segment_losses),
         }
 
 
@@ -124,11 +138,11 @@ def triage(replay: Replay, step: int, *, steps_back: int, neighbours: int) -> Tr
     # Rows as they were read in the end: an earlier state may not know yet of what was jumped over.
     spans = [plan.span(one) for one in range(low, high + 1) if one != step]
     now, segments_now = _segments(replay, plan.span(step))
-    others_now = [_segments(replay, span)[0] for span in spans]
+    others_now = [_segments(replay, span) for span in spans]
     oldest = step_of(replay.checkpoints[0])
     replay.load(max(step - steps_back, oldest))
     before, segments_before = _segments(replay, plan.span(step))
-    others_before = [_segments(replay, span)[0] for span in spans]
+    others_before = [_segments(replay, span) for span in spans]
     return Triage(
         step=step,
         state_step=state_step,
@@ -136,8 +150,14 @@ def triage(replay: Replay, step: int, *, steps_back: int, neighbours: int) -> Tr
         losses=BatchLosses(
             spiked_now=now,
             spiked_before=before,
-            others_now=others_now,
-            others_before=others_before,
+            others_now=[loss for loss, _ in others_now],
+            others_before=[loss for loss, _ in others_before],
+        ),
+        segment_losses=_worst_of_each(
+            segments_now,
+            segments_before,
+            [pieces for _, pieces in others_now],
+            [pieces for _, pieces in others_before],
         ),
         worst=_joined(replay, segments_now, segments_before),
     )
@@ -149,6 +169,29 @@ class _Piece:
     number: int
     loss: float
     labels: int
+
+
+def _worst_of_each(
+    now: list[_Piece],
+    before: list[_Piece],
+    others_now: list[list[_Piece]],
+    others_before: list[list[_Piece]],
+) -> BatchLosses | None:
+    """The loss of the worst segment of each batch; the questioned batch's is one segment by both states."""
+
+    def highest(pieces: list[_Piece]) -> float | None:
+        return max((one.loss for one in pieces if one.labels >= _LEAST_LABELS), default=None)
+
+    long = [one for one in now if one.labels >= _LEAST_LABELS]
+    others = [[highest(pieces) for pieces in batches] for batches in (others_now, others_before)]
+    known = [[loss for loss in losses if loss is not None] for losses in others]
+    if not long or not all(known):
+        return None
+    worst = max(long, key=lambda one: one.loss)
+    same = [one.loss for one in before if (one.sample, one.number) == (worst.sample, worst.number)]
+    return BatchLosses(
+        spiked_now=worst.loss, spiked_before=same[0], others_now=known[0], others_before=known[1]
+    )
 
 
 def _segments(replay: Replay, span: StepSpan) -> tuple[float, list[_Piece]]:

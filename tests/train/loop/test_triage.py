@@ -19,7 +19,7 @@ from train.commands import triage
 from train.distributed.world import World
 from train.loop.replay import open_replay
 from train.loop.run import pretrain
-from train.loop.triage import BatchLosses
+from train.loop.triage import BatchLosses, Triage
 from train.report.run_files import read_metrics
 from train.settings import TrainSettings, load_train_settings
 
@@ -50,6 +50,30 @@ def test_the_four_answers(
     )
 
     assert losses.verdict() == verdict
+
+
+def test_one_wild_row_of_many_is_found_where_the_mean_sees_nothing() -> None:
+    calm = BatchLosses(
+        spiked_now=4.05,
+        spiked_before=4.2,
+        others_now=[4.0, 4.1, 3.9],
+        others_before=[4.2, 4.3, 4.1],
+    )
+    wild = BatchLosses(
+        spiked_now=9.0, spiked_before=8.8, others_now=[5.0, 5.1, 4.9], others_before=[5.2, 5.3, 5.1]
+    )
+
+    def found(segment_losses: BatchLosses | None) -> str:
+        return Triage(
+            step=9,
+            state_step=9,
+            earlier_step=4,
+            losses=calm,
+            segment_losses=segment_losses,
+            worst=[],
+        ).verdict()
+
+    assert (found(wild), found(calm), found(None)) == ("data", "none", "none")
 
 
 POISONED = "shard-00001.parquet-7"
