@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Regex, pre_tokenizers
 
 from refinery.compiled import Filled
@@ -23,14 +24,16 @@ from refinery.tokenizers.cutting import LETTER, NUMBER, OTHER, SPACE, Kinds
 from refinery.tokenizers.piece_table import Ids
 
 _BLOCK = 256
+_BETWEEN = "x"
 _SURROGATES = range(0xD800, 0xE000)
 # What becomes of a character in `mapped_C`; from FIRST_TEXT on: the text of that number.
 NOT_ASKED, ITSELF, JOINS, FIRST_TEXT = 0, 1, 2, 3
 
 
-def characters_of_blocks(characters: Iterable[str]) -> list[str]:
-    """All characters of the blocks that these stand in, sorted."""
-    blocks = sorted({ord(character) // _BLOCK for character in characters})
+def characters_to_ask(characters: Iterable[str], known_C: NDArray[np.integer[Any]]) -> list[str]:
+    """All characters of the blocks of those of which nothing is known yet (0), sorted."""
+    codes = (ord(character) for character in characters)
+    blocks = sorted({code // _BLOCK for code in codes if known_C[code] == 0})
     codes = (code for block in blocks for code in range(block * _BLOCK, (block + 1) * _BLOCK))
     return [chr(code) for code in codes if code not in _SURROGATES]
 
@@ -52,7 +55,7 @@ class CharacterKinds:
 
     def learn(self, characters: Iterable[str]) -> None:
         """Ask for the blocks of these characters."""
-        asked = "".join(characters_of_blocks(characters))
+        asked = "".join(characters_to_ask(characters, self.kinds_C))
         codes = np.array([ord(c) for c in asked], np.int64)
         kinds = np.full(len(asked), OTHER, np.uint8)
         for kind, remover in self._removers:
@@ -105,19 +108,27 @@ class CharacterMap:
 
     def learn(self, characters: Iterable[str]) -> None:
         """Ask for the blocks of these characters."""
-        for character in characters_of_blocks(characters):
-            code = ord(character)
+        asked = []
+        for character in characters_to_ask(characters, self._mapped_C):
             if self._joins(character):
-                self._mapped_C[code] = JOINS
-                continue
-            text = self._normalize(character)
-            if text == character:
-                self._mapped_C[code] = ITSELF
+                self._mapped_C[ord(character)] = JOINS
             else:
-                self._mapped_C[code] = FIRST_TEXT + self._numbers.setdefault(
-                    text, len(self._numbers)
-                )
+                asked.append(character)
+        for start in range(0, len(asked), _BLOCK):
+            block = asked[start : start + _BLOCK]
+            for character, text in zip(block, self._normalized(block), strict=True):
+                number = ITSELF
+                if text != character:
+                    number = FIRST_TEXT + self._numbers.setdefault(text, len(self._numbers))
+                self._mapped_C[ord(character)] = number
         self._arrays = self._listed()
+
+    def _normalized(self, characters: list[str]) -> list[str]:
+        """What each becomes: all in one call with letters between them, unless one of them becomes such a letter."""
+        texts = self._normalize(_BETWEEN.join(characters)).split(_BETWEEN)
+        if len(texts) == len(characters):
+            return texts
+        return [self._normalize(character) for character in characters]
 
     def _listed(self) -> CharacterTexts:
         texts = [text.encode() for text in self._numbers]

@@ -14,7 +14,7 @@ from tokenizers import pre_tokenizers
 from refinery.compiled import Filled, inner_kernel, kernel
 from refinery.text.batch import NUM_CODE_POINTS
 from refinery.text.utf8 import Bytes, Offsets, Texts
-from refinery.tokenizers.characters import characters_of_blocks
+from refinery.tokenizers.characters import characters_to_ask
 from refinery.tokenizers.cutting import LETTER, OTHER, SPACE, UNKNOWN, Kinds, code_at
 from refinery.tokenizers.encoded import Encoded
 from refinery.tokenizers.piece_table import (
@@ -171,7 +171,7 @@ class WordPieceModel:
 
     def _learn(self, characters: Iterable[str]) -> None:
         """Ask the pre-tokenizer for the blocks of these characters: each stands between two letters."""
-        asked = characters_of_blocks(characters)
+        asked = characters_to_ask(characters, self._kinds_C)
         text = "".join(f"a{character}a " for character in asked)
         begins = np.zeros(len(text), bool)
         for _, (start, _) in pre_tokenizers.BertPreTokenizer().pre_tokenize_str(text):
