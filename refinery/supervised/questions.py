@@ -69,8 +69,8 @@ def read_questions(path: Path) -> Iterator[Question]:
         for index, paragraph in enumerate(_items(article, "paragraphs", where)):
             here = f"{where}.paragraphs[{index}]"
             context = str(_field(paragraph, ("context",), here))
-            for place, asked in enumerate(_items(paragraph, "qas", here)):
-                yield _question(asked, name, context, f"{here}.qas[{place}]")
+            for at, asked in enumerate(_items(paragraph, "qas", here)):
+                yield _question(asked, name, context, f"{here}.qas[{at}]")
 
 
 def _question(asked: Any, article: str, context: str, where: str) -> Question:

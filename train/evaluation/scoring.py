@@ -150,20 +150,22 @@ class RowScorer:
     def _read(self, hidden_BTD: Tensor, rows: Sequence[_Waiting], sums: _Sums) -> None:
         """Add up the log-likelihoods of all scored tokens of a batch."""
         width = hidden_BTD.shape[1]
-        scored_at: dict[int, list[tuple[int, int]]] = {}  # wanted id and owner, by place in [B * T]
+        scored_at: dict[
+            int, list[tuple[int, int]]
+        ] = {}  # wanted id and owner, by number in [B * T]
         for index, waiting in enumerate(rows):
             for scored, owner in waiting.scored:
                 for position, wanted in zip(scored.at, scored.wanted, strict=True):
-                    place = index * width + position
-                    scored_at.setdefault(place, []).append((wanted, owner))
-        places = list(scored_at)
+                    number = index * width + position
+                    scored_at.setdefault(number, []).append((wanted, owner))
+        numbers = list(scored_at)
         flat_ND = hidden_BTD.flatten(0, 1)
-        for start in range(0, len(places), _HEAD_ROWS):
-            picked = places[start : start + _HEAD_ROWS]
+        for start in range(0, len(numbers), _HEAD_ROWS):
+            picked = numbers[start : start + _HEAD_ROWS]
             filled = picked + picked[:1] * (_HEAD_ROWS - len(picked))
             logits = self.model.head_logits(flat_ND[torch.tensor(filled, device=flat_ND.device)])
-            asked = [one for place in picked for one in scored_at[place]]
-            slots = [slot for slot, place in enumerate(picked) for _ in scored_at[place]]
+            asked = [one for number in picked for one in scored_at[number]]
+            slots = [slot for slot, number in enumerate(picked) for _ in scored_at[number]]
             slot = torch.tensor(slots, device=logits.device)
             target = torch.tensor([wanted for wanted, _ in asked], device=logits.device)
             # fp32 at least: weights of fp64 keep their digits.
