@@ -13,6 +13,7 @@ from benchmarks.outcome.studies import OutcomeStudy, keys, plan
 from benchmarks.outcome.tables import Kinds
 from benchmarks.record import RESULTS, conditions
 from benchmarks.train.run_records import RecordedExecutor, read_records, take_recorded
+from schemas.errors import SettingsError
 from train.studies.execute import Executor
 from train.studies.folder import enter, identity_of
 from train.studies.runs import StudyRun
@@ -52,8 +53,11 @@ def run_outcome(
     """Train what no line of the file has; how many of `most_runs` are left.
 
     Raises:
+        SettingsError: The minimal pairs that stand beside the measure are not there.
         AskedToStopError: So many runs are done, or SIGTERM.
     """
+    if study.pairs is not None and not (data / "minimal_pairs").is_dir():
+        raise SettingsError(f"{data / 'minimal_pairs'}: no minimal pairs there; TEST_DATA names the folder of data")  # fmt: skip
     planned = plan(study, work)
     own = keys(planned, work, pairs=study.pairs)
     enter(planned.folder, identity_of(planned))

@@ -27,6 +27,7 @@ from refinery.ablation.decisions import arm_without
 from refinery.recipe import RefineSettings
 from refinery.vocabulary.config import VocabularyConfig
 from refinery.vocabulary.train.byte_level_bpe import train_bpe, write_tokenizer
+from schemas.errors import SettingsError
 from schemas.settings import parse_settings
 from train.statistics.paired import NOT_TOLD_APART
 from train.studies.claims import AskedToStopError
@@ -187,6 +188,13 @@ def test_a_recorded_run_is_never_trained_again(arms: Work, tmp_path: Path) -> No
     assert keys(plan(_toy(), fresh), fresh) == keys(plan(_toy(), arms), arms)
     passes = epochs(_toy(), arms)
     assert 0 < passes[RAW] < passes[OURS]
+
+
+def test_missing_minimal_pairs_are_said_before_a_run_is_trained(tmp_path: Path) -> None:
+    study = next(one for one in STUDIES if one.pairs is not None)
+
+    with pytest.raises(SettingsError, match="no minimal pairs there"):
+        run_outcome(study, Work(corpus=tmp_path, folder=tmp_path), data=tmp_path)
 
 
 KINDS: dict[str, Any] = {
