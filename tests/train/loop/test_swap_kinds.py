@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import torch
 
+from benchmarks.record import ROOT
+from benchmarks.train.swap_jumps import CASES, markdown
 from tests.support.datasets import DatasetShape, write_dataset
 from tests.support.stopping import StopAfter
 from tests.train.loop.test_resume import settings, weights
@@ -238,3 +240,11 @@ def test_a_blend_begins_with_the_old_activation_and_ends_with_the_new_one() -> N
     assert torch.allclose(at(6), (gelu + relu) / 2, atol=1e-6)
     assert torch.equal(at(8), relu)
     assert torch.equal(at(0), gelu)  # a run that goes back
+
+
+def test_the_table_of_jumps_is_that_of_the_result_file() -> None:
+    page = (ROOT / "docs" / "branches.md").read_text(encoding="utf-8")
+    cases = json.loads((ROOT / "benchmarks/results/swap_jumps.json").read_text("utf-8"))["cases"]
+
+    assert markdown(cases) in page
+    assert set(cases) == set(CASES)
