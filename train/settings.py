@@ -98,7 +98,7 @@ class MetricsConfig(Settings):
 
 
 class ActivationBlendConfig(Settings):
-    """An activation that takes the place of the one before over some steps; `train swap` writes it."""
+    """An activation that takes over from the one before over some steps; `train swap` writes it."""
 
     before: Literal["gelu_tanh", "gelu", "relu", "swiglu", "geglu"] = Field(
         description="the activation that gives way to model.activation"

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--blend",
         type=not_negative,
-        help=f"steps in which a new activation takes the place of the old one; default {BLEND_STEPS}",
+        help=f"steps in which a new activation takes over from the old one; default {BLEND_STEPS}",
     )
 
 

@@ -51,7 +51,7 @@ def with_swap(
         settings: Those before.
         overrides: `dotted.key=value`, as `--set` takes them.
         moment: Where it holds.
-        blend_steps: Steps in which a new activation takes the place of the old one.
+        blend_steps: Steps in which a new activation takes over from the old one.
 
     Raises:
         SettingsError: A key cannot be changed while a run goes on, or its value cannot work.

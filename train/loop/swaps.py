@@ -37,7 +37,7 @@ class Swap:
         at: Updates after which it holds; None: after the next one.
         overrides: `dotted.key=value`, as `--set` takes them.
         rewarm_steps: Over how many steps the rate climbs again; 0: it does not.
-        blend_steps: Over how many steps another activation takes the place of the one before; 0: at once.
+        blend_steps: Over how many steps another activation takes over from the one before; 0: at once.
         run: SHA-256 of the first event of the run that is meant.
     """
 

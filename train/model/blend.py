@@ -1,4 +1,4 @@
-"""Another activation that takes the place of the one before over some steps.
+"""Another activation that takes over from the one before over some steps.
 
 A model whose activation changes from one step to the next is another function at once; in between each unit computes
 (1 - s) * before(x) + s * after(x), with s from 0 to 1.
