@@ -234,6 +234,11 @@ def script_end(source: Bytes, first: int, name: int) -> int:
     num, i, size = len(source), first, 6
     is_escaped = is_double = False
     while i < num:
+        # Most scripts hold no comment, and dashes mean nothing in them.
+        while not is_escaped and i < num and source[i] != _LESS:
+            i += 1
+        if i >= num:
+            break
         byte = int(source[i])
         if byte == _LESS and i + 3 < num:
             if source[i + 1] == _SLASH and begins_with(source, i + 2, name, size):
