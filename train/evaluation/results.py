@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -155,7 +155,15 @@ def _mean(values: Sequence[float], items: Sequence[Clustered]) -> Estimate:
     clusters = _clusters(items)
     if clusters is None and set(values) <= {0.0, 0.5, 1.0}:
         return wilson(sum(values), len(values))
-    return mean_interval(values, clusters=clusters)
+    found = mean_interval(values, clusters=clusters)
+    if min(values) < 0 or max(values) > 1:
+        return found
+    if found.standard_error == 0:
+        # Clusters that are all alike tell no spread, and yet no certainty: as many independent items would.
+        alone = wilson(found.value * found.units, found.units)
+        return replace(found, low=alone.low, high=alone.high)
+    # Few clusters give a long interval, but a share is between none and all.
+    return replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0))
 
 
 def _accuracies(scores: Sequence[ItemScore], *, pairs: bool) -> dict[str, Estimate]:

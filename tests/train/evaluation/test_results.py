@@ -92,8 +92,18 @@ def test_clusters_widen_the_interval_and_are_counted() -> None:
     clustered = result(scores, "minimal_pairs").as_dict()["metrics"]["acc"]
 
     assert clustered["clusters"] == 2
-    assert clustered["high"] - clustered["low"] > 1
+    assert (clustered["low"], clustered["high"]) == (0.0, 1.0)  # a share is no more than all
     assert "2 clusters, below 30" in clustered["warning"]
+
+
+def test_clusters_that_are_all_alike_are_no_certainty() -> None:
+    scores = [score(str(n), (-1.0, -2.0), (1, 1), cluster="abcd"[n % 4]) for n in range(8)]
+
+    right = result(scores, "minimal_pairs").as_dict()["metrics"]["acc"]
+
+    # Wilson's interval of four of four.
+    assert (right["value"], right["high"]) == (1.0, 1.0)
+    assert right["low"] == pytest.approx(0.5101, abs=1e-4)
 
 
 def test_pairs_of_equal_length_are_counted_apart() -> None:
