@@ -16,9 +16,10 @@ from tests.support.extended import write_two_datasets
 from tests.support.ranks import run_on_ranks
 from train.commands import evaluate
 from train.distributed.world import World
-from train.evaluation.config import TasksConfig
+from train.evaluation.config import ProbeName, TasksConfig
 from train.evaluation.open_scorer import weights_hash
 from train.evaluation.open_tasks import TaskRequest, open_tasks
+from train.evaluation.probes import probe_checkpoint
 from train.evaluation.run_task import TaskChoice
 from train.evaluation.stored import StoredEvaluation
 from train.loop.run import pretrain
@@ -204,3 +205,8 @@ def test_probes_are_measured_at_checkpoints_and_kept(tmp_path: Path) -> None:
     records = {one["step"]: one.get("probes") for one in lines(tmp_path / "run" / "metrics.jsonl")}
     assert records[3] == last
     assert records[0] is None
+    checkpoint = tmp_path / "run" / "checkpoints" / "step-00000004"
+    names: tuple[ProbeName, ...] = ("heldout", "copy")
+    # Measured anew in another folder, and found again in the run's.
+    for folder in (tmp_path / "other", tmp_path / "run" / "evaluation"):
+        assert probe_checkpoint(checkpoint, names, folder, torch.device("cpu")) == last
