@@ -102,6 +102,6 @@ class _Unpickler(pickle.Unpickler):
         super().__init__(file)
         self._shared = shared
 
-    def persistent_load(self, place: Any) -> bytes:
-        start, end = place
+    def persistent_load(self, location: Any) -> bytes:
+        start, end = location
         return self._shared[start:end]

@@ -17,15 +17,15 @@ from refinery.text.utf8 import Bytes, Offsets, Texts
 
 _CONTINUATION = 0x80
 _TOP_BITS = 0xC0
-Places = NDArray[np.int32]
+CharOffsets = NDArray[np.int32]
 
 
 class SortedEdits(NamedTuple):
-    """Edits by document, start and end; their ranks are their places before they were sorted."""
+    """Edits by document, start and end; their ranks are their indices before they were sorted."""
 
     bounds_D: Filled[Offsets]
-    starts_E: Filled[Places]
-    ends_E: Filled[Places]
+    starts_E: Filled[CharOffsets]
+    ends_E: Filled[CharOffsets]
     ranks_E: Filled[Offsets]
 
 
@@ -82,7 +82,7 @@ def write_edited(
     written = 0
     for document in range(len(bounds_D) - 1):
         own_B = data_B[bounds_D[document] : bounds_D[document + 1]]
-        place = character = 0
+        offset = character = 0
         edit, last_edit = edit_bounds_D[document], edit_bounds_D[document + 1]
         while edit < last_edit:
             start, end, rank = starts_E[edit], ends_E[edit], ranks_E[edit]
@@ -90,26 +90,26 @@ def write_edited(
             while edit < last_edit and starts_E[edit] < end:
                 end, rank = max(end, ends_E[edit]), min(rank, ranks_E[edit])
                 edit += 1
-            while place < len(own_B) and (
-                character < start or own_B[place] & _TOP_BITS == _CONTINUATION
+            while offset < len(own_B) and (
+                character < start or own_B[offset] & _TOP_BITS == _CONTINUATION
             ):
-                character += own_B[place] & _TOP_BITS != _CONTINUATION
-                out_B[written] = own_B[place]
+                character += own_B[offset] & _TOP_BITS != _CONTINUATION
+                out_B[written] = own_B[offset]
                 written += 1
-                place += 1
+                offset += 1
             is_beyond = character < start
             for index in range(new_bounds[rank], new_bounds[rank + 1]):
                 out_B[written] = new_R[index]
                 written += 1
-            while place < len(own_B) and (
-                character < end or own_B[place] & _TOP_BITS == _CONTINUATION
+            while offset < len(own_B) and (
+                character < end or own_B[offset] & _TOP_BITS == _CONTINUATION
             ):
-                character += own_B[place] & _TOP_BITS != _CONTINUATION
-                place += 1
+                character += own_B[offset] & _TOP_BITS != _CONTINUATION
+                offset += 1
             if is_beyond or character < end or start < 0 or end < start:
                 out_bounds_D[document + 1] = -1
                 return out_B[:0].copy(), out_bounds_D
-        for index in range(place, len(own_B)):
+        for index in range(offset, len(own_B)):
             out_B[written] = own_B[index]
             written += 1
         out_bounds_D[document + 1] = written

@@ -58,8 +58,8 @@ def _new_piece(
         ids_T[count] = arrays.whole.ids_N[node]
         return 1
     symbols = 0
-    for place in range(start, end):
-        byte_id = arrays.byte_ids[own_B[place]]
+    for offset in range(start, end):
+        byte_id = arrays.byte_ids[own_B[offset]]
         if byte_id >= 0:
             scratch.symbols_N[symbols] = byte_id
             symbols += 1
@@ -118,14 +118,14 @@ def spelled_ends(
     """One past the last code point of each token, of documents whose ids spell as many bytes as they have."""
     for document in range(len(bounds_D) - 1):
         own_B = data_B[bounds_D[document] : bounds_D[document + 1]]
-        place = characters = 0
+        offset = characters = 0
         for token in range(id_bounds_D[document], id_bounds_D[document + 1]):
             for _ in range(sizes_V[ids_T[token]]):
-                if place < len(own_B) and own_B[place] & 0xC0 != 0x80:
+                if offset < len(own_B) and own_B[offset] & 0xC0 != 0x80:
                     characters += 1
-                place += 1
+                offset += 1
             ends_T[token] = characters
-        is_spelled_D[document] = place == len(own_B)
+        is_spelled_D[document] = offset == len(own_B)
 
 
 class ByteLevelModel:

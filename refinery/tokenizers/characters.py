@@ -71,7 +71,7 @@ class CharacterTexts(NamedTuple):
 
     Attributes:
         mapped_C: For each code point NOT_ASKED, ITSELF, JOINS (what becomes of it may depend on its
-            neighbours), or FIRST_TEXT and more: the text of that number is put in its place.
+            neighbours), or FIRST_TEXT and more: the text of that number is written instead.
         texts: UTF-8 of those texts, one behind the other.
         bounds: [texts + 1] where each begins.
     """

@@ -34,20 +34,20 @@ _LONG_S = (0xC5, 0xBF)
 
 
 @inner_kernel
-def code_at(own_B: Bytes, place: int) -> int:
-    """The code point at a place, times 8, plus how many bytes it has; a broken one is U+FFFD, of one byte."""
-    first = int(own_B[place])
-    left = len(own_B) - place
+def code_at(own_B: Bytes, offset: int) -> int:
+    """The code point at an offset, times 8, plus how many bytes it has; a broken one is U+FFFD, of one byte."""
+    first = int(own_B[offset])
+    left = len(own_B) - offset
     if first < 0x80:
         return first << 3 | 1
     if 0xC0 <= first < 0xE0 and left >= 2:
-        return ((first & 0x1F) << 6 | (int(own_B[place + 1]) & 0x3F)) << 3 | 2
+        return ((first & 0x1F) << 6 | (int(own_B[offset + 1]) & 0x3F)) << 3 | 2
     if 0xE0 <= first < 0xF0 and left >= 3:
-        second, third = int(own_B[place + 1]) & 0x3F, int(own_B[place + 2]) & 0x3F
+        second, third = int(own_B[offset + 1]) & 0x3F, int(own_B[offset + 2]) & 0x3F
         return ((first & 0xF) << 12 | second << 6 | third) << 3 | 3
     if 0xF0 <= first < 0xF5 and left >= 4:
-        second, third = int(own_B[place + 1]) & 0x3F, int(own_B[place + 2]) & 0x3F
-        code = (first & 7) << 18 | second << 12 | third << 6 | (int(own_B[place + 3]) & 0x3F)
+        second, third = int(own_B[offset + 1]) & 0x3F, int(own_B[offset + 2]) & 0x3F
+        code = (first & 7) << 18 | second << 12 | third << 6 | (int(own_B[offset + 3]) & 0x3F)
         if code < 0x110000:
             return code << 3 | 4
     return 0xFFFD << 3 | 1
@@ -56,44 +56,44 @@ def code_at(own_B: Bytes, place: int) -> int:
 @inner_kernel
 def mark_kinds(own_B: Bytes, kinds_C: Kinds, kinds_B: Filled[Kinds]) -> bool:
     """Write the kind of each byte's character; False at the first character of unknown kind."""
-    place = 0
-    while place < len(own_B):
-        if own_B[place] < 0x80:
-            kinds_B[place] = kinds_C[own_B[place]]
-            place += 1
+    offset = 0
+    while offset < len(own_B):
+        if own_B[offset] < 0x80:
+            kinds_B[offset] = kinds_C[own_B[offset]]
+            offset += 1
             continue
-        code = code_at(own_B, place)
+        code = code_at(own_B, offset)
         kind = kinds_C[code >> 3]
         if kind == UNKNOWN:
             return False
         for _ in range(code & 7):
-            kinds_B[place] = kind
-            place += 1
+            kinds_B[offset] = kind
+            offset += 1
     return True
 
 
 @inner_kernel
-def _run_end(kinds_B: Kinds, place: int, size: int, kind: int) -> int:
-    while place < size and kinds_B[place] == kind:
-        place += 1
-    return place
+def _run_end(kinds_B: Kinds, offset: int, size: int, kind: int) -> int:
+    while offset < size and kinds_B[offset] == kind:
+        offset += 1
+    return offset
 
 
 @inner_kernel
-def _contraction(own_B: Bytes, place: int, lower: int) -> int:
+def _contraction(own_B: Bytes, offset: int, lower: int) -> int:
     """How many bytes of 's, 't, 're, 've, 'm, 'll or 'd begin here; `lower` is the bit of small letters, or 0."""
-    left = len(own_B) - place
-    if left < 2 or own_B[place] != _APOSTROPHE:
+    left = len(own_B) - offset
+    if left < 2 or own_B[offset] != _APOSTROPHE:
         return 0
-    first = int(own_B[place + 1]) | lower
+    first = int(own_B[offset + 1]) | lower
     if first == _S or first == _T or first == _M or first == _D:
         return 2
     if left < 3:
         return 0
-    second = int(own_B[place + 2]) | lower
+    second = int(own_B[offset + 2]) | lower
     if ((first == _R or first == _V) and second == _E) or (first == _L and second == _L):
         return 3
-    if lower and own_B[place + 1] == _LONG_S[0] and own_B[place + 2] == _LONG_S[1]:
+    if lower and own_B[offset + 1] == _LONG_S[0] and own_B[offset + 2] == _LONG_S[1]:
         return 3
     return 0
 
@@ -140,11 +140,11 @@ def _end_later(own_B: Bytes, kinds_B: Kinds, start: int, numbers: int) -> int:
     if kind == LETTER:
         return _run_end(kinds_B, start, size, LETTER)
     if kind == NUMBER:
-        place = start
+        offset = start
         for _ in range(numbers):
-            if place < size and kinds_B[place] == NUMBER:
-                place += code_at(own_B, place) & 7
-        return min(place, size)
+            if offset < size and kinds_B[offset] == NUMBER:
+                offset += code_at(own_B, offset) & 7
+        return min(offset, size)
     behind = start + (code_at(own_B, start) & 7)
     ends_line = own_B[start] == _LINE_FEED or own_B[start] == _RETURN
     if not ends_line and behind < size and kinds_B[behind] == LETTER:

@@ -131,14 +131,14 @@ def _documents_with(literals: Sequence[bytes], texts: Texts) -> set[int]:
         return found
     data = texts.data_B.tobytes()
     for literal in literals:
-        place = data.find(literal)
-        while place >= 0:
-            document = int(np.searchsorted(texts.bounds_D, place, side="right")) - 1
-            if place + len(literal) <= texts.bounds_D[document + 1]:
+        offset = data.find(literal)
+        while offset >= 0:
+            document = int(np.searchsorted(texts.bounds_D, offset, side="right")) - 1
+            if offset + len(literal) <= texts.bounds_D[document + 1]:
                 found.add(document)
-                place = data.find(literal, int(texts.bounds_D[document + 1]))
+                offset = data.find(literal, int(texts.bounds_D[document + 1]))
             else:
-                place = data.find(literal, place + 1)
+                offset = data.find(literal, offset + 1)
     return found
 
 

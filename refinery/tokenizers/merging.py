@@ -1,6 +1,6 @@
 """Merge the symbols of one piece as byte pair encoding does: the best pair first, the leftmost of equals.
 
-Legend: M slots of the merges, N symbols of a piece, H places of the queue.
+Legend: M slots of the merges, N symbols of a piece, H slots of the queue.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def merge_symbols(table_M: Keys, scratch: Scratch, symbols: int, out_T: Filled[I
 
 @inner_kernel
 def _merge_long(table_M: Keys, scratch: Scratch, symbols: int, out_T: Filled[Ids], count: int) -> int:  # fmt: skip
-    """The same by a queue of ranks and places: its time grows with the symbols times their logarithm."""
+    """The same by a queue of ranks and indices: its time grows with the symbols times their logarithm."""
     symbols_N, before_N, after_N = scratch.symbols_N, scratch.before_N, scratch.after_N
     waiting = 0
     for index in range(symbols):
@@ -154,14 +154,14 @@ def _push_pair(table_M: Keys, scratch: Scratch, left: int, right: int, waiting: 
         return waiting
     queue_H = scratch.queue_H
     value = (merged >> _HALF) << _HALF | np.uint64(left)
-    place = waiting
-    while place > 0:
-        above = (place - 1) // 2
+    index = waiting
+    while index > 0:
+        above = (index - 1) // 2
         if queue_H[above] <= value:
             break
-        queue_H[place] = queue_H[above]
-        place = above
-    queue_H[place] = value
+        queue_H[index] = queue_H[above]
+        index = above
+    queue_H[index] = value
     return waiting + 1
 
 
@@ -170,14 +170,14 @@ def _pop(queue_H: Filled[Keys], waiting: int) -> int:
     """Take the least value out of the queue; returns how many wait."""
     waiting -= 1
     value = queue_H[waiting]
-    place = 0
-    while 2 * place + 1 < waiting:
-        below = 2 * place + 1
+    index = 0
+    while 2 * index + 1 < waiting:
+        below = 2 * index + 1
         if below + 1 < waiting and queue_H[below + 1] < queue_H[below]:
             below += 1
         if queue_H[below] >= value:
             break
-        queue_H[place] = queue_H[below]
-        place = below
-    queue_H[place] = value
+        queue_H[index] = queue_H[below]
+        index = below
+    queue_H[index] = value
     return waiting

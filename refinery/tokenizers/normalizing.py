@@ -112,26 +112,26 @@ def normalize(
         progress[_BEGIN] = progress[_END] = progress[_VISIBLE] = begin
         progress[_WAS_BLANK] = 0
         states_D[document] = ITSELF
-        place = 0
-        while place < len(own_B) and states_D[document] == ITSELF:
+        offset = 0
+        while offset < len(own_B) and states_D[document] == ITSELF:
             if len(out_O) - progress[_END] < most:
                 grown_O = np.empty(2 * len(out_O) + most, np.uint8)
                 grown_O[: progress[_END]] = out_O[: progress[_END]]
                 out_O = grown_O
             if progress[_END] > begin:
-                place += _copy_plain(own_B, place, characters.mapped_C, out_O, progress)
-            if place < len(own_B) and len(out_O) - progress[_END] >= most:
-                code = code_at(own_B, place)
+                offset += _copy_plain(own_B, offset, characters.mapped_C, out_O, progress)
+            if offset < len(own_B) and len(out_O) - progress[_END] >= most:
+                code = code_at(own_B, offset)
                 mapped = int(characters.mapped_C[code >> 3])
                 if mapped == ITSELF:
-                    _write_characters(own_B, place, place + (code & 7), spaces, out_O, progress)
+                    _write_characters(own_B, offset, offset + (code & 7), spaces, out_O, progress)
                 elif mapped < FIRST_TEXT:
                     states_D[document] = mapped
                 else:
                     start = characters.bounds[mapped - FIRST_TEXT]
                     end = characters.bounds[mapped - FIRST_TEXT + 1]
                     _write_characters(characters.texts, start, end, spaces, out_O, progress)
-                place += code & 7
+                offset += code & 7
         if states_D[document] != ITSELF:
             progress[_END] = begin
         elif spaces.strips_right:
@@ -142,26 +142,26 @@ def normalize(
 
 @inner_kernel
 def _copy_plain(
-    own_B: Bytes, place: int, mapped_C: Ids, out_O: Filled[Bytes], progress: Filled[Offsets]
+    own_B: Bytes, offset: int, mapped_C: Ids, out_O: Filled[Bytes], progress: Filled[Offsets]
 ) -> int:
     """Copy characters that stay as they are and are no spaces, as far as there is room; returns their bytes."""
     end = progress[_END]
-    size = min(len(own_B) - place, len(out_O) - end)
+    size = min(len(own_B) - offset, len(out_O) - end)
     copied = 0
     while copied < size:
-        byte = own_B[place + copied]
+        byte = own_B[offset + copied]
         if byte < 0x80:
             if byte <= _BLANK or mapped_C[byte] != ITSELF:
                 break
             out_O[end + copied] = byte
             copied += 1
             continue
-        code = code_at(own_B, place + copied)
+        code = code_at(own_B, offset + copied)
         width = code & 7
         if copied + width > size or mapped_C[code >> 3] != ITSELF or _is_white(code >> 3):
             break
         for index in range(copied, copied + width):
-            out_O[end + index] = own_B[place + index]
+            out_O[end + index] = own_B[offset + index]
         copied += width
     if copied > 0:
         progress[_END] = progress[_VISIBLE] = end + copied
@@ -201,7 +201,7 @@ class TextNormalizer:
         self.characters, self._spaces, self._whole = characters, spaces, whole
 
     def apply(self, texts: Texts) -> Texts:
-        """The normalised texts."""
+        """Normalise each text; the library is asked first for characters of which nothing is known."""
         found, states_D = self._by_table(texts)
         unknown = np.flatnonzero(states_D == NOT_ASKED)
         while len(unknown):

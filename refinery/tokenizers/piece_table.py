@@ -64,8 +64,8 @@ def no_table() -> PieceTable:
 def hash_piece(own_B: Bytes, start: int, end: int) -> np.uint64:
     """A hash of the bytes [start, end)."""
     value = np.uint64(end - start)
-    for place in range(start, end):
-        value = (value ^ np.uint64(own_B[place])) * _FACTOR
+    for offset in range(start, end):
+        value = (value ^ np.uint64(own_B[offset])) * _FACTOR
     return value ^ (value >> _HALF)
 
 

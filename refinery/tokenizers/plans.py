@@ -186,7 +186,7 @@ def _sentencepiece_normalizer(
     """The normaliser with what the pre-tokenizer does; None where a step is not known, or in another order."""
     characters = CharacterMap.of_itself()
     rules: dict[str, Any] = {"beginning": before_model.beginning}
-    place = 0
+    last_order = 0
     for step in _steps(definition.get("normalizer"), "normalizers"):
         match step:
             case {"type": "Precompiled", "precompiled_charsmap": charsmap}:
@@ -207,9 +207,9 @@ def _sentencepiece_normalizer(
                 rules["marks_blanks"] = True
             case _:
                 return None
-        if order <= place:
+        if order <= last_order:
             return None
-        place = order
+        last_order = order
     if not rules.get("marks_blanks") and not before_model.marks_blanks:
         return None
     rules["marks_blanks"] = True

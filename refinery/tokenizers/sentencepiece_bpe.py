@@ -55,7 +55,7 @@ class CharacterBpeArrays(NamedTuple):
 
 @inner_kernel
 def _end_of_piece(own_B: Bytes, start: int, neighbours_M: Keys) -> int:
-    """The first place behind `start` over which no merge reaches."""
+    """The first offset behind `start` over which no merge reaches."""
     code = code_at(own_B, start)
     end = start + (code & 7)
     while end < len(own_B):
@@ -73,18 +73,18 @@ def _new_piece(
     ids_T: Filled[Ids], count: int,
 ) -> int:  # fmt: skip
     """Write the ids of a piece behind `count` others; returns how many."""
-    symbols, place = 0, start
-    while place < end:
-        code = code_at(own_B, place)
+    symbols, offset = 0, start
+    while offset < end:
+        code = code_at(own_B, offset)
         number = arrays.numbers_C[code >> 3]
-        for byte in range(place, place + (code & 7)):
+        for byte in range(offset, offset + (code & 7)):
             if number == 0:
                 scratch.symbols_N[symbols] = arrays.byte_ids[own_B[byte]]
                 symbols += 1
         if number > 0:
             scratch.symbols_N[symbols] = number - 1
             symbols += 1
-        place += code & 7
+        offset += code & 7
     return merge_symbols(arrays.merges_M, scratch, symbols, ids_T, count)
 
 

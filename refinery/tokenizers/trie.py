@@ -49,8 +49,8 @@ def build_trie(data_B: Bytes, bounds_V: Offsets, ids_V: Ids, slots: int) -> tupl
     nodes = 1
     for entry in range(len(ids_V)):
         node = 0
-        for place in range(bounds_V[entry], bounds_V[entry + 1]):
-            key = np.uint64(node) << _EIGHT | np.uint64(data_B[place])
+        for offset in range(bounds_V[entry], bounds_V[entry + 1]):
+            key = np.uint64(node) << _EIGHT | np.uint64(data_B[offset])
             slot = np.int64((key * _FACTOR) >> _HALF) & (slots - 1)
             while edges_S[slot] != _FREE and edges_S[slot] != key:
                 slot = (slot + 1) & (slots - 1)
@@ -80,8 +80,8 @@ def child_of(trie: Trie, node: int, byte: int) -> int:
 def node_of(trie: Trie, own_B: Bytes, start: int, end: int) -> int:
     """The node of the bytes [start, end), or -1."""
     node = 0
-    for place in range(start, end):
-        node = child_of(trie, node, int(own_B[place]))
+    for offset in range(start, end):
+        node = child_of(trie, node, int(own_B[offset]))
         if node < 0:
             return -1
     return node

@@ -69,15 +69,15 @@ def best_path(
     """Write the ids of the piece [start, end) behind `count` others; returns how many."""
     scores_B, starts_B, ids_B = paths.scores_B, paths.starts_B, paths.ids_B
     size = end - start
-    for place in range(size + 1):
-        starts_B[place] = -1
+    for offset in range(size + 1):
+        starts_B[offset] = -1
     scores_B[0] = 0.0
-    place = 0
-    while place < size:
-        so_far = scores_B[place]
-        width = code_at(own_B, start + place) & 7
+    offset = 0
+    while offset < size:
+        so_far = scores_B[offset]
+        width = code_at(own_B, start + offset) & 7
         has_single = False
-        node, behind = 0, place
+        node, behind = 0, offset
         while behind < size:
             node = child_of(vocabulary.trie, node, int(own_B[start + behind]))
             if node < 0:
@@ -87,15 +87,15 @@ def best_path(
             if token >= 0:
                 score = vocabulary.scores_V[token] + so_far
                 if starts_B[behind] < 0 or score > scores_B[behind]:
-                    scores_B[behind], starts_B[behind], ids_B[behind] = score, place, token
-                has_single = has_single or behind - place == width
+                    scores_B[behind], starts_B[behind], ids_B[behind] = score, offset, token
+                has_single = has_single or behind - offset == width
         if not has_single:
-            behind = place + width
+            behind = offset + width
             score = vocabulary.unknown_score + so_far
             if starts_B[behind] < 0 or score > scores_B[behind]:
-                scores_B[behind], starts_B[behind] = score, place
+                scores_B[behind], starts_B[behind] = score, offset
                 ids_B[behind] = vocabulary.unknown_id
-        place += width
+        offset += width
     return _write_path(own_B[start:end], vocabulary, paths, ids_T, count)
 
 
@@ -108,24 +108,24 @@ def _write_path(
     Unknown characters in a row are one token: the entry that they spell (the unknown token's own name),
     else their bytes or the unknown token.
     """
-    found, place = 0, len(piece_B)
-    while place > 0:
-        token, before = int(paths.ids_B[place]), int(paths.starts_B[place])
+    found, offset = 0, len(piece_B)
+    while offset > 0:
+        token, before = int(paths.ids_B[offset]), int(paths.starts_B[offset])
         if token == vocabulary.unknown_id:
             while before > 0 and paths.ids_B[before] == token:
                 before = int(paths.starts_B[before])
-            node = node_of(vocabulary.trie, piece_B, before, place)
+            node = node_of(vocabulary.trie, piece_B, before, offset)
             is_spelled = node >= 0 and vocabulary.trie.ids_N[node] >= 0
             if is_spelled:
                 token = int(vocabulary.trie.ids_N[node])
             elif len(vocabulary.byte_ids) == 256:
-                for byte in range(place - 1, before, -1):
+                for byte in range(offset - 1, before, -1):
                     ids_T[count + found] = vocabulary.byte_ids[piece_B[byte]]
                     found += 1
                 token = int(vocabulary.byte_ids[piece_B[before]])
         ids_T[count + found] = token
         found += 1
-        place = before
+        offset = before
     for index in range(found // 2):
         other = count + found - 1 - index
         ids_T[count + index], ids_T[other] = ids_T[other], ids_T[count + index]

@@ -54,10 +54,10 @@ def _longest_entries(
 ) -> int:
     """Write the ids of the word [start, end) behind `count` others; returns how many, 0 where they do not fit."""
     trie = arrays.trie
-    found, place = 0, start
-    while place < end:
-        node = 0 if place == start else arrays.inner_node
-        best_id, best_end, behind = -1, place, place
+    found, offset = 0, start
+    while offset < end:
+        node = 0 if offset == start else arrays.inner_node
+        best_id, best_end, behind = -1, offset, offset
         while behind < end and node >= 0:
             node = child_of(trie, node, int(own_B[behind]))
             behind += 1
@@ -67,7 +67,7 @@ def _longest_entries(
             return 0
         ids_T[count + found] = best_id
         found += 1
-        place = best_end
+        offset = best_end
     return found
 
 
@@ -77,8 +77,8 @@ def _new_word(
 ) -> int:
     """Write the ids of a word behind `count` others; returns how many."""
     characters = 0
-    for place in range(start, end):
-        characters += own_B[place] & 0xC0 != 0x80
+    for offset in range(start, end):
+        characters += own_B[offset] & 0xC0 != 0x80
     found = 0
     if characters <= arrays.most_characters:
         found = _longest_entries(own_B, start, end, arrays, ids_T, count)
