@@ -2,7 +2,7 @@
 
 A family (`train.evaluation.families`) turns a candidate into rows; a decoder reads the candidates of an item
 as one row where they begin alike (`train.evaluation.branches`). Rows of one padded length run together. What a row
-gives depends on nothing but itself: its padded length follows from its own, batches have so many tokens that
+gives depends on nothing but itself: its padded length follows from its own, batches have multiples of 64 tokens, so that
 the library takes one path for all of them, and the head sees blocks of equal size. So neither the batch size nor the
 order of the items changes a bit in fp32.
 
@@ -27,9 +27,9 @@ from train.evaluation.rows import CandidateRows, ScoredRow
 from train.model.layers import LayerCache
 from train.model.transformer import Model, Transformer
 
-# Products of matrices with few rows take another path through the library, whose sums have other last bits. With
-# AVX-512 the paths part below 16 rows, with AVX2 below 56 (MKL 2024, SmolLM2's widths).
-_FEWEST_TOKENS = 64
+# Products of matrices take their path through the library by the number of rows, few or left over from its blocks, and
+# other paths have other last bits. MKL has more blocks than one: all of them divide this number.
+_TOKENS_STEP = 64
 _HEAD_ROWS = 64
 _SHORTEST_STEP = 2
 _TOKENS_PER_BATCH = 2048
@@ -177,7 +177,7 @@ class RowScorer:
     def _hidden(
         self, rows: Sequence[ScoredRow], prefix: tuple[int, ...], caches: Sequence[LayerCache]
     ) -> Tensor:
-        filled = [*rows, *[rows[0]] * (_fewest_rows(rows[0]) - len(rows))]
+        filled = [*rows, *[rows[0]] * (-len(rows) % _rows_step(rows[0]))]
         if not rows[0].behind_prefix and not rows[0].branches:
             return self.model.encode(self._batch(filled).to(self.device))
         assert isinstance(self.model, Transformer), "others have no prefix and no branches"
@@ -330,7 +330,8 @@ class _Sums:
             by_size.setdefault(size, []).append(one)
         for (read, written, _, _), rows in sorted(by_size.items(), key=lambda pair: pair[0]):
             fitting = _TOKENS_PER_BATCH // max(read + written, 1)
-            count = max(1, min(fitting, max_rows))
+            step = _rows_step(rows[0].row)
+            count = max(1, min(fitting, max_rows) // step * step, min(step, max_rows))
             for start in range(0, len(rows), count):
                 yield rows[start : start + count]
 
@@ -370,10 +371,10 @@ def rounded(length: int) -> int:
     return -(-length // step) * step
 
 
-def _fewest_rows(row: ScoredRow) -> int:
-    """Batches of fewer rows are filled up with copies, so that no product is of few tokens."""
-    shorter = min(rounded(len(row.read)), rounded(len(row.written or row.read)))
-    return -(-_FEWEST_TOKENS // shorter)
+def _rows_step(row: ScoredRow) -> int:
+    """Batches of other numbers of rows are filled up with copies: their tokens are then whole blocks."""
+    lengths = {rounded(len(row.read)), rounded(len(row.written or row.read))}
+    return math.lcm(*(math.lcm(_TOKENS_STEP, length) // length for length in lengths))
 
 
 def _padded(rows: Sequence[Sequence[int]], filler: int) -> tuple[Tensor, Tensor]:
