@@ -2,10 +2,11 @@
 
     python -m benchmarks.train.poison WORK [--documents 100000]
 
-The refinery packs made-up prose with one document of random letters. A supervised run whose `stability.action` is `stop` ends after exactly
-two attempts, the second of which confirms the step. `train triage` replays it from an earlier checkpoint and against its neighbours, and writes
-`quarantine.jsonl`; a second recipe of the refinery takes that as `exclude.documents`, and a run on its dataset passes the same number of
-steps. What a folder holds is not done again.
+The refinery packs made-up prose with one document of random letters, which fills several rows and so comes at several steps: a detector judges
+from step 32 on, and a model that has learned nothing finds all text as strange, so a document of one row may come too early to be told.
+A supervised run whose `stability.action` is `stop` ends after exactly two attempts, the second of which confirms the step. `train triage`
+replays it from an earlier checkpoint and against its neighbours, and writes `quarantine.jsonl`; a second recipe of the refinery takes that as
+`exclude.documents`, and a run on its dataset passes the same number of steps. What a folder holds is not done again.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from schemas.manifest import read_manifest
 from train.report.events import read_events
 
 SEQ_LEN, ROWS, STEPS_BACK, CHECKPOINT_STEPS, MORE_STEPS = 32, 32, 50, 25, 50
+# The worst row of an ordinary step was at most 6.7 deviations above its median, in the 2,365 judged steps of a run over 76,734 rows.
+ROW_DEVIATIONS = 10
 POISON_ADDRESS = "https://poison.example.org/"
 _SYLLABLES = [a + b for a in "bdfgklmnprst" for b in "aeiou"]
 
@@ -36,6 +39,12 @@ def prose(generator: random.Random, words: list[str], weights: list[float]) -> s
     """Two sentences of made-up words, the frequent ones as frequent as in a language."""
     drawn = generator.choices(words, cum_weights=weights, k=18)
     return f"{' '.join(drawn[:9]).capitalize()}. {' '.join(drawn[9:]).capitalize()}."
+
+
+def random_letters() -> str:
+    """Eight words of characters that the prose has not: about 200 tokens."""
+    generator = random.Random(13)
+    return " ".join("".join(generator.choices("qxzjvwQXZJVW#%&", k=25)) for _ in range(8))
 
 
 def documents(count: int) -> Iterator[dict[str, str]]:
@@ -50,8 +59,7 @@ def documents(count: int) -> Iterator[dict[str, str]]:
     poisoned = count * 3 // 5
     for number in range(count):
         if number == poisoned:
-            letters = "".join(generator.choices("qxzjvw0123456789QXZJVW#%&", k=26))
-            yield {"url": POISON_ADDRESS, "text": letters}
+            yield {"url": POISON_ADDRESS, "text": random_letters()}
         else:
             text = prose(generator, words, weights)
             yield {"url": f"https://a.example.org/{number}", "text": text}
@@ -114,7 +122,7 @@ def train(work: Path, name: str, data: Path, steps: int, *, expected: int) -> Pa
         "stop": {"steps": steps},
         "schedule": {"peak_lr": 0.003, "lr_scheduler_type": "constant", "warmup": 20},
         "stability": {
-            "detectors": [{"kind": "mad", "signal": "row_loss", "k": 20}],
+            "detectors": [{"kind": "mad", "signal": "row_loss", "k": ROW_DEVIATIONS}],
             "action": {"kind": "stop"},
         },
         "evaluation": None,
@@ -130,14 +138,13 @@ def train(work: Path, name: str, data: Path, steps: int, *, expected: int) -> Pa
     return output
 
 
-def holds(dataset: Path, doc_id: str) -> bool:
-    """Whether a document is in any row of a dataset."""
-    manifest = read_manifest(dataset)
+def rows_with(dataset: Path, doc_id: str) -> int:
+    """Number of rows of a dataset that hold any of a document."""
+    manifest, found = read_manifest(dataset), 0
     for shard in [*manifest.train.shards, *manifest.heldout.shards]:
         segments = pq.read_table(dataset / shard.path, columns=["segments"])["segments"]
-        if any(one["doc_id"] == doc_id for row in segments.to_pylist() for one in row):
-            return True
-    return False
+        found += sum(any(one["doc_id"] == doc_id for one in row) for row in segments.to_pylist())
+    return found
 
 
 def poisoned_document(work: Path) -> str:
@@ -201,8 +208,9 @@ def main() -> None:
             "worst_segment": worst,
             "poison_doc_id": poison,
             "is_named": [json.loads(line)["doc_id"] for line in lines] == [poison],
-            "is_in_first": holds(first, poison),
-            "is_in_second": holds(second, poison),
+            "rows_in_first": rows_with(first, poison),
+            "rows_in_second": rows_with(second, poison),
+            "is_in_second": rows_with(second, poison) > 0,
             "attempts_after": len(attempts),
             "seconds": round(time.monotonic() - started, 1),
         },
