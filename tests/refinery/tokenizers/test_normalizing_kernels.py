@@ -68,6 +68,17 @@ def test_texts_are_normalized_as_by_the_library(beginning: int) -> None:
         assert list(found.strings()) == [library.normalize_str(text) for text in texts], rules
 
 
+def test_the_spaces_that_are_stripped_are_those_of_the_library() -> None:
+    library = normalizers.Strip()
+    rules = SpaceRules(strips_left=True, strips_right=True)
+    codes = [*range(0x3100), 0xFEFF, 0x1F600]
+    texts = [f"{chr(code)}a{chr(code)}" for code in codes]
+
+    found = TextNormalizer(CharacterMap.of_itself(), rules, str).apply(Texts.of(texts))
+
+    assert list(found.strings()) == [library.normalize_str(text) for text in texts]
+
+
 def test_a_mark_is_put_before_texts_without_one_as_by_the_pre_tokenizer() -> None:
     library = pre_tokenizers.Metaspace(prepend_scheme="always", split=False)
     rules = SpaceRules(marks_blanks=True, beginning=BEGINS_WITH_ONE_MARK)
