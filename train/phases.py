@@ -112,6 +112,7 @@ def settings_sha256(settings: TrainSettings) -> str:
 
 # Settings that version 0.2 did not have; it did what their defaults do, or what their nulls say.
 _SINCE_0_2 = {
+    "batch": ("changes",),
     "optimizer": ("plugin", "options"),
     "schedule": ("warmup_fraction", "plugin", "options"),
     "precision": ("tf32",),
@@ -120,7 +121,7 @@ _SINCE_0_2 = {
     "parallel": ("reduction", "sentinel_every_steps"),
     "evaluation": ("tasks",),
 }
-_BLOCKS_SINCE_0_2 = ("stability",)  # null in a recipe that says nothing of them
+_BLOCKS_SINCE_0_2 = ("stability", "activation_blend")  # null in a recipe that says nothing of them
 _NOT_COMPUTED = ("supervision",)  # who watches a run changes nothing of what it computes
 _OLD_PEAK = 3e-4  # of a recipe that named none
 

@@ -34,7 +34,9 @@ from train.studies.study import run_study
 
 
 def test_a_run_is_measured_document_by_document(tmp_path: Path) -> None:
-    plan = plan_study(make_study(tmp_path, seeds=1, set={"evaluation": {"max_rows": None}}))
+    # Processors that are fast at bf16 would train in it, and evaluate a run so; studies measure in fp32.
+    exact = {"evaluation": {"max_rows": None}, "precision": {"compute": "fp32"}}
+    plan = plan_study(make_study(tmp_path, seeds=1, set=exact))
     run = plan.runs[0]
 
     outcome = Executor(plan.measure)(run)
