@@ -30,9 +30,9 @@ from train.supervisor.leader import Supervisor
 from train.supervisor.links import AgentLink, AgentLinks
 from train.supervisor.wire import Wire
 
-QUICK = SupervisionConfig(
-    floor_seconds=0.3, start_floor_seconds=0.6, stopped_seconds=0.1, max_backoff_seconds=0
-)
+# A loaded machine holds up a fork for seconds: only where a hang is asked for is none waited for long.
+PATIENT = SupervisionConfig(stopped_seconds=0.1, max_backoff_seconds=0)
+QUICK = PATIENT.model_copy(update={"floor_seconds": 2.0, "start_floor_seconds": 6.0})
 
 
 def rank(argv: list[str]) -> int:
@@ -134,7 +134,7 @@ class Crew:
     def lead(self, behaviour: str, attempts: int, *, wanted: int = 1, **asked: Any) -> int:
         supervisor = Supervisor(
             job=Job(output=self.output, argv=[behaviour, str(attempts), str(self.output)], ranks_per_host=2,
-                    session="s", config=QUICK),
+                    session="s", config=QUICK if behaviour == "hold" else PATIENT),
             links=self.links,
             hosts=HostBook(hosts=list(self.links.by_host), wanted=wanted),
             restart_agent=lambda host: False,
