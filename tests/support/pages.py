@@ -30,7 +30,7 @@ FENCE = re.compile(r"^```(\w+)?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND_SECONDS = 1200
 # Frames of tables; hashes; numbers with separators and units of thousands.
 _FRAME = re.compile(r"[─-╿]+")
-_NUMBER = re.compile(r"\b[0-9a-f]{12,}\b|\d[\d,.:]*(?:e[-+]\d+)?[kMG]?")
+_NUMBER = re.compile(r"\b[0-9a-f]{12,}\b|\d[\d,.:]*(?:e[-+]\d+)?(?:[kMG]|(?: [kMG]B\b))?")
 
 
 @dataclass(frozen=True, kw_only=True)
