@@ -28,7 +28,8 @@ from train.model.layers import LayerCache
 from train.model.transformer import Model, Transformer
 
 # Products of matrices take their path through the library by the number of rows, few or left over from its blocks, and
-# other paths have other last bits. MKL has more blocks than one: all of them divide this number.
+# other paths have other last bits. Whole blocks of 64 have one path in MKL's AVX-512, SSE and COMPATIBLE code; where its
+# AVX2 code is forced, the last bits of a BERT may still differ.
 _TOKENS_STEP = 64
 _HEAD_ROWS = 64
 _SHORTEST_STEP = 2
