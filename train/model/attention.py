@@ -54,6 +54,21 @@ def attend_with_bias(
     return F.scaled_dot_product_attention(q, k, v, joined, dropout_p=dropout, scale=scale)
 
 
+def added_mask(mask: Tensor, like: Tensor) -> Tensor:
+    """The mask as torch's kernels add it to scores: 0 where a token may attend, else -inf.
+
+    Every layer would make it anew from the same bits, which takes a tenth of a small model's step.
+
+    Args:
+        mask: Bits, true where a query may attend.
+        like: Hidden states; with autocast, scores are of its type instead.
+    """
+    kind, dtype = like.device.type, like.dtype
+    if torch.is_autocast_enabled(kind):
+        dtype = torch.get_autocast_dtype(kind)
+    return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(~mask, -torch.inf)
+
+
 def _weights(
     q: Tensor, k: Tensor, bias: Tensor | None, mask: Tensor | None, scale: float
 ) -> Tensor:

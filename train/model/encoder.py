@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from train.batch.batch import NO_LABEL, Batch, LossSums
+from train.model.attention import added_mask
 from train.model.config import ModelConfig
 from train.model.layers import Block
 from train.model.loss import cross_entropy_sums, penalties
@@ -96,6 +97,8 @@ class Encoder(nn.Module):
             mask = both_ways_mask(
                 batch.document, across_documents=self.config.attend_across_documents
             )
+        if mask is not None and not (self.training and self.config.dropout):
+            mask = added_mask(mask, x_BTD)
         set_real_tokens(self, batch.document)
         rotary = None
         if self.config.positions == "rotary":

@@ -88,8 +88,9 @@ class Attention(nn.Module):
 
         Args:
             x_BTD: Gives the queries, and without a memory also keys and values.
-            mask: [B or 1, 1, 1 or T, S], true where a token may attend. None: in a decoder to itself
-                and earlier tokens, in an encoder and to a memory everywhere.
+            mask: [B or 1, 1, 1 or T, S], true where a token may attend, or what is added to the scores
+                (`added_mask`; with neither bias nor dropout). None: in a decoder to itself and earlier
+                tokens, in an encoder and to a memory everywhere.
             rotary: Cosines and sines of rotary positions.
             cache: Keys and values of earlier tokens, or of the memory, which is projected once.
             memory: The encoder's states [B, S, D].
@@ -124,6 +125,8 @@ class Attention(nn.Module):
         dropout = config.dropout if self.training else 0.0
         is_causal = is_causal and config.family not in ("t5", "bert")
         if bias is None and not dropout:
+            if mask is not None and mask.is_floating_point():
+                mask = mask.to(q.dtype)
             return F.scaled_dot_product_attention(
                 q,
                 k,

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from schemas.own_code import load_own
 from train.batch.batch import NO_LABEL, Batch, LossSums
+from train.model.attention import added_mask
 from train.model.config import ModelConfig
 from train.model.encoder import Encoder
 from train.model.encoder_decoder import EncoderDecoder
@@ -73,6 +74,8 @@ class Transformer(nn.Module):
         mask = None
         if batch.visible is not None or not (batch.is_whole or self.config.attend_across_documents):
             mask = document_mask(batch.document, batch.visible)
+        if mask is not None and not (self.training and self.config.dropout):
+            mask = added_mask(mask, x_BTD)
         set_real_tokens(self, batch.document)
         rotary = self._rotary(batch.positions)
         for block in blocks:

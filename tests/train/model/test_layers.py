@@ -10,8 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from train.model.attention import added_mask
 from train.model.config import ModelConfig
 from train.model.layers import MLP, Attention, Block, LayerCache, make_after_norm
+from train.model.transformer import document_mask
 
 
 def config_of(**fields: Any) -> ModelConfig:
@@ -185,3 +187,26 @@ def test_a_block_is_the_layer_of_llama_in_transformers() -> None:
 
     expected = expected[0] if isinstance(expected, tuple) else expected
     assert torch.allclose(block(x, None, (cos[:, None], sin[:, None])), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_mask_that_is_made_once_gives_the_same_bits_as_its_bits(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    document = torch.tensor([[1] * 9 + [2] * 7, [1] * 4 + [2] * 8 + [0] * 4])
+    mask = document_mask(document)
+    query, key, value = (torch.randn(2, 3, 16, 8, dtype=dtype) for _ in range(3))
+
+    made = added_mask(mask, query)
+    one = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    other = F.scaled_dot_product_attention(query, key, value, attn_mask=made)
+
+    assert made.dtype == dtype
+    assert torch.equal(made == 0, mask)
+    assert torch.equal(one, other)
+
+
+def test_a_mask_is_of_the_type_that_scores_have_with_autocast() -> None:
+    mask = torch.ones(1, 1, 4, 4, dtype=torch.bool).tril()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert added_mask(mask, torch.zeros(1)).dtype == torch.bfloat16
+    assert added_mask(mask, torch.zeros(1)).dtype == torch.float32
