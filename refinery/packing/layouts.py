@@ -2,6 +2,8 @@
 
 A layout sees lengths in tokens (end mark included) in the order of the shard and answers with the
 segments of each row; the tokens are copied later, by one function for all layouts.
+
+Legend: P pieces of documents, T tokens of a row, R rows, W words of 64 bits.
 """
 
 from __future__ import annotations
@@ -12,7 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from refinery.compiled import Filled, kernel
+
 Ints = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint64]
+
+BITS = 64  # of a word
 
 
 @dataclass(frozen=True)
@@ -75,30 +82,60 @@ def bestfit_rows(lengths: Ints, seq_len: int) -> Segments:
     """
     document, doc_start, length = _pieces(lengths, seq_len)
     by_length = np.lexsort((doc_start, document, -length))
-    rows = np.zeros(len(document), np.int64)
-    row_start = np.zeros(len(document), np.int64)
-    rows_with_room: list[list[int]] = [[] for _ in range(seq_len + 1)]
-    rooms = 0  # bit r is set where some row has room for exactly r more tokens
+    row, row_start = np.empty_like(length), np.empty_like(length)
+    num_rows = fill_best(length[by_length], by_length, seq_len, row, row_start)
+    order = np.lexsort((row_start, row))
+    return Segments(
+        row[order], document[order], doc_start[order], row_start[order], length[order], num_rows
+    )
+
+
+@kernel
+def fill_best(
+    sizes_P: Ints, pieces_P: Ints, seq_len: int, row_P: Filled[Ints], row_start_P: Filled[Ints]
+) -> int:
+    """Give each of these pieces its row and its offset there, in this order; returns the number of rows.
+
+    Of rows with equal room the one that came to it last is filled. `sizes_P` are the pieces' tokens,
+    1 to `seq_len`.
+    """
+    rooms_W = np.zeros(
+        seq_len // BITS + 1, np.uint64
+    )  # bit r: some row has room for exactly r more
+    last_T = np.full(seq_len + 1, -1, np.int64)  # by room: the row that came to it last
+    earlier_R = np.empty(len(sizes_P), np.int64)  # and by row: the one that had come before it
     num_rows = 0
-    for piece in by_length.tolist():
-        size = int(length[piece])
-        fitting = rooms >> size
-        if fitting:
-            room = size + (fitting & -fitting).bit_length() - 1
-            row = rows_with_room[room].pop()
-            if not rows_with_room[room]:
-                rooms &= ~(1 << room)
+    for index in range(len(sizes_P)):
+        size = sizes_P[index]
+        room = least_room(rooms_W, size)
+        if room < 0:
+            row, room, num_rows = num_rows, seq_len, num_rows + 1
         else:
-            room, row, num_rows = seq_len, num_rows, num_rows + 1
-        rows[piece], row_start[piece] = row, seq_len - room
+            row = last_T[room]
+            last_T[room] = earlier_R[row]
+            if last_T[room] < 0:
+                rooms_W[room // BITS] ^= np.uint64(1) << np.uint64(room % BITS)
+        row_P[pieces_P[index]], row_start_P[pieces_P[index]] = row, seq_len - room
         left = room - size
         if left:
-            rows_with_room[left].append(row)
-            rooms |= 1 << left
-    order = np.lexsort((row_start, rows))
-    return Segments(
-        rows[order], document[order], doc_start[order], row_start[order], length[order], num_rows
-    )
+            earlier_R[row], last_T[left] = last_T[left], row
+            rooms_W[left // BITS] |= np.uint64(1) << np.uint64(left % BITS)
+    return num_rows
+
+
+@kernel
+def least_room(rooms_W: Words, size: int) -> int:
+    """The least number from `size` on whose bit is set; -1 where none is."""
+    word = size // BITS
+    room, bits = size, rooms_W[word] >> np.uint64(size % BITS)
+    while bits == 0:
+        word += 1
+        if word == len(rooms_W):
+            return -1
+        room, bits = word * BITS, rooms_W[word]
+    while bits & np.uint64(1) == 0:
+        room, bits = room + 1, bits >> np.uint64(1)
+    return room
 
 
 def _pieces(lengths: Ints, seq_len: int) -> tuple[Ints, Ints, Ints]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from refinery.packing.config import SPECIAL_TOKENS_OF_A_PAIR, PackingConfig
-from refinery.packing.layouts import Segments
+from refinery.packing.filling import filled_rows
+from refinery.packing.layouts import Ints, Segments
 from schemas.errors import ContractError
 from schemas.rows import NO_TOKEN, ROW_SCHEMA, SEGMENT, row_schema
 
@@ -136,63 +138,76 @@ class PackedShard:
 
     def row_groups(self) -> Iterator[pa.RecordBatch]:
         """Rows ordered by row_id (a hash of their content), in batches of one row group."""
-        bounds = np.searchsorted(self.segments.row, np.arange(self.num_rows + 1))
-        offsets = np.concatenate(([0], np.cumsum(self.lengths)))
-        ids = [self._row_id(row, bounds, offsets) for row in range(self.num_rows)]
+        size = self.form.config.row_group_rows
+        numbers = np.arange(self.num_rows, dtype=np.int64)
+        ids = [
+            row_id
+            for start in range(0, self.num_rows, size)
+            for row_id in self._row_ids(numbers[start : start + size])
+        ]
         order = np.array(sorted(range(self.num_rows), key=ids.__getitem__), np.int64)
-        for start in range(0, self.num_rows, self.form.config.row_group_rows):
-            rows = order[start : start + self.form.config.row_group_rows]
-            yield self._row_group(rows, [ids[row] for row in rows], bounds, offsets)
+        for start in range(0, self.num_rows, size):
+            rows = order[start : start + size]
+            yield self._row_group(rows, [ids[row] for row in rows])
 
-    def _row(
-        self, row: int, bounds: npt.NDArray[np.int64], offsets: npt.NDArray[np.int64]
-    ) -> Tokens:
-        """Tokens of a row, padding left out."""
-        pieces = [self.stream[span] for span in self._spans(row, bounds, offsets)]
+    @functools.cached_property
+    def _bounds(self) -> Ints:
+        """[rows + 1] the first segment of each row."""
+        return np.searchsorted(self.segments.row, np.arange(self.num_rows + 1)).astype(np.int64)
+
+    @functools.cached_property
+    def _offsets(self) -> Ints:
+        """[documents + 1] the first token of each document in the stream."""
+        return np.concatenate(([0], np.cumsum(self.lengths, dtype=np.int64)))
+
+    @functools.cached_property
+    def _begins(self) -> Ints:
+        """The first token of each segment in the stream."""
+        return self._offsets[self.segments.document] + self.segments.doc_start
+
+    def _filled(self, stream: npt.NDArray[Any], rows: Ints, empty: int) -> npt.NDArray[Any]:
+        """[rows, seq_len] values of the stream where their tokens lie in the rows."""
+        return filled_rows(
+            stream,
+            rows,
+            seq_len=self.form.config.seq_len,
+            empty=empty,
+            bounds=self._bounds,
+            begins=self._begins,
+            segments=self.segments,
+        )
+
+    def _tokens(self, rows: Ints) -> tuple[npt.NDArray[np.int32], Ints]:
+        """[rows, seq_len] the ids of these rows, and how many of each are no padding."""
+        parts, last = self.segments, self._bounds[rows + 1] - 1
+        ends = parts.row_start[last] + parts.length[last]
+        tokens = self._filled(self.stream, rows, self.form.pad)
         if self.special_tokens_of_a_row:
-            sep = np.array([self.form.sep], np.int32)
-            pieces = [np.array([self.form.cls], np.int32), pieces[0], sep, pieces[1], sep]
-        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+            numbers = np.arange(len(rows))
+            tokens[:, 0] = self.form.cls
+            tokens[numbers, parts.row_start[last] - 1] = self.form.sep
+            tokens[numbers, ends] = self.form.sep
+            ends = ends + 1
+        return tokens, ends
 
-    def _spans(
-        self, row: int, bounds: npt.NDArray[np.int64], offsets: npt.NDArray[np.int64]
-    ) -> list[slice]:
-        """Where the stream holds the segments of a row."""
+    def _row_ids(self, rows: Ints) -> Iterator[str]:
         parts = self.segments
-        spans = []
-        for segment in range(bounds[row], bounds[row + 1]):
-            begin = int(offsets[parts.document[segment]] + parts.doc_start[segment])
-            spans.append(slice(begin, begin + int(parts.length[segment])))
-        return spans
-
-    def _row_id(
-        self, row: int, bounds: npt.NDArray[np.int64], offsets: npt.NDArray[np.int64]
-    ) -> str:
-        parts, span = self.segments, slice(bounds[row], bounds[row + 1])
-        digest = hashlib.sha256(self._row(row, bounds, offsets).astype("<i4").tobytes())
-        documents = parts.document[span]
-        for segment, document in enumerate(documents.tolist(), int(span.start)):
-            name = f"{self.doc_ids[document]}\x1f{self.copies[document]}"
-            digest.update(f"\x1e{name}\x1f{parts.doc_start[segment]}".encode())
-        return digest.hexdigest()[:ROW_ID_DIGITS]
-
-    def _row_group(
-        self,
-        rows: npt.NDArray[np.int64],
-        ids: list[str],
-        bounds: npt.NDArray[np.int64],
-        offsets: npt.NDArray[np.int64],
-    ) -> pa.RecordBatch:
-        seq_len, parts = self.form.config.seq_len, self.segments
-        tokens = np.full((len(rows), seq_len), self.form.pad, np.int32)
+        tokens, ends = self._tokens(rows)
         for index, row in enumerate(rows.tolist()):
-            content = self._row(row, bounds, offsets)
-            tokens[index, : len(content)] = content
+            digest = hashlib.sha256(tokens[index, : ends[index]].astype("<i4").tobytes())
+            for segment in range(self._bounds[row], self._bounds[row + 1]):
+                document = parts.document[segment]
+                name = f"{self.doc_ids[document]}\x1f{self.copies[document]}"
+                digest.update(f"\x1e{name}\x1f{parts.doc_start[segment]}".encode())
+            yield digest.hexdigest()[:ROW_ID_DIGITS]
+
+    def _row_group(self, rows: Ints, ids: list[str]) -> pa.RecordBatch:
+        parts, bounds = self.segments, self._bounds
+        tokens, _ = self._tokens(rows)
         counts = bounds[rows + 1] - bounds[rows]
         starts = np.concatenate(([0], np.cumsum(counts)))
         chosen = np.repeat(bounds[rows] - starts[:-1], counts) + np.arange(starts[-1])
         documents = parts.document[chosen]
-        last = bounds[rows + 1] - 1
         values = [
             pa.array([self.doc_ids[d] for d in documents.tolist()], pa.string()),
             pa.array([self.sources[d] for d in documents.tolist()], pa.string()),
@@ -201,48 +216,31 @@ class PackedShard:
             pa.array(parts.row_start[chosen].astype(np.int32)),
             pa.array(parts.length[chosen].astype(np.int32)),
         ]
-        ends = np.arange(len(rows) + 1, dtype=np.int32) * seq_len
+        ends = np.arange(len(rows) + 1, dtype=np.int32) * self.form.config.seq_len
         columns = [
             pa.array(ids, pa.string()),
             _lists(ends, pa.array(tokens.reshape(-1)), "input_ids"),
             _lists(starts, pa.StructArray.from_arrays(values, fields=list(SEGMENT)), "segments"),
-            pa.array(self._next_tokens(last, offsets)),
-            *self._optional(rows, bounds, offsets),
+            pa.array(self._next_tokens(bounds[rows + 1] - 1)),
+            *self._optional(rows, ends),
         ]
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
-    def _optional(
-        self,
-        rows: npt.NDArray[np.int64],
-        bounds: npt.NDArray[np.int64],
-        offsets: npt.NDArray[np.int64],
-    ) -> Iterator[pa.Array]:
-        seq_len, parts = self.form.config.seq_len, self.segments
-        ends = np.arange(len(rows) + 1, dtype=np.int32) * seq_len
+    def _optional(self, rows: Ints, ends: Tokens) -> Iterator[pa.Array]:
         for name in self.form.config.columns:
             if name in self.row_values:
                 yield pa.array(self.row_values[name][rows])
                 continue
-            of_stream = self.flags[name]
-            empty = NO_CLASS if name == "token_labels" else False
-            flags = np.full((len(rows), seq_len), empty, of_stream.dtype)
-            for index, row in enumerate(rows.tolist()):
-                spans = self._spans(row, bounds, offsets)
-                for start, span in zip(
-                    parts.row_start[bounds[row] : bounds[row + 1]].tolist(), spans, strict=True
-                ):
-                    flags[index, start : start + span.stop - span.start] = of_stream[span]
+            flags = self._filled(self.flags[name], rows, NO_CLASS if name == "token_labels" else 0)
             kind = self.schema.field(name).type
             yield pa.ListArray.from_arrays(pa.array(ends), pa.array(flags.reshape(-1)), type=kind)
 
-    def _next_tokens(
-        self, last: npt.NDArray[np.int64], offsets: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.int32]:
+    def _next_tokens(self, last: Ints) -> Tokens:
         """The token after each row's last segment in its document, or NO_TOKEN at its end."""
         documents = self.segments.document[last]
         end = self.segments.doc_start[last] + self.segments.length[last]
         inside = end < self.lengths[documents]
-        offset = np.where(inside, offsets[documents] + end, 0)
+        offset = np.where(inside, self._offsets[documents] + end, 0)
         return np.where(inside, self.stream[offset], NO_TOKEN).astype(np.int32)
 
 
