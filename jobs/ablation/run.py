@@ -14,6 +14,7 @@ from refinery.ablation.costs import measure_costs
 from refinery.ablation.counts import ArmTables, count_arm
 from refinery.ablation.decisions import BASE, Arm, Changes, changed, folder_of
 from refinery.ablation.table import RESULT_NAME, Ablation, ArmEntry
+from refinery.ablation.yields import kept_after
 from refinery.datasets.publish import dataset_uri
 from refinery.publish import storage
 from schemas.yaml_files import dump_yaml
@@ -59,6 +60,7 @@ def run_ablation(
             ArmEntry(
                 arm=arm.name,
                 decisions=arm.decisions,
+                kept_after=_kept_after(arm, base),
                 manifest=made[arm.name].manifest_uri,
                 root=made[arm.name].manifest.root,
                 **asdict(count_arm(tables[BASE], tables[arm.name])),
@@ -87,6 +89,11 @@ def _make(
     folder = storage.join_uri(output, ARMS_FOLDER, folder_of(arm.name))
     settings = changed(base.settings, arm, output=folder, tables=base.store.root)
     return make_arm(base, settings, stages=STAGES, num_shards=num_shards, session=session)
+
+
+def _kept_after(arm: Arm, base: BaseRun) -> tuple[str, ...]:
+    has_other_settings = arm.name != BASE and not arm.decisions
+    return () if has_other_settings else kept_after(arm.decisions, base.settings.recipe)
 
 
 def _tables(base: BaseRun, arm: MadeArm) -> ArmTables:

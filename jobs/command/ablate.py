@@ -23,12 +23,11 @@ from refinery.ablation.decisions import (
     decisions_of,
 )
 from refinery.ablation.table import HEAD, RESULT_NAME, Ablation, read_ablation, rows_of
+from refinery.ablation.yields import FOLDER, read_study
 from refinery.publish import storage
 from refinery.recipe import RefineSettings
 from schemas.errors import SettingsError
 from schemas.terminal import open_console
-
-STUDY_RESULT = "study.json"  # as the trainer writes it into the study's folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     settings = read_settings(args)
-    output = args.out or storage.join_uri(settings.runtime.output, "ablation")
+    output = args.out or storage.join_uri(settings.runtime.output, FOLDER)
     if args.list:
         for name in decisions_of(settings.recipe):
             print(name)
@@ -123,8 +122,7 @@ def _made(output: str) -> Ablation:
 
 
 def _print(ablation: Ablation, *, as_json: bool) -> None:
-    uri = storage.join_uri(ablation.study_output, STUDY_RESULT)
-    study = json.loads(storage.read_bytes(uri)) if storage.exists(uri) else None
+    study = read_study(ablation)
     if as_json:
         print(json.dumps({**ablation.model_dump(mode="json"), "found": study}, ensure_ascii=False))
         return

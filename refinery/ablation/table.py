@@ -20,6 +20,9 @@ class ArmEntry(Settings):
 
     arm: str
     decisions: tuple[str, ...] = ()
+    kept_after: tuple[str, ...] = Field(
+        default=(), description="stages after which the base keeps the documents of this arm"
+    )
     manifest: str = Field(description="URI of its manifest")
     root: str = Field(description="root of its content")
     documents: int

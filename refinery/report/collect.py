@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from refinery.ablation.yields import read_yields
 from refinery.datasets.runs import Run
 from refinery.mixture.facts import MixtureFacts
 from refinery.mixture.plan import SourcePlan
@@ -79,6 +80,7 @@ def _collect(run: Run, tables: Tables) -> ReportData:
         stages_missing=missing_stages(run),
         run=run_facts(run),
         unmatched_lists=unmatched_lists(records),
+        yields=read_yields(run.output),
         reasons_by_source=_reasons(tables, "source"),
         reasons_by_language=_reasons(tables, "language"),
         rules=rule_bounds(tables, config),

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from refinery.ablation.yields import Yields
 from refinery.dedup.facts import RecurringPassage
 from refinery.publish.records import StageCost
 from refinery.report.homographs import HomographRow
@@ -336,6 +337,9 @@ class ReportData(Settings):
     run: RunFacts | None = None
     unmatched_lists: tuple[str, ...] = Field(
         default=(), description="lists of addresses and take-downs that match no document"
+    )
+    yields: Yields = Field(
+        default_factory=Yields, description="what an ablation below the run's output has found"
     )
     drop_reasons: dict[str, int]
     reasons_by_source: tuple[ReasonCount, ...] = ()

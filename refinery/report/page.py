@@ -20,12 +20,14 @@ from refinery.report.sections.reasons import reasons_section
 from refinery.report.sections.samples import rejects_section, samples_section
 from refinery.report.sections.shapes import shapes_section
 from refinery.report.sections.vocabulary import vocabulary_section
+from refinery.report.sections.yields import yields_section
 
 
 def render_page(data: ReportData, previous: ReportData | None = None) -> str:
     """The whole page; with the report of an earlier run also what changed since then."""
     sections: list[tuple[str, str, Callable[[], str]]] = [
         ("funnel", "Where documents went", lambda: funnel_section(data)),
+        ("yields", "Yield against quality", lambda: yields_section(data)),
         ("reasons", "Why documents were dropped", lambda: reasons_section(data)),
         ("domains", "Hosts", lambda: domains_section(data)),
         ("samples", "Kept and dropped, to read", lambda: samples_section(data)),

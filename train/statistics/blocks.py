@@ -17,7 +17,7 @@ from statistics import variance
 
 import numpy as np
 
-from train.statistics.distributions import t_quantile
+from train.statistics.distributions import f_upper, t_quantile
 from train.statistics.intervals import LEVEL, Estimate, Floats, mean_interval
 
 # An arm's variance beyond so many times that of the others is of another kind: by chance with 2 degrees of
@@ -75,6 +75,49 @@ def run_deviation(table: Table) -> tuple[float, int]:
     arms = {name: values for name, values in table.items() if values}
     fit = _fit(arms)
     return math.sqrt(fit.variance) if fit.freedom else math.nan, fit.freedom
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairing:
+    """What runs of equal seeds share: initial weights, and the order of what their data have in common.
+
+    Attributes:
+        paired: Deviation of a run beyond its arm and its seed, which differences of equal seeds have.
+        unpaired: Deviation of a run beyond its arm, which differences of any seeds have.
+        p_value: Probability of seeds that differ so much where they share nothing (F test); NaN where it is not known.
+    """
+
+    paired: float
+    unpaired: float
+    p_value: float
+
+    @property
+    def saved_fraction(self) -> float:
+        """Share of a difference's variance that pairing takes away; below zero where it takes none."""
+        return 1 - (self.paired / self.unpaired) ** 2 if self.unpaired else math.nan
+
+
+def pairing(table: Table) -> Pairing | None:
+    """Whether runs of equal seeds are alike beyond their arms; None before two arms have two seeds in common.
+
+    Args:
+        table: Arm -> seed -> the figure of the run; runs that failed are left out.
+    """
+    arms = {name: values for name, values in table.items() if len(values) > 1}
+    shared = set.intersection(*map(set, arms.values())) if arms else set()
+    if len(arms) < 2 or len(shared) < 2:
+        return None
+    fit = _fit(arms)
+    squares = sum((len(own) - 1) * variance(own.values()) for own in arms.values())
+    freedom = sum(len(own) - 1 for own in arms.values())
+    left = fit.variance * fit.freedom
+    of_seeds = freedom - fit.freedom
+    ratio = (squares - left) / of_seeds / fit.variance if fit.variance else math.inf
+    return Pairing(
+        paired=math.sqrt(fit.variance),
+        unpaired=math.sqrt(squares / freedom),
+        p_value=f_upper(ratio, of_seeds, fit.freedom),
+    )
 
 
 def _of_other_kind(arms: Table, reference: str) -> set[str]:

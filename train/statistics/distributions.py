@@ -1,4 +1,4 @@
-"""Student's t and the binomial distribution at one half, exact, without another library."""
+"""Student's t, Fisher's F and the binomial distribution at one half, exact, without another library."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ def t_two_sided(statistic: float, freedom: float) -> float:
     if not math.isfinite(statistic):
         return 0.0
     return _incomplete_beta(freedom / (freedom + statistic**2), freedom / 2, 0.5)
+
+
+def f_upper(ratio: float, above: float, below: float) -> float:
+    """Probability of a larger ratio of two variances by chance, with degrees of freedom of the one above and of the one below."""
+    if not math.isfinite(ratio):
+        return 0.0
+    return _incomplete_beta(below / (below + above * max(ratio, 0.0)), below / 2, above / 2)
 
 
 @lru_cache(maxsize=4096)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from jobs.command import ablate
 from jobs.command.main import main
 from refinery.ablation.table import RESULT_NAME
+from refinery.ablation.yields import STUDY_RESULT
 from schemas.errors import SettingsError
 from schemas.yaml_files import dump_yaml
 
@@ -67,7 +67,7 @@ def _made(folder: Path, found: dict[str, Any] | None) -> None:
     made = {"recipe": "some", "arms": arms, "study": "study.yaml", "study_output": str(study)}
     (folder / RESULT_NAME).write_text(json.dumps(made))
     if found is not None:
-        (study / ablate.STUDY_RESULT).write_text(json.dumps(found))
+        (study / STUDY_RESULT).write_text(json.dumps(found))
 
 
 def test_both_tables_are_joined(

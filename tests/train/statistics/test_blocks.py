@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from train.statistics.blocks import block_differences, run_deviation
+from train.statistics.blocks import block_differences, pairing, run_deviation
 from train.statistics.distributions import t_quantile
 from train.statistics.intervals import mean_interval
 
@@ -86,3 +86,36 @@ def test_intervals_hold_the_truth_and_equal_arms_are_rarely_told_apart() -> None
 def test_a_reference_without_a_run_is_refused() -> None:
     with pytest.raises(ValueError, match="reference base has no run"):
         block_differences({"base": {}, "a": {1: 2.0}}, "base")
+
+
+def test_pairing_is_the_textbooks_test_of_blocks() -> None:
+    values = np.array([list(row.values()) for row in TABLE.values()])
+    of_seeds = 3 * ((values.mean(0) - values.mean()) ** 2).sum() / 2
+    residuals = values - values.mean(1, keepdims=True) - values.mean(0) + values.mean()
+    left = (residuals**2).sum() / 4
+
+    found = pairing(TABLE)
+
+    assert found is not None
+    assert found.paired == pytest.approx(math.sqrt(left))
+    assert found.unpaired == pytest.approx(math.sqrt(values.var(1, ddof=1).mean()))
+    # With 2 degrees of freedom above, the F distribution has a closed form.
+    assert found.p_value == pytest.approx((1 + 2 * of_seeds / left / 4) ** -2)
+    assert found.saved_fraction == pytest.approx(1 - left / values.var(1, ddof=1).mean())
+
+
+def test_pairing_of_independent_runs_saves_nothing_and_is_seldom_seen() -> None:
+    draw = np.random.default_rng(3)
+    tables = [
+        {f"a{arm}": dict(enumerate(draw.normal(size=6))) for arm in range(3)} for _ in range(400)
+    ]
+
+    found = [one for table in tables if (one := pairing(table)) is not None]
+
+    assert np.mean([one.p_value < 0.05 for one in found]) == pytest.approx(0.05, abs=0.03)
+    assert np.mean([one.saved_fraction for one in found]) == pytest.approx(0, abs=0.05)
+
+
+def test_pairing_is_unknown_without_two_arms_of_two_seeds() -> None:
+    assert pairing({"a": {1: 2.0, 2: 2.1}, "b": {1: 2.0}}) is None
+    assert pairing({"a": {1: 2.0, 2: 2.1}, "b": {3: 2.0, 4: 2.2}}) is None

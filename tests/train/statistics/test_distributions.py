@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from train.statistics.distributions import sign_test, t_quantile, t_two_sided
+from train.statistics.distributions import f_upper, sign_test, t_quantile, t_two_sided
 
 
 # Table of Student's t, two-sided .05 and .01: NIST/SEMATECH e-Handbook 1.3.6.7.2.
@@ -61,3 +61,11 @@ def test_impossible_quantiles_are_refused() -> None:
     for probability, freedom in [(0.0, 3), (1.0, 3), (0.5, 0)]:
         with pytest.raises(ValueError, match="freedom"):
             t_quantile(probability, freedom)
+
+
+def test_f_of_one_degree_of_freedom_is_t_squared() -> None:
+    assert f_upper(2.228**2, 1, 10) == pytest.approx(t_two_sided(2.228, 10))
+    # Upper 5 % points of F: NIST/SEMATECH e-Handbook 1.3.6.7.3.
+    assert f_upper(3.478, 4, 10) == pytest.approx(0.05, abs=2e-4)
+    assert f_upper(2.348, 7, 28) == pytest.approx(0.05, abs=2e-3)
+    assert (f_upper(0.0, 3, 5), f_upper(float("inf"), 3, 5)) == (1.0, 0.0)
