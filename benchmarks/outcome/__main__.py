@@ -27,7 +27,7 @@ from benchmarks.outcome.arms import Work, arm_facts, build_arms
 from benchmarks.outcome.contamination import RECORD as DOSES_RECORD
 from benchmarks.outcome.page import write_page
 from benchmarks.outcome.runs import FACTS, RECORD, known_kinds, read_facts, run_outcome, write_facts
-from benchmarks.outcome.studies import STUDIES, OutcomeStudy
+from benchmarks.outcome.studies import STUDIES, OutcomeStudy, missing_arms
 from benchmarks.outcome.tables import outcome_table
 from benchmarks.record import argument_parser
 from benchmarks.train.run_records import Records, read_records
@@ -88,6 +88,8 @@ def _train(chosen: Sequence[OutcomeStudy], work: Work, most_runs: int | None) ->
     print(plan_text(chosen, read_records(RECORD)), flush=True)  # before the first run
     left = most_runs
     for study in chosen:
+        for arm in missing_arms(study, work):
+            print(f"{study.name}: {arm} is not built yet; its runs are left for later", flush=True)
         try:
             left = run_outcome(study, work, most_runs=left)
         except AskedToStopError as error:
@@ -104,7 +106,10 @@ def plan_text(chosen: Sequence[OutcomeStudy], records: Records) -> str:
     for study in chosen:
         runs = [one for one in records.of_study(study.name) if one.state == "done"]
         left = len(study.arms) * study.seeds - len(runs)
-        seconds = sum(run.cpu_seconds for run in runs) / len(runs) if runs else study.cpu_seconds
+        trained = [
+            run.cpu_seconds for run in runs if run.cpu_seconds
+        ]  # others are of another study
+        seconds = sum(trained) / len(trained) if trained else study.cpu_seconds
         whole += left * seconds / 3600
         table = outcome_table(study, records, known_kinds())
         freedom = (len(study.arms) - 1) * (study.seeds - 1)

@@ -20,12 +20,14 @@ from benchmarks.corpora.web_and_manuals import (
     WEB,
     read_evaluation,
 )
+from benchmarks.outcome.commonness import write_commonness
 from benchmarks.record import ROOT
 from jobs.spark.java import find_java
 from schemas.fingerprints import sha256_hex
 from schemas.manifest import read_manifest
 
 RAW, DATATROVE, OURS, ALL_TEXT = "raw", "datatrove", "ours", "ours, all text"
+COMMONNESS = "ours, weighted by commonness"
 VOCABULARY, SENTINELS, SEQ_LEN = 4096, 100, 256
 SHARD_TOKENS = 200_000
 # Documents of each evaluation text that every run is measured on: some 250,000 tokens together.
@@ -36,6 +38,8 @@ WITHOUT = (
     "dedup", "language", "rules", "rules.gopher", "rules.repetition", "rules.fineweb", "rules.symbols",
     "rules+language", "rules+language+dedup",
 )  # fmt: skip
+# More copies than this no document gets for being rare.
+MOST_COPIES = 4.0
 # Softer choices beside the removal of duplicates: names and settings of `refinery ablate --arm`.
 SOFT = {
     "rehydrated": ("mixture.rehydrate={factors: {1: 1, 2: 2, 3: 3, 10: 1}}",),
@@ -60,13 +64,18 @@ class Work:
         return self.folder / "raw" / "dataset" / "tokenizer"
 
     @property
+    def commonness(self) -> Path:
+        """Weights of the documents of `without dedup`."""
+        return self.folder / "commonness.parquet"
+
+    @property
     def evaluation(self) -> Path:
         """Dataset whose held-out split judges all arms."""
         return self.folder / "evaluation"
 
     def manifest(self, arm: str) -> Path:
         """The dataset of an arm."""
-        if arm in (RAW, DATATROVE, ALL_TEXT):
+        if arm in (RAW, DATATROVE, ALL_TEXT, COMMONNESS):
             return self.folder / _slug(arm) / "dataset"
         folder = "base" if arm == OURS else arm.replace(" ", "-")
         return self.folder / "ours" / "ablation" / "arms" / folder / "dataset"
@@ -87,11 +96,18 @@ def recipes(work: Work) -> dict[str, dict[str, Any]]:
         "dedup": {"mode": "mark"},
     }
     shared = {"vocabulary": {"tokenizer": str(work.tokenizer)}}
+    weight = {"score": "rarity", "high": MOST_COPIES, "at_one": MOST_COPIES}
+    soft = {
+        "dedup": {"mode": "mark"},
+        "heads": {"rarity": {"table": str(work.commonness), "column": "weight"}},
+        "mixture": {"weight_by": weight},
+    }
     kept = {"sources": [_source("kept", work.folder / "datatrove-texts" / "kept", "jsonl")]}
     return {
         RAW: _recipe(work, RAW, everything, vocabulary={"size": VOCABULARY, "sentinels": SENTINELS}),
         OURS: _recipe(work, OURS, shared),
         ALL_TEXT: _recipe(work, ALL_TEXT, shared, clean={"extract": {"engine": "plain"}}),
+        COMMONNESS: _recipe(work, COMMONNESS, shared, **soft),
         DATATROVE: _recipe(work, DATATROVE, everything, **shared, **kept),
     }  # fmt: skip
 
@@ -117,25 +133,31 @@ def _source(name: str, folder: Path, form: str) -> dict[str, str]:
 
 
 def build_arms(work: Work, *, peer: Path | None) -> None:
-    """Make what is not there yet; without a peer, the arm of datatrove stays out.
+    """Make what is not there yet, the arms of the race first; without a peer, the arm of datatrove stays out.
 
     Raises:
         subprocess.CalledProcessError: A run failed; its own message was printed.
     """
     work.folder.mkdir(parents=True, exist_ok=True)
-    for arm, recipe in recipes(work).items():
-        if arm == DATATROVE:
-            if peer is None:
-                continue
-            _run_peer(work, peer)
-        path = work.folder / f"{_slug(arm)}.json"
-        path.write_text(json.dumps(recipe, indent=1))
-        _refinery("refine", str(path))
+    _refine(work, RAW)
+    write_evaluation(work)
+    _refine(work, OURS)
+    if peer is not None:
+        _run_peer(work, peer)
+        _refine(work, DATATROVE)
     arguments = [part for name in WITHOUT for part in ("--without", name)]
     for name, settings in SOFT.items():
         arguments += ["--arm", name, *settings]
-    _refinery("ablate", str(work.folder / "ours.json"), *arguments)
-    write_evaluation(work)
+    _refinery("ablate", str(work.folder / f"{OURS}.json"), *arguments)
+    _refine(work, ALL_TEXT)
+    write_commonness(work.manifest("without dedup"), work.commonness)
+    _refine(work, COMMONNESS)
+
+
+def _refine(work: Work, arm: str) -> None:
+    path = work.folder / f"{_slug(arm)}.json"
+    path.write_text(json.dumps(recipes(work)[arm], indent=1))
+    _refinery("refine", str(path))
 
 
 def write_evaluation(work: Work) -> None:
@@ -161,7 +183,15 @@ def evaluation_texts(work: Work) -> list[tuple[str, str]]:
 def arm_facts(work: Work) -> dict[str, Any]:
     """The corpus, the evaluation documents, and what each arm holds and costs, without a path."""
     arms = {}
-    for arm in (RAW, DATATROVE, OURS, ALL_TEXT, *(f"without {name}" for name in WITHOUT), *SOFT):
+    for arm in (
+        RAW,
+        DATATROVE,
+        OURS,
+        ALL_TEXT,
+        COMMONNESS,
+        *(f"without {name}" for name in WITHOUT),
+        *SOFT,
+    ):
         folder = work.manifest(arm)
         if not (folder / "manifest.json").is_file():
             continue

@@ -26,6 +26,7 @@ from benchmarks.train.run_records import Records
 from pages.charts import Dots, Intervals, LineChart, Series, interval_chart, line_chart
 from pages.frame import Page, PageSection
 from pages.tables import escaped, table
+from train.statistics.intervals import LEVEL
 from train.statistics.paired import NOT_TOLD_APART
 from train.studies.verdicts import BETTER, WORSE
 
@@ -59,6 +60,8 @@ parameters tell raw text from refined text; most single rules are smaller than w
 | *datatrove* | trafilatura, the filters of Gopher, C4 and FineWeb with English settings, MinHash: its published defaults, as in [the race](../benchmarks/races/pipeline_datatrove.py) |
 | *ours* | the defaults of a recipe: the classifier of blocks, language, rules, dedup |
 | *ours, all text* | ours on all text of the pages: filters without extraction |
+| *ours, weighted by commonness* | duplicates stay; documents are drawn by weights inverse to how common their 4-grams are in the corpus ([SoftDedup](https://arxiv.org/abs/2407.06654)), in groups of a twentieth of the tokens |
+| *rehydrated* | duplicates are removed; what stands for 2 or 3 and more documents gets so many copies |
 | *without ...* | ours without a decision, by [`refinery ablate`](ablation.md); `without rules+language+dedup` is extraction alone |
 | judged on | main content that people marked on pages of the other domains, English books, Chinese histories; documents of whose shingles one page holds half are left out |
 | runs | steps of 512 tokens, warm-up 15 %, cosine; rate 6e-3 (0.3 M), 4e-3 (1 M) |
@@ -151,8 +154,11 @@ def sentence(study: OutcomeStudy, found: OutcomeTable, records: Records) -> str:
     done = [run for run in records.of_study(study.name) if run.state == "done"]
     asked = len(study.arms) * study.seeds
     size = f"{done[0].parameters:,} parameters, " if done else ""
+    read = (
+        f"{study.tokens:,} tokens" if study.documents is None else f"{study.documents:,} documents"
+    )
     rest = (
-        f"{MEASURES[study.figure]}, {size}{study.tokens:,} tokens a run, {len(done)} of {asked} runs, "
+        f"{MEASURES[study.figure]}, {size}{read} a run, {len(done)} of {asked} runs, "
         f"{found.cpu_hours:.2f} CPU hours"
     )
     if not done:
@@ -165,7 +171,19 @@ def sentence(study: OutcomeStudy, found: OutcomeTable, records: Records) -> str:
     noise = ""
     if math.isfinite(found.deviation):
         noise = f"; a run deviates by {found.deviation:.4f} ({found.freedom} degrees of freedom)"
-    return f"**{'; '.join(words) or 'no other arm yet'}.** {rest}{noise}."
+    return f"**{'; '.join(words) or 'no other arm yet'}.** {rest}{noise}.{_pairing(found)}"
+
+
+def _pairing(found: OutcomeTable) -> str:
+    """Whether runs of equal seeds, with equal weights and orders at the start, are worth pairing."""
+    one = found.pairing
+    if one is None:
+        return ""
+    seen = "saves" if one.p_value < 1 - LEVEL else "is not seen to save"
+    return (
+        f" Pairing runs of equal seeds {seen} variance: {one.paired:.4f} beside {one.unpaired:.4f} unpaired "
+        f"({one.saved_fraction:+.0%} of the variance, p {one.p_value:.2f})."
+    )
 
 
 def _phrase(verdict: str, reference: str) -> str:
@@ -179,8 +197,8 @@ def _cells(
     arms = facts.get("arms", {})
     for line in found.lines:
         passes = ""
-        if line.arm in arms:
-            passes = f"{study.tokens / arms[line.arm]['packed_tokens']:.2f}"
+        if line.arm in arms and line.arm in found.tokens:
+            passes = f"{found.tokens[line.arm] / arms[line.arm]['packed_tokens']:.2f}"
         yield [
             line.arm,
             "" if math.isnan(line.value) else f"{line.value:.4f}",

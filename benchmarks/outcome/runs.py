@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,12 @@ from benchmarks.outcome.arms import Work
 from benchmarks.outcome.studies import OutcomeStudy, keys, plan
 from benchmarks.outcome.tables import Kinds
 from benchmarks.record import RESULTS, conditions
-from benchmarks.train.run_records import RecordedExecutor, read_records, take_recorded
+from benchmarks.train.run_records import (
+    RecordedExecutor,
+    append_record,
+    read_records,
+    take_recorded,
+)
 from schemas.errors import SettingsError
 from train.studies.execute import Executor
 from train.studies.folder import enter, identity_of
@@ -61,6 +67,7 @@ def run_outcome(
     planned = plan(study, work)
     own = keys(planned, work, pairs=study.pairs)
     enter(planned.folder, identity_of(planned))
+    adopt(planned.runs, own, study.name, path)
     take_recorded(planned.runs, planned.folder, own, read_records(path), study.name)
     executor = RecordedExecutor(
         study=study.name,
@@ -74,6 +81,19 @@ def run_outcome(
     )
     work_through(planned.runs, planned.folder, executor)
     return executor.left
+
+
+def adopt(runs: Sequence[StudyRun], keys: Mapping[str, str], study: str, path: Path) -> None:
+    """Record under this study what another one has recorded of the same recipe, data, length and seed; it costs nothing again."""
+    records = read_records(path)
+    by_key = {run.key: run for run in records.runs.values() if run.state == "done"}
+    for run in runs:
+        known, found = records.runs.get((study, run.name)), by_key.get(keys[run.name])
+        if found is not None and (known is None or known.key != found.key):
+            taken = replace(
+                found, study=study, run=run.name, arm=run.arm, seed=run.seed, cpu_seconds=0.0
+            )
+            append_record(path, taken, records.losses_of(found))
 
 
 def write_facts(facts: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import TypedDict
 from benchmarks.outcome.studies import OutcomeStudy
 from benchmarks.train.founding.tables import ArmLine
 from benchmarks.train.run_records import Records, RunRecord
-from train.statistics.blocks import block_differences, run_deviation
+from train.statistics.blocks import Pairing, block_differences, pairing, run_deviation
 from train.statistics.families import benjamini_hochberg
 from train.statistics.intervals import LEVEL
 from train.statistics.paired import detectable
@@ -37,12 +37,16 @@ class OutcomeTable:
         deviation: Standard deviation of a run beyond its arm and its seed; NaN before the second seed.
         freedom: Its degrees of freedom.
         cpu_hours: Of its recorded runs.
+        tokens: Packed tokens that a run of each arm read, where one is recorded.
+        pairing: What runs of equal seeds share; None before it is known.
     """
 
     lines: tuple[ArmLine, ...]
     deviation: float
     freedom: int
     cpu_hours: float
+    tokens: Mapping[str, int]
+    pairing: Pairing | None = None
 
 
 def outcome_table(
@@ -99,7 +103,14 @@ def outcome_table(
     known = any(len(own) > 1 for own in values.values())
     deviation, freedom = run_deviation(values) if known else (math.nan, 0)
     hours = sum(run.cpu_seconds for run in runs) / 3600
-    return OutcomeTable(lines=tuple(lines), deviation=deviation, freedom=freedom, cpu_hours=hours)
+    return OutcomeTable(
+        lines=tuple(lines),
+        deviation=deviation,
+        freedom=freedom,
+        cpu_hours=hours,
+        tokens={run.arm: run.tokens for run in runs if run.state == "done"},
+        pairing=pairing(values),
+    )
 
 
 def _outcome(run: RunRecord, records: Records, kinds: Kinds, kind: str | None) -> Outcome | None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,17 +18,28 @@ import pytest
 from benchmarks.corpora import web_and_manuals as corpora
 from benchmarks.corpora.packed_text import write_dataset
 from benchmarks.outcome import __main__ as module
-from benchmarks.outcome.arms import OURS, RAW, WITHOUT, Work, recipes
+from benchmarks.outcome.arms import DATATROVE, OURS, RAW, WITHOUT, Work, recipes
+from benchmarks.outcome.commonness import training_documents, weights_of, write_commonness
 from benchmarks.outcome.page import markdown, render
 from benchmarks.outcome.runs import run_outcome
-from benchmarks.outcome.studies import STUDIES, OutcomeStudy, epochs, keys, plan
+from benchmarks.outcome.studies import (
+    STUDIES,
+    OutcomeStudy,
+    keys,
+    missing_arms,
+    plan,
+    tokens_of_documents,
+)
 from benchmarks.outcome.tables import outcome_table
 from benchmarks.train.run_records import Records, RunRecord, read_records
 from refinery.ablation.decisions import arm_without
 from refinery.recipe import RefineSettings
+from refinery.tokenizers.identity import load_tokenizer
 from refinery.vocabulary.config import VocabularyConfig
 from refinery.vocabulary.train.byte_level_bpe import train_bpe, write_tokenizer
-from schemas.errors import SettingsError
+from schemas.errors import ContractError, SettingsError
+from schemas.fingerprints import sha256_hex
+from schemas.manifest import MANIFEST_NAME, read_manifest
 from schemas.settings import parse_settings
 from train.statistics.paired import NOT_TOLD_APART
 from train.studies.claims import AskedToStopError
@@ -158,6 +170,48 @@ def _toy() -> OutcomeStudy:
     return replace(STUDIES[0], tokens=64 * 2 * 4, seeds=2)
 
 
+def test_documents_are_put_together_again_and_common_ones_weigh_less(tmp_path: Path) -> None:
+    common = _text(7)
+    copies = [f"{common} {n}" for n in range(12)]
+    texts = [*copies, *(_text(number) for number in range(100, 130))]
+    tokenizer = tmp_path / "tokenizer"
+    write_tokenizer(train_bpe(texts, VocabularyConfig(size=420, sentinels=4)), tokenizer, 4)
+    write_dataset(
+        tmp_path / "dataset", name="arm", train=texts, heldout=texts[:2], tokenizer=tokenizer, seq_len=64
+    )  # fmt: skip
+
+    documents = training_documents(tmp_path / "dataset")
+    write_commonness(tmp_path / "dataset", tmp_path / "found.parquet")
+
+    found = {row["doc_id"]: row for row in pq.read_table(tmp_path / "found.parquet").to_pylist()}
+    encode = load_tokenizer(tokenizer).encode
+    for text in texts:
+        own = documents.get(sha256_hex(text.encode())[:32])
+        if own is not None:  # the last document is cut with the last row
+            whole = encode(text, add_special_tokens=False).ids
+            assert own[1:].tolist() == whole[: len(own) - 1]
+    of_copies = {sha256_hex(text.encode())[:32] for text in copies}
+    assert len(of_copies & found.keys()) >= 11
+    assert max(row["weight"] for name, row in found.items() if name in of_copies) < min(
+        row["weight"] for name, row in found.items() if name not in of_copies
+    )
+    sizes = [len(documents[name]) for name in found]
+    mean = sum(size * row["weight"] for size, row in zip(sizes, found.values(), strict=True)) / sum(
+        sizes
+    )
+    assert mean == pytest.approx(1)
+
+
+def test_weights_are_inverse_to_the_commonness_of_groups() -> None:
+    common = np.repeat([0.1, 0.2, 0.4, 0.8], 5)
+    sizes = np.full(20, 10)
+
+    found = weights_of(common, sizes)
+
+    assert (found * common).tolist() == pytest.approx([found[0] * common[0]] * 20)
+    assert found.mean() == pytest.approx(1)
+
+
 @pytest.mark.slow
 def test_a_recorded_run_is_never_trained_again(arms: Work, tmp_path: Path) -> None:
     path = tmp_path / "runs.jsonl"
@@ -186,8 +240,49 @@ def test_a_recorded_run_is_never_trained_again(arms: Work, tmp_path: Path) -> No
     assert {run.tokens for run in done} == {64 * 2 * 4}
     assert len({run.key for run in done}) == 4
     assert keys(plan(_toy(), fresh), fresh) == keys(plan(_toy(), arms), arms)
-    passes = epochs(_toy(), arms)
-    assert 0 < passes[RAW] < passes[OURS]
+
+
+@pytest.mark.slow
+def test_a_run_that_another_study_has_is_taken_from_there(arms: Work, tmp_path: Path) -> None:
+    path = tmp_path / "runs.jsonl"
+    run_outcome(replace(_toy(), name="first"), arms, path=path)
+
+    assert run_outcome(replace(_toy(), name="second"), arms, path=path, most_runs=0) == 0
+
+    records = read_records(path)
+    first, second = records.of_study("first"), records.of_study("second")
+    assert [run.value for run in second] == [run.value for run in first]
+    assert [run.key for run in second] == [run.key for run in first]
+    assert {run.cpu_seconds for run in second} == {0.0}
+
+
+def test_runs_at_equal_documents_read_as_many_tokens_as_those_hold(
+    arms: Work, tmp_path: Path
+) -> None:
+    manifest = read_manifest(arms.manifest(RAW))
+    (source,) = (
+        manifest.train.sources.values()
+    )  # `write_dataset` calls all of its texts one document
+    of_sixty = {"arm": source.model_copy(update={"documents": 60})}
+    split = manifest.train.model_copy(update={"sources": of_sixty})
+    counted = manifest.model_copy(update={"train": split})
+    (tmp_path / MANIFEST_NAME).write_text(counted.model_dump_json())
+
+    read = tokens_of_documents(tmp_path, 30, 128)
+
+    assert manifest.train.account.packed / 2 - 128 < read <= manifest.train.account.packed / 2
+    assert read % 128 == 0
+    with pytest.raises(SettingsError, match="60 documents; the study reads 61 of each arm"):
+        tokens_of_documents(tmp_path, 61, 128)
+
+
+def test_an_arm_that_is_not_built_is_left_for_later(arms: Work) -> None:
+    study = replace(_toy(), arms=(RAW, DATATROVE, OURS), seeds=1)
+
+    assert missing_arms(study, arms) == [DATATROVE]
+    assert [run.arm for run in plan(study, arms).runs] == [RAW, OURS]
+    with pytest.raises(ContractError, match="no manifest there"):
+        plan(replace(study, arms=(DATATROVE, RAW)), arms)
 
 
 def test_missing_minimal_pairs_are_said_before_a_run_is_trained(tmp_path: Path) -> None:
@@ -204,13 +299,16 @@ KINDS: dict[str, Any] = {
 }
 
 
+TOKENS = 300_032
+
+
 def _records(*runs: tuple[str, int, float]) -> Records:
     """Runs whose documents lose as many nats as bits per byte times their bytes."""
     documents = Documents(root="r", names=("a", "b", "c"), labels=(3, 9, 6), losses=(0.0,) * 3)
     made = [
         RunRecord(
             study="pilot", run=f"{arm}-seed-{seed}", arm=arm, seed=seed, key="k", state="done", value=value,
-            why=None, parameters=300_000, tokens=10, cpu_seconds=36.0, figures={}, documents="d",
+            why=None, parameters=300_000, tokens=TOKENS, cpu_seconds=36.0, figures={}, documents="d",
             losses=tuple(value * math.log(2) * size for size in (10, 30, 20)),
         )
         for arm, seed, value in runs
@@ -236,6 +334,7 @@ def test_an_arm_is_judged_on_all_texts_and_on_each(kind: str | None) -> None:
     assert ours.documents is not None
     assert found.freedom == 3
     assert found.cpu_hours == pytest.approx(8 * 36 / 3600)
+    assert found.tokens == {RAW: TOKENS, OURS: TOKENS}
 
 
 def test_more_minimal_pairs_are_better() -> None:
@@ -281,6 +380,7 @@ def test_the_page_says_what_the_records_say() -> None:
 
     assert "**better than raw: *ours*.** held-out bits per byte, 300,000 parameters" in text
     assert "8 of 8 runs" in text
+    assert "Pairing runs of equal seeds is not seen to save variance" in text
     assert "| ours | 2.5000 | -0.1000 |" in text
     assert "| 4 | 2.00 |" in text, "passes over the arm's tokens"
     assert "| without dedup | 1 | 9 | 0 | 50% | 2.0 | stage dedup |" in text
