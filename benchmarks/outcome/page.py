@@ -65,6 +65,8 @@ parameters tell raw text from refined text; most single rules are smaller than w
 | *without ...* | ours without a decision, by [`refinery ablate`](ablation.md); `without rules+language+dedup` is extraction alone |
 | judged on | main content that people marked on pages of the other domains, English books, Chinese histories; documents of whose shingles one page holds half are left out |
 | runs | steps of 512 tokens, warm-up 15 %, cosine; rate 6e-3 (0.3 M), 4e-3 (1 M) |
+| equal documents | one study reads so many documents of each arm instead of so many tokens: rows lie in the order of the documents' hashes, so the first rows of each arm are a sample of its documents |
+| not compared | quality by cut, by Pareto sampling, by weight: a classifier needs good texts in both languages that are neither refined nor judged on here, and the corpus has none |
 | intervals | 95 % over seeds, the variance of a run pooled over the study, pairs of equal seeds; probabilities adjusted over a study (Benjamini and Hochberg); *finds* is the smallest true difference that is found four times of five |
 | over documents | paired by evaluation document: how exactly these very runs were measured, which says nothing of other seeds |
 
@@ -87,6 +89,7 @@ These very figures:
 ```bash
 python -m benchmarks.corpora.web_and_manuals CORPUS --manuals MANUALS     # its help says which packages
 python -m benchmarks.outcome arms --corpus CORPUS --work WORK --peer PEER/bin/python
+export MALLOC_TRIM_THRESHOLD_=1073741824          # a fifth of the CPU time of a step of a small model is freeing and faulting in its memory
 python -m benchmarks.outcome run --work WORK      # prints cost and the smallest effect first; goes on where it stopped
 python -m benchmarks.outcome page
 ```

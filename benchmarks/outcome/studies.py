@@ -94,8 +94,8 @@ class OutcomeStudy:
 
 
 # Studies of one recipe, length and number of pairs share the runs of the arms that they have in common.
-TOKENS = 1_500_160
-_SMALL_RUN: dict[str, Any] = {"recipe": SMALL, "tokens": TOKENS, "seeds": 8, "cpu_seconds": 180, "pairs": 20}  # fmt: skip
+TOKENS = 1_000_448
+_SMALL_RUN: dict[str, Any] = {"recipe": SMALL, "tokens": TOKENS, "seeds": 8, "cpu_seconds": 140, "pairs": 20}  # fmt: skip
 STUDIES = (
     OutcomeStudy(
         name="pilot", title="Pilot", question="How far do seeds differ, and does refined text differ more?",
@@ -111,15 +111,15 @@ STUDIES = (
     ),
     OutcomeStudy(
         name="race-documents", title="Race, equal documents", question="And at equal documents, of which each arm keeps another part of the text?",
-        arms=(RAW, DATATROVE, OURS), recipe=SMALL, tokens=TOKENS, documents=1000, seeds=4, cpu_seconds=180,
+        arms=(RAW, DATATROVE, OURS), recipe=SMALL, tokens=TOKENS, documents=600, seeds=4, cpu_seconds=130,
     ),
     OutcomeStudy(
-        name="race-1m", title="Race, a million parameters", question="The same with a million parameters and three million tokens?",
-        arms=(RAW, DATATROVE, OURS), recipe=LARGER, tokens=3_000_320, seeds=3, cpu_seconds=700, pairs=20,
+        name="race-1m", title="Race, a million parameters", question="The same with a million parameters and two million tokens?",
+        arms=(RAW, DATATROVE, OURS), recipe=LARGER, tokens=2_000_384, seeds=3, cpu_seconds=480, pairs=20,
     ),
     OutcomeStudy(
         name="race-t5", title="Race, T5", question="The same for a T5 that fills in spans?",
-        arms=(RAW, DATATROVE, OURS), recipe=T5, tokens=TOKENS, seeds=5, figure="heldout_loss", cpu_seconds=240,
+        arms=(RAW, DATATROVE, OURS), recipe=T5, tokens=TOKENS, seeds=5, figure="heldout_loss", cpu_seconds=190,
     ),
     OutcomeStudy(
         name="rules", title="Decisions", question="Which of our decisions pays, at equal tokens?",

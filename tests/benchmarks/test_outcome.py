@@ -8,6 +8,7 @@ import math
 import random
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -192,9 +193,10 @@ def test_documents_are_put_together_again_and_common_ones_weigh_less(tmp_path: P
             assert own[1:].tolist() == whole[: len(own) - 1]
     of_copies = {sha256_hex(text.encode())[:32] for text in copies}
     assert len(of_copies & found.keys()) >= 11
-    assert max(row["weight"] for name, row in found.items() if name in of_copies) < min(
-        row["weight"] for name, row in found.items() if name not in of_copies
-    )
+    of_common = [row["weight"] for name, row in found.items() if name in of_copies]
+    of_others = [row["weight"] for name, row in found.items() if name not in of_copies]
+    assert max(of_common) <= min(of_others)  # one group may hold some of both
+    assert 3 * fmean(of_common) < fmean(of_others)
     sizes = [len(documents[name]) for name in found]
     mean = sum(size * row["weight"] for size, row in zip(sizes, found.values(), strict=True)) / sum(
         sizes
