@@ -60,7 +60,9 @@ def commonness(documents: list[NDArray[np.int64]], vocab_size: int) -> NDArray[n
         (TokenRun(ids=ids) for ids in documents), vocab_size=vocab_size, order=ORDER
     )
     sizes = np.array([len(ids) for ids in documents])
-    chances: NDArray[np.float64] = np.exp(model.log_likelihoods(documents) / sizes)
+    chances: NDArray[np.float64] = np.exp(
+        model.log_likelihoods([ids.tolist() for ids in documents]) / sizes
+    )
     return chances
 
 
