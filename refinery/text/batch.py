@@ -294,27 +294,30 @@ def scan_tokens(
     num_tokens = bounds_D[len(bounds_D) - 1]
     starts_K, ends_K = np.empty(num_tokens, np.int64), np.empty(num_tokens, np.int64)
     documents_K, hashes_K = np.empty(num_tokens, np.int64), np.empty(num_tokens, np.uint64)
-    token = 0
+    token = -1
     for document in range(len(starts_D) - 1):
-        char, last = starts_D[document], starts_D[document + 1]
-        while char < last:
-            kind = classes_C[char] & KIND
-            if kind != WORD and kind != CJK:
-                char += 1
+        first, last = starts_D[document], starts_D[document + 1]
+        classes, folded = classes_C[first:last], folded_C[first:last]
+        length, total = 0, np.uint64(0)  # of the word at hand; 0 where there is none
+        for char in range(len(classes)):
+            found = classes[char]
+            kind = found & KIND
+            if length > 0 and kind == WORD and found < UNSPACED:
+                total += hash_item(np.uint64(folded[char]), length)
+                length += 1
                 continue
-            start, total = char, hash_item(np.uint64(folded_C[char]), 0)
-            char += 1
-            while (
-                kind == WORD
-                and char < last
-                and classes_C[char] & KIND == WORD
-                and classes_C[char] < UNSPACED
-            ):
-                total += hash_item(np.uint64(folded_C[char]), char - start)
-                char += 1
-            starts_K[token], ends_K[token], documents_K[token] = start, char, document
-            hashes_K[token] = mix(total + np.uint64(char - start))
-            token += 1
+            if length > 0:
+                ends_K[token], hashes_K[token] = first + char, mix(total + np.uint64(length))
+                length = 0
+            if kind in (WORD, CJK):
+                token += 1
+                starts_K[token], documents_K[token] = first + char, document
+                length, total = 1, hash_item(np.uint64(folded[char]), 0)
+            if kind == CJK:
+                ends_K[token], hashes_K[token] = first + char + 1, mix(total + np.uint64(1))
+                length = 0
+        if length > 0:
+            ends_K[token], hashes_K[token] = last, mix(total + np.uint64(length))
     return starts_K, ends_K, documents_K, hashes_K
 
 
