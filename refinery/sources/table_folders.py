@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
 
-# Endings of files that Spark alone reads, with the DataSource.
-TABLE_ENDINGS = {".orc": "orc"}
 # What a cluster lacks without `--packages`.
 _PACKAGES = {
     "delta": "io.delta:delta-spark_2.13:VERSION --conf spark.sql.extensions=io.delta.sql.DeltaSparkSessionExtension",

@@ -32,16 +32,6 @@ class Scratch(NamedTuple):
     queue_H: Filled[Keys]
 
 
-def scratch_for(symbols: int) -> Scratch:
-    return Scratch(
-        np.empty(symbols, np.int32),
-        np.empty(symbols, np.uint64),
-        np.empty(symbols, np.int32),
-        np.empty(symbols, np.int32),
-        np.empty(3 * symbols, np.uint64),
-    )
-
-
 def merge_table(merges: Sequence[tuple[int, int, int]]) -> Keys:
     """The table of merges (left, right, merged), best first: pairs of a key and of its rank and result."""
     size = 2
