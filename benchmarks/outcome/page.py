@@ -64,7 +64,7 @@ parameters tell raw text from refined text; most single rules are smaller than w
 | *rehydrated* | duplicates are removed; what stands for 2 or 3 and more documents gets so many copies |
 | *without ...* | ours without a decision, by [`refinery ablate`](ablation.md); `without rules+language+dedup` is extraction alone |
 | judged on | main content that people marked on pages of the other domains, English books, Chinese histories; documents of whose shingles one page holds half are left out |
-| runs | steps of 512 tokens, warm-up 15 %, cosine; rate 6e-3 (0.3 M), 4e-3 (1 M) |
+| runs | steps of 512 tokens, warm-up 15 %, cosine; rate 1e-2 (0.4 M), 6e-3 (1 M and T5) |
 | equal documents | one study reads so many documents of each arm instead of so many tokens: rows lie in the order of the documents' hashes, so the first rows of each arm are a sample of its documents |
 | not compared | quality by cut, by Pareto sampling, by weight: a classifier needs good texts in both languages that are neither refined nor judged on here, and the corpus has none |
 | intervals | 95 % over seeds, the variance of a run pooled over the study, pairs of equal seeds; probabilities adjusted over a study (Benjamini and Hochberg); *finds* is the smallest true difference that is found four times of five |

@@ -46,15 +46,18 @@ def _schedule(rate: float) -> dict[str, Any]:
 
 
 def _gpt(width: int, layers: int, rate: float) -> dict[str, Any]:
-    """A Llama with normalised queries: on raw text, its training loss is .2 to .3 nats below that of learned positions after 150,000 tokens."""
+    """A Llama with normalised queries and large initial weights, which soon knows more than the frequencies of words.
+
+    150,000 tokens of our text, one seed, rate 6e-3: 3.72 bits per byte with deviations of .02, 3.70 with Xavier's, 3.65 with .1.
+    """
     model = {
         "preset": "llama-test", "width": width, "num_layers": layers, "num_heads": 4, "num_kv_heads": 4,
-        "mlp_width": 3 * width, "max_positions": SEQ_LEN, "qk_norm": True, "tied_head": True,
+        "mlp_width": 3 * width, "max_positions": SEQ_LEN, "qk_norm": True, "tied_head": True, "init_std": 0.1,
     }  # fmt: skip
     return {**_SHARED, "model": model, "schedule": _schedule(rate), "objective": {"name": "causal"}}
 
 
-SMALL, LARGER = _gpt(64, 2, 6e-3), _gpt(128, 3, 4e-3)
+SMALL, LARGER = _gpt(64, 2, 1e-2), _gpt(128, 3, 6e-3)
 # Span corruption cuts rows of raw text into inputs and targets of its own lengths.
 T5: dict[str, Any] = {
     **_SHARED,
