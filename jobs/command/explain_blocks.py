@@ -91,4 +91,4 @@ def _note(judged: Judgement, block: int) -> str:
         return ""
     if judged.kept[block]:
         return "; kept with the table, list of terms or question that it belongs to"
-    return "; left out: hidden, or said before"
+    return "; left out: hidden, said before, or behind the article"

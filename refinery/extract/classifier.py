@@ -107,7 +107,7 @@ class Judgement:
     Attributes:
         probabilities: [N] of being content, as the trees foretell.
         cut: [N] whether the cut keeps a block.
-        kept: [N] the same once units are kept whole, and hidden parts and repeats left out.
+        kept: [N] the same once units are kept whole; hidden parts, repeats and what stands behind the article left out.
     """
 
     probabilities: NDArray[np.float32]

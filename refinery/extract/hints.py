@@ -30,6 +30,7 @@ _TYPES = {
     "TechArticle": 5, "HowTo": 5, "Recipe": 6, "website": 7, "WebPage": 8,
 }  # fmt: skip
 NUM_TYPES = 9
+_ARTICLE, _OTHERS = 0, (1, 2, 6)  # products, forums and recipes have their text in several parts
 NUM_HINTS = NUM_TYPES + 1
 
 
@@ -45,6 +46,11 @@ class Hints:
 
     said: str = ""
     flags: tuple[float, ...] = (0.0,) * NUM_HINTS
+
+    @property
+    def declares_article(self) -> bool:
+        """Whether the page says that it is an article, and not also a product, a thread or a recipe."""
+        return self.flags[_ARTICLE] > 0 and not any(self.flags[kind] for kind in _OTHERS)
 
 
 def read_hints(scan: PageScan) -> Hints:

@@ -1,7 +1,8 @@
-"""Settle what belongs together after the cut: units are kept whole, hidden parts and repeats are left out.
+"""Settle what belongs together after the cut: units are kept whole, hidden parts, repeats and what is another text are left out.
 
 Each block is judged by itself, so a table may lose its head, a row its label and a question its answer.
-A unit of which half is kept is kept whole, and so is a row of a table. A page that is laid out for several widths, or that shows its teasers
+A unit of which half is kept is kept whole, and so is a row of a table. Of a page with an article of its own, what stands
+behind that is left out (`own_article.py`). A page that is laid out for several widths, or that shows its teasers
 and quotes twice, gives each text once.
 Shapes: N blocks, E elements.
 """
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from refinery.extract.blocks import Blocks
 from refinery.extract.grids import Grids
 from refinery.extract.hidden import Hidden
+from refinery.extract.own_article import find_behind
 from refinery.extract.tag_kinds import TAG_IDS
 
 Bools = NDArray[np.bool_]
@@ -56,6 +58,7 @@ def settle(
     for first, end in _hidden_parts(blocks):
         if words[first:end] @ settled[first:end] < MOST_HIDDEN_SHARE * total:
             settled[first:end] = False
+    settled &= ~find_behind(blocks, settled, words)
     return settled & ~_repeats(blocks, grids, settled)
 
 
