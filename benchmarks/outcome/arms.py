@@ -207,6 +207,8 @@ def arm_facts(work: Work) -> dict[str, Any]:
     made = json.loads(ablation.read_text("utf-8"))["arms"] if ablation.is_file() else []
     decisions = [{k: v for k, v in one.items() if k not in ("manifest", "root")} for one in made]
     peer = work.folder / "datatrove-texts" / "done.json"
+    report = work.folder / OURS / "report" / "report.json"
+    reasons = json.loads(report.read_text("utf-8"))["drop_reasons"] if report.is_file() else {}
     kinds = {
         sha256_hex(text.encode())[:32]: {"kind": kind, "bytes": len(text.encode())}
         for kind, text in evaluation_texts(work)
@@ -215,6 +217,7 @@ def arm_facts(work: Work) -> dict[str, Any]:
         "corpus": json.loads((work.corpus / "counts.json").read_text("utf-8")),
         "arms": arms,
         "decisions": decisions,
+        "reasons": dict(sorted(reasons.items(), key=lambda one: (-one[1], one[0]))),
         "datatrove": json.loads(peer.read_text("utf-8")) if peer.is_file() else None,
         "evaluation": kinds,
     }

@@ -279,6 +279,9 @@ def _corpus(facts: Mapping[str, Any]) -> Iterator[str]:
         for arm, one in facts["arms"].items()
     ]
     yield from _rows(("arm", "documents", "MB of text", "tokens"), rows)
+    if reasons := facts.get("reasons"):
+        yield "Documents that *ours* drops, by the first rule that they fail: "
+        yield ", ".join(f"`{name}` {count:,}" for name, count in reasons.items()) + ".\n\n"
     decisions = [one for one in facts.get("decisions", ()) if one["arm"] != "base"]
     if decisions:
         yield "What each decision removes, and its cost in the run:\n\n"

@@ -373,6 +373,7 @@ FACTS: dict[str, Any] = {
              OURS: {"documents": 4, "text_bytes": 4_000_000, "tokens": 40, "packed_tokens": 150_016}},
     "decisions": [{"arm": "without dedup", "more_documents": 1, "more_tokens": 9, "fewer_documents": 0,
                    "rows": 10, "shared_rows": 5, "cpu_seconds": 2.0, "cost_of": "stage dedup"}],
+    "reasons": {"gopher:words": 1138, "language:unsure": 7},
     "evaluation": KINDS,
 }  # fmt: skip
 
@@ -386,6 +387,7 @@ def test_the_page_says_what_the_records_say() -> None:
     assert "| ours | 2.5000 | -0.1000 |" in text
     assert "| 4 | 2.00 |" in text, "passes over the arm's tokens"
     assert "| without dedup | 1 | 9 | 0 | 50% | 2.0 | stage dedup |" in text
+    assert "`gopher:words` 1,138, `language:unsure` 7." in text
     assert "Not run yet" in text
     html = render(APART, FACTS, NONE)
     assert "better than raw: ours" in html
