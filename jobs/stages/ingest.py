@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 
 from jobs.pipeline.stage import Contents, Stage, StageContext
 from jobs.spark.session import build_session
@@ -77,17 +77,19 @@ def _run(context: StageContext) -> IngestFacts:
     files, passed_over = _list_input(context.recipe, context.store)
     if files:
         context.write_many(_read(context, files))
-    sources = source_facts(context, passed_over)
+    # A row for each file: few, and the driver has listed them.
+    read = context.read_back("files").collect()
+    sources = source_facts(context, read, passed_over)
     poor = poor_sources(as_listed(context.recipe), sources, context.recipe.limits)
     if poor:
         examples = reject_examples(context, [source.name for source in poor])
         raise refuse(poor, sources, examples, context.recipe.limits)
-    context.contents.extend(_named(_as_read(context, files)))
+    context.contents.extend(_named(_as_read(context, files, read)))
     fetches, num_fetches = context.read_back("fetches"), context.count_back("fetches")
     num_ids = fetches.select("doc_id").distinct().count()
     # Where all ids differ nothing was fetched twice, and no order needs to be found.
-    refetches = find_refetches(fetches)
-    context.write("refetches", refetches if num_ids < num_fetches else refetches.limit(0))
+    if num_ids < num_fetches:
+        context.write("refetches", find_refetches(fetches))
     num_refetches = context.count_back("refetches")
     if num_fetches != num_ids + num_refetches:
         raise ContractError(f"{num_fetches} fetches != {num_ids} ids + {num_refetches} refetched")
@@ -108,9 +110,10 @@ def _read(context: StageContext, files: Sequence[InputFile]) -> DataFrame:
     return reduce(DataFrame.unionByName, frames)
 
 
-def _as_read(context: StageContext, files: Sequence[InputFile]) -> list[InputFile]:
+def _as_read(
+    context: StageContext, files: Sequence[InputFile], rows: Sequence[Row]
+) -> list[InputFile]:
     """The files with the hashes of what the tasks read, which are kept for the next run."""
-    rows = context.read_back("files").select("source", "file", "sha256").collect()
     hashes = {(row["source"], row["file"]): row["sha256"] for row in rows}
     by_version = {s.name for s in context.recipe.sources if s.identity == "version"}
     read = [
