@@ -99,10 +99,14 @@ class StageContext:
         """No rows of a schema; the limit tells the optimiser, which then drops joins with them."""
         return self.spark.createDataFrame([], ddl).limit(0)
 
+    def table_uri(self, table: str) -> str:
+        """Folder of a table of this attempt."""
+        return storage.join_uri(self.attempt_uri, f"{TABLE_COLUMN}={table}")
+
     def write(self, table: str, rows: DataFrame) -> None:
         """Write one table of this stage; columns are put in the declared order and cast."""
         columns = [rows[f"`{c.name}`"].cast(c.type).alias(c.name) for c in TABLES[table].columns]
-        uri = storage.join_uri(self.attempt_uri, f"{TABLE_COLUMN}={table}")
+        uri = self.table_uri(table)
         with job_description(self.spark, f"write {table}"):
             rows.select(columns).write.mode("error").parquet(uri)
 
@@ -116,14 +120,14 @@ class StageContext:
 
     def read_back(self, table: str) -> DataFrame:
         """A table that this attempt has just written."""
-        uri = storage.join_uri(self.attempt_uri, f"{TABLE_COLUMN}={table}")
+        uri = self.table_uri(table)
         if not storage.exists(uri):
             return self._no_rows(TABLES[table].ddl)
         return self.spark.read.schema(TABLES[table].ddl).parquet(uri)
 
     def count_back(self, table: str) -> int:
         """Rows of a table that this attempt has just written, from the footers: no Spark job."""
-        return summarise_table(storage.join_uri(self.attempt_uri, f"{TABLE_COLUMN}={table}")).rows
+        return summarise_table(self.table_uri(table)).rows
 
     def facts_of(self, model: type[FactsT]) -> FactsT:
         """The facts of an input stage, which the model names.

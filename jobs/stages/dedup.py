@@ -53,27 +53,31 @@ def _run(context: StageContext) -> DedupFacts:
     with scratch(context) as persist:
         signed = persist(sign(documents, config))
         sets = signed.select("doc_id", "shingles")
-        fresh = persist(marking.fresh_documents(signed, order, payload_hashes(context, config)))
+        fresh = marking.fresh_documents(signed, order, payload_hashes(context, config))
+        if len(dumps) > 1:  # each of them reads its own
+            fresh = persist(fresh)
         known, parts = read_known(context.spark, earlier, config), list[Compared]()
         for number in range(len(dumps)):
             own = fresh.where(fresh["dump"] == num_dumps(earlier) + number)
             parts.append(compare_dump(own, sets, known, config, persist))
             known = known_after(known, parts[-1], sets)
-        edges, duplicates = (
-            _union([getattr(p, name) for p in parts]) for name in ("edges", "duplicates")
-        )
-        verdicts = _union([part.documents for part in parts])
-        clusters = cluster_sizes(duplicates, edges)
+        verdicts = _all(parts, "documents")
         with concurrently() as actions:
-            actions.start(context.write, "edges", edges)
-            actions.start(context.write, "duplicates", duplicates)
             actions.start(publish_signatures, context, verdicts, sets, config)
-            buckets = actions.start(_count_pairs, context, parts, config)
+            buckets = actions.start(_capped_buckets, context, parts, config)
+            clusters = cluster_sizes(*(_all(parts, name) for name in ("duplicates", "edges")))
             sizes = actions.start(histogram, clusters)
             largest_clusters = actions.start(largest, clusters, most=LARGEST)
-        context.counts.update(dumps=len(dumps), verified_pairs=context.count_back("edges"))
+        for table in ("edges", "duplicates"):
+            persist.publish(table, [getattr(part, table) for part in parts])
+        context.counts.update(
+            dumps=len(dumps),
+            verified_pairs=context.count_back("edges"),
+            candidate_pairs=sum(persist.count(part.pairs) for part in parts),
+        )
         passages = write_recurring(context, documents, fresh, config, persist)
         if not config.removes:
+            duplicates, edges = context.read_back("duplicates"), context.read_back("edges")
             context.write("clusters", cluster_members(duplicates, edges, fresh))
     check_losses(context)
     return DedupFacts(
@@ -88,17 +92,19 @@ def _run(context: StageContext) -> DedupFacts:
     )
 
 
-def _count_pairs(
+def _capped_buckets(
     context: StageContext, parts: list[Compared], config: DedupConfig
 ) -> tuple[LargestBucket, ...]:
-    """Count pairs and capped buckets; returns the largest of the buckets that are capped."""
+    """Count buckets whose pairs are not complete; returns the largest of them."""
     capped = _union([marking.capped_buckets(part.members, config) for part in parts])
-    largest_first = capped.orderBy(capped["size"].desc(), "band", "key").limit(LARGEST)
-    context.counts.update(
-        candidate_pairs=sum(part.pairs.count() for part in parts),
-        capped_buckets=capped.count(),
-    )
-    return tuple(LargestBucket(**row.asDict()) for row in largest_first.collect())
+    largest_first = capped.orderBy(capped["size"].desc(), "band", "key").limit(LARGEST).collect()
+    is_all = len(largest_first) < LARGEST
+    context.counts["capped_buckets"] = len(largest_first) if is_all else capped.count()
+    return tuple(LargestBucket(**row.asDict()) for row in largest_first)
+
+
+def _all(parts: list[Compared], name: str) -> DataFrame:
+    return _union([getattr(part, name) for part in parts])
 
 
 def _union(tables: list[DataFrame]) -> DataFrame:

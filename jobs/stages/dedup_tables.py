@@ -8,7 +8,7 @@ from functools import partial, reduce
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.pipeline.stage import TABLE_COLUMN, StageContext
+from jobs.pipeline.stage import StageContext
 from refinery.dedup import recurring
 from refinery.dedup.components import Persist
 from refinery.dedup.config import DedupConfig
@@ -64,7 +64,7 @@ def publish_signatures(
         context.write("signatures", index_rows(documents, None, scheme, config.index_buckets))
         return
     rows = index_rows(documents, sets, scheme, config.index_buckets)
-    write_index(rows, storage.join_uri(context.attempt_uri, f"{TABLE_COLUMN}=signatures"))
+    write_index(rows, context.table_uri("signatures"))
 
 
 def write_recurring(

@@ -75,15 +75,13 @@ def compare_dump(
         config: Settings with their bands filled in.
         persist: Writes rows where they survive the loss of an executor and reads them back.
     """
-    seen, documents = None, fresh
+    earlier = None if known is None else _as_earlier(known.documents)
+    marked = persist(marking.mark_exact(fresh, earlier))
+    rivals = marked.where("exact is null").select(*fresh.columns)
+    unseen = marked.where(f"coalesce(exact, '') != '{marking.SEEN}'").select(*fresh.columns)
+    documents = unseen
     if known is not None:
-        ids = known.documents.select("doc_id")
-        seen = persist(fresh.select("doc_id").join(ids, ["doc_id"], how="left_semi"))
-        unseen = fresh.join(seen, ["doc_id"], how="left_anti")
         documents = _as_earlier(known.documents).unionByName(unseen)
-    exact = persist(marking.mark_exact(fresh, documents, seen))
-    rivals = fresh.join(exact, ["doc_id"], how="left_anti")
-    if known is not None:
         kept = known.documents.where(F.col("fate") == KEPT)
         rivals = rivals.unionByName(_as_earlier(kept))
     members = persist(marking.bucket_members(rivals))
@@ -94,8 +92,8 @@ def compare_dump(
     edges = persist(marking.verified_edges(pairs, compared, config))
     all_edges = edges if known is None else persist(edges.unionByName(known.edges))
     near = solve(all_edges, documents, config, persist)
-    duplicates = persist(marking.duplicates(exact, near, all_edges, documents))
-    return Compared(_with_fate(fresh, seen, duplicates), edges, duplicates, pairs, members)
+    duplicates = persist(marking.duplicates(marked, near, all_edges))
+    return Compared(_with_fate(unseen, duplicates), edges, duplicates, pairs, members)
 
 
 def _as_earlier(documents: DataFrame) -> DataFrame:
@@ -111,8 +109,7 @@ def _sets_of(ends: DataFrame, sets: DataFrame, known: Known | None) -> DataFrame
     return own.unionByName(known.sets(ends.join(ids, ["doc_id"], how="left_semi")))
 
 
-def _with_fate(fresh: DataFrame, seen: DataFrame | None, duplicates: DataFrame) -> DataFrame:
-    unseen = fresh if seen is None else fresh.join(seen, ["doc_id"], how="left_anti")
+def _with_fate(unseen: DataFrame, duplicates: DataFrame) -> DataFrame:
     gone = duplicates.select("doc_id", F.lit(DUPLICATE).alias("fate"))
     rows = unseen.drop("fresh").join(gone, ["doc_id"], how="left")
     return rows.withColumn("fate", F.coalesce("fate", F.lit(KEPT)))

@@ -63,33 +63,34 @@ def fresh_documents(signed: DataFrame, order: DataFrame, payloads: DataFrame | N
     return hashed.withColumn("fresh", F.lit(True))
 
 
-def mark_exact(fresh: DataFrame, documents: DataFrame, seen: DataFrame | None) -> DataFrame:
-    """(doc_id, source, first_id, method) of fresh documents whose text an earlier one has.
+def mark_exact(fresh: DataFrame, known: DataFrame | None) -> DataFrame:
+    """Fresh documents with `exact`, `first_id` and `first_source`: what each is an exact copy of.
+
+    `exact` is the method, null where no document before it has the text. A document that earlier dumps
+    hold too is always marked, and never the first of a text.
 
     Args:
         fresh: Narrow rows of this dump.
-        documents: Fresh and earlier ones, each once.
-        seen: (doc_id) of fresh documents that earlier dumps hold too; all of these are marked.
+        known: Narrow rows of earlier dumps, each once; None where this is the first one.
     """
-    groups = documents.groupBy("text_sha256").agg(
-        F.min(F.struct(*ORDER, "payload_sha256")).alias("first")
-    )
-    rows = fresh.select("doc_id", "source", "text_sha256", "payload_sha256")
-    if seen is None:
-        rows = rows.withColumn("is_seen", F.lit(False))
+    if known is None:
+        rows = fresh.withColumn("seen_source", F.lit(None).cast("string"))
     else:
-        known = seen.select("doc_id", F.lit(True).alias("is_seen"))
-        rows = rows.join(known, ["doc_id"], how="left").withColumn(
-            "is_seen", F.coalesce("is_seen", F.lit(False))
-        )
-    first = F.coalesce("first.doc_id", "doc_id")
+        held = known.select("doc_id", F.col("source").alias("seen_source"))
+        earlier = known.select(*ORDER, "source", "text_sha256", "payload_sha256", "fresh")
+        rows = fresh.join(held, ["doc_id"], how="left")
+        rows = rows.unionByName(earlier, allowMissingColumns=True)
+    is_seen = F.col("seen_source").isNotNull()
+    # A minimum over all rows of a text, not the first of an order: nothing is sorted.
+    key = F.when(~is_seen, F.struct(*ORDER, "source", "payload_sha256"))
+    firsts = rows.withColumn("first", F.min(key).over(Window.partitionBy("text_sha256")))
     same_bytes = F.coalesce(F.col("payload_sha256") == F.col("first.payload_sha256"), F.lit(False))
-    method = F.when(F.col("is_seen"), SEEN).when(same_bytes, EXACT_BYTES).otherwise(EXACT_TEXT)
-    return (
-        rows.join(groups, ["text_sha256"], how="left")
-        .select("doc_id", "source", first.alias("first_id"), method.alias("method"), "is_seen")
-        .where("is_seen or doc_id != first_id")
-        .drop("is_seen")
+    by = F.when(same_bytes, EXACT_BYTES).otherwise(EXACT_TEXT)
+    return firsts.where("fresh").select(
+        *fresh.columns,
+        F.when(is_seen, SEEN).when(F.col("first.doc_id") != F.col("doc_id"), by).alias("exact"),
+        F.coalesce("first.doc_id", "doc_id").alias("first_id"),
+        F.coalesce("first.source", "seen_source").alias("first_source"),
     )
 
 
@@ -132,16 +133,11 @@ def same_payload_pairs(documents: DataFrame) -> DataFrame:
 
     The same bytes give another text where their charset was declared otherwise.
     """
-    rows = documents.where("payload_sha256 is not null").select(
-        "payload_sha256", "text_sha256", "fresh", F.struct(*ORDER).alias("key")
-    )
-    firsts = rows.groupBy("payload_sha256").agg(F.min("key").alias("first"))
-    return (
-        rows.where("fresh")
-        .join(firsts, ["payload_sha256"], how="inner")
-        .where("key.doc_id != first.doc_id")
-        .select(F.col("first.doc_id").alias("left"), F.col("key.doc_id").alias("right"))
-    )
+    same = Window.partitionBy("payload_sha256")
+    first = F.min(F.struct(*ORDER)).over(same)
+    rows = documents.where("payload_sha256 is not null").select("doc_id", "fresh", first["doc_id"])
+    named = rows.toDF("right", "fresh", "left")
+    return named.where("fresh and left != right").select("left", "right")
 
 
 def with_payload_pairs(pairs: DataFrame, same_payload: DataFrame | None) -> DataFrame:
@@ -204,18 +200,15 @@ def _compare_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBat
         )
 
 
-def duplicates(
-    exact: DataFrame, near: DataFrame, edges: DataFrame, documents: DataFrame
-) -> DataFrame:
+def duplicates(marked: DataFrame, near: DataFrame, edges: DataFrame) -> DataFrame:
     """The `duplicates` table of the dump.
 
     Exact copies follow their first copy to whatever document is kept.
 
     Args:
-        exact: The rows of `mark_exact`.
-        near: (doc_id, kept_id, cluster) over all edges; documents of earlier dumps are left out.
+        marked: The rows of `mark_exact`.
+        near: The rows of `solve` over all edges; documents of earlier dumps are left out.
         edges: Verified pairs of this dump and of the earlier ones.
-        documents: Fresh and earlier ones, each once.
     """
     measured = edges.select(
         F.col("right").alias("doc_id"),
@@ -224,19 +217,20 @@ def duplicates(
         "containment",
         "method",
     )
+    columns = TABLES["duplicates"].column_names
     by_edge = near.join(measured, ["doc_id", "kept_id"], how="inner")
-    firsts = by_edge.withColumnRenamed("doc_id", "first_id").withColumnRenamed("method", "by")
-    copies = exact.join(firsts, ["first_id"], how="left").select(
+    firsts = by_edge.drop("source", "fresh").withColumnsRenamed(
+        {"doc_id": "first_id", "method": "by"}
+    )
+    copies = marked.where("exact is not null").join(firsts, ["first_id"], how="left")
+    followed = copies.select(
         "doc_id",
         "source",
         F.coalesce("kept_id", "first_id").alias("kept_id"),
-        F.coalesce("jaccard", F.lit(1.0)).alias("jaccard"),
-        F.coalesce("containment", F.lit(1.0)).alias("containment"),
-        F.when(F.col("method") == SEEN, SEEN).otherwise(F.coalesce("by", "method")).alias("method"),
+        F.coalesce("kept_source", "first_source").alias("kept_source"),
+        F.coalesce("jaccard", F.lit(1.0).cast("float")).alias("jaccard"),
+        F.coalesce("containment", F.lit(1.0).cast("float")).alias("containment"),
+        F.when(F.col("exact") == SEEN, SEEN).otherwise(F.coalesce("by", "exact")).alias("method"),
         F.coalesce("cluster", "first_id").alias("cluster"),
     )
-    named = documents.where("fresh").select("doc_id", "source")
-    rows = by_edge.join(named, ["doc_id"], how="inner").select(copies.columns).union(copies)
-    kept = documents.select(F.col("doc_id").alias("kept_id"), F.col("source").alias("kept_source"))
-    joined = rows.join(kept, ["kept_id"], how="inner")
-    return joined.select(*TABLES["duplicates"].column_names)
+    return by_edge.where("fresh").select(columns).union(followed.select(columns))

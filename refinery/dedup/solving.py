@@ -6,6 +6,7 @@ The three ways give the same rows; which one runs depends on the number of edges
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,16 +19,19 @@ from refinery.dedup.greedy import KEPT, greedy_keepers, smallest_members
 from schemas.errors import PipelineError
 
 ORDER = ("dump", "source_rank", "worse", "shorter", "doc_id")
-SOLVED_DDL = "doc_id string, kept_id string, cluster string"
+# What a pair carries of its two ends: the order, and what the table of duplicates says of them.
+END = (*ORDER, "source", "fresh")
+SOLVED = ("doc_id", "source", "fresh", "kept_id", "kept_source", "cluster")
+SOLVED_DDL = ", ".join(f"{name} {'boolean' if name == 'fresh' else 'string'}" for name in SOLVED)
 CHUNK_ROWS = 100_000
 
 
 def solve(edges: DataFrame, order: DataFrame, config: DedupConfig, persist: Persist) -> DataFrame:
-    """(doc_id, kept_id, cluster) of near duplicates by the greedy rule.
+    """The near duplicates by the greedy rule: SOLVED, a row for each document that goes.
 
     Args:
         edges: Verified pairs, `left` before `right` in the order.
-        order: The `ORDER` columns of every document.
+        order: The `END` columns of every document.
         config: Up to `max_component_edges` edges are solved in one task; beyond, clusters are
             found in Spark and each is solved in a task, the largest ones in rounds.
         persist: Writes rows where they survive the loss of an executor and reads them back.
@@ -52,8 +56,8 @@ def solve(edges: DataFrame, order: DataFrame, config: DedupConfig, persist: Pers
 
 
 def _ranked(edges: DataFrame, order: DataFrame) -> DataFrame:
-    """Pairs (left, right) of structs with the columns of the order, which no later step joins again."""
-    keys = order.select(F.struct(*ORDER).alias("key"))
+    """Pairs (left, right) of structs with the columns of END, which no later step joins again."""
+    keys = order.select(F.struct(*END).alias("key"))
     left = keys.select(F.col("key.doc_id").alias("left_id"), F.col("key").alias("left"))
     right = keys.select(F.col("key.doc_id").alias("right_id"), F.col("key").alias("right"))
     ids = edges.select(F.col("left").alias("left_id"), F.col("right").alias("right_id"))
@@ -69,7 +73,7 @@ def _solve_in_task(ranked: DataFrame) -> DataFrame:
 
 
 def _flat(side: str) -> list[Column]:
-    return [F.col(f"{side}.{name}").alias(f"{side}_{name}") for name in ORDER]
+    return [F.col(f"{side}.{name}").alias(f"{side}_{name}") for name in END]
 
 
 def _solve_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -93,10 +97,10 @@ def _solve_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch
 
 
 def _solve_table(edges: pa.Table) -> pa.RecordBatch:
-    keys: dict[tuple[int, int, int, int, str], int] = {}
+    keys: dict[tuple[Any, ...], int] = {}
     sides = []
     for side in ("left", "right"):
-        columns = [edges.column(f"{side}_{name}").to_pylist() for name in ORDER]
+        columns = [edges.column(f"{side}_{name}").to_pylist() for name in END]
         sides.append([keys.setdefault(key, len(keys)) for key in zip(*columns, strict=True)])
     in_order = sorted(keys)
     rank = np.empty(len(keys), np.int64)
@@ -104,21 +108,18 @@ def _solve_table(edges: pa.Table) -> pa.RecordBatch:
         rank[keys[key]] = number
     left, right = rank[sides[0]], rank[sides[1]]
     keepers = greedy_keepers(len(keys), left, right)
-    ids = [key[-1] for key in in_order]
+    ends = zip(*(key[len(ORDER) - 1 :] for key in in_order), strict=True)
+    ids, sources, fresh = map(pa.array, ends)
     # Clusters are named by their smallest id, whatever the order of keepers.
-    by_id = np.argsort(np.array(ids))
+    by_id = np.argsort(ids.to_numpy(zero_copy_only=False).astype(str))
     id_rank = np.empty(len(ids), np.int64)
     id_rank[by_id] = np.arange(len(ids))
     root = smallest_members(len(ids), id_rank[left], id_rank[right])
-    removed = np.flatnonzero(keepers != KEPT).tolist()
-    return pa.RecordBatch.from_arrays(
-        [
-            pa.array([ids[doc] for doc in removed], pa.string()),
-            pa.array([ids[keepers[doc]] for doc in removed], pa.string()),
-            pa.array([ids[by_id[root[id_rank[doc]]]] for doc in removed], pa.string()),
-        ],
-        ["doc_id", "kept_id", "cluster"],
-    )
+    gone = np.flatnonzero(keepers != KEPT)
+    kept, first = keepers[gone], by_id[root[id_rank[gone]]]
+    columns = [ids.take(gone), sources.take(gone), fresh.take(gone)]
+    columns += [ids.take(kept), sources.take(kept), ids.take(first)]
+    return pa.RecordBatch.from_arrays(columns, list(SOLVED))
 
 
 def _solve_in_rounds(labelled: DataFrame, persist: Persist, *, max_rounds: int) -> DataFrame:
@@ -132,7 +133,10 @@ def _solve_in_rounds(labelled: DataFrame, persist: Persist, *, max_rounds: int) 
     """
     edges = persist(
         labelled.select(
-            F.col("left.doc_id").alias("first"), F.col("right.doc_id").alias("second")
+            F.col("left.doc_id").alias("first"),
+            F.col("right.doc_id").alias("second"),
+            "right.source",
+            "right.fresh",
         ).distinct()
     )
     undecided, removed = edges, edges.select(F.col("second").alias("doc_id")).limit(0)
@@ -159,9 +163,16 @@ def _solve_in_rounds(labelled: DataFrame, persist: Persist, *, max_rounds: int) 
     firsts = labelled.select("left", F.col("left.doc_id").alias("first"), "component").distinct()
     return (
         backed.join(firsts, ["first"], how="inner")
-        .groupBy(F.col("second").alias("doc_id"))
+        .groupBy(F.col("second").alias("doc_id"), "source", "fresh")
         .agg(F.min("left").alias("keeper"), F.min("component").alias("cluster"))
-        .select("doc_id", F.col("keeper.doc_id").alias("kept_id"), "cluster")
+        .select(
+            "doc_id",
+            "source",
+            "fresh",
+            F.col("keeper.doc_id").alias("kept_id"),
+            F.col("keeper.source").alias("kept_source"),
+            "cluster",
+        )
     )
 
 

@@ -17,7 +17,7 @@ from refinery.dedup.dumps import Compared, compare_dump
 from refinery.dedup.signatures import ShingleSets, hash_bands, sign_sets
 from refinery.dedup.signing import sign, with_spans
 from refinery.dedup.similarity import compare as similarity
-from refinery.dedup.solving import ORDER, solve
+from refinery.dedup.solving import END, solve
 from refinery.text.batch import TextBatch
 from schemas.errors import PipelineError
 
@@ -234,9 +234,9 @@ def test_solving_equals_the_rule_as_written_on_every_graph(
     ids = sorted(graph.nodes)
     place = {n: int.from_bytes(n.encode()[::-1]) % 97 for n in ids}
     order = spark.createDataFrame(
-        [(0, place[n], 0, 0, n) for n in ids],
-        "dump int, source_rank int, worse int, shorter int, doc_id string",
-    ).select(*ORDER)
+        [(0, place[n], 0, 0, n, f"source {n}", place[n] > 0) for n in ids],
+        "dump int, source_rank int, worse int, shorter int, doc_id string, source string, fresh boolean",
+    ).select(*END)
     config = DedupConfig(max_component_edges=most_edges)
 
     oriented = [tuple(sorted(edge, key=lambda n: (place[n], n))) for edge in edges]
@@ -253,6 +253,9 @@ def test_solving_equals_the_rule_as_written_on_every_graph(
         else:
             kept.append(node)
     assert {r.doc_id: r.kept_id for r in solved} == removed
+    assert all(r.source == f"source {r.doc_id}" for r in solved)
+    assert all(r.kept_source == f"source {r.kept_id}" for r in solved)
+    assert all(r.fresh == (place[r.doc_id] > 0) for r in solved)
     components = {n: min(part) for part in nx.connected_components(graph) for n in part}
     assert all(r.cluster == components[r.doc_id] for r in solved)
 
