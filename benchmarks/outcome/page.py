@@ -89,7 +89,7 @@ These very figures:
 ```bash
 python -m benchmarks.corpora.web_and_manuals CORPUS --manuals MANUALS     # its help says which packages
 python -m benchmarks.outcome arms --corpus CORPUS --work WORK --peer PEER/bin/python
-export MALLOC_TRIM_THRESHOLD_=1073741824          # a fifth of the CPU time of a step of a small model is freeing and faulting in its memory
+export MALLOC_TRIM_THRESHOLD_=1073741824          # glibc keeps the memory of a step instead of giving it back: fewer page faults
 python -m benchmarks.outcome run --work WORK      # prints cost and the smallest effect first; goes on where it stopped
 python -m benchmarks.outcome page
 ```
