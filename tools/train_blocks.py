@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import html
 import json
 import re
 from collections import Counter, defaultdict
@@ -47,7 +48,7 @@ SETS = ("wcxb-dev", "multilingual-articles", "multilingual-segments")
 WEIGHTS = Path(__file__).parents[1] / "refinery" / "extract" / "weights"
 PARAMETERS = {
     "objective": "cross_entropy", "num_leaves": 63, "max_depth": DEPTH,
-    "min_data_in_leaf": 40, "feature_fraction": 0.3, "bagging_fraction": 0.8, "bagging_freq": 1,
+    "min_data_in_leaf": 20, "feature_fraction": 0.3, "bagging_fraction": 0.8, "bagging_freq": 1,
     "lambda_l2": 5.0, "max_bin": 63, "num_threads": 1, "seed": 0, "deterministic": True,
     "force_col_wise": True, "verbose": -1,
 }  # fmt: skip
@@ -63,8 +64,18 @@ KNOWN_FAILURES = [
     "forums whose posts scripts load, pages whose text stands in images",
     "pages in languages other than those of the sets (mostly English, German, Chinese) were hardly tried",
 ]
+# Most blocks are links of a word or two that weigh next to nothing: of seven hundred thousand so many are drawn by weight.
+NUM_ROWS = 120_000
 # What the blocks of one page weigh: whole truths of articles are few, segments tell of few blocks.
-PAGE_WEIGHTS = {"wcxb-dev": 1.0, "multilingual-articles": 4.0, "multilingual-segments": 1.0}
+PAGE_WEIGHTS = {
+    "wcxb-dev": 1.0,
+    "multilingual-articles": 4.0,
+    "multilingual-segments": 1.0,
+    "bare": 1.0,
+}
+# Pages of content alone are made of one page in so many, in forms of their own.
+BARE, BARE_OF = "bare", 4
+_BARE_FORMS = (("", ""), ("<div>", "</div>"), ("<article>", "</article>"), ("<main>", "</main>"))
 _COUNTRY_SECOND = {"co", "com", "org", "net", "ac", "gov", "edu", "or", "ne"}
 
 
@@ -107,6 +118,35 @@ def read_pages(folder: Path) -> list[Page]:
                 page["y"] = np.array(_labels(name, row, blocks.texts), np.float32)
             pages.append(page)
     return pages
+
+
+def bare_pages(pages: list[Page]) -> list[Page]:
+    """Of a share of the pages what was marked as content, as pages that hold nothing else: all of it is to be kept.
+
+    Nearly all labelled pages have menus and footers, so trees had learnt that something has to go: of novels as bare
+    pages, a line of dialogue in a hundred.
+    """
+    made = []
+    for page in pages:
+        lines = [line.strip() for line in (page["truth"] or "").splitlines() if line.strip()]
+        number = int(hashlib.sha256((page["truth"] or "").encode()).hexdigest()[:8], 16)
+        if page["set"] == SETS[2] or number % BARE_OF or len(lines) < 3:
+            continue
+        begin, end = _BARE_FORMS[number // BARE_OF % len(_BARE_FORMS)]
+        body = "".join(f"<p>{html.escape(line)}</p>\n" for line in lines)
+        title = html.escape(lines[0][:80])
+        blocks = read_blocks(
+            f"<html><head><title>{title}</title></head><body>{begin}{body}{end}</body></html>"
+        )
+        if blocks.texts:
+            made.append(
+                {
+                    "set": BARE, "url": page["url"], "type": None, "truth": "\n".join(lines), "texts": blocks.texts,
+                    "page": compute_features(blocks), "blocks": blocks,
+                    "y": np.ones(len(blocks.texts), np.float32),
+                }
+            )  # fmt: skip
+    return made
 
 
 def _labels(name: str, row: Page, texts: list[str]) -> list[float]:
@@ -160,15 +200,33 @@ def train_blocks(pages: list[Page]) -> Forest:
         weight = page["page"].words
         weight = weight / weight.sum() * 100 * PAGE_WEIGHTS[page["set"]]
         weights.append(np.where(page["y"] < 0, 0, weight))
-    weight = np.concatenate(weights)
-    known = weight > 0
-    labels = np.concatenate([page["y"] for page in pages])[known]
-    rows = np.concatenate([page["page"].rows for page in pages])[known]
-    data = lightgbm.Dataset(rows, labels, weight=weight[known])
+    chances = draw_chances(np.concatenate(weights), NUM_ROWS)
+    drawn = np.random.default_rng(0).random(len(chances)) < chances
+    weight = np.concatenate(weights)[drawn] / chances[drawn]
+    labels = np.concatenate([page["y"] for page in pages])[drawn]
+    ends = np.cumsum([len(page["y"]) for page in pages])
+    parts = zip(pages, np.split(drawn, ends[:-1]), strict=True)
+    rows = np.concatenate([page["page"].rows[part] for page, part in parts])
+    data = lightgbm.Dataset(rows, labels, weight=weight)
     rates = [rate for num, rate in RATES for _ in range(num)]
     steps = lightgbm.reset_parameter(learning_rate=rates)
     trees = lightgbm.train(PARAMETERS, data, num_boost_round=NUM_TREES, callbacks=[steps])
     return export(trees, DEPTH)
+
+
+def draw_chances(weight: NDArray[np.float64], num: int) -> NDArray[np.float64]:
+    """Chance of each block to be drawn, so that about `num` are: in proportion to its weight, at most 1.
+
+    A drawn block weighs its weight over its chance, so sums are right in the mean.
+    """
+    low, high = 0.0, float(weight.sum()) + 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if np.minimum(weight, middle).sum() / middle > num:
+            low = middle
+        else:
+            high = middle
+    return np.minimum(weight / high, 1.0)
 
 
 def train_cuts(examples: Iterable[tuple[Floats, Floats]]) -> Forest:
@@ -270,6 +328,7 @@ def main() -> None:
     parser.add_argument("--save-folds", type=Path, default=None, help="F1 per page, as JSON")
     options = parser.parse_args()
     pages = read_pages(options.data)
+    pages += bare_pages(pages)
     if options.folds is None:
         model = train(pages)
         write(model, options.data, scores_by_inner_folds(pages))
@@ -343,7 +402,7 @@ def write(model: Model, folder: Path, scores: dict[str, dict[str, float]]) -> No
     }
     facts = {
         "trained_by": "tools/train_blocks.py", "features_version": FEATURES_VERSION, "features": feature_names(),
-        "num_trees": NUM_TREES, "learning_rates": RATES, "depth": DEPTH, "page_weights": PAGE_WEIGHTS,
+        "num_rows": NUM_ROWS, "num_trees": NUM_TREES, "learning_rates": RATES, "depth": DEPTH, "page_weights": PAGE_WEIGHTS,
         "parameters": PARAMETERS, "num_cut_trees": NUM_CUT_TREES, "cut_depth": CUT_DEPTH,
         "cut_parameters": CUT_PARAMETERS, "inner_folds": INNER_FOLDS, "data_sha256": digests,
         "sources": {

@@ -1,6 +1,6 @@
 """Which features a block has, and where in its row each of them stands.
 
-A row is parts in this order: text, own element, position, blocks nearby, windows, containers, likes.
+A row is parts in this order: text, own element, position, blocks nearby, windows, containers, likes, landmarks.
 The trees of the weights name features by number: `feature_rows.py` says what that binds.
 Shapes: F features.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from refinery.extract.feature_rows import (
     ContainerRow,
+    LandmarkRow,
     OwnRow,
     PositionRow,
     SiblingRow,
@@ -19,7 +20,7 @@ from refinery.extract.hidden import Hidden
 from refinery.extract.hints import NUM_HINTS
 from refinery.extract.tag_kinds import NAME_WORDS
 
-FEATURES_VERSION = 6
+FEATURES_VERSION = 7
 
 # Names of elements that a block may stand in; a flag each.
 ANCESTORS = (
@@ -61,6 +62,8 @@ _PER_BLOCK = (
 _OF_PAGE = tuple(SumRow)[: SumRow.BLOCKS + 1]
 # Blocks are compared with those under the same path as their element, and as its parent.
 SIBLING_GROUPS = ("element", "parent")
+# How many of the containers tell the mark with which they begin.
+NUM_MARK_LEVELS = 4
 
 # Plain numbers, as kernels read them: where each part begins, and how long it is.
 NUM_SUMS, NUM_OF_PAGE = len(SumRow), len(_OF_PAGE)
@@ -77,7 +80,9 @@ SHIFTED_FROM = (*(int(row) for row in _SHIFTED_TEXT), *(OWN + row for row in _SH
 WINDOWS = SHIFTED + len(SHIFTS) * len(SHIFTED_FROM)
 CONTAINERS = WINDOWS + 2 * len(REACHES) * NUM_SUMS
 SIBLINGS = CONTAINERS + NUM_LEVELS * NUM_CONTAINER
-NUM_FEATURES = SIBLINGS + len(SIBLING_GROUPS) * NUM_SIBLING
+LANDMARKS = SIBLINGS + len(SIBLING_GROUPS) * NUM_SIBLING
+MARK_LEVELS = LANDMARKS + len(LandmarkRow)
+NUM_FEATURES = MARK_LEVELS + NUM_MARK_LEVELS
 
 
 def _own_names() -> list[str]:
@@ -116,4 +121,6 @@ def feature_names() -> list[str]:
         ),
         *(f"level_{level}.{name}" for level in range(NUM_LEVELS) for name in _container_names()),
         *(f"siblings_of_{group}.{row.name}" for group in SIBLING_GROUPS for row in SiblingRow),
+        *(f"landmark.{row.name}" for row in LandmarkRow),
+        *(f"level_{level}.FIRST_MARK" for level in range(NUM_MARK_LEVELS)),
     ]

@@ -103,6 +103,33 @@ class SiblingRow(IntEnum):
     WORD_FRACTION = 4  # their words, of the page's
 
 
+class LandmarkRow(IntEnum):
+    """How a block stands to the marks of a page (`marks.py`), to its title, and to its own description.
+
+    Distances are blocks, below 0 before what they are measured from. Behind these rows stands the mark with which each
+    of the inner containers begins.
+    """
+
+    SINCE_COMMENTS = (
+        0  # behind the last mark of this kind, 0 for the mark itself; far where there is none
+    )
+    SINCE_NEXT = 1
+    SINCE_AUTHOR = 2
+    SINCE_RIGHTS = 3
+    SINCE_FOLLOW = 4
+    SINCE_TURN = 5
+    SINCE_SOURCE = 6
+    UNTIL_MARK = 7  # up to the next mark of any kind
+    SINCE_TITLE = 8
+    WORDS_SINCE_TITLE = 9  # log(1 + words) between, below 0 before the title
+    LEVELS_TO_TITLE = 10  # distinct containers of the block that do not hold the title
+    SHARE_WITH_TITLE = 11  # words in the innermost container that holds both, of the page's
+    PAGE_LOG_SAID = 12  # log(1 + code points) of the descriptions
+    SAID_FRACTION = 13  # words of blocks that begin like them, of the page's
+    SINCE_FIRST_SAID = 14  # behind the first block that begins like them
+    SINCE_LAST_SAID = 15
+
+
 class CutPageRow(IntEnum):
     """What the cuts of one page have in common. Behind these rows stand the facts of the page."""
 

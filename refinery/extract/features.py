@@ -7,6 +7,7 @@ Shapes: N blocks, E elements, F features.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 
@@ -29,7 +30,9 @@ from refinery.extract.feature_layout import (
     SIBLING_GROUPS,
 )
 from refinery.extract.feature_rows import PositionRow, TextRow
-from refinery.extract.page_arrays import Floats, Ints, PageArrays, arrays_of
+from refinery.extract.mark_rows import find_common, find_title, write_marks, write_said, write_title
+from refinery.extract.marks import find_marks, trie_of_phrases
+from refinery.extract.page_arrays import Floats, Ints, PageArrays, Sums, arrays_of
 from refinery.extract.position_rows import (
     add_up,
     write_positions,
@@ -68,7 +71,8 @@ def compute_features(blocks: Blocks) -> PageFeatures:
     counts = np.empty((num, NUM_COUNTS), np.int64)
     count_characters(blocks.utf8, blocks.bounds, kinds_of_characters(), fields_of_kinds(), counts)
     write_texts(page, counts, _matches(blocks, counts[:, CHARS]), words, rows)
-    _write_elements(page, words, rows)
+    tops, sums = _write_elements(page, words, rows)
+    _write_landmarks(blocks, page, tops, sums, rows)
     of_page = _facts_of_page(blocks, words, rows)
     write_positions(words, of_page, rows)
     write_shifted(rows)
@@ -76,8 +80,12 @@ def compute_features(blocks: Blocks) -> PageFeatures:
     return PageFeatures(rows, words, (wide, *blocks.hints.flags))
 
 
-def _write_elements(page: PageArrays, words: Floats, rows: Floats) -> None:
-    """Fill what the elements around the blocks tell, and the windows over the blocks nearby."""
+def _write_elements(page: PageArrays, words: Floats, rows: Floats) -> tuple[Ints, Sums]:
+    """Fill what the elements around the blocks tell, and the windows over the blocks nearby.
+
+    Returns:
+        Of each element the outermost that holds the same blocks, and sums over the blocks before each.
+    """
     num, num_elements = len(rows), len(page.parents)
     write_own(page, ANCESTOR_BITS, np.empty(num_elements, np.int64), rows)
     sums = np.empty((num + 1, NUM_SUMS))
@@ -90,6 +98,20 @@ def _write_elements(page: PageArrays, words: Floats, rows: Floats) -> None:
     num_paths = int(page.paths.max()) + 1
     for group in range(len(SIBLING_GROUPS)):
         write_likes(page, words, np.zeros((num_paths, NUM_PATH_SUMS)), group, rows)
+    return tops, sums
+
+
+def _write_landmarks(
+    blocks: Blocks, page: PageArrays, tops: Ints, sums: Sums, rows: Floats
+) -> None:
+    """Fill how the blocks stand to the marks, the title and the description of their page."""
+    marks, levels, common = (np.empty(num, np.int64) for num in (len(rows), len(tops), len(tops)))
+    find_marks(blocks.utf8, blocks.bounds, trie_of_phrases(), marks)
+    write_marks(page, tops, marks, rows)
+    title = find_title(page, rows)
+    find_common(page, tops, title, levels, common)
+    write_title(page, title, levels, common, sums, rows)
+    write_said(math.log1p(len(blocks.hints.said)), sums, rows)
 
 
 def _matches(blocks: Blocks, lengths: Ints) -> Floats:

@@ -14,6 +14,7 @@ from refinery.extract.feature_rows import (
     ContainerRow,
     CutPageRow,
     CutRow,
+    LandmarkRow,
     OwnRow,
     PositionRow,
     SiblingRow,
@@ -23,8 +24,8 @@ from refinery.extract.feature_rows import (
 from refinery.extract.hints import NUM_HINTS
 from schemas.fingerprints import sha256_hex
 
-NAMES_SHA256 = "540faa4a4e970c3df0d9f8c83bdf51596fc9e4b20b5a9a1b5f28d92e93bcefc7"
-WEIGHTS_SHA256 = "257875395c51cab75b1734fb7dd66125d098cf38a393a097c197ebf4555dae37"
+NAMES_SHA256 = "560e71aaf09aef5a51f185ae926ff33a48644a8a00c0839dee27710248817cb2"
+WEIGHTS_SHA256 = "3a1cd4f2eb56a8f1ded2b9cdd3eeb3e69b4c8e2b2b290f48e1ae6f38db17ba52"
 
 
 def test_the_order_of_features_is_that_of_the_shipped_weights() -> None:
@@ -35,7 +36,7 @@ def test_the_order_of_features_is_that_of_the_shipped_weights() -> None:
     )
     assert weights_sha256() == WEIGHTS_SHA256
     card = importlib.resources.files("refinery.extract.weights").joinpath("blocks.json")
-    assert json.loads(card.read_text())["features_version"] == FEATURES_VERSION == 6
+    assert json.loads(card.read_text())["features_version"] == FEATURES_VERSION == 7
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,8 @@ def test_the_order_of_features_is_that_of_the_shipped_weights() -> None:
         (149, "window_3_before.WORDS"), (161, "window_3_behind.WORDS"),
         (197, "level_0.WORDS_PER_BLOCK"), (214, "level_0.LINKED_FRACTION"),
         (220, "level_1.WORDS_PER_BLOCK"), (335, "siblings_of_element.LOG_BLOCKS"),
-        (344, "siblings_of_parent.WORD_FRACTION"),
+        (344, "siblings_of_parent.WORD_FRACTION"), (345, "landmark.SINCE_COMMENTS"),
+        (361, "level_0.FIRST_MARK"),
     ],
 )  # fmt: skip
 def test_a_row_has_the_name_that_the_weights_were_trained_with(row: int, name: str) -> None:
@@ -58,13 +60,14 @@ def test_a_row_has_the_name_that_the_weights_were_trained_with(row: int, name: s
 def test_every_feature_has_one_name() -> None:
     names = feature_names()
 
-    assert len(names) == len(set(names)) == NUM_FEATURES == 345
+    assert len(names) == len(set(names)) == NUM_FEATURES == 365
 
 
 @pytest.mark.parametrize(
     ("rows", "num"),
     [
         (TextRow, 23), (OwnRow, 6), (PositionRow, 10), (SumRow, 12), (ContainerRow, 6),
+        (LandmarkRow, 16),
         (SiblingRow, 5), (CutPageRow, 9), (CutRow, 10),
     ],
 )  # fmt: skip
