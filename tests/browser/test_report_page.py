@@ -219,7 +219,7 @@ def test_hostile_text_does_not_run_or_break_the_page(tmp_path: Path) -> None:
     )  # fmt: skip
 
     assert "<title>hostile: refinery report</title>" in done.stdout
-    assert done.stdout.count("<section") == 14
+    assert done.stdout.count("<section") == 15
     assert "owned'</script>" not in done.stdout
     assert done.stdout.count("js-plotly-plot") >= 4  # the charts were drawn all the same
     assert done.stdout.rstrip().endswith("</html>")
