@@ -9,9 +9,9 @@ of BLiMP and ZhoBLiMP, beside a 5-gram counted from the same shards. Then it is 
 (`family_tasks.py`) with 100, 300, 1,000 and 2,500 labels and five seeds, against the same model from new weights and a bag
 of words. A rate of three is chosen on dev for each arm with 1,000 labels.
 
-About half an hour for pretraining a family and as much for tuning it, on a free core. Everything goes on where it
-was stopped, as long as SCRATCH is there. Without it, what is recorded is not made again: a family whose tasks are all
-recorded is left alone, and of another one the weights are pretrained anew.
+About half an hour for pretraining a family and one to two and a half hours for tuning it, on a free core: estimates from the
+steps of single runs. Everything goes on where it was stopped, as long as SCRATCH is there. Without it, what is recorded is
+not made again: a family whose tasks are all recorded is left alone, and of another one the weights are pretrained anew.
 """
 
 from __future__ import annotations

@@ -99,9 +99,8 @@ def fill_best(
     Of rows with equal room the one that came to it last is filled. `sizes_P` are the pieces' tokens,
     1 to `seq_len`.
     """
-    rooms_W = np.zeros(
-        seq_len // BITS + 1, np.uint64
-    )  # bit r: some row has room for exactly r more
+    # Bit r is set where some row has room for exactly r more tokens.
+    rooms_W = np.zeros(seq_len // BITS + 1, np.uint64)
     last_T = np.full(seq_len + 1, -1, np.int64)  # by room: the row that came to it last
     earlier_R = np.empty(len(sizes_P), np.int64)  # and by row: the one that had come before it
     num_rows = 0
