@@ -31,7 +31,7 @@ from refinery.extract.config import ExtractConfig
 from refinery.extract.limits import PageRejected
 from refinery.extract.page import extract_page
 from refinery.sources.urls import host_of
-from refinery.text.batch import TextBatch
+from refinery.text.utf8 import Texts
 
 WEB, MANUALS = "web", "manuals"
 LABELLED, BOOKS, HISTORY = "labelled", "books", "history"
@@ -118,9 +118,7 @@ def shares_in_pages(documents: Sequence[str], pages: Sequence[str]) -> NDArray[n
     """[D] largest share of a document's shingles that one page holds: containment as dedup measures it, with no page skipped."""
     if not documents or not pages:
         return np.zeros(len(documents))
-    own, others = (
-        ShingleSets.of(TextBatch.of(list(texts)), SHINGLE_TOKENS) for texts in (documents, pages)
-    )
+    own, others = (ShingleSets.of(Texts.of(texts), SHINGLE_TOKENS) for texts in (documents, pages))
     owner = np.repeat(np.arange(len(own)), np.diff(own.bounds))
     order = np.argsort(own.hashes, kind="stable")
     hashes, owner = own.hashes[order], owner[order]

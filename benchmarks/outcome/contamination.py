@@ -39,7 +39,7 @@ from benchmarks.train.run_records import (
 from refinery.decontaminate.benchmarks import Item
 from refinery.decontaminate.config import BenchmarkConfig, DecontaminateConfig
 from refinery.decontaminate.index import BenchmarkIndex
-from refinery.text.batch import TextBatch
+from refinery.text.utf8 import Texts
 from refinery.vocabulary.config import VocabularyConfig
 from refinery.vocabulary.train.byte_level_bpe import train_bpe, write_tokenizer
 from schemas.errors import PipelineError
@@ -124,7 +124,7 @@ def cut_texts(texts: Sequence[str], questions: Sequence[Question]) -> tuple[list
     index = BenchmarkIndex.build(items, DecontaminateConfig(benchmarks=(benchmark,)))
     spans: dict[int, list[tuple[int, int]]] = {}
     for start in range(0, len(texts), 200):
-        for match in index.scan(TextBatch.of(list(texts[start : start + 200]))):
+        for match in index.scan(Texts.of(texts[start : start + 200])):
             spans.setdefault(start + match.text, []).append((match.start, match.end))
     return [_without(text, spans.get(number, [])) for number, text in enumerate(texts)], len(spans)
 

@@ -28,6 +28,7 @@ from refinery.decontaminate.index import BenchmarkIndex
 from refinery.decontaminate.measure import Search, measure, upper_bound
 from refinery.decontaminate.words import ItemWords
 from refinery.text.batch import Hashes, TextBatch
+from refinery.text.utf8 import Texts
 
 PIECE_CHARS, BATCH = 600, 2000
 JUMP = 0.25
@@ -89,7 +90,7 @@ def judged(index: BenchmarkIndex, texts: Iterator[str]) -> dict[str, int]:
     found = {"documents": 0, "flagged": 0, "hold_an_item": 0, "bytes": 0}
     for batch in _batches(texts):
         held: dict[int, bool] = {}
-        for match in index.scan(TextBatch.of(batch)):
+        for match in index.scan(Texts.of(batch)):
             held.setdefault(match.text, False)
         for text in held:
             held[text] = _holds(index, batch[text])
@@ -104,7 +105,7 @@ def _holds(index: BenchmarkIndex, text: str) -> bool:
     """Whether the joined matches of one item cover half of its words."""
     batch = TextBatch.of([text])
     covered: dict[int, set[int]] = {}
-    for match in index.scan(batch):
+    for match in index.scan(Texts.of([text])):
         first, last = np.searchsorted(batch.token_starts, (match.start, match.end))
         covered.setdefault(match.item, set()).update(range(int(first), int(last)))
     lengths = index.words.num_tokens
@@ -126,7 +127,7 @@ def held_out(index: BenchmarkIndex, folder: Path, count: int) -> list[str]:
     """Real pieces without a hit, evenly from all texts."""
     pieces = list(real_pieces(folder))
     chosen = pieces[:: max(1, len(pieces) // count)]
-    hit = {match.text for match in index.scan(TextBatch.of(chosen))}
+    hit = {match.text for match in index.scan(Texts.of(chosen))}
     return [text for number, text in enumerate(chosen) if number not in hit]
 
 

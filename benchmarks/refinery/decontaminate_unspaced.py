@@ -28,7 +28,7 @@ from refinery.decontaminate.benchmarks import Item, read_items
 from refinery.decontaminate.config import BenchmarkConfig, DecontaminateConfig
 from refinery.decontaminate.index import BenchmarkIndex, Match
 from refinery.decontaminate.measure import Search, measure
-from refinery.text.batch import TextBatch
+from refinery.text.utf8 import Texts
 from schemas.fingerprints import sha256_hex
 
 BATCH = 200
@@ -40,7 +40,7 @@ def scan(index: BenchmarkIndex, texts: Sequence[str]) -> list[tuple[int, Match]]
     return [
         (start + match.text, match)
         for start in range(0, len(texts), BATCH)
-        for match in index.scan(TextBatch.of(texts[start : start + BATCH]))
+        for match in index.scan(Texts.of(texts[start : start + BATCH]))
     ]
 
 

@@ -26,9 +26,8 @@ from benchmarks.record import argument_parser, record
 from refinery.dedup.config import DedupConfig
 from refinery.dedup.lsh import SCurve
 from refinery.dedup.signatures import Halves, ShingleSets, hash_bands, sign_sets
-from refinery.text.batch import GROUP_CHARS, TextBatch
+from refinery.text.utf8 import GROUP_BYTES, Texts
 
-BATCH = GROUP_CHARS // 4_000
 NUM = 112
 
 
@@ -38,9 +37,9 @@ def seconds(run: Callable[[], object]) -> float:
     return time.process_time() - started
 
 
-def text_to_bands(batches: list[list[str]], config: DedupConfig) -> None:
+def text_to_bands(batches: list[Texts], config: DedupConfig) -> None:
     for batch in batches:
-        sets = ShingleSets.of(TextBatch.of(batch), config.shingle_tokens)
+        sets = ShingleSets.of(batch, config.shingle_tokens)
         hash_bands(sign_sets(sets, NUM, 1), config.num_bands)
 
 
@@ -105,9 +104,10 @@ def main() -> None:
     for path in args.files:
         pieces = read_pieces(path, args.max_bytes)
         mb = sum(len(p.encode()) for p in pieces) / 1e6
-        batches = [pieces[i : i + BATCH] for i in range(0, len(pieces), BATCH)]
-        text_to_bands([pieces[:1]], config)
-        sets = [ShingleSets.of(TextBatch.of(b), config.shingle_tokens) for b in batches]
+        texts = Texts.of(pieces)
+        batches = [texts.part(group) for group in texts.groups(GROUP_BYTES)]
+        text_to_bands(batches[:1], config)
+        sets = [ShingleSets.of(batch, config.shingle_tokens) for batch in batches]
 
         runs: dict[str, Callable[[], object]] = {
             "text_to_bands": partial(text_to_bands, batches, config),

@@ -1,14 +1,14 @@
 """The index of benchmark n-grams and the scan of documents against it.
 
-One pass over a text's tokens hashes the runs of the shortest n and asks a Bloom filter; for the few
-that pass, the hash grows to each benchmark's n and is looked up. Every hit is confirmed against the
+One pass over the hashes of a text's tokens hashes the runs of the shortest n and asks a Bloom filter; for
+the few that pass, the hash grows to each benchmark's n and is looked up. Every hit is confirmed against the
 item's own words, and the hits of an item together must be enough of it, before they count.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from refinery.decontaminate.benchmarks import Item
 from refinery.decontaminate.config import DecontaminateConfig
-from refinery.decontaminate.grams import RunFilter, Runs, grow, run_hashes
+from refinery.decontaminate.grams import RunFilter, Runs, run_hashes
 from refinery.decontaminate.second_look import Hit, held
 from refinery.decontaminate.words import ItemWords
-from refinery.text.batch import Hashes, Indices, TextBatch
-from refinery.text.hashing import mix_all
+from refinery.text.batch import Hashes, Indices, TextBatch, TokenHashes
+from refinery.text.utf8 import Texts
 
-INDEX_VERSION = 4
+INDEX_VERSION = 5
 MIN_LINE_TOKENS = 4
 TEMPLATES_SHOWN = 50
 
@@ -48,7 +48,7 @@ class BenchmarkIndex:
         num_templates: n-grams left out because they stand in too many items.
         templates: (words, items) of the commonest of them.
         words: The items' folded tokens.
-        runs: n-grams by length, then whole lines by length.
+        runs: What texts are searched for: n-grams, and whole lines.
         filters: One over the beginnings of n-grams, one over those of whole lines.
     """
 
@@ -68,7 +68,7 @@ class BenchmarkIndex:
         names = [(item.benchmark, item.item_id) for item in items]
         ngram_tokens = _ngram_tokens(names, lengths, config)
         n_of = np.array([ngram_tokens[name] for name, _ in names], np.int64)
-        runs, prefixes, templates = [], [], []
+        prefixes, ngrams, lines, templates = [], [], [], []
         shortest = min(ngram_tokens.values(), default=1)
         for n in sorted(set(ngram_tokens.values())):
             firsts = _firsts_inside(words, (n_of == n) & (lengths >= n), n)
@@ -77,17 +77,14 @@ class BenchmarkIndex:
             kept = _without_templates(words.items_of(firsts), num_items, config.max_ngram_items)
             templates += _shown(words, finished[~kept], firsts[~kept], num_items[~kept], n)
             prefixes.append(run_hashes(hashes, firsts[kept], shortest)[0])
-            runs.append(Runs.of(n, finished[kept], firsts[kept], whole_line=False))
+            ngrams.append((n, finished[kept], firsts[kept]))
         filters = [RunFilter.of(shortest, np.concatenate([np.zeros(0, np.uint64), *prefixes]))]
-        lines = []
+        prefixes = [np.zeros(0, np.uint64)]
         for n in range(MIN_LINE_TOKENS, int(n_of.max(initial=0))):
             firsts = words.item_bounds[:-1][(lengths == n) & (n < n_of)]
-            lines.append(run_hashes(hashes, firsts, MIN_LINE_TOKENS)[0])
-            finished = run_hashes(hashes, firsts, n)[1]
-            runs.append(Runs.of(n, finished, firsts, whole_line=True))
-        begins = np.concatenate([np.zeros(0, np.uint64), *lines])
-        filters.append(RunFilter.of(MIN_LINE_TOKENS, begins))
-        used = [one for one in runs if len(one.hashes)]
+            prefixes.append(run_hashes(hashes, firsts, MIN_LINE_TOKENS)[0])
+            lines.append((n, run_hashes(hashes, firsts, n)[1], firsts))
+        filters.append(RunFilter.of(MIN_LINE_TOKENS, np.concatenate(prefixes)))
         templates.sort(key=lambda shown: (-shown[1], shown[0]))
         return cls(
             names,
@@ -95,13 +92,13 @@ class BenchmarkIndex:
             len(templates),
             templates[:TEMPLATES_SHOWN],
             words,
-            used,
+            (Runs.of(ngrams), Runs.of(lines)),
             filters,
         )
 
     @property
     def num_ngrams(self) -> int:
-        return sum(len(runs.hashes) for runs in self.runs)
+        return sum(map(len, self.runs))
 
     @property
     def uncovered(self) -> list[int]:
@@ -112,97 +109,63 @@ class BenchmarkIndex:
 
     def entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(item, n-gram hash as signed 64-bit integer) of every entry."""
-        none = np.zeros(0, np.int64)
         items = [self.words.items_of(runs.firsts) for runs in self.runs]
-        hashes = [runs.hashes.view(np.int64) for runs in self.runs]
-        return np.concatenate([none, *items]), np.concatenate([none, *hashes])
+        hashes = [runs.entries.hashes_E.view(np.int64) for runs in self.runs]
+        return np.concatenate(items), np.concatenate(hashes)
 
-    def scan(self, batch: TextBatch) -> list[Match]:
+    def scan(self, texts: Texts) -> list[Match]:
         """Matches of the items that texts hold, in the order of texts and offsets."""
-        hits: list[Hit] = []
-        ngrams, lines = self.filters
-        if any(not runs.whole_line for runs in self.runs):
-            hits += self._hits(batch, *ngrams.scan(batch), ngrams.tokens, whole_line=False)
-        if any(runs.whole_line for runs in self.runs):
-            hits += self._line_hits(batch, lines)
-        if not hits:
+        tokens = TokenHashes.of(texts)
+        found = list(self._found(tokens))
+        if not found:
             return []
-        lengths = self.words.num_tokens
+        # Letters and offsets are computed only of texts in which a hash was found.
+        firsts = np.array([first for first, _, _, _ in found])
+        documents, owners = np.unique(
+            np.searchsorted(tokens.bounds_D, firsts, side="right") - 1, return_inverse=True
+        )
+        batch = TextBatch.of([texts.text(document) for document in documents.tolist()])
+        firsts += (batch.token_bounds[:-1] - tokens.bounds_D[documents])[owners]
+        hits = []
+        for text, first, (_, length, gram, owns) in zip(owners.tolist(), firsts.tolist(), found, strict=True):  # fmt: skip
+            for own in owns.tolist():
+                if self.words.is_same(own, batch, first, length):
+                    item = int(self.words.items_of(np.array([own]))[0])
+                    hits.append(Hit(text, item, gram, first, own, length))
         enough = {hit.item: self.ngram_tokens[self.names[hit.item][0]] for hit in hits}
-        matches = {_match(batch, hit) for hit in held(batch, hits, lengths, enough)}
+        confirmed = held(batch, hits, self.words.num_tokens, enough)
+        matches = {_match(batch, hit, int(documents[hit.text])) for hit in confirmed}
         return sorted(matches, key=lambda m: (m.text, m.start, m.end, m.item, m.gram))
 
-    def _line_hits(self, batch: TextBatch, begins: RunFilter) -> Iterator[Hit]:
-        is_first = _line_firsts(batch)
-        firsts = np.flatnonzero(is_first[:-1])
-        firsts = firsts[firsts + begins.tokens <= len(batch.token_hashes)]
-        prefixes = run_hashes(batch.token_hashes, firsts, begins.tokens)[0]
-        passed = begins.passing(prefixes)
-
-        def ends_with_line(lasts: Indices) -> NDArray[np.bool_]:
-            return is_first[lasts]
-
-        yield from self._hits(
-            batch,
-            firsts[passed],
-            prefixes[passed],
-            begins.tokens,
-            whole_line=True,
-            accept=ends_with_line,
-        )
-
-    def _hits(
-        self,
-        batch: TextBatch,
-        firsts: Indices,
-        value: Hashes,
-        tokens: int,
-        *,
-        whole_line: bool,
-        accept: Callable[[Indices], NDArray[np.bool_]] | None = None,
-    ) -> Iterator[Hit]:
-        """Grow the runs that begin at `firsts` to every indexed length and look them up."""
-        by_length = {runs.tokens: runs for runs in self.runs if runs.whole_line == whole_line}
-        for n in range(tokens, max(by_length) + 1):
-            fits = firsts + n <= len(batch.token_hashes)
-            firsts, value = firsts[fits], value[fits]
-            fits = batch.token_doc[firsts] == batch.token_doc[firsts + n - 1]
-            firsts, value = firsts[fits], value[fits]
-            if n > tokens:
-                value = grow(value, batch.token_hashes, firsts + n - 1)
-            if n in by_length:
-                chosen = slice(None) if accept is None else accept(firsts + n)
-                hashes, begins = mix_all(value[chosen]), firsts[chosen]
-                yield from self._confirmed(batch, by_length[n], hashes, begins)
-
-    def _confirmed(
-        self, batch: TextBatch, runs: Runs, hashes: Hashes, firsts: Indices
-    ) -> Iterator[Hit]:
-        low, high = runs.bounds(hashes)
-        for position in np.flatnonzero(high > low):
-            first = int(firsts[position])
-            text = int(batch.token_doc[first])
-            gram = int(hashes[position : position + 1].view(np.int64)[0])
-            for own in runs.firsts[low[position] : high[position]].tolist():
-                if self.words.is_same(own, batch, first, runs.tokens):
-                    item = int(self.words.items_of(np.array([own]))[0])
-                    yield Hit(text, item, gram, first, own, runs.tokens)
+    def _found(self, tokens: TokenHashes) -> Iterator[tuple[int, int, int, NDArray[np.int32]]]:
+        """What `Runs.find` finds of n-grams, and of whole items where a line begins and one ends."""
+        (ngrams, lines), (ngram_begins, line_begins) = self.runs, self.filters
+        if len(ngrams):
+            begins = ngram_begins.scan(tokens)
+            yield from ngrams.find(tokens, begins, ngram_begins.tokens)
+        if len(lines):
+            is_begin = _line_begins(tokens)
+            firsts = np.flatnonzero(is_begin[:-1])
+            firsts = firsts[firsts + line_begins.tokens <= len(tokens.hashes_K)]
+            prefixes = run_hashes(tokens.hashes_K, firsts, line_begins.tokens)[0]
+            passed = line_begins.passing(prefixes)
+            begins = firsts[passed], prefixes[passed]
+            yield from lines.find(tokens, begins, line_begins.tokens, is_begin)
 
 
-def _match(batch: TextBatch, hit: Hit) -> Match:
+def _match(batch: TextBatch, hit: Hit, text: int) -> Match:
     base = int(batch.starts[hit.text])
     start = int(batch.token_starts[hit.first]) - base
     end = int(batch.token_ends[hit.first + hit.tokens - 1]) - base
-    return Match(hit.text, hit.item, hit.gram, start, end)
+    return Match(text, hit.item, hit.gram, start, end)
 
 
-def _line_firsts(batch: TextBatch) -> NDArray[np.bool_]:
+def _line_begins(tokens: TokenHashes) -> NDArray[np.bool_]:
     """[K + 1] whether a line begins at a token; the index after the last one counts as a begin."""
-    begins = np.concatenate((batch.starts[:-1], np.flatnonzero(batch.codes == 10) + 1))
-    is_first = np.zeros(len(batch.token_starts) + 1, bool)
-    is_first[np.searchsorted(batch.token_starts, begins)] = True
-    is_first[-1] = True
-    return is_first
+    begins = np.zeros(len(tokens.hashes_K) + 1, bool)
+    begins[tokens.bounds_D] = True
+    begins[tokens.line_firsts_L] = True
+    return begins
 
 
 def _ngram_tokens(

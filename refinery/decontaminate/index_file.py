@@ -25,6 +25,7 @@ from schemas.errors import ContractError
 
 MAGIC = b"BENCHIDX"
 _ALIGN = 64
+_RUN_ARRAYS = ("lengths", "bounds", "hashes", "firsts")
 
 
 def write_index(path: Path, index: BenchmarkIndex) -> None:
@@ -35,7 +36,8 @@ def write_index(path: Path, index: BenchmarkIndex) -> None:
         "item_bounds": index.words.item_bounds,
     }
     for number, runs in enumerate(index.runs):
-        arrays[f"hashes{number}"], arrays[f"firsts{number}"] = runs.hashes, runs.firsts
+        for name, one in zip(_RUN_ARRAYS, (*runs.entries, runs.firsts), strict=True):
+            arrays[f"{name}{number}"] = np.asarray(one)
     for number, one in enumerate(index.filters):
         arrays[f"filter{number}"] = one.words
     locations, offset = {}, 0
@@ -48,7 +50,6 @@ def write_index(path: Path, index: BenchmarkIndex) -> None:
         "ngram_tokens": index.ngram_tokens,
         "num_templates": index.num_templates,
         "templates": list(index.templates),
-        "runs": [(runs.tokens, runs.whole_line) for runs in index.runs],
         "filters": [one.tokens for one in index.filters],
         "arrays": locations,
     }
@@ -96,8 +97,7 @@ def open_index(path: Path) -> BenchmarkIndex:
         templates=[(words, items) for words, items in header["templates"]],
         words=ItemWords(array("codes"), array("token_offsets"), array("item_bounds")),
         runs=[
-            Runs(tokens, whole_line, array(f"hashes{number}"), array(f"firsts{number}"))
-            for number, (tokens, whole_line) in enumerate(header["runs"])
+            Runs.over(*(array(f"{name}{number}") for name in _RUN_ARRAYS)) for number in range(2)
         ],
         filters=[
             RunFilter(tokens, array(f"filter{number}"))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,9 @@ from refinery.decontaminate.index import BenchmarkIndex, Match
 from refinery.decontaminate.index_file import open_index
 from refinery.decontaminate.spans import joined_spans
 from refinery.tables import UnionRows, arrow_schema, union_ddl
-from refinery.text.batch import GROUP_CHARS, TextBatch, spans_of_groups
 from refinery.text.edited import edited
 from refinery.text.edits import Edit, EditMap, edits_of, merge_edits
-from refinery.text.utf8 import Texts
+from refinery.text.utf8 import GROUP_BYTES, Texts
 
 TABLES_WRITTEN = ("contamination", "edits")
 NGRAM_CHARS = 300
@@ -85,30 +86,28 @@ def _match_batches(
     schema = arrow_schema(MATCH_COLUMNS)
     for batch in batches:
         originals, spans = batch.column("text"), batch.column("spans")
-        texts = list(edited(Texts.of_column(originals), spans).strings())
+        texts = edited(Texts.of_column(originals), spans)
         rows = []
-        for row, match in _matches(mapped, texts):
-            start, end = EditMap(edits_of(spans[row].as_py())).to_original(match.start, match.end)
-            rows.append(
-                {
-                    "doc_id": batch.column("doc_id")[row].as_py(),
-                    "source": batch.column("source")[row].as_py(),
-                    "num_chars": len(originals[row].as_py()),
-                    "item": match.item,
-                    "gram": match.gram,
-                    "start": start,
-                    "end": end,
-                    "ngram": texts[row][match.start : match.end][:NGRAM_CHARS],
-                }
-            )
+        for row, matches in itertools.groupby(_matches(mapped, texts), key=itemgetter(0)):
+            text, mapping = texts.text(row), EditMap(edits_of(spans[row].as_py()))
+            document = {
+                "doc_id": batch.column("doc_id")[row].as_py(),
+                "source": batch.column("source")[row].as_py(),
+                "num_chars": len(originals[row].as_py()),
+            }
+            for _, match in matches:
+                start, end = mapping.to_original(match.start, match.end)
+                ngram = text[match.start : match.end][:NGRAM_CHARS]
+                span = {"start": start, "end": end, "ngram": ngram}
+                rows.append({**document, "item": match.item, "gram": match.gram, **span})
         if rows:
             yield pa.RecordBatch.from_pylist(rows, schema=schema)
 
 
-def _matches(index: BenchmarkIndex, texts: list[str]) -> Iterator[tuple[int, Match]]:
-    """(index of the text, match); in groups, since arrays of a whole batch would take 500 MB."""
-    for span in spans_of_groups(texts, GROUP_CHARS):
-        for match in index.scan(TextBatch.of(texts[span])):
+def _matches(index: BenchmarkIndex, texts: Texts) -> Iterator[tuple[int, Match]]:
+    """(index of the text, match); in groups, whose arrays the processor's cache holds."""
+    for span in texts.groups(GROUP_BYTES):
+        for match in index.scan(texts.part(span)):
             yield span.start + match.text, match
 
 

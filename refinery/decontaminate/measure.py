@@ -15,7 +15,8 @@ from refinery.decontaminate.benchmarks import Item
 from refinery.decontaminate.facts import Recalls, SelfMeasurement
 from refinery.decontaminate.index import BenchmarkIndex, Match
 from refinery.decontaminate.mutations import EMBEDDED, MUTATIONS, embed, plant
-from refinery.text.batch import CJK, TextBatch, kind_table
+from refinery.text.batch import CJK, kind_table
+from refinery.text.utf8 import Texts
 from schemas.manifest import RecallByMutation
 
 LONG_TOKENS = 13
@@ -68,7 +69,7 @@ class Search:
     def matches(self, texts: Sequence[str]) -> Iterator[Match]:
         """Matches in many texts; `text` counts through all of them."""
         for start in range(0, len(texts), SCANNED_TEXTS):
-            for match in self.index.scan(TextBatch.of(texts[start : start + SCANNED_TEXTS])):
+            for match in self.index.scan(Texts.of(texts[start : start + SCANNED_TEXTS])):
                 if match.gram not in self.ignored:
                     text = start + match.text
                     yield Match(text, match.item, match.gram, match.start, match.end)

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from refinery.text.batch import CJK, Codes, Hashes, Indices, TextBatch, kind_table, offsets_of
+from refinery.text.batch import (
+    CJK,
+    Codes,
+    Hashes,
+    Indices,
+    TextBatch,
+    fold_table,
+    kind_table,
+    offsets_of,
+)
 
 CHUNK_ITEMS = 2000
 
@@ -33,10 +42,10 @@ class ItemWords:
         codes, lengths, counts, hashes = [], [], [], []
         for chunk in _chunks(texts):
             batch = TextBatch.of(chunk)
-            inside = np.zeros(len(batch.folded) + 1, np.int32)
+            inside = np.zeros(len(batch.codes) + 1, np.int32)
             np.add.at(inside, batch.token_starts, 1)
             np.add.at(inside, batch.token_ends, -1)
-            codes.append(batch.folded[np.cumsum(inside[:-1]) > 0])
+            codes.append(fold_table()[batch.codes[np.cumsum(inside[:-1]) > 0]])
             lengths.append(batch.token_ends - batch.token_starts)
             counts.append(batch.num_tokens)
             hashes.append(batch.token_hashes)
@@ -77,9 +86,9 @@ class ItemWords:
         )
         if not np.array_equal(np.diff(offsets), ends - starts):
             return False
-        theirs = [batch.folded[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+        theirs = [batch.codes[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
         return np.array_equal(
-            self.codes[int(offsets[0]) : int(offsets[-1])], np.concatenate(theirs)
+            self.codes[int(offsets[0]) : int(offsets[-1])], fold_table()[np.concatenate(theirs)]
         )
 
     def is_chinese(self) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ from refinery.dedup.facts import DedupFacts
 from refinery.dedup.lsh import SignatureScheme
 from refinery.dedup.signatures import Halves, ShingleSets, permutations, sign_sets
 from refinery.publish import storage
-from refinery.text.batch import TextBatch
+from refinery.text.utf8 import Texts
 from schemas.errors import ContractError
 
 
@@ -32,7 +32,7 @@ class SignatureTable:
 
     def minhash(self, text: str) -> MinHash:
         """The signature of a text, as it would be after cleaning."""
-        sets = ShingleSets.of(TextBatch.of([text]), self.scheme.shingle_tokens)
+        sets = ShingleSets.of(Texts.of([text]), self.scheme.shingle_tokens)
         return self._minhashes(sets)[0]
 
     def __iter__(self) -> Iterator[tuple[str, MinHash]]:

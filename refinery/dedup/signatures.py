@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from refinery.compiled import Matrix, kernel
-from refinery.text.batch import Hashes, Indices, TextBatch
+from refinery.text.batch import Hashes, Indices, TokenHashes
 from refinery.text.hashing import GOLDEN, mix
+from refinery.text.utf8 import Texts
 
 Halves = NDArray[np.uint32]
 Bands = NDArray[np.int64]
@@ -42,9 +43,10 @@ class ShingleSets:
     bounds: Indices
 
     @classmethod
-    def of(cls, batch: TextBatch, tokens: int) -> ShingleSets:
+    def of(cls, texts: Texts, tokens: int) -> ShingleSets:
         """Runs of so many tokens; a shorter text gives one shingle of all that it has."""
-        return cls.distinct(*shingle_hashes(batch.token_hashes, batch.token_bounds, tokens))
+        found = TokenHashes.of(texts)
+        return cls.distinct(*shingle_hashes(found.hashes_K, found.bounds_D, tokens))
 
     @classmethod
     def distinct(cls, hashes: Halves, bounds: Indices) -> ShingleSets:

@@ -13,9 +13,8 @@ from pyspark.sql import functions as F
 
 from refinery.dedup.config import DedupConfig
 from refinery.dedup.signatures import ShingleSets, hash_bands, sign_sets
-from refinery.text.batch import GROUP_CHARS, TextBatch, spans_of_groups
 from refinery.text.edited import edited
-from refinery.text.utf8 import Texts
+from refinery.text.utf8 import GROUP_BYTES, Texts
 
 SIGNED_COLUMNS = ("doc_id", "source", "text_sha256", "num_shingles", "bands", "shingles")
 SIGNED_DDL = (
@@ -50,30 +49,28 @@ def _sign_batches(
     batches: Iterator[pa.RecordBatch], *, config: DedupConfig
 ) -> Iterator[pa.RecordBatch]:
     for batch in batches:
-        texts = list(edited(Texts.of_column(batch.column("text")), batch.column("spans")).strings())
-        for span in spans_of_groups(texts, GROUP_CHARS):
+        texts = edited(Texts.of_column(batch.column("text")), batch.column("spans"))
+        for span in texts.groups(GROUP_BYTES):
             rows = batch.slice(span.start, span.stop - span.start)
-            yield from _sign_texts(
-                texts[span], rows.column("doc_id"), rows.column("source"), config
+            yield _sign_texts(
+                texts.part(span), rows.column("doc_id"), rows.column("source"), config
             )
 
 
 def _sign_texts(
-    texts: list[str], doc_ids: pa.Array, sources: pa.Array, config: DedupConfig
-) -> Iterator[pa.RecordBatch]:
-    """Signed rows of one batch."""
-    if not texts:
-        return
-    sets = ShingleSets.of(TextBatch.of(texts), config.shingle_tokens)
+    texts: Texts, doc_ids: pa.Array, sources: pa.Array, config: DedupConfig
+) -> pa.RecordBatch:
+    """Signed rows of one group."""
+    sets = ShingleSets.of(texts, config.shingle_tokens)
     slots_DP = sign_sets(sets, config.num_bands * config.rows_per_band, config.seed)
     bands_DB = hash_bands(slots_DP, config.num_bands)
     offsets = sets.bounds.astype(np.int32)
     band_offsets = np.arange(len(sets) + 1, dtype=np.int32) * config.num_bands
-    yield pa.RecordBatch.from_arrays(
+    return pa.RecordBatch.from_arrays(
         [
             doc_ids,
             sources,
-            pa.array([hashlib.sha256(text.encode()).hexdigest() for text in texts], pa.string()),
+            pa.array([hashlib.sha256(text).hexdigest() for text in texts.pieces()], pa.string()),
             pa.array(np.diff(offsets)),
             pa.ListArray.from_arrays(pa.array(band_offsets), pa.array(bands_DB.reshape(-1))),
             pa.ListArray.from_arrays(pa.array(offsets), pa.array(sets.hashes.view(np.int32))),

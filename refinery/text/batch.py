@@ -5,7 +5,7 @@ run of letters, marks and digits, or one CJK character (Han, kana, bopomofo), or
 script without blanks between words (Thai, Lao, Khmer, Burmese ...) with the marks behind it; so none of
 these needs a segmenter and no text is split at whitespace alone. Hangul syllables form words.
 
-Legend: C code points of the batch, D documents, K tokens, L lines.
+Legend: B bytes of the batch, C code points, D documents, K tokens, L lines.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ import itertools
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from refinery.compiled import Filled, kernel
-from refinery.text.hashing import GOLDEN, hash_item, mix
+from refinery.compiled import copied_kernel, kernel
+from refinery.text.hashing import GOLDEN, mix
+from refinery.text.utf8 import Bytes, Offsets, Texts
 
-TEXT_BATCH_VERSION = 3
+TEXT_BATCH_VERSION = 4
 
 # A batch of so many code points is computed twice as fast as one of twice as many: allocators hand out
 # its arrays again, and the processor's cache holds the most of them.
@@ -68,6 +70,11 @@ UNSPACED_RANGES = (
     (0xAA60, 0xAA7F),
 )
 _LINE_FEED = np.uint32(10)
+_REPLACEMENT = np.uint32(0xFFFD)
+_SIX, _LOW_SIX = np.uint32(6), np.uint32(0x3F)
+# Of an entry of `character_table`: the folded character, and above it the class.
+_FOLDED, _CLASS_SHIFT, _KIND = np.uint32(0x1FFFFF), np.uint32(24), np.uint32(KIND)
+_ZERO = np.uint64(0)
 
 Codes = NDArray[np.uint32]
 Classes = NDArray[np.uint8]
@@ -134,6 +141,31 @@ def fold_table() -> Codes:
     return table
 
 
+@functools.cache
+def character_table() -> Codes:
+    """[NUM_CODE_POINTS] the class and the folded form of each in one number: one access to memory for both."""
+    return fold_table() | class_table().astype(np.uint32) << _CLASS_SHIFT
+
+
+class TokenHashes(NamedTuple):
+    """The tokens of D texts as hashes alone: all that shingles and n-grams need.
+
+    Attributes:
+        hashes_K: [K] those of `TextBatch.token_hashes`.
+        bounds_D: [D + 1] first token of each text.
+        line_firsts_L: The number of tokens before each line feed.
+    """
+
+    hashes_K: Hashes
+    bounds_D: Indices
+    line_firsts_L: Indices
+
+    @classmethod
+    def of(cls, texts: Texts) -> TokenHashes:
+        """Hash the tokens; invalid UTF-8 reads as replacement characters."""
+        return cls(*hash_tokens(*texts, character_table()))
+
+
 @dataclass(frozen=True)
 class TextBatch:
     """Texts of one batch.
@@ -142,10 +174,8 @@ class TextBatch:
         texts: The D texts that the arrays were computed from.
         codes: [C] code points of all texts, one after the other.
         classes: [C] their kinds and bits.
-        folded: [C] the same, case and width folded.
         starts: [D + 1] first code point of each text in `codes`.
         token_starts, token_ends: [K] bounds of tokens in `codes`.
-        token_doc: [K] text of each token.
         token_hashes: [K] 64-bit hashes of the folded tokens.
         token_bounds: [D + 1] first token of each text.
     """
@@ -153,11 +183,9 @@ class TextBatch:
     texts: Sequence[str]
     codes: Codes
     classes: Classes
-    folded: Codes
     starts: Indices
     token_starts: Indices
     token_ends: Indices
-    token_doc: Indices
     token_hashes: Hashes
     token_bounds: Indices
 
@@ -166,23 +194,8 @@ class TextBatch:
         """Compute all arrays; texts must be valid (no lone surrogates)."""
         codes = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32)
         starts = offsets_of([len(text) for text in texts])
-        classes, folded = np.empty(len(codes), np.uint8), np.empty(len(codes), np.uint32)
-        bounds = classify(codes, starts, class_table(), fold_table(), classes, folded)
-        token_starts, token_ends, token_doc, token_hashes = scan_tokens(
-            classes, folded, starts, bounds
-        )
-        return cls(
-            texts=texts,
-            codes=codes,
-            classes=classes,
-            folded=folded,
-            starts=starts,
-            token_starts=token_starts,
-            token_ends=token_ends,
-            token_doc=token_doc,
-            token_hashes=token_hashes,
-            token_bounds=bounds,
-        )
+        classes, firsts, lasts, hashes, bounds = scan_text(codes, starts, character_table())
+        return cls(texts, codes, classes, starts, firsts, lasts, hashes, bounds)
 
     @property
     def num_texts(self) -> int:
@@ -197,6 +210,11 @@ class TextBatch:
     def num_tokens(self) -> Indices:
         """[D] tokens of each text."""
         return np.diff(self.token_bounds)
+
+    @functools.cached_property
+    def token_doc(self) -> Indices:
+        """[K] text of each token."""
+        return np.repeat(np.arange(self.num_texts), self.num_tokens)
 
     def lines(self) -> Lines:
         r"""Lines cut at "\n"; empty ones are left out."""
@@ -255,70 +273,108 @@ def offsets_of(lengths: Sequence[int] | NDArray[np.int64]) -> Indices:
     return offsets
 
 
-@kernel
-def classify(
-    codes_C: Codes,
-    starts_D: Indices,
-    class_table: Classes,
-    fold_table: Codes,
-    classes_C: Filled[Classes],
-    folded_C: Filled[Codes],
-) -> Indices:
-    """Fill in classes and folded characters; returns [D + 1] the first token of each text."""
-    bounds_D = np.zeros(len(starts_D), np.int64)
-    count = 0
-    for document in range(len(starts_D) - 1):
-        first, last = starts_D[document], starts_D[document + 1]
-        codes, classes, folded = codes_C[first:last], classes_C[first:last], folded_C[first:last]
-        was_word = False
-        for char in range(len(codes)):
-            found = class_table[codes[char]]
-            classes[char] = found
-            folded[char] = fold_table[codes[char]]
-            is_word = found & KIND == WORD
-            begins = is_word & ((not was_word) | (found >= UNSPACED))
-            count += int(begins | (found & KIND == CJK))
-            was_word = is_word
-        bounds_D[document + 1] = count
-    return bounds_D
+@copied_kernel
+def _read_character(data_B: Bytes, byte: int, last: int) -> tuple[np.uint32, int]:
+    """The character that begins at a byte, and the byte behind it; never reads at `last` or behind.
 
-
-@kernel
-def scan_tokens(
-    classes_C: Classes, folded_C: Codes, starts_D: Indices, bounds_D: Indices
-) -> tuple[Indices, Indices, Indices, Hashes]:
-    """[K] start, end, text and hash of each token.
-
-    A hash is `mix(length + the sum of hash_item(character, its index))`; sums wrap.
+    Bytes that are no UTF-8 give some character, in the range of code points.
     """
-    num_tokens = bounds_D[len(bounds_D) - 1]
-    starts_K, ends_K = np.empty(num_tokens, np.int64), np.empty(num_tokens, np.int64)
-    documents_K, hashes_K = np.empty(num_tokens, np.int64), np.empty(num_tokens, np.uint64)
-    token = -1
+    first = np.uint32(data_B[byte])
+    if first < 0x80:
+        return first, byte + 1
+    size = 2 + int(first >= 0xE0) + int(first >= 0xF0)
+    if byte + size > last:
+        return _REPLACEMENT, last
+    code = first << _SIX | np.uint32(data_B[byte + 1]) & _LOW_SIX
+    if size == 2:
+        return code & np.uint32(0x7FF), byte + 2
+    code = code << _SIX | np.uint32(data_B[byte + 2]) & _LOW_SIX
+    if size == 3:
+        return code & np.uint32(0xFFFF), byte + 3
+    code = code << _SIX | np.uint32(data_B[byte + 3]) & _LOW_SIX
+    return min(code & np.uint32(0x1FFFFF), np.uint32(NUM_CODE_POINTS - 1)), byte + 4
+
+
+@copied_kernel
+def _read_token(
+    entry: np.uint32, was_word: np.uint64, product: np.uint64
+) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
+    """Whether a character is of a token, begins one, and is of a word; and the token's product up to it.
+
+    The product is of GOLDEN and the product before xor the folded character; `mix` of it is the hash. Where a
+    token ends is a coin toss for the processor, so nothing branches on it: loops write what they know of
+    the latest token into its slot with each character.
+
+    Args:
+        entry: Of the character in `character_table`.
+        was_word: Whether the character before it is of a word.
+        product: That of the character before it.
+    """
+    kind = entry >> _CLASS_SHIFT & _KIND
+    is_word = np.uint64(kind == WORD)
+    is_token = is_word | np.uint64(kind == CJK)
+    goes_on = is_word & was_word & np.uint64(entry >> _CLASS_SHIFT < UNSPACED)
+    before = product & (_ZERO - goes_on)
+    grown = (before ^ np.uint64(entry & _FOLDED)) * GOLDEN
+    product ^= (product ^ grown) & (_ZERO - is_token)
+    return is_token, is_token ^ goes_on, is_word, product
+
+
+@kernel
+def scan_text(
+    codes_C: Codes, starts_D: Indices, table: Codes
+) -> tuple[Classes, Indices, Indices, Hashes, Indices]:
+    """[C] classes; [K] start, end and hash of each token; [D + 1] the first token of each text."""
+    classes_C = np.empty(len(codes_C), np.uint8)
+    # A token starts in the slot that the characters before it wrote to; it ends, and has its hash, in the next.
+    num_slots = len(codes_C) + 1
+    starts_K, ends_K = np.empty(num_slots, np.int64), np.empty(num_slots, np.int64)
+    hashes_K = np.empty(num_slots, np.uint64)
+    bounds_D = np.zeros(len(starts_D), np.int64)
+    token = end = 0
+    product = _ZERO
     for document in range(len(starts_D) - 1):
-        first, last = starts_D[document], starts_D[document + 1]
-        classes, folded = classes_C[first:last], folded_C[first:last]
-        length, total = 0, np.uint64(0)  # of the word at hand; 0 where there is none
-        for char in range(len(classes)):
-            found = classes[char]
-            kind = found & KIND
-            if length > 0 and kind == WORD and found < UNSPACED:
-                total += hash_item(np.uint64(folded[char]), length)
-                length += 1
-                continue
-            if length > 0:
-                ends_K[token], hashes_K[token] = first + char, mix(total + np.uint64(length))
-                length = 0
-            if kind in (WORD, CJK):
-                token += 1
-                starts_K[token], documents_K[token] = first + char, document
-                length, total = 1, hash_item(np.uint64(folded[char]), 0)
-            if kind == CJK:
-                ends_K[token], hashes_K[token] = first + char + 1, mix(total + np.uint64(1))
-                length = 0
-        if length > 0:
-            ends_K[token], hashes_K[token] = last, mix(total + np.uint64(length))
-    return starts_K, ends_K, documents_K, hashes_K
+        was_word = _ZERO
+        for char in range(starts_D[document], starts_D[document + 1]):
+            entry = table[codes_C[char]]
+            classes_C[char] = np.uint8(entry >> _CLASS_SHIFT)
+            is_token, begins, was_word, product = _read_token(entry, was_word, product)
+            starts_K[token] = char
+            token += int(begins)
+            end += (char + 1 - end) * int(is_token)
+            ends_K[token], hashes_K[token] = end, product
+        bounds_D[document + 1] = token
+    for slot in range(1, token + 1):
+        hashes_K[slot] = mix(hashes_K[slot])
+    behind = token + 1
+    return classes_C, starts_K[:token], ends_K[1:behind], hashes_K[1:behind], bounds_D
+
+
+@kernel
+def hash_tokens(data_B: Bytes, bounds_D: Offsets, table: Codes) -> tuple[Hashes, Indices, Indices]:
+    """The arrays of `TokenHashes` of the texts whose UTF-8 is given, with the first byte of each."""
+    num_lines = 0
+    for byte in range(len(data_B)):
+        num_lines += data_B[byte] == _LINE_FEED
+    hashes_K, lines_L = np.empty(len(data_B) + 1, np.uint64), np.empty(num_lines, np.int64)
+    tokens_D = np.zeros(len(bounds_D), np.int64)
+    token = line = 0
+    product = _ZERO
+    for document in range(len(bounds_D) - 1):
+        byte, last = bounds_D[document], bounds_D[document + 1]
+        was_word = _ZERO
+        while byte < last:
+            code, byte = _read_character(data_B, byte, last)
+            _, begins, was_word, product = _read_token(table[code], was_word, product)
+            token += int(begins)
+            hashes_K[token] = product
+            if code == _LINE_FEED:
+                lines_L[line] = token
+                line += 1
+        tokens_D[document + 1] = token
+    for slot in range(1, token + 1):
+        hashes_K[slot] = mix(hashes_K[slot])
+    return hashes_K[1 : token + 1], tokens_D, lines_L
 
 
 @kernel

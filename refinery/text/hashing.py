@@ -21,12 +21,6 @@ def mix(value: np.uint64) -> np.uint64:
     return value ^ (value >> np.uint64(31))
 
 
-@kernel
-def hash_item(value: np.uint64, index: int) -> np.uint64:
-    """The hash of a member of a sequence by its value and its index; those of all are added up."""
-    return mix(value * GOLDEN + (np.uint64(index) << np.uint64(32)) + np.uint64(1))
-
-
 def mix_all(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """`mix` of each value of an array, by numpy."""
     mixed = (values ^ (values >> np.uint64(30))) * _FIRST

@@ -16,5 +16,7 @@ def plain_mix(value: int) -> int:
 
 def plain_hash(codes: Sequence[int]) -> int:
     """The hash of a token by its folded characters."""
-    items = (plain_mix((code * GOLDEN + (i << 32) + 1) % WRAP) for i, code in enumerate(codes))
-    return plain_mix((len(codes) + sum(items)) % WRAP)
+    product = 0
+    for code in codes:
+        product = (product ^ code) * GOLDEN % WRAP
+    return plain_mix(product)

@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from refinery.decontaminate.grams import RunFilter, Runs, run_hashes, scan_runs
+from refinery.compiled import read_only
+from refinery.decontaminate.grams import Entries, RunFilter, Runs, look_up, run_hashes, scan_runs
 from refinery.text.hashing import mix_all
 
 TOKENS = np.random.default_rng(3).integers(0, 2**64, 400, dtype=np.uint64)
@@ -66,12 +67,43 @@ def test_a_filter_passes_all_of_its_own_and_under_one_in_a_hundred_others(num_ke
     assert len(built.passing(others)) < 40
 
 
-def test_equal_hashes_are_found_together_and_in_the_order_of_their_tokens() -> None:
+def test_equal_hashes_stand_together_in_the_order_of_their_tokens() -> None:
     hashes = np.array([7, 3, 7, 2**63, 7], np.uint64)
+    none = np.zeros(0, np.uint64), np.zeros(0, np.int64)
 
-    runs = Runs.of(13, hashes, np.array([40, 10, 20, 5, 30]), whole_line=False)
-    low, high = runs.bounds(np.array([7, 4, 2**63], np.uint64))
+    runs = Runs.of([(8, *none), (13, hashes, np.array([40, 10, 20, 5, 30])), (14, hashes[:1], np.array([2]))])  # fmt: skip
 
-    assert [runs.firsts[a:b].tolist() for a, b in zip(low, high, strict=True)] == [
-        [20, 30, 40], [], [5],
-    ]  # fmt: skip
+    assert [part.tolist() for part in runs.entries] == [[13, 14], [0, 5, 6], [3, 7, 7, 7, 2**63, 7]]
+    assert runs.firsts.tolist() == [10, 20, 30, 40, 5, 2]
+    assert len(Runs.of([(8, *none)])) == 0
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_runs_are_looked_up_at_each_length_within_their_text(seed: int) -> None:
+    """Against slices of Python; texts repeat themselves, and some entries are those of no text."""
+    generator = np.random.default_rng(seed)
+    hashes = TOKENS[generator.integers(0, 6, 60)]
+    bounds = np.array([0, 0, 17, 18, 40, 60])
+    may_end = generator.random(61) < 0.7
+    lengths = np.array([3, 4, 7])
+    kinds = []
+    for length in lengths.tolist():
+        own = generator.choice(60 - length, 4)
+        finished = run_hashes(hashes, own, length)[1]
+        kinds.append(np.sort(np.concatenate([finished, finished[:1], TOKENS[50:53]])))
+    known = Entries(*map(read_only, (lengths, np.arange(4) * 8, np.concatenate(kinds))))
+    firsts = np.flatnonzero(generator.random(58) < 0.8)
+
+    found = look_up(hashes, bounds, firsts, run_hashes(hashes, firsts, 3)[0], 3, may_end, known)  # fmt: skip
+
+    expected = []
+    for first in firsts.tolist():
+        end = next(bound for bound in bounds.tolist() if bound > first)
+        for kind, length in enumerate(lengths.tolist()):
+            if first + length <= end and may_end[first + length]:
+                sought = run_hashes(hashes, np.array([first]), length)[1][0]
+                places = (8 * kind + np.flatnonzero(kinds[kind] == sought)).tolist()
+                if places:
+                    expected.append((first, length, places[0], places[-1] + 1))
+    assert list(zip(*(column.tolist() for column in found), strict=True)) == expected
+    assert expected

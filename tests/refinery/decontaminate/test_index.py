@@ -13,8 +13,9 @@ from refinery.decontaminate.frequency import frequent_to_ignore
 from refinery.decontaminate.index import BenchmarkIndex, Match
 from refinery.decontaminate.index_file import open_index, write_index
 from refinery.decontaminate.marking import decide
-from refinery.text.batch import TextBatch
+from refinery.text.batch import TokenHashes
 from refinery.text.edits import Edit
+from refinery.text.utf8 import Texts
 from schemas.errors import ContractError
 
 CONFIG = DecontaminateConfig(benchmarks=(BenchmarkConfig(name="b", path="b", fields=("q",)),))
@@ -26,7 +27,7 @@ def build(texts: list[str], **changes: object) -> BenchmarkIndex:
 
 
 def scan(index: BenchmarkIndex, texts: list[str]) -> list[Match]:
-    return index.scan(TextBatch.of(texts))
+    return index.scan(Texts.of(texts))
 
 
 def tokens_of(text: str) -> list[str]:
@@ -159,13 +160,15 @@ def test_n_is_the_fifth_percentile_between_8_and_13() -> None:
         assert build([text] * 20).ngram_tokens == {"b": n}
 
 
-def test_equal_hashes_with_other_words_are_no_match() -> None:
+def test_equal_hashes_with_other_words_are_no_match(monkeypatch: pytest.MonkeyPatch) -> None:
     question = " ".join(f"w{i}" for i in range(13))
     index = build([question])
-    batch = TextBatch.of([" ".join(f"v{i}" for i in range(13))])
-    object.__setattr__(batch, "token_hashes", TextBatch.of([question]).token_hashes)
+    same, other = Texts.of([question]), Texts.of([" ".join(f"v{i}" for i in range(13))])
+    hashes = TokenHashes.of(same)
+    monkeypatch.setattr(TokenHashes, "of", lambda _: hashes)
 
-    assert index.scan(batch) == []
+    assert len(index.scan(same)) == 1
+    assert index.scan(other) == []
 
 
 def test_frequent_ngrams_go_but_never_the_last_of_an_item() -> None:

@@ -10,6 +10,7 @@ from refinery.decontaminate.index import BenchmarkIndex
 from refinery.decontaminate.second_look import count_words
 from refinery.decontaminate.spans import joined_spans
 from refinery.text.batch import TextBatch
+from refinery.text.utf8 import Texts
 
 CONFIG = DecontaminateConfig(benchmarks=(BenchmarkConfig(name="b", path="b", fields=("q",)),))
 # Sixteen characters that any manual may hold, inside an item of four times their length.
@@ -22,7 +23,7 @@ ITEM = (
 
 def found(items: list[str], text: str) -> set[int]:
     index = BenchmarkIndex.build([Item("b", str(i), one) for i, one in enumerate(items)], CONFIG)
-    return {match.item for match in index.scan(TextBatch.of([text]))}
+    return {match.item for match in index.scan(Texts.of([text]))}
 
 
 def test_a_stock_phrase_is_no_item() -> None:

@@ -6,7 +6,7 @@ import pytest
 from refinery.dedup.config import BandTarget, DedupConfig
 from refinery.dedup.lsh import SCurve, best_bands, scheme_name, with_bands
 from refinery.dedup.signatures import ShingleSets, sign_sets
-from refinery.text.batch import TextBatch
+from refinery.text.utf8 import Texts
 from schemas.errors import SettingsError
 
 
@@ -38,7 +38,7 @@ def test_estimate_lies_within_theory(jaccard: float) -> None:
 
 
 def test_empty_text_has_an_empty_set_and_empty_slots() -> None:
-    sets = ShingleSets.of(TextBatch.of(["", "one"]), 5)
+    sets = ShingleSets.of(Texts.of(["", "one"]), 5)
 
     assert [len(s) for s in sets] == [0, 1]
     assert (sign_sets(sets, 8, 1)[0] == 2**32 - 1).all()
@@ -47,7 +47,7 @@ def test_empty_text_has_an_empty_set_and_empty_slots() -> None:
 def test_shingles_are_runs_of_words_of_one_text() -> None:
     texts = ["a b c d e f a b c d e", "", "x y z", "a b c d e"]
 
-    sets = [set(s.tolist()) for s in ShingleSets.of(TextBatch.of(texts), 5)]
+    sets = [set(s.tolist()) for s in ShingleSets.of(Texts.of(texts), 5)]
 
     assert [len(s) for s in sets] == [6, 0, 1, 1]
     assert sets[3] < sets[0]
@@ -57,7 +57,7 @@ def test_shingles_are_runs_of_words_of_one_text() -> None:
 def test_chinese_shingles_are_runs_of_characters() -> None:
     text = "今天天气很好我们去公园散步"
 
-    (own,) = ShingleSets.of(TextBatch.of([text]), 5)
+    (own,) = ShingleSets.of(Texts.of([text]), 5)
 
     assert len(own) == len({text[i : i + 5] for i in range(len(text) - 4)})
 

@@ -18,7 +18,7 @@ from refinery.dedup.signatures import ShingleSets, hash_bands, sign_sets
 from refinery.dedup.signing import sign, with_spans
 from refinery.dedup.similarity import compare as similarity
 from refinery.dedup.solving import END, solve
-from refinery.text.batch import TextBatch
+from refinery.text.utf8 import Texts
 from schemas.errors import PipelineError
 
 CLEANED = (
@@ -280,7 +280,7 @@ def test_labelled_articles_are_found_and_nothing_else(name: str) -> None:
         frozenset(line.split()) for line in (DATA / f"{name}.truth").read_text().splitlines()
     }
     config = DedupConfig()
-    all_sets = ShingleSets.of(TextBatch.of(list(texts.values())), 5)
+    all_sets = ShingleSets.of(Texts.of(list(texts.values())), 5)
     sets = dict(zip(texts, all_sets, strict=True))
     bands_of = hash_bands(sign_sets(all_sets, 14 * 8, config.seed), 14).tolist()
     buckets = defaultdict(list)

@@ -26,7 +26,7 @@ def test_groups_of_texts_change_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
         return len(found), [row for one in found for row in one.to_pylist()]
 
     num_whole, whole = rows()
-    monkeypatch.setattr(signing, "GROUP_CHARS", 10)
+    monkeypatch.setattr(signing, "GROUP_BYTES", 10)
     num_parts, parts = rows()
 
     assert (num_whole, num_parts) == (1, 4)

@@ -9,9 +9,20 @@ import unicodedata
 import numpy as np
 import pytest
 
-from refinery.text.batch import CJK, KIND, SPACE, UNSPACED, WORD, TextBatch, class_table
+from refinery.text.batch import (
+    CJK,
+    KIND,
+    SPACE,
+    UNSPACED,
+    WORD,
+    TextBatch,
+    TokenHashes,
+    class_table,
+    fold_table,
+)
 from refinery.text.first_equal import SALT, empty_slots, first_equals
 from refinery.text.hashing import mix_all
+from refinery.text.utf8 import Texts
 from tests.support.hashes import plain_hash, plain_mix
 
 ALPHABET = "aBÀé1_ \n\n.，月か한\u0301\u3000\x85\t\u0e01\u0e49\U0001f600\U00020001\U0010ffff"
@@ -66,7 +77,7 @@ def test_tokens_and_lines_are_those_of_plain_python(seed: int) -> None:
     assert (batch.classes == class_table()[codes]).all()
     tokens, expected_lines, start = [], [], 0
     for document, text in enumerate(texts):
-        folded = batch.folded[start : start + len(text)].tolist()
+        folded = fold_table()[[ord(char) for char in text]].tolist() if text else []
         tokens += [
             (start + a, start + b, document, plain_hash(folded[a:b])) for a, b in plain_tokens(text)
         ]
@@ -79,6 +90,46 @@ def test_tokens_and_lines_are_those_of_plain_python(seed: int) -> None:
     assert batch.token_bounds.tolist() == [
         sum(token[2] < document for token in tokens) for document in range(len(texts) + 1)
     ]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_hashes_from_bytes_are_those_of_the_batch(seed: int) -> None:
+    texts = random_texts(seed)
+
+    alone, batch = TokenHashes.of(Texts.of(texts)), TextBatch.of(texts)
+
+    assert alone.hashes_K.tolist() == batch.token_hashes.tolist()
+    assert alone.bounds_D.tolist() == batch.token_bounds.tolist()
+    feeds = [index for index, char in enumerate("".join(texts)) if char == "\n"]
+    assert alone.line_firsts_L.tolist() == [
+        int((batch.token_starts < feed).sum()) for feed in feeds
+    ]
+
+
+def test_every_character_is_read_from_its_bytes() -> None:
+    """A word of each code point alone: its hash is that of its folded form, or there is none."""
+    codes = [*range(0x3000), *range(0xD700, 0xD800), *range(0xE000, 0x10000), *range(0x1F000, 0x20100), 0x10FFFF]  # fmt: skip
+
+    found = TokenHashes.of(Texts.of([chr(code) for code in codes]))
+
+    kinds, folded = class_table()[codes] & KIND, fold_table()[codes].tolist()
+    is_token = (kinds == WORD) | (kinds == CJK)
+    assert np.diff(found.bounds_D).tolist() == is_token.astype(int).tolist()
+    assert found.hashes_K.tolist() == [
+        plain_hash([code]) for code, is_one in zip(folded, is_token, strict=True) if is_one
+    ]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_bytes_that_are_no_utf8_end_with_their_text(seed: int) -> None:
+    """Each text is its own exact array: a byte read behind it is an error where bounds are checked."""
+    generator = np.random.default_rng(seed)
+    data = generator.choice(np.array([0x41, 0x20, 0x80, 0xC3, 0xE6, 0xF4, 0xFF], np.uint8), 12)
+
+    whole = TokenHashes.of(Texts(data, np.array([0, 5, 12])))
+
+    parts = [TokenHashes.of(Texts(part, np.array([0, len(part)]))) for part in (data[:5], data[5:])]
+    assert whole.hashes_K.tolist() == [h for part in parts for h in part.hashes_K.tolist()]
 
 
 def test_hashes_of_lines_are_equal_where_the_lines_are() -> None:
