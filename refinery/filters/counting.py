@@ -41,27 +41,24 @@ def count_chars(codes_C: Codes, classes_C: Classes, starts_D: Indices) -> Matrix
     """[D, 5] characters that are no blank, "#", ellipses ("…", or a run of three dots and more), newlines, "{"."""
     counts_D = np.zeros((len(starts_D) - 1, 5), np.int64)
     for document in range(len(starts_D) - 1):
-        own_codes = codes_C[starts_D[document] : starts_D[document + 1]]
-        own_classes = classes_C[starts_D[document] : starts_D[document + 1]]
-        blanks = 0
-        for char in range(len(own_classes)):
-            blanks += own_classes[char] & KIND == SPACE
-        counts_D[document, VISIBLE] = len(own_classes) - blanks
-        dots = 0
-        for char in range(len(own_codes)):
-            code = np.int64(own_codes[char])
-            if (own_classes[char] & KIND == WORD) | (code == _BLANK):
-                dots = 0
-                continue
-            dots = dots + 1 if code == _DOT else 0
-            if dots == 3 or code == _ELLIPSIS:
-                counts_D[document, ELLIPSES] += 1
-            elif code == _NEWLINE:
-                counts_D[document, NEWLINES] += 1
-            elif code == _HASH:
-                counts_D[document, HASHES] += 1
-            elif code == _CURLY:
-                counts_D[document, CURLY_BRACKETS] += 1
+        codes = codes_C[starts_D[document] : starts_D[document + 1]]
+        classes = classes_C[starts_D[document] : starts_D[document + 1]]
+        visible = ellipses = newlines = hashes = brackets = 0
+        # Sums without branches: the processor takes a dozen characters at once.
+        for char in range(len(codes)):
+            visible += classes[char] & KIND != SPACE
+            ellipses += codes[char] == _ELLIPSIS
+            newlines += codes[char] == _NEWLINE
+            hashes += codes[char] == _HASH
+            brackets += codes[char] == _CURLY
+        if len(codes) > 2:
+            ellipses += (codes[0] == _DOT) & (codes[1] == _DOT) & (codes[2] == _DOT)
+        for char in range(len(codes) - 3):
+            begins = (codes[char] != _DOT) & (codes[char + 1] == _DOT)
+            ellipses += begins & (codes[char + 2] == _DOT) & (codes[char + 3] == _DOT)
+        counts_D[document, VISIBLE], counts_D[document, ELLIPSES] = visible, ellipses
+        counts_D[document, NEWLINES], counts_D[document, HASHES] = newlines, hashes
+        counts_D[document, CURLY_BRACKETS] = brackets
     return counts_D
 
 
