@@ -12,7 +12,7 @@ markdown; resiliparse writes plain text, with its tables as lines. Intervals are
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ from tools.train_blocks import SETS, site_of
 
 NUM_BOOTSTRAPS = 2_000
 MOST_CODE_CHARS, MOST_ROWS, MOST_CELL_CHARS = 1_500, 20, 80
-MOST_PARTS = 5
+MOST_PARTS, MOST_PLACES = 5, 200
 IN_TRUTH = 0.8
 _GRAM = 3
 _TEX = re.compile(r"math/tex|application/x-tex|latex|tex", re.I)
@@ -67,8 +67,8 @@ class Truth:
         self._grams = set(zip(*(words[i:] for i in range(_GRAM)), strict=False))
         self._words = set(words)
         tree = lxml.html.document_fromstring(html.encode("utf-8", "replace"))
-        self.code = [c for c in map(_code_of, tree.iter("pre")) if c and self._holds(c)]
-        self.tables = [t for t in map(_table_of, tree.iter("table")) if t and self._holds_table(t)]
+        self.code = [c for c in map(code_of, tree.iter("pre")) if c and self._holds(c)]
+        self.tables = [t for t in map(table_of, tree.iter("table")) if t and self._holds_table(t)]
         self.formulas = _formulas_of(tree)
 
     def _holds(self, part: str) -> bool:
@@ -81,13 +81,13 @@ class Truth:
         return bool(words) and sum(w in self._words for w in words) >= 0.95 * len(words)
 
 
-def _code_of(pre: Any) -> str:
+def code_of(pre: Any) -> str:
     text = "".join(pre.itertext()).replace("\xa0", " ").strip("\n")
     is_gutter = all(line.strip().isdigit() for line in text.split("\n") if line.strip())
     return "" if is_gutter or text.count("\n") < 1 else text[:MOST_CODE_CHARS]
 
 
-def _table_of(table: Any) -> list[list[str]]:
+def table_of(table: Any) -> list[list[str]]:
     if next(table.iterdescendants("table"), None) is not None:
         return []
     rows = [
@@ -117,13 +117,15 @@ def _formulas_of(tree: Any) -> list[str]:
 
 
 def code_score(text: str, code: str) -> float:
-    """Edit similarity of the likeliest lines of a text with one piece of code."""
+    """Edit similarity with one piece of code, of the three places of a text that share most words with it."""
     lines, wanted = text.split("\n"), code.split("\n")
     heads = {line.strip() for line in [w for w in wanted if w.strip()][:2]}
-    starts = [i for i, line in enumerate(lines) if line.strip() in heads][:3]
-    starts += [i for i in range(len(lines)) if i and lines[i - 1].startswith("```")][:20]
-    windows = {"\n".join(lines[i : i + len(wanted)])[:MOST_CODE_CHARS] for i in starts}
-    return max((edit_similarity(window, code) for window in windows), default=0.0)
+    starts = [i for i, line in enumerate(lines) if line.strip() in heads][:MOST_PLACES]
+    starts += [i for i in range(len(lines)) if i and lines[i - 1].startswith("```")][:MOST_PLACES]
+    places = {"\n".join(lines[i : i + len(wanted)])[:MOST_CODE_CHARS] for i in starts}
+    words = Counter(words_of(code))
+    likeliest = sorted(places, key=lambda place: -(Counter(words_of(place)) & words).total())[:3]
+    return max((edit_similarity(place, code) for place in likeliest), default=0.0)
 
 
 def tables_in(text: str) -> list[list[list[str]]]:
@@ -145,14 +147,14 @@ def tables_in(text: str) -> list[list[list[str]]]:
 
 
 def table_score(tables: list[list[list[str]]], truth: Table) -> float:
-    """TEDS of the table of a text that shares most words with this one."""
+    """TEDS of the table of a text that shares most words with this one; at least 0, as where there is none."""
     wanted = {word for row in truth for cell in row for word in words_of(cell)}
 
     def shared(table: Table) -> int:
         return len(wanted & {word for row in table for cell in row for word in words_of(cell)})
 
     best = max(tables, key=shared, default=None)
-    return table_similarity(best[:MOST_ROWS], truth) if best else 0.0
+    return max(0.0, table_similarity(best[:MOST_ROWS], truth)) if best else 0.0
 
 
 def scores_of(text: str, truth: Truth, marked: str) -> dict[str, float]:
