@@ -41,6 +41,7 @@ MOST_CODE_CHARS, MOST_ROWS, MOST_CELL_CHARS = 1_500, 20, 80
 MOST_PARTS, MOST_PLACES = 5, 200
 IN_TRUTH = 0.8
 _GRAM = 3
+_QUOTED = re.compile(r"^(?:> )+|^>$")
 _TEX = re.compile(r"math/tex|application/x-tex|latex|tex", re.I)
 
 
@@ -118,7 +119,8 @@ def _formulas_of(tree: Any) -> list[str]:
 
 def code_score(text: str, code: str) -> float:
     """Edit similarity with one piece of code, of the three places of a text that share most words with it."""
-    lines, wanted = text.split("\n"), code.split("\n")
+    lines = [_QUOTED.sub("", line) for line in text.split("\n")]
+    wanted = code.split("\n")
     heads = {line.strip() for line in [w for w in wanted if w.strip()][:2]}
     starts = [i for i, line in enumerate(lines) if line.strip() in heads][:MOST_PLACES]
     starts += [i for i in range(len(lines)) if i and lines[i - 1].startswith("```")][:MOST_PLACES]

@@ -27,7 +27,8 @@ MOST_SPAN = 100
 _TABLE, _ROW, _HEAD = TAG_IDS["table"], TAG_IDS["tr"], TAG_IDS["th"]
 _CELLS = (TAG_IDS["td"], _HEAD)
 _FOOT, _CAPTION, _PRE = TAG_IDS["tfoot"], TAG_IDS["caption"], TAG_IDS["pre"]
-_NO_CELL_TEXT = {TAG_IDS[name] for name in ("h1", "h2", "h3", "article", "section", "form")}
+_HEADINGS = {TAG_IDS[name] for name in ("h1", "h2", "h3")}
+_NO_CELL_TEXT = {*_HEADINGS, *(TAG_IDS[name] for name in ("article", "section", "form"))}
 
 
 @dataclass
@@ -109,11 +110,14 @@ class Grids:
         if grid.has_inner or max(map(len, grid.rows.values()), default=0) < 2:
             return False
         texts, elements, tags = self._blocks.texts, self._blocks.elements, self._tags
+        # Headings may head the columns; anywhere else they are those of the page.
+        heads = set(next(iter(grid.rows.values()))) & grid.blocks.keys()
+        heads = heads if all(self._is_heading(grid.blocks[cell]) for cell in heads) else set()
         if any(
-            tags[elements[block]] in _NO_CELL_TEXT
+            (tags[elements[block]] in _NO_CELL_TEXT and cell not in heads)
             or (tags[elements[block]] == _PRE and "\n" in texts[block])
-            for cell in grid.blocks.values()
-            for block in cell
+            for cell, own in grid.blocks.items()
+            for block in own
         ):
             return False
         filled = [sum(cell in grid.blocks for cell in cells) for cells in grid.rows.values()]
@@ -127,6 +131,10 @@ class Grids:
             len(cell) <= most_blocks and sum(len(texts[block]) for block in cell) <= most_chars
             for cell in grid.blocks.values()
         )
+
+    def _is_heading(self, blocks: list[int]) -> bool:
+        """Whether a cell is one heading."""
+        return len(blocks) == 1 and self._tags[self._blocks.elements[blocks[0]]] in _HEADINGS
 
     def rows(self, table: int, kept: set[int]) -> list[list[str]]:
         """The text of each cell, row by row; rows of which nothing is kept are left out.

@@ -15,7 +15,7 @@ from refinery.extract.limits import PageRejected, check_is_html, check_page, che
 from refinery.extract.metadata import read_facts
 from refinery.text.charset import decode, is_wide
 
-EXTRACT_VERSION = 15
+EXTRACT_VERSION = 16
 TITLE_CHARS = 500
 MARKUP_TYPES = ("text/html", "application/xhtml+xml")
 

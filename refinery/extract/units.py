@@ -54,6 +54,7 @@ def settle(
         elif left < FEWEST_ROW_WORDS:
             settled[row] = False
     _keep_questions(blocks, settled)
+    _keep_enclosed(blocks, grids, settled)
     total = float(words @ settled)
     for first, end in _hidden_parts(blocks):
         if words[first:end] @ settled[first:end] < MOST_HIDDEN_SHARE * total:
@@ -98,6 +99,19 @@ def _keep_questions(blocks: Blocks, kept: Bools) -> None:
             holder = int(blocks.elements[first - 1])
             if blocks.tag_ids[holder] == _BUTTON:
                 kept[first - 1] = True
+
+
+def _keep_enclosed(blocks: Blocks, grids: Grids, kept: Bools) -> None:
+    """Keep code and tables of data that stand between two texts that are kept, with nothing else between them."""
+    is_part = blocks.tag_ids[blocks.elements] == _CODE
+    for table in grids.data_tables():
+        is_part[table] = True
+    others = np.flatnonzero(~is_part)
+    parts = np.flatnonzero(is_part)
+    behind = np.searchsorted(others, parts)
+    for block, index in zip(parts.tolist(), behind.tolist(), strict=True):
+        if 0 < index < len(others) and kept[others[index - 1]] and kept[others[index]]:
+            kept[block] = True
 
 
 def _hidden_parts(blocks: Blocks) -> Iterator[tuple[int, int]]:

@@ -59,6 +59,12 @@ def test_head_and_foot_are_rows_of_the_same_table() -> None:
     assert rendered(table) == "a | b\n1 | 2\n3 | 4"
 
 
+def test_headings_may_head_the_columns() -> None:
+    assert rendered("<tr><th><h3>year</h3><th><h3>rain</h3><th><tr><td>1<td>2<td>3") == (
+        "year | rain | \n1 | 2 | 3"
+    )
+
+
 def test_the_caption_stands_before_the_rows() -> None:
     assert rendered(f"<caption>Weather</caption>{HEAD}<tr><td>1<td>2<td>3") == (
         "Weather\n\nyear | rain | snow\n1 | 2 | 3"
@@ -70,10 +76,11 @@ def test_the_caption_stands_before_the_rows() -> None:
     [
         "<tr><td><table><tr><td>a<td>b</table><td>menu",
         "<tr><td><h2>a</h2><td>menu",
+        "<tr><th>a<th>b<tr><td><h2>a</h2><td>menu",
         "<tr><td>" + "word " * 80 + "<td>menu",
         "<tr><td>one<tr><td>column",
     ],
-    ids=["table inside", "heading inside", "long cell", "one column"],
+    ids=["table inside", "heading inside", "heading below", "long cell", "one column"],
 )
 def test_a_table_that_lays_out_a_page_is_no_grid(layout: str) -> None:
     blocks = read_blocks(f"<body><table>{layout}</table>")

@@ -52,6 +52,37 @@ def test_a_unit_of_which_half_is_kept_is_kept_whole(
     assert kept_texts(f"<p>menu</p>{unit}", kept) == whole
 
 
+CODE = "<pre>a = 1\nb = 2</pre>"
+CODE_TEXT = "a = 1\nb = 2"
+CELLS = ["year", "rain", "2001", "seven", "2002", "nine"]
+LAYOUT = "<table><tr><td><h1>Menu</h1><td>links<tr><td>home<td>shop</table>"
+
+
+@pytest.mark.parametrize(
+    ("between", "brought_back"),
+    [
+        (CODE, [CODE_TEXT]),
+        (TABLE, CELLS),
+        (CODE + TABLE + CODE, [CODE_TEXT, *CELLS, CODE_TEXT]),
+        # Something else that was left out stands there, too: it may be another part of the page.
+        (f"{CODE}<p>Buy now</p>", []),
+        (f"<p>Buy now</p>{TABLE}", []),
+        # Not a table of data.
+        (LAYOUT, []),
+    ],
+)
+def test_code_and_tables_between_two_texts_belong_to_them(
+    between: str, brought_back: list[str]
+) -> None:
+    page = f"<p>We set both:</p>{between}<p>Now both are set.</p>"
+
+    kept = ["We set both:", "Now both are set."]
+    assert kept_texts(page, kept) == [kept[0], *brought_back, kept[1]]
+    # At an end of what is kept it may be the next part of the page.
+    assert kept_texts(page, kept[:1]) == kept[:1]
+    assert kept_texts(page, []) == []
+
+
 def test_a_hidden_part_is_left_out_where_the_page_shows_more() -> None:
     hidden = '<div style="display:none"><p>cheap flights and hotels</p></div>'
 
