@@ -17,7 +17,6 @@ from refinery.text.batch import (
     SENTENCE_MARK,
     SMALL,
     SPACE,
-    WORD,
     Classes,
     Codes,
     Hashes,
