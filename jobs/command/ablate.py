@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from functools import partial
 
 from rich.box import SIMPLE
@@ -22,8 +23,10 @@ from refinery.ablation.decisions import (
     check_names,
     decisions_of,
 )
+from refinery.ablation.removals import count_removals
 from refinery.ablation.table import HEAD, RESULT_NAME, Ablation, read_ablation, rows_of
 from refinery.ablation.yields import FOLDER, read_study
+from refinery.datasets.runs import is_run, open_run
 from refinery.publish import storage
 from refinery.recipe import RefineSettings
 from schemas.errors import SettingsError
@@ -52,7 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--heldout", metavar="MANIFEST", help="judges all arms; default: the base's held-out split"
     )
-    parser.add_argument("--list", action="store_true", help="name the recipe's decisions, and end")
+    parser.add_argument(
+        "--list",
+        action="store_true",
+        help="name the recipe's decisions, of a finished run with what each removes, and end",
+    )
     parser.add_argument(
         "--show", action="store_true", help="the table, joined with what the study has found"
     )
@@ -63,8 +70,7 @@ def run(args: argparse.Namespace) -> int:
     settings = read_settings(args)
     output = args.out or storage.join_uri(settings.runtime.output, FOLDER)
     if args.list:
-        for name in decisions_of(settings.recipe):
-            print(name)
+        _print_decisions(settings, as_json=args.json)
         return 0
     if args.show:
         _print(_made(output), as_json=args.json)
@@ -72,6 +78,27 @@ def run(args: argparse.Namespace) -> int:
     arms = _arms(args, settings)
     _print(_make(args, settings, arms, output), as_json=args.json)
     return 0
+
+
+def _print_decisions(settings: RefineSettings, *, as_json: bool) -> None:
+    """Names, one a line; of a finished run with what each removes, the most first."""
+    names, output = list(decisions_of(settings.recipe)), settings.runtime.output
+    if not is_run(output) or (run := open_run(output)).manifest is None:
+        print(json.dumps(dict.fromkeys(names)) if as_json else "\n".join(names))
+        return
+    found = count_removals(settings, run.store, run.records)
+    if as_json:
+        print(json.dumps({name: asdict(found[name]) if name in found else None for name in names}))
+        return
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0))
+    table.add_column("decision")
+    table.add_column("documents against", justify="right")
+    table.add_column("it alone", justify="right")
+    for name in sorted(names, key=lambda name: -found[name].alone if name in found else 1):
+        one = found.get(name)
+        counts = (f"{one.against:,}", f"{one.alone:,}") if one else ("", "")
+        table.add_row(name, *counts)
+    open_console().print(table)
 
 
 def _arms(args: argparse.Namespace, settings: RefineSettings) -> list[Arm]:

@@ -21,7 +21,7 @@ from refinery.filters.urls import BLOCKED_DOMAIN, BLOCKED_WORD, SOFT_WORDS
 from refinery.filters.word_lists import words_reason
 from refinery.language.config import UNSURE, UNWANTED
 from refinery.quality.classifier import head_reasons, quality_reasons
-from refinery.quality.config import QUALITY
+from refinery.quality.config import QUALITY, HeadConfig, QualityConfig
 from refinery.quality.reasons import HEAD, LOW_SCORE, PARETO, TOP, head_sampled
 from refinery.quality.sampling import is_sampled_out
 from refinery.sources.exclusions import EXCLUDED
@@ -68,7 +68,7 @@ def reasons_under(
     """
     if EXCLUDED in before:
         return list(before)
-    plain = [reason for reason in before if not _is_of_score(reason) and _is_given(reason, config)]
+    plain = [reason for reason in before if not _is_of_score(reason) and is_given(reason, config)]
     if not scores:
         return plain
     if QUALITY in scores:
@@ -88,8 +88,10 @@ def _is_of_score(reason: str) -> bool:
     return reason == LOW_SCORE or reason.startswith((HEAD, PARETO, TOP))
 
 
-def _is_given(reason: str, config: CleanConfig) -> bool:
+def is_given(reason: str, config: CleanConfig) -> bool:
     """Whether the settings still take the decision that gave a reason."""
+    if _is_of_score(reason):
+        return _is_given_by_score(reason, config)
     rules, language = config.rules, config.language
     if reason == UNWANTED:
         return language.languages is not None
@@ -104,3 +106,17 @@ def _is_given(reason: str, config: CleanConfig) -> bool:
             return words.action == "drop"
     # A function of the recipe's own is no rule with bounds: it stays.
     return reason.startswith(VERDICT) or (rules.enabled and reason not in rules.disabled)
+
+
+def _is_given_by_score(reason: str, config: CleanConfig) -> bool:
+    if reason == LOW_SCORE:
+        return config.quality.min_score is not None
+    kind, _, name = reason.partition(":")
+    head: HeadConfig | QualityConfig | None = config.heads.get(name)
+    if name == QUALITY and head is None:
+        head = config.quality
+    if head is None:
+        return False
+    if kind == HEAD.rstrip(":"):
+        return isinstance(head, HeadConfig) and (head.min_score, head.max_score) != (None, None)
+    return (head.pareto if kind == PARETO.rstrip(":") else head.top) is not None

@@ -16,6 +16,7 @@ from jobs.ablation.run import StudyRequest, run_ablation
 from jobs.pipeline.runner import run_stages
 from jobs.refine import STAGES
 from refinery.ablation.decisions import arm_without, changed
+from refinery.ablation.removals import count_removals
 from refinery.ablation.table import Ablation, ArmEntry
 from refinery.query.database import open_tables
 from refinery.recipe import RefineSettings
@@ -150,6 +151,19 @@ def test_without_dedup_every_duplicate_stays_on_the_side_of_its_first(
     assert {sides[row["kept_id"]] for row in removed} == {"train", "heldout"}
     assert not {name for name in rows["train"] if sides.get(name) == "heldout"}
     assert not [row for row in removed if row["doc_id"] in rows["train"] and sides[row["kept_id"]] == "heldout"]  # fmt: skip
+
+
+def test_the_list_counts_what_each_decision_alone_removes(base: BaseRun, made: Ablation) -> None:
+    found = count_removals(base.settings, base.store, base.records)
+
+    with open_tables(base.store, base.records) as database:
+        reasons = [
+            row["reasons"] for row in database.rows("SELECT reasons FROM ledger") if row["reasons"]
+        ]
+    by_gopher = [[reason.startswith("gopher:") for reason in own] for own in reasons]
+    assert found["rules.gopher"].against == sum(map(any, by_gopher)) > 0
+    assert found["rules.gopher"].alone == sum(map(all, by_gopher))
+    assert found["dedup"].alone == _entry(made, "without dedup").more_documents
 
 
 def _rows(arm: ArmEntry) -> dict[str, set[str]]:
