@@ -28,6 +28,9 @@ MOST_HIDDEN_SHARE = 0.25
 # Fewer words of a row, the smaller part of it, are a number without what it counts.
 FEWEST_ROW_WORDS = 4
 
+# What is left out beside code says no more than its language, its file or "Copy".
+MOST_LABEL_WORDS = 2
+
 # Shorter texts are said twice on purpose.
 REPEATED_CHARS = 40
 
@@ -54,7 +57,7 @@ def settle(
         elif left < FEWEST_ROW_WORDS:
             settled[row] = False
     _keep_questions(blocks, settled)
-    _keep_enclosed(blocks, grids, settled)
+    _keep_enclosed(blocks, grids, settled, words)
     total = float(words @ settled)
     for first, end in _hidden_parts(blocks):
         if words[first:end] @ settled[first:end] < MOST_HIDDEN_SHARE * total:
@@ -101,17 +104,22 @@ def _keep_questions(blocks: Blocks, kept: Bools) -> None:
                 kept[first - 1] = True
 
 
-def _keep_enclosed(blocks: Blocks, grids: Grids, kept: Bools) -> None:
-    """Keep code and tables of data that stand between two texts that are kept, with nothing else between them."""
-    is_part = blocks.tag_ids[blocks.elements] == _CODE
+def _keep_enclosed(blocks: Blocks, grids: Grids, kept: Bools, words: NDArray[np.float32]) -> None:
+    """Keep code and tables of data that stand between two texts that are kept, with nothing else between them.
+
+    Beside code, labels are nothing.
+    """
+    is_code = blocks.tag_ids[blocks.elements] == _CODE
+    is_part = is_code.copy()
     for table in grids.data_tables():
         is_part[table] = True
-    others = np.flatnonzero(~is_part)
-    parts = np.flatnonzero(is_part)
-    behind = np.searchsorted(others, parts)
-    for block, index in zip(parts.tolist(), behind.tolist(), strict=True):
-        if 0 < index < len(others) and kept[others[index - 1]] and kept[others[index]]:
-            kept[block] = True
+    is_text = ~is_part & (kept | (words > MOST_LABEL_WORDS))
+    for parts, texts in ((is_part & ~is_code, ~is_part), (is_code, is_text)):
+        places, others = np.flatnonzero(parts), np.flatnonzero(texts)
+        behind = np.searchsorted(others, places)
+        inside = (behind > 0) & (behind < len(others))
+        places, behind = places[inside], behind[inside]
+        kept[places] |= kept[others[behind - 1]] & kept[others[behind]]
 
 
 def _hidden_parts(blocks: Blocks) -> Iterator[tuple[int, int]]:

@@ -64,8 +64,11 @@ LAYOUT = "<table><tr><td><h1>Menu</h1><td>links<tr><td>home<td>shop</table>"
         (CODE, [CODE_TEXT]),
         (TABLE, CELLS),
         (CODE + TABLE + CODE, [CODE_TEXT, *CELLS, CODE_TEXT]),
+        # The language, the button to copy it.
+        (f"<p>python</p>{CODE}<p>Copy code</p>", [CODE_TEXT]),
+        (f"<p>Copy code</p>{TABLE}", []),
         # Something else that was left out stands there, too: it may be another part of the page.
-        (f"{CODE}<p>Buy now</p>", []),
+        (f"{CODE}<p>Buy it now</p>", []),
         (f"<p>Buy now</p>{TABLE}", []),
         # Not a table of data.
         (LAYOUT, []),
