@@ -36,7 +36,9 @@ _HEAD_BYTES = 1024
 _SLASH, _MORE = ord("/"), ord(">")
 # Style sheets and scripts have a brace or a semicolon every few dozen bytes; prose has none.
 _CODE_BYTES_PER_MARK = 30
-_BREAKS = np.isin(np.arange(256), np.frombuffer(b" \t\n\r\f\v\0<>", np.uint8))
+# The commonest first.
+_BREAK_MARKS = (b" ", b">", b"<", b"\n", b"\t", b"\r", b"\f", b"\v", b"\0")
+_BREAKS = np.isin(np.arange(256), np.frombuffer(b"".join(_BREAK_MARKS), np.uint8))
 
 
 class PageRejected(Exception):  # noqa: N818
@@ -55,7 +57,7 @@ def check_text(payload: bytes, limits: PageLimits) -> None:
 
 
 def _check_runs(payload: bytes, limits: PageLimits) -> None:
-    if len(payload) > limits.max_run_bytes:
+    if has_longer_run(payload, limits.max_run_bytes):
         _require("run_bytes", _longest_run(payload), limits.max_run_bytes)
 
 
@@ -80,17 +82,18 @@ def check_page(payload: bytes, limits: PageLimits) -> None:
     data = np.frombuffer(payload, np.uint8)
     opens = np.flatnonzero(data == ord("<"))
     _require("tags", len(opens), limits.max_tags)
-    if len(payload) > limits.max_tag_bytes:
-        _require("tag_bytes", _longest_tag(payload), limits.max_tag_bytes)
+    ends = np.append(opens[1:], len(data))
+    long = np.flatnonzero(ends - opens > limits.max_tag_bytes)
+    if len(long):
+        _require("tag_bytes", _longest_tag(payload, opens[long], ends[long]), limits.max_tag_bytes)
     _check_runs(payload, limits)
     # Only pages that could break a bound are scanned tag by tag.
     if len(opens) > limits.max_depth and _may_be_deeper(data, opens, limits.max_depth):
         _require("depth", _depth(payload, limits.max_depth), limits.max_depth)
     # An attribute takes two bytes at least.
-    long = np.flatnonzero(np.diff(opens, append=len(data)) > 2 * limits.max_attributes)
+    long = np.flatnonzero(ends - opens > 2 * limits.max_attributes)
     if len(long):
-        ends = np.append(opens, len(data))
-        pieces = [payload[opens[i] + 1 : ends[i + 1]] for i in long.tolist()]
+        pieces = [payload[opens[i] + 1 : ends[i]] for i in long.tolist()]
         _require("attributes", max(map(_num_attributes, pieces)), limits.max_attributes)
 
 
@@ -99,15 +102,31 @@ def _require(what: str, count: int, most: int) -> None:
         raise PageRejected(f"page:{what}", f"{count} {what.replace('_', ' ')}, at most {most}")
 
 
+def has_longer_run(payload: bytes, most: int) -> bool:
+    """Whether more bytes stand in a row without a break; nearly all of a usual page is not looked at.
+
+    Of any `most` + 1 bytes one must be a break: the last of them will do, and the search goes on behind it.
+    """
+    first = 0
+    while len(payload) - first > most:
+        found = (payload.rfind(mark, first, first + most + 1) for mark in _BREAK_MARKS)
+        last = next((place for place in found if place >= 0), -1)
+        if last < 0:
+            return True
+        first = last + 1
+    return False
+
+
 def _longest_run(payload: bytes) -> int:
     """The most bytes in a row without a blank or a bracket of a tag."""
     breaks = np.flatnonzero(_BREAKS[np.frombuffer(payload, np.uint8)])
     return int(np.diff(breaks, prepend=-1, append=len(payload)).max()) - 1
 
 
-def _longest_tag(payload: bytes) -> int:
-    pieces = payload.split(b"<")[1:]
-    return max((len(piece.split(b">", 1)[0]) for piece in pieces), default=0)
+def _longest_tag(payload: bytes, opens: Ints, ends: Ints) -> int:
+    """The most bytes between a "<" and the next ">", or what ends the piece; of the pieces that are given."""
+    spans = zip((opens + 1).tolist(), ends.tolist(), strict=True)
+    return max(len(payload[first:end].split(b">", 1)[0]) for first, end in spans)
 
 
 def _depth(payload: bytes, most: int) -> int:

@@ -1,5 +1,6 @@
 """Bounds on bytes, each at its edge, and the depth against a plain count."""
 
+import random
 import re
 
 import pytest
@@ -7,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refinery.extract.config import PageLimits
-from refinery.extract.limits import PageRejected, check_is_html, check_page, check_text
+from refinery.extract.limits import (
+    PageRejected,
+    check_is_html,
+    check_page,
+    check_text,
+    has_longer_run,
+)
 
 NO_DEPTH = {
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
@@ -95,3 +102,15 @@ def test_other_formats_and_code_are_no_pages(payload: bytes) -> None:
 )  # fmt: skip
 def test_prose_and_tags_are_pages(payload: bytes) -> None:
     check_is_html(payload)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_longer_run_is_told_without_a_look_at_every_byte(seed: int) -> None:
+    """Against the runs that a split gives; breaks are rare enough for both answers."""
+    source = random.Random(seed)
+    payload = bytes(source.choices(b"ab\xe6< >\n\t\r\f\v\0", [60, 60, 60, *[1] * 9], k=200))
+    runs = [len(run) for run in re.split(rb"[ \t\n\r\f\v\0<>]", payload)]
+
+    for most in range(1, 60):
+        assert has_longer_run(payload, most) == (max(runs) > most)
+    assert not has_longer_run(b"", 1)
