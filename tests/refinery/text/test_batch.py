@@ -1,19 +1,24 @@
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from itertools import pairwise
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refinery.text.batch import (
     OTHER,
+    WORD,
     TextBatch,
+    TokenHashes,
     fold_table,
     kind_table,
     spans_of_groups,
 )
+from refinery.text.utf8 import Texts
 
 TEXTS = st.lists(
     st.text(alphabet="aBÀé1_ \n.，月かカ한글\u0301", max_size=30), min_size=1, max_size=5
@@ -87,3 +92,20 @@ def test_scripts_without_blanks_are_cut_into_letters_with_their_marks() -> None:
     ]
 
     assert tokens == ["ป็", "น", "ไ", "ท", "ย", "မြ", "န်", "สัpt"]
+
+
+def test_short_words_share_no_hash() -> None:
+    """All words of two letters of 300, of three of 36, of four of 14: 90,000, 46,656 and 38,416."""
+    small = [chr(c) for c in range(0x61, 0x590) if kind_table()[c] == WORD and fold_table()[c] == c]  # fmt: skip
+    words = [
+        "".join(word)
+        for size, letters in ((2, 300), (3, 36), (4, 14))
+        for word in itertools.product(small[:letters], repeat=size)
+    ]
+
+    found = TokenHashes.of(Texts.of([" ".join(words)])).hashes_K
+
+    assert len(found) == len(words) == 175_072
+    assert len(np.unique(found)) == len(words)
+    # Of their upper halves, which stand for shingles, chance lets 3.6 pairs be equal.
+    assert len(words) - len(np.unique(found >> np.uint64(32))) < 15
