@@ -110,7 +110,7 @@ def has_longer_run(payload: bytes, most: int) -> bool:
     first = 0
     while len(payload) - first > most:
         found = (payload.rfind(mark, first, first + most + 1) for mark in _BREAK_MARKS)
-        last = next((place for place in found if place >= 0), -1)
+        last = next((at for at in found if at >= 0), -1)
         if last < 0:
             return True
         first = last + 1

@@ -115,11 +115,11 @@ def _keep_enclosed(blocks: Blocks, grids: Grids, kept: Bools, words: NDArray[np.
         is_part[table] = True
     is_text = ~is_part & (kept | (words > MOST_LABEL_WORDS))
     for parts, texts in ((is_part & ~is_code, ~is_part), (is_code, is_text)):
-        places, others = np.flatnonzero(parts), np.flatnonzero(texts)
-        behind = np.searchsorted(others, places)
+        chosen, others = np.flatnonzero(parts), np.flatnonzero(texts)
+        behind = np.searchsorted(others, chosen)
         inside = (behind > 0) & (behind < len(others))
-        places, behind = places[inside], behind[inside]
-        kept[places] |= kept[others[behind - 1]] & kept[others[behind]]
+        chosen, behind = chosen[inside], behind[inside]
+        kept[chosen] |= kept[others[behind - 1]] & kept[others[behind]]
 
 
 def _hidden_parts(blocks: Blocks) -> Iterator[tuple[int, int]]:
