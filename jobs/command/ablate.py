@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import asdict
 from functools import partial
 
@@ -23,10 +24,10 @@ from refinery.ablation.decisions import (
     check_names,
     decisions_of,
 )
-from refinery.ablation.removals import count_removals
+from refinery.ablation.removals import Removal, count_removals
 from refinery.ablation.table import HEAD, RESULT_NAME, Ablation, read_ablation, rows_of
 from refinery.ablation.yields import FOLDER, read_study
-from refinery.datasets.runs import is_run, open_run
+from refinery.datasets.runs import is_run
 from refinery.publish import storage
 from refinery.recipe import RefineSettings
 from schemas.errors import SettingsError
@@ -83,10 +84,10 @@ def run(args: argparse.Namespace) -> int:
 def _print_decisions(settings: RefineSettings, *, as_json: bool) -> None:
     """Names, one a line; of a finished run with what each removes, the most first."""
     names, output = list(decisions_of(settings.recipe)), settings.runtime.output
-    if not is_run(output) or (run := open_run(output)).manifest is None:
+    found = _removals(settings) if is_run(output) else None
+    if found is None:
         print(json.dumps(dict.fromkeys(names)) if as_json else "\n".join(names))
         return
-    found = count_removals(settings, run.store, run.records)
     if as_json:
         print(json.dumps({name: asdict(found[name]) if name in found else None for name in names}))
         return
@@ -99,6 +100,19 @@ def _print_decisions(settings: RefineSettings, *, as_json: bool) -> None:
         counts = (f"{one.against:,}", f"{one.alone:,}") if one else ("", "")
         table.add_row(name, *counts)
     open_console().print(table)
+
+
+def _removals(settings: RefineSettings) -> dict[str, Removal] | None:
+    """What each decision removed; None, with the reason on stderr, where the run is not that of the recipe."""
+    from jobs.ablation.base import open_base  # Spark's modules take a second
+    from jobs.refine import STAGES
+
+    try:
+        base = open_base(settings, STAGES)
+    except SettingsError as error:
+        print(f"without what each decision removes: {error}", file=sys.stderr)
+        return None
+    return count_removals(settings, base.store, base.records)
 
 
 def _arms(args: argparse.Namespace, settings: RefineSettings) -> list[Arm]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from refinery.ablation.decisions import Arm, arm_without, changed, decisions_of
+from refinery.ablation.decisions import arm_without, changed, decisions_of
 from refinery.clean.rejudging import is_given
 from refinery.publish.records import StageRecord
 from refinery.publish.store import Store
@@ -45,19 +45,20 @@ def count_removals(
             (tuple(row["reasons"]), int(row["documents"])) for row in database.rows(_REASONS)
         ]
         fates = {row["fate"]: int(row["documents"]) for row in database.rows(_FATES)}
-    return dict(_removals(settings, reasons, fates))
+    return dict(removals_of(settings, reasons, fates))
 
 
-def _removals(
+def removals_of(
     settings: RefineSettings, reasons: list[tuple[tuple[str, ...], int]], fates: Mapping[str, int]
 ) -> Iterator[tuple[str, Removal]]:
+    """(decision, what it removes), by the reasons of documents and by their fates, each with its number."""
     runtime = settings.runtime
     for name in decisions_of(settings.recipe):
         if name in _FATE_OF:
             count = fates.get(_FATE_OF[name], 0)
             yield name, Removal(against=count, alone=count)
             continue
-        arm: Arm = arm_without(name, settings.recipe)
+        arm = arm_without(name, settings.recipe)
         other = changed(settings, arm, output=runtime.output, tables=runtime.tables_uri)
         if other.recipe.clean == settings.recipe.clean:
             continue
@@ -69,7 +70,7 @@ def _removals(
         yield (
             name,
             Removal(
-                against=sum(count for some, all_, count in left if some < all_),
+                against=sum(count for some, total, count in left if some < total),
                 alone=sum(count for some, _, count in left if some == 0),
             ),
         )

@@ -111,12 +111,12 @@ def is_given(reason: str, config: CleanConfig) -> bool:
 def _is_given_by_score(reason: str, config: CleanConfig) -> bool:
     if reason == LOW_SCORE:
         return config.quality.min_score is not None
-    kind, _, name = reason.partition(":")
+    name = reason.partition(":")[2]
     head: HeadConfig | QualityConfig | None = config.heads.get(name)
     if name == QUALITY and head is None:
         head = config.quality
     if head is None:
         return False
-    if kind == HEAD.rstrip(":"):
+    if reason.startswith(HEAD):
         return isinstance(head, HeadConfig) and (head.min_score, head.max_score) != (None, None)
-    return (head.pareto if kind == PARETO.rstrip(":") else head.top) is not None
+    return (head.pareto if reason.startswith(PARETO) else head.top) is not None

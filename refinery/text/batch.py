@@ -162,7 +162,7 @@ class TokenHashes(NamedTuple):
 
     @classmethod
     def of(cls, texts: Texts) -> TokenHashes:
-        """Hash the tokens; invalid UTF-8 reads as replacement characters."""
+        """Hash the tokens; bytes that are no UTF-8 read as some character."""
         return cls(*hash_tokens(*texts, character_table()))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refinery.ablation.removals import Removal, _removals
+from refinery.ablation.removals import Removal, removals_of
 from refinery.recipe import RefineSettings
 from schemas.settings import parse_settings
 
@@ -34,7 +34,7 @@ REASONS = [
 
 def counts(fates: dict[str, int] | None = None) -> dict[str, Removal]:
     settings = parse_settings(RefineSettings, SETTINGS, where="recipe")
-    return dict(_removals(settings, REASONS, fates or {}))
+    return dict(removals_of(settings, REASONS, fates or {}))
 
 
 def test_a_decision_stands_alone_where_no_other_one_has_a_reason() -> None:
