@@ -40,6 +40,18 @@ def test_the_list_names_groups_and_single_rules(
     assert {"dedup", "rules", "rules.gopher", "rules.gopher:words", "language"} <= set(named)
 
 
+def test_the_list_of_a_run_that_has_not_ended_is_names_and_the_reason(
+    recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (recipe.parent / "out" / "tables").mkdir(parents=True)
+
+    assert main(["ablate", str(recipe), "--list"]) == 0
+
+    shown = capsys.readouterr()
+    assert "dedup" in shown.out.split()
+    assert "the run has not ended" in shown.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
