@@ -40,7 +40,7 @@ def test_the_list_names_groups_and_single_rules(
     assert {"dedup", "rules", "rules.gopher", "rules.gopher:words", "language"} <= set(named)
 
 
-def test_the_list_of_a_run_that_has_not_ended_is_names_and_the_reason(
+def test_the_list_of_an_output_without_a_finished_run_is_names_and_the_reason(
     recipe: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (recipe.parent / "out" / "tables").mkdir(parents=True)
@@ -49,7 +49,7 @@ def test_the_list_of_a_run_that_has_not_ended_is_names_and_the_reason(
 
     shown = capsys.readouterr()
     assert "dedup" in shown.out.split()
-    assert "the run has not ended" in shown.err
+    assert "no run there" in shown.err
 
 
 @pytest.mark.parametrize(
