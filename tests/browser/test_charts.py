@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -24,12 +22,12 @@ from pages.charts import (
     parallel_chart,
 )
 from pages.frame import Page, PageSection
-from tests.browser.test_report_page import CHROMIUM
+from tests.support.browser import needs_chromium, opened
 from train.report.curves import CONTROLS
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (Debian: apt install chromium)"),
+    needs_chromium,
 ]
 LINES = LineChart(
     title="Loss",
@@ -80,34 +78,20 @@ BODY = (
 )
 
 
-def opened(tmp_path: Path, *, act: str = "", dark: bool = False) -> str:
+def drawn(tmp_path: Path, *, act: str = "", until: str = "true", dark: bool = False) -> str:
     """The elements of the page after its charts were drawn and a script has acted on it."""
     sections = [PageSection(key="s", title="S", body=BODY)]
-    markup = Page(title="t", kind="test", sections=sections).render()
-    if act:
-        # The copy does without the policy, which would forbid the script that acts.
-        markup = re.sub(r"<meta http-equiv[^>]*>", "", markup, count=1)
-        script = (
-            f'<script>addEventListener("load", () => setTimeout(() => {{ {act} }}, 500))</script>'
-        )
-        markup = markup.replace("</body>", f"{script}</body>", 1) if "</body>" in markup else markup
     page = tmp_path / "page.html"
-    page.write_text(markup, "utf-8")
-    assert CHROMIUM is not None
-    done = subprocess.run(
-        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-         "--disable-background-networking", f"--user-data-dir={tmp_path / 'profile'}",
-         "--window-size=1200,3000", "--virtual-time-budget=6000",
-         *(["--blink-settings=preferredColorScheme=0"] if dark else []),
-         "--dump-dom", page.as_uri()],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    body: str = done.stdout.split("</head>")[1].split("<script>")[0]
-    return body
+    page.write_text(Page(title="t", kind="test", sections=sections).render(), "utf-8")
+    with opened(page, dark=dark) as tab:
+        tab.wait_for("document.querySelectorAll('[data-drawn]').length == 5")
+        tab.value(f"{{ {act} }}")
+        tab.wait_for(until)
+        return tab.elements().split("</head>")[1].split("<script>")[0]
 
 
 def test_all_kinds_are_drawn_and_names_stay_text(tmp_path: Path) -> None:
-    body = opened(tmp_path)
+    body = drawn(tmp_path)
 
     assert body.count("js-plotly-plot") == 5
     assert body.count('class="trace scatter') == 6
@@ -127,7 +111,7 @@ def test_smoothing_adds_a_line_and_another_axis_moves_it(tmp_path: Path) -> None
         'form.dispatchEvent(new Event("input"));'
     )
 
-    body = opened(tmp_path, act=act)
+    body = drawn(tmp_path, act=act, until="document.querySelectorAll('.trace.scatter').length == 8")
 
     assert body.count('class="trace scatter') == 8
     assert ">tokens</text>" in body
@@ -135,7 +119,7 @@ def test_smoothing_adds_a_line_and_another_axis_moves_it(tmp_path: Path) -> None
 
 
 def test_a_dark_screen_gets_light_text(tmp_path: Path) -> None:
-    light, dark = (opened(tmp_path, dark=is_dark) for is_dark in (False, True))
+    light, dark = (drawn(tmp_path, dark=is_dark) for is_dark in (False, True))
 
     assert "rgb(90, 103, 117)" not in dark
     assert "rgb(154, 167, 182)" in dark
