@@ -20,6 +20,7 @@ from jobs.pipeline.arguments import local_parser, parse_recipe_arguments
 from jobs.spark.launcher import launcher_environment
 from refinery.preflight.checks import check_settings
 from refinery.publish import storage
+from refinery.recipe import Runtime
 from schemas.errors import SettingsError, run_main
 from schemas.manifest import MANIFEST_NAME
 
@@ -29,10 +30,8 @@ def main(argv: list[str]) -> int:
     settings, args = parse_recipe_arguments(argv, local_parser("refine"))
     check_settings(settings, packs=args.until in (None, "pack"))
     with local_spark(settings.runtime.output, with_ui=args.ui, conf=args.conf):
-        from jobs.spark.session import build_session
-
         if not storage.exists(storage.join_uri(settings.runtime.output, "dataset", MANIFEST_NAME)):
-            start = partial(build_session, settings.recipe.name, settings.runtime)
+            start = partial(_start_spark, settings.recipe.name, settings.runtime)
             threading.Thread(target=_start_silently, args=(start,), daemon=True).start()
         from jobs import refine  # reads its modules while the JVM starts
 
@@ -61,6 +60,12 @@ def _log_path(output: str) -> Path:
         return storage.local_path(output) / "spark.log"
     name = output.rstrip("/").rpartition("/")[2] or "run"
     return Path("runs", name).absolute() / "spark.log"
+
+
+def _start_spark(app: str, runtime: Runtime) -> None:
+    from jobs.spark.session import build_session, start_python
+
+    start_python(build_session(app, runtime))
 
 
 def _start_silently(start: Callable[[], object]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from jobs.spark.class_archive import jvm_options
 from jobs.spark.java import find_java
+from jobs.spark.worker_daemon import MODULE
 
 
 def launcher_environment(
@@ -20,12 +21,15 @@ def launcher_environment(
     `conf` are settings as `--conf` takes them, `log` is the file for Spark's own log.
     """
     options = f"-Dlog4j2.configurationFile={log_settings} -Drefinery.log={log}"
+    master = os.environ.get("REFINERY_MASTER", "local[*]")
+    # Here Spark's Python finds the packages that this process has found.
+    daemon = [f"spark.python.daemon.module={MODULE}"] if master.startswith("local") else []
     submit = [
-        "--master", os.environ.get("REFINERY_MASTER", "local[*]"),
+        "--master", master,
         "--driver-memory", os.environ.get("REFINERY_DRIVER_MEMORY", "1g"),
         "--driver-java-options", options,
         "--conf", f"spark.ui.enabled={str(with_ui).lower()}",
-        *(word for setting in conf for word in ("--conf", setting)),
+        *(word for setting in [*daemon, *conf] for word in ("--conf", setting)),
         "pyspark-shell",
     ]  # fmt: skip
     ours = {

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from typing import Any
 
+import pyarrow as pa
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
+from jobs.spark.job_names import job_description
 from refinery.recipe import Runtime
 
 # One thread per worker for every native library: workers x threads would oversubscribe the cores.
@@ -65,6 +68,16 @@ def build_session(app: str, runtime: Runtime) -> SparkSession:
     if is_first and url is not None:
         print(f"Spark UI  {url}", file=sys.stderr)
     return session
+
+
+def start_python(session: SparkSession) -> None:
+    """Have Spark start its Python now: it gets ready while the driver reads its modules and lists files."""
+    with job_description(session, "start Python"):
+        session.range(1).mapInArrow(_same, "id bigint").collect()
+
+
+def _same(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
+    yield from batches
 
 
 def plan_for(session: SparkSession, input_bytes: int | None) -> None:

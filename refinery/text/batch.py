@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import itertools
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -82,25 +82,35 @@ Indices = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
 
 
-def _assigned() -> Iterator[int]:
-    """Code points below 0x40000 and tag characters, without surrogates.
+@functools.cache
+def _assigned() -> tuple[Indices, str]:
+    """Code points below 0x40000 and tag characters, without surrogates, as numbers and as a text.
 
     The planes between and behind are unassigned or private: no letters, no case. Every process
     fills its tables once, and three of four steps are saved.
     """
-    return itertools.chain(range(0xD800), range(0xE000, 0x40000), range(0xE0000, 0xE0200))
+    ranges = ((0, 0xD800), (0xE000, 0x40000), (0xE0000, 0xE0200))
+    codes = np.concatenate([np.arange(first, end) for first, end in ranges])
+    return codes, codes.astype("<u4").tobytes().decode("utf-32-le")
+
+
+def _of_each(function: Callable[[str], bool]) -> NDArray[np.bool_]:
+    """[NUM_CODE_POINTS] what a function says of each character."""
+    codes, characters = _assigned()
+    answers = np.zeros(NUM_CODE_POINTS, np.bool_)
+    answers[codes] = np.fromiter(map(function, characters), np.bool_, len(codes))
+    return answers
 
 
 @functools.cache
 def kind_table() -> NDArray[np.uint8]:
     """[NUM_CODE_POINTS] the kind of each: OTHER, WORD, CJK or SPACE."""
+    codes, characters = _assigned()
+    categories = np.frombuffer("".join(map(unicodedata.category, characters)).encode(), "S1")[::2]
     kinds = np.zeros(NUM_CODE_POINTS, np.uint8)
-    for code in _assigned():
-        category = unicodedata.category(chr(code))
-        if category[0] in "LMN":
-            kinds[code] = WORD
-        elif category[0] == "Z" or code in (9, 10, 11, 12, 13, 0x85):
-            kinds[code] = SPACE
+    kinds[codes[np.isin(categories, [b"L", b"M", b"N"])]] = WORD
+    kinds[codes[categories == b"Z"]] = SPACE
+    kinds[[9, 10, 11, 12, 13, 0x85]] = SPACE
     for first, last in CJK_RANGES:
         kinds[first : last + 1] = CJK
     return kinds
@@ -110,14 +120,9 @@ def kind_table() -> NDArray[np.uint8]:
 def class_table() -> NDArray[np.uint8]:
     """[NUM_CODE_POINTS] the class of each: its kind, and the bits beside it."""
     classes = kind_table().copy()
-    for code in _assigned():
-        char = chr(code)
-        if char.isalpha():
-            classes[code] |= LETTER
-        if char.islower():
-            classes[code] |= SMALL
-        elif char.isupper():
-            classes[code] |= UPPER
+    classes[_of_each(str.isalpha)] |= LETTER
+    classes[_of_each(str.islower)] |= SMALL
+    classes[_of_each(str.isupper)] |= UPPER
     for code in itertools.chain(*(range(first, last + 1) for first, last in UNSPACED_RANGES)):
         if unicodedata.category(chr(code))[0] == "L":
             classes[code] |= UNSPACED
@@ -131,13 +136,14 @@ def class_table() -> NDArray[np.uint8]:
 @functools.cache
 def fold_table() -> Codes:
     """Case and width folding that maps one code point to one, so offsets never move."""
+    codes, characters = _assigned()
+    wide = [*range(0xFF01, 0xFF5F), 0x3000]
+    narrow = characters.translate({code: unicodedata.normalize("NFKC", chr(code)) for code in wide})
+    folded = [*map(str.lower, narrow)]
+    for several in np.flatnonzero(np.fromiter(map(len, folded), np.int8, len(folded)) > 1).tolist():
+        folded[several] = narrow[several]
     table = np.arange(NUM_CODE_POINTS, dtype=np.uint32)
-    for code in _assigned():
-        folded = chr(code)
-        if 0xFF01 <= code <= 0xFF5E or code == 0x3000:
-            folded = unicodedata.normalize("NFKC", folded)
-        lower = folded.lower()
-        table[code] = ord(lower) if len(lower) == 1 else ord(folded[0])
+    table[codes] = np.frombuffer("".join(folded).encode("utf-32-le"), "<u4")
     return table
 
 

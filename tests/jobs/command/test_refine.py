@@ -13,6 +13,7 @@ from jobs import launch
 from jobs.command import refine, report
 from jobs.spark import launcher
 from jobs.spark.java import Java
+from jobs.spark.worker_daemon import MODULE
 from schemas.errors import ContractError, PipelineError
 
 
@@ -69,9 +70,20 @@ def test_spark_is_started_with_what_was_asked(monkeypatch: pytest.MonkeyPatch) -
 
     words = shlex.split(found["PYSPARK_SUBMIT_ARGS"])
     assert words[:4] == ["--master", "local[3]", "--driver-memory", "2g"]
-    assert words[-5:] == [
-        "--conf", "spark.ui.enabled=true", "--conf", "spark.local.dir=/a b", "pyspark-shell",
+    assert words[-7:] == [
+        "--conf", "spark.ui.enabled=true", "--conf", f"spark.python.daemon.module={MODULE}",
+        "--conf", "spark.local.dir=/a b", "pyspark-shell",
     ]  # fmt: skip
+
+
+def test_on_a_cluster_spark_has_its_own_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launcher, "find_java", lambda: Java(Path("/java"), 21))
+    monkeypatch.setenv("REFINERY_MASTER", "spark://far:7077")
+    monkeypatch.delenv("PYSPARK_SUBMIT_ARGS", raising=False)
+
+    found = launcher.launcher_environment(Path("s.log"), Path("l"), with_ui=False, conf=())
+
+    assert "daemon" not in found["PYSPARK_SUBMIT_ARGS"]
 
 
 def test_a_setting_that_is_not_of_spark_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
