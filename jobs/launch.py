@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 from importlib.resources import as_file, files
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,8 +30,8 @@ def main(argv: list[str]) -> int:
     check_settings(settings, packs=args.until in (None, "pack"))
     with local_spark(settings.runtime.output, with_ui=args.ui, conf=args.conf):
         if not storage.exists(storage.join_uri(settings.runtime.output, "dataset", MANIFEST_NAME)):
-            start = partial(_start_spark, settings.recipe.name, settings.runtime)
-            threading.Thread(target=_start_silently, args=(start,), daemon=True).start()
+            started = (settings.recipe.name, settings.runtime)
+            threading.Thread(target=_start_silently, args=started, daemon=True).start()
         from jobs import refine  # reads its modules while the JVM starts
 
         return refine.run(settings, first=args.first, last=args.until)
@@ -62,19 +61,15 @@ def _log_path(output: str) -> Path:
     return Path("runs", name).absolute() / "spark.log"
 
 
-def _start_spark(app: str, runtime: Runtime) -> None:
-    from jobs.spark.session import build_session, start_python
-
-    start_python(build_session(app, runtime))
-
-
-def _start_silently(start: Callable[[], object]) -> None:
+def _start_silently(app: str, runtime: Runtime) -> None:
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
+    from jobs.spark.session import build_session, start_python
+
     # A JVM that does not start, ends or refuses a setting fails again where a stage asks for it.
     with suppress(OSError, PySparkException, Py4JError):
-        start()
+        start_python(build_session(app, runtime))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,14 @@ are installed on every machine; code that comes by `--py-files` is read by worke
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import gc
 import importlib
 import os
 import sys
+
+from schemas.errors import run_main
 
 MODULE = "jobs.spark.worker_daemon"
 # What the stages have Python do.
@@ -43,9 +46,19 @@ def prepare() -> None:
     gc.freeze()
 
 
-if __name__ == "__main__":
+def main(argv: list[str]) -> None:
+    """Get ready, and fork workers until Spark has no use for them."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("worker", help="module of Spark's workers; Spark names it")
+    parser.parse_args(argv)
     with contextlib.redirect_stdout(sys.stderr):  # Spark reads the daemon's port from its output
         prepare()
     from pyspark import daemon
 
-    sys.exit(daemon.manager())
+    daemon.manager()
+
+
+if __name__ == "__main__":
+    run_main(main)
