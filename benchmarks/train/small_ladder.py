@@ -4,8 +4,8 @@
 
 English books and Chinese pages (a vocabulary of 2,048, about 7 M tokens, so that no run reads its text twice). Finished runs are
 lines of results/small_ladder.jsonl and are never trained twice, on this machine or another; several processes may work at
-once. When all are done the law is fitted, with its intervals and what it says of a model 4 times as large as the largest, and written to
-results/small_ladder.json.
+once. When all are done the law is fitted, with its intervals, what it says of 4 times the largest size after 4 times its tokens, and the
+best size for 4 times its compute; results/small_ladder.json has them.
 """
 
 from __future__ import annotations
@@ -122,7 +122,8 @@ def fitted(plan: LadderPlan, records: Records, *, resamples: int = 1_000) -> dic
     target = Allocation(
         parameters=TARGET_TIMES * plan.parameters[largest.name], tokens=float(TARGET_TIMES * largest.tokens)
     )  # fmt: skip
-    flops = 6 * target.parameters * target.tokens
+    # The best size for more compute than that lies farther beyond these runs than a law may be asked.
+    flops = TARGET_TIMES * 6.0 * plan.parameters[largest.name] * largest.tokens
     fit = fit_ladder(points, Question(flops=flops, target=target, factor=8.0, resamples=resamples))
     lines = ladder_lines(fit)
     print("\n".join(lines))
