@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from tests.support.lanes import LEFT_OUT, Guard, group_of, marks_by_use, marks_of, quick
+from tests.support.lanes import LEFT_OUT, Guard, marks_by_use, marks_of, quick
+from tests.support.scheduling import pytest_xdist_make_scheduler  # noqa: F401 - pytest finds it here
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -31,12 +32,10 @@ def pytest_configure(config: pytest.Config) -> None:
     GUARD.install()
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         for mark in marks_by_use(item):
             item.add_marker(mark)
-        item.add_marker(pytest.mark.xdist_group(group_of(item)))
     if config.getoption("fast"):
         left_out = [item for item in items if marks_of(item) & LEFT_OUT]
         config.hook.pytest_deselected(items=left_out)

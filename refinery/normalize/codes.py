@@ -9,16 +9,18 @@ what stands around a code must fit, too.
 
 from __future__ import annotations
 
+import bisect
 import functools
 import itertools
 import re
+from collections.abc import Iterable
 from typing import Literal
 
 import emoji
 
 from refinery.normalize.emoji_words import VS16, names, spaced
 from refinery.normalize.gate import FACE_CHARS, CharGroup, Scan, is_pair
-from refinery.normalize.talk import Block, may_change, split_blocks
+from refinery.normalize.talk import Block, is_code, is_code_as_a_whole, split_runs
 from schemas.settings import Settings
 from schemas.yaml_files import read_list
 
@@ -119,13 +121,14 @@ def _common_forms() -> frozenset[str]:
 
 
 @functools.cache
-def _by_pair() -> dict[str, list[str]]:
-    """Emoticons and kaomoji by a pair of characters in them, without those of rare characters."""
-    forms: dict[str, list[str]] = {}
+def _by_pair() -> dict[str, list[tuple[str, int]]]:
+    """Emoticons and kaomoji by a pair of characters in them, and where it stands there; without those of rare characters."""
+    forms: dict[str, list[tuple[str, int]]] = {}
     for form in (*_forms("emoticons"), *_forms("kaomoji")):
         if not _is_rare(form):
-            pair = next(filter(is_pair, map("".join, itertools.pairwise(form))))
-            forms.setdefault(pair, []).append(form)
+            pairs = map("".join, itertools.pairwise(form))
+            at, pair = next((at, pair) for at, pair in enumerate(pairs) if is_pair(pair))
+            forms.setdefault(pair, []).append((form, at))
     return forms
 
 
@@ -138,33 +141,38 @@ def _is_rare(form: str) -> bool:
     return any(char in FACE_CHARS for char in form)
 
 
-def _any_of(forms: list[str]) -> str:
-    return "|".join(map(re.escape, sorted(forms, key=len, reverse=True)))
+def _any_of(forms: Iterable[str]) -> str:
+    return "|".join(map(re.escape, sorted(forms, key=lambda form: (-len(form), form))))
 
 
-def _typed(text: str, seen: Scan) -> re.Pattern[str] | None:
-    """A pattern of the emoticons and kaomoji in the text; None for the usual text, which has none.
+def _typed(text: str, seen: Scan) -> tuple[re.Pattern[str] | None, list[int]]:
+    """A pattern of the emoticons and kaomoji in a text, and where it matches; None for the usual text, which has none.
 
     Emoticons count only between blanks, Chinese characters or ends of sentences, kaomoji anywhere
-    but behind a letter or digit. The text is searched only for forms that hold a pair of characters, or a rare one, that
-    the scan has seen.
+    but behind a letter or digit. `seen` is the scan of the text.
     """
-    by_pair = _by_pair()
-    likely = [form for pair in seen.pairs if pair in by_pair for form in by_pair[pair]]
-    if CharGroup.FACE in seen.groups:
-        likely += _rare_forms()
-    known = _forms("emoticons")
-    forms = [form for form in likely if form in text]
+    by_pair, forms, starts = _by_pair(), set[str](), set[int]()
+    for offset in seen.pairs:
+        for form, at in by_pair.get(text[offset : offset + 2], ()):
+            if at <= offset and text.startswith(form, offset - at):
+                forms.add(form)
+                starts.add(offset - at)
+    for form in _rare_forms() if CharGroup.FACE in seen.groups else ():
+        start = text.find(form)
+        while start >= 0:
+            forms.add(form)
+            starts.add(start)
+            start = text.find(form, start + 1)
     if not forms:
-        return None
-    emoticons = [form for form in forms if form in known]
-    faces = [form for form in forms if form not in known]
+        return None, []
+    known = _forms("emoticons")
     patterns = []
-    if faces:
+    if faces := forms - known.keys():
         patterns.append(f"(?<![A-Za-z0-9_])(?:{_any_of(faces)})")
-    if emoticons:
+    if emoticons := forms & known.keys():
         patterns.append(f'(?<![^\\s{_HAN}.!?,~])(?:{_any_of(emoticons)})(?=[\\s{_HAN}.!?,~"]|$)')
-    return re.compile("|".join(patterns))
+    pattern = re.compile("|".join(patterns))
+    return pattern, [start for start in starts if pattern.match(text, start)]
 
 
 @functools.cache
@@ -184,7 +192,7 @@ class _Codes:
         self._block = block
         self.count = 0
 
-    @functools.cached_property
+    @property
     def language(self) -> str:
         return self._block.language
 
@@ -268,48 +276,50 @@ def _closes_bracket(form: str, before: str) -> bool:
 def replace_codes(text: str, seen: Scan) -> tuple[str, int]:
     """The text with every known code in talk replaced by its meaning, and their number.
 
-    `seen` is the scan of the text.
+    `seen` is the scan of the text. Most texts that hold what looks like a code hold it in code alone, or none that says
+    something there: only blocks with a known code are judged, and only if one changes, the text as a whole.
     """
-    typed = _typed(text, seen)
-    if typed is None and not _may_hold_code(text):
+    typed, faces = _typed(text, seen)
+    known = [*faces, *_known_codes(text)]
+    if not known:
         return text, 0
-    if not may_change(text, typed, functools.partial(_holds_code, typed)):
+    runs = split_runs(text)
+    starts = [run.start for run in runs]
+    parts = [run.text for run in runs]
+    count = 0
+    for index in sorted({bisect.bisect_right(starts, offset) - 1 for offset in known}):
+        if not is_code(runs[index], typed):
+            parts[index], num_changed = _replace_in(Block(parts[index]), typed)
+            count += num_changed
+    if not count or is_code_as_a_whole(runs, typed):
         return text, 0
-    done, count = [], 0
-    for block in split_blocks(text, typed):
-        if block.is_code:
-            done.append(block.text)
-            continue
-        codes, part = _Codes(block), block.text
-        part = _BRACKET.sub(codes.bracket, part)
-        part = _SLASH.sub(codes.slash, part)
-        part = _SHORTCODE.sub(codes.shortcode, part)
-        if typed is not None:
-            part = typed.sub(codes.face, part)
-        done.append(part)
-        count += codes.count
-    return ("".join(done), count) if count else (text, 0)
+    return "".join(parts), count
 
 
-def _holds_code(typed: re.Pattern[str] | None, part: str) -> bool:
-    """Whether a block holds what has the form of a code."""
-    return bool(
-        (_BRACKET_LIKE.search(part) and _BRACKET.search(part))
-        or (_SLASH_LIKE.search(part) and _SLASH.search(part))
-        or (_SHORTCODE_LIKE.search(part) and _SHORTCODE.search(part))
-        or (typed is not None and typed.search(part))
-    )
+def _replace_in(block: Block, typed: re.Pattern[str] | None) -> tuple[str, int]:
+    codes = _Codes(block)
+    text = _BRACKET.sub(codes.bracket, block.text)
+    text = _SLASH.sub(codes.slash, text)
+    text = _SHORTCODE.sub(codes.shortcode, text)
+    if typed is not None:
+        text = typed.sub(codes.face, text)
+    return text, codes.count
 
 
-def _may_hold_code(text: str) -> bool:
-    """Whether any known code stands anywhere; most texts end here, before they are split."""
-    codes, known = _codes(), _shortcodes()
-    if any(match[1].lower() in codes for match in _BRACKET_LIKE.finditer(text)) and any(
-        match[1].lower() in codes for match in _BRACKET.finditer(text)
-    ):
-        return True
-    if _SLASH_LIKE.search(text) and _SLASH.search(text):
-        return True
-    return any(f":{match[1]}" in known for match in _SHORTCODE_LIKE.finditer(text)) and any(
-        match[0] in known for match in _SHORTCODE.finditer(text)
-    )
+def _known_codes(text: str) -> list[int]:
+    """Offsets of what has the form of a code that is known; no code goes over the end of a line."""
+    codes, emoji_codes = _codes(), _shortcodes()
+    found = [
+        like.start()
+        for like in _BRACKET_LIKE.finditer(text)
+        if like[1].lower() in codes and _BRACKET.match(text, like.start())
+    ]
+    found += [
+        like.start() for like in _SLASH_LIKE.finditer(text) if _SLASH.match(text, like.start())
+    ]
+    found += [
+        like.start()
+        for like in _SHORTCODE_LIKE.finditer(text)
+        if f":{like[1]}" in emoji_codes and _SHORTCODE.match(text, like.start())
+    ]
+    return found

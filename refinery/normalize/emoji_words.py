@@ -71,6 +71,11 @@ def name_of(sequence: str, language: str) -> str | None:
     return " ".join(part for part in parts if part) or None
 
 
+def may_be_replaced(text: str, among: str) -> bool:
+    """Whether the text, which has these different characters of emoji, has one that is no character of text there."""
+    return VS16 in text or not TEXT_FIRST.issuperset(among)
+
+
 def replace_emoji(
     text: str, style: EmojiStyle, *, count_runs: bool = False
 ) -> tuple[str, int, int]:

@@ -95,10 +95,18 @@ def _table() -> NDArray[np.uint16]:
 
 @dataclass(frozen=True)
 class Scan:
-    """The groups that a text has characters of, and the pairs that typed faces may begin or end with."""
+    """What a text holds.
+
+    Attributes:
+        groups: The groups that it has characters of.
+        pairs: Offsets of the pairs that typed faces may hold.
+        emoji, symbols: The different characters of these groups.
+    """
 
     groups: CharGroup
-    pairs: frozenset[str]
+    pairs: list[int]
+    emoji: str
+    symbols: str
 
 
 def scan(text: str) -> Scan:
@@ -109,12 +117,17 @@ def scan(text: str) -> Scan:
         codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
     bits = _table().take(codes)
     groups = CharGroup(int(np.bitwise_or.reduce(bits, initial=np.uint16(0))))
-    if not (_PAIR in groups or _LETTER_PAIR in groups):
-        return Scan(groups, frozenset())
-    # The bit of each mouth is twice that of its eyes: shifted by one, eyes meet the mouth behind.
-    meets = (bits[:-1] << np.uint16(1)) & bits[1:] & np.uint16(_MOUTHS)
-    offsets = np.flatnonzero(meets).tolist()
-    return Scan(groups, frozenset([text[offset : offset + 2] for offset in offsets]))
+
+    def different(group: CharGroup) -> str:
+        found = codes[bits & np.uint16(group) != 0] if group in groups else codes[:0]
+        return "".join(map(chr, np.unique(found).tolist()))
+
+    pairs: list[int] = []
+    if _PAIR in groups or _LETTER_PAIR in groups:
+        # The bit of each mouth is twice that of its eyes: shifted by one, eyes meet the mouth behind.
+        meets = (bits[:-1] << np.uint16(1)) & bits[1:] & np.uint16(_MOUTHS)
+        pairs = np.flatnonzero(meets).tolist()
+    return Scan(groups, pairs, different(CharGroup.EMOJI), different(CharGroup.SYMBOL))
 
 
 _PAIR = CharGroup.EYES | CharGroup.MOUTH

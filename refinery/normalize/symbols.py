@@ -25,6 +25,7 @@ _LIST_MARK = re.compile(
     rf"(?:[ \t\u00a0\u3000]+(?=[^\s{_MARKS}])|(?<=[{_BULLETS}])(?=\w))",
     re.MULTILINE,
 )
+_MARK = re.compile(f"[{_MARKS}]")
 # In a form a full square is a choice that was made: where both stand, neither is a list mark.
 _FORM = (frozenset("■□"), frozenset("▪▫"))
 _ARROW = re.compile(f"[{''.join(_ARROWS)}]")
@@ -46,18 +47,25 @@ _PRIVATE = re.compile(
 )
 
 
-def replace_symbols(text: str) -> tuple[str, int]:
-    """Text without symbols that plain text has a sign for, and how many were changed."""
-    text, num_marks = _replace_marks(text)
-    text, num_arrows = _ARROW.subn(lambda match: _ARROWS[match[0]], text)
-    text, num_styled = _replace_styled(text)
-    # As wide as before: what stands behind the branches of a tree is indented by them.
-    num_drawn = num_private = 0
-    if _DRAWN.search(text):
+def replace_symbols(text: str, among: str | None = None) -> tuple[str, int]:
+    """Text without symbols that plain text has a sign for, and how many were changed.
+
+    `among` are the different symbols of the text, so that it is not searched for those that it has not.
+    """
+    among = text if among is None else among
+    num_marks = num_arrows = num_styled = num_drawn = num_private = 0
+    if _MARK.search(among):
+        text, num_marks = _replace_marks(text)
+    if _ARROW.search(among):
+        text, num_arrows = _ARROW.subn(lambda match: _ARROWS[match[0]], text)
+    if _STYLED.search(among):
+        text, num_styled = _replace_styled(text)
+    if _DRAWN.search(among):
+        # As wide as before: what stands behind the branches of a tree is indented by them.
         text, num_edges = _DRAWN_EDGE.subn(lambda match: " " * len(match[0]), text)
         text, num_bars = _DRAWN_BAR.subn("|", text)
         num_drawn = num_edges + num_bars
-    if _PRIVATE_USE.search(text):
+    if _PRIVATE_USE.search(among):
         text, num_private = _PRIVATE.subn("", text)
     return text, num_marks + num_arrows + num_styled + num_drawn + num_private
 
@@ -82,7 +90,7 @@ def _replace_marks(text: str) -> tuple[str, int]:
 
 def _replace_styled(text: str) -> tuple[str, int]:
     """Styled letters of lines in which words are written with them."""
-    if not (_STYLED.search(text) and _STYLED_WORD.search(text)):
+    if not _STYLED_WORD.search(text):
         return text, 0
     lines, count = [], 0
     for line in text.split("\n"):

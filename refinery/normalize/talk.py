@@ -8,10 +8,11 @@ whole, comments included. A block is talk if it is no code and speaks to somebod
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from refinery.normalize.emoji_words import language_of
 
@@ -45,28 +46,52 @@ _TALK = re.compile(
 
 
 @dataclass(frozen=True)
-class Block:
-    """A run of lines, or of empty lines; the texts of all blocks make up the whole text."""
+class Run:
+    """Lines with their ends: a fenced listing, lines in a row, or empty lines in a row.
 
-    text: str
-    is_code: bool
-    is_talk: bool
+    Attributes:
+        start: Offset of the first line in the text.
+    """
+
+    start: int
+    lines: list[str]
 
     @property
+    def text(self) -> str:
+        return "".join(self.lines)
+
+    @property
+    def is_fenced(self) -> bool:
+        return _FENCE.match(self.lines[0]) is not None
+
+
+@dataclass(frozen=True)
+class Block:
+    """A run that is no code."""
+
+    text: str
+
+    @functools.cached_property
+    def is_talk(self) -> bool:
+        """Whether it speaks to somebody."""
+        return _TALK.search(self.text) is not None
+
+    @functools.cached_property
     def language(self) -> str:
         """ "zh" or "en", by the block's own letters."""
         return language_of(self.text)
 
 
-def may_change(text: str, faces: re.Pattern[str] | None, holds: Callable[[str], bool]) -> bool:
-    """Whether a block that is no code holds what is looked for.
+def is_code(run: Run, faces: re.Pattern[str] | None) -> bool:
+    """Whether a run is code; what `faces` matches is no sign of it."""
+    return run.is_fenced or any(_flags(run.lines, faces))
 
-    Most texts that hold it have it in code alone, or between two blocks; they need not be told line by line.
-    """
-    return any(
-        holds("".join(lines)) and not _FENCE.match(lines[0]) and not any(_flags(lines, faces))
-        for lines in _runs(text)
-    )
+
+def is_code_as_a_whole(runs: list[Run], faces: re.Pattern[str] | None) -> bool:
+    """Whether a text of these runs is a file of source code, comments included."""
+    # No line of a source file is fenced: fences are what prose has around its listings.
+    flags = [flag for run in runs if not run.is_fenced for flag in _flags(run.lines, faces)]
+    return sum(flags) >= FEWEST_CODE_LINES and sum(flags) > MOST_CODE_LINES * len(flags)
 
 
 def _flags(lines: list[str], faces: re.Pattern[str] | None) -> Iterator[bool]:
@@ -79,31 +104,21 @@ def _flags(lines: list[str], faces: re.Pattern[str] | None) -> Iterator[bool]:
         yield _is_code(line if faces is None else faces.sub(" ", line))
 
 
-def split_blocks(text: str, faces: re.Pattern[str] | None) -> list[Block]:
-    """The blocks of a text in order; what `faces` matches is no sign of code."""
-    blocks, num_lines, num_code = [], 0, 0
-    for lines in _runs(text):
-        whole = "".join(lines)
-        if _FENCE.match(lines[0]):
-            # No line of a source file: fences are what prose has around its listings.
-            blocks.append(Block(whole, is_code=True, is_talk=False))
-            continue
-        flags = list(_flags(lines, faces))
-        num_lines += len(flags)
-        num_code += sum(flags)
-        is_code = any(flags)
-        blocks.append(Block(whole, is_code, not is_code and _TALK.search(whole) is not None))
-    if num_code >= FEWEST_CODE_LINES and num_code > MOST_CODE_LINES * num_lines:
-        return [replace(block, is_code=True, is_talk=False) for block in blocks]
-    return blocks
-
-
 def _is_code(line: str) -> bool:
     return _CODE.search(line) is not None
 
 
-def _runs(text: str) -> Iterator[list[str]]:
-    """Lines with their ends, grouped: fenced listings, lines in a row, empty lines in a row."""
+def split_runs(text: str) -> list[Run]:
+    """The runs of a text in order; their texts make it up."""
+    runs: list[Run] = []
+    offset = 0
+    for lines in _grouped(text):
+        runs.append(Run(offset, lines))
+        offset += sum(map(len, lines))
+    return runs
+
+
+def _grouped(text: str) -> Iterator[list[str]]:
     fence: str | None = None
     run: list[str] = []
     for line in text.splitlines(keepends=True):
@@ -123,5 +138,5 @@ def _runs(text: str) -> Iterator[list[str]]:
 
 
 def _split_at_empty(lines: list[str]) -> Iterator[list[str]]:
-    for _, group in itertools.groupby(lines, key=lambda line: bool(line.strip())):
+    for _, group in itertools.groupby(lines, key=lambda line: not line.isspace()):
         yield list(group)

@@ -20,8 +20,8 @@ import ftfy
 
 from refinery.normalize.codes import replace_codes
 from refinery.normalize.config import NormalizeConfig
-from refinery.normalize.emoji_words import replace_emoji
-from refinery.normalize.gate import CONTROL_RANGES, WIDE_RANGES, CharGroup, char_class, scan
+from refinery.normalize.emoji_words import may_be_replaced, replace_emoji
+from refinery.normalize.gate import CONTROL_RANGES, WIDE_RANGES, CharGroup, Scan, char_class, scan
 from refinery.normalize.homoglyphs import repair_homoglyphs
 from refinery.normalize.spelling import correct_spelling
 from refinery.normalize.symbols import replace_symbols
@@ -92,9 +92,9 @@ def _round(text: str, config: NormalizeConfig, counters: Counter[str]) -> tuple[
     if not text.isascii():
         text = _repair(text, groups, config, counters)
     if config.codes:
-        text, num_changed = replace_codes(text, seen)
+        text, num_changed = replace_codes(text, seen if text == before else scan(text))
         counters["codes"] += num_changed
-    text = _plain_text(text, groups, config, counters)
+    text = _plain_text(text, seen, config, counters)
     if config.remove_controls and CharGroup.CONTROL in groups:
         text, num_changed = _remove_controls(text)
         counters["controls"] += num_changed
@@ -127,15 +127,14 @@ def _repair(text: str, groups: CharGroup, config: NormalizeConfig, counters: Cou
     return text
 
 
-def _plain_text(
-    text: str, groups: CharGroup, config: NormalizeConfig, counters: Counter[str]
-) -> str:
-    if config.emoji != "keep" and CharGroup.EMOJI in groups:
+def _plain_text(text: str, seen: Scan, config: NormalizeConfig, counters: Counter[str]) -> str:
+    groups = seen.groups
+    if config.emoji != "keep" and seen.emoji and may_be_replaced(text, seen.emoji):
         text, runs, repeats = replace_emoji(text, config.emoji, count_runs=config.emoji_counts)
         counters["emoji"] += runs
         counters["emoji_repeats"] += repeats
-    if config.symbols and CharGroup.SYMBOL in groups:
-        text, num_changed = replace_symbols(text)
+    if config.symbols and seen.symbols:
+        text, num_changed = replace_symbols(text, seen.symbols)
         counters["symbols"] += num_changed
     if config.homoglyphs and CharGroup.LOOKALIKE in groups:
         text, num_changed = repair_homoglyphs(text)

@@ -32,16 +32,6 @@ _BY_PROGRAM = {
 _TRAIN_VERBS_WITH_RANKS = {"selftest", "launch"}
 
 
-# Folders of tests that compare with runs which are made once a session.
-_TOGETHER = ("tests/docs", "tests/end_to_end", "tests/jobs")
-
-
-def group_of(item: pytest.Item) -> str:
-    """Which tests one process takes where several share a lane: those of a file, or of a folder."""
-    file = item.nodeid.partition("::")[0]
-    return next((folder for folder in _TOGETHER if file.startswith(f"{folder}/")), file)
-
-
 class Guard:
     """Knows what the running test may start; outside of tests everything may be started."""
 

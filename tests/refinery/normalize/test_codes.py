@@ -94,9 +94,11 @@ PIECES = st.one_of(
 @settings(max_examples=300, deadline=None)
 @given(st.lists(PIECES, max_size=12).map("".join))
 def test_the_scan_misses_no_form_that_the_text_holds(text: str) -> None:
-    pattern = _typed(text, scan(text))
+    pattern, starts = _typed(text, scan(text))
 
     held = {re.escape(form) for form in FORMS if form in text}
     sought = pattern.pattern if pattern is not None else ""
     assert {form for form in held if form not in sought} == set()
     assert (pattern is None) == (not held)
+    matches = {match.start() for match in pattern.finditer(text)} if pattern else set()
+    assert matches <= set(starts)

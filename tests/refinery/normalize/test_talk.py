@@ -2,13 +2,18 @@ from __future__ import annotations
 
 import pytest
 
-from refinery.normalize.talk import may_change, split_blocks
+from refinery.normalize.codes import replace_codes
+from refinery.normalize.gate import scan
+from refinery.normalize.talk import Block, is_code, is_code_as_a_whole, split_runs
 
 
 def test_blocks_make_up_the_whole_text() -> None:
     text = "one\ntwo\n\n\n```\na\n\nb\n```\nthree\n\n    four\r\n"
 
-    assert "".join(block.text for block in split_blocks(text, None)) == text
+    runs = split_runs(text)
+
+    assert "".join(run.text for run in runs) == text
+    assert [text[run.start :].startswith(run.text) for run in runs] == [True] * len(runs)
 
 
 @pytest.mark.parametrize(
@@ -19,38 +24,54 @@ def test_blocks_make_up_the_whole_text() -> None:
     ],
 )  # fmt: skip
 def test_a_sign_of_code_in_one_line_makes_its_block_code(line: str) -> None:
-    first, _, second = split_blocks(f"thanks to you\n{line}\n\nthanks to you\n", None)
+    first, _, second = split_runs(f"thanks to you\n{line}\n\nthanks to you\n")
 
-    assert (first.is_code, first.is_talk) == (True, False)
-    assert (second.is_code, second.is_talk) == (False, True)
+    assert is_code(first, None)
+    assert not is_code(second, None)
+    assert Block(second.text).is_talk
 
 
 @pytest.mark.parametrize("line", ["Thanks a lot", "see you", "好吧", "谢谢", "我到了", "太好了！"])
 def test_words_that_speak_to_somebody_make_talk(line: str) -> None:
-    assert [block.is_talk for block in split_blocks(line, None)] == [True]
+    (run,) = split_runs(line)
+
+    assert not is_code(run, None)
+    assert Block(run.text).is_talk
 
 
 @pytest.mark.parametrize(
     "line", ["The council met in May.", "我国的河流", "附件一（共三份）", "file(s) of May"]
 )
 def test_other_prose_is_neither(line: str) -> None:
-    assert [(block.is_code, block.is_talk) for block in split_blocks(line, None)] == [
-        (False, False)
-    ]
+    (run,) = split_runs(line)
+
+    assert not is_code(run, None)
+    assert not Block(run.text).is_talk
 
 
 @pytest.mark.parametrize(
-    ("text", "is_found"),
+    ("text", "changed"),
     [
-        ("thanks [ok]\n", True),
-        ("x = a[ok];\n", False),
-        ("x = 1;\nthanks [ok]\n", False),
-        ("x = 1;\n\nthanks [ok]\n", True),
-        ("```\nthanks [ok]\n```\n", False),
-        ("    thanks [ok]\n", False),
-        ("thanks\n", False),
+        ("谢谢你[doge]\n", True),
+        ("x = a[doge];\n", False),
+        ("x = 1;\n谢谢你[doge]\n", False),
+        ("x = 1;\n\n谢谢你[doge]\n", True),
+        ("x = 1;\ny = 2;\nz = 3;\n\n谢谢你[doge]\n", False),  # a source file as a whole
+        ("```\nx = 1;\ny = 2;\nz = 3;\n```\n\n谢谢你[doge]\n", True),
+        ("```\n谢谢你[doge]\n```\n", False),
+        ("    谢谢你[doge]\n", False),
+        ("谢谢你[doga]\n", False),
+        ("谢谢\n", False),
         ("", False),
     ],
 )
-def test_only_what_stands_in_no_code_may_change(text: str, *, is_found: bool) -> None:
-    assert may_change(text, None, lambda part: "[ok]" in part) == is_found
+def test_only_what_stands_in_no_code_changes(text: str, *, changed: bool) -> None:
+    plain = text.replace("[doge]", "[狗头]") if changed else text
+
+    assert replace_codes(text, scan(text)) == (plain, int(changed))
+
+
+def test_a_text_of_few_code_lines_is_no_source_file() -> None:
+    assert not is_code_as_a_whole(split_runs("a;\nb;\nwords\n"), None)
+    assert is_code_as_a_whole(split_runs("a;\nb;\nc;\nwords\n"), None)
+    assert not is_code_as_a_whole(split_runs("a;\nb;\nc;\n" + "words\n" * 12), None)
