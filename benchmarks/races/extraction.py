@@ -26,7 +26,7 @@ from benchmarks.record import argument_parser, record
 from refinery.extract.classifier import extract_main_text
 from refinery.text.charset import decode
 from tools.block_labels import segment_counts, word_f1
-from tools.train_blocks import SETS, site_of
+from tools.train_blocks import BARE, SETS, site_of
 
 NUM_BOOTSTRAPS = 2_000
 PEERS = ("trafilatura", "resiliparse")
@@ -98,6 +98,8 @@ def collect(folder: Path, folds: list[dict], cache: Path | None) -> list[dict]: 
     ]
     entries = []
     for score in folds:
+        if score["set"] == BARE:
+            continue  # made for training, of the content of another page
         name, row = rows[score["page"]]
         groups = [name]
         if score["type"]:
