@@ -127,4 +127,5 @@ class WorkerMemory(threading.Thread):
 
 
 def _is_worker(command: str) -> bool:
-    return "pyspark" in command and "daemon" in command
+    # What the daemon is started with; the JVM's own line names the daemon's module.
+    return "pyspark.worker" in command.split()
