@@ -30,6 +30,7 @@ from jobs.pipeline.estimate import (
 )
 from jobs.pipeline.sample import Sample, choose_sample, sample_recipe
 from jobs.pipeline.sample_factors import measure_factors, notes_on_sample
+from jobs.spark.own_modules import with_own_modules
 from refinery.preflight.checks import check_settings
 from refinery.report.charts import number
 from refinery.report.write import read_run_manifest, run_records
@@ -67,7 +68,8 @@ def run(args: argparse.Namespace) -> int:
         # A process of its own: its Spark ends with it.
         # Up to the dataset: a report of the sample, in a folder that goes, would be of no use.
         command = [sys.executable, "-m", "jobs.launch", str(path), "--until", "pack"]
-        code = subprocess.run(command, check=False).returncode
+        environment = {**os.environ, **with_own_modules()}
+        code = subprocess.run(command, check=False, env=environment).returncode
         if code:
             raise PipelineError(f"the sample's run ended with exit code {code}; see above")
         store, records = run_records(output)

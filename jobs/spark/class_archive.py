@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from jobs.spark.java import find_java
+from jobs.spark.own_modules import with_own_modules
 from schemas.errors import PipelineError, run_main
 
 # The second compiler costs a short run more than it gives: of 57 CPU seconds of a run over 20 MB of
@@ -53,6 +54,7 @@ def _write_class_archive(path: Path) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ,
+        **with_own_modules(),
         "JAVA_HOME": str(find_java().home),
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_SUBMIT_ARGS": "--master local[2] --conf spark.ui.enabled=false pyspark-shell",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from jobs.spark.class_archive import jvm_options
 from jobs.spark.java import find_java
+from jobs.spark.own_modules import with_own_modules
 from jobs.spark.worker_daemon import MODULE
 
 
@@ -37,4 +38,4 @@ def launcher_environment(
         "PYSPARK_SUBMIT_ARGS": shlex.join(submit),
         "SPARK_SUBMIT_OPTS": jvm_options(),
     }
-    return {**ours, **os.environ, "JAVA_HOME": str(find_java().home)}
+    return {**ours, **os.environ, **with_own_modules(), "JAVA_HOME": str(find_java().home)}

@@ -39,15 +39,20 @@ if __name__ == "__main__":
 
 @pytest.mark.spark
 def test_a_worker_has_its_kernels_and_its_daemon_one_thread(tmp_path: Path) -> None:
-    script = tmp_path / "told.py"
+    script = tmp_path / "scripts" / "told.py"
+    script.parent.mkdir()
     script.write_text(SCRIPT)
+    for name in ("jobs", "schemas"):  # of somebody who works here
+        package = tmp_path / "work" / name
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text("raise ImportError('another package')\n")
 
     # The other tests' Spark has settings of its own.
     environment = {k: v for k, v in os.environ.items() if k != "PYSPARK_SUBMIT_ARGS"}
 
     done = subprocess.run(
         [sys.executable, script, tmp_path / "run"],
-        capture_output=True, text=True, check=False, env=environment,
+        capture_output=True, text=True, check=False, env=environment, cwd=tmp_path / "work",
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr
