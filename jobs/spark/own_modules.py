@@ -11,6 +11,10 @@ def with_own_modules() -> dict[str, str]:
 
     `python -m` looks into the working directory first, and people have folders named `jobs` and `schemas`.
     """
-    root = str(Path(__file__).resolve().parents[2])
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(paths)}
+    found = {"PYTHONSAFEPATH": "1"}
+    root = Path(__file__).resolve().parents[2]
+    if (root / "pyproject.toml").is_file():
+        # A checkout, which need not be installed. Site packages stay behind the standard library, where they are.
+        paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
+        found["PYTHONPATH"] = os.pathsep.join(paths)
+    return found
